@@ -1,0 +1,1 @@
+"""The command line: parses arguments and is the only place that prints."""

@@ -1,0 +1,61 @@
+"""The bytes of one message, read once, from memory or as they arrive.
+
+A reader that stops reading stops the sender (back-pressure). Verification (payload hash, checksums) is another
+BodyStream around this one that raises at its end, so no reader can commit what was not verified.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+
+from undercast.core.errors import ServiceError
+
+
+class BodyStream:
+    """A message body. `length` is its size in bytes when the sender declared it, else None."""
+
+    __slots__ = ("_source", "buffered", "length", "trailers")
+
+    def __init__(self, source: AsyncIterator[bytes] | None, length: int | None, buffered: bytes | None = None) -> None:
+        self._source = source
+        self.length = length
+        self.buffered = buffered
+        self.trailers: Mapping[str, str] = {}
+
+    @classmethod
+    def of(cls, data: bytes) -> "BodyStream":
+        """A body that is wholly in memory."""
+        return cls(None, len(data), data)
+
+    async def read(self, limit_bytes: int | None = None) -> bytes:
+        """The whole body. Raises RequestEntityTooLarge above the limit."""
+        if self.buffered is not None:
+            data = self.buffered
+        else:
+            parts: list[bytes] = []
+            size = 0
+            async for part in self:
+                size += len(part)
+                if limit_bytes is not None and size > limit_bytes:
+                    break
+                parts.append(part)
+            if limit_bytes is None or size <= limit_bytes:
+                self.buffered = b"".join(parts)
+                return self.buffered
+            raise _too_large(limit_bytes)
+        if limit_bytes is not None and len(data) > limit_bytes:
+            raise _too_large(limit_bytes)
+        return data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.buffered is not None:
+            if self.buffered:
+                yield self.buffered
+            return
+        source, self._source = self._source, None
+        if source is None:
+            raise RuntimeError("a body can be read only once")
+        async for part in source:
+            yield part
+
+
+def _too_large(limit_bytes: int) -> ServiceError:
+    return ServiceError("RequestEntityTooLargeException", f"Request must be smaller than {limit_bytes} bytes", 413)

@@ -1,0 +1,70 @@
+"""The two clocks (I5). Each timed field belongs to exactly one; ARCHITECTURE.md has the table.
+
+`HostClock` is the machine's and is never moved: invoke deadlines and durations, I/O timeouts, SigV4 skew, expiry of
+credentials and certificates. `PlatformClock` can be advanced: retries, visibility, TTL, schedules, retention, record ages.
+"""
+
+import asyncio
+import heapq
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """Tells the time in seconds since the epoch."""
+
+    def now(self) -> float:
+        """Seconds since 1970-01-01T00:00:00Z."""
+        ...
+
+
+class HostClock:
+    """The machine's clock."""
+
+    def now(self) -> float:
+        """See `Clock`."""
+        return time.time()
+
+    def monotonic(self) -> float:
+        """Seconds that never run backwards; only differences mean anything."""
+        return time.perf_counter()
+
+
+class PlatformClock:
+    """The machine's clock plus an offset that only grows. Sleepers wake when it is advanced past their time."""
+
+    def __init__(self, host: HostClock, offset_s: float = 0.0) -> None:
+        self._host = host
+        self.offset_s = offset_s
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._serial = 0
+
+    def now(self) -> float:
+        """See `Clock`."""
+        return self._host.now() + self.offset_s
+
+    def advance(self, seconds: float) -> None:
+        """Move the clock forward and wake whoever has waited long enough. Never backwards."""
+        if seconds < 0:
+            raise ValueError("the platform clock only moves forward")
+        self.offset_s += seconds
+        now = self.now()
+        while self._sleepers and self._sleepers[0][0] <= now:
+            _, _, sleeper = heapq.heappop(self._sleepers)
+            if not sleeper.done():
+                sleeper.set_result(None)
+
+    async def wait_until(self, moment: float) -> None:
+        """Return once `now()` has reached the moment, by the passing of time or by `advance`."""
+        while (left := moment - self.now()) > 0:
+            sleeper = asyncio.get_running_loop().create_future()
+            self._serial += 1
+            heapq.heappush(self._sleepers, (moment, self._serial, sleeper))
+            try:
+                await asyncio.wait_for(sleeper, left)
+            except TimeoutError:
+                continue
+            finally:
+                if sleeper.cancelled():
+                    self._sleepers = [entry for entry in self._sleepers if entry[2] is not sleeper]
+                    heapq.heapify(self._sleepers)

@@ -1,0 +1,41 @@
+"""The platform's configuration: one frozen value, read once by the CLI and handed down.
+
+Sizes are in bytes, times in seconds, as the names say.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+IamMode = Literal["enforce", "strict", "off"]
+Driver = Literal["auto", "namespace", "process"]
+Durability = Literal["process", "power"]
+Profile = Literal["current", "2019"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything that a start of the platform can be told."""
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 4566
+    ephemeral: bool = False
+    driver: Driver = "auto"
+    iam: IamMode = "enforce"
+    """`enforce`: known roles are enforced, unknown ones pass with a warning. `strict` refuses them. `off` ignores IAM."""
+    durability: Durability = "process"
+    profile: Profile = "current"
+    default_region: str = "us-east-1"
+    extra_hosts: tuple[str, ...] = ()
+    """Further Host names that may be asked for (DNS rebinding protection)."""
+    forward_ports: tuple[int, ...] = (5432, 3306, 6379, 27017)
+    max_environments: int | None = None
+    idle_timeout_s: float = 600.0
+    """An execution environment that has been idle for so long is shut down."""
+    init_dir: Path | None = None
+    max_head_bytes: int = 64 * 1024
+    max_body_bytes: int = 6 * 1024**3
+    search_path: tuple[str, ...] = field(default=("/usr/local/bin", "/usr/bin", "/bin"))
+    """Where interpreters are looked for (PATH of the user who started the platform)."""
+    home_dir: Path = Path("/root")

@@ -1,0 +1,103 @@
+"""What an operation knows of the request that it answers.
+
+Frozen. Made by `gateway.dispatch` for a call from outside and for `ctx.call`; services never make one.
+"""
+
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.clock import Clock
+from undercast.core.identity import Principal
+from undercast.core.ids import Ids
+
+CauseKind = Literal["external", "invocation", "init", "post-response", "background", "delivery", "internal"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why a request or a delivery happens (I10).
+
+    `id` is the request id of the invocation, the id of the delivery, or the id of the environment for init and
+    background work; "" for a call from outside.
+    """
+
+    kind: CauseKind
+    id: str = ""
+    environment_id: str | None = None
+
+
+EXTERNAL = Cause(kind="external")
+
+
+class CallService(Protocol):
+    """Synchronous way to another service (I3): in process, parsed values, authorised like a call from outside."""
+
+    def __call__(
+        self,
+        ctx: "RequestContext",
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        principal: Principal | None = None,
+        scope: Scope | None = None,
+    ) -> Awaitable[dict[str, Any]]:
+        """Run an operation. `principal` is the caller seen by the other service: the caller of `ctx` when None."""
+        ...
+
+
+class Permits(Protocol):
+    """Asks whether a resource's own policy lets a principal act on it, e.g. S3 on a function."""
+
+    def __call__(
+        self, principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]
+    ) -> Awaitable[bool]:
+        """`conditions` are condition keys of the request, e.g. {"aws:SourceArn": "arn:aws:s3:::b"}."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestContext:
+    """One request, seen from an operation."""
+
+    request_id: str
+    scope: Scope
+    principal: Principal
+    cause: Cause
+    clock: Clock
+    """The platform clock: for every timestamp that a service stores or returns."""
+    host_clock: Clock
+    """The host clock: only for expiry of credentials and the like; see ARCHITECTURE.md."""
+    ids: Ids
+    caller: CallService
+    permits: Permits
+    endpoint: str = "http://localhost:4566"
+    """scheme://host:port under which the caller reached the platform."""
+    source_ip: str = "127.0.0.1"
+    user_agent: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Request headers, lower case. For what the models lack (S3's x-amz-* metadata is parsed already)."""
+
+    @property
+    def account_id(self) -> AccountId:
+        """The account whose resources are meant."""
+        return self.scope.account_id
+
+    @property
+    def region(self) -> Region:
+        """The region whose resources are meant."""
+        return self.scope.region
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        principal: Principal | None = None,
+        scope: Scope | None = None,
+    ) -> Awaitable[dict[str, Any]]:
+        """Call another service: `await ctx.call("kms", "Decrypt", {...})`."""
+        return self.caller(self, service, operation, params, principal=principal, scope=scope)

@@ -1,0 +1,49 @@
+"""One HTTP message each way, as data. Sockets are in `undercast.http`.
+
+Header names are lower case; a repeated header's values are joined with ",", as SigV4 canonicalises them.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from undercast.core.body import BodyStream
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """A request whose head has been read. `target` is the raw request target, still percent-encoded."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: BodyStream
+    secure: bool = False
+    peer: str = ""
+    environment_id: str | None = None
+    """The execution environment on whose listener the connection arrived (I10); None for the front door."""
+
+    @property
+    def path(self) -> str:
+        """The target up to the first "?"."""
+        return self.target.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        """The target behind the first "?"."""
+        return self.target.partition("?")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpResponse:
+    """A response. `body` is bytes, or an iterator that is written as it yields (chunked unless `length` is known)."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = ()
+    body: bytes | AsyncIterator[bytes] = b""
+    length: int | None = None
+    """Content-Length of a streamed body, or of the body that a HEAD response leaves out."""
+    close: bool = field(default=False)
+    """Close the connection behind this response."""
+
+
+HttpHandler = Callable[[HttpRequest], Awaitable[HttpResponse]]

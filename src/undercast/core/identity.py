@@ -1,0 +1,60 @@
+"""Who calls: principals and the credentials that stand for them.
+
+AWS: IAM User Guide, "Principal", "Unique identifiers", "Temporary security credentials".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from undercast.core.arn import AccountId
+
+PrincipalKind = Literal["root", "user", "assumed-role", "service", "anonymous"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principal:
+    """The caller of one request.
+
+    `arn` is what GetCallerIdentity says. `role_arn` is set for an assumed role. `known` is False for a role or user that
+    we hold no policies of: it is let through with a warning unless `--iam strict`. A service principal has
+    `kind="service"`, `arn` = its host name ("s3.amazonaws.com").
+    """
+
+    kind: PrincipalKind
+    account_id: AccountId
+    arn: str
+    user_id: str = ""
+    role_arn: str | None = None
+    known: bool = True
+    session_policies: tuple[Mapping[str, Any], ...] = ()
+    """Policies that AssumeRole narrowed the session with."""
+    session_tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credential:
+    """An access key that we issued. `expires_at` is host-clock seconds; None for a user's permanent key."""
+
+    access_key_id: str
+    secret_access_key: str
+    principal: Principal
+    session_token: str | None = None
+    expires_at: float | None = None
+    environment_id: str | None = None
+    """The execution environment this session descends from (I10), through any number of AssumeRole calls."""
+
+
+def root_principal(account_id: AccountId) -> Principal:
+    """The administrator that every key we did not issue stands for."""
+    return Principal(kind="root", account_id=account_id, arn=f"arn:aws:iam::{account_id}:root", user_id=account_id)
+
+
+def service_principal(host: str, account_id: AccountId) -> Principal:
+    """An AWS service acting for itself in an account, e.g. "lambda.amazonaws.com"."""
+    return Principal(kind="service", account_id=account_id, arn=host)
+
+
+def anonymous_principal(account_id: AccountId) -> Principal:
+    """A caller without credentials."""
+    return Principal(kind="anonymous", account_id=account_id, arn="anonymous")

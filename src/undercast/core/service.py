@@ -1,0 +1,102 @@
+"""The manifest of a service: every extension point of the platform, as data.
+
+A folder in `services/` with a `service.py` that has `MANIFEST` is a service; there is no central list. The registry
+checks each manifest at start-up against botocore's model (I9).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from undercast.core.context import RequestContext
+
+Params = Mapping[str, Any]
+OperationFunction = Callable[[Any, RequestContext, Params], Awaitable["Mapping[str, Any] | Reply | None"]]
+_TAG = "__aws_operation__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An operation's result that needs another status or further headers than the model says (206, 304, 204)."""
+
+    output: Mapping[str, Any]
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What one request needs: IAM actions on resources, and the policies that those resources carry themselves."""
+
+    action: str
+    """IAM's name, e.g. "s3:GetObject"."""
+    resource: str
+    """The ARN, or "*" where the action has none."""
+    conditions: Mapping[str, str | tuple[str, ...]] = field(default_factory=dict)
+    """Service-specific condition keys, e.g. {"s3:prefix": "a/"}."""
+    resource_policy: Mapping[str, Any] | None = None
+    """The policy document attached to the resource, parsed."""
+    resource_account_id: str | None = None
+    """The account that owns the resource, where it can differ from the caller's."""
+
+
+def operation(name: str) -> Callable[[OperationFunction], OperationFunction]:
+    """Tag a function with the AWS operation that it is."""
+
+    def tag(function: OperationFunction) -> OperationFunction:
+        setattr(function, _TAG, name)
+        return function
+
+    return tag
+
+
+def operations_of(*modules: ModuleType) -> dict[str, OperationFunction]:
+    """All tagged functions of the modules, by operation name. Raises ValueError on a double tag."""
+    found: dict[str, OperationFunction] = {}
+    for module in modules:
+        for value in vars(module).values():
+            name = getattr(value, _TAG, None)
+            if name is None or getattr(value, "__module__", None) != module.__name__:
+                continue
+            if name in found:
+                raise ValueError(f"{name} is implemented twice")
+            found[name] = value
+    return found
+
+
+Classing = Mapping[str, Mapping[str, str]]
+"""Operation -> top-level input member -> reason. A member in neither table is *effective* (I9)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manifest:
+    """A service as the platform sees it."""
+
+    name: str
+    """botocore's service name."""
+    build: Callable[..., Any]
+    """Takes `services.parts.Parts`, returns the service instance that every operation gets first."""
+    operations: Mapping[str, OperationFunction]
+    schema: tuple[str, ...] = ()
+    """SQL migrations in order; the index + 1 is the version. Only ever appended to."""
+    journal_schema: tuple[str, ...] = ()
+    """The same for tables in the batched second file (log events, edges, metrics)."""
+    access: Callable[[Any, RequestContext, str, Params], Awaitable[tuple[Access, ...]]] | None = None
+    """(instance, ctx, operation, params) -> what the request needs. None: "<name>:<Operation>" on "*"."""
+    policy_of: Callable[[Any, str], Awaitable[Mapping[str, Any] | None]] | None = None
+    """(instance, resource arn) -> that resource's own policy document; for `ctx.permits`."""
+    effective: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Operation -> members whose effect is here. Every member is in exactly one of the three tables."""
+    stored: Classing = field(default_factory=dict)
+    refused: Classing = field(default_factory=dict)
+    targets: Callable[[Any], Mapping[str, Any]] | None = None
+    """instance -> target kind -> `events.delivery.Target`."""
+    start: Callable[[Any], Awaitable[None]] | None = None
+    """Runs once before the ready line."""
+    stop: Callable[[Any], Awaitable[None]] | None = None
+    """Runs once at shutdown; must return within 2 s."""
+    reset: Callable[[Any], None] | None = None
+    """Forget in-memory caches after rows were deleted by `POST /_undercast/reset`."""
+    differences: tuple[str, ...] = ()
+    """Known differences from AWS, one sentence each, for the coverage page."""

@@ -1,0 +1,1 @@
+"""Durable delivery of events: outbox, router, causality. Knows no service (I4)."""

@@ -1,0 +1,64 @@
+"""A delivery: one event on its way to one target, durable from the commit that caused it (I6).
+
+Frozen data and the two protocols by which the router speaks to targets. Knows no service.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from undercast.core.arn import Scope
+from undercast.core.context import EXTERNAL, Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """One event for one target. All times are platform-clock seconds.
+
+    `id` is fixed at commit and is the request id of the asynchronous invoke, the same on every retry.
+    """
+
+    id: str
+    kind: str
+    """Which target adapter takes it: "lambda", "sqs", ..."""
+    target_arn: str
+    """Deliveries of one target_arn form one queue; no queue delays another."""
+    payload: bytes
+    scope: Scope
+    """Account and region of the target."""
+    created_at: float
+    cause: Cause = EXTERNAL
+    source_arn: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What the adapter needs besides, e.g. {"client_context": ..., "qualifier": ...}."""
+    due_at: float = 0.0
+    attempts: int = 0
+    """Attempts that the target has counted so far."""
+    throttles: int = 0
+    """Attempts that were turned away without counting (429, 5xx); they drive the back-off."""
+
+
+OutcomeKind = Literal["done", "retry", "dead"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one attempt.
+
+    `retry`: try again at `due_at`; `counted` says whether it was an attempt or a throttle. `dead`: give up.
+    `follow_ups` (destinations, dead letters) are committed in the transaction that removes the delivery.
+    """
+
+    kind: OutcomeKind
+    due_at: float = 0.0
+    counted: bool = True
+    reason: str = ""
+    follow_ups: tuple[Delivery, ...] = ()
+
+
+class Target(Protocol):
+    """An adapter that a service hands to the router in its manifest."""
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Try once. An exception counts as a throttle and is retried with back-off."""
+        ...

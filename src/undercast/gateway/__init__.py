@@ -1,0 +1,1 @@
+"""The front door: sockets, the request pipeline, authorisation, dispatch, the admin endpoints."""

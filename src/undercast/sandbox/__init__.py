@@ -1,0 +1,1 @@
+"""Execution environments: launcher, drivers, Runtime API, pool. Knows no service (I4)."""

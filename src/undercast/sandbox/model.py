@@ -1,0 +1,134 @@
+"""What the sandbox is told and what it answers, as frozen data; and the protocols it needs from outside.
+
+AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle".
+"""
+
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from undercast.core.arn import AccountId, Region
+from undercast.core.context import EXTERNAL, Cause
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FunctionVersion:
+    """One immutable deployable: what an execution environment runs. Two that differ in anything never share one."""
+
+    arn: str
+    """Unqualified function ARN."""
+    name: str
+    version: str
+    """"$LATEST" or a number."""
+    revision: str
+    """Changes with every update of code or configuration; environments of an older revision are retired."""
+    account_id: AccountId
+    region: Region
+    runtime: str
+    handler: str
+    code_dir: Path
+    """Unpacked code, read-only, mounted at /var/task."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    layers: tuple[Path, ...] = ()
+    memory_mb: int = 128
+    timeout_s: int = 3
+    tmp_mb: int = 512
+    role_arn: str
+    log_group: str
+    code_sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invocation:
+    """One request to a function."""
+
+    request_id: str
+    function: FunctionVersion
+    payload: bytes
+    invoked_arn: str
+    """The ARN as the caller named it, with its qualifier."""
+    cause: Cause = EXTERNAL
+    trace_header: str = ""
+    client_context: str = ""
+    tail_log: bool = False
+    synchronous: bool = True
+    """Synchronous invokes are admitted first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvocationResult:
+    """The answer. `function_error` is the X-Amz-Function-Error value ("Unhandled") or None. Times in milliseconds."""
+
+    payload: bytes
+    function_error: str | None = None
+    log_tail: bytes = b""
+    """Last 4 KiB of the invocation's log when `tail_log` was asked for."""
+    environment_id: str = ""
+    duration_ms: float = 0.0
+    init_duration_ms: float | None = None
+    max_memory_used_mb: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentCredentials:
+    """What AWS_ACCESS_KEY_ID and its companions hold in one environment. `expires_at` is host-clock seconds."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class LogEvent:
+    """One record of a log stream; `timestamp_ms` is platform-clock milliseconds."""
+
+    timestamp_ms: int
+    message: str
+
+
+class LogSink(Protocol):
+    """Takes what functions and the platform write to a function's log. Never blocks, never fails the invoke."""
+
+    def append(
+        self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]
+    ) -> None:
+        """Append to a stream of `function.log_group`, making group and stream when they are missing."""
+        ...
+
+
+class CredentialSource(Protocol):
+    """Issues the session credentials of a function's role."""
+
+    async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
+        """Credentials whose use is traced to this environment."""
+        ...
+
+
+class FrontDoor(Protocol):
+    """Serves the platform's AWS APIs on listeners inside a sandbox."""
+
+    def adopt(self, listener: socket.socket, environment_id: str, *, tls: bool) -> None:
+        """Serve on the listening socket until `release`; requests carry the environment's id.
+
+        `tls` None-like False means sniff (HTTP and HTTPS on one port) as on the front door; True means port 443.
+        """
+        ...
+
+    def release(self, environment_id: str) -> None:
+        """Close all listeners and connections of the environment."""
+        ...
+
+
+class CauseBook(Protocol):
+    """Is told which invocation an environment is busy with, so that its calls carry the right cause."""
+
+    def set_phase(self, environment_id: str, cause: Cause | None) -> None:
+        """`None` forgets the environment."""
+        ...
+
+    def invoked(self, invocation: Invocation, environment_id: str) -> None:
+        """Record the edge cause -> invocation -> environment in the causal log."""
+        ...

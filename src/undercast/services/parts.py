@@ -1,0 +1,42 @@
+"""What `app` gives every service at construction. Frozen; one per platform."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from undercast.core.clock import HostClock, PlatformClock
+from undercast.core.config import Config
+from undercast.core.context import RequestContext
+from undercast.core.ids import Ids
+from undercast.core.arn import Scope
+from undercast.core.identity import Principal
+from undercast.events.causality import CausalLog
+from undercast.events.outbox import Outbox
+from undercast.sandbox.pool import Pool
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Database
+from undercast.store.journal import Journal
+
+
+class Internal(Protocol):
+    """Makes a context for work that no request caused: a timer, a sweep, a delivery."""
+
+    def __call__(self, scope: Scope, principal: Principal, cause: Any = ...) -> RequestContext:
+        """A context whose `call` works as in a request."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The platform's parts, as services see them."""
+
+    config: Config
+    database: Database
+    blobs: BlobStore
+    journal: Journal
+    outbox: Outbox
+    causality: CausalLog
+    pool: Pool
+    platform_clock: PlatformClock
+    host_clock: HostClock
+    ids: Ids
+    internal: Internal

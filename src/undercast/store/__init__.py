@@ -1,0 +1,1 @@
+"""Durable state: rows in SQLite, bodies in content-addressed blobs, a batched second file."""

@@ -1,0 +1,1 @@
+"""One module a protocol: compile an operation's shapes once into parse and serialize closures."""
