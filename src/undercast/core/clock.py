@@ -1,7 +1,7 @@
 """The two clocks (I5). Each timed field belongs to exactly one; ARCHITECTURE.md has the table.
 
 `HostClock` is the machine's and is never moved: invoke deadlines and durations, I/O timeouts, SigV4 skew, expiry of
-credentials and certificates. `PlatformClock` can be advanced: retries, visibility, TTL, schedules, retention, record ages.
+credentials and certificates. `PlatformClock` can be advanced: retries, visibility, TTL, schedules, retention, ages.
 """
 
 import asyncio

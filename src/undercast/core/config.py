@@ -23,7 +23,7 @@ class Config:
     ephemeral: bool = False
     driver: Driver = "auto"
     iam: IamMode = "enforce"
-    """`enforce`: known roles are enforced, unknown ones pass with a warning. `strict` refuses them. `off` ignores IAM."""
+    """`enforce`: known roles are enforced, unknown ones pass with a warning; `strict` refuses them; `off`: no IAM."""
     durability: Durability = "process"
     profile: Profile = "current"
     default_region: str = "us-east-1"

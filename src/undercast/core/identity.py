@@ -16,8 +16,8 @@ PrincipalKind = Literal["root", "user", "assumed-role", "service", "anonymous"]
 class Principal:
     """The caller of one request.
 
-    `arn` is what GetCallerIdentity says. `role_arn` is set for an assumed role. `known` is False for a role or user that
-    we hold no policies of: it is let through with a warning unless `--iam strict`. A service principal has
+    `arn` is what GetCallerIdentity says. `role_arn` is set for an assumed role. `known` is False for a role or
+    user that we hold no policies of: it is let through with a warning unless `--iam strict`. A service principal has
     `kind="service"`, `arn` = its host name ("s3.amazonaws.com").
     """
 

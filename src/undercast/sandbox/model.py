@@ -92,9 +92,7 @@ class LogEvent:
 class LogSink(Protocol):
     """Takes what functions and the platform write to a function's log. Never blocks, never fails the invoke."""
 
-    def append(
-        self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]
-    ) -> None:
+    def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
         """Append to a stream of `function.log_group`, making group and stream when they are missing."""
         ...
 

@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from undercast.core.arn import Scope
 from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Config
 from undercast.core.context import RequestContext
-from undercast.core.ids import Ids
-from undercast.core.arn import Scope
 from undercast.core.identity import Principal
+from undercast.core.ids import Ids
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.sandbox.pool import Pool
