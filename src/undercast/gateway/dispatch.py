@@ -1,0 +1,188 @@
+"""The way of one request: decode, authenticate, parse, authorise, run the operation, encode.
+
+The only place that turns errors into responses. An operation that we lack, and a parameter whose effect is missing,
+answer with an error that names them (I9). In-process calls between services take the same way without HTTP (I3).
+"""
+
+import logging
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from undercast.core.arn import DEFAULT_ACCOUNT, Region, Scope
+from undercast.core.clock import HostClock, PlatformClock
+from undercast.core.context import EXTERNAL, Cause, RequestContext
+from undercast.core.errors import ServiceError, not_implemented, refused_member
+from undercast.core.http import HttpRequest, HttpResponse
+from undercast.core.identity import Principal, service_principal
+from undercast.core.ids import Ids
+from undercast.core.service import Access, OperationFunction, Params, Reply
+from undercast.events.causality import CausalLog
+from undercast.gateway.auth import Authenticator, Authorizer, Identity
+from undercast.gateway.hosts import HostNames
+from undercast.gateway.request_log import RequestLog
+from undercast.services.registry import Mounted
+from undercast.wire.decode import Call, decode, parse
+from undercast.wire.encode import encode_error, encode_output
+from undercast.wire.verified import verified_body
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """What dispatch needs besides the services."""
+
+    authenticator: Authenticator
+    authorizer: Authorizer
+    host_names: HostNames
+    causality: CausalLog
+    platform_clock: PlatformClock
+    host_clock: HostClock
+    ids: Ids
+    request_log: RequestLog
+    default_region: str
+    endpoint: str
+
+
+class Dispatcher:
+    """Runs operations for callers from outside and for services."""
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._services: dict[str, Mounted] = {}
+
+    def mount(self, services: Mapping[str, Mounted]) -> None:
+        """Set the services; once, after they were built (their parts hold this dispatcher's `internal`)."""
+        self._services = dict(services)
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer one HTTP request. Never raises."""
+        tools = self._tools
+        started = tools.host_clock.monotonic()
+        request_id = tools.ids.uuid()
+        call: Call | None = None
+        line: dict[str, Any] = {"at": tools.host_clock.now(), "id": request_id}
+        try:
+            if not tools.host_names.allowed(request.headers.get("host", "")):
+                raise ServiceError("AccessDenied", "This Host name is not served; see `undercast start --host-name`.", 403)
+            call = decode(request)
+            response = await self._answer(call, request_id, line)
+        except ServiceError as error:
+            line["error"] = error.code
+            response = encode_error(call, request, error, request_id)
+        except Exception as error:
+            log.error("request %s failed: %s", request_id, traceback.format_exc())
+            line["error"] = "InternalFailure"
+            failure = ServiceError("InternalFailure", f"Undercast failed on this request: {error!r}", 500)
+            response = encode_error(call, request, failure, request_id)
+        line["status"] = response.status
+        line["ms"] = round((tools.host_clock.monotonic() - started) * 1000, 3)
+        tools.request_log.add(line)
+        return response
+
+    async def _answer(self, call: Call, request_id: str, line: dict[str, Any]) -> HttpResponse:
+        identity = self._tools.authenticator.authenticate(call)
+        body = verified_body(call, identity.signing_key)
+        call, params = await parse(call, body)
+        line["op"] = f"{call.service}:{call.operation}"
+        function, mounted = self._find(call.service, call.operation)
+        ctx = self._context(call, identity, request_id)
+        line["by"] = ctx.principal.arn
+        if ctx.cause.id:
+            line["cause"] = ctx.cause.id
+        await self._authorize(ctx, mounted, call.operation, params)
+        self._refuse(mounted, call.operation, params)
+        result = await function(mounted.instance, ctx, params)
+        if isinstance(result, Reply):
+            return encode_output(call, result.output, request_id, status=result.status, headers=result.headers)
+        return encode_output(call, result or {}, request_id)
+
+    def _find(self, service: str, operation: str) -> tuple[OperationFunction, Mounted]:
+        mounted = self._services.get(service)
+        function = mounted.find(operation) if mounted else None
+        if mounted is None or function is None:
+            raise not_implemented(service, operation)
+        return function, mounted
+
+    def _context(self, call: Call, identity: Identity, request_id: str) -> RequestContext:
+        tools, request = self._tools, call.request
+        scheme = "https" if request.secure else "http"
+        host = request.headers.get("host")
+        return RequestContext(
+            request_id=request_id,
+            scope=Scope(identity.principal.account_id, Region(call.region or tools.default_region)),
+            principal=identity.principal,
+            cause=self._cause(request.environment_id or identity.environment_id),
+            clock=tools.platform_clock,
+            host_clock=tools.host_clock,
+            ids=tools.ids,
+            caller=self.call,
+            permits=self.permits,
+            endpoint=f"{scheme}://{host}" if host else tools.endpoint,
+            source_ip=request.peer or "127.0.0.1",
+            user_agent=request.headers.get("user-agent", ""),
+            headers=request.headers,
+        )
+
+    def _cause(self, environment_id: str | None) -> Cause:
+        return self._tools.causality.cause_of(environment_id) if environment_id else EXTERNAL
+
+    async def _authorize(self, ctx: RequestContext, mounted: Mounted, operation: str, params: Params) -> None:
+        manifest = mounted.manifest
+        if manifest.access is None:
+            accesses: tuple[Access, ...] = (Access(action=f"{manifest.name}:{operation}", resource="*"),)
+        else:
+            accesses = await manifest.access(mounted.instance, ctx, operation, params)
+        await self._tools.authorizer.authorize(ctx, manifest.name, accesses)
+
+    def _refuse(self, mounted: Mounted, operation: str, params: Params) -> None:
+        refused = mounted.manifest.refused.get(operation)
+        if refused and (present := next((member for member in params if member in refused), None)):
+            raise refused_member(operation, present, refused[present])
+
+    async def call(
+        self,
+        ctx: RequestContext,
+        service: str,
+        operation: str,
+        params: Params,
+        *,
+        principal: Principal | None = None,
+        scope: Scope | None = None,
+    ) -> dict[str, Any]:
+        """See `core.context.CallService`."""
+        function, mounted = self._find(service, operation)
+        inner = replace(ctx, request_id=self._tools.ids.uuid(), principal=principal or ctx.principal, scope=scope or ctx.scope)
+        await self._authorize(inner, mounted, operation, params)
+        self._refuse(mounted, operation, params)
+        result = await function(mounted.instance, inner, params)
+        return dict(result.output if isinstance(result, Reply) else result or {})
+
+    async def permits(
+        self, principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]
+    ) -> bool:
+        """See `core.context.Permits`."""
+        service = resource_arn.split(":", 3)[2]
+        mounted = self._services.get(service)
+        if mounted is None or mounted.manifest.policy_of is None:
+            return False
+        policy = await mounted.manifest.policy_of(mounted.instance, resource_arn)
+        return self._tools.authorizer.resource_permits(policy, principal, action, resource_arn, conditions)
+
+    def internal(self, scope: Scope, principal: Principal | None = None, cause: Cause = EXTERNAL) -> RequestContext:
+        """A context for work that no request caused: a timer, a sweep, a delivery (`services.parts.Internal`)."""
+        tools = self._tools
+        return RequestContext(
+            request_id=tools.ids.uuid(),
+            scope=scope,
+            principal=principal or service_principal("undercast.internal", scope.account_id or DEFAULT_ACCOUNT),
+            cause=cause,
+            clock=tools.platform_clock,
+            host_clock=tools.host_clock,
+            ids=tools.ids,
+            caller=self.call,
+            permits=self.permits,
+            endpoint=tools.endpoint,
+        )

@@ -1,0 +1,42 @@
+"""Which Host names may be asked for.
+
+Any web page can make a browser send requests to loopback under a name of its own (DNS rebinding). A name that cannot
+be ours is refused before anything is parsed.
+"""
+
+import ipaddress
+
+_EXACT = frozenset({"localhost", "localhost.localstack.cloud", "host.undercast.internal", "sandbox.localdomain"})
+_SUFFIXES = (".localhost", ".localhost.localstack.cloud", ".amazonaws.com", ".amazonaws.com.cn")
+
+
+class HostNames:
+    """The names under which this platform answers. `extra` are further exact names from the configuration."""
+
+    def __init__(self, extra: tuple[str, ...] = ()) -> None:
+        self._exact = _EXACT | {name.lower() for name in extra}
+        self._seen: set[str] = set()
+
+    def allowed(self, host_header: str) -> bool:
+        """Whether a request with this Host header may go on. An absent header is HTTP/1.0 and allowed."""
+        if host_header in self._seen or not host_header:
+            return True
+        name = _name_of(host_header)
+        answer = name in self._exact or name.endswith(_SUFFIXES) or _is_loopback(name)
+        if answer and len(self._seen) < 1024:
+            self._seen.add(host_header)
+        return answer
+
+
+def _name_of(host_header: str) -> str:
+    host = host_header.strip().lower()
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host.partition(":")[0].rstrip(".")
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,56 @@
+"""One structured line per request, batched to a file. Never payloads, never credentials.
+
+The line costs a list append on the request path; a task writes the batch. SIGKILL may lose the last batch.
+"""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+FLUSH_EVERY_S = 0.2
+MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+class RequestLog:
+    """Appends JSON lines to a file that is rotated once at `MAX_FILE_BYTES`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lines: list[dict[str, Any]] = []
+        self._task: asyncio.Task[None] | None = None
+        self._stopped = asyncio.Event()
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Queue one line."""
+        self._lines.append(line)
+
+    async def start(self) -> None:
+        """Write batches until `stop`."""
+        self._task = asyncio.create_task(self._run(), name="request-log")
+
+    async def stop(self) -> None:
+        """Write what is left."""
+        self._stopped.set()
+        if self._task:
+            await self._task
+        self.flush()
+
+    async def _run(self) -> None:
+        while not self._stopped.is_set():
+            try:
+                await asyncio.wait_for(self._stopped.wait(), FLUSH_EVERY_S)
+            except TimeoutError:
+                self.flush()
+
+    def flush(self) -> None:
+        """Write the queued lines now."""
+        if not self._lines:
+            return
+        lines, self._lines = self._lines, []
+        text = "".join(json.dumps(line, separators=(",", ":"), default=str) + "\n" for line in lines)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(text)
+            size = file.tell()
+        if size > MAX_FILE_BYTES:
+            self._path.replace(self._path.with_suffix(".1.log"))
