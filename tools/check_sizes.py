@@ -19,9 +19,14 @@ def tracked() -> list[Path]:
     """Python files that git knows or would add."""
     names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "*.py"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout.split()
-    return [ROOT / name for name in names if "_generated/" not in name and name not in EXEMPT and (ROOT / name).exists()]
+    return [
+        ROOT / name for name in names if "_generated/" not in name and name not in EXEMPT and (ROOT / name).exists()
+    ]
 
 
 def offences(path: Path) -> Iterator[str]:

@@ -66,7 +66,9 @@ class Dispatcher:
         line: dict[str, Any] = {"at": tools.host_clock.now(), "id": request_id}
         try:
             if not tools.host_names.allowed(request.headers.get("host", "")):
-                raise ServiceError("AccessDenied", "This Host name is not served; see `undercast start --host-name`.", 403)
+                raise ServiceError(
+                    "AccessDenied", "This Host name is not served; see `undercast start --host-name`.", 403
+                )
             call = decode(request)
             response = await self._answer(call, request_id, line)
         except ServiceError as error:
@@ -154,7 +156,9 @@ class Dispatcher:
     ) -> dict[str, Any]:
         """See `core.context.CallService`."""
         function, mounted = self._find(service, operation)
-        inner = replace(ctx, request_id=self._tools.ids.uuid(), principal=principal or ctx.principal, scope=scope or ctx.scope)
+        inner = replace(
+            ctx, request_id=self._tools.ids.uuid(), principal=principal or ctx.principal, scope=scope or ctx.scope
+        )
         await self._authorize(inner, mounted, operation, params)
         self._refuse(mounted, operation, params)
         result = await function(mounted.instance, inner, params)

@@ -57,7 +57,9 @@ def problems(manifest: Manifest, members_of: MembersOf) -> list[str]:
             continue
         found.extend(f"{manifest.name}:{operation} {text}" for text in _misclassed(manifest, operation, members))
     for table in (manifest.effective, manifest.stored, manifest.refused):
-        found.extend(f"{manifest.name}:{name} is classed but not served" for name in set(table) - set(manifest.operations))
+        found.extend(
+            f"{manifest.name}:{name} is classed but not served" for name in set(table) - set(manifest.operations)
+        )
     return found
 
 

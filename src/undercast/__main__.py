@@ -1,0 +1,5 @@
+"""`python -m undercast` is the `undercast` command."""
+
+from undercast.cli.main import main
+
+main()

@@ -1,0 +1,26 @@
+"""`undercast env`: export lines that point AWS tools at the platform."""
+
+import shlex
+from typing import Annotated
+
+import typer
+
+from undercast.cli import environment
+from undercast.cli.output import show
+
+
+def env(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Print what to export so that the AWS CLI, SDKs, SAM and Terraform talk to the platform: eval "$(undercast env)"."""
+    key, secret = environment.credentials()
+    values = {
+        "AWS_ENDPOINT_URL": environment.endpoint(),
+        "AWS_REGION": environment.region(),
+        "AWS_DEFAULT_REGION": environment.region(),
+        "AWS_ACCESS_KEY_ID": key,
+        "AWS_SECRET_ACCESS_KEY": secret,
+    }
+    if as_json:
+        show(values, True)
+        return
+    for name, value in values.items():
+        print(f"export {name}={shlex.quote(value)}")

@@ -1,0 +1,53 @@
+"""`undercast logs`: print a function's log, and follow it."""
+
+import datetime
+import time
+from typing import Annotated, Any
+
+import typer
+
+from undercast.cli.client import aws
+from undercast.cli.output import fail, show, styled
+
+POLL_S = 0.5
+
+
+def logs(
+    function: Annotated[str, typer.Argument(help="Function name, or a log group that starts with /.")],
+    tail: Annotated[bool, typer.Option("--tail", help="Go on printing what is added.")] = False,
+    since: Annotated[float, typer.Option(help="How many minutes back to start.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event.")] = False,
+) -> None:
+    """Print the log events of a function."""
+    group = function if function.startswith("/") else f"/aws/lambda/{function}"
+    client = aws("logs")
+    seen: set[str] = set()
+    start_ms = int((time.time() - since * 60) * 1000)
+    while True:
+        for event in _events(client, group, start_ms):
+            if event["eventId"] in seen:
+                continue
+            seen.add(event["eventId"])
+            start_ms = max(start_ms, int(event["timestamp"]) - 5000)
+            _print(event, as_json)
+        if not tail:
+            return
+        time.sleep(POLL_S)
+
+
+def _events(client: Any, group: str, start_ms: int) -> list[dict[str, Any]]:
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start_ms)
+        return [event for page in pages for event in page["events"]]
+    except (ClientError, BotoCoreError) as error:
+        return fail(str(error), "a log group appears with the first run of its function")
+
+
+def _print(event: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        show(event, True)
+        return
+    moment = datetime.datetime.fromtimestamp(event["timestamp"] / 1000, tz=datetime.UTC)
+    print(f"{styled(moment.isoformat(timespec='milliseconds'), '2')} {event['message'].rstrip()}", flush=True)

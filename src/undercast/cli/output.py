@@ -1,0 +1,40 @@
+"""What the commands print: colour where there is a terminal, plain text where there is none, JSON where asked."""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+
+def fail(message: str, fix: str = "") -> NoReturn:
+    """Say what went wrong and what to do, and exit 1."""
+    print(f"undercast: {message}", file=sys.stderr)
+    if fix:
+        print(f"  {fix}", file=sys.stderr)
+    raise SystemExit(1)
+
+
+def styled(text: str, style: str) -> str:
+    """The text in an ANSI style ("32" green, "31" red, "2" dim) when standard output is a terminal."""
+    return f"\x1b[{style}m{text}\x1b[0m" if sys.stdout.isatty() else text
+
+
+def show(answer: Mapping[str, Any], as_json: bool) -> None:
+    """A flat or nested answer as aligned lines, or as JSON."""
+    if as_json:
+        print(json.dumps(answer, indent=2, default=str))
+        return
+    for line in _lines(answer, ""):
+        print(line)
+
+
+def _lines(answer: Mapping[str, Any], indent: str) -> list[str]:
+    width = max((len(key) for key in answer), default=0)
+    lines: list[str] = []
+    for key, value in answer.items():
+        if isinstance(value, Mapping):
+            lines.append(f"{indent}{key}")
+            lines.extend(_lines(value, indent + "  "))
+        else:
+            lines.append(f"{indent}{key:<{width}}  {value}")
+    return lines

@@ -1,0 +1,53 @@
+"""`undercast trace`: what caused a request, and what it caused, as a tree."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+
+from undercast.cli.client import ask
+from undercast.cli.output import show, styled
+
+
+def trace(
+    request_id: Annotated[str, typer.Argument(help="A request id: of a put, an event, an invocation.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print the graph as JSON.")] = False,
+) -> None:
+    """Print put -> event -> invocation -> put."""
+    answer = ask(f"/_undercast/trace/{request_id}")
+    if as_json:
+        show(answer, True)
+        return
+    for line in tree(answer["nodes"], answer["edges"], request_id):
+        print(line)
+
+
+def tree(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]], asked: str) -> list[str]:
+    """The graph as indented lines, roots first; a node reached twice is shown once and then named again."""
+    children: dict[str, list[Mapping[str, Any]]] = {}
+    for edge in edges:
+        children.setdefault(str(edge["from"]), []).append(edge)
+    targets = {str(edge["to"]) for edge in edges}
+    by_id = {str(node["id"]): node for node in nodes}
+    lines: list[str] = []
+    shown: set[str] = set()
+
+    def walk(node_id: str, label: str, prefix: str, indent: str) -> None:
+        kind = by_id.get(node_id, {}).get("kind", "")
+        text = f"{label}  {kind} {node_id}".strip() if label else f"{kind} {node_id}"
+        repeated = node_id in shown
+        mark = styled(text, "1") if node_id == asked else text
+        lines.append(prefix + mark + (" (above)" if repeated else ""))
+        if repeated:
+            return
+        shown.add(node_id)
+        below = children.get(node_id, [])
+        for index, edge in enumerate(below):
+            last = index == len(below) - 1
+            branch, further = ("└─ ", "   ") if last else ("├─ ", "│  ")
+            walk(str(edge["to"]), str(edge.get("label", "")), indent + branch, indent + further)
+
+    for node in nodes:
+        if str(node["id"]) not in targets:
+            walk(str(node["id"]), "", "", "")
+    return lines

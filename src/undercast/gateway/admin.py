@@ -1,0 +1,115 @@
+"""The platform's own endpoints: health, status, trace, clock.
+
+Not AWS's. A browser page can reach loopback, so everything but health refuses an `Origin` header, and a change needs
+the token in the data folder. A function inside a sandbox sees health only.
+"""
+
+import hmac
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercast import __version__
+from undercast.core.clock import PlatformClock
+from undercast.core.errors import ServiceError
+from undercast.core.http import HttpRequest, HttpResponse
+from undercast.events.causality import CausalLog
+from undercast.gateway.hosts import HostNames
+
+Answer = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminTools:
+    """What the endpoints show or change."""
+
+    token: str
+    host_names: HostNames
+    services: Callable[[], Mapping[str, str]]
+    """Service -> "running"."""
+    status: Callable[[], Mapping[str, Any]]
+    capabilities: Callable[[], Mapping[str, Any]]
+    causality: CausalLog
+    platform_clock: PlatformClock
+    drained: Callable[[], Awaitable[None]]
+
+
+class Admin:
+    """Answers `/_undercast/*` and what tools of LocalStack wait for, `/_localstack/*`."""
+
+    def __init__(self, tools: AdminTools) -> None:
+        self._tools = tools
+        self._open: Mapping[tuple[str, str], Callable[[], Answer]] = {
+            ("GET", "/_undercast/health"): self._health,
+            ("GET", "/_localstack/health"): self._health,
+            ("GET", "/_localstack/init"): self._init,
+        }
+
+    @staticmethod
+    def owns(target: str) -> bool:
+        """Whether this request target is ours. No S3 bucket name starts with an underscore."""
+        return target.startswith(("/_undercast/", "/_localstack/"))
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """Answer in JSON."""
+        try:
+            return _json(200, await self._answer(request))
+        except ServiceError as error:
+            return _json(error.status, {"error": error.code, "message": error.message})
+
+    async def _answer(self, request: HttpRequest) -> Answer:
+        if not self._tools.host_names.allowed(request.headers.get("host", "")):
+            raise ServiceError("Forbidden", "this Host name is not served", 403)
+        path = request.path.rstrip("/")
+        method = "GET" if request.method == "HEAD" else request.method
+        if answer := self._open.get((method, path)):
+            return answer()
+        self._guard(request, method)
+        if method == "GET" and path == "/_undercast/status":
+            return self._tools.status()
+        if method == "GET" and path == "/_undercast/capabilities":
+            return self._tools.capabilities()
+        if method == "GET" and path.startswith("/_undercast/trace/"):
+            return await self._trace(path.removeprefix("/_undercast/trace/"))
+        if method == "POST" and path == "/_undercast/clock":
+            return self._advance(await request.body.read(4096))
+        if method == "POST" and path == "/_undercast/drain":
+            await self._tools.drained()
+            return {"drained": True}
+        raise ServiceError("NotFound", f"no endpoint {method} {path}", 404)
+
+    def _guard(self, request: HttpRequest, method: str) -> None:
+        if request.environment_id is not None or "origin" in request.headers:
+            raise ServiceError("Forbidden", "the platform's endpoints are for its user's own tools", 403)
+        given = request.headers.get("x-undercast-token", "")
+        if method != "GET" and not hmac.compare_digest(given.encode(), self._tools.token.encode()):
+            raise ServiceError(
+                "Forbidden", "a change needs the header X-Undercast-Token; the data folder holds it", 403
+            )
+
+    def _health(self) -> Answer:
+        return {"status": "running", "version": __version__, "edition": "undercast", "services": self._tools.services()}
+
+    def _init(self) -> Answer:
+        done = {"BOOT": True, "START": True, "READY": True, "SHUTDOWN": False}
+        return {"completed": done, "scripts": []}
+
+    async def _trace(self, node_id: str) -> Answer:
+        trace = await self._tools.causality.trace(node_id)
+        return trace.as_json()
+
+    def _advance(self, body: bytes) -> Answer:
+        try:
+            seconds = float(json.loads(body)["advance_s"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise ServiceError("BadRequest", 'the body is {"advance_s": seconds}', 400) from error
+        if not 0 <= seconds <= 10 * 365 * 86400:
+            raise ServiceError("BadRequest", "advance_s is between 0 and ten years", 400)
+        self._tools.platform_clock.advance(seconds)
+        return {"now": self._tools.platform_clock.now()}
+
+
+def _json(status: int, answer: Answer) -> HttpResponse:
+    body = json.dumps(answer, default=str).encode()
+    return HttpResponse(status=status, headers=(("content-type", "application/json"),), body=body)
