@@ -10,7 +10,7 @@ from undercast.cli.output import show
 
 
 def env(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Print what to export so that the AWS CLI, SDKs, SAM and Terraform talk to the platform: eval "$(undercast env)"."""
+    """Print export lines that point the AWS CLI, SDKs, SAM and Terraform at the platform: eval "$(undercast env)"."""
     key, secret = environment.credentials()
     values = {
         "AWS_ENDPOINT_URL": environment.endpoint(),
