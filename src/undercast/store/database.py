@@ -1,0 +1,225 @@
+"""One SQLite file: short transactions inline on the event loop, long ones in one store thread.
+
+A transaction is a synchronous function of a `Tx`; writers are serialised, so nothing interleaves. An inline write takes
+some 15 microseconds and a hop to a thread five times that, which is why only what exceeds 2 ms goes there.
+SQLite: https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous
+"""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import CoroutineType
+from typing import Any, TypeVar
+
+from undercast.core.config import Durability
+from undercast.store.errors import StoreError
+from undercast.store.group_sync import GroupSync
+from undercast.store.transaction import Row, SqlValue, Tx
+
+__all__ = ["Database", "Row", "SqlValue", "Tx"]
+
+T = TypeVar("T")
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=NORMAL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA mmap_size=0",
+    "PRAGMA wal_autocheckpoint=0",
+    f"PRAGMA journal_size_limit={64 * 1024 * 1024}",
+)
+_CHECK_EVERY = 256
+"""Commits between two looks at the size of the WAL."""
+_CHECKPOINT_BYTES = 4 * 1024 * 1024
+_RESTART_BYTES = 64 * 1024 * 1024
+"""Above this, writers wait while the WAL starts again: a passive checkpoint never catches up with a busy writer."""
+_FOREIGN_WRITER_S = 10.0
+
+
+class Database:
+    """`write` and `read` run a function in a transaction. Made by `Database.open`, used from one event loop."""
+
+    def __init__(self, path: Path, durability: Durability) -> None:
+        self.path = path
+        self.durability = durability
+        self._inline = _connect(path, cache_kib=8192, busy_s=0.0)
+        self._threaded = _connect(path, cache_kib=2048, busy_s=_FOREIGN_WRITER_S)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"store-{path.stem}")
+        self._thread_free = asyncio.Lock()
+        self._writer = asyncio.Lock()
+        """Held by a long write only: an inline one begins and ends within one step of the loop."""
+        self._wal = path.with_name(path.name + "-wal")
+        self._sync = GroupSync(self._wal) if durability == "power" else None
+        self._commits = 0
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, durability: Durability = "process") -> "Database":
+        """Open or create the file. "process" survives SIGKILL, "power" also a power cut."""
+        return cls(path, durability)
+
+    async def write(self, fn: Callable[[Tx], T], *, long: bool = False) -> T:
+        """Run a function that changes rows; all of it or, on any exception, nothing.
+
+        `long` runs it in the store thread: for what takes more than 2 ms. Other writers wait for it.
+        """
+        if long:
+            result, tx = await self._owned(self._write_in_thread(fn))
+        else:
+            if self._writer.locked():
+                async with self._writer:
+                    pass  # behind the long write; nothing else runs between this and our COMMIT
+            try:
+                result, tx = _run(self._inline, fn)
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                result, tx = await self._owned(self._write_after_foreigner(fn))
+        self._committed(tx)
+        if self._sync is not None:
+            await self._sync.wait()
+        return result
+
+    async def read(self, fn: Callable[[Tx], T], *, long: bool = False) -> T:
+        """Run a function that only reads, on one snapshot. `long` runs it in the store thread."""
+        if long:
+            return await self._owned(self._read_in_thread(fn))
+        return self.read_now(fn)
+
+    def read_now(self, fn: Callable[[Tx], T]) -> T:
+        """`read` without await, for the event loop's own hot paths."""
+        return _look(self._inline, fn)
+
+    def write_now(self, fn: Callable[[Tx], T]) -> T:
+        """`write` without await: only before anything else uses the database (migrations)."""
+        result, tx = _run(self._inline, fn)
+        for callback in tx.callbacks:
+            callback()
+        return result
+
+    async def durable(self) -> None:
+        """Return when everything committed so far survives what `durability` promises."""
+        if self._sync is not None:
+            await self._sync.wait()
+
+    async def close(self) -> None:
+        """Finish what runs, fold the WAL into the file and let go of it."""
+        if self._closed:
+            return
+        self._closed = True
+        while pending := [task for task in (*self._tasks, self._checkpoint) if task is not None and not task.done()]:
+            await asyncio.wait(pending)
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(self._thread, self._threaded.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+        self._threaded.close()
+        self._inline.close()
+        if self._sync is not None:
+            self._sync.close()
+        self._thread.shutdown()
+
+    async def _owned(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that goes on when the caller is cancelled: a thread cannot be stopped while it holds a lock."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def _write_in_thread(self, fn: Callable[[Tx], T]) -> tuple[T, Tx]:
+        # The thread first: a writer that waited for a long read would make every inline write wait as well.
+        async with self._thread_free, self._writer:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, _run, self._threaded, fn)
+
+    async def _read_in_thread(self, fn: Callable[[Tx], T]) -> T:
+        async with self._thread_free:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, _look, self._threaded, fn)
+
+    async def _write_after_foreigner(self, fn: Callable[[Tx], T]) -> tuple[T, Tx]:
+        """Another program (a user's sqlite3 shell) is writing: wait for it in the thread, never on the loop."""
+        async with self._thread_free, self._writer:
+            loop = asyncio.get_running_loop()
+            deadline = loop.time() + _FOREIGN_WRITER_S
+            while True:
+                await loop.run_in_executor(self._thread, _run, self._threaded, _nothing)
+                try:
+                    return _run(self._inline, fn)
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() > deadline:
+                        raise
+
+    def _committed(self, tx: Tx) -> None:
+        self._commits += 1
+        if self._sync is not None:
+            self._sync.note()
+        if self._commits % _CHECK_EVERY == 0 and not self._closed:
+            self._consider_checkpoint()
+        for callback in tx.callbacks:
+            callback()
+
+    def _consider_checkpoint(self) -> None:
+        if self._checkpoint is not None and not self._checkpoint.done():
+            return
+        if self._wal.stat().st_size > _CHECKPOINT_BYTES:
+            self._checkpoint = asyncio.create_task(self._run_checkpoint())
+
+    async def _run_checkpoint(self) -> None:
+        loop = asyncio.get_running_loop()
+        async with self._thread_free:
+            await loop.run_in_executor(self._thread, self._threaded.execute, "PRAGMA wal_checkpoint(PASSIVE)")
+            if self._wal.stat().st_size > _RESTART_BYTES:
+                async with self._writer:
+                    await loop.run_in_executor(self._thread, self._threaded.execute, "PRAGMA wal_checkpoint(RESTART)")
+
+
+def _connect(path: Path, *, cache_kib: int, busy_s: float) -> sqlite3.Connection:
+    try:
+        connection = sqlite3.connect(
+            path, timeout=busy_s or 5.0, isolation_level=None, check_same_thread=False, cached_statements=512
+        )
+        for pragma in (*_PRAGMAS, f"PRAGMA cache_size=-{cache_kib}", f"PRAGMA busy_timeout={int(busy_s * 1000)}"):
+            connection.execute(pragma).close()
+    except sqlite3.Error as error:
+        raise StoreError(
+            f"Cannot open {path}: {error}. Check its permissions, or choose another folder with --data."
+        ) from error
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _run(connection: sqlite3.Connection, fn: Callable[[Tx], T]) -> tuple[T, Tx]:
+    connection.execute("BEGIN IMMEDIATE")
+    tx = Tx(connection)
+    try:
+        result = fn(tx)
+        if result.__class__ is CoroutineType:
+            raise TypeError("a transaction is a synchronous function")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    finally:
+        tx.end()
+    return result, tx
+
+
+def _look(connection: sqlite3.Connection, fn: Callable[[Tx], T]) -> T:
+    connection.execute("BEGIN")
+    tx = Tx(connection)
+    before = connection.total_changes
+    try:
+        result = fn(tx)
+        if connection.total_changes != before:
+            raise RuntimeError("a read has written; use Database.write")
+    finally:
+        tx.end()
+        connection.execute("ROLLBACK")
+    return result
+
+
+def _nothing(tx: Tx) -> None:
+    """Waits, by BEGIN IMMEDIATE, until the write lock is free."""

@@ -1,0 +1,47 @@
+"""Group commit: many commits share one fsync of the write-ahead log, which never blocks the event loop.
+
+A commit under synchronous=NORMAL has written its frames; syncing the log behind it gives what FULL gives. A commit that
+comes while a sync runs waits for the next one, so there is at most one sync at a time however many writers there are.
+SQLite: https://sqlite.org/pragma.html#pragma_synchronous
+"""
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from undercast.store.files import sync_file
+
+
+class GroupSync:
+    """Counts commits (`note`) and lets their writers wait until they are on the disk (`wait`)."""
+
+    def __init__(self, wal: Path) -> None:
+        # Safe to open beside SQLite: its locks are on the database and the -shm file, never on the log.
+        self._descriptor = os.open(wal, os.O_RDWR | os.O_CREAT, 0o600)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-sync")
+        self._noted = 0
+        self._synced = 0
+        self._round: asyncio.Task[None] | None = None
+
+    def note(self) -> None:
+        """A commit has been written."""
+        self._noted += 1
+
+    async def wait(self) -> None:
+        """Return when every commit noted so far is on the disk. Raises OSError when the disk fails."""
+        mine = self._noted
+        while self._synced < mine:
+            if self._round is None or self._round.done():
+                self._round = asyncio.create_task(self._sync())
+            await asyncio.shield(self._round)
+
+    async def _sync(self) -> None:
+        noted = self._noted
+        await asyncio.get_running_loop().run_in_executor(self._thread, sync_file, self._descriptor)
+        self._synced = noted
+
+    def close(self) -> None:
+        """Let go of the log."""
+        self._thread.shutdown()
+        os.close(self._descriptor)

@@ -1,0 +1,108 @@
+"""The second file, for what is much and may lose its last moments: log events, invocation edges, metrics.
+
+Rows wait in memory for at most 100 ms or 1,000 rows and are written by the store thread. SIGKILL may lose this batch;
+SPECIFICATION.md says so. Readers see everything that was appended before them.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from undercast.store.database import Database
+from undercast.store.transaction import SqlValue, Tx
+
+T = TypeVar("T")
+Batch = dict[str, list[Sequence[SqlValue]]]
+
+BATCH_ROWS = 1000
+BATCH_S = 0.1
+_log = logging.getLogger(__name__)
+
+
+class Journal:
+    """Appends without waiting. `database` is for migrations."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._batch: Batch = {}
+        self._rows = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._flushing: asyncio.Task[None] | None = None
+
+    @classmethod
+    def open(cls, path: Path) -> "Journal":
+        """Open or create the file."""
+        return cls(Database.open(path))
+
+    def append(self, sql: str, params: Sequence[SqlValue]) -> None:
+        """Write a row soon. Rows of one sql text keep their order; rows of different texts may be reordered."""
+        self._batch.setdefault(sql, []).append(params)
+        self._rows += 1
+        if self._rows == 1:
+            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._begin)
+        elif self._rows == BATCH_ROWS:
+            self._begin()
+
+    async def flush(self) -> None:
+        """Return when everything appended before this call is in the file."""
+        for _ in range(2):  # the batch that is being written, then the one that gathered meanwhile
+            self._begin()
+            if self._flushing is not None:
+                await asyncio.shield(self._flushing)
+
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        """Read in the store thread, behind a flush."""
+        await self.flush()
+        return await self.database.read(fn, long=True)
+
+    async def write(self, fn: Callable[[Tx], T]) -> T:
+        """Change or delete rows in the store thread, behind a flush."""
+        await self.flush()
+        return await self.database.write(fn, long=True)
+
+    async def close(self) -> None:
+        """Flush and let go of the file."""
+        await self.flush()
+        await self.database.close()
+
+    def _begin(self) -> None:
+        """Hand the batch to the store thread; while one is being written the next one gathers."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._flushing is not None or not self._batch:
+            return
+        batch, self._batch, self._rows = self._batch, {}, 0
+        self._flushing = asyncio.create_task(self._write_batch(batch))
+        self._flushing.add_done_callback(self._written)
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        self._flushing = None
+        if self._batch and self._timer is None:
+            self._begin()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a journal batch was lost: %s", error)
+
+    async def _write_batch(self, batch: Batch) -> None:
+        try:
+            await self.database.write(lambda tx: _insert(tx, batch), long=True)
+        except sqlite3.IntegrityError:
+            await self.database.write(lambda tx: _insert_what_fits(tx, batch), long=True)
+
+
+def _insert(tx: Tx, batch: Batch) -> None:
+    for sql, rows in batch.items():
+        tx.insert_many(sql, rows)
+
+
+def _insert_what_fits(tx: Tx, batch: Batch) -> None:
+    """Row by row, so that one refused row does not take the others along."""
+    for sql, rows in batch.items():
+        for row in rows:
+            try:
+                tx.execute(sql, row)
+            except sqlite3.IntegrityError as error:
+                _log.error("the journal refused a row of %r: %s", sql, error)

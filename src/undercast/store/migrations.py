@@ -1,0 +1,63 @@
+"""Versioned schemas: one list of SQL steps per owner, each step in one transaction.
+
+A step is never edited, only followed by another. Data of a newer version is refused before anything is changed.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+
+from undercast.store.database import Database
+from undercast.store.errors import NewerData
+from undercast.store.transaction import Tx
+
+_TABLE = "CREATE TABLE IF NOT EXISTS schema_version (name TEXT PRIMARY KEY, version INTEGER NOT NULL)"
+
+
+def migrate(database: Database, name: str, migrations: tuple[str, ...]) -> None:
+    """Bring the tables of `name` to version len(migrations). A step that was interrupted is run again whole."""
+    migrate_all(database, {name: migrations})
+
+
+def migrate_all(database: Database, schemas: Mapping[str, tuple[str, ...]]) -> None:
+    """`migrate` for many owners. Nothing is changed when one of them has newer data. Raises NewerData."""
+    database.write_now(lambda tx: tx.execute(_TABLE))
+    versions = database.read_now(_versions)
+    for name, migrations in schemas.items():
+        if versions.get(name, 0) > len(migrations):
+            raise NewerData(
+                f"{database.path} holds version {versions[name]} of {name}'s data; this program knows version "
+                f"{len(migrations)}. Install the version that wrote it, or start with another folder (--data)."
+            )
+    for name, migrations in schemas.items():
+        for version in range(versions.get(name, 0), len(migrations)):
+            _step(database, name, version + 1, migrations[version])
+
+
+def statements(script: str) -> Iterator[str]:
+    """The statements of a script. A ";" in a string, a comment or a trigger's body ends none."""
+    pending = ""
+    for part in script.split(";"):
+        pending += part + ";"
+        if sqlite3.complete_statement(pending):
+            if pending.strip(" \n\t;"):
+                yield pending
+            pending = ""
+    if pending.strip(" \n\t;"):
+        raise ValueError(f"incomplete SQL: {pending}")
+
+
+def _versions(tx: Tx) -> dict[str, int]:
+    return {row["name"]: row["version"] for row in tx.all("SELECT name, version FROM schema_version")}
+
+
+def _step(database: Database, name: str, version: int, script: str) -> None:
+    def apply(tx: Tx) -> None:
+        for statement in statements(script):
+            tx.execute(statement)
+        tx.execute(
+            "INSERT INTO schema_version (name, version) VALUES (?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET version = excluded.version",
+            (name, version),
+        )
+
+    database.write_now(apply)

@@ -1,0 +1,64 @@
+"""One transaction, as the functions see it that run in it.
+
+Synchronous: it reads, decides and writes; it cannot await, call a service or touch a body. Dead once it is over.
+SQLite: https://sqlite.org/lang_transaction.html
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+SqlValue = str | int | float | bytes | None
+Row = sqlite3.Row
+
+
+class Tx:
+    """Runs SQL inside one transaction."""
+
+    __slots__ = ("_connection", "_cursors", "callbacks")
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection: sqlite3.Connection | None = connection
+        self._cursors: list[sqlite3.Cursor] = []
+        self.callbacks: list[Callable[[], None]] = []
+
+    def _query(self, sql: str, params: Sequence[SqlValue]) -> sqlite3.Cursor:
+        if self._connection is None:
+            raise RuntimeError("the transaction is over")
+        return self._connection.execute(sql, params)
+
+    def execute(self, sql: str, params: Sequence[SqlValue] = ()) -> int:
+        """Run one statement; the number of rows that it changed."""
+        return self._query(sql, params).rowcount
+
+    def one(self, sql: str, params: Sequence[SqlValue] = ()) -> Row | None:
+        """The first row, or None. `row["name"]` gives a column."""
+        cursor = self._query(sql, params)
+        row: Row | None = cursor.fetchone()
+        cursor.close()  # an unfinished statement would keep its snapshot, and the WAL, from being recycled
+        return row
+
+    def all(self, sql: str, params: Sequence[SqlValue] = ()) -> list[Row]:
+        """Every row."""
+        return self._query(sql, params).fetchall()
+
+    def each(self, sql: str, params: Sequence[SqlValue] = ()) -> Iterator[Row]:
+        """The rows one by one, in flat memory, until the transaction ends."""
+        cursor = self._query(sql, params)
+        self._cursors.append(cursor)
+        return cursor
+
+    def insert_many(self, sql: str, rows: Iterable[Sequence[SqlValue]]) -> None:
+        """Run one statement for each tuple of parameters."""
+        if self._connection is None:
+            raise RuntimeError("the transaction is over")
+        self._connection.executemany(sql, rows)
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Run on the event loop once this has committed, and only then: cache updates, wake-ups."""
+        self.callbacks.append(callback)
+
+    def end(self) -> None:
+        """Called by the database: nothing can be run in this transaction any more."""
+        for cursor in self._cursors:
+            cursor.close()
+        self._connection = None
