@@ -37,8 +37,12 @@ class ServiceError(Exception):
 
 
 def access_denied(principal_arn: str, action: str, resource: str, because: str) -> ServiceError:
-    """The text that IAM gives: IAM User Guide, "Troubleshoot access denied error messages"."""
-    text = f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource} because {because}"
+    """The text that IAM gives: IAM User Guide, "Troubleshoot access denied error messages".
+
+    `because` is "no ... policy allows the ... action", "with an explicit deny in ..." or "" where AWS gives no reason.
+    """
+    reason = f" because {because}" if because.startswith("no ") else f" {because}" if because else ""
+    text = f"User: {principal_arn} is not authorized to perform: {action} on resource: {resource}{reason}"
     return ServiceError("AccessDeniedException", text, 403)
 
 

@@ -41,6 +41,8 @@ class Credential:
     principal: Principal
     session_token: str | None = None
     expires_at: float | None = None
+    active: bool = True
+    """False for a key that its owner made inactive or deleted: it is refused, never taken for a foreign one."""
     environment_id: str | None = None
     """The execution environment this session descends from (I10), through any number of AssumeRole calls."""
 

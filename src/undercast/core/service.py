@@ -39,6 +39,8 @@ class Access:
     """The policy document attached to the resource, parsed."""
     resource_account_id: str | None = None
     """The account that owns the resource, where it can differ from the caller's."""
+    needs_resource_policy: bool = False
+    """Whether the resource's own policy must allow even in one account: a role's trust policy, a KMS key's policy."""
 
 
 def operation(name: str) -> Callable[[OperationFunction], OperationFunction]:
