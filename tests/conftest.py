@@ -1,0 +1,21 @@
+"""Fixtures that every folder of tests may use."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from tests import platform as platforms
+
+
+@pytest.fixture(scope="session")
+def platform() -> Iterator[platforms.RunningPlatform]:
+    """One real platform for the session; tests keep apart by `account`."""
+    with platforms.running() as running:
+        yield running
+
+
+@pytest.fixture
+def account() -> str:
+    """An AWS account of this test's own: its 12-digit id, which is also its access key."""
+    return f"{random.randrange(10**11, 10**12)}"
