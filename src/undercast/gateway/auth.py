@@ -1,0 +1,210 @@
+"""Who calls, and whether the call is allowed.
+
+A key that we issued is verified, a 12-digit key is its account, any other is the administrator of the default account;
+an unsigned request passes only where AWS accepts one. AWS: IAM User Guide, "How IAM works", "Policy evaluation logic".
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from undercast.core.arn import DEFAULT_ACCOUNT, AccountId, is_account_id
+from undercast.core.clock import Clock
+from undercast.core.config import IamMode
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError, access_denied
+from undercast.core.identity import Credential, Principal, anonymous_principal, root_principal
+from undercast.core.service import Access
+from undercast.gateway import auth_errors
+from undercast.policy.document import Policy, parse_policy
+from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
+from undercast.wire.decode import Call
+from undercast.wire.sigv4 import SigningKey, verify
+
+log = logging.getLogger("undercast.iam")
+
+CredentialOf = Callable[[str], Credential | None]
+"""Access key id -> the key as we issued it: `iam.credential`, `sts.session`."""
+PoliciesOf = Callable[[Principal], PrincipalPolicies | None]
+"""A user or role -> its policies, None when IAM does not know it: `iam.policies_of`."""
+
+_ANONYMOUS = frozenset({("sts", "AssumeRoleWithSAML"), ("sts", "AssumeRoleWithWebIdentity")})
+_OWNERS_WAY_BACK = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
+"""What no bucket policy can deny to the root of the bucket's account (AWS: S3 API, DeleteBucketPolicy)."""
+_PLATFORM = "undercast.internal"
+"""The service principal of the platform's own timers and sweeps."""
+_REMEMBERED = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """The outcome of authentication."""
+
+    principal: Principal
+    signing_key: SigningKey | None = None
+    """For chunk signatures in the body; None when we do not hold the secret."""
+    environment_id: str | None = None
+    """The execution environment that the session descends from."""
+
+
+class Authenticator:
+    """Turns a request's signature into a principal."""
+
+    def __init__(self, sources: Sequence[CredentialOf], host_clock: Clock, *, issued_keys_only: bool = False) -> None:
+        self._sources = tuple(sources)
+        self._clock = host_clock
+        self._issued_keys_only = issued_keys_only
+
+    def authenticate(self, call: Call) -> Identity:
+        """The caller. Raises AWS's error for a missing, wrong, expired or inactive credential."""
+        signature = call.signature
+        if signature is None:
+            if call.service == "s3" or (call.service, call.operation) in _ANONYMOUS:
+                return Identity(principal=anonymous_principal(DEFAULT_ACCOUNT))
+            raise auth_errors.missing_token(call.service)
+        credential = self._issued(signature.access_key_id)
+        if credential is not None:
+            return self._verified(call, credential)
+        if self._issued_keys_only:
+            raise auth_errors.unknown_key(call.service, signature.access_key_id)
+        account = signature.access_key_id if is_account_id(signature.access_key_id) else DEFAULT_ACCOUNT
+        return Identity(principal=root_principal(AccountId(account)))
+
+    def _issued(self, access_key_id: str) -> Credential | None:
+        for source in self._sources:
+            if (credential := source(access_key_id)) is not None:
+                return credential
+        return None
+
+    def _verified(self, call: Call, credential: Credential) -> Identity:
+        now = self._clock.now()
+        if not credential.active:
+            raise auth_errors.unknown_key(call.service, credential.access_key_id)
+        if call.signature is not None and call.signature.session_token != credential.session_token:
+            raise auth_errors.wrong_token(call.service)
+        if credential.expires_at is not None and credential.expires_at <= now:
+            raise auth_errors.expired_token(call.service)
+        key = verify(call, credential.secret_access_key, now)
+        return Identity(principal=credential.principal, signing_key=key, environment_id=credential.environment_id)
+
+
+class Authorizer:
+    """Asks the policies whether a principal may do what its request does."""
+
+    def __init__(self, policies_of: PoliciesOf, host_clock: Clock, mode: IamMode = "enforce") -> None:
+        self._policies_of = policies_of
+        self._clock = host_clock
+        self._mode = mode
+        self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
+        self._warned: dict[tuple[str, str, str], None] = {}
+
+    async def authorize(self, ctx: RequestContext, service: str, accesses: Sequence[Access]) -> None:
+        """Raises the service's access-denied error unless everything that the request needs is allowed."""
+        principal = ctx.principal
+        if self._mode == "off" and principal.kind != "anonymous":
+            return
+        for access in accesses:
+            if principal.kind == "root" and access.resource_policy is None and not _foreign(principal, access):
+                continue
+            decision = self._decide(ctx, access)
+            if not decision.allowed:
+                raise _denied(principal, service, access, decision)
+
+    def resource_permits(
+        self,
+        policy: Mapping[str, Any] | None,
+        principal: Principal,
+        action: str,
+        resource_arn: str,
+        conditions: Mapping[str, str],
+    ) -> bool:
+        """Whether a resource's own policy lets a principal act on it, e.g. S3 on a function."""
+        if self._mode == "off":
+            return True
+        if policy is None:
+            return False
+        request = AuthorizationRequest(
+            principal=principal, action=action, resource=resource_arn, conditions=conditions, needs_resource_policy=True
+        )
+        return evaluate(request, (), self._policy(policy)).allowed
+
+    def _decide(self, ctx: RequestContext, access: Access) -> Decision:
+        principal = ctx.principal
+        known = self._policies_of(principal) if principal.known and principal.kind in ("user", "assumed-role") else None
+        request = AuthorizationRequest(
+            principal=principal,
+            action=access.action,
+            resource=access.resource,
+            resource_account_id=access.resource_account_id,
+            conditions=access.conditions,
+            late_conditions=lambda: _request_keys(ctx, self._clock),
+            principal_tags=known.tags if known else {},
+            needs_resource_policy=access.needs_resource_policy,
+        )
+        resource = self._policy(access.resource_policy) if access.resource_policy is not None else None
+        if principal.kind == "service" and (resource is None or principal.arn == _PLATFORM):
+            return Decision(True)  # a service at its own work; only this process makes service principals
+        if principal.kind == "root" and access.action in _OWNERS_WAY_BACK and not _foreign(principal, access):
+            return Decision(True)
+        session = tuple(self._policy(document) for document in principal.session_policies)
+        if known is not None:
+            return evaluate(request, known.identity, resource, session, known.boundary)
+        decision = evaluate(request, (), resource, session)
+        if principal.kind not in ("user", "assumed-role"):
+            return decision
+        return self._of_unknown(request, decision)
+
+    def _of_unknown(self, request: AuthorizationRequest, decision: Decision) -> Decision:
+        """IAM holds no policies of the caller: it passes with a warning, except under --iam strict."""
+        if decision.allowed or decision.explicit_deny or self._mode == "strict":
+            return decision
+        entry = (request.principal.role_arn or request.principal.arn, request.action, request.resource)
+        if entry not in self._warned:
+            if len(self._warned) >= _REMEMBERED:
+                self._warned.clear()
+            self._warned[entry] = None
+            log.warning("IAM does not know %s: let through. On AWS it needs %s on %s.", *entry)
+        return Decision(True)
+
+    def _policy(self, document: Mapping[str, Any]) -> Policy:
+        if isinstance(document, Policy):
+            return document
+        found = self._compiled.get(id(document))
+        if found is not None and found[0] is document:
+            return found[1]
+        if len(self._compiled) >= _REMEMBERED:
+            self._compiled.clear()
+        policy = parse_policy(document)
+        self._compiled[id(document)] = (document, policy)
+        return policy
+
+
+def _foreign(principal: Principal, access: Access) -> bool:
+    return access.resource_account_id not in (None, principal.account_id)
+
+
+def _request_keys(ctx: RequestContext, clock: Clock) -> dict[str, str]:
+    """AWS: "AWS global condition context keys", properties of the network and of the request."""
+    now = clock.now()
+    keys = {
+        "aws:CurrentTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:EpochTime": str(int(now)),
+        "aws:RequestedRegion": ctx.region,
+        "aws:SecureTransport": "true" if ctx.endpoint.startswith("https:") else "false",
+        "aws:SourceIp": ctx.source_ip,
+        "aws:UserAgent": ctx.user_agent,
+    }
+    if "referer" in ctx.headers:
+        keys["aws:Referer"] = ctx.headers["referer"]
+    return keys
+
+
+def _denied(principal: Principal, service: str, access: Access, decision: Decision) -> ServiceError:
+    if service == "s3" and (principal.kind == "anonymous" or _foreign(principal, access)):
+        return ServiceError("AccessDenied", "Access Denied", 403)
+    resource = f'"{access.resource}"' if service == "s3" else access.resource
+    because = "" if access.action == "sts:AssumeRole" else decision.because
+    text = access_denied(principal.arn, access.action, resource, because).message
+    return auth_errors.denied(service, text)
