@@ -1,0 +1,301 @@
+"""Content-addressed bodies: files under blobs/ab/cdef..., small ones as rows of state.db, both counted.
+
+No row without its file: a file is in place before the commit that refers to it, and goes after the commit that drops
+the last reference. A file without a row is what a crash may leave; `sweep` removes it.
+"""
+
+import asyncio
+import os
+from collections import Counter, deque
+from collections.abc import AsyncIterable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from undercast.store.blob_reader import BlobReader, OpenBlob
+from undercast.store.database import Database
+from undercast.store.errors import BlobMissing
+from undercast.store.intake import INLINE_BYTES, Intake
+from undercast.store.transaction import Row, Tx
+
+T = TypeVar("T")
+
+OFF_LOOP_BYTES = 256 * 1024
+"""Bodies above this are hashed and written by a thread, in blocks of at least this size."""
+_DRAFTS = ".drafts"
+
+
+class Hold:
+    """Keeps the file of a draft while the draft lives, acquired or not."""
+
+    __slots__ = ("_blob_id", "_dropped")
+
+    def __init__(self, blob_id: str, dropped: deque[str]) -> None:
+        self._blob_id = blob_id
+        self._dropped = dropped
+
+    def __del__(self) -> None:
+        # May run in any thread: a deque's append is atomic, the loop does the rest at the next put.
+        self._dropped.append(self._blob_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BlobDraft:
+    """A stored body that no row refers to yet. Dropped without `acquire`, it is removed."""
+
+    id: str
+    """SHA-256 of the content, hexadecimal."""
+    size_bytes: int
+    digests: Mapping[str, str]
+    """Digest name -> hexadecimal, of what was asked for."""
+    body: bytes | None = field(default=None, repr=False, compare=False)
+    hold: Hold | None = field(default=None, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepResult:
+    """What a sweep found: files and drafts that it removed, and ids whose file is gone (never expected)."""
+
+    files_removed: int
+    drafts_removed: int
+    missing: tuple[str, ...]
+
+
+class BlobStore:
+    """`put` a body, then `acquire` it in the commit that refers to it."""
+
+    SCHEMA = ("CREATE TABLE blob (id TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, refs INTEGER NOT NULL, body BLOB)",)
+    """Apply with `migrate(database, "blob", BlobStore.SCHEMA)`. `body` is NULL where the content is a file."""
+
+    def __init__(self, folder: Path, database: Database) -> None:
+        self.folder = folder
+        self._database = database
+        self._power = database.durability == "power"
+        self._threads = ThreadPoolExecutor(4, thread_name_prefix="blobs")
+        self._holds: Counter[str] = Counter()
+        self._dropped: deque[str] = deque()
+        self._removals: set[asyncio.Task[None]] = set()
+        self._drafts = folder / _DRAFTS
+        self._drafts.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._leftovers = tuple(self._drafts.iterdir())
+        self._serial = max((int(path.name) for path in self._leftovers), default=0)
+
+    async def put(self, body: AsyncIterable[bytes] | bytes, *, digests: tuple[str, ...] = ()) -> BlobDraft:
+        """Store a body, in flat memory however large it is. What the body raises is raised here; nothing is left."""
+        self._drop_holds()
+        intake = Intake(self._new_draft(), digests)
+        try:
+            await self._take_in(intake, body)
+            found = intake.digests()
+            blob_id = found["sha256"]
+            asked = {name: found[name] for name in digests}
+            small = intake.inline_body()
+            if small is not None:
+                return BlobDraft(id=blob_id, size_bytes=intake.size_bytes, digests=asked, body=small)
+            # The hold comes first: from here on nobody removes a file of this content.
+            self._holds[blob_id] += 1
+            hold = Hold(blob_id, self._dropped)
+            await self._place(intake, blob_id)
+            return BlobDraft(id=blob_id, size_bytes=intake.size_bytes, digests=asked, hold=hold)
+        finally:
+            intake.discard()
+
+    def acquire(self, tx: Tx, draft: BlobDraft) -> None:
+        """Count one reference to a draft, in the commit that holds the reference."""
+        tx.execute(
+            "INSERT INTO blob (id, size_bytes, refs, body) VALUES (?, ?, 1, ?)"
+            " ON CONFLICT (id) DO UPDATE SET refs = blob.refs + 1",
+            (draft.id, draft.size_bytes, draft.body),
+        )
+
+    def acquire_id(self, tx: Tx, blob_id: str) -> None:
+        """Count a further reference to a stored blob (CopyObject). Raises BlobMissing."""
+        if not tx.execute("UPDATE blob SET refs = refs + 1 WHERE id = ?", (blob_id,)):
+            raise BlobMissing(blob_id)
+
+    def release(self, tx: Tx, blob_id: str) -> None:
+        """Drop one reference; with the last one the content goes, after the commit. Raises BlobMissing."""
+        if tx.execute("UPDATE blob SET refs = refs - 1 WHERE id = ? AND refs > 1", (blob_id,)):
+            return
+        row = tx.one("SELECT body IS NULL AS is_file FROM blob WHERE id = ?", (blob_id,))
+        if row is None:
+            raise BlobMissing(blob_id)
+        tx.execute("DELETE FROM blob WHERE id = ?", (blob_id,))
+        if row["is_file"]:
+            tx.after_commit(lambda: self._remove_soon(blob_id))
+
+    def read(self, blob_id: str, start: int = 0, length: int | None = None) -> BlobReader:
+        """The content in pieces of 256 KiB. It stays readable to its end even if it is released meanwhile.
+
+        Call it without awaiting behind the read of the row that named the blob. Raises BlobMissing.
+        """
+        row = self._row(blob_id)
+        stop = row["size_bytes"] if length is None else min(start + length, row["size_bytes"])
+        if row["body"] is not None:
+            return BlobReader.of(row["body"][start:stop])
+        return BlobReader(OpenBlob(self.path_of(blob_id)), start, stop, self._threads)
+
+    async def read_all(self, blob_id: str) -> bytes:
+        """The whole content, in memory. Raises BlobMissing."""
+        return b"".join([piece async for piece in self.read(blob_id)])
+
+    def path_of(self, blob_id: str) -> Path:
+        """Where the file of a blob is, if it has one."""
+        return self.folder / blob_id[:2] / blob_id[2:]
+
+    async def sweep(self) -> SweepResult:
+        """Remove what a crash left behind: drafts, and files that no row refers to. May run beside everything else."""
+        self._drop_holds()
+        leftovers, self._leftovers = self._leftovers, ()
+        for path in leftovers:
+            await self._in_thread(path.unlink)
+        removed, missing = 0, list[str]()
+        for prefix in (f"{number:02x}" for number in range(256)):
+            rows = await self._database.read(lambda tx, prefix=prefix: _files_of(tx, prefix), long=True)  # type: ignore[misc]
+            files = await self._in_thread(lambda prefix=prefix: self._listing(prefix))  # type: ignore[misc]
+            for blob_id in files - rows:
+                removed += await self._remove(blob_id)
+            missing += [blob_id for blob_id in rows - files if self._lost(blob_id)]
+        return SweepResult(files_removed=removed, drafts_removed=len(leftovers), missing=tuple(missing))
+
+    async def audit(self) -> tuple[str, ...]:
+        """One sentence for each breach of "no blob without a row or row without a blob". For tests and doctor."""
+        self._drop_holds()
+        await self._finish_removals()
+        rows = await self._database.read(lambda tx: tx.all("SELECT id, size_bytes, refs, body FROM blob"), long=True)
+        found = [problem for row in rows if (problem := self._problem_of(row))]
+        known = {row["id"] for row in rows if row["body"] is None}
+        for prefix in (f"{number:02x}" for number in range(256)):
+            for blob_id in self._listing(prefix) - known:
+                if not self._holds[blob_id]:
+                    found.append(f"file {blob_id} has no row")
+        return tuple(found)
+
+    async def close(self) -> None:
+        """Finish the removals. The database is still open."""
+        self._drop_holds()
+        await self._finish_removals()
+        self._threads.shutdown()
+
+    async def _take_in(self, intake: Intake, body: AsyncIterable[bytes] | bytes) -> None:
+        if isinstance(body, bytes):
+            if len(body) > OFF_LOOP_BYTES:
+                await self._in_thread(lambda: intake.take(body))
+            else:
+                intake.take(body)
+            return
+        pieces: list[bytes] = []
+        size = 0
+        job: asyncio.Future[None] | None = None
+        try:
+            async for piece in body:
+                pieces.append(piece)
+                size += len(piece)
+                if size < OFF_LOOP_BYTES:
+                    continue
+                if job is not None:
+                    await job
+                # The thread hashes and writes this block while the loop receives the next one.
+                job = self._start(intake.take, b"".join(pieces))
+                pieces, size = [], 0
+            if job is not None:
+                await job
+        finally:
+            if job is not None and not job.done():
+                await asyncio.wait([job])
+        if pieces:
+            intake.take(b"".join(pieces))
+
+    async def _place(self, intake: Intake, blob_id: str) -> None:
+        final = self.path_of(blob_id)
+        if self._power or intake.size_bytes > OFF_LOOP_BYTES:
+            await self._in_thread(lambda: intake.place(final, sync=self._power))
+        else:
+            intake.place(final, sync=False)
+
+    def _start(self, fn: Callable[[bytes], None], block: bytes) -> asyncio.Future[None]:
+        return asyncio.get_running_loop().run_in_executor(self._threads, fn, block)
+
+    async def _in_thread(self, fn: Callable[[], T]) -> T:
+        """Run in a thread and, even when the caller is cancelled, return only once the thread is done."""
+        job = asyncio.get_running_loop().run_in_executor(self._threads, fn)
+        try:
+            return await asyncio.shield(job)
+        finally:
+            if not job.done():
+                await asyncio.wait([job])
+
+    def _new_draft(self) -> Path:
+        self._serial += 1
+        return self._drafts / str(self._serial)
+
+    def _row(self, blob_id: str) -> Row:
+        row = self._database.read_now(lambda tx: tx.one("SELECT size_bytes, body FROM blob WHERE id = ?", (blob_id,)))
+        if row is None:
+            raise BlobMissing(blob_id)
+        return row
+
+    def _has_row(self, blob_id: str) -> bool:
+        query = "SELECT 1 FROM blob WHERE id = ?"
+        return self._database.read_now(lambda tx: tx.one(query, (blob_id,))) is not None
+
+    def _lost(self, blob_id: str) -> bool:
+        """Whether a row still says that there is a file, and there is none."""
+        return self._has_row(blob_id) and not self.path_of(blob_id).exists()
+
+    def _drop_holds(self) -> None:
+        while self._dropped:
+            blob_id = self._dropped.popleft()
+            self._holds[blob_id] -= 1
+            if not self._holds[blob_id]:
+                del self._holds[blob_id]
+                if not self._has_row(blob_id):
+                    self._remove_soon(blob_id)
+
+    def _remove_soon(self, blob_id: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._remove_later(blob_id))
+        self._removals.add(task)
+        task.add_done_callback(self._removals.discard)
+
+    async def _remove_later(self, blob_id: str) -> None:
+        await self._database.durable()  # a file must not go before the commit that dropped it is on the disk
+        await self._remove(blob_id)
+
+    async def _remove(self, blob_id: str) -> bool:
+        """Remove a file unless a draft holds it or a row refers to it; decided and renamed in one step of the loop."""
+        path = self.path_of(blob_id)
+        if self._holds[blob_id] or self._has_row(blob_id) or not path.exists():
+            return False
+        trash = self._new_draft()
+        path.rename(trash)
+        await self._in_thread(trash.unlink)  # slow for gigabytes
+        return True
+
+    async def _finish_removals(self) -> None:
+        if self._removals:
+            await asyncio.wait(tuple(self._removals))
+
+    def _listing(self, prefix: str) -> set[str]:
+        try:
+            with os.scandir(self.folder / prefix) as entries:
+                return {prefix + entry.name for entry in entries}
+        except FileNotFoundError:
+            return set()
+
+    def _problem_of(self, row: Row) -> str | None:
+        if row["refs"] < 1:
+            return f"row {row['id']} has {row['refs']} references"
+        if row["body"] is not None:
+            return (
+                None if len(row["body"]) == row["size_bytes"] <= INLINE_BYTES else f"row {row['id']} has a wrong size"
+            )
+        path = self.path_of(row["id"])
+        if not path.exists():
+            return f"row {row['id']} has no file"
+        return None if path.stat().st_size == row["size_bytes"] else f"file {row['id']} has a wrong size"
+
+
+def _files_of(tx: Tx, prefix: str) -> set[str]:
+    query = "SELECT id FROM blob WHERE id >= ? AND id < ? AND body IS NULL"
+    return {row["id"] for row in tx.each(query, (prefix, prefix + "g"))}

@@ -1,0 +1,132 @@
+"""The data folder: one platform's state, held by one process at a time.
+
+The lock is flock(2) on a file that also holds the owner's pid: the kernel drops it however the process ends.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from undercast.store.errors import FolderInUse, NewerData, StoreError
+
+LAYOUT = 1
+_PREFIX = "undercast-ephemeral-"
+
+
+class DataFolder:
+    """Paths of everything that is kept, valid after `lock`."""
+
+    def __init__(self, path: Path, *, ephemeral: bool = False) -> None:
+        self.path = path
+        self.ephemeral = ephemeral
+        self._lock: int | None = None
+
+    @classmethod
+    def temporary(cls) -> "DataFolder":
+        """A new folder that `unlock` removes (--ephemeral); removes those that killed platforms left."""
+        for path in Path(tempfile.gettempdir()).glob(_PREFIX + "*"):
+            _remove_abandoned(path)
+        return cls(Path(tempfile.mkdtemp(prefix=_PREFIX)), ephemeral=True)
+
+    @property
+    def state_db(self) -> Path:
+        """Every service's rows, the outbox, durable edges."""
+        return self.path / "state.db"
+
+    @property
+    def journal_db(self) -> Path:
+        """Log events, invocation edges, metrics."""
+        return self.path / "journal.db"
+
+    @property
+    def blobs(self) -> Path:
+        """Contents of objects and packages."""
+        return self.path / "blobs"
+
+    @property
+    def code(self) -> Path:
+        """Unpacked function code."""
+        return self.path / "code"
+
+    @property
+    def ca(self) -> Path:
+        """The local certificate authority."""
+        return self.path / "ca"
+
+    @property
+    def token(self) -> Path:
+        """The file whose content authorises changes under /_undercast/."""
+        return self.path / "token"
+
+    @property
+    def run(self) -> Path:
+        """Sockets and marks of the running process; empty after a clean stop."""
+        return self.path / "run"
+
+    def lock(self) -> None:
+        """Take the folder and lay it out. Raises FolderInUse, NewerData, or StoreError when it cannot be made."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise StoreError(f"Cannot use {self.path}: {error.strerror}. Choose another folder with --data.") from error
+        try:
+            self._take(descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._lock = descriptor
+
+    def unlock(self) -> None:
+        """Give the folder back; an ephemeral one is removed."""
+        if self._lock is None:
+            return
+        if self.ephemeral:
+            shutil.rmtree(self.path, ignore_errors=True)
+        else:
+            os.ftruncate(self._lock, 0)
+        os.close(self._lock)
+        self._lock = None
+
+    def _take(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise FolderInUse(
+                f"{self.path} is in use by the platform with pid {pid}. Stop it (undercast stop --data {self.path}), "
+                "or start with another folder (--data DIR, --ephemeral)."
+            ) from None
+        self._check_layout()
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        for folder in (self.blobs, self.code, self.ca, self.run):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+    def _check_layout(self) -> None:
+        mark = self.path / "layout"
+        found = mark.read_text().strip() if mark.exists() else ""
+        if not found:
+            mark.write_text(f"{LAYOUT}\n")
+        elif not found.isdigit() or int(found) > LAYOUT:
+            raise NewerData(
+                f"{self.path} has layout {found}; this program knows {LAYOUT}. Install the version that wrote it, or "
+                "start with another folder (--data)."
+            )
+
+
+def _remove_abandoned(path: Path) -> None:
+    """Remove an ephemeral folder of ours that nobody holds."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDWR)
+    except OSError:
+        return  # another user's, or one that is just being made
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,76 @@
+"""One body on its way into the store: digests and a draft file, in flat memory.
+
+Synchronous; called by one thread at a time. A small body stays in memory and never becomes a file.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from undercast.store.digests import Digests
+from undercast.store.files import sync_file, sync_folder
+
+INLINE_BYTES = 32 * 1024
+"""Up to this size a blob is a row of state.db: one write instead of a file, and no fsync of its own."""
+
+
+class Intake:
+    """`take` the pieces in order, then `place` the file, or `discard` everything."""
+
+    def __init__(self, draft: Path, digests: Iterable[str]) -> None:
+        self._draft = draft
+        self._digests = Digests({"sha256", *digests})
+        self._head: list[bytes] = []
+        self._descriptor: int | None = None
+        self.size_bytes = 0
+
+    def take(self, piece: bytes) -> None:
+        """The next bytes of the body."""
+        self._digests.update(piece)
+        self.size_bytes += len(piece)
+        if self._descriptor is not None:
+            _write(self._descriptor, piece)
+            return
+        self._head.append(piece)
+        if self.size_bytes > INLINE_BYTES:
+            self._descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            _write(self._descriptor, b"".join(self._head))
+            self._head.clear()
+
+    def digests(self) -> dict[str, str]:
+        """Name -> hexadecimal digest; always has "sha256"."""
+        return self._digests.hex()
+
+    def inline_body(self) -> bytes | None:
+        """The body when it is small enough for a row, else None."""
+        return b"".join(self._head) if self._descriptor is None else None
+
+    def place(self, final: Path, *, sync: bool) -> None:
+        """Rename the draft to its final path; with `sync` only once the device holds it."""
+        if self._descriptor is None:
+            raise RuntimeError("a small body has no file")
+        if sync:
+            sync_file(self._descriptor)
+        os.close(self._descriptor)
+        self._descriptor = None
+        if final.exists():
+            self._draft.unlink()
+        else:
+            final.parent.mkdir(mode=0o700, exist_ok=True)
+            self._draft.rename(final)
+        if sync:
+            sync_folder(final.parent)
+            sync_folder(final.parent.parent)
+
+    def discard(self) -> None:
+        """Forget the body: it was refused, or its sender went away."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+            self._draft.unlink(missing_ok=True)
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
