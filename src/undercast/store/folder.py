@@ -117,6 +117,22 @@ class DataFolder:
             )
 
 
+def holder(path: Path) -> int | None:
+    """The pid of the process that holds the folder, or None when nobody does."""
+    try:
+        descriptor = os.open(path / "lock", os.O_RDWR)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
+
+
 def _remove_abandoned(path: Path) -> None:
     """Remove an ephemeral folder of ours that nobody holds."""
     try:
