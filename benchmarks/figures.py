@@ -1,0 +1,113 @@
+"""The figures that the issue promises: which measurement over which, and the bound of the ratio. Data and judgement.
+
+A miss that docs/benchmarks.md records (a line "miss: NAME") does not fail the run; any other does.
+"""
+
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+RECORD = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
+Round = Mapping[str, float]
+"""Measurement name -> value in its unit, of one round."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One promise. `over` None: `ours` is judged by itself, in its own unit."""
+
+    name: str
+    ours: str
+    over: str | None
+    bound: float
+    at_least: bool = False
+    unit: str = "ms"
+
+
+FIGURES = (
+    Figure(name="warm invoke / floor", ours="warm_ours", over="warm_floor", bound=1.5),
+    Figure(name="warm invoke / serverless-offline", ours="warm_ours", over="warm_sls", bound=0.6),
+    Figure(name="throughput 8 / floor", ours="rps8_ours", over="rps8_floor", bound=0.6, at_least=True, unit="1/s"),
+    Figure(
+        name="throughput 32 / throughput 8", ours="rps32_ours", over="rps8_ours", bound=0.8, at_least=True, unit="1/s"
+    ),
+    Figure(name="cold first invoke / cold floor", ours="cold_ours", over="cold_floor", bound=0.3),
+    Figure(name="start to ready / ministack", ours="start_ours", over="start_ministack", bound=0.5),
+    Figure(name="idle memory", ours="idle_ours", over=None, bound=70.0, unit="MiB"),
+    Figure(name="idle sandbox - runtime's own", ours="sandbox_extra", over=None, bound=1.0, unit="MiB"),
+    Figure(name="S3 put 1 KiB / ministack", ours="put1k_ours", over="put1k_ministack", bound=0.5),
+    Figure(name="S3 get 1 KiB / ministack", ours="get1k_ours", over="get1k_ministack", bound=0.5),
+    Figure(
+        name="S3 put 8 MiB / ministack",
+        ours="put8m_ours",
+        over="put8m_ministack",
+        bound=2.0,
+        at_least=True,
+        unit="MiB/s",
+    ),
+    Figure(name="put to handler's first line / ministack", ours="event_ours", over="event_ministack", bound=1.0),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """A figure's outcome over the rounds: the median of its ratios."""
+
+    figure: Figure
+    rounds: tuple[float, ...]
+    median: float | None
+    kept: bool | None
+    """None: not measured (a peer is missing)."""
+    recorded: bool
+
+
+def judge(rounds: Sequence[Round]) -> list[Verdict]:
+    """The verdict on every figure."""
+    recorded = recorded_misses()
+    verdicts = []
+    for figure in FIGURES:
+        ratios = tuple(ratio for one in rounds if (ratio := _ratio(figure, one)) is not None)
+        median = statistics.median(ratios) if ratios else None
+        kept = None if median is None else (median >= figure.bound if figure.at_least else median <= figure.bound)
+        verdicts.append(
+            Verdict(figure=figure, rounds=ratios, median=median, kept=kept, recorded=figure.name in recorded)
+        )
+    return verdicts
+
+
+def recorded_misses() -> frozenset[str]:
+    """The names behind "miss:" in docs/benchmarks.md."""
+    text = RECORD.read_text(encoding="utf-8") if RECORD.exists() else ""
+    return frozenset(re.findall(r"^- miss: (.+?)(?: \(|:|$)", text, re.MULTILINE))
+
+
+def _ratio(figure: Figure, one: Round) -> float | None:
+    ours = one.get(figure.ours)
+    if figure.over is None or ours is None:
+        return ours
+    over = one.get(figure.over)
+    return ours / over if over else None
+
+
+def table(rounds: Sequence[Round], verdicts: Sequence[Verdict]) -> str:
+    """Markdown: the ratios with their bounds, then every measurement of every round."""
+    lines = ["| figure | bound | median | rounds | |", "|---|---|---|---|---|"]
+    for verdict in verdicts:
+        figure = verdict.figure
+        sign = ">=" if figure.at_least else "<="
+        word = {None: "not measured", True: "kept", False: "recorded miss" if verdict.recorded else "MISS"}[
+            verdict.kept
+        ]
+        shown = " ".join(f"{value:.2f}" for value in verdict.rounds)
+        median = "-" if verdict.median is None else f"{verdict.median:.2f}"
+        unit = "" if figure.over else f" {figure.unit}"
+        lines.append(f"| {figure.name} | {sign} {figure.bound:g}{unit} | {median} | {shown} | {word} |")
+    names = sorted({name for one in rounds for name in one})
+    lines += ["", "| measurement | " + " | ".join(f"round {n + 1}" for n in range(len(rounds))) + " |"]
+    lines.append("|---" * (len(rounds) + 1) + "|")
+    for name in names:
+        cells = " | ".join(f"{one[name]:.3g}" if name in one else "-" for one in rounds)
+        lines.append(f"| {name} | {cells} |")
+    return "\n".join(lines)

@@ -1,0 +1,247 @@
+"""One round of measurements. Every function starts what it measures, and ends it; results are name -> value.
+
+Our server is asked with a key that it issued, so that each signature is verified, IAM enforcing and everything else at
+its defaults; peers check nothing.
+"""
+
+import io
+import json
+import re
+import statistics
+import subprocess
+import sys
+import time
+import zipfile
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bench_lambda, peers
+from benchmarks.figures import Round
+
+FUNCTION = "peer-dev-echo"
+RUNTIME = f"python3.{sys.version_info.minor}"
+WARM_CALLS = 1000
+LOAD_S = 4
+ADMIN = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+EVENT_CODE = """
+import time
+def handler(event, context):
+    now = time.time_ns()
+    for record in event["Records"]:
+        print("BENCH", record["s3"]["object"]["key"], now)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How much is measured."""
+
+    idle_s: float = 60.0
+    events: int = 100
+    objects: int = 300
+    cold_runs: int = 10
+
+
+def target(port: int, name: str, key: tuple[str, str] = ("test", "test"), pid: int = 0, start: str = "") -> Any:
+    """A bench_lambda target."""
+    arguments = Namespace(
+        region="us-east-1", access_key=key[0], secret_key=key[1], function=FUNCTION, runtimes=[RUNTIME],
+        py_runtime=RUNTIME, warm=WARM_CALLS, conc=[1, 8, 32], secs=LOAD_S, wrk=False, ops=300, events=100,
+        health="/_undercast/health" if name == "ours" else "/", start_timeout=60, cold=5,
+    )  # fmt: skip
+    return bench_lambda.Target(f"http://127.0.0.1:{port}", name, start or None, pid or None, arguments)
+
+
+@contextmanager
+def ours() -> Iterator[Any]:
+    """A running Undercast as a target with an issued administrator key."""
+    port = peers.free_port()
+    with peers.serving([*peers.PLATFORM, "--port", str(port)], port) as pid:
+        yield target(port, "ours", issued_key(port), pid)
+
+
+def issued_key(port: int) -> tuple[str, str]:
+    """An access key of a new administrator."""
+    iam = target(port, "ours").client("iam")
+    iam.create_user(UserName="bench")
+    iam.put_user_policy(UserName="bench", PolicyName="admin", PolicyDocument=json.dumps(ADMIN))
+    key = iam.create_access_key(UserName="bench")["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
+
+
+def warm_and_throughput() -> Round:
+    """Warm invokes over one raw keep-alive connection (p50, ms) and requests per second at 8 and 32."""
+    found: dict[str, float] = {}
+    floor_port, sls_port = peers.free_port(), peers.free_port()
+    with peers.serving([*peers.FLOOR, "serve", "--port", str(floor_port)], floor_port):
+        time.sleep(2)
+        found |= _invokes(target(floor_port, "floor"), "floor", (8, 32))
+    with ours() as mine:
+        mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME))
+        found |= _invokes(mine, "ours", (8, 32))
+    if folder := peers.serverless_offline():
+        command = ["node_modules/.bin/serverless", "offline", "start", "--httpPort", str(peers.free_port())]
+        command += ["--lambdaPort", str(sls_port)]
+        with peers.serving(command, sls_port, folder, SLS_TELEMETRY_DISABLED="1"):
+            found |= _invokes(target(sls_port, "sls"), "sls", ())
+    return found
+
+
+def _invokes(subject: Any, name: str, levels: Sequence[int]) -> Round:
+    _, _, raw = subject.raw_request(FUNCTION, bench_lambda.BODY)
+    connection, times = bench_lambda.RawConn(subject.host, subject.port, raw), []
+    for number in range(WARM_CALLS + 50):
+        began = time.perf_counter()
+        status, body = connection.call()
+        if number >= 50:
+            times.append((time.perf_counter() - began) * 1000)
+        if status != 200 or json.loads(body) != bench_lambda.EVENT:
+            raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
+    found = {f"warm_{name}": statistics.median(times), f"warm_{name}_min": min(times)}
+    for level in levels:
+        bench_lambda.load_python(subject.host, subject.port, raw, level, 1)
+        load = bench_lambda.load_python(subject.host, subject.port, raw, level, LOAD_S)
+        if load["errors"]:
+            raise RuntimeError(f"{name}: {load['errors']} errors at {level} at once")
+        found[f"rps{level}_{name}"] = load["rps"]
+    return found
+
+
+def cold(plan: Plan) -> Round:
+    """Cold floor, and the first invoke of a new function after idling (ms); then idle sandboxes' memory (MiB)."""
+    floor = subprocess.run([*peers.FLOOR, "cold", "--runs", str(plan.cold_runs)], capture_output=True, check=True)
+    found: dict[str, float] = {"cold_floor": json.loads(floor.stdout)["cold_ms"]["p50"]}
+    with ours() as mine:
+        time.sleep(10)
+        found["idle_ours"] = bench_lambda.memory_mib(bench_lambda.children_of(mine.pid))["pss_mib"]
+        code, handler = bench_lambda.code_for(RUNTIME)
+        names = [mine.fresh("cold") for _ in range(plan.cold_runs)]
+        for name in names:
+            mine.create(name, RUNTIME, code, handler)
+        time.sleep(plan.idle_s)
+        before = bench_lambda.memory_mib(bench_lambda.children_of(mine.pid))["pss_mib"]
+        times = [_first_invoke(mine, name) for name in names]
+        found |= {"cold_ours": times[0], "cold_ours_next_p50": statistics.median(times[1:])}
+        time.sleep(1)
+        after = bench_lambda.memory_mib(bench_lambda.children_of(mine.pid))["pss_mib"]
+        found["sandbox_ours"] = (after - before) / len(names)
+        found["sandbox_runtime"] = _runtime_pss()
+        found["sandbox_extra"] = found["sandbox_ours"] - found["sandbox_runtime"]
+    return found
+
+
+def _first_invoke(subject: Any, name: str) -> float:
+    _, _, raw = subject.raw_request(name, bench_lambda.BODY)
+    connection = bench_lambda.RawConn(subject.host, subject.port, raw)
+    began = time.perf_counter()
+    status, body = connection.call()
+    took = (time.perf_counter() - began) * 1000
+    if status != 200 or json.loads(body) != bench_lambda.EVENT:
+        raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
+    return took
+
+
+def _runtime_pss() -> float:
+    """PSS of one of ten idle `python -m awslambdaric`, as the floor starts them."""
+    port = peers.free_port()
+    with peers.serving([*peers.FLOOR, "serve", "--port", str(port), "--runtimes", "10"], port) as pid:
+        time.sleep(4)
+        runtimes = bench_lambda.children_of(pid) - {pid}
+        return float(bench_lambda.memory_mib(runtimes)["pss_mib"]) / len(runtimes)
+
+
+def services(plan: Plan) -> Round:
+    """Start to ready (ms), S3 through boto3 (ms, MiB/s), and put to handler's first line (ms): ours and ministack."""
+    found: dict[str, float] = {}
+    port = peers.free_port()
+    found |= _start("ours", port, [*peers.PLATFORM, "--port", str(port)], "/_undercast/health")
+    with ours() as mine:
+        found |= _s3(mine, "ours", plan) | _events(mine, "ours", plan)
+    if command := peers.ministack():
+        port = peers.free_port()
+        environment = {"GATEWAY_PORT": str(port), "PORT": str(port)}
+        with peers.serving([str(command)], port, **environment) as pid:
+            peer = target(port, "ministack", pid=pid)
+            found |= _s3(peer, "ministack", plan) | _events(peer, "ministack", plan)
+        found |= _start("ministack", port, ["env", f"GATEWAY_PORT={port}", str(command)], "/")
+    return found
+
+
+def _start(name: str, port: int, command: list[str], health: str) -> Round:
+    times = []
+    for _ in range(3):
+        subject = target(port, name, start=" ".join(command))
+        subject.args.health = health
+        times.append(subject.launch() * 1000)
+        subject.stop()
+    return {f"start_{name}": statistics.median(times), f"start_{name}_min": min(times)}
+
+
+def _s3(subject: Any, name: str, plan: Plan) -> Round:
+    subject.args.ops = plan.objects
+    result = bench_lambda.sec_s3(subject)
+    return {
+        f"put1k_{name}": result["1KiB"]["put"]["p50"],
+        f"get1k_{name}": result["1KiB"]["get"]["p50"],
+        f"put8m_{name}": result["8MiB"]["put_mib_s"],
+        f"get8m_{name}": result["8MiB"]["get_mib_s"],
+    }
+
+
+def _events(subject: Any, name: str, plan: Plan) -> Round:
+    """Put to handler's first line, warm; the handler prints its clock and the log is read afterwards."""
+    function, bucket = subject.fresh("event"), subject.fresh("bench-ev")
+    arn = subject.create(function, RUNTIME, zipped(EVENT_CODE), "app.handler")
+    s3 = subject.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    subject.client("lambda").add_permission(
+        FunctionName=function, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com",
+        SourceArn=f"arn:aws:s3:::{bucket}",
+    )  # fmt: skip
+    configuration = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [configuration]}
+    )
+    sent = {}
+    for number in range(plan.events + 1):
+        sent[f"e{number}"] = time.time_ns()
+        s3.put_object(Bucket=bucket, Key=f"e{number}", Body=b"x" * 1024)
+        time.sleep(0.5 if number == 0 else 0.02)
+    seen = _lines(subject, function, len(sent))
+    delays = [(seen[key] - began) / 1e6 for key, began in sent.items() if key in seen and key != "e0"]
+    if len(delays) < plan.events:
+        raise RuntimeError(f"{name}: {plan.events - len(delays)} events never reached the handler")
+    return {f"event_{name}": statistics.median(delays), f"event_{name}_min": min(delays)}
+
+
+def _lines(subject: Any, function: str, wanted: int) -> dict[str, int]:
+    logs, seen = subject.client("logs"), {}
+    for _ in range(40):
+        time.sleep(0.5)
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
+        for page in pages:
+            for event in page["events"]:
+                if found := re.match(r"BENCH (\S+) (\d+)", event["message"]):
+                    seen[found[1]] = int(found[2])
+        if len(seen) >= wanted:
+            break
+    return seen
+
+
+def zipped(source: str) -> bytes:
+    """A deployment package with one app.py."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("app.py", source)
+    return buffer.getvalue()
+
+
+def machine() -> str:
+    """One line that says what this ran on."""
+    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    model = re.search(r"^model name\s*:\s*(.+)$", cpu, re.MULTILINE)
+    return f"{model[1] if model else 'unknown CPU'}, Python {sys.version.split()[0]}"

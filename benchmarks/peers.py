@@ -1,0 +1,97 @@
+"""What Undercast is measured beside: the floor, ministack and serverless-offline; each installed once under .cache/.
+
+A peer that cannot be installed here is reported as missing; its ratios are then not judged.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+CACHE = HERE.parent / ".cache" / "bench"
+FLOOR = [sys.executable, str(HERE / "floor_lambda.py")]
+PLATFORM = [sys.executable, "-m", "undercast", "start", "--ephemeral"]
+
+
+def say(text: str) -> None:
+    """One line of progress on standard error."""
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def ministack() -> Path | None:
+    """The command of ministack, installed from benchmarks/peers/requirements.lock."""
+    venv = CACHE / "ministack"
+    command = venv / "bin" / "ministack"
+    if not command.exists():
+        say("installing ministack (once)")
+        subprocess.run([sys.executable, "-m", "venv", venv], check=True)
+        lock = HERE / "peers" / "requirements.lock"
+        pip = [venv / "bin" / "pip", "install", "-q", "--require-hashes", "-r", lock]
+        if subprocess.run(pip, check=False).returncode != 0:
+            return None
+    return command
+
+
+def serverless_offline() -> Path | None:
+    """A folder with serverless-offline installed from its package-lock.json, or None without npm."""
+    folder = CACHE / "serverless"
+    command = folder / "node_modules" / ".bin" / "serverless"
+    if command.exists():
+        return folder
+    if shutil.which("npm") is None:
+        return None
+    say("installing serverless-offline (once)")
+    shutil.copytree(HERE / "peers", folder, dirs_exist_ok=True)
+    npm = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    return folder if subprocess.run(npm, cwd=folder, check=False).returncode == 0 else None
+
+
+@contextmanager
+def serving(command: list[str], port: int, folder: Path | None = None, **environment: str) -> Iterator[int]:
+    """Run a server until the block ends; yields its pid once the port answers."""
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _await_port(port, process)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(5)
+
+
+def _await_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
+        try:
+            with socket.create_connection(("127.0.0.1", port), 1):
+                return
+        except OSError:
+            time.sleep(0.02)
+    raise RuntimeError(f"{process.args!r} did not listen on {port}")

@@ -1,0 +1,51 @@
+"""`make bench`: three interleaved rounds of floors, peers and Undercast; ratios, their median, every round.
+
+Exits 1 on a miss that docs/benchmarks.md does not record. `--only warm|cold|services`, `--rounds N`, `--json FILE`.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import figures, measure, peers
+
+PARTS = ("warm", "services", "cold")
+
+
+def main() -> int:
+    """Measure and judge."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", choices=PARTS, action="append")
+    parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling before a cold start")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    plan = measure.Plan(idle_s=arguments.idle)
+    rounds: list[figures.Round] = []
+    for number in range(arguments.rounds):
+        found: dict[str, float] = {}
+        for part in arguments.only or PARTS:
+            peers.say(f"round {number + 1} of {arguments.rounds}: {part}")
+            if part == "warm":
+                found.update(measure.warm_and_throughput())
+            elif part == "services":
+                found.update(measure.services(plan))
+            else:
+                found.update(measure.cold(plan))
+        rounds.append(found)
+    verdicts = figures.judge(rounds)
+    print(f"{measure.machine()}\n")
+    print(figures.table(rounds, verdicts))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(rounds, indent=1))
+    missed = [verdict.figure.name for verdict in verdicts if verdict.kept is False and not verdict.recorded]
+    for name in missed:
+        print(f"MISS not recorded in docs/benchmarks.md: {name}", file=sys.stderr)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
