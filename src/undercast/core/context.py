@@ -12,15 +12,15 @@ from undercast.core.clock import Clock
 from undercast.core.identity import Principal
 from undercast.core.ids import Ids
 
-CauseKind = Literal["external", "invocation", "init", "post-response", "background", "delivery", "internal"]
+CauseKind = Literal["external", "call", "invocation", "init", "post-response", "background", "delivery", "internal"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """Why a request or a delivery happens (I10).
 
-    `id` is the request id of the invocation, the id of the delivery, or the id of the environment for init and
-    background work; "" for a call from outside.
+    `id` is the request id of the call or invocation, the id of the delivery, or the id of the environment for init
+    and background work; "" for what comes from outside.
     """
 
     kind: CauseKind
@@ -89,6 +89,11 @@ class RequestContext:
     def region(self) -> Region:
         """The region whose resources are meant."""
         return self.scope.region
+
+    @property
+    def as_cause(self) -> Cause:
+        """This request as the cause of what it sets off: deliveries, invocations."""
+        return Cause(kind="call", id=self.request_id, environment_id=self.cause.environment_id)
 
     def call(
         self,
