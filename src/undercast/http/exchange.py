@@ -1,0 +1,144 @@
+"""One request between the parser and its response, with the part of its body that was not read yet.
+
+Holds no socket: the connection is told through `Flow` when the reader wants bytes or has taken them (back-pressure).
+AWS: S3 API Reference, "List of error codes" (IncompleteBody).
+"""
+
+import asyncio
+from typing import Protocol
+
+from undercast.core.body import BodyStream
+from undercast.core.errors import ServiceError
+from undercast.core.http import HttpResponse
+
+
+class Flow(Protocol):
+    """What a body asks of its connection."""
+
+    def body_wanted(self, exchange: "Exchange") -> None:
+        """The handler starts to read: the client may be waiting for 100 Continue."""
+        ...
+
+    def body_taken(self) -> None:
+        """The reader has taken what was held: the sender may go on."""
+        ...
+
+
+class Exchange:
+    """One request. Made when its head is complete; `complete` once its last byte has come."""
+
+    __slots__ = (
+        "_flow",
+        "_waiter",
+        "chunked",
+        "complete",
+        "declared_bytes",
+        "error",
+        "expects_continue",
+        "gathers",
+        "headers",
+        "held_bytes",
+        "http10",
+        "keep_alive",
+        "limit_bytes",
+        "method",
+        "parts",
+        "received_bytes",
+        "refusal",
+        "stream",
+        "target",
+        "trailers",
+        "unwanted",
+    )
+
+    def __init__(self, method: str, target: str, headers: dict[str, str], flow: Flow) -> None:
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self._flow = flow
+        self.keep_alive = True
+        self.http10 = False
+        self.declared_bytes: int | None = 0
+        self.chunked = False
+        self.expects_continue = False
+        self.gathers = True
+        """Whether the handler waits until the body is complete."""
+        self.parts: list[bytes] = []
+        self.held_bytes = 0
+        self.received_bytes = 0
+        self.limit_bytes = 0
+        self.complete = False
+        self.unwanted = False
+        """The response is out; what still comes of the body is dropped."""
+        self.error: ServiceError | None = None
+        self.refusal: HttpResponse | None = None
+        """The answer to a request that never reaches the handler."""
+        self.stream: BodyStream | None = None
+        self.trailers: dict[str, str] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the handler may start."""
+        return self.complete or not self.gathers or self.refusal is not None
+
+    def body(self) -> BodyStream:
+        """The body as the handler sees it."""
+        if self.complete:
+            parts = self.parts
+            data = parts[0] if len(parts) == 1 else b"".join(parts)
+            stream = BodyStream(None, len(data), data)
+            if self.trailers:
+                stream.trailers = self.trailers
+        else:
+            stream = BodyStream(self, self.declared_bytes)
+        self.stream = stream
+        return stream
+
+    def feed(self, part: bytes) -> None:
+        """Bytes of the body have come."""
+        self.received_bytes += len(part)
+        if self.unwanted:
+            return
+        self.parts.append(part)
+        self.held_bytes += len(part)
+        self._wake()
+
+    def finish(self) -> None:
+        """The last byte has come."""
+        self.complete = True
+        self._wake()
+
+    def fail(self, error: ServiceError) -> None:
+        """The rest will not come: whoever reads gets this error behind what did come."""
+        if not self.complete and self.error is None:
+            self.error = error
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def __aiter__(self) -> "Exchange":
+        return self
+
+    async def __anext__(self) -> bytes:
+        self._flow.body_wanted(self)
+        while not self.parts:
+            if self.complete:
+                if self.trailers and self.stream is not None:
+                    self.stream.trailers = self.trailers
+                raise StopAsyncIteration
+            if self.error is not None:
+                raise self.error
+            self._waiter = asyncio.get_running_loop().create_future()
+            try:
+                await self._waiter
+            finally:
+                self._waiter = None
+        part = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts = []
+        self.held_bytes = 0
+        self._flow.body_taken()
+        return part

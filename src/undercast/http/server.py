@@ -1,0 +1,380 @@
+"""One HTTP/1.1 connection: bytes in, requests to the handler, one write per response. Front door and Runtime API.
+
+Requests are answered in their order. The handler starts when the head is complete; a body of at most
+`gathered_body_bytes` is in memory by then, any other is read as it comes. Whatever a client does ends in a status or a
+close. AWS: RFC 9110 and RFC 9112; S3 API Reference, "List of error codes".
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import cast
+
+from undercast.core.clock import Clock, HostClock
+from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.http.eager import run_eagerly
+from undercast.http.exchange import Exchange
+from undercast.http.limits import HttpLimits
+from undercast.http.requests import RequestReader
+from undercast.http.responses import ResponseWriter
+
+log = logging.getLogger(__name__)
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NEVER = float("inf")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How connections are served."""
+
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    environment_id: str | None = None
+    """Stamped on every request (I10)."""
+    ends_with_client: bool = False
+    """Cancel the handler when the client goes, even by half-closing: for long polls. Else a started request runs on."""
+    clock: Clock = field(default_factory=HostClock)
+    """The host clock, for the Date header."""
+
+
+class HttpProtocol(asyncio.Protocol):
+    """One connection. `connections`, when given, holds it for as long as it is open."""
+
+    __slots__ = (
+        "_active",
+        "_connections",
+        "_deadline",
+        "_half_closed",
+        "_handler",
+        "_keep_alive_s",
+        "_lingering",
+        "_loop",
+        "_options",
+        "_paused",
+        "_peer",
+        "_reader",
+        "_received_before",
+        "_secure",
+        "_stopping",
+        "_streaming",
+        "_task",
+        "_timer",
+        "_transport",
+        "_watched",
+        "_writer",
+        "idle_since",
+    )
+
+    _transport: asyncio.Transport
+    _writer: ResponseWriter
+
+    def __init__(
+        self,
+        handler: HttpHandler,
+        options: ServeOptions,
+        *,
+        secure: bool = False,
+        connections: "set[HttpProtocol] | None" = None,
+    ) -> None:
+        self._handler = handler
+        self._options = options
+        self._secure = secure
+        self._keep_alive_s = options.limits.keep_alive_timeout_s
+        self._connections = connections
+        self._loop = asyncio.get_running_loop()
+        self._reader = RequestReader(options.limits, self)
+        self._peer = ""
+        self._active: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._streaming = False
+        self._paused = False
+        self._half_closed = False
+        self._stopping = False
+        self._lingering = False
+        self._watched: Exchange | None = None
+        self._received_before = 0
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = _NEVER
+        self.idle_since = 0.0
+        """Loop time since when the connection waits for a request."""
+
+    # What asyncio calls.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: the connection is open."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._writer = ResponseWriter(self._transport, self._loop, self._options.limits)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else ""
+        if self._connections is not None:
+            self._connections.add(self)
+        self.idle_since = self._loop.time()
+        self._arm(self._options.limits.head_timeout_s)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone. Streaming ends; a started handler runs on unless it ends with its client."""
+        if self._connections is not None:
+            self._connections.discard(self)
+        self._reader.end()
+        self._reader.queue.clear()
+        self._writer.resume()
+        self._deadline = _NEVER
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is not None and (self._streaming or self._options.ends_with_client):
+            self._task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes have come."""
+        reader = self._reader
+        if self._lingering:
+            return
+        reader.feed(data)
+        if reader.queue and self._active is None:
+            self._advance()
+        if reader.in_head or reader.receiving is not None or reader.queue:
+            self._watch()
+
+    def eof_received(self) -> bool:
+        """asyncio: the client sends nothing more; what it asked for is still answered."""
+        self._half_closed = True
+        self._reader.end()
+        if self._lingering or (self._options.ends_with_client and self._active is not None):
+            return False
+        self._advance()
+        return not self.idle and not self._secure
+
+    def pause_writing(self) -> None:
+        """asyncio: the client does not read as fast as we write."""
+        self._writer.pause()
+
+    def resume_writing(self) -> None:
+        """asyncio: the client has caught up."""
+        self._writer.resume()
+        self._advance()
+
+    # What the listener calls.
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is being answered or received with its head complete."""
+        return self._active is None and not self._reader.queue and self._reader.receiving is None
+
+    def stop(self) -> None:
+        """Close once the request in hand is answered; at once when there is none."""
+        self._stopping = True
+        if self.idle:
+            self._writer.close()
+
+    async def abort(self) -> None:
+        """Close now and end the handler."""
+        self._transport.abort()
+        task = self._task
+        if task is not None:
+            task.cancel()
+            await asyncio.wait((task,), timeout=self._options.limits.linger_s)
+
+    # What a body calls (exchange.Flow).
+
+    def body_wanted(self, exchange: Exchange) -> None:
+        """See `Flow`."""
+        if exchange.expects_continue:
+            exchange.expects_continue = False
+            if not exchange.received_bytes and not self._transport.is_closing():
+                self._transport.write(_CONTINUE)
+
+    def body_taken(self) -> None:
+        """See `Flow`."""
+        if self._paused:
+            self._control_reading()
+
+    # Requests.
+
+    def _advance(self) -> None:
+        """Start the next request if it is its turn."""
+        queue = self._reader.queue
+        while queue and self._active is None and queue[0].ready and not self._writer.paused and not self._lingering:
+            self._active = exchange = queue.popleft()
+            self._task = run_eagerly(self._serve(exchange), self._loop)
+        if self._paused:
+            self._control_reading()
+        if self._reader.closed and self.idle and not self._lingering and not self._transport.is_closing():
+            self._linger()
+
+    async def _serve(self, exchange: Exchange) -> None:
+        try:
+            response = exchange.refusal or await self._answer(exchange)
+            await self._respond(exchange, response)
+        except ConnectionError:
+            self._transport.abort()
+        except asyncio.CancelledError:
+            self._transport.abort()
+            raise
+        except Exception:
+            log.exception("writing the response to %s %s failed", exchange.method, exchange.target)
+            if self._writer.head_sent:
+                self._transport.abort()
+            else:
+                exchange.keep_alive = False
+                self._writer.whole(exchange, _failure(), b"", self._options.clock.now())
+        self._finish(exchange)
+
+    async def _answer(self, exchange: Exchange) -> HttpResponse:
+        request = HttpRequest(
+            method=exchange.method,
+            target=exchange.target,
+            headers=exchange.headers,
+            body=exchange.body(),
+            secure=self._secure,
+            peer=self._peer,
+            environment_id=self._options.environment_id,
+        )
+        try:
+            return await self._handler(request)
+        except Exception:
+            log.exception("the handler failed on %s %s", exchange.method, exchange.target)
+            return _failure()
+
+    async def _respond(self, exchange: Exchange, response: HttpResponse) -> None:
+        writer, body = self._writer, response.body
+        writer.head_sent = False
+        if response.close or self._stopping or self._half_closed:
+            exchange.keep_alive = False
+        if not exchange.complete:
+            self._give_up_body(exchange)
+        if isinstance(body, bytes):
+            if not self._transport.is_closing():
+                writer.whole(exchange, response, body, self._options.clock.now())
+            return
+        self._streaming = True
+        iterator = aiter(body)
+        try:
+            if exchange.method == "HEAD" or response.status in (204, 304):
+                writer.whole(exchange, response, b"", self._options.clock.now())
+            else:
+                await writer.stream(exchange, response, iterator, self._options.clock.now())
+        finally:
+            self._streaming = False
+            await _close(iterator)
+
+    def _give_up_body(self, exchange: Exchange) -> None:
+        """The response is known before the request has come in whole: drop a little that is left, else close."""
+        exchange.unwanted, exchange.parts, exchange.held_bytes = True, [], 0
+        exchange.limit_bytes = exchange.received_bytes + self._options.limits.drain_bytes
+        left = (exchange.declared_bytes or 0) - exchange.received_bytes
+        if exchange.expects_continue or exchange.error or left > self._options.limits.drain_bytes:
+            exchange.keep_alive = False
+
+    def _finish(self, exchange: Exchange) -> None:
+        """The response is written."""
+        self._active = self._task = None
+        if self._transport.is_closing():
+            return
+        if not exchange.keep_alive:
+            self._linger() if not exchange.complete else self._writer.close()
+            return
+        self.idle_since = self._loop.time()
+        reader = self._reader
+        if reader.queue:
+            self._loop.call_soon(self._advance)
+        elif reader.receiving is not None or reader.in_head:
+            self._deadline = _NEVER
+            self._watch()
+        elif self._keep_alive_s is None:
+            self._deadline = _NEVER
+        else:
+            self._deadline = self.idle_since + self._keep_alive_s
+            if self._timer is None:
+                self._timer = self._loop.call_at(self._deadline, self._on_timer)
+
+    def _linger(self) -> None:
+        """Close so that a client that is still sending gets to read the response: no RST before it has."""
+        if self._half_closed:
+            self._writer.close()
+            return
+        self._lingering = True
+        self._reader.closed = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        self._control_reading()
+        self._arm(self._options.limits.linger_s)
+
+    # Time and back-pressure.
+
+    def _control_reading(self) -> None:
+        """Stop the sender while requests wait or a body is not read; let it go on else."""
+        reader = self._reader
+        body = reader.receiving
+        full = body is not None and not body.gathers and body.held_bytes > self._options.limits.buffer_bytes
+        waiting = bool(reader.queue) and (self._active is not None or self._writer.paused)
+        pause = (full or waiting) and not self._lingering
+        if pause != self._paused and not self._transport.is_closing():
+            self._paused = pause
+            if pause:
+                self._transport.pause_reading()
+            else:
+                self._transport.resume_reading()
+
+    def _watch(self) -> None:
+        """Something is incomplete or has to wait: set its deadline and the flow."""
+        reader = self._reader
+        self._control_reading()
+        if reader.receiving is not None:
+            if reader.receiving is not self._watched:
+                self._watched = reader.receiving
+                self._received_before = reader.receiving.received_bytes
+                self._arm(self._options.limits.body_timeout_s)
+        elif (
+            reader.in_head
+            and self._active is None
+            and self._deadline > self._loop.time() + self._options.limits.head_timeout_s
+        ):
+            self._arm(self._options.limits.head_timeout_s)
+
+    def _arm(self, seconds: float) -> None:
+        self._deadline = deadline = self._loop.time() + seconds
+        if self._timer is None or self._timer.when() > deadline:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(deadline, self._on_timer)
+
+    def _on_timer(self) -> None:
+        self._timer = None
+        if self._loop.time() < self._deadline:
+            if self._deadline != _NEVER:
+                self._timer = self._loop.call_at(self._deadline, self._on_timer)
+            return
+        self._deadline = _NEVER
+        self._expire()
+
+    def _expire(self) -> None:
+        reader, limits = self._reader, self._options.limits
+        body = reader.receiving
+        if self._lingering:
+            self._writer.close()
+        elif body is not None:
+            arrived = body.received_bytes - self._received_before
+            if self._paused or body.expects_continue or arrived >= limits.min_body_rate * limits.body_timeout_s:
+                self._received_before = body.received_bytes
+                self._arm(limits.body_timeout_s)
+            else:
+                reader.time_out()
+                self._advance()
+        elif self._active is None and not reader.queue:
+            if reader.in_head:
+                reader.time_out()
+                self._advance()
+            else:
+                self._writer.close()
+
+
+def _failure() -> HttpResponse:
+    return HttpResponse(status=500, headers=(("content-type", "text/plain"),), body=b"Internal failure\n", close=True)
+
+
+async def _close(iterator: AsyncIterator[bytes]) -> None:
+    close = getattr(iterator, "aclose", None)
+    if close is not None:
+        await close()
