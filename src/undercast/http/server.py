@@ -39,7 +39,7 @@ class ServeOptions:
 
 
 class HttpProtocol(asyncio.Protocol):
-    """One connection. `connections`, when given, holds it for as long as it is open."""
+    """One connection. `connections`, when given, holds it while it is open or its handler runs."""
 
     __slots__ = (
         "_active",
@@ -63,6 +63,7 @@ class HttpProtocol(asyncio.Protocol):
         "_transport",
         "_watched",
         "_writer",
+        "closed",
         "idle_since",
     )
 
@@ -96,6 +97,8 @@ class HttpProtocol(asyncio.Protocol):
         self._received_before = 0
         self._timer: asyncio.TimerHandle | None = None
         self._deadline = _NEVER
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        """Done when the connection is gone and its handler has ended."""
         self.idle_since = 0.0
         """Loop time since when the connection waits for a request."""
 
@@ -114,8 +117,6 @@ class HttpProtocol(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone. Streaming ends; a started handler runs on unless it ends with its client."""
-        if self._connections is not None:
-            self._connections.discard(self)
         self._reader.end()
         self._reader.queue.clear()
         self._writer.resume()
@@ -123,7 +124,11 @@ class HttpProtocol(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._task is not None and (self._streaming or self._options.ends_with_client):
+        if self._task is None:
+            self._leave()
+            return
+        self._task.add_done_callback(self._leave)
+        if self._streaming or self._options.ends_with_client:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
@@ -155,6 +160,12 @@ class HttpProtocol(asyncio.Protocol):
         self._writer.resume()
         self._advance()
 
+    def _leave(self, _: object = None) -> None:
+        if self._connections is not None:
+            self._connections.discard(self)
+        if not self.closed.done():
+            self.closed.set_result(None)
+
     # What the listener calls.
 
     @property
@@ -167,6 +178,11 @@ class HttpProtocol(asyncio.Protocol):
         self._stopping = True
         if self.idle:
             self._writer.close()
+
+    def evict(self) -> None:
+        """Make room: close at once, nothing is in hand."""
+        self._transport.abort()
+        self._leave()
 
     async def abort(self) -> None:
         """Close now and end the handler."""
