@@ -34,8 +34,6 @@ log = logging.getLogger(__name__)
 class Tools:
     """What dispatch needs besides the services."""
 
-    authenticator: Authenticator
-    authorizer: Authorizer
     host_names: HostNames
     causality: CausalLog
     platform_clock: PlatformClock
@@ -46,16 +44,32 @@ class Tools:
     endpoint: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """Who calls, and may they."""
+
+    authenticator: Authenticator
+    authorizer: Authorizer
+
+
 class Dispatcher:
     """Runs operations for callers from outside and for services."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
-        self._services: dict[str, Mounted] = {}
+        self._services: Mapping[str, Mounted] = {}
+        self._gate: Gate | None = None
 
-    def mount(self, services: Mapping[str, Mounted]) -> None:
-        """Set the services; once, after they were built (their parts hold this dispatcher's `internal`)."""
-        self._services = dict(services)
+    def mount(self, services: Mapping[str, Mounted], gate: Gate) -> None:
+        """Set the services and who guards them; once, after they were built (they hold this dispatcher's `internal`)."""
+        self._services = services
+        self._gate = gate
+
+    @property
+    def gate(self) -> Gate:
+        """Authentication and authorisation, which ask the mounted services."""
+        assert self._gate is not None, "mount() comes before the first request"
+        return self._gate
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one HTTP request. Never raises."""
@@ -85,7 +99,7 @@ class Dispatcher:
         return response
 
     async def _answer(self, call: Call, request_id: str, line: dict[str, Any]) -> HttpResponse:
-        identity = self._tools.authenticator.authenticate(call)
+        identity = self.gate.authenticator.authenticate(call)
         body = verified_body(call, identity.signing_key)
         call, params = await parse(call, body)
         line["op"] = f"{call.service}:{call.operation}"
@@ -137,7 +151,7 @@ class Dispatcher:
             accesses: tuple[Access, ...] = (Access(action=f"{manifest.name}:{operation}", resource="*"),)
         else:
             accesses = await manifest.access(mounted.instance, ctx, operation, params)
-        await self._tools.authorizer.authorize(ctx, manifest.name, accesses)
+        await self.gate.authorizer.authorize(ctx, manifest.name, accesses)
 
     def _refuse(self, mounted: Mounted, operation: str, params: Params) -> None:
         refused = mounted.manifest.refused.get(operation)
@@ -173,7 +187,7 @@ class Dispatcher:
         if mounted is None or mounted.manifest.policy_of is None:
             return False
         policy = await mounted.manifest.policy_of(mounted.instance, resource_arn)
-        return self._tools.authorizer.resource_permits(policy, principal, action, resource_arn, conditions)
+        return self.gate.authorizer.resource_permits(policy, principal, action, resource_arn, conditions)
 
     def internal(self, scope: Scope, principal: Principal | None = None, cause: Cause = EXTERNAL) -> RequestContext:
         """A context for work that no request caused: a timer, a sweep, a delivery (`services.parts.Internal`)."""

@@ -12,7 +12,7 @@ from typing import Any
 import undercast.services
 from undercast.core.service import Manifest, OperationFunction
 from undercast.services.parts import Parts
-from undercast.store.migrations import migrate
+from undercast.store.migrations import migrate_all
 
 MembersOf = Callable[[str, str], frozenset[str] | None]
 """(service, operation) -> the operation's input members in AWS's model, or None when AWS has no such operation."""
@@ -39,12 +39,12 @@ def discover() -> Iterator[Manifest]:
 
 def mount(parts: Parts) -> dict[str, Mounted]:
     """Migrate and build every service. By botocore's service name."""
-    mounted: dict[str, Mounted] = {}
-    for manifest in discover():
-        migrate(parts.database, manifest.name, manifest.schema)
-        migrate(parts.journal, manifest.name, manifest.journal_schema)
-        mounted[manifest.name] = Mounted(manifest=manifest, instance=manifest.build(parts))
-    return mounted
+    manifests = tuple(discover())
+    migrate_all(parts.database, {manifest.name: manifest.schema for manifest in manifests})
+    migrate_all(parts.journal.database, {manifest.name: manifest.journal_schema for manifest in manifests})
+    return {
+        manifest.name: Mounted(manifest=manifest, instance=manifest.build(parts)) for manifest in manifests
+    }
 
 
 def problems(manifest: Manifest, members_of: MembersOf) -> list[str]:

@@ -1,0 +1,93 @@
+"""The front door: one port for HTTP and HTTPS, and the same service on listeners inside sandboxes.
+
+Knows sockets and lifetimes only; what a request means is `dispatch`'s and `admin`'s business.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+
+from undercast.core.clock import HostClock
+from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.gateway.admin import Admin
+from undercast.http.limits import HttpLimits
+from undercast.http.listener import Listener, TlsMode
+from undercast.http.server import ServeOptions
+
+BACKLOG = 1024
+
+
+class FrontDoor:
+    """Listens for callers from outside, and for those inside sandboxes (`sandbox.model.FrontDoor`)."""
+
+    def __init__(
+        self, aws: HttpHandler, admin: Admin, limits: HttpLimits, tls: Callable[[], ssl.SSLContext], clock: HostClock
+    ) -> None:
+        self._aws = aws
+        self._admin = admin
+        self._limits = limits
+        self._tls = tls
+        self._clock = clock
+        self._outer: list[Listener] = []
+        self._inner: dict[str, list[Listener]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+
+    async def handle(self, request: HttpRequest) -> HttpResponse:
+        """To the platform's own endpoints, or to AWS's."""
+        if self._admin.owns(request.target):
+            return await self._admin.handle(request)
+        return await self._aws(request)
+
+    def listen(self, listening: socket.socket) -> None:
+        """Serve callers from outside on a bound socket."""
+        self._outer.append(self._serve(listening, None, tls=False))
+
+    def adopt(self, listener: socket.socket, environment_id: str, *, tls: bool) -> None:
+        """See `sandbox.model.FrontDoor`."""
+        served = self._serve(listener, environment_id, tls=tls)
+        self._inner.setdefault(environment_id, []).append(served)
+
+    def release(self, environment_id: str) -> None:
+        """See `sandbox.model.FrontDoor`."""
+        for listener in self._inner.pop(environment_id, ()):
+            task = asyncio.get_running_loop().create_task(listener.close(0))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def stop_accepting(self, grace_s: float) -> None:
+        """Let requests from outside finish for so long, then close."""
+        outer, self._outer = self._outer, []
+        await asyncio.gather(*(listener.close(grace_s) for listener in outer))
+
+    async def close(self) -> None:
+        """Close what sandboxes left."""
+        for environment_id in list(self._inner):
+            self.release(environment_id)
+        await asyncio.gather(*self._closing)
+
+    @property
+    def connections(self) -> int:
+        """Open connections from outside."""
+        return sum(listener.connections for listener in self._outer)
+
+    def _serve(self, listening: socket.socket, environment_id: str | None, *, tls: bool) -> Listener:
+        options = ServeOptions(limits=self._limits, environment_id=environment_id, clock=self._clock)
+        mode: TlsMode = "always" if tls else "sniff"
+        listener = Listener(listening, self.handle, options, tls=self._tls, tls_mode=mode)
+        listener.start()
+        return listener
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A listening socket. Raises OSError when the address is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening

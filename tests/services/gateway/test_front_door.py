@@ -1,0 +1,94 @@
+"""The front door, asked the way browsers, other tools and strangers ask it."""
+
+import http.client
+import json
+import ssl
+import urllib.parse
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.platform import RunningPlatform
+
+
+def ask(
+    platform: RunningPlatform, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b""
+) -> tuple[int, bytes]:
+    address = urllib.parse.urlsplit(platform.url)
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=20)
+    try:
+        connection.request(method, path, body=body or None, headers=headers or {})
+        response = connection.getresponse()
+        return response.status, response.read()
+    finally:
+        connection.close()
+
+
+def test_health_names_the_services(platform: RunningPlatform) -> None:
+    """Tools of LocalStack wait for /_localstack/health and read its services map."""
+    for path in ("/_undercast/health", "/_localstack/health"):
+        status, body = ask(platform, "GET", path)
+        assert status == 200
+        assert {"s3", "lambda", "iam", "sts", "logs"} <= set(json.loads(body)["services"])
+
+
+def test_https_on_the_same_port(platform: RunningPlatform) -> None:
+    """The certificate is signed by the local CA in the data folder."""
+    address = urllib.parse.urlsplit(platform.url)
+    trust = ssl.create_default_context(cafile=str(platform.data / "ca" / "ca.pem"))
+    connection = http.client.HTTPSConnection("localhost", address.port, timeout=20, context=trust)
+    connection.request("GET", "/_undercast/health")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_foreign_host_name_is_refused(platform: RunningPlatform) -> None:
+    """DNS rebinding: the page's own name arrives as Host."""
+    for path in ("/", "/_undercast/health", "/2015-03-31/functions/"):
+        status, _ = ask(platform, "GET", path, {"Host": "evil.example"})
+        assert status == 403
+
+
+def test_an_unsigned_control_plane_request_is_refused(platform: RunningPlatform) -> None:
+    """A browser can send this to loopback; AWS answers 403 MissingAuthenticationToken."""
+    status, body = ask(platform, "POST", "/2015-03-31/functions/f/invocations", {"Content-Type": "text/plain"}, b"{}")
+    assert status == 403
+    assert b"Missing Authentication Token" in body or b"MissingAuthenticationToken" in body
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, body = ask(platform, "POST", "/", form, b"Action=CreateUser&UserName=x&Version=2010-05-08")
+    assert status == 403
+    assert b"MissingAuthenticationToken" in body
+
+
+def test_own_endpoints_refuse_browsers_and_changes_without_the_token(platform: RunningPlatform) -> None:
+    """Everything but health refuses an Origin; a change needs the token of the data folder."""
+    assert ask(platform, "GET", "/_undercast/status", {"Origin": "http://evil.example"})[0] == 403
+    assert ask(platform, "GET", "/_undercast/health", {"Origin": "http://evil.example"})[0] == 200
+    assert ask(platform, "POST", "/_undercast/clock", body=b'{"advance_s": 1}')[0] == 403
+    assert ask(platform, "POST", "/_undercast/clock", {"X-Undercast-Token": "guess"}, b'{"advance_s": 1}')[0] == 403
+    token = (platform.data / "token").read_text()
+    assert ask(platform, "POST", "/_undercast/clock", {"X-Undercast-Token": token}, b'{"advance_s": 0}')[0] == 200
+    assert ask(platform, "POST", "/_undercast/clock", {"X-Undercast-Token": token}, b'{"advance_s": -1}')[0] == 400
+
+
+def test_an_operation_that_is_missing_names_itself(platform: RunningPlatform) -> None:
+    """Never an empty success: 501 with service and operation."""
+    with pytest.raises(ClientError) as caught:
+        platform.client("lambda").create_event_source_mapping(
+            FunctionName="f", EventSourceArn="arn:aws:sqs:us-east-1:1:q"
+        )
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+    assert "lambda:CreateEventSourceMapping" in caught.value.response["Error"]["Message"]
+
+
+def test_a_service_that_is_missing_names_itself(platform: RunningPlatform) -> None:
+    """The same for a service that we do not have."""
+    with pytest.raises(ClientError) as caught:
+        platform.client("sqs").list_queues()
+    assert "sqs:ListQueues" in caught.value.response["Error"]["Message"]
+
+
+def test_the_token_file_is_private(platform: RunningPlatform) -> None:
+    """Only its owner may read what authorises changes, and the CA's key."""
+    assert (platform.data / "token").stat().st_mode & 0o077 == 0
+    assert platform.data.stat().st_mode & 0o077 == 0
