@@ -16,6 +16,10 @@ from undercast.http.limits import HttpLimits
 _JOIN_BYTES = 64 * 1024
 
 
+class ClientGone(Exception):
+    """The connection was closed while its response was being written."""
+
+
 class TruncatedBody(Exception):
     """The iterator of a streamed response gave another number of bytes than was declared."""
 
@@ -110,7 +114,7 @@ class ResponseWriter:
 
     def _write(self, *parts: bytes) -> bytes:
         if self._transport.is_closing():
-            raise ConnectionResetError("the client has gone")
+            raise ClientGone
         self.head_sent = True
         self._transport.writelines([part for part in parts if part])
         return b""

@@ -13,16 +13,17 @@ from typing import cast
 
 from undercast.core.clock import Clock, HostClock
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
-from undercast.http.eager import run_eagerly
 from undercast.http.exchange import Exchange
 from undercast.http.limits import HttpLimits
 from undercast.http.requests import RequestReader
-from undercast.http.responses import ResponseWriter
+from undercast.http.responses import ClientGone, ResponseWriter
 
 log = logging.getLogger(__name__)
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NEVER = float("inf")
+_FAILURE_TEXT = b"Internal failure\n"
+_FAILURE = HttpResponse(status=500, headers=(("content-type", "text/plain"),), close=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,32 +214,36 @@ class HttpProtocol(asyncio.Protocol):
         queue = self._reader.queue
         while queue and self._active is None and queue[0].ready and not self._writer.paused and not self._lingering:
             self._active = exchange = queue.popleft()
-            self._task = run_eagerly(self._serve(exchange), self._loop)
+            self._task = self._loop.create_task(self._serve(exchange))
         if self._paused:
             self._control_reading()
         if self._reader.closed and self.idle and not self._lingering and not self._transport.is_closing():
             self._linger()
 
     async def _serve(self, exchange: Exchange) -> None:
+        self._writer.head_sent = False
         try:
-            response = exchange.refusal or await self._answer(exchange)
-            await self._respond(exchange, response)
-        except ConnectionError:
+            response = exchange.refusal or await self._handler(self._request(exchange))
+            if response.close or self._stopping or self._half_closed:
+                exchange.keep_alive = False
+            if not exchange.complete:
+                self._give_up_body(exchange)
+            if not isinstance(response.body, bytes):
+                await self._stream(exchange, response, aiter(response.body))
+            elif not self._transport.is_closing():
+                self._writer.whole(exchange, response, response.body, self._options.clock.now())
+        except ClientGone:
             self._transport.abort()
         except asyncio.CancelledError:
             self._transport.abort()
             raise
         except Exception:
-            log.exception("writing the response to %s %s failed", exchange.method, exchange.target)
-            if self._writer.head_sent:
-                self._transport.abort()
-            else:
-                exchange.keep_alive = False
-                self._writer.whole(exchange, _failure(), b"", self._options.clock.now())
+            log.exception("answering %s %s failed", exchange.method, exchange.target)
+            self._fail(exchange)
         self._finish(exchange)
 
-    async def _answer(self, exchange: Exchange) -> HttpResponse:
-        request = HttpRequest(
+    def _request(self, exchange: Exchange) -> HttpRequest:
+        return HttpRequest(
             method=exchange.method,
             target=exchange.target,
             headers=exchange.headers,
@@ -247,33 +252,28 @@ class HttpProtocol(asyncio.Protocol):
             peer=self._peer,
             environment_id=self._options.environment_id,
         )
-        try:
-            return await self._handler(request)
-        except Exception:
-            log.exception("the handler failed on %s %s", exchange.method, exchange.target)
-            return _failure()
 
-    async def _respond(self, exchange: Exchange, response: HttpResponse) -> None:
-        writer, body = self._writer, response.body
-        writer.head_sent = False
-        if response.close or self._stopping or self._half_closed:
-            exchange.keep_alive = False
-        if not exchange.complete:
-            self._give_up_body(exchange)
-        if isinstance(body, bytes):
-            if not self._transport.is_closing():
-                writer.whole(exchange, response, body, self._options.clock.now())
-            return
+    async def _stream(self, exchange: Exchange, response: HttpResponse, iterator: AsyncIterator[bytes]) -> None:
+        writer, now = self._writer, self._options.clock.now()
         self._streaming = True
-        iterator = aiter(body)
         try:
             if exchange.method == "HEAD" or response.status in (204, 304):
-                writer.whole(exchange, response, b"", self._options.clock.now())
+                writer.whole(exchange, response, b"", now)
             else:
-                await writer.stream(exchange, response, iterator, self._options.clock.now())
+                await writer.stream(exchange, response, iterator, now)
         finally:
             self._streaming = False
-            await _close(iterator)
+            close = getattr(iterator, "aclose", None)
+            if close is not None:
+                await close()
+
+    def _fail(self, exchange: Exchange) -> None:
+        """The handler or the writing broke: 500 when nothing is out yet, else cut the connection."""
+        if self._writer.head_sent:
+            self._transport.abort()
+        elif not self._transport.is_closing():
+            exchange.keep_alive = False
+            self._writer.whole(exchange, _FAILURE, _FAILURE_TEXT, self._options.clock.now())
 
     def _give_up_body(self, exchange: Exchange) -> None:
         """The response is known before the request has come in whole: drop a little that is left, else close."""
@@ -384,13 +384,3 @@ class HttpProtocol(asyncio.Protocol):
                 self._advance()
             else:
                 self._writer.close()
-
-
-def _failure() -> HttpResponse:
-    return HttpResponse(status=500, headers=(("content-type", "text/plain"),), body=b"Internal failure\n", close=True)
-
-
-async def _close(iterator: AsyncIterator[bytes]) -> None:
-    close = getattr(iterator, "aclose", None)
-    if close is not None:
-        await close()
