@@ -1,0 +1,208 @@
+"""What caused what (I10): one log of edges, in one order that is causal.
+
+Edges of durable deliveries commit with them in state.db; those of calls and invocations go through the journal's batch.
+The order is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): platform microseconds, counted
+on when the clock stands still or a restart has set it back.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.clock import PlatformClock
+from undercast.core.context import Cause
+from undercast.events.trace import Edge, Trace, explore
+from undercast.store.database import Database, SqlValue, Tx
+from undercast.store.journal import Journal
+
+__all__ = ["CausalLog", "Edge", "Retention", "Trace"]
+
+_TABLE = """
+CREATE TABLE causal_edge (
+    account_id TEXT NOT NULL, region TEXT NOT NULL, ord INTEGER PRIMARY KEY, at REAL NOT NULL,
+    from_kind TEXT NOT NULL, from_id TEXT NOT NULL, to_kind TEXT NOT NULL, to_id TEXT NOT NULL,
+    label TEXT NOT NULL, environment_id TEXT NOT NULL
+);
+CREATE INDEX causal_edge_from ON causal_edge (from_id);
+CREATE INDEX causal_edge_to ON causal_edge (to_id);
+"""
+_INSERT = (
+    "INSERT INTO causal_edge (account_id, region, ord, at, from_kind, from_id, to_kind, to_id, label, environment_id)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_DELETE = "DELETE FROM causal_edge WHERE ord <= ?"
+_CHUNK = 500
+"""Rows deleted in one transaction: other writers wait for it."""
+
+
+class InvokedFunction(Protocol):
+    """What the log needs to know of `sandbox.model.FunctionVersion`."""
+
+    @property
+    def account_id(self) -> AccountId: ...
+    @property
+    def region(self) -> Region: ...
+
+
+class StartedInvocation(Protocol):
+    """What the log needs to know of `sandbox.model.Invocation`."""
+
+    @property
+    def request_id(self) -> str: ...
+    @property
+    def function(self) -> InvokedFunction: ...
+    @property
+    def invoked_arn(self) -> str: ...
+    @property
+    def cause(self) -> Cause: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long edges are kept, by the platform clock and by number (per file)."""
+
+    age_s: float = 24 * 3600.0
+    rows: int = 1_000_000
+    every: int = 20_000
+    """Edges between two expiries."""
+
+
+class CausalLog:
+    """Writes and reads the edges, and knows what each execution environment is busy with (`sandbox.model.CauseBook`).
+
+    Made after both schemas were applied: the order goes on where the files end.
+    """
+
+    SCHEMA = (_TABLE,)
+    JOURNAL_SCHEMA = (_TABLE,)
+
+    def __init__(
+        self, database: Database, journal: Journal, clock: PlatformClock, retention: Retention | None = None
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._clock = clock
+        self._retention = retention or Retention()
+        self._phases: dict[str, Cause] = {}
+        self._last = max(_last_order(database), _last_order(journal.database))
+        self._until_expiry = self._retention.every
+        self._expiring: asyncio.Task[int] | None = None
+
+    def next_order(self) -> int:
+        """The next place in the total order: later than everything before it, also before a restart."""
+        self._last = max(self._last + 1, int(self._clock.now() * 1_000_000))
+        return self._last
+
+    def record(self, tx: Tx, edge: Edge) -> int:
+        """Write an edge in the commit of its delivery; its place in the order."""
+        order = self.next_order()
+        tx.execute(_INSERT, _row(edge, order))
+        tx.after_commit(self._count)
+        return order
+
+    def note(self, edge: Edge) -> None:
+        """Write an edge through the journal's batch, without waiting."""
+        self._journal.append(_INSERT, _row(edge, self.next_order()))
+        self._count()
+
+    def called(self, cause: Cause, request_id: str, label: str, scope: Scope) -> None:
+        """Note that a call was made, e.g. "s3:PutObject bucket/key", and by whom."""
+        self.note(
+            Edge(
+                from_kind=cause.kind,
+                from_id=cause.id,
+                to_kind="call",
+                to_id=request_id,
+                label=label,
+                at=self._clock.now(),
+                scope=scope,
+            )
+        )
+
+    def set_phase(self, environment_id: str, cause: Cause | None) -> None:
+        """What the environment is busy with from now on; None forgets it."""
+        if cause is None:
+            self._phases.pop(environment_id, None)
+        else:
+            self._phases[environment_id] = cause
+
+    def invoked(self, invocation: StartedInvocation, environment_id: str) -> None:
+        """Note that an invocation begins in an environment."""
+        cause = invocation.cause
+        function = invocation.function
+        self.note(
+            Edge(
+                from_kind=cause.kind,
+                from_id=cause.id,
+                to_kind="invocation",
+                to_id=invocation.request_id,
+                label=f"lambda:Invoke {invocation.invoked_arn}",
+                at=self._clock.now(),
+                scope=Scope(function.account_id, function.region),
+                environment_id=environment_id,
+            )
+        )
+
+    def cause_of(self, environment_id: str) -> Cause:
+        """The cause of a call that arrives from an environment now; background work when it runs no invocation."""
+        known = self._phases.get(environment_id)
+        return known or Cause(kind="background", id=environment_id, environment_id=environment_id)
+
+    async def trace(self, node_id: str) -> Trace:
+        """Ancestors and descendants of a request, delivery or invocation id."""
+        return await explore(node_id, (lambda fn: self._database.read(fn, long=True), self._journal.read))
+
+    async def expire(self) -> int:
+        """Drop edges that are too old or too many, in both files; how many."""
+        return await self._expire_in(self._database) + await self._expire_in(self._journal.database)
+
+    async def close(self) -> None:
+        """Wait for a running expiry."""
+        if self._expiring is not None:
+            await asyncio.wait([self._expiring])
+
+    def _count(self) -> None:
+        self._until_expiry -= 1
+        if self._until_expiry <= 0 and (self._expiring is None or self._expiring.done()):
+            self._until_expiry = self._retention.every
+            self._expiring = asyncio.get_running_loop().create_task(self.expire())
+
+    async def _expire_in(self, database: Database) -> int:
+        oldest = int((self._clock.now() - self._retention.age_s) * 1_000_000)
+        kept = self._retention.rows
+        surplus = await database.read(
+            lambda tx: tx.one("SELECT ord FROM causal_edge ORDER BY ord DESC LIMIT 1 OFFSET ?", (kept,)), long=True
+        )
+        last = oldest if surplus is None else max(oldest, surplus["ord"])
+        dropped = 0
+        while True:
+            some = await database.write(lambda tx: _drop_some(tx, last), long=True)
+            dropped += some
+            if some < _CHUNK:
+                return dropped
+
+
+def _row(edge: Edge, order: int) -> tuple[SqlValue, ...]:
+    return (
+        edge.scope.account_id,
+        edge.scope.region,
+        order,
+        edge.at,
+        edge.from_kind,
+        edge.from_id,
+        edge.to_kind,
+        edge.to_id,
+        edge.label,
+        edge.environment_id,
+    )
+
+
+def _last_order(database: Database) -> int:
+    row = database.read_now(lambda tx: tx.one("SELECT MAX(ord) AS last FROM causal_edge"))
+    return row["last"] or 0 if row is not None else 0
+
+
+def _drop_some(tx: Tx, last: int) -> int:
+    chunk = tx.one("SELECT ord FROM causal_edge WHERE ord <= ? ORDER BY ord LIMIT 1 OFFSET ?", (last, _CHUNK - 1))
+    return tx.execute(_DELETE, (last if chunk is None else chunk["ord"],))

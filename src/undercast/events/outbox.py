@@ -1,0 +1,133 @@
+"""The outbox: deliveries as rows, committed with the change that causes them (I6).
+
+The row is the queue entry: it is there until the router has an outcome, and its id is the request id of every attempt.
+"""
+
+import json
+from typing import Protocol
+
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.clock import PlatformClock
+from undercast.core.context import Cause
+from undercast.events.causality import CausalLog, Edge
+from undercast.events.delivery import Delivery
+from undercast.store.database import Database, Row, Tx
+
+_INSERT = (
+    "INSERT INTO event_delivery (account_id, region, id, ord, target_arn, kind, due_at, payload, created_at,"
+    " cause_kind, cause_id, cause_environment_id, source_arn, attributes, attempts, throttles)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class Listener(Protocol):
+    """Hears of deliveries on the event loop, after their commit: the router."""
+
+    def added(self, delivery: Delivery, order: int) -> None:
+        """A delivery has been committed."""
+        ...
+
+    def cleared(self, count: int) -> None:
+        """So many deliveries have been removed behind the router's back."""
+        ...
+
+
+class Outbox:
+    """Adds deliveries to a transaction."""
+
+    SCHEMA = (
+        """
+        CREATE TABLE event_delivery (
+            account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT PRIMARY KEY, ord INTEGER NOT NULL,
+            target_arn TEXT NOT NULL, kind TEXT NOT NULL, due_at REAL NOT NULL, payload BLOB NOT NULL,
+            created_at REAL NOT NULL, cause_kind TEXT NOT NULL, cause_id TEXT NOT NULL, cause_environment_id TEXT,
+            source_arn TEXT NOT NULL, attributes TEXT NOT NULL, attempts INTEGER NOT NULL, throttles INTEGER NOT NULL
+        );
+        CREATE INDEX event_delivery_due ON event_delivery (target_arn, due_at, ord, id);
+        """,
+    )
+    """Apply with `migrate(database, "event", Outbox.SCHEMA)`."""
+
+    def __init__(self, database: Database, clock: PlatformClock, causality: CausalLog) -> None:
+        self._database = database
+        self._clock = clock
+        self._causality = causality
+        self._listener: Listener | None = None
+
+    def listen(self, listener: Listener | None) -> None:
+        """Who is told of commits."""
+        self._listener = listener
+
+    def add(self, tx: Tx, delivery: Delivery) -> None:
+        """Add a delivery to the caller's transaction, with its causal edge. The router wakes once it has committed."""
+        due_at = delivery.due_at or delivery.created_at
+        order = self._causality.record(
+            tx,
+            Edge(
+                from_kind=delivery.cause.kind,
+                from_id=delivery.cause.id,
+                to_kind="delivery",
+                to_id=delivery.id,
+                label=f"{delivery.kind} {delivery.target_arn}",
+                at=self._clock.now(),
+                scope=delivery.scope,
+            ),
+        )
+        tx.execute(_INSERT, (*_identity(delivery, order), due_at, *_content(delivery)))
+        tx.after_commit(lambda: self._committed(delivery, order))
+
+    def clear(self, tx: Tx, account_id: str | None = None, region: str | None = None) -> int:
+        """Remove deliveries, all or those of an account or region (a reset); how many."""
+        count = tx.execute(
+            "DELETE FROM event_delivery WHERE (? IS NULL OR account_id = ?) AND (? IS NULL OR region = ?)",
+            (account_id, account_id, region, region),
+        )
+        tx.after_commit(lambda: self._cleared(count))
+        return count
+
+    def _committed(self, delivery: Delivery, order: int) -> None:
+        if self._listener is not None:
+            self._listener.added(delivery, order)
+
+    def _cleared(self, count: int) -> None:
+        if self._listener is not None:
+            self._listener.cleared(count)
+
+
+def _identity(delivery: Delivery, order: int) -> tuple[str | int, ...]:
+    scope = delivery.scope
+    return (scope.account_id, scope.region, delivery.id, order, delivery.target_arn, delivery.kind)
+
+
+def _content(delivery: Delivery) -> tuple[str | int | float | bytes | None, ...]:
+    cause = delivery.cause
+    return (
+        delivery.payload,
+        delivery.created_at,
+        cause.kind,
+        cause.id,
+        cause.environment_id,
+        delivery.source_arn,
+        json.dumps(dict(delivery.attributes)) if delivery.attributes else "{}",
+        delivery.attempts,
+        delivery.throttles,
+    )
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery that a row of event_delivery holds."""
+    cause = Cause(kind=row["cause_kind"], id=row["cause_id"], environment_id=row["cause_environment_id"])
+    return Delivery(
+        id=row["id"],
+        kind=row["kind"],
+        target_arn=row["target_arn"],
+        payload=row["payload"],
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        created_at=row["created_at"],
+        cause=cause,
+        source_arn=row["source_arn"],
+        attributes=json.loads(row["attributes"]),
+        due_at=row["due_at"],
+        attempts=row["attempts"],
+        throttles=row["throttles"],
+    )

@@ -1,0 +1,319 @@
+"""Takes deliveries from the outbox to their targets, at least once, each target in its own queue.
+
+Never polls: commits wake it, and one timer on the platform clock rings for the earliest delivery that is not due yet.
+Completions of one turn of the loop share a transaction.
+"""
+
+import asyncio
+import heapq
+import logging
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from undercast.core.clock import PlatformClock
+from undercast.events.causality import CausalLog, Edge
+from undercast.events.delivery import Delivery, Outcome, Target
+from undercast.events.outbox import Outbox, delivery_of
+from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
+from undercast.store.database import Database, Tx
+
+KEPT_PAYLOAD_BYTES = 4096
+"""Larger payloads wait in the database only, so that a full window is small."""
+_SETTLED_AT_ONCE = 64
+_FIRST_BACKOFF_S = 1.0
+_LAST_BACKOFF_S = 300.0
+_log = logging.getLogger(__name__)
+
+
+class Settlement(NamedTuple):
+    """An attempt that has ended and is not written yet."""
+
+    queue: TargetQueue
+    entry: Entry
+    delivery: Delivery
+    outcome: Outcome
+
+
+class Router:
+    """Delivers what the outbox holds. `targets` maps a delivery's kind to its adapter."""
+
+    def __init__(
+        self,
+        database: Database,
+        outbox: Outbox,
+        targets: Mapping[str, Target],
+        clock: PlatformClock,
+        causality: CausalLog,
+        *,
+        in_flight_per_target: int = 64,
+    ) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._targets = targets
+        self._clock = clock
+        self._causality = causality
+        self._limit = in_flight_per_target
+        self._queues: dict[str, TargetQueue] = {}
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._settled: list[Settlement] = []
+        self._settling: asyncio.Task[None] | None = None
+        self._rings: list[tuple[float, str]] = []
+        self._timer: asyncio.Task[None] | None = None
+        self._timer_at = math.inf
+        self._idle: list[asyncio.Future[None]] = []
+        self._counts: Counter[str] = Counter()
+        self._running = False
+
+    async def start(self) -> None:
+        """Listen to the outbox and replay what it holds."""
+        self._running = True
+        self._counts["waiting"] = await self._database.read(_count_rows, long=True)
+        self._outbox.listen(self)
+        self._read_again()
+
+    async def stop(self, budget_s: float = 2.0) -> None:
+        """End: attempts get so many seconds, then are abandoned; their rows are delivered after the next start."""
+        self._running = False
+        self._outbox.listen(None)
+        if self._timer is not None:
+            self._timer.cancel()
+            await asyncio.wait([self._timer])
+        if self._attempts:
+            _, late = await asyncio.wait(tuple(self._attempts), timeout=budget_s)
+            for attempt in late:
+                attempt.cancel()
+            if late:
+                await asyncio.wait(late)
+        if self._settling is not None:
+            await asyncio.wait([self._settling])
+
+    def status(self) -> Mapping[str, int]:
+        """Numbers for `undercast status`: rows, attempts under way, targets with either; totals since the start."""
+        in_flight = sum(len(queue.in_flight) for queue in self._queues.values())
+        totals = {kind: self._counts[kind] for kind in ("waiting", "done", "retry", "dead")}
+        return {**totals, "in_flight": in_flight, "targets": len(self._queues)}
+
+    async def drained(self, timeout_s: float = 30.0) -> None:
+        """Return when nothing is due or under way any more; what is due later may remain. Raises TimeoutError."""
+        if self._has_work():
+            waiter = asyncio.get_running_loop().create_future()
+            self._idle.append(waiter)
+            await asyncio.wait_for(waiter, timeout_s)
+
+    def added(self, delivery: Delivery, order: int) -> None:
+        """See `outbox.Listener`."""
+        self._counts["waiting"] += 1
+        queue = self._queues.get(delivery.target_arn)
+        if queue is None:
+            queue = self._queues[delivery.target_arn] = TargetQueue(delivery.target_arn)
+        queue.add(_entry(delivery.due_at or delivery.created_at, order, delivery))
+        self._pump(queue)
+
+    def cleared(self, count: int) -> None:
+        """See `outbox.Listener`."""
+        self._counts["waiting"] -= count
+        self._read_again()
+
+    def _read_again(self) -> None:
+        for queue in self._queues.values():
+            queue.forget()
+        for target_arn in self._database.read_now(_target_arns):
+            self._queues.setdefault(target_arn, TargetQueue(target_arn, NOTHING))
+        for queue in tuple(self._queues.values()):
+            self._pump(queue)
+
+    def _pump(self, queue: TargetQueue) -> None:
+        """Begin every attempt that is due and within the limit; arrange to look again when the next one is due."""
+        if not self._running:
+            return
+        now = self._clock.now()
+        while len(queue.in_flight) < self._limit:
+            if queue.is_short:
+                self._refill(queue)
+            entry = queue.take(now)
+            if entry is None:
+                self._ring_at(queue, queue.next_due)
+                break
+            attempt = asyncio.create_task(self._attempt(queue, entry))
+            self._attempts.add(attempt)
+            attempt.add_done_callback(self._attempts.discard)
+        if queue.is_over:
+            self._queues.pop(queue.target_arn, None)
+        self._tell_idle()
+
+    def _refill(self, queue: TargetQueue) -> None:
+        due_at, order = queue.horizon
+        rows = self._database.read_now(
+            lambda tx: tx.all(
+                "SELECT due_at, ord, id FROM event_delivery WHERE target_arn = ? AND (due_at, ord) > (?, ?)"
+                " ORDER BY due_at, ord LIMIT ?",
+                (queue.target_arn, due_at, order, WINDOW),
+            )
+        )
+        horizon = (rows[-1]["due_at"], rows[-1]["ord"]) if len(rows) == WINDOW else EVERYTHING
+        queue.refill((Entry(row["due_at"], row["ord"], row["id"]) for row in rows), horizon)
+
+    async def _attempt(self, queue: TargetQueue, entry: Entry) -> None:
+        delivery = entry.delivery or self._load(entry.id)
+        if delivery is None:  # removed by a reset while it waited
+            queue.in_flight.discard(entry.id)
+            self._pump(queue)
+            return
+        try:
+            outcome = await self._targets[delivery.kind].deliver(delivery)
+        except Exception as error:  # whatever a target does, the delivery lives on
+            _log.warning("delivery %s to %s failed: %r", delivery.id, delivery.target_arn, error)
+            outcome = self._throttled(delivery, repr(error))
+        self._settled.append(Settlement(queue, entry, delivery, outcome))
+        if self._settling is None or self._settling.done():
+            self._settling = asyncio.create_task(self._settle())
+
+    def _load(self, delivery_id: str) -> Delivery | None:
+        query = "SELECT * FROM event_delivery WHERE id = ?"
+        row = self._database.read_now(lambda tx: tx.one(query, (delivery_id,)))
+        return None if row is None else delivery_of(row)
+
+    def _throttled(self, delivery: Delivery, reason: str) -> Outcome:
+        wait_s = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
+        return Outcome(kind="retry", due_at=self._clock.now() + wait_s, counted=False, reason=reason)
+
+    async def _settle(self) -> None:
+        """Write outcomes, many in one transaction; while one is written the next ones gather."""
+        while self._settled:
+            batch, self._settled = self._settled[:_SETTLED_AT_ONCE], self._settled[_SETTLED_AT_ONCE:]
+            for one, there in await self._write(batch):
+                self._settled_one(one, there)
+            for queue in dict.fromkeys(one.queue for one in batch):
+                self._pump(queue)
+
+    async def _write(self, batch: list[Settlement]) -> list[tuple[Settlement, bool]]:
+        """Write outcomes together; when that fails one by one, and the one that fails is delivered again later."""
+        try:
+            return await self._database.write(lambda tx: [(one, self._apply(tx, one)) for one in batch])
+        except Exception as error:
+            if len(batch) > 1:
+                return [pair for one in batch for pair in await self._write([one])]
+            _log.error("the outcome of delivery %s could not be written: %r", batch[0].delivery.id, error)
+        # A disk that is full, a follow-up that cannot be stored: the row is as it was, the back-off only in memory.
+        outcome = self._throttled(batch[0].delivery, "its outcome could not be written")
+        return [(batch[0]._replace(outcome=outcome), True)]
+
+    def _apply(self, tx: Tx, one: Settlement) -> bool:
+        """Write one outcome; whether the row was still there."""
+        outcome, delivery = one.outcome, one.delivery
+        if outcome.kind == "retry":
+            counted = int(outcome.counted)
+            return bool(
+                tx.execute(
+                    "UPDATE event_delivery SET due_at = ?, attempts = attempts + ?, throttles = throttles + ?"
+                    " WHERE id = ?",
+                    (outcome.due_at, counted, 1 - counted, delivery.id),
+                )
+            )
+        there = bool(tx.execute("DELETE FROM event_delivery WHERE id = ?", (delivery.id,)))
+        if there:
+            for follow_up in outcome.follow_ups:
+                self._outbox.add(tx, follow_up)
+        return there
+
+    def _settled_one(self, one: Settlement, there: bool) -> None:
+        outcome, delivery, queue = one.outcome, one.delivery, one.queue
+        queue.in_flight.discard(delivery.id)
+        if not there:
+            return
+        self._counts[outcome.kind] += 1
+        if outcome.kind == "retry":
+            counted = int(outcome.counted)
+            again = replace(
+                delivery,
+                due_at=outcome.due_at,
+                attempts=delivery.attempts + counted,
+                throttles=delivery.throttles + 1 - counted,
+            )
+            queue.add(_entry(outcome.due_at, one.entry.order, again))
+        else:
+            self._counts["waiting"] -= 1
+        if outcome.kind != "done":
+            self._note_outcome(delivery, outcome)
+
+    def _note_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
+        number = delivery.attempts + delivery.throttles + 1
+        self._causality.note(
+            Edge(
+                from_kind="delivery",
+                from_id=delivery.id,
+                to_kind=outcome.kind,
+                to_id=f"{delivery.id}#{number}",
+                label=f"attempt {number}: {outcome.reason}",
+                at=self._clock.now(),
+                scope=delivery.scope,
+            )
+        )
+
+    def _ring_at(self, queue: TargetQueue, moment: float) -> None:
+        if moment >= queue.rings_at:
+            return
+        queue.rings_at = moment
+        heapq.heappush(self._rings, (moment, queue.target_arn))
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if not self._rings or self._rings[0][0] >= self._timer_at:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = self._rings[0][0]
+        self._timer = asyncio.create_task(self._ring(self._timer_at))
+
+    async def _ring(self, moment: float) -> None:
+        await self._clock.wait_until(moment)
+        self._timer, self._timer_at = None, math.inf
+        now = self._clock.now()
+        due: dict[str, None] = {}
+        while self._rings and self._rings[0][0] <= now:
+            due[heapq.heappop(self._rings)[1]] = None
+        try:
+            for target_arn in due:
+                queue = self._queues.get(target_arn)
+                if queue is not None:
+                    queue.rings_at = math.inf
+                    self._pump(queue)
+        finally:
+            self._set_timer()
+
+    def _has_work(self) -> bool:
+        now = self._clock.now()
+        return any(queue.in_flight or queue.is_short or queue.next_due <= now for queue in self._queues.values())
+
+    def _tell_idle(self) -> None:
+        if self._idle:
+            asyncio.get_running_loop().call_soon(self._check_idle)
+
+    def _check_idle(self) -> None:
+        if self._idle and not self._has_work():
+            for waiter in self._idle:
+                if not waiter.done():
+                    waiter.set_result(None)
+            self._idle.clear()
+
+
+def _entry(due_at: float, order: int, delivery: Delivery) -> Entry:
+    small = len(delivery.payload) <= KEPT_PAYLOAD_BYTES
+    return Entry(due_at, order, delivery.id, delivery if small else None)
+
+
+def _count_rows(tx: Tx) -> int:
+    row = tx.one("SELECT COUNT(*) AS n FROM event_delivery")
+    return 0 if row is None else int(row["n"])
+
+
+def _target_arns(tx: Tx) -> list[str]:
+    """Every target that has rows, by one index probe each: DISTINCT would read all rows."""
+    found: list[str] = []
+    query = "SELECT MIN(target_arn) AS next FROM event_delivery WHERE target_arn > ?"
+    while (row := tx.one(query, (found[-1] if found else "",))) is not None and row["next"] is not None:
+        found.append(row["next"])
+    return found
