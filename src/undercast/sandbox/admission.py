@@ -1,0 +1,145 @@
+"""Who gets the next execution environment: limits of the machine, fairness between functions.
+
+Pure decisions over counts. AWS starts an environment for each invocation that finds none idle; a laptop cannot, so
+here invocations wait: synchronous ones first, then the function that has the fewest environments, then the oldest.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from undercast.core.errors import ServiceError
+from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+
+FleetKey = tuple[str, str, str]
+"""ARN, version, revision."""
+
+
+def fleet_key(function: FunctionVersion) -> FleetKey:
+    """Two function versions share environments when this is equal."""
+    return (function.arn, function.version, function.revision)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What this machine can carry."""
+
+    inits: int
+    """INITs at once: twice the cores."""
+    environments: int | None = None
+    """--max-environments; None: only memory counts."""
+    memory_mb: int
+    """Sum of the memory settings of all environments: half of what was free at the start."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """An invocation that waits for an environment. `since` is host-clock monotonic seconds."""
+
+    invocation: Invocation
+    outcome: "asyncio.Future[InvocationResult]"
+    serial: int
+    """Order of arrival."""
+    since: float
+
+    def fail(self, error: ServiceError) -> None:
+        """Give it up."""
+        if not self.outcome.done():
+            self.outcome.set_exception(error)
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """The waiters of one function version, synchronous ones first, each kind in order of arrival."""
+
+    synchronous: deque[Waiter] = field(default_factory=deque)
+    asynchronous: deque[Waiter] = field(default_factory=deque)
+
+    def __len__(self) -> int:
+        return len(self.synchronous) + len(self.asynchronous)
+
+    def add(self, waiter: Waiter) -> None:
+        """Put it behind its equals."""
+        (self.synchronous if waiter.invocation.synchronous else self.asynchronous).append(waiter)
+
+    def head(self) -> Waiter | None:
+        """Who comes next."""
+        queue = self.synchronous or self.asynchronous
+        return queue[0] if queue else None
+
+    def pop(self) -> Waiter | None:
+        """Take who comes next; whoever was cancelled meanwhile is dropped."""
+        while queue := self.synchronous or self.asynchronous:
+            waiter = queue.popleft()
+            if not waiter.outcome.done():
+                return waiter
+        return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """One function version that wants another environment."""
+
+    key: FleetKey
+    synchronous: bool
+    environments: int
+    """Those it has, the starting ones included."""
+    oldest: int
+    """Serial of its next waiter."""
+    memory_mb: int
+
+
+def fairest(demands: Iterable[Demand]) -> list[Demand]:
+    """In the order in which they are to be served."""
+    return sorted(demands, key=lambda demand: (not demand.synchronous, demand.environments, demand.oldest))
+
+
+@dataclass(slots=True)
+class Admission:
+    """The counts that the limits apply to."""
+
+    limits: Limits
+    inits: int = 0
+    environments: int = 0
+    memory_mb: int = 0
+
+    def has_init_slot(self) -> bool:
+        """Whether another INIT may run now."""
+        return self.inits < self.limits.inits
+
+    def has_room(self, memory_mb: int) -> bool:
+        """Whether an environment of this size fits. One always does, however large."""
+        if self.environments == 0:
+            return True
+        if self.limits.environments is not None and self.environments >= self.limits.environments:
+            return False
+        return self.memory_mb + memory_mb <= self.limits.memory_mb
+
+    def enter(self, memory_mb: int) -> None:
+        """An environment begins its INIT."""
+        self.inits += 1
+        self.environments += 1
+        self.memory_mb += memory_mb
+
+    def init_over(self) -> None:
+        """An INIT has ended."""
+        self.inits -= 1
+
+    def leave(self, memory_mb: int) -> None:
+        """An environment is gone."""
+        self.environments -= 1
+        self.memory_mb -= memory_mb
+
+
+def gives_way(own: Demand, others: Iterable[Demand]) -> bool:
+    """Whether a full machine should take an environment from a function that has waiters itself.
+
+    Only for a function that would still have fewer, or for a synchronous waiter against an asynchronous one: a
+    function that floods its queue cannot keep the others out.
+    """
+    return any(
+        other.environments + 1 < own.environments
+        or (other.synchronous and not own.synchronous and other.environments < own.environments)
+        for other in others
+    )

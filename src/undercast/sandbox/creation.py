@@ -1,0 +1,131 @@
+"""Makes an execution environment: plan, credentials, sandbox, and the listeners that serve it.
+
+Nothing is left when a step fails. What listens inside a sandbox is told apart by name in `Sandbox.listeners`.
+AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle", INIT phase.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercast.core.clock import Clock
+from undercast.core.ids import Ids
+from undercast.sandbox.driver import Driver, ProcessSpec, Sandbox, SandboxSpec
+from undercast.sandbox.environment import Environment, RuntimeProcess, Watchers
+from undercast.sandbox.logs import EnvironmentLog
+from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
+from undercast.sandbox.runtimes.plan import RuntimePlan, expand
+from undercast.sandbox.variables import Roots, Surroundings, variables
+
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+"""Where a namespace sandbox has the system's roots and the local CA."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """What all environments of a platform have in common."""
+
+    front_door_port: int
+    forward_ports: tuple[int, ...] = ()
+    ca_bundle: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """Makes environments. One per platform."""
+
+    driver: Driver
+    logs: LogSink
+    credentials: CredentialSource
+    front_door: FrontDoor
+    ids: Ids
+    platform_clock: Clock
+    site: Site
+
+    async def create(self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers) -> Environment:
+        """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
+        environment_id = self.ids.hex(32)
+        issuing = asyncio.ensure_future(self.credentials.issue(function, environment_id))
+        try:
+            sandbox = await self.driver.create(self._spec(function, plan, environment_id))
+        except BaseException:
+            issuing.cancel()
+            raise
+        try:
+            issued = await issuing
+            self._adopt(sandbox)
+        except BaseException:
+            self.front_door.release(environment_id)
+            await sandbox.destroy()
+            raise
+        log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
+        process = RuntimeProcess(
+            spec=self._process(function, plan, sandbox, issued, log.stream) if plan.fault is None else None,
+            fault=plan.fault,
+            version_label=plan.version_label,
+            version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
+        )
+        return Environment(function, sandbox, process, log, watchers)
+
+    def release(self, environment_id: str) -> None:
+        """Stop serving the listeners of an environment."""
+        self.front_door.release(environment_id)
+
+    def _stream(self, function: FunctionVersion, environment_id: str) -> str:
+        day = time.strftime("%Y/%m/%d", time.gmtime(self.platform_clock.now()))
+        return f"{day}/[{function.version}]{environment_id}"
+
+    def _spec(self, function: FunctionVersion, plan: RuntimePlan, environment_id: str) -> SandboxSpec:
+        zygote = plan.python if plan.forkable and plan.python and self.driver.zygote_runs(plan.python) else None
+        return SandboxSpec(
+            environment_id=environment_id,
+            code_dir=function.code_dir,
+            runtime_dir=plan.runtime_dir,
+            layers=function.layers,
+            prefixes=plan.prefixes,
+            python=zygote,
+            memory_mb=function.memory_mb,
+            tmp_mb=function.tmp_mb,
+            front_door_port=self.site.front_door_port,
+            ports=self.site.forward_ports,
+            ca_bundle=self.site.ca_bundle,
+        )
+
+    def _adopt(self, sandbox: Sandbox) -> None:
+        for name, tls in (("front", False), ("http", False), ("https", True)):
+            listener = sandbox.listeners.get(name)
+            if listener is not None:
+                self.front_door.adopt(listener, sandbox.environment_id, tls=tls)
+
+    def _process(
+        self,
+        function: FunctionVersion,
+        plan: RuntimePlan,
+        sandbox: Sandbox,
+        credentials: EnvironmentCredentials,
+        log_stream: str,
+    ) -> ProcessSpec:
+        roots = Roots(task=sandbox.code_root, opt=sandbox.opt_root, tmp=sandbox.tmp_root, runtime=sandbox.runtime_root)
+        surroundings = Surroundings(
+            runtime_api=sandbox.runtime_api,
+            log_stream=log_stream,
+            endpoint_url=f"http://localhost:{self.site.front_door_port}",
+            ca_bundle=self._bundle_path(sandbox),
+            roots=roots,
+            execution_env=plan.execution_env,
+            runtime_variables={name: expand(value, roots) for name, value in plan.variables.items()},
+        )
+        return ProcessSpec(
+            argv=plan.argv(roots),
+            environment=variables(function, credentials, surroundings),
+            cwd=roots.task,
+            zygote=bool(plan.forkable and plan.python and self.driver.zygote_runs(plan.python)),
+            telemetry=plan.telemetry,
+        )
+
+    def _bundle_path(self, sandbox: Sandbox) -> str:
+        """A sandbox with a root file system of its own has the bundle at the usual place."""
+        if self.site.ca_bundle is None:
+            return ""
+        return CA_BUNDLE if sandbox.code_root == Roots().task else str(self.site.ca_bundle)

@@ -1,0 +1,552 @@
+"""One execution environment: makes its sandbox, runs INIT and invocations, resets after failures.
+
+Driven by callbacks (the Runtime API, process exits, the deadline), so that a warm invoke costs no task of its own.
+Every step goes through the table in `lifecycle`. Durations and deadlines are the host clock's.
+AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle".
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from undercast.core.clock import Clock, HostClock
+from undercast.core.context import Cause, CauseKind
+from undercast.core.errors import ServiceError
+from undercast.sandbox import errors
+from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxProcess
+from undercast.sandbox.errors import Fault
+from undercast.sandbox.lifecycle import Event, State, accepts, step
+from undercast.sandbox.logs import (
+    EnvironmentLog,
+    FrameReader,
+    LineReader,
+    LogFlow,
+    LogPump,
+    Report,
+    end_line,
+    init_report_line,
+    init_start_line,
+    start_line,
+)
+from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.runtime_api import Answer, RuntimeApi, RuntimeEvent
+
+INIT_TIMEOUT_S = 10.0
+"""Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""
+_EXIT_GRACE_S = 0.05
+"""How long the last words of a dead runtime may take from its socket to us."""
+_KILL_TIMEOUT_S = 5.0
+_MEMORY_SAMPLE_S = 0.1
+_MIB = 1024 * 1024
+
+
+class Owner(Protocol):
+    """Whoever keeps the environment; told synchronously."""
+
+    def on_idle(self, environment: "Environment") -> None:
+        """It can take an invocation."""
+        ...
+
+    def on_gone(self, environment: "Environment") -> None:
+        """Its sandbox died: it can never take one again."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeProcess:
+    """How the runtime of a function is started, or why it cannot be."""
+
+    spec: ProcessSpec | None
+    fault: Fault | None = None
+    version_label: str = ""
+    """Behind "INIT_START Runtime Version: "."""
+    version_arn: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watchers:
+    """Who is told what the environment does, and the clocks."""
+
+    causes: CauseBook
+    host_clock: HostClock
+    platform_clock: Clock
+    flow: LogFlow
+    owner: Owner
+
+
+@dataclass(slots=True, kw_only=True)
+class _Run:
+    """The invocation that an environment is busy with."""
+
+    invocation: Invocation
+    outcome: "asyncio.Future[InvocationResult]"
+    began: float
+    deadline_ms: int
+    timer: asyncio.TimerHandle | None = None
+    answer: Answer | None = None
+    fault: Fault | None = None
+    duration_ms: float = 0.0
+    init_duration_ms: float | None = None
+
+
+@dataclass(slots=True)
+class _Processes:
+    """The runtime process and the readers of its pipes."""
+
+    process: SandboxProcess
+    pumps: tuple[LogPump, ...] = field(default=())
+
+
+class Environment:
+    """See the module. Only its owner calls `start`, `begin`, `freeze` and `destroy`."""
+
+    def __init__(
+        self,
+        function: FunctionVersion,
+        sandbox: Sandbox,
+        runtime: RuntimeProcess,
+        log: EnvironmentLog,
+        watchers: Watchers,
+    ) -> None:
+        self.id = sandbox.environment_id
+        self.function = function
+        self.sandbox = sandbox
+        self.log = log
+        self.state = State.CREATING
+        self.idle_since = 0.0
+        self.max_memory_mb = 0
+        self._watchers = watchers
+        self._clock = watchers.host_clock
+        self._loop = asyncio.get_running_loop()
+        self._api = RuntimeApi(self)
+        self._server: asyncio.Server | None = None
+        self._runtime = runtime
+        self._processes: _Processes | None = None
+        self._init: asyncio.Future[Answer | Fault | None] | None = None
+        self._init_duration_ms: float | None = None
+        self._init_ended = False
+        self._run: _Run | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._sampled_at = 0.0
+        self._oom_kills = 0
+
+    async def start(self) -> None:
+        """Run INIT. Afterwards the environment is idle: READY, or STALE when INIT failed. Raises SandboxError."""
+        self.sandbox.died.add_done_callback(lambda _: self._on_died())
+        self._server = await self._loop.create_server(self._api.connection, sock=self.sandbox.listeners["runtime"])
+        self._set_phase("init", self.id)
+        self.log.hold(init_start_line(self._runtime.version_label, self._runtime.version_arn))
+        began = self._clock.monotonic()
+        problem = await self._initialise(INIT_TIMEOUT_S)
+        if self.state is State.GONE:
+            raise SandboxError("the sandbox died during INIT")
+        took_ms = (self._clock.monotonic() - began) * 1000
+        if problem is not None:
+            self._report_init(problem, took_ms, "init")
+            await self._clear()
+        elif self.state is State.READY:
+            self._init_duration_ms = took_ms
+            self._became_idle()
+
+    def begin(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
+        """Take an invocation; the environment must be idle. The outcome is set when the answer is there."""
+        if invocation.tail_log:
+            self.log.begin_tail()
+        if self.state is State.STALE:
+            self._spawn_task(self._begin_with_init(invocation, outcome))
+        else:
+            self._hand_over(self._new_run(invocation, outcome))
+
+    def freeze(self) -> None:
+        """Stop the processes until the next invocation."""
+        if self.state is State.READY:
+            self.state = step(self.state, Event.FREEZE)
+            self.sandbox.freeze()
+
+    async def destroy(self) -> None:
+        """Without extensions SHUTDOWN has 0 ms: the processes are killed and nothing is left."""
+        if not accepts(self.state, Event.DESTROY):
+            return
+        self.state = step(self.state, Event.DESTROY)
+        self._abandon("The execution environment was shut down")
+        for task in tuple(self._tasks):
+            task.cancel()
+        self._close()
+        await self.sandbox.destroy()
+
+    # INIT
+
+    async def _initialise(self, timeout_s: float) -> Answer | Fault | None:
+        """Start the runtime and wait until it asks for an event. None when it did, else what went wrong."""
+        self.state = step(self.state, Event.START)
+        self._init = self._loop.create_future()
+        try:
+            async with asyncio.timeout(timeout_s):
+                fault = await self._start_runtime()
+                problem = fault or await self._init
+        except TimeoutError:
+            problem = errors.timed_out(timeout_s)
+        finally:
+            self._init = None
+        if problem is not None and accepts(self.state, Event.FAIL):
+            self.state = step(self.state, Event.FAIL)
+        return problem
+
+    async def _start_runtime(self) -> Fault | None:
+        spec = self._runtime.spec
+        if spec is None:
+            return self._runtime.fault
+        try:
+            process = await self.sandbox.spawn(spec)
+        except SandboxError as error:
+            return _exec_fault(spec.argv[0], str(error), go1x=self.function.runtime == "go1.x")
+        pumps = [
+            LogPump(process.stdout, LineReader(), self.log.write, self._watchers.flow),
+            LogPump(process.stderr, LineReader(), self.log.write, self._watchers.flow),
+        ]
+        if process.telemetry is not None:
+            pumps.append(LogPump(process.telemetry, FrameReader(), self.log.write, self._watchers.flow))
+        self._processes = _Processes(process, tuple(pumps))
+        process.exited.add_done_callback(lambda done: self._on_exit(process, done))
+        return None
+
+    def _init_over(self, problem: Answer | Fault | None) -> None:
+        if self._init is not None and not self._init.done():
+            if problem is None:
+                self.state = step(self.state, Event.SETTLE)
+                if not self._init_ended:
+                    self._init_ended = True
+                    self.sandbox.end_init()
+            self._init.set_result(problem)
+
+    def _report_init(self, problem: Answer | Fault, took_ms: float, phase: str) -> None:
+        status = "timeout" if _error_type(problem) == "Sandbox.Timedout" else "error"
+        error_type = "" if status == "timeout" else _error_type(problem)
+        self.log.write([*self._drain(), init_report_line(took_ms, phase, status, error_type)])
+
+    async def _begin_with_init(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
+        """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
+        run = self._new_run(invocation, outcome)
+        self._set_phase("invocation", invocation.request_id)
+        problem = await self._initialise(float(self.function.timeout_s))
+        if self.state is State.GONE:
+            return
+        took_ms = (self._clock.monotonic() - run.began) * 1000
+        if problem is None and self.state is State.READY:
+            self._hand_over(run)
+            return
+        self._run = run
+        problem = problem or errors.exited(None, None)
+        self._report_init(problem, took_ms, "invoke")
+        self.log.hold(start_line(invocation.request_id, self.function.version))
+        self._watchers.causes.invoked(invocation, self.id)
+        if isinstance(problem, Answer):
+            run.answer = problem
+        else:
+            run.fault = problem
+        self._conclude_failed(run)
+
+    # INVOKE
+
+    def _new_run(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> _Run:
+        deadline_ms = int((self._clock.now() + self.function.timeout_s) * 1000)
+        return _Run(invocation=invocation, outcome=outcome, began=self._clock.monotonic(), deadline_ms=deadline_ms)
+
+    def _hand_over(self, run: _Run) -> None:
+        """Give the event to the waiting runtime first; the bookkeeping hides behind the function's own work."""
+        if self.state is State.FROZEN:
+            self.sandbox.thaw()
+        self.state = step(self.state, Event.INVOKE)
+        invocation = run.invocation
+        self._run = run
+        self._api.offer(
+            RuntimeEvent(
+                request_id=invocation.request_id,
+                payload=invocation.payload,
+                deadline_ms=run.deadline_ms,
+                invoked_arn=invocation.invoked_arn,
+                trace_header=invocation.trace_header,
+                client_context=invocation.client_context,
+            )
+        )
+        left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
+        run.timer = self._loop.call_later(max(left_s, 0.0), self._on_deadline)
+        run.init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
+        self._set_phase("invocation", invocation.request_id)
+        self._watchers.causes.invoked(invocation, self.id)
+        self.log.hold(start_line(invocation.request_id, self.function.version))
+
+    def on_next(self) -> None:
+        """See RuntimeEvents."""
+        if self.state is State.INIT:
+            self._init_over(None)
+        elif self.state is State.ANSWERED and self._run is not None:
+            run, self._run = self._run, None
+            self._stop_timer(run)
+            self.state = step(self.state, Event.SETTLE)
+            self._sample_memory()
+            self._write_report(run, "", "")
+            self._set_phase("background", self.id)
+            self._became_idle()
+
+    def on_response(self, answer: Answer) -> None:
+        """See RuntimeEvents."""
+        run = self._run
+        if run is None or self.state is not State.INVOKE:
+            return
+        self.state = step(self.state, Event.ANSWER)
+        run.duration_ms = (self._clock.monotonic() - run.began) * 1000
+        run.answer = answer
+        if answer.too_large:
+            run.fault = errors.response_too_large()
+        if not run.invocation.tail_log:
+            self._resolve(run)
+        self._set_phase("post-response", run.invocation.request_id)
+
+    def on_init_error(self, answer: Answer) -> None:
+        """See RuntimeEvents."""
+        self._init_over(answer)
+
+    def on_truncated(self) -> None:
+        """See RuntimeEvents."""
+        if self._run is not None and self.state is State.INVOKE:
+            self._spawn_task(self._after_truncation(self._run))
+
+    async def _after_truncation(self, run: _Run) -> None:
+        """A runtime that is dying truncates too: then its exit is the better answer."""
+        process = self._processes.process if self._processes is not None else None
+        if process is not None:
+            await asyncio.wait((process.exited,), timeout=_EXIT_GRACE_S)
+        if self._run is run and self.state is State.INVOKE and not (process and process.exited.done()):
+            run.fault = errors.truncated_response()
+            self._fail(run)
+
+    def _on_deadline(self) -> None:
+        run = self._run
+        if run is None:
+            return
+        run.timer = None
+        timeout = errors.timed_out(self.function.timeout_s)
+        if self.state is State.INVOKE:
+            run.fault = timeout
+            self._fail(run)
+        elif self.state is State.ANSWERED:
+            self._fail(run, after_answer=timeout)
+
+    def _on_exit(self, process: SandboxProcess, done: "asyncio.Future[ExitStatus]") -> None:
+        if self._processes is None or self._processes.process is not process or done.cancelled():
+            return
+        status = done.result()
+        fault = errors.exited(status.code, status.signal)
+        if self.state is State.INIT:
+            self._spawn_task(self._exited_in_init(fault))
+        elif self.state in (State.INVOKE, State.ANSWERED) and self._run is not None:
+            self._spawn_task(self._exited_in_invoke(self._run, fault))
+        elif self.state in (State.READY, State.FROZEN):
+            self.state = step(self.state, Event.FAIL)
+            self.log.write(self._drain())
+            self._spawn_task(self._clear())
+
+    async def _exited_in_init(self, fault: Fault) -> None:
+        await self._api.closed(_EXIT_GRACE_S)
+        self._init_over(fault)
+
+    async def _exited_in_invoke(self, run: _Run, fault: Fault) -> None:
+        await self._api.closed(_EXIT_GRACE_S)
+        if self._run is not run:
+            return
+        if self.state is State.INVOKE:
+            run.fault = fault
+            self._fail(run)
+        elif self.state is State.ANSWERED:
+            self._fail(run, after_answer=fault)
+
+    # Failure
+
+    def _fail(self, run: _Run, after_answer: Fault | None = None) -> None:
+        """End an invocation without an answer, or one whose runtime failed behind its answer."""
+        self.state = step(self.state, Event.FAIL)
+        self._conclude_failed(run, after_answer)
+
+    def _conclude_failed(self, run: _Run, after_answer: Fault | None = None) -> None:
+        self._run = None
+        self._stop_timer(run)
+        fault = after_answer or run.fault
+        error_type = fault.error_type if fault is not None else _error_type(run.answer)
+        timed_out = error_type == "Sandbox.Timedout"
+        run.duration_ms = (self._clock.monotonic() - run.began) * 1000
+        if timed_out:
+            run.duration_ms = self.function.timeout_s * 1000.0
+        self._sample_memory(now=True)
+        lines = self._drain()
+        if fault is not None:
+            lines.append(self._failure_line(run, fault, timed_out=timed_out))
+        if fault is not None and self._ran_out_of_memory(fault):
+            error_type = "Runtime.OutOfMemory"
+            self.max_memory_mb = self.function.memory_mb
+        if lines:
+            self.log.write(lines)
+        self._write_report(run, "timeout" if timed_out else "error", "" if timed_out else error_type)
+        self._resolve(run)
+        self._spawn_task(self._clear())
+
+    def _failure_line(self, run: _Run, fault: Fault, *, timed_out: bool) -> str:
+        request_id = run.invocation.request_id
+        if timed_out:
+            now = self._watchers.platform_clock.now()
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+            return f"{stamp} {request_id} Task timed out after {self.function.timeout_s:.2f} seconds\n\n"
+        return f"{fault.message(request_id)}\n{fault.error_type}\n"
+
+    def _ran_out_of_memory(self, fault: Fault) -> bool:
+        if fault.error_type != "Runtime.ExitError":
+            return False
+        before, self._oom_kills = self._oom_kills, self.sandbox.memory().oom_kills
+        return self._oom_kills > before
+
+    async def _clear(self) -> None:
+        """AWS's reset: every process is killed; /tmp and the log stream stay, the environment is kept."""
+        if self.state is not State.RESET:
+            return
+        try:
+            async with asyncio.timeout(_KILL_TIMEOUT_S):
+                await self.sandbox.kill_processes()
+        except (TimeoutError, SandboxError):
+            self._on_died()
+            return
+        if self.state is not State.RESET:
+            return
+        self._close_processes()
+        self._api.restart()
+        self.state = step(self.state, Event.CLEAR)
+        self._init_duration_ms = None
+        self._became_idle()
+
+    def _on_died(self) -> None:
+        """The sandbox is gone without our doing."""
+        if not accepts(self.state, Event.DESTROY):
+            return
+        run = self._run
+        self.state = step(self.state, Event.DESTROY)
+        if self._init is not None and not self._init.done():
+            self._init.set_result(errors.exited(None, 9))
+        if run is not None:
+            run.fault = errors.exited(None, 9)
+            self._run = None
+            self._stop_timer(run)
+            self._resolve(run)
+        self._close()
+        self._watchers.owner.on_gone(self)
+
+    def _abandon(self, reason: str) -> None:
+        run, self._run = self._run, None
+        if run is not None:
+            self._stop_timer(run)
+            if not run.outcome.done():
+                run.outcome.set_exception(ServiceError("ServiceException", reason, 500))
+
+    # Shared
+
+    def _resolve(self, run: _Run) -> None:
+        if run.outcome.done():
+            return
+        request_id = run.invocation.request_id
+        answer = run.answer
+        payload = run.fault.payload(request_id) if run.fault is not None else answer.payload if answer else b""
+        failed = run.fault is not None or answer is None or answer.error_type is not None
+        run.outcome.set_result(
+            InvocationResult(
+                payload=payload,
+                function_error="Unhandled" if failed else None,
+                log_tail=self.log.take_tail() if run.invocation.tail_log else b"",
+                environment_id=self.id,
+                duration_ms=run.duration_ms,
+                init_duration_ms=run.init_duration_ms,
+                max_memory_used_mb=self.max_memory_mb,
+            )
+        )
+
+    def _write_report(self, run: _Run, status: str, error_type: str) -> None:
+        request_id = run.invocation.request_id
+        if run.answer is not None and status == "":
+            run.duration_ms = (self._clock.monotonic() - run.began) * 1000
+        report = Report(
+            request_id=request_id,
+            duration_ms=run.duration_ms,
+            memory_mb=self.function.memory_mb,
+            max_memory_used_mb=self.max_memory_mb,
+            init_duration_ms=run.init_duration_ms,
+            status=status,
+            error_type=error_type,
+        )
+        self.log.write([*self._drain(), end_line(request_id), report.line()])
+        if run.invocation.tail_log:
+            self._resolve(run)
+
+    def _drain(self) -> list[str]:
+        lines: list[str] = []
+        if self._processes is not None:
+            for pump in self._processes.pumps:
+                lines.extend(pump.drain())
+        return lines
+
+    def _sample_memory(self, *, now: bool = False) -> None:
+        """Max Memory Used counts over all invokes. The driver samples by itself; this is for the last moment."""
+        moment = self._clock.monotonic()
+        if not now and self._sampled_at and moment - self._sampled_at < _MEMORY_SAMPLE_S:
+            return
+        self._sampled_at = moment
+        used_mb = -(-self.sandbox.memory().peak_bytes // _MIB)
+        self.max_memory_mb = min(max(self.max_memory_mb, used_mb), self.function.memory_mb)
+
+    def _became_idle(self) -> None:
+        self.idle_since = self._clock.monotonic()
+        self._watchers.owner.on_idle(self)
+
+    def _set_phase(self, kind: CauseKind, cause_id: str) -> None:
+        self._watchers.causes.set_phase(self.id, Cause(kind=kind, id=cause_id, environment_id=self.id))
+
+    def _stop_timer(self, run: _Run) -> None:
+        if run.timer is not None:
+            run.timer.cancel()
+            run.timer = None
+
+    def _spawn_task(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _close_processes(self) -> None:
+        processes, self._processes = self._processes, None
+        if processes is not None:
+            for pump in processes.pumps:
+                pump.close()
+
+    def _close(self) -> None:
+        self._close_processes()
+        self._api.restart()
+        if self._server is not None:
+            self._server.close()
+        self._watchers.causes.set_phase(self.id, None)
+
+
+_EXEC_REASONS = {
+    "ENOENT": "no such file or directory",
+    "EACCES": "permission denied",
+    "ENOEXEC": "exec format error",
+    "EISDIR": "is a directory",
+    "ELOOP": "too many levels of symbolic links",
+    "ENOTDIR": "not a directory",
+}
+
+
+def _exec_fault(path: str, text: str, *, go1x: bool) -> Fault:
+    code = text.partition(":")[0]
+    return errors.cannot_execute(path, _EXEC_REASONS.get(code, text), go1x=go1x)
+
+
+def _error_type(problem: Answer | Fault | None) -> str:
+    if problem is None:
+        return "Runtime.Unknown"
+    return problem.error_type or "Runtime.Unknown"

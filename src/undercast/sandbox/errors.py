@@ -1,0 +1,92 @@
+"""The errors that the sandbox itself gives as an invocation's answer, in AWS's words.
+
+Pure: error type and text in, payload out. What a runtime posts is passed on unchanged and never goes through here.
+AWS: Lambda Developer Guide, "Troubleshoot execution issues in Lambda"; types as in the Runtime Interface Emulator.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from undercast.sandbox.runtime_api import MAX_PAYLOAD_BYTES
+
+_SIGNALS: Mapping[int, str] = MappingProxyType(
+    {
+        1: "hangup",
+        2: "interrupt",
+        3: "quit",
+        4: "illegal instruction",
+        5: "trace/breakpoint trap",
+        6: "aborted",
+        7: "bus error",
+        8: "floating point exception",
+        9: "killed",
+        10: "user defined signal 1",
+        11: "segmentation fault",
+        12: "user defined signal 2",
+        13: "broken pipe",
+        14: "alarm clock",
+        15: "terminated",
+        24: "CPU time limit exceeded",
+        25: "file size limit exceeded",
+        31: "bad system call",
+    }
+)
+"""Names that Lambda's supervisor (written in Go) gives to signals on Linux."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an init or an invoke failed without an answer of the function."""
+
+    error_type: str
+    text: str
+    with_request_id: bool = True
+    """Whether the message is prefixed with "RequestId: <id> Error: "."""
+
+    def message(self, request_id: str) -> str:
+        """The errorMessage; also the line that goes to the log."""
+        return f"RequestId: {request_id} Error: {self.text}" if self.with_request_id else self.text
+
+    def payload(self, request_id: str) -> bytes:
+        """The invocation's answer."""
+        return json.dumps({"errorType": self.error_type, "errorMessage": self.message(request_id)}).encode()
+
+
+def timed_out(timeout_s: float) -> Fault:
+    """The function timeout passed."""
+    return Fault("Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds")
+
+
+def exited(code: int | None, signal: int | None) -> Fault:
+    """The runtime process ended without an answer."""
+    if signal is not None:
+        return Fault(
+            "Runtime.ExitError", f"Runtime exited with error: signal: {_SIGNALS.get(signal, f'signal {signal}')}"
+        )
+    if code:
+        return Fault("Runtime.ExitError", f"Runtime exited with error: exit status {code}")
+    return Fault("Runtime.ExitError", "Runtime exited without providing a reason")
+
+
+def response_too_large() -> Fault:
+    """The response is over 6 MB."""
+    text = f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
+    return Fault("Function.ResponseSizeTooLarge", text, with_request_id=False)
+
+
+def truncated_response() -> Fault:
+    """The runtime's connection ended inside its response."""
+    return Fault("Runtime.TruncatedResponse", "Response was truncated")
+
+
+def no_bootstrap(searched: tuple[str, ...]) -> Fault:
+    """An OS-only runtime without a bootstrap."""
+    return Fault("Runtime.InvalidEntrypoint", f"Couldn't find valid bootstrap(s): [{' '.join(searched)}]")
+
+
+def cannot_execute(path: str, reason: str, *, go1x: bool) -> Fault:
+    """`execve` refused the runtime's program. `reason` is the error's text in lower case, as Go prints it."""
+    text = f"fork/exec {path}: {reason}"
+    return Fault("PathError", text, with_request_id=False) if go1x else Fault("Runtime.InvalidEntrypoint", text)

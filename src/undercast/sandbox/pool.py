@@ -1,0 +1,451 @@
+"""The execution environments of all functions: finds an idle one, starts one, or lets the invocation wait.
+
+A warm invoke goes through here without a task switch. Idle environments are reused last in, first out, frozen after a
+moment and shut down after `idle_timeout_s` of host time.
+AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from undercast.core.clock import HostClock, PlatformClock
+from undercast.core.config import Config
+from undercast.core.errors import ServiceError
+from undercast.core.ids import Ids
+from undercast.sandbox.admission import (
+    Admission,
+    Demand,
+    FleetKey,
+    Limits,
+    Queue,
+    Waiter,
+    fairest,
+    fleet_key,
+    gives_way,
+)
+from undercast.sandbox.creation import Creation, Site
+from undercast.sandbox.driver import Driver, SandboxError
+from undercast.sandbox.environment import Environment, Watchers
+from undercast.sandbox.lifecycle import IDLE, State
+from undercast.sandbox.logs import LogFlow
+from undercast.sandbox.model import (
+    CauseBook,
+    CredentialSource,
+    FrontDoor,
+    FunctionVersion,
+    Invocation,
+    InvocationResult,
+    LogSink,
+)
+from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
+
+FREEZE_AFTER_S = 0.01
+"""An environment that gets its next event within this time was never frozen: a busy function is not slowed."""
+_SETTLE_S = 0.02
+"""How long an invocation waits for an environment that has answered and is about to ask for `next`."""
+_QUEUE_LIMIT_S = 900.0
+_STOP_LIMIT_S = 2.0
+_MAX_REAP_INTERVAL_S = 15.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolParts:
+    """What the pool is made of; given by `app`."""
+
+    driver: Driver
+    runtimes: Runtimes
+    logs: LogSink
+    credentials: CredentialSource
+    front_door: FrontDoor
+    causes: CauseBook
+    host_clock: HostClock
+    platform_clock: PlatformClock
+    ids: Ids
+    config: Config
+    limits: Limits
+    ca_bundle: Path | None = None
+
+
+@dataclass(slots=True, eq=False)
+class _Fleet:
+    """The environments and waiters of one function version."""
+
+    function: FunctionVersion
+    plan: RuntimePlan | None = None
+    idle: list[Environment] = field(default_factory=list)
+    members: dict[str, Environment] = field(default_factory=dict)
+    starting: int = 0
+    queue: Queue = field(default_factory=Queue)
+    retired: bool = False
+
+    @property
+    def key(self) -> FleetKey:
+        return fleet_key(self.function)
+
+    def take(self) -> Environment | None:
+        """The environment that was used last; those that died or are being reset meanwhile are not idle any more."""
+        while self.idle:
+            environment = self.idle.pop()
+            if environment.state in IDLE:
+                return environment
+        return None
+
+    def settling(self) -> int:
+        """Environments that have answered and will be idle at once."""
+        return sum(1 for member in self.members.values() if member.state is State.ANSWERED)
+
+    def demand(self) -> Demand:
+        head = self.queue.head()
+        return Demand(
+            key=self.key,
+            synchronous=bool(self.queue.synchronous),
+            environments=len(self.members) + self.starting,
+            oldest=head.serial if head is not None else 0,
+            memory_mb=self.function.memory_mb,
+        )
+
+
+class Pool:
+    """See the module. `start` before anything, `stop` at the end."""
+
+    def __init__(self, parts: PoolParts) -> None:
+        self._parts = parts
+        self._clock = parts.host_clock
+        self._admission = Admission(parts.limits)
+        self._fleets: dict[FleetKey, _Fleet] = {}
+        self._fleet_of: dict[str, _Fleet] = {}
+        self._waiting: dict[FleetKey, _Fleet] = {}
+        self._creation: Creation | None = None
+        self._watchers: Watchers | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serial = 0
+        self._evicting = 0
+        self._thawed: deque[tuple[float, Environment]] = deque()
+        self._freeze_timer: asyncio.TimerHandle | None = None
+        self._settle_timer: asyncio.TimerHandle | None = None
+        self._stopped = asyncio.Event()
+
+    async def start(self, front_door_port: int | None = None) -> None:
+        """Begin to take invocations. The port is the one that the front door really has."""
+        parts = self._parts
+        self._creation = Creation(
+            driver=parts.driver,
+            logs=parts.logs,
+            credentials=parts.credentials,
+            front_door=parts.front_door,
+            ids=parts.ids,
+            platform_clock=parts.platform_clock,
+            site=Site(
+                front_door_port=front_door_port or parts.config.port,
+                forward_ports=parts.config.forward_ports,
+                ca_bundle=parts.ca_bundle,
+            ),
+        )
+        self._watchers = Watchers(
+            causes=parts.causes,
+            host_clock=parts.host_clock,
+            platform_clock=parts.platform_clock,
+            flow=LogFlow(),
+            owner=self,
+        )
+        self._spawn(self._reap())
+
+    async def stop(self) -> None:
+        """Destroy every environment; returns within 2 s. Running invocations end with an error."""
+        self._stopped.set()
+        for timer in (self._freeze_timer, self._settle_timer):
+            if timer is not None:
+                timer.cancel()
+        for fleet in self._waiting.values():
+            while (waiter := fleet.queue.pop()) is not None:
+                waiter.fail(_shutting_down())
+        members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
+        for task in tuple(self._tasks):
+            task.cancel()
+        try:
+            async with asyncio.timeout(_STOP_LIMIT_S):
+                await asyncio.gather(*(self._destroy(member) for member in members), return_exceptions=True)
+                await asyncio.gather(*tuple(self._tasks), return_exceptions=True)
+        except TimeoutError:
+            # The driver's own stop takes what is left with it.
+            return
+
+    async def warm(self) -> None:
+        """Prepare what the first Python function will need: its /var/runtime and a zygote."""
+        runtimes, driver = self._parts.runtimes, self._parts.driver
+        python = await asyncio.to_thread(runtimes.newest_python)
+        if python is not None and driver.zygote_runs(python.path):
+            folder = await asyncio.to_thread(runtimes.python_folder, python)
+            await driver.warm(python.path, folder, python.prefixes)
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """Run one invocation. Raises ServiceError where there is no answer of function or sandbox."""
+        if self._stopped.is_set():
+            raise _shutting_down()
+        function = invocation.function
+        fleet = self._fleets.get((function.arn, function.version, function.revision))
+        if fleet is None:
+            fleet = self._fleets[fleet_key(function)] = _Fleet(function)
+        outcome: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
+        environment = fleet.take()
+        if environment is not None:
+            environment.begin(invocation, outcome)
+        else:
+            self._serial += 1
+            fleet.queue.add(Waiter(invocation, outcome, self._serial, self._clock.monotonic()))
+            self._waiting[fleet.key] = fleet
+            self._dispatch()
+        return await outcome
+
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """The function was updated or deleted: its environments (of one version, or all) take no new invocation."""
+        for key, fleet in tuple(self._fleets.items()):
+            if key[0] == function_arn and version in (None, key[1]):
+                del self._fleets[key]
+                fleet.retired = True
+                idle, fleet.idle = fleet.idle, []
+                for environment in idle:
+                    self._spawn(self._destroy(environment))
+
+    def status(self) -> Mapping[str, Any]:
+        """For `undercast status`: environments by function, queues, limits."""
+        functions = [
+            {
+                "function": fleet.function.arn,
+                "version": fleet.function.version,
+                "environments": {member.id: str(member.state) for member in fleet.members.values()},
+                "starting": fleet.starting,
+                "waiting": len(fleet.queue),
+            }
+            for fleet in self._fleets.values()
+        ]
+        admission = self._admission
+        return {
+            "driver": self._parts.driver.name,
+            "functions": functions,
+            "environments": admission.environments,
+            "inits": admission.inits,
+            "memory_mb": admission.memory_mb,
+            "limits": {
+                "inits": admission.limits.inits,
+                "environments": admission.limits.environments,
+                "memory_mb": admission.limits.memory_mb,
+            },
+        }
+
+    # Owner of the environments
+
+    def on_idle(self, environment: Environment) -> None:
+        """See Owner."""
+        fleet = self._fleet_of.get(environment.id)
+        if fleet is None or self._stopped.is_set():
+            return
+        if environment.id not in fleet.members:
+            self._started(fleet, environment)
+        if len(fleet.queue) and self._should_give_way(fleet):
+            self._evict(environment)
+            return
+        waiter = fleet.queue.pop()
+        if waiter is not None:
+            environment.begin(waiter.invocation, waiter.outcome)
+        elif fleet.retired:
+            self._spawn(self._destroy(environment))
+        else:
+            self._rest(fleet, environment)
+
+    def on_gone(self, environment: Environment) -> None:
+        """See Owner."""
+        self._forget(environment)
+        self._spawn(environment.sandbox.destroy())
+        self._dispatch()
+
+    def _rest(self, fleet: _Fleet, environment: Environment) -> None:
+        self._waiting.pop(fleet.key, None)
+        if environment not in fleet.idle:
+            fleet.idle.append(environment)
+        if environment.state is State.READY:
+            self._freeze_soon(environment)
+        if self._waiting:
+            self._dispatch()
+
+    def _started(self, fleet: _Fleet, environment: Environment) -> None:
+        fleet.members[environment.id] = environment
+        fleet.starting -= 1
+        self._admission.init_over()
+
+    # Starting, evicting, ending
+
+    def _dispatch(self) -> None:
+        """Start environments for whoever waits, as far as the machine allows."""
+        if self._stopped.is_set():
+            return
+        while self._admission.has_init_slot():
+            wants = {key: want for key, fleet in self._waiting.items() if (want := self._wants(fleet)) > 0}
+            if not wants:
+                return
+            fleet = self._waiting[fairest(self._waiting[key].demand() for key in wants)[0].key]
+            if self._admission.has_room(fleet.function.memory_mb):
+                fleet.starting += 1
+                self._admission.enter(fleet.function.memory_mb)
+                self._spawn(self._start(fleet))
+            elif self._evicting >= sum(wants.values()) or not self._evict_longest_idle():
+                return
+
+    def _wants(self, fleet: _Fleet) -> int:
+        """Environments to start for a function: not for those who will be served in a moment anyway."""
+        want = len(fleet.queue) - fleet.starting
+        head = fleet.queue.head()
+        if want <= 0 or head is None:
+            return 0
+        settling = fleet.settling()
+        if settling and self._clock.monotonic() - head.since < _SETTLE_S:
+            want -= settling
+            if self._settle_timer is None:
+                self._settle_timer = asyncio.get_running_loop().call_later(_SETTLE_S, self._on_settle_timer)
+        return want
+
+    def _on_settle_timer(self) -> None:
+        self._settle_timer = None
+        self._dispatch()
+
+    async def _start(self, fleet: _Fleet) -> None:
+        """Create an environment and run its INIT; whoever waits gets it through `on_idle`."""
+        assert self._creation is not None
+        assert self._watchers is not None
+        environment: Environment | None = None
+        problem: ServiceError | None = None
+        try:
+            if fleet.plan is None:
+                # Blocks on the file system: looks for interpreters, may build /var/runtime.
+                fleet.plan = await asyncio.to_thread(self._parts.runtimes.plan, fleet.function)
+            environment = await self._creation.create(fleet.function, fleet.plan, self._watchers)
+            self._fleet_of[environment.id] = fleet
+            await environment.start()
+        except ServiceError as error:
+            problem = error
+        except (SandboxError, OSError) as error:
+            problem = ServiceError("ServiceException", f"No execution environment could be made: {error}", 500)
+        finally:
+            if environment is None or environment.id not in fleet.members:
+                await self._undo_start(fleet, environment)
+        if problem is not None and (waiter := fleet.queue.pop()) is not None:
+            waiter.fail(problem)
+        self._dispatch()
+
+    async def _undo_start(self, fleet: _Fleet, environment: Environment | None) -> None:
+        if environment is None or self._fleet_of.pop(environment.id, None) is not None:
+            fleet.starting -= 1
+            self._admission.init_over()
+            self._admission.leave(fleet.function.memory_mb)
+        if environment is not None and self._creation is not None:
+            self._creation.release(environment.id)
+            await environment.destroy()
+
+    def _should_give_way(self, fleet: _Fleet) -> bool:
+        """Whether a machine that is full should take this environment for another function."""
+        others = [
+            other.demand()
+            for other in self._waiting.values()
+            if other is not fleet
+            and self._wants(other) > self._evicting
+            and not self._admission.has_room(other.function.memory_mb)
+        ]
+        return bool(others) and gives_way(fleet.demand(), others)
+
+    def _evict_longest_idle(self) -> bool:
+        oldest: Environment | None = None
+        for fleet in self._fleets.values():
+            if fleet.idle and (oldest is None or fleet.idle[0].idle_since < oldest.idle_since):
+                oldest = fleet.idle[0]
+        if oldest is None:
+            return False
+        self._evict(oldest)
+        return True
+
+    def _evict(self, environment: Environment) -> None:
+        fleet = self._fleet_of[environment.id]
+        if environment in fleet.idle:
+            fleet.idle.remove(environment)
+        self._evicting += 1
+        self._spawn(self._destroy(environment, evicted=True))
+
+    async def _destroy(self, environment: Environment, *, evicted: bool = False) -> None:
+        """Its room counts as taken until nothing of it is left."""
+        try:
+            await environment.destroy()
+        finally:
+            self._evicting -= evicted
+            self._forget(environment)
+        self._dispatch()
+
+    def _forget(self, environment: Environment) -> None:
+        fleet = self._fleet_of.pop(environment.id, None)
+        if fleet is None:
+            return
+        if environment in fleet.idle:
+            fleet.idle.remove(environment)
+        if fleet.members.pop(environment.id, None) is None:
+            fleet.starting -= 1
+            self._admission.init_over()
+        self._admission.leave(fleet.function.memory_mb)
+        if self._creation is not None:
+            self._creation.release(environment.id)
+
+    # Time
+
+    def _freeze_soon(self, environment: Environment) -> None:
+        self._thawed.append((environment.idle_since, environment))
+        if self._freeze_timer is None:
+            self._freeze_timer = asyncio.get_running_loop().call_later(FREEZE_AFTER_S, self._on_freeze_timer)
+
+    def _on_freeze_timer(self) -> None:
+        self._freeze_timer = None
+        due = self._clock.monotonic() - FREEZE_AFTER_S
+        while self._thawed and self._thawed[0][0] <= due:
+            since, environment = self._thawed.popleft()
+            if environment.idle_since == since:
+                environment.freeze()
+        if self._thawed:
+            left_s = max(self._thawed[0][0] - due, 0.001)
+            self._freeze_timer = asyncio.get_running_loop().call_later(left_s, self._on_freeze_timer)
+
+    async def _reap(self) -> None:
+        """Shut down what has been idle for long, give up what has waited for very long."""
+        interval_s = min(self._parts.config.idle_timeout_s / 4, _MAX_REAP_INTERVAL_S)
+        while not self._stopped.is_set():
+            try:
+                async with asyncio.timeout(interval_s):
+                    await self._stopped.wait()
+            except TimeoutError:
+                self.reap()
+
+    def reap(self) -> None:
+        """One round of the reaper."""
+        now = self._clock.monotonic()
+        for fleet in tuple(self._fleets.values()):
+            for environment in tuple(fleet.idle):
+                if now - environment.idle_since >= self._parts.config.idle_timeout_s:
+                    fleet.idle.remove(environment)
+                    self._spawn(self._destroy(environment))
+        for fleet in self._waiting.values():
+            while (head := fleet.queue.head()) is not None and now - head.since > _QUEUE_LIMIT_S:
+                head.fail(_no_room())
+                fleet.queue.pop()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _shutting_down() -> ServiceError:
+    return ServiceError("ServiceException", "The platform is shutting down", 500)
+
+
+def _no_room() -> ServiceError:
+    text = f"No execution environment became free in {_QUEUE_LIMIT_S:.0f} s; raise --max-environments"
+    return ServiceError("ServiceException", text, 500)

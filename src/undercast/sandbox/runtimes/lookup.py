@@ -1,0 +1,86 @@
+"""Finds Python interpreters on this machine.
+
+Looks at names only and runs nothing: pythonX.Y that is a real program, never a version manager's shim and never the
+platform's own virtual environment (links are followed to the interpreter behind it).
+"""
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROGRAM_MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+_SYSTEM = ("/usr", "/bin", "/lib")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interpreter:
+    """One interpreter. `prefixes` are the folders it needs besides /usr, /bin and /lib*."""
+
+    path: Path
+    version: tuple[int, ...]
+    prefixes: tuple[Path, ...]
+
+
+class PythonLookup:
+    """Where interpreters may be; remembers what it found."""
+
+    def __init__(self, search_path: tuple[str, ...], home: Path) -> None:
+        self._search_path = search_path
+        self._home = home
+        self._found: dict[tuple[int, ...], Interpreter | None] = {}
+
+    def find(self, version: tuple[int, ...]) -> Interpreter | None:
+        """The interpreter of exactly this major and minor version."""
+        if version not in self._found:
+            self._found[version] = next(self._candidates(version), None)
+        return self._found[version]
+
+    def _candidates(self, version: tuple[int, ...]) -> Iterator[Interpreter]:
+        name = "python" + ".".join(map(str, version))
+        for path in self._paths(name, version):
+            real = _program(path)
+            if real is not None and _is_version(real, version):
+                yield Interpreter(path=real, version=version, prefixes=_prefixes(real))
+
+    def _paths(self, name: str, version: tuple[int, ...]) -> Iterator[Path]:
+        if sys.version_info[:2] == version:
+            yield Path(sys.base_prefix, "bin", name)
+        yield from (Path(folder, name) for folder in self._search_path)
+        dotted = ".".join(map(str, version))
+        installs = (
+            (self._home / ".pyenv/versions", f"{dotted}.*"),
+            (self._home / ".local/share/uv/python", f"cpython-{dotted}.*"),
+            (self._home / ".asdf/installs/python", f"{dotted}.*"),
+            (self._home / ".local/share/mise/installs/python", f"{dotted}.*"),
+        )
+        for folder, pattern in installs:
+            for install in sorted(folder.glob(pattern), key=_patch_level, reverse=True):
+                yield install / "bin" / name
+        yield from (Path(folder, name) for folder in ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"))
+
+
+def _program(path: Path) -> Path | None:
+    """The real file behind the path, when it is a binary program."""
+    try:
+        real = path.resolve(strict=True)
+        with real.open("rb") as file:
+            return real if file.read(4) in _PROGRAM_MAGIC else None
+    except OSError:
+        return None
+
+
+def _is_version(real: Path, version: tuple[int, ...]) -> bool:
+    """Whether the standard library beside the program is this version's."""
+    dotted = ".".join(map(str, version))
+    return any((real.parent.parent / folder / f"python{dotted}" / "os.py").exists() for folder in ("lib", "lib64"))
+
+
+def _prefixes(real: Path) -> tuple[Path, ...]:
+    prefix = real.parent.parent
+    return () if str(prefix) == "/usr" or str(prefix).startswith(tuple(f"{root}/" for root in _SYSTEM)) else (prefix,)
+
+
+def _patch_level(path: Path) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", path.name)[:3])

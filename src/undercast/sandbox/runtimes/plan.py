@@ -1,0 +1,145 @@
+"""How a function of one runtime is started on this machine.
+
+Decides from the table, the interpreters found and the function's files; starts nothing.
+AWS: Lambda Developer Guide, "Lambda runtimes", "Building a custom runtime for AWS Lambda".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from undercast.core.errors import ServiceError
+from undercast.sandbox import errors
+from undercast.sandbox.errors import Fault
+from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
+from undercast.sandbox.runtimes.python import PythonRuntime
+from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
+from undercast.sandbox.variables import Roots
+
+_FRESH_PREFIXES = ("LD_", "PYTHON", "MALLOC_")
+"""Variables that a process reads when it starts: a forked one would miss them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimePlan:
+    """What it takes to start the runtime of one function version."""
+
+    program: str = ""
+    """Template of argv[0]; {task}, {opt} and {runtime} are the sandbox's folders."""
+    options: tuple[str, ...] = ()
+    """Templates of the next arguments."""
+    arguments: tuple[str, ...] = ()
+    """Arguments taken as they are."""
+    fault: Fault | None = None
+    """Why it cannot be started: the function's mistake, told as AWS tells it."""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """Templates of the family's default variables."""
+    execution_env: str = ""
+    runtime_dir: Path | None = None
+    python: Path | None = None
+    prefixes: tuple[Path, ...] = ()
+    forkable: bool = False
+    """Nothing in the function demands a fresh interpreter."""
+    telemetry: bool = False
+    version_label: str = ""
+
+    def argv(self, roots: Roots) -> tuple[str, ...]:
+        """The command as the sandbox sees it."""
+        return (expand(self.program, roots), *(expand(option, roots) for option in self.options), *self.arguments)
+
+
+def expand(template: str, roots: Roots) -> str:
+    """Put the sandbox's folders into a template."""
+    return template.replace("{task}", roots.task).replace("{opt}", roots.opt).replace("{runtime}", roots.runtime)
+
+
+class Runtimes:
+    """Plans for functions, with what was found on this machine."""
+
+    def __init__(self, lookup: PythonLookup, python: PythonRuntime) -> None:
+        self._lookup = lookup
+        self._python = python
+
+    def plan(self, function: FunctionVersion) -> RuntimePlan:
+        """How to start the function. Raises InvalidRuntimeException where this machine cannot, naming the fix."""
+        row = RUNTIMES.get(function.runtime)
+        if row is None:
+            raise _invalid_runtime(f"The runtime {function.runtime} is unknown")
+        if row.family == "python":
+            return self._python_plan(row, function)
+        if row.family == "go":
+            return _go_plan(function)
+        if row.family == "provided":
+            return _provided_plan(row, function)
+        language = LATER[row.family]
+        raise _invalid_runtime(
+            f"Undercast cannot run {function.runtime} ({language}) yet. "
+            "Package the function with a bootstrap and use the runtime provided.al2023"
+        )
+
+    def newest_python(self) -> Interpreter | None:
+        """The interpreter that a new function most probably asks for."""
+        rows = [row for row in RUNTIMES.values() if row.family == "python"]
+        for row in sorted(rows, key=lambda row: row.version, reverse=True):
+            found = self._lookup.find(row.version)
+            if found is not None:
+                return found
+        return None
+
+    def python_folder(self, interpreter: Interpreter) -> Path:
+        """What becomes /var/runtime for this interpreter."""
+        return self._python.folder(interpreter)
+
+    def _python_plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
+        found = next((hit for version in (row.version, *row.nearest) if (hit := self._lookup.find(version))), None)
+        if found is None:
+            dotted = ".".join(map(str, row.version))
+            raise _invalid_runtime(
+                f"No python{dotted} is installed for the runtime {row.identifier}. "
+                f"Install it (`uv python install {dotted}`, `pyenv install {dotted}` or your system's packages) "
+                "and try again"
+            )
+        wrapper = function.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+        command = (str(found.path), "{runtime}/bootstrap.py")
+        program, options = (wrapper, command) if wrapper else (command[0], command[1:])
+        return RuntimePlan(
+            program=program,
+            options=options,
+            arguments=(function.handler,),
+            variables={"PYTHONPATH": "{runtime}"},
+            execution_env=f"AWS_Lambda_{row.identifier}",
+            runtime_dir=self._python.folder(found),
+            python=found.path,
+            prefixes=found.prefixes,
+            forkable=not wrapper and _forkable(function),
+            telemetry=True,
+            version_label=f"python:{'.'.join(map(str, found.version))}.undercast",
+        )
+
+
+def _forkable(function: FunctionVersion) -> bool:
+    """Whether a forked interpreter behaves as a fresh one: no start-up variables, no libraries on the loader's path."""
+    if any(name.startswith(_FRESH_PREFIXES) for name in function.environment):
+        return False
+    return not any((folder / "lib").is_dir() for folder in (function.code_dir, *function.layers))
+
+
+def _go_plan(function: FunctionVersion) -> RuntimePlan:
+    return RuntimePlan(
+        program="{task}/" + function.handler, execution_env="AWS_Lambda_go1.x", version_label="go:1.undercast"
+    )
+
+
+def _provided_plan(row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
+    """The bootstrap is the function's, else the last layer's that has one."""
+    label = f"{row.identifier.replace('.', ':')}.undercast"
+    if (function.code_dir / "bootstrap").exists():
+        return RuntimePlan(program="{task}/bootstrap", arguments=(function.handler,), version_label=label)
+    if any((layer / "bootstrap").exists() for layer in function.layers):
+        return RuntimePlan(program="{opt}/bootstrap", arguments=(function.handler,), version_label=label)
+    return RuntimePlan(fault=errors.no_bootstrap(("/var/task/bootstrap", "/opt/bootstrap")), version_label=label)
+
+
+def _invalid_runtime(text: str) -> ServiceError:
+    return ServiceError("InvalidRuntimeException", text, 502, members={"Type": "Server"})

@@ -1,0 +1,77 @@
+"""The folder that a Python function sees as /var/runtime: the runtime client and AWS's SDK.
+
+Built once per Python version and content, by hard links from the platform's own packages (copies across file
+systems); a finished folder is never changed. The client is awslambdaric where it was built for that version.
+AWS: Lambda Developer Guide, "Building Lambda functions with Python", "Runtime-included SDK versions".
+"""
+
+import hashlib
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from undercast.sandbox.runtimes.lookup import Interpreter
+
+_CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
+_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
+_SDK_SINCE = (3, 10)
+"""Below, the SDK that we ship has syntax that the interpreter cannot read; functions bring their own."""
+_OWN = ("bootstrap.py", "undercast_runtime_client.py")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonRuntime:
+    """`runtimes_dir` is in the data folder; `client_dir` holds our own client."""
+
+    runtimes_dir: Path
+    client_dir: Path
+
+    def folder(self, interpreter: Interpreter) -> Path:
+        """The folder for this interpreter, built when it is missing. Blocks: 2,000 links, some 50 ms, once."""
+        packages = self._packages(interpreter)
+        folder = self.runtimes_dir / self._name(interpreter, packages)
+        if folder.is_dir():
+            return folder
+        draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+        for name in packages:
+            _install(metadata.distribution(name), draft)
+        for name in _OWN:
+            shutil.copyfile(self.client_dir / name, draft / name)
+        draft.chmod(0o755)
+        try:
+            draft.rename(folder)
+        except OSError:
+            # Someone else finished the same folder first.
+            shutil.rmtree(draft, ignore_errors=True)
+        return folder
+
+    def _packages(self, interpreter: Interpreter) -> tuple[str, ...]:
+        client = _CLIENT if interpreter.version == sys.version_info[:2] else ()
+        return (*client, *(_SDK if interpreter.version >= _SDK_SINCE else ()))
+
+    def _name(self, interpreter: Interpreter, packages: tuple[str, ...]) -> str:
+        digest = hashlib.sha256()
+        for name in packages:
+            digest.update(f"{name}=={metadata.version(name)};".encode())
+        for name in _OWN:
+            digest.update((self.client_dir / name).read_bytes())
+        return f"python{'.'.join(map(str, interpreter.version))}-{digest.hexdigest()[:16]}"
+
+
+def _install(distribution: metadata.Distribution, target: Path) -> None:
+    """Put a package's modules into the folder; neither its scripts nor its byte code."""
+    for file in distribution.files or ():
+        if file.parts[0] == ".." or "__pycache__" in file.parts:
+            continue
+        destination = target / file
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        source = Path(str(distribution.locate_file(file)))
+        try:
+            os.link(source, destination)
+        except OSError:
+            shutil.copyfile(source, destination)

@@ -1,0 +1,74 @@
+"""Lambda's runtime identifiers, the deprecated ones included.
+
+Data only. A new version of a language is one line here.
+AWS: Lambda Developer Guide, "Lambda runtimes", with its list of deprecated runtimes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+Family = Literal["python", "nodejs", "java", "ruby", "dotnet", "go", "provided"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeRow:
+    """One identifier. `version` is the language's; `nearest` are versions tried, in order, when it is not installed."""
+
+    identifier: str
+    family: Family
+    version: tuple[int, ...] = ()
+    nearest: tuple[tuple[int, ...], ...] = ()
+    deprecated: bool = False
+
+
+def _python(minor: int, *, deprecated: bool = False) -> RuntimeRow:
+    """An old interpreter that nobody can install any more is served by the next younger ones."""
+    nearest = tuple((3, other) for other in range(minor + 1, 15)) if deprecated else ()
+    return RuntimeRow(
+        identifier=f"python3.{minor}", family="python", version=(3, minor), nearest=nearest, deprecated=deprecated
+    )
+
+
+def _node(name: str, *version: int, deprecated: bool = False) -> RuntimeRow:
+    return RuntimeRow(identifier=name, family="nodejs", version=version, deprecated=deprecated)
+
+
+_ROWS = (
+    RuntimeRow(identifier="python2.7", family="python", version=(2, 7), deprecated=True),
+    *(_python(minor, deprecated=True) for minor in (6, 7, 8, 9)),
+    *(_python(minor) for minor in (10, 11, 12, 13, 14)),
+    _node("nodejs", 0, 10, deprecated=True),
+    _node("nodejs4.3", 4, 3, deprecated=True),
+    _node("nodejs4.3-edge", 4, 3, deprecated=True),
+    _node("nodejs6.10", 6, 10, deprecated=True),
+    _node("nodejs8.10", 8, 10, deprecated=True),
+    *(_node(f"nodejs{major}.x", major, deprecated=True) for major in (10, 12, 14, 16, 18)),
+    *(_node(f"nodejs{major}.x", major) for major in (20, 22, 24)),
+    RuntimeRow(identifier="java8", family="java", version=(8,), deprecated=True),
+    RuntimeRow(identifier="java8.al2", family="java", version=(8,)),
+    *(RuntimeRow(identifier=f"java{major}", family="java", version=(major,)) for major in (11, 17, 21, 25)),
+    RuntimeRow(identifier="ruby2.5", family="ruby", version=(2, 5), deprecated=True),
+    RuntimeRow(identifier="ruby2.7", family="ruby", version=(2, 7), deprecated=True),
+    *(RuntimeRow(identifier=f"ruby3.{minor}", family="ruby", version=(3, minor)) for minor in (2, 3, 4)),
+    *(
+        RuntimeRow(identifier=f"dotnetcore{name}", family="dotnet", version=version, deprecated=True)
+        for name, version in (("1.0", (1, 0)), ("2.0", (2, 0)), ("2.1", (2, 1)), ("3.1", (3, 1)))
+    ),
+    RuntimeRow(identifier="dotnet5.0", family="dotnet", version=(5,), deprecated=True),
+    RuntimeRow(identifier="dotnet6", family="dotnet", version=(6,), deprecated=True),
+    RuntimeRow(identifier="dotnet8", family="dotnet", version=(8,)),
+    RuntimeRow(identifier="go1.x", family="go", deprecated=True),
+    RuntimeRow(identifier="provided", family="provided", deprecated=True),
+    RuntimeRow(identifier="provided.al2", family="provided"),
+    RuntimeRow(identifier="provided.al2023", family="provided"),
+)
+
+RUNTIMES: Mapping[str, RuntimeRow] = MappingProxyType({row.identifier: row for row in _ROWS})
+"""By identifier."""
+
+LATER: Mapping[str, str] = MappingProxyType(
+    {"nodejs": "Node.js", "java": "Java", "ruby": "Ruby", "dotnet": ".NET"},
+)
+"""Families whose functions are accepted but cannot run yet, by the name users know."""

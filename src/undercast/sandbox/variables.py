@@ -1,0 +1,94 @@
+"""The environment variables that a runtime process starts with.
+
+Pure. The function's own variables win over Lambda's defaults and lose against the reserved ones.
+AWS: Lambda Developer Guide, "Using Lambda environment variables", "Defined runtime environment variables".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roots:
+    """Where a process of the sandbox finds its four folders."""
+
+    task: str = "/var/task"
+    opt: str = "/opt"
+    tmp: str = "/tmp"
+    runtime: str = "/var/runtime"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What the platform adds to a process besides the function's own."""
+
+    runtime_api: str
+    log_stream: str
+    endpoint_url: str
+    ca_bundle: str = ""
+    """Path inside the sandbox of system roots and local CA; "" where there is none."""
+    roots: Roots = field(default_factory=Roots)
+    execution_env: str = ""
+    """AWS_EXECUTION_ENV; "" for OS-only runtimes, as on AWS."""
+    runtime_variables: Mapping[str, str] = field(default_factory=dict)
+    """Defaults of the runtime family (PYTHONPATH and the like) that a function may override."""
+
+
+def variables(
+    function: FunctionVersion, credentials: EnvironmentCredentials, surroundings: Surroundings
+) -> dict[str, str]:
+    """The complete environment of the runtime process."""
+    return {
+        **_defaults(surroundings),
+        **surroundings.runtime_variables,
+        **function.environment,
+        **_reserved(function, credentials, surroundings),
+    }
+
+
+def _defaults(surroundings: Surroundings) -> dict[str, str]:
+    roots = surroundings.roots
+    defaults = {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{roots.opt}/bin",
+        "LD_LIBRARY_PATH": (
+            f"/var/lang/lib:/lib64:/usr/lib64:{roots.runtime}:{roots.runtime}/lib:"
+            f"{roots.task}:{roots.task}/lib:{roots.opt}/lib"
+        ),
+        "AWS_ENDPOINT_URL": surroundings.endpoint_url,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+    }
+    if roots.tmp != Roots().tmp:
+        defaults["TMPDIR"] = roots.tmp
+    if surroundings.ca_bundle:
+        for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
+            defaults[name] = surroundings.ca_bundle
+    return defaults
+
+
+def _reserved(
+    function: FunctionVersion, credentials: EnvironmentCredentials, surroundings: Surroundings
+) -> dict[str, str]:
+    reserved = {
+        "_HANDLER": function.handler,
+        "AWS_LAMBDA_RUNTIME_API": surroundings.runtime_api,
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": function.version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+        "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": surroundings.log_stream,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_REGION": function.region,
+        "AWS_DEFAULT_REGION": function.region,
+        "AWS_ACCESS_KEY_ID": credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": credentials.session_token,
+        "LAMBDA_TASK_ROOT": surroundings.roots.task,
+        "LAMBDA_RUNTIME_DIR": surroundings.roots.runtime,
+    }
+    if surroundings.execution_env:
+        reserved["AWS_EXECUTION_ENV"] = surroundings.execution_env
+    return reserved
