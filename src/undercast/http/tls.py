@@ -1,0 +1,150 @@
+"""The local certificate authority: one root in the data folder, a certificate for whatever name a client asks for.
+
+Keys are 0600 and made once. Leaves live in memory, but for the moment in which OpenSSL reads them from a file.
+AWS: the names of its endpoints, e.g. "*.s3.us-east-1.amazonaws.com", are served by certificates of this authority.
+"""
+
+import importlib
+import os
+import ssl
+import tempfile
+from collections import OrderedDict
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from undercast.core.clock import Clock
+
+_CA_CERTIFICATE = "ca.pem"
+_CA_KEY = "ca.key"
+_CACHED_NAMES = 128
+_DEFAULT_NAME = "localhost"
+_SYSTEM_ROOTS = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/cert.pem",
+)
+
+
+class CertificateAuthority:
+    """Issues server certificates. `folder` is made when it is missing."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
+        self._front: ssl.SSLContext | None = None
+
+    @property
+    def certificate_path(self) -> Path:
+        """The root certificate in PEM, for those who trust it explicitly."""
+        return self._folder / _CA_CERTIFICATE
+
+    def ensure(self) -> None:
+        """Make the root when there is none. Raises OSError when the folder cannot be written."""
+        key, certificate = self._folder / _CA_KEY, self.certificate_path
+        if key.exists() and certificate.exists():
+            return
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        key_pem, certificate_pem = _certificates().new_authority(self._clock.now())
+        _write_private(key, key_pem)
+        _write_private(certificate, certificate_pem)
+        certificate.chmod(0o644)
+
+    def write_bundle(self, path: Path, roots: Iterable[Path] | None = None) -> None:
+        """Write the machine's roots and ours to one file, for AWS_CA_BUNDLE, SSL_CERT_FILE and their like."""
+        self.ensure()
+        parts = [_system_roots()] if roots is None else [root.read_bytes() for root in roots]
+        parts.append(self.certificate_path.read_bytes())
+        draft = path.with_name(f"{path.name}.new")
+        draft.write_bytes(b"\n".join(part.rstrip() for part in parts if part) + b"\n")
+        draft.chmod(0o644)
+        draft.replace(path)
+
+    def ssl_context(self) -> ssl.SSLContext:
+        """A server context that shows each client a certificate for the name it asks for (SNI)."""
+        if self._front is None:
+            context = self._context_for(_DEFAULT_NAME)
+            context.sni_callback = self._choose
+            self._front = context
+        return self._front
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
+        if name is None:
+            return None
+        if not is_host_name(name):
+            return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        connection.context = self._context_for(covering_name(name.lower()))
+        return None
+
+    def _context_for(self, name: str) -> ssl.SSLContext:
+        cached = self._contexts.get(name)
+        if cached is not None:
+            self._contexts.move_to_end(name)
+            return cached
+        self.ensure()
+        key, certificate = _certificates().new_leaf(
+            name, (self._folder / _CA_KEY).read_bytes(), self.certificate_path.read_bytes(), self._clock.now()
+        )
+        context = _load(key, certificate)
+        self._contexts[name] = context
+        if len(self._contexts) > _CACHED_NAMES:
+            self._contexts.popitem(last=False)
+        return context
+
+
+def is_host_name(name: str) -> bool:
+    """Whether a name asked for by SNI may stand in a certificate."""
+    labels = name.rstrip(".").split(".")
+    return len(name) <= 253 and all(
+        0 < len(label) <= 63 and label.isascii() and label.replace("-", "").replace("_", "").isalnum()
+        for label in labels
+    )
+
+
+def covering_name(host: str) -> str:
+    """The name to issue for a host: its own, or a wildcard one label up where AWS has one name per resource.
+
+    A bucket or an API id is the first label: "*.s3.eu-west-1.amazonaws.com" covers "b.s3.eu-west-1.amazonaws.com", so
+    that the cache does not fill with buckets.
+    """
+    host = host.rstrip(".")
+    first, _, parent = host.partition(".")
+    if first and parent.count(".") >= 2 and parent.endswith((".amazonaws.com", ".localstack.cloud")):
+        return f"*.{parent}"
+    return host
+
+
+def _certificates() -> Any:
+    # Imported when the first certificate is made: `cryptography` costs 70 ms and 8 MiB, and most starts need neither.
+    return importlib.import_module("undercast.http.certificates")
+
+
+def _system_roots() -> bytes:
+    paths = (ssl.get_default_verify_paths().cafile, *_SYSTEM_ROOTS)
+    for path in paths:
+        if path and Path(path).is_file():
+            return Path(path).read_bytes()
+    return b""
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    draft = path.with_name(f"{path.name}.new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def _load(key: bytes, certificate: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    # The ssl module loads a key only from a file; a 0600 file that exists for this call alone.
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(key + certificate)
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context
