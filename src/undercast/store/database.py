@@ -115,7 +115,7 @@ class Database:
         while pending := [task for task in (*self._tasks, self._checkpoint) if task is not None and not task.done()]:
             await asyncio.wait(pending)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, self._threaded.execute, "PRAGMA wal_checkpoint(TRUNCATE)")
+        await loop.run_in_executor(self._thread, _checkpoint, self._threaded, "TRUNCATE")
         self._threaded.close()
         self._inline.close()
         if self._sync is not None:
@@ -169,10 +169,10 @@ class Database:
     async def _run_checkpoint(self) -> None:
         loop = asyncio.get_running_loop()
         async with self._thread_free:
-            await loop.run_in_executor(self._thread, self._threaded.execute, "PRAGMA wal_checkpoint(PASSIVE)")
+            await loop.run_in_executor(self._thread, _checkpoint, self._threaded, "PASSIVE")
             if self._wal.stat().st_size > _RESTART_BYTES:
                 async with self._writer:
-                    await loop.run_in_executor(self._thread, self._threaded.execute, "PRAGMA wal_checkpoint(RESTART)")
+                    await loop.run_in_executor(self._thread, _checkpoint, self._threaded, "RESTART")
 
 
 def _connect(path: Path, *, cache_kib: int, busy_s: float) -> sqlite3.Connection:
@@ -195,7 +195,8 @@ def _run(connection: sqlite3.Connection, fn: Callable[[Tx], T]) -> tuple[T, Tx]:
     tx = Tx(connection)
     try:
         result = fn(tx)
-        if result.__class__ is CoroutineType:
+        if isinstance(result, CoroutineType):
+            result.close()
             raise TypeError("a transaction is a synchronous function")
         connection.execute("COMMIT")
     except BaseException:
@@ -219,6 +220,10 @@ def _look(connection: sqlite3.Connection, fn: Callable[[Tx], T]) -> T:
         tx.end()
         connection.execute("ROLLBACK")
     return result
+
+
+def _checkpoint(connection: sqlite3.Connection, mode: str) -> None:
+    connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
 
 
 def _nothing(tx: Tx) -> None:

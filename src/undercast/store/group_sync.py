@@ -20,6 +20,7 @@ class GroupSync:
         # Safe to open beside SQLite: its locks are on the database and the -shm file, never on the log.
         self._descriptor = os.open(wal, os.O_RDWR | os.O_CREAT, 0o600)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-sync")
+        self.syncs = 0
         self._noted = 0
         self._synced = 0
         self._round: asyncio.Task[None] | None = None
@@ -40,6 +41,7 @@ class GroupSync:
         noted = self._noted
         await asyncio.get_running_loop().run_in_executor(self._thread, sync_file, self._descriptor)
         self._synced = noted
+        self.syncs += 1
 
     def close(self) -> None:
         """Let go of the log."""

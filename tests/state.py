@@ -1,0 +1,52 @@
+"""A platform's state without the platform: database, journal, blobs, outbox and causal log in one folder."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercast.core.clock import PlatformClock
+from undercast.core.config import Durability
+from undercast.events.causality import CausalLog
+from undercast.events.outbox import Outbox
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Database
+from undercast.store.journal import Journal
+from undercast.store.migrations import migrate, migrate_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """The parts of `services.parts.Parts` that keep something."""
+
+    database: Database
+    journal: Journal
+    blobs: BlobStore
+    causality: CausalLog
+    outbox: Outbox
+
+
+@asynccontextmanager
+async def open_state(
+    folder: Path,
+    clock: PlatformClock,
+    *,
+    durability: Durability = "process",
+    schemas: dict[str, tuple[str, ...]] | None = None,
+) -> AsyncIterator[State]:
+    """Open or create everything, with further schemas for state.db; close it at the end."""
+    database = Database.open(folder / "state.db", durability=durability)
+    journal = Journal.open(folder / "journal.db")
+    ours = {"blob": BlobStore.SCHEMA, "event": Outbox.SCHEMA, "causal": CausalLog.SCHEMA}
+    migrate_all(database, {**ours, **(schemas or {})})
+    migrate(journal.database, "causal", CausalLog.JOURNAL_SCHEMA)
+    causality = CausalLog(database, journal, clock)
+    blobs = BlobStore(folder / "blobs", database)
+    outbox = Outbox(database, clock, causality)
+    try:
+        yield State(database=database, journal=journal, blobs=blobs, causality=causality, outbox=outbox)
+    finally:
+        await causality.close()
+        await blobs.close()
+        await journal.close()
+        await database.close()

@@ -1,0 +1,77 @@
+"""The batched second file: appends never wait, readers see every append before them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from undercast.store.database import Tx
+from undercast.store.journal import BATCH_ROWS, Journal
+from undercast.store.migrations import migrate
+
+INSERT = "INSERT INTO line (number) VALUES (?)"
+
+
+@pytest.fixture
+async def journal(tmp_path: Path) -> AsyncIterator[Journal]:
+    opened = Journal.open(tmp_path / "journal.db")
+    migrate(opened.database, "line", ("CREATE TABLE line (number INTEGER PRIMARY KEY);",))
+    yield opened
+    await opened.close()
+
+
+def numbers(tx: Tx) -> list[int]:
+    return [row["number"] for row in tx.all("SELECT number FROM line ORDER BY number")]
+
+
+async def test_reader_sees_what_was_appended_before(journal: Journal) -> None:
+    """GetLogEvents right after a line was written returns it."""
+    for number in range(10):
+        journal.append(INSERT, (number,))
+    assert await journal.read(numbers) == list(range(10))
+
+
+async def test_batch_is_written_without_being_asked(journal: Journal) -> None:
+    """After 100 ms at most: SIGKILL loses no more."""
+    journal.append(INSERT, (1,))
+    async with asyncio.timeout(20):
+        while not journal.database.read_now(numbers):
+            await asyncio.sleep(0.01)
+
+
+async def test_full_batch_is_written_at_once(journal: Journal) -> None:
+    """1,000 rows do not wait for the timer; what comes meanwhile is in the next batch."""
+    for number in range(3 * BATCH_ROWS + 1):
+        journal.append(INSERT, (number,))
+        if number % 100 == 0:
+            await asyncio.sleep(0)
+    await journal.flush()
+    assert len(journal.database.read_now(numbers)) == 3 * BATCH_ROWS + 1
+
+
+async def test_close_loses_nothing(tmp_path: Path) -> None:
+    """A clean stop flushes."""
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate(journal.database, "line", ("CREATE TABLE line (number INTEGER PRIMARY KEY);",))
+    journal.append(INSERT, (7,))
+    await journal.close()
+    again = Journal.open(tmp_path / "journal.db")
+    assert await again.read(numbers) == [7]
+    await again.close()
+
+
+async def test_refused_row_does_not_take_others_along(journal: Journal, caplog: pytest.LogCaptureFixture) -> None:
+    """One duplicate in a batch is dropped with a line in our log."""
+    for number in (1, 2, 2, 3):
+        journal.append(INSERT, (number,))
+    assert await journal.read(numbers) == [1, 2, 3]
+    assert "UNIQUE constraint failed" in caplog.text
+
+
+async def test_write_comes_behind_the_appends(journal: Journal) -> None:
+    """Retention deletes what was appended before it."""
+    journal.append(INSERT, (1,))
+    await journal.write(lambda tx: tx.execute("DELETE FROM line"))
+    journal.append(INSERT, (2,))
+    assert await journal.read(numbers) == [2]

@@ -1,0 +1,62 @@
+"""Versioned schemas: steps run once, in order, whole or not at all."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from undercast.store.database import Database
+from undercast.store.errors import NewerData
+from undercast.store.migrations import migrate, migrate_all, statements
+
+ONE = "CREATE TABLE a_thing (id TEXT PRIMARY KEY); CREATE INDEX a_thing_id ON a_thing (id);"
+TWO = "ALTER TABLE a_thing ADD COLUMN note TEXT NOT NULL DEFAULT ';';"
+
+
+def tables(database: Database) -> set[str]:
+    rows = database.read_now(lambda tx: tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"))
+    return {row["name"] for row in rows}
+
+
+async def test_steps_run_once_and_go_on_where_they_ended(tmp_path: Path) -> None:
+    """A later version adds steps; rows of the earlier one stay."""
+    database = Database.open(tmp_path / "state.db")
+    migrate(database, "a", (ONE,))
+    await database.write(lambda tx: tx.execute("INSERT INTO a_thing (id) VALUES ('kept')"))
+    migrate(database, "a", (ONE, TWO))
+    migrate(database, "a", (ONE, TWO))
+    row = await database.read(lambda tx: tx.one("SELECT id, note FROM a_thing"))
+    assert row is not None
+    assert tuple(row) == ("kept", ";")
+    await database.close()
+
+
+async def test_step_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Each step is one transaction: SQLite's DDL is transactional."""
+    database = Database.open(tmp_path / "state.db")
+    with pytest.raises(sqlite3.OperationalError):
+        migrate(database, "a", (ONE, "CREATE TABLE b (x TEXT); CREATE TABLE a_thing (x TEXT);"))
+    assert tables(database) == {"schema_version", "a_thing"}
+    migrate(database, "a", (ONE, "CREATE TABLE b (x TEXT);"))
+    assert tables(database) == {"schema_version", "a_thing", "b"}
+    await database.close()
+
+
+async def test_newer_data_is_refused_before_anything_changes(tmp_path: Path) -> None:
+    """An older program must not touch what it does not understand."""
+    database = Database.open(tmp_path / "state.db")
+    migrate(database, "b", ("CREATE TABLE b (x TEXT);", "CREATE TABLE b2 (x TEXT);"))
+    with pytest.raises(NewerData, match=r"version 2 of b's data; this program knows version 1"):
+        migrate_all(database, {"a": (ONE,), "b": ("CREATE TABLE b (x TEXT);",)})
+    assert "a_thing" not in tables(database)
+    await database.close()
+
+
+def test_statements_end_where_sql_says() -> None:
+    """A ";" in a string, a comment or a trigger's body ends no statement."""
+    script = """
+        CREATE TABLE t (a TEXT DEFAULT ';'); -- one; comment
+        CREATE TRIGGER g AFTER INSERT ON t BEGIN DELETE FROM t; SELECT 1; END;
+        ;
+    """
+    assert [statement.split()[1] for statement in statements(script)] == ["TABLE", "one;"]
