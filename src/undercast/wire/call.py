@@ -1,0 +1,39 @@
+"""One AWS request whose head has been understood.
+
+Frozen. Made by `wire.decode.decode`; the body is read later, by `wire.decode.parse`.
+AWS: Smithy's AWS protocol specifications, "Request binding".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from undercast.core.http import HttpRequest
+from undercast.wire.sigv4 import Signature
+
+Protocol = Literal["json", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request and what it asks for.
+
+    `service` (botocore's name) and `operation` are "" where only the body names them (query protocol by POST);
+    `parse` returns the completed call.
+    """
+
+    request: HttpRequest
+    service: str
+    operation: str
+    protocol: Protocol
+    region: str | None = None
+    signature: Signature | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Path labels by the name in the template, decoded."""
+    query: tuple[tuple[str, str], ...] = ()
+    """Decoded query string in order."""
+
+    @property
+    def anonymous(self) -> bool:
+        """Whether the request carries no signature."""
+        return self.signature is None

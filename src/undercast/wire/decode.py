@@ -1,0 +1,277 @@
+"""From a request to a parsed call, in two steps: the head first (`decode`), the body after authentication (`parse`).
+
+Pure: the body is read through `BodyStream` only, and blobs that AWS streams are handed on unread. Whatever is sent,
+the answer is a Call or a ServiceError with a 4xx status.
+AWS: Smithy's AWS protocol specifications; Signature Version 4, "credential scope".
+"""
+
+import zlib
+from dataclasses import replace
+from typing import Any
+from urllib.parse import unquote_plus
+
+from undercast.core.body import BodyStream
+from undercast.core.errors import ServiceError
+from undercast.core.http import HttpRequest
+from undercast.wire import s3
+from undercast.wire.call import Call, Protocol
+from undercast.wire.codec import codec, router
+from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
+from undercast.wire.model import Catalogue, OperationModel, catalogue
+from undercast.wire.sigv4 import Signature, parse_signature
+
+__all__ = ["Call", "decode", "parse"]
+
+MAX_BUFFERED_BYTES = 128 * 1024 * 1024
+"""Bodies that have to be whole before they can be parsed; the largest that AWS takes is CreateFunction's 70 MB."""
+
+_FORM = "application/x-www-form-urlencoded"
+_DATED_REST = ("lambda",)
+"""Services that an unsigned request on a plain host may mean, by the date in its path; else it is S3's."""
+
+
+def decode(request: HttpRequest, hosts: HostRules = DEFAULT_HOSTS) -> Call:
+    """Understand the head. Raises ServiceError when it asks for nothing that AWS has."""
+    headers = request.headers
+    signature = parse_signature(request)
+    host = host_target(headers.get("host", ""), hosts)
+    region = (signature.region if signature else None) or host.region
+    target = headers.get("x-amz-target")
+    if target is not None:
+        return _json_call(request, signature, region, target)
+    if "smithy-protocol" in headers or request.target.startswith("/service/"):
+        call = _cbor_call(request, signature, region)
+        if call is not None:
+            return call
+    query = query_pairs(request.query)
+    if _is_query(request, query):
+        return _query_call(request, signature, host, query)
+    return _rest_call(request, signature, host, query)
+
+
+async def parse(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]]:
+    """Read the body and give the parameters as botocore's client takes them, validated.
+
+    The call comes back completed: a query request names its operation in the body. Blobs are bytes, streaming blobs
+    are the `body` itself, timestamps are datetime in UTC. Raises ServiceError in AWS's words.
+    """
+    if call.operation and (streamed := codec(call.service, call.operation, call.protocol)).streams_input:
+        return call, streamed.parse(call, body)
+    data = await body.read(MAX_BUFFERED_BYTES)
+    if call.request.headers.get("content-encoding") == "gzip" and _may_be_compressed(call):
+        data = _inflate(data)
+    if not call.operation:
+        call, data = _completed(call, data), b""
+    return call, codec(call.service, call.operation, call.protocol).parse(call, data)
+
+
+def query_pairs(query: str) -> tuple[tuple[str, str], ...]:
+    """The decoded query string in order. Raises MalformedQueryString when it is not UTF-8."""
+    if not query:
+        return ()
+    pairs = []
+    try:
+        for part in query.split("&"):
+            name, _, value = part.partition("=")
+            if name or value:
+                pairs.append((unquote_plus(name, errors="strict"), unquote_plus(value, errors="strict")))
+    except UnicodeDecodeError:
+        raise ServiceError("MalformedQueryString", "The query string contains a syntax error.", 400) from None
+    return tuple(pairs)
+
+
+def _json_call(request: HttpRequest, signature: Signature | None, region: str | None, target: str) -> Call:
+    prefix, _, name = target.rpartition(".")
+    service = catalogue().by_target.get(prefix)
+    if service is None or request.method != "POST":
+        raise _unknown_operation(f"The target {target} is not known.")
+    return Call(
+        request=request,
+        service=service,
+        operation=_operation(service, name).name,
+        protocol="json",
+        region=region,
+        signature=signature,
+    )
+
+
+def _cbor_call(request: HttpRequest, signature: Signature | None, region: str | None) -> Call | None:
+    parts = request.path.split("/")
+    at = len(parts) - 4
+    if at < 0 or parts[at] != "service" or parts[at + 2] != "operation":
+        return None
+    if request.headers.get("smithy-protocol") != "rpc-v2-cbor":
+        return None
+    service = catalogue().by_target.get(parts[at + 1])
+    if service is None or request.method != "POST":
+        raise _unknown_operation(f"The service {parts[at + 1]} is not known.")
+    return Call(
+        request=request,
+        service=service,
+        operation=_operation(service, parts[at + 3]).name,
+        protocol="smithy-rpc-v2-cbor",
+        region=region,
+        signature=signature,
+    )
+
+
+def _is_query(request: HttpRequest, query: tuple[tuple[str, str], ...]) -> bool:
+    if request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM):
+        return True
+    return request.method in ("GET", "POST") and any(name == "Action" for name, _ in query)
+
+
+def _query_call(
+    request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
+) -> Call:
+    names = catalogue()
+    hint = signature.service if signature else host.endpoint
+    candidates = (names.by_signing_name.get(hint) or names.by_endpoint.get(hint, ())) if hint else ()
+    spoken = [name for name in candidates if "query" in names.entries[name].protocols]
+    call = Call(
+        request=request,
+        service=spoken[0] if len(spoken) == 1 else "",
+        operation="",
+        protocol="query",
+        region=(signature.region if signature else None) or host.region,
+        signature=signature,
+        query=query,
+    )
+    named = dict(query)
+    return _named(call, named) if "Action" in named else call
+
+
+def _completed(call: Call, data: bytes) -> Call:
+    """A query call whose parameters came in the body."""
+    try:
+        text = data.decode("ascii")
+    except UnicodeDecodeError:
+        raise ServiceError("MalformedQueryString", "The request body is not form-encoded.") from None
+    pairs = query_pairs(text)
+    return _named(replace(call, query=call.query + pairs), dict(pairs))
+
+
+def _named(call: Call, parameters: dict[str, str]) -> Call:
+    action = parameters.get("Action")
+    if not action:
+        raise ServiceError("MissingAction", "The request is missing an action or a required parameter.")
+    version = parameters.get("Version", "")
+    for service in _query_services(call, version):
+        if action in catalogue().service(service).operations:
+            return replace(call, service=service, operation=action)
+    shown = version or "NO_VERSION_SPECIFIED"
+    raise ServiceError("InvalidAction", f"Could not find operation {action} for version {shown}")
+
+
+def _query_services(call: Call, version: str) -> tuple[str, ...]:
+    if call.service:
+        return (call.service,)
+    names = catalogue()
+    by_version = names.by_query_version.get(version, ())
+    if call.signature:
+        signed = names.by_signing_name.get(call.signature.service, ())
+        return tuple(name for name in by_version if name in signed) or tuple(
+            name for name in signed if "query" in names.entries[name].protocols
+        )
+    return by_version
+
+
+def _rest_call(
+    request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
+) -> Call:
+    path = request.path
+    if path[:1] != "/":
+        path = _absolute(path)
+    for service in _rest_services(request, signature, host, path):
+        bucket = host.bucket if service == s3.SERVICE else None
+        found = router(service).find(request.method, s3.addressed_path(path, bucket), query, request.headers)
+        if found is not None:
+            operation, labels = found
+            return Call(
+                request=request,
+                service=service,
+                operation=operation.name,
+                protocol=_rest_protocol(service),
+                region=(signature.region if signature else None) or host.region,
+                signature=signature,
+                labels=labels,
+                query=query,
+            )
+    if _means_s3(signature, host):
+        raise ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
+    raise _unknown_operation("Unable to determine service/operation name to be authorized", 404)
+
+
+def _rest_services(request: HttpRequest, signature: Signature | None, host: HostTarget, path: str) -> tuple[str, ...]:
+    names = catalogue()
+    if signature is not None:
+        if signature.service == s3.SERVICE and s3.is_control(request):
+            return ("s3control",)
+        found = names.by_signing_name.get(signature.service) or names.by_endpoint.get(signature.service)
+        if found is None:
+            raise _unknown_operation(f"The service {signature.service} is not known.")
+        return _rest_only(names, found, signature.service)
+    if host.endpoint is not None and host.endpoint != s3.SERVICE:
+        return _rest_only(names, names.by_endpoint.get(host.endpoint, ()), host.endpoint)
+    if host.endpoint is None and host.bucket is None and _is_dated(path):
+        return (*_DATED_REST, s3.SERVICE)
+    return (s3.SERVICE,)
+
+
+def _rest_only(names: Catalogue, services: tuple[str, ...], preferred: str) -> tuple[str, ...]:
+    """Those that speak a REST protocol, the one named like its endpoint first."""
+    rest = [name for name in services if _rest_of(names.entries[name].protocols)]
+    return tuple(sorted(rest, key=lambda name: name != preferred)) if len(rest) > 1 else tuple(rest)
+
+
+def _rest_of(protocols: tuple[str, ...]) -> str | None:
+    return next((protocol for protocol in protocols if protocol.startswith("rest-")), None)
+
+
+def _rest_protocol(service: str) -> Protocol:
+    return "rest-xml" if "rest-xml" in catalogue().entries[service].protocols else "rest-json"
+
+
+def _means_s3(signature: Signature | None, host: HostTarget) -> bool:
+    return signature.service == s3.SERVICE if signature else host.endpoint in (None, s3.SERVICE)
+
+
+def _is_dated(path: str) -> bool:
+    """Whether the path begins like "/2015-03-31/"."""
+    return len(path) > 12 and path[5] == path[8] == "-" and path[11] == "/" and path[1:5].isdecimal()
+
+
+def _absolute(path: str) -> str:
+    """The path of a request target in absolute form (RFC 9112 3.2.2)."""
+    scheme, found, rest = path.partition("://")
+    if not found or not scheme:
+        raise ServiceError("InvalidURI", "Couldn't parse the specified URI.")
+    return "/" + rest.partition("/")[2]
+
+
+def _operation(service: str, name: str) -> OperationModel:
+    found = catalogue().service(service).operations.get(name)
+    if found is None:
+        raise _unknown_operation(f"{service} has no operation {name}.")
+    return found
+
+
+def _may_be_compressed(call: Call) -> bool:
+    """Whether SDKs compress requests of this operation; elsewhere the header describes the payload itself."""
+    return not call.operation or "requestcompression" in _operation(call.service, call.operation).raw
+
+
+def _inflate(data: bytes) -> bytes:
+    """A body that the SDK compressed. Stops at the size that an uncompressed body may have."""
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        plain = inflater.decompress(data, MAX_BUFFERED_BYTES)
+    except zlib.error:
+        raise ServiceError("SerializationException", "The request body is not valid gzip.") from None
+    if inflater.unconsumed_tail or not inflater.eof:
+        raise ServiceError("SerializationException", "The gzip body is truncated or too large.")
+    return plain
+
+
+def _unknown_operation(message: str, status: int = 400) -> ServiceError:
+    return ServiceError("UnknownOperationException", message, status)

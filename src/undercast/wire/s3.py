@@ -1,0 +1,77 @@
+"""S3's documented oddities: the only service-specific code in the wire.
+
+Virtual hosts, x-amz-* headers inside presigned URLs, root element names, its namespace, its error documents, its own
+request id headers. Everything else about S3 follows from its model.
+AWS: S3 API Reference ("Common Request Headers", "Common Response Headers", "Error Responses", each operation's syntax).
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from undercast.core.http import HttpRequest
+
+SERVICE = "s3"
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_CONTROL_PATH = "/v20180820/"
+
+ROOTS: Mapping[str, str] = MappingProxyType(
+    {
+        "CompleteMultipartUpload": "CompleteMultipartUploadResult",
+        "CreateMultipartUpload": "InitiateMultipartUploadResult",
+        "CreateSession": "CreateSessionResult",
+        "DeleteObjects": "DeleteResult",
+        "GetBucketAccelerateConfiguration": "AccelerateConfiguration",
+        "GetBucketAcl": "AccessControlPolicy",
+        "GetBucketCors": "CORSConfiguration",
+        "GetBucketLifecycle": "LifecycleConfiguration",
+        "GetBucketLifecycleConfiguration": "LifecycleConfiguration",
+        "GetBucketLocation": "LocationConstraint",
+        "GetBucketLogging": "BucketLoggingStatus",
+        "GetBucketNotification": "NotificationConfiguration",
+        "GetBucketNotificationConfiguration": "NotificationConfiguration",
+        "GetBucketRequestPayment": "RequestPaymentConfiguration",
+        "GetBucketTagging": "Tagging",
+        "GetBucketVersioning": "VersioningConfiguration",
+        "GetBucketWebsite": "WebsiteConfiguration",
+        "GetObjectAcl": "AccessControlPolicy",
+        "GetObjectAttributes": "GetObjectAttributesResponse",
+        "GetObjectTagging": "Tagging",
+        "ListBucketAnalyticsConfigurations": "ListBucketAnalyticsConfigurationResult",
+        "ListBucketInventoryConfigurations": "ListInventoryConfigurationsResult",
+        "ListBucketMetricsConfigurations": "ListMetricsConfigurationsResult",
+        "ListBuckets": "ListAllMyBucketsResult",
+        "ListDirectoryBuckets": "ListAllMyDirectoryBucketsResult",
+        "ListMultipartUploads": "ListMultipartUploadsResult",
+        "ListObjectVersions": "ListVersionsResult",
+        "ListObjects": "ListBucketResult",
+        "ListObjectsV2": "ListBucketResult",
+        "ListParts": "ListPartsResult",
+    }
+)
+"""Operation -> name of the response's root element; else the output's shape name with "Output" cut off."""
+
+BARE_TEXT = frozenset({"LocationConstraint"})
+"""Root elements that hold the text of the output's only member directly (GetBucketLocation)."""
+
+
+def addressed_path(path: str, bucket: str | None) -> str:
+    """The path in path style: a bucket named by the host comes first. The key stays exactly as it was sent."""
+    return f"/{bucket}{path}" if bucket else path
+
+
+def is_control(request: HttpRequest) -> bool:
+    """Whether a request signed for "s3" is meant for S3 Control: its paths carry the API's date."""
+    return request.target.startswith(_CONTROL_PATH) and "x-amz-account-id" in request.headers
+
+
+def hoisted_headers(headers: Mapping[str, str], query: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Headers of a presigned request: SDKs move x-amz-* headers into the signed query string."""
+    moved = {name.lower(): value for name, value in query if name[:6].lower() == "x-amz-"}
+    return {**moved, **headers} if moved else headers
+
+
+def extended_request_id(request_id: str) -> str:
+    """x-amz-id-2 and HostId: opaque, and here derived from the request id."""
+    return b64encode(hashlib.sha384(request_id.encode()).digest()).decode()

@@ -1,0 +1,312 @@
+"""One validator for every operation, from the constraints in botocore's models: AWS's texts before it runs (I9).
+
+Compiled per operation: what has no constraint costs nothing. All violations are found and reported in one error.
+AWS: "N validation errors detected: Value '...' at '...' failed to satisfy constraint: Member must ..." as the services
+answer; the constraints are the models' `required`, `min`, `max`, `pattern` and `enum`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from undercast.core.errors import ServiceError
+from undercast.wire.call import Protocol
+from undercast.wire.model import OperationModel, Shape
+
+Validator = Callable[[Mapping[str, Any]], None]
+Found = list["Violation"]
+Check = Callable[[Any, str, Found], None]
+
+_CODES = ("ValidationException", "InvalidParameterException", "BadRequestException")
+"""Codes by which services report violations, when an operation models them; in order of preference."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """One broken constraint. `value` is None for a missing member."""
+
+    value: Any
+    path: str
+    constraint: str
+
+    def __str__(self) -> str:
+        value = "null" if self.value is None else f"'{_shown(self.value)}'"
+        return f"Value {value} at '{self.path}' failed to satisfy constraint: {self.constraint}"
+
+
+def compile_validator(operation: OperationModel, protocol: Protocol) -> Validator | None:
+    """A closure that raises when the input breaks a constraint; None when there is none to break."""
+    if protocol == "rest-xml":
+        return _required_only(operation)
+    check = _Checks().of(operation.input)
+    if check is None:
+        return None
+    code = _code(operation, protocol)
+
+    def validate(params: Mapping[str, Any]) -> None:
+        found: Found = []
+        check(params, "", found)
+        if found:
+            raise ServiceError(code, _text(found))
+
+    return validate
+
+
+def _text(found: Found) -> str:
+    count = len(found)
+    return f"{count} validation error{'s' if count > 1 else ''} detected: " + "; ".join(map(str, found))
+
+
+def _code(operation: OperationModel, protocol: Protocol) -> str:
+    modelled = next((code for code in _CODES if code in operation.errors), None)
+    if modelled is not None:
+        return modelled
+    return "ValidationError" if protocol == "query" or operation.service.query_compatible else "ValidationException"
+
+
+def _required_only(operation: OperationModel) -> Validator | None:
+    """REST XML services check values themselves; the wire only holds that what must be there is there."""
+    shape = operation.input
+    places = {name: shape.members[name] for name in shape.required}
+    if not places:
+        return None
+
+    def validate(params: Mapping[str, Any]) -> None:
+        for name, member in places.items():
+            if name not in params:
+                raise _missing(name, member)
+
+    return validate
+
+
+def _missing(name: str, member: Shape) -> ServiceError:
+    place = member["location"]
+    wire_name = member.wire_name or name
+    if place == "header":
+        return ServiceError("InvalidRequest", f"Missing required header for this request: {wire_name}")
+    if place is None or member.type == "structure":
+        return ServiceError("MissingRequestBodyError", "Request body is empty.")
+    return ServiceError("InvalidArgument", f"Missing required parameter for this request: {wire_name}")
+
+
+class _Checks:
+    """Compiles the shapes of one input; recursive shapes refer to themselves."""
+
+    def __init__(self) -> None:
+        self._compiled: dict[str, Check | None] = {}
+        self._open: set[str] = set()
+
+    def of(self, shape: Shape) -> Check | None:
+        key = shape.key_of_definition
+        if key in self._open:
+            return lambda value, path, found: self._again(key, value, path, found)
+        if key not in self._compiled:
+            self._open.add(key)
+            self._compiled[key] = self._compile(shape)
+            self._open.discard(key)
+        return self._compiled[key]
+
+    def _again(self, key: str, value: Any, path: str, found: Found) -> None:
+        check = self._compiled[key]
+        if check is not None:
+            check(value, path, found)
+
+    def _compile(self, shape: Shape) -> Check | None:
+        kind = shape.type
+        if kind == "structure":
+            return self._structure(shape)
+        if kind == "list":
+            return self._list(shape)
+        if kind == "map":
+            return self._map(shape)
+        return _own(scalar_rules(shape))
+
+    def _structure(self, shape: Shape) -> Check | None:
+        required = tuple((name, lower_first(name)) for name in shape.required)
+        checks = {name: check for name, member in shape.members.items() if (check := self.of(member)) is not None}
+        paths = {name: lower_first(name) for name in checks}
+        if not required and not checks:
+            return None
+
+        def structure(value: Mapping[str, Any], path: str, found: Found) -> None:
+            before = f"{path}." if path else ""
+            for name, shown in required:
+                if name not in value:
+                    found.append(Violation(value=None, path=before + shown, constraint="Member must not be null"))
+            for name, item in value.items():
+                check = checks.get(name)
+                if check is not None:
+                    check(item, before + paths[name], found)
+
+        return structure
+
+    def _list(self, shape: Shape) -> Check | None:
+        own = _own(_size_rules(shape))
+        member = shape.member
+        if member.type not in ("structure", "list", "map"):
+            return _both(own, _each(scalar_rules(member)))
+        inner = self.of(member)
+        if inner is None:
+            return own
+
+        def items(value: list[Any], path: str, found: Found) -> None:
+            if own is not None:
+                own(value, path, found)
+            for position, item in enumerate(value, 1):
+                inner(item, f"{path}.{position}.member", found)
+
+        return items
+
+    def _map(self, shape: Shape) -> Check | None:
+        own = _own(_size_rules(shape))
+        keys = _all_of("Map keys must satisfy constraint", scalar_rules(shape.key), list)
+        values: Check | None
+        if shape.value.type in ("structure", "list", "map"):
+            values = self._map_values(shape.value)
+        else:
+            rules = scalar_rules(shape.value)
+            values = _all_of("Map value must satisfy constraint", rules, lambda value: value.values())
+        return _both(_both(own, keys), values)
+
+    def _map_values(self, shape: Shape) -> Check | None:
+        inner = self.of(shape)
+        if inner is None:
+            return None
+
+        def values(value: Mapping[str, Any], path: str, found: Found) -> None:
+            for key, item in value.items():
+                inner(item, f"{path}.{key}.member", found)
+
+        return values
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """A constraint on one value: its text, and whether a value keeps it."""
+
+    text: str
+    holds: Callable[[Any], bool]
+
+
+def scalar_rules(shape: Shape) -> tuple[Rule, ...]:
+    """The constraints of a string, number or blob."""
+    if shape.type in ("integer", "long", "float", "double"):
+        return _range_rules(shape)
+    if shape.type not in ("string", "blob"):
+        return ()
+    rules = list(_size_rules(shape))
+    if shape["pattern"] is not None and (matches := pattern(shape["pattern"])) is not None:
+        rules.append(Rule(text=f"Member must satisfy regular expression pattern: {shape['pattern']}", holds=matches))
+    if shape["enum"]:
+        allowed = frozenset(shape["enum"])
+        names = ", ".join(shape["enum"])
+        rules.append(Rule(text=f"Member must satisfy enum value set: [{names}]", holds=allowed.__contains__))
+    return tuple(rules)
+
+
+def _range_rules(shape: Shape) -> tuple[Rule, ...]:
+    low, high = shape["min"], shape["max"]
+    rules = []
+    if high is not None:
+        rules.append(
+            Rule(text=f"Member must have value less than or equal to {high}", holds=lambda value: value <= high)
+        )
+    if low is not None:
+        rules.append(
+            Rule(text=f"Member must have value greater than or equal to {low}", holds=lambda value: value >= low)
+        )
+    return tuple(rules)
+
+
+def _size_rules(shape: Shape) -> tuple[Rule, ...]:
+    low, high = shape["min"], shape["max"]
+    rules = []
+    if high is not None:
+        rules.append(
+            Rule(text=f"Member must have length less than or equal to {high}", holds=lambda value: len(value) <= high)
+        )
+    if low:
+        rules.append(
+            Rule(text=f"Member must have length greater than or equal to {low}", holds=lambda value: len(value) >= low)
+        )
+    return tuple(rules)
+
+
+@lru_cache(maxsize=8192)
+def pattern(text: str) -> Callable[[Any], bool] | None:
+    """Whether a value matches as a whole, as Java's `matches` does. None for a pattern that Python cannot read."""
+    translated = text.replace(r"\p{L}", r"^\W\d_").replace(r"\p{N}", r"\d").replace(r"\p{Z}", r"\s")
+    translated = translated if translated == text or "^\\W" not in translated else ""
+    try:
+        compiled = re.compile(translated or _translated(text), re.DOTALL if r"\u000A" in text else 0)
+    except (re.error, OverflowError):
+        return None
+    return lambda value: compiled.fullmatch(value) is not None
+
+
+def _translated(text: str) -> str:
+    """Java's Unicode classes in Python's words, as far as a character class can say them."""
+    letters = "a-zA-Z\\u00AA-\\uFFEF\\U00010000-\\U0010FFFF"
+    for java, python in ((r"\p{L}", letters), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s"), (r"\p{M}", ""), (r"\p{S}", "")):
+        text = text.replace(java, python)
+    return text
+
+
+def _own(rules: tuple[Rule, ...]) -> Check | None:
+    if not rules:
+        return None
+
+    def check(value: Any, path: str, found: Found) -> None:
+        for rule in rules:
+            if not rule.holds(value):
+                found.append(Violation(value=value, path=path, constraint=rule.text))
+
+    return check
+
+
+def _each(rules: tuple[Rule, ...]) -> Check | None:
+    return _all_of("Member must satisfy constraint", rules, list)
+
+
+def _all_of(intro: str, rules: tuple[Rule, ...], parts: Callable[[Any], Any]) -> Check | None:
+    """A list's or map's scalars are reported together, at the list or map, with all of their constraints."""
+    if not rules:
+        return None
+    constraint = f"{intro}: [{', '.join(rule.text for rule in rules)}]"
+
+    def check(value: Any, path: str, found: Found) -> None:
+        if not all(rule.holds(item) for item in parts(value) for rule in rules):
+            found.append(Violation(value=value, path=path, constraint=constraint))
+
+    return check
+
+
+def _both(first: Check | None, second: Check | None) -> Check | None:
+    if first is None or second is None:
+        return first or second
+
+    def check(value: Any, path: str, found: Found) -> None:
+        first(value, path, found)
+        second(value, path, found)
+
+    return check
+
+
+def lower_first(name: str) -> str:
+    """Member names as AWS shows them in paths: "FunctionName" is "functionName"."""
+    return name[:1].lower() + name[1:]
+
+
+def _shown(value: Any) -> str:
+    """A value as Java prints it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{key}={_shown(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_shown, value)) + "]"
+    if isinstance(value, bytes):
+        return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
+    return str(value)
