@@ -103,8 +103,8 @@ class Sandbox(Protocol):
     listeners: Mapping[str, socket.socket]
     """Bound and listening inside: "runtime" (127.0.0.1:9001); in the namespace driver also "front" (front-door port),
     "http" (0.0.0.0:80), "https" (0.0.0.0:443), "dns" (UDP 127.0.0.1:53, bound) and "tcp:<port>" for each of
-    `SandboxSpec.ports` (0.0.0.0, so that getsockname of a connection tells which 127.x.y.z was meant). The sandbox closes
-    them in `destroy`."""
+    `SandboxSpec.ports` (0.0.0.0, so that getsockname of a connection tells which 127.x.y.z was meant). The sandbox
+    closes them in `destroy`."""
     code_root: str
     opt_root: str
     tmp_root: str

@@ -1,0 +1,1 @@
+"""What isolates execution environments: `namespace` (Linux) and `process` (portable)."""

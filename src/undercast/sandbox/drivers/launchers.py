@@ -1,0 +1,123 @@
+"""Launcher processes, seen from the control plane: one without a runtime, and one (a zygote) per interpreter.
+
+A launcher that dies takes its sandboxes with it; the next sandbox starts a new one.
+"""
+
+import asyncio
+import contextlib
+import platform
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import undercast
+from undercast.sandbox import launcher as launcher_package
+from undercast.sandbox import rootfs, seccomp
+from undercast.sandbox.driver import SandboxError
+from undercast.sandbox.launcher.link import Link, close_all
+
+_START_LIMIT_S = 30.0
+_STOP_LIMIT_S = 2.0
+_ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LauncherKey:
+    """What makes two launchers different."""
+
+    python: Path | None = None
+    """The interpreter whose zygote it is; None: not a zygote."""
+    runtime_dir: Path | None = None
+    prefixes: tuple[Path, ...] = ()
+    ca_bundle: Path | None = None
+
+
+class Launcher:
+    """A running launcher process."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.link: Link
+
+    @classmethod
+    async def start(cls, key: LauncherKey, fallback: Path, folder: Path, *, rootless: bool) -> "Launcher":
+        """Start one and wait until it stands in its root. Raises SandboxError with the step that failed."""
+        root = folder / "root"
+        root.mkdir(parents=True, exist_ok=True)
+        link_box: list[Launcher] = []
+        link = Link(lambda message, rights: link_box[0]._on_message(message, rights), lambda: link_box[0]._on_close())
+        python = key.python or fallback
+        main = Path(launcher_package.__path__[0]) / "main.py"
+        flags = () if key.python else ("-I", "-S")
+        arguments = (*flags, str(main), str(link.theirs.fileno()), str(Path(undercast.__path__[0]).parent))
+        with (folder / "launcher.log").open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                str(python), *arguments, env=_ENVIRONMENT, cwd="/", stdin=DEVNULL, stdout=DEVNULL, stderr=log,
+                pass_fds=(link.theirs.fileno(),), start_new_session=True,
+            )  # fmt: skip
+        self = cls(process)
+        self.link = link
+        link_box.append(self)
+        link.theirs.close()
+        link.send(_configuration(key, root, rootless=rootless))
+        try:
+            async with asyncio.timeout(_START_LIMIT_S):
+                await self._ready
+        except TimeoutError:
+            await self.stop()
+            raise SandboxError(f"the launcher for {python} did not start in {_START_LIMIT_S:.0f} s") from None
+        return self
+
+    @property
+    def pid(self) -> int:
+        """The host's process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it can still make sandboxes."""
+        return not self.link.closed
+
+    def create(self, message: dict[str, Any], descriptors: Sequence[int]) -> bool:
+        """Ask for a sandbox; its init process answers on the first descriptor. False when the launcher is gone."""
+        return self.link.send(message, descriptors)
+
+    async def stop(self) -> None:
+        """End it; the kernel kills the sandboxes that are left."""
+        self.link.close()
+        try:
+            async with asyncio.timeout(_STOP_LIMIT_S):
+                await self._process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            await self._process.wait()
+
+    def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        close_all(descriptors)
+        if self._ready.done():
+            return
+        if "error" in message:
+            self._ready.set_exception(SandboxError(f"launcher: {message['error']}"))
+        else:
+            self._ready.set_result(None)
+
+    def _on_close(self) -> None:
+        if not self._ready.done():
+            self._ready.set_exception(SandboxError("the launcher ended while starting; see launcher.log"))
+
+
+def _configuration(key: LauncherKey, root: Path, *, rootless: bool) -> dict[str, Any]:
+    runtime_dir = key.runtime_dir if key.python else None
+    return {
+        "root": str(root.resolve()),
+        "rootless": rootless,
+        "preload": key.python is not None,
+        "template": asdict(rootfs.template(key.prefixes, runtime_dir, key.ca_bundle)),
+        "filter": seccomp.filter_program(platform.machine()).hex(),
+        "inside_uid": rootfs.INSIDE_UID,
+        "inside_gid": rootfs.INSIDE_GID,
+    }

@@ -1,0 +1,125 @@
+"""The Linux driver: user, mount, pid, ipc, uts and network namespaces, cgroups, a seccomp filter.
+
+The control plane never leaves a namespace itself: a launcher per interpreter does (`sandbox.launcher`). This file keeps
+launchers and sandboxes alive and takes them down.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from undercast.sandbox import driver, limits
+from undercast.sandbox.drivers.launchers import Launcher, LauncherKey
+from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox, Parts
+from undercast.sandbox.sweep import sweep
+from undercast.sandbox.tmpdisk import TmpDisks
+
+_UID_BASE = 1_900_000_000
+"""Above every range that systemd or subuid hands out, below 2^31."""
+_SAMPLE_EVERY_S = 0.1
+
+
+class NamespaceDriver:
+    """See `driver.Driver`."""
+
+    name = "namespace"
+
+    def __init__(self, folder: Path, *, python: Path | None = None) -> None:
+        """`folder` is ours alone: runtime files that need not outlive the platform."""
+        self.notice = ""
+        self._folder = folder
+        self._python = python or Path(sys.executable)
+        self._launchers: dict[LauncherKey, asyncio.Task[Launcher]] = {}
+        self._sandboxes: set[NamespaceSandbox] = set()
+        self._free_uids: list[int] = []
+        self._next_uid = _UID_BASE
+        self._rootless = os.geteuid() != 0
+        self._cgroups = limits.Cgroups()
+        self._disks = TmpDisks(folder / "tmp")
+        self._sampler: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """See `Driver`."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        owner = "undercast-" + hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:12]
+        self._cgroups = limits.find_cgroups(owner)
+        await sweep(self._cgroups, self._folder)
+        await self._disks.start()
+        await self._launcher(LauncherKey())
+        self._sampler = asyncio.ensure_future(self._sample())
+
+    async def stop(self) -> None:
+        """See `Driver`."""
+        await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)))
+        for task in self._launchers.values():
+            with contextlib.suppress(driver.SandboxError):
+                await (await task).stop()
+        self._launchers.clear()
+        if self._sampler is not None:
+            self._sampler.cancel()
+            await asyncio.gather(self._sampler, return_exceptions=True)
+        await self._disks.stop()
+        self._cgroups.remove()
+
+    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
+        """See `Driver`."""
+        await self._launcher(LauncherKey(python=python, runtime_dir=runtime_dir, prefixes=prefixes))
+
+    async def create(self, spec: driver.SandboxSpec) -> NamespaceSandbox:
+        """See `Driver`."""
+        launcher = await self._launcher(_key(spec))
+        uid = os.getuid() if self._rootless else self._take_uid()
+        try:
+            group = self._cgroups.make(spec.environment_id, spec.memory_mb)
+            disk = await self._disks.take(spec.environment_id, spec.tmp_mb, uid)
+        except OSError as error:
+            raise driver.SandboxError(str(error)) from error
+        sandbox = NamespaceSandbox(spec, Parts(uid=uid, group=group, disk=disk, released=self._released))
+        self._sandboxes.add(sandbox)
+        try:
+            await sandbox.open(launcher.create)
+        except BaseException:
+            await sandbox.destroy()
+            raise
+        return sandbox
+
+    async def _launcher(self, key: LauncherKey) -> Launcher:
+        task = self._launchers.get(key)
+        if task is None or (task.done() and (task.exception() is not None or not task.result().alive)):
+            starting = Launcher.start(key, self._python, self._folder, rootless=self._rootless)
+            task = self._launchers[key] = asyncio.ensure_future(starting)
+        return await asyncio.shield(task)
+
+    def _take_uid(self) -> int:
+        if self._free_uids:
+            return self._free_uids.pop()
+        self._next_uid += 1
+        return self._next_uid
+
+    def _released(self, sandbox: NamespaceSandbox) -> None:
+        if sandbox in self._sandboxes:
+            self._sandboxes.remove(sandbox)
+            if not self._rootless:
+                self._free_uids.append(sandbox.uid)
+
+    async def _sample(self) -> None:
+        """Peaks between two invocations' ends: a frozen sandbox does not grow."""
+        never = asyncio.Event()
+        while True:
+            for sandbox in self._sandboxes:
+                if not sandbox.frozen:
+                    sandbox.sample()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SAMPLE_EVERY_S):
+                    await never.wait()
+
+
+def _key(spec: driver.SandboxSpec) -> LauncherKey:
+    if spec.python is None:
+        return LauncherKey(ca_bundle=spec.ca_bundle)
+    return LauncherKey(
+        python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes, ca_bundle=spec.ca_bundle
+    )

@@ -1,0 +1,315 @@
+"""One sandbox of the namespace driver, seen from the control plane.
+
+All it asks of the sandbox goes to its init process as packets; limits and freezing are cgroup files where
+there are any.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
+from undercast.sandbox.launcher.link import Link, close_all
+from undercast.sandbox.limits import Group
+from undercast.sandbox.rootfs import prefix_binds
+from undercast.sandbox.tmpdisk import TmpDisk
+from undercast.sandbox.waiting import until
+
+RUNTIME_API = "127.0.0.1:9001"
+_ANSWER_LIMIT_S = 10.0
+_GONE_LIMIT_S = 5.0
+_TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the driver has made for one sandbox."""
+
+    uid: int
+    group: Group
+    disk: TmpDisk
+    released: Callable[["NamespaceSandbox"], None]
+    """Called once, when nothing of the sandbox is left."""
+
+
+class NamespaceProcess:
+    """See `driver.SandboxProcess`."""
+
+    def __init__(self, link: Link, pipes: tuple[int, int, int | None]) -> None:
+        self._link = link
+        self.pid = 0
+        self.stdout, self.stderr, self.telemetry = pipes
+        self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+
+    def signal(self, number: int) -> None:
+        """See `SandboxProcess`."""
+        if not self.exited.done():
+            self._link.send({"op": "signal", "pid": self.pid, "number": number})
+
+
+class NamespaceSandbox:
+    """See `driver.Sandbox`."""
+
+    runtime_api = RUNTIME_API
+    code_root = "/var/task"
+    opt_root = "/opt"
+    tmp_root = "/tmp"
+    runtime_root = "/var/runtime"
+
+    def __init__(self, spec: SandboxSpec, parts: Parts) -> None:
+        loop = asyncio.get_running_loop()
+        self.environment_id = spec.environment_id
+        self.uid = parts.uid
+        self.listeners: Mapping[str, socket.socket] = {}
+        self.died: asyncio.Future[None] = loop.create_future()
+        self._spec = spec
+        self._parts = parts
+        self._group = parts.group
+        self._link = Link(self._on_message, self._on_close)
+        self._ready: asyncio.Future[None] = loop.create_future()
+        self._pidfd = -1
+        self._processes: dict[int, NamespaceProcess] = {}
+        self._starting: dict[int, asyncio.Future[int]] = {}
+        self._serial = 0
+        self._emptied: asyncio.Future[None] | None = None
+        self._destroyed: asyncio.Task[None] | None = None
+        self.frozen = False
+        self._peak_bytes = 0
+        self._oom_descriptor = -1
+
+    async def open(self, ask: Callable[[dict[str, Any], list[int]], bool]) -> None:
+        """Have the launcher make it (`ask`) and wait for its init process. Raises SandboxError."""
+        entrances = self._group.entrances()
+        request = {
+            "uid": self.uid,
+            "gid": self.uid,
+            "shm_mb": self._spec.memory_mb,
+            "listen": _listeners(self._spec),
+        }
+        asked = ask(request, [self._link.theirs.fileno(), *entrances])
+        close_all(entrances)
+        self._link.theirs.close()
+        if not asked:
+            raise SandboxError("the launcher is gone")
+        self._link.send(self._order(), self._parts.disk.descriptors)
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await self._ready
+        except TimeoutError:
+            raise SandboxError(f"the sandbox was not made in {_ANSWER_LIMIT_S:.0f} s") from None
+
+    async def spawn(self, spec: ProcessSpec) -> NamespaceProcess:
+        """See `Sandbox`."""
+        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3 if spec.telemetry else 2)]
+        for read_end, _ in pipes:
+            os.set_blocking(read_end, False)
+        environment = dict(spec.environment)
+        if spec.telemetry:
+            environment[_TELEMETRY_VARIABLE] = "3"
+        ends = [read_end for read_end, _ in pipes]
+        process = NamespaceProcess(self._link, (ends[0], ends[1], ends[2] if spec.telemetry else None))
+        self._serial += 1
+        serial = self._serial
+        self._processes[serial] = process
+        started = self._starting[serial] = asyncio.get_running_loop().create_future()
+        order = {
+            "op": "spawn",
+            "serial": serial,
+            "argv": spec.argv,
+            "environment": environment,
+            "cwd": spec.cwd,
+            "zygote": spec.zygote,
+        }
+        sent = self._link.send(order, [write_end for _, write_end in pipes])
+        close_all([write_end for _, write_end in pipes])
+        try:
+            if not sent:
+                raise SandboxError("the sandbox is gone")
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                process.pid = await started
+        except (SandboxError, TimeoutError) as error:
+            del self._processes[serial]
+            close_all(ends)
+            raise SandboxError(f"{spec.argv[0]}: {error or 'no answer from the sandbox'}") from None
+        finally:
+            self._starting.pop(serial, None)
+        return process
+
+    def freeze(self) -> None:
+        """See `Sandbox`."""
+        if not self.frozen:
+            self.sample()
+            self.frozen = True
+            if not self._group.freeze():
+                self._link.send({"op": "signal-all", "number": signal.SIGSTOP})
+
+    def thaw(self) -> None:
+        """See `Sandbox`."""
+        if self.frozen:
+            self.frozen = False
+            if not self._group.thaw():
+                self._link.send({"op": "signal-all", "number": signal.SIGCONT})
+
+    def end_init(self) -> None:
+        """See `Sandbox`."""
+        self._group.apply_cpu_share()
+
+    def sample(self) -> int:
+        """Take one sample of the memory in use."""
+        current = self._group.memory_bytes() or 0
+        self._peak_bytes = max(self._peak_bytes, current)
+        return current
+
+    def memory(self) -> MemoryUse:
+        """See `Sandbox`."""
+        current = self.sample()
+        return MemoryUse(current_bytes=current, peak_bytes=self._peak_bytes, oom_kills=self._group.oom_kills())
+
+    def on_oom(self, callback: Callable[[], None]) -> None:
+        """See `Sandbox`."""
+        self._oom_descriptor = self._group.oom_descriptor()
+        if self._oom_descriptor >= 0:
+            loop = asyncio.get_running_loop()
+            loop.add_reader(self._oom_descriptor, self._on_oom_event, callback)
+
+    async def kill_processes(self) -> None:
+        """See `Sandbox`."""
+        self.thaw()
+        self._emptied = asyncio.get_running_loop().create_future()
+        if self._link.send({"op": "kill-all"}):
+            try:
+                async with asyncio.timeout(_ANSWER_LIMIT_S):
+                    await self._emptied
+            except TimeoutError:
+                raise SandboxError("processes outlived SIGKILL") from None
+
+    async def destroy(self) -> None:
+        """See `Sandbox`."""
+        if self._destroyed is None:
+            self._destroyed = asyncio.ensure_future(self._destroy())
+        await asyncio.shield(self._destroyed)
+
+    async def _destroy(self) -> None:
+        with contextlib.suppress(OSError):
+            self._group.thaw()  # a v1 freezer holds back SIGKILL
+        if self._pidfd >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        self._link.close()
+        if self._pidfd >= 0:
+            try:
+                async with asyncio.timeout(_GONE_LIMIT_S):
+                    await asyncio.shield(self.died)
+            except TimeoutError:
+                raise SandboxError(f"sandbox {self.environment_id} outlived SIGKILL") from None
+        self._release()
+        if not await until(self._group.remove, _GONE_LIMIT_S):
+            raise SandboxError(f"the cgroup of sandbox {self.environment_id} could not be removed")
+        self._parts.released(self)
+
+    def _release(self) -> None:
+        for listener in self.listeners.values():
+            listener.close()
+        if self._oom_descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._oom_descriptor)
+            os.close(self._oom_descriptor)
+            self._oom_descriptor = -1
+        if self._pidfd >= 0:
+            os.close(self._pidfd)
+            self._pidfd = -1
+        self._parts.disk.close()
+
+    def _order(self) -> dict[str, Any]:
+        spec = self._spec
+        binds = [(str(spec.code_dir.resolve()), "/var/task")]
+        layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
+        if len(layers) == 1:
+            binds.append((layers.pop(), "/opt"))
+        if spec.python is None:
+            binds += prefix_binds(spec.prefixes)
+            if spec.runtime_dir is not None:
+                binds.append((str(spec.runtime_dir.resolve()), "/var/runtime"))
+        return {"binds": binds, "layers": layers, "tmp": self._parts.disk.folder}
+
+    def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if "ready" in message:
+            self._pidfd = descriptors[0]
+            names = message["ready"]
+            sockets = (socket.socket(fileno=number) for number in descriptors[1:])
+            self.listeners = dict(zip(names, sockets, strict=True))
+            asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
+            self._ready.set_result(None)
+            return
+        close_all(descriptors)
+        if "started" in message:
+            self._settle(message["started"], message["pid"])
+        elif "failed" in message:
+            self._settle(message["failed"], SandboxError(message["error"]))
+        elif "exited" in message:
+            self._exited(message["exited"], ExitStatus(code=message["code"], signal=message["signal"]))
+        elif "empty" in message:
+            if self._emptied is not None and not self._emptied.done():
+                self._emptied.set_result(None)
+        elif "error" in message and not self._ready.done():
+            self._ready.set_exception(SandboxError(message["error"]))
+
+    def _settle(self, serial: int, outcome: int | SandboxError) -> None:
+        waiting = self._starting.get(serial)
+        if waiting is None or waiting.done():
+            return
+        if isinstance(outcome, SandboxError):
+            waiting.set_exception(outcome)
+        else:
+            waiting.set_result(outcome)
+
+    def _exited(self, serial: int, status: ExitStatus) -> None:
+        process = self._processes.pop(serial, None)
+        if process is not None and not process.exited.done():
+            process.exited.set_result(status)
+
+    def _on_close(self) -> None:
+        """Init is gone, or never came to be; the pidfd tells when all others are gone too."""
+        if not self._ready.done():
+            self._ready.set_exception(SandboxError("the sandbox died while it was made"))
+
+    def _on_death(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._pidfd)
+        # What init had still to say (exits) is in the socket: it comes before the end of the stream.
+        self._link.drain()
+        for serial in list(self._starting):
+            self._settle(serial, SandboxError("the sandbox died"))
+        for serial in list(self._processes):
+            self._exited(serial, ExitStatus(signal=signal.SIGKILL))
+        if self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+        if not self.died.done():
+            self.died.set_result(None)
+
+    def _on_oom_event(self, callback: Callable[[], None]) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._oom_descriptor, 4096)
+        callback()
+
+
+def _listeners(spec: SandboxSpec) -> list[tuple[str, str, str, int]]:
+    """(name, protocol, address, port), no port twice."""
+    wanted = [
+        ("runtime", "tcp", "127.0.0.1", 9001),
+        ("dns", "udp", "127.0.0.1", 53),
+        ("http", "tcp", "0.0.0.0", 80),
+        ("https", "tcp", "0.0.0.0", 443),
+        ("front", "tcp", "127.0.0.1", spec.front_door_port),
+        *((f"tcp:{port}", "tcp", "0.0.0.0", port) for port in spec.ports),
+    ]
+    taken: set[tuple[str, int]] = set()
+    chosen = []
+    for entry in wanted:
+        if (place := (entry[1], entry[3])) not in taken:
+            taken.add(place)
+            chosen.append(entry)
+    return chosen

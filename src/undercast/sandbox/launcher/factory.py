@@ -1,0 +1,99 @@
+"""Makes sandboxes: stands in the template root, and forks one init process for each.
+
+Single-threaded, so that leaving a namespace concerns nobody else. It ends when the control plane does, and every init
+with it. With `preload` it is the zygote of its interpreter: what it has imported, the forked runtime has too.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+from typing import Any
+
+from undercast.sandbox.launcher import frames, kernel
+from undercast.sandbox.launcher.init import Init
+from undercast.sandbox.launcher.places import HOST, make_place, write_id_maps
+from undercast.sandbox.launcher.zygote import Become, preload
+
+
+class Factory:
+    """One launcher process."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+        self._own_pids = -1
+        self._config: dict[str, Any] = {}
+
+    def serve(self) -> Become | None:
+        """Answer requests until the control plane is gone. Returns in a forked runtime: what it is to become."""
+        first = frames.receive(self._link)
+        if first is None:
+            return None
+        self._config = first[0]
+        try:
+            self._start()
+        except OSError as error:
+            frames.send(self._link, {"error": str(error)})
+            return None
+        frames.send(self._link, {"pid": os.getpid()})
+        while (request := frames.receive(self._link)) is not None:
+            message, descriptors = request
+            pid = self._fork()
+            if pid == 0:
+                self._link.close()
+                os.close(self._own_pids)
+                return Init(self._config, message, descriptors).serve()
+            for descriptor in descriptors:
+                os.close(descriptor)
+        return None
+
+    def _start(self) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to handle
+        os.umask(0o022)
+        if self._config["rootless"]:
+            _become_root_of_user_namespace()
+        kernel.unshare(kernel.CLONE_NEWNS)
+        kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+        _build(self._config["root"], self._config["template"])
+        kernel.pivot_root(self._config["root"], self._config["root"] + HOST)
+        os.chdir("/")
+        self._own_pids = os.open(HOST + "/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+        if self._config["preload"]:
+            preload()
+        gc.collect()
+        gc.freeze()
+
+    def _fork(self) -> int:
+        """A child that is the first process of a new pid namespace."""
+        kernel.unshare(kernel.CLONE_NEWPID)
+        pid = os.fork()
+        if pid:
+            kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
+        return pid
+
+
+def _become_root_of_user_namespace() -> None:
+    uid, gid = os.getuid(), os.getgid()
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    write_id_maps(f"0 {uid} 1", f"0 {gid} 1")
+
+
+def _build(root: str, template: dict[str, Any]) -> None:
+    """Lay out the file system that all sandboxes of this launcher share."""
+    kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID, "mode=755,size=16m")
+    for path in (HOST, *template["dirs"]):
+        os.makedirs(root + path, 0o755, exist_ok=True)
+    for path, text in template["files"].items():
+        with open(root + path, "w") as file:
+            file.write(text)
+    for path, target in template["links"].items():
+        os.symlink(target, root + path)
+    for source, target in template["binds"]:
+        make_place(source, root + target)
+        kernel.bind_read_only(source, root + target)
+    for device in template["devices"]:
+        make_place(device, root + device)
+        kernel.bind(device, root + device)

@@ -1,0 +1,177 @@
+"""The first process of a sandbox: makes it, then starts, reaps and kills the processes in it.
+
+It has no more rights than they have (its uid, no capability, the same filter), but cannot be looked into. When it ends,
+the kernel kills the whole sandbox; it ends when the control plane closes its link.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import resource
+import select
+import signal
+import socket
+import struct
+from typing import Any
+
+from undercast.sandbox.launcher import frames, kernel
+from undercast.sandbox.launcher.places import furnish, private_places, write_id_maps
+from undercast.sandbox.launcher.spawn import start
+from undercast.sandbox.launcher.zygote import Become
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWNET
+_CAP_SYS_ADMIN = 1 << 21
+
+
+class Init:
+    """Process 1 of one sandbox."""
+
+    def __init__(self, config: dict[str, Any], request: dict[str, Any], descriptors: list[int]) -> None:
+        self._config = config
+        self._request = request
+        self._link = socket.socket(fileno=descriptors[0])
+        self._groups = descriptors[1:]
+        self._processes: dict[int, int] = {}
+        """pid -> the control plane's number for the process."""
+
+    def serve(self) -> Become | None:
+        """Make the sandbox and serve it. Returns only in a forked runtime."""
+        try:
+            listeners = self._make()
+        except OSError as error:
+            frames.send(self._link, {"error": str(error)})
+            os._exit(1)
+        descriptors = [kernel.pidfd_open(os.getpid()), *(listener.fileno() for listener in listeners.values())]
+        frames.send(self._link, {"ready": list(listeners)}, descriptors)
+        os.close(descriptors[0])
+        for listener in listeners.values():
+            listener.close()
+        return self._loop()
+
+    def _make(self) -> dict[str, socket.socket]:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        kernel.die_with_parent(signal.SIGKILL)
+        kernel.set_name("undercast-init")
+        for group in self._groups:
+            os.write(group, b"0")
+            os.close(group)
+        kernel.unshare(_NAMESPACES)
+        kernel.sethostname("sandbox")
+        listeners = _listen(self._request["listen"])
+        private_places(self._request["shm_mb"])
+        order = frames.receive(self._link)
+        if order is None:
+            os._exit(0)
+        furnish(*order)
+        self._confine()
+        return listeners
+
+    def _confine(self) -> None:
+        """Give up every right, for good. The order matters: each step needs what the next one takes."""
+        uid, gid = self._request["uid"], self._request["gid"]
+        if not self._config["rootless"]:
+            os.setgroups([])
+            os.setresgid(gid, gid, gid)
+            kernel.keep_capabilities()
+            os.setresuid(uid, uid, uid)
+            # Needed where only the privileged may make user namespaces; all others are gone already.
+            kernel.set_capabilities(_CAP_SYS_ADMIN)
+            kernel.set_dumpable(True)  # else /proc/self/uid_map belongs to root
+        outer_uid, outer_gid = os.getuid(), os.getgid()
+        kernel.unshare(kernel.CLONE_NEWUSER)
+        write_id_maps(f"{self._config['inside_uid']} {outer_uid} 1", f"{self._config['inside_gid']} {outer_gid} 1")
+        kernel.drop_all_capabilities()
+        kernel.set_dumpable(False)
+        kernel.die_with_parent(signal.SIGKILL)
+        resource.setrlimit(resource.RLIMIT_NPROC, (1024, 1024))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        kernel.forbid_new_privileges()
+        kernel.install_filter(bytes.fromhex(self._config["filter"]))
+
+    def _loop(self) -> Become | None:
+        woken, wake = socket.socketpair()
+        wake.setblocking(False)
+        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _noticed)
+        poll = select.poll()
+        poll.register(self._link, select.POLLIN)
+        poll.register(woken, select.POLLIN)
+        while True:
+            for descriptor, _ in poll.poll():
+                if descriptor == woken.fileno():
+                    woken.recv(512)
+                    self._reap()
+                    continue
+                request = frames.receive(self._link)
+                if request is None:
+                    os._exit(0)
+                become = self._answer(*request)
+                if become is not None:
+                    return become
+
+    def _answer(self, message: dict[str, Any], descriptors: list[int]) -> Become | None:
+        operation = message["op"]
+        if operation == "spawn":
+            outcome = start(message, descriptors)
+            if isinstance(outcome, Become):
+                return outcome
+            if isinstance(outcome, int):
+                self._processes[outcome] = message["serial"]
+                frames.send(self._link, {"started": message["serial"], "pid": outcome})
+            else:
+                frames.send(self._link, {"failed": message["serial"], "error": outcome})
+        elif operation == "signal":
+            # Only children that are not reaped yet, so that the number cannot mean another process.
+            if message["pid"] in self._processes:
+                os.kill(message["pid"], message["number"])
+        elif operation == "signal-all":
+            _signal_all(message["number"])
+        elif operation == "kill-all":
+            _signal_all(signal.SIGKILL)
+            self._reap(0)
+            frames.send(self._link, {"empty": True})
+        return None
+
+    def _reap(self, flags: int = os.WNOHANG) -> None:
+        """Report whoever has ended; without WNOHANG wait for the last one."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, flags)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            serial = self._processes.pop(pid, None)
+            if serial is not None:
+                code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else None
+                number = os.WTERMSIG(status) if os.WIFSIGNALED(status) else None
+                frames.send(self._link, {"exited": serial, "code": code, "signal": number})
+
+
+def _noticed(number: int, frame: object) -> None:
+    """Nothing to do here: the wake-up descriptor has told the loop."""
+
+
+def _signal_all(number: int) -> None:
+    try:
+        os.kill(-1, number)  # everything in this pid namespace but ourselves
+    except ProcessLookupError:
+        return
+
+
+def _listen(wanted: list[list[Any]]) -> dict[str, socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = struct.pack("16sH14x", b"lo", 0)
+        flags = struct.unpack("16sH14x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
+    listeners = {}
+    for name, kind, address, port in wanted:
+        listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+        listener.bind((address, port))
+        if kind == "tcp":
+            listener.listen(128)
+        listeners[name] = listener
+    return listeners

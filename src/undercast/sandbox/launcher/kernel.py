@@ -1,0 +1,209 @@
+"""System calls that Python has no function for, by ctypes.
+
+Python >= 3.8 syntax: this runs in the interpreters of functions. Every failure is an OSError that names the step.
+Sources: man pages unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(2), capabilities(7), seccomp(2).
+"""
+
+import ctypes
+import os
+import platform
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+MS_NOSUID = 0x2
+MS_NODEV = 0x4
+MS_NOEXEC = 0x8
+MS_REMOUNT = 0x20
+MS_RDONLY = 0x1
+MS_BIND = 0x1000
+MS_REC = 0x4000
+MS_PRIVATE = 0x40000
+MNT_DETACH = 2
+
+_AT_FDCWD = -100
+_AT_RECURSIVE = 0x8000
+_ATTR_RDONLY = 0x1
+_ATTR_NOSUID = 0x2
+_ATTR_NODEV = 0x4
+_FSCONFIG_SET_STRING = 1
+_FSCONFIG_CMD_CREATE = 6
+_MOVE_MOUNT_F_EMPTY_PATH = 0x4
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
+_PR_SET_KEEPCAPS = 8
+_PR_SET_NAME = 15
+_PR_SET_SECCOMP = 22
+_PR_CAPBSET_DROP = 24
+_PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+_CAPABILITY_VERSION_3 = 0x20080522
+_LAST_CAPABILITY = 63
+
+# The newer calls have the same number everywhere; pivot_root is older than that agreement.
+_MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
+_PIDFD_OPEN, _CLOSE_RANGE, _MOUNT_SETATTR = 434, 436, 442
+_PIVOT_ROOT = 41 if platform.machine() == "aarch64" else 155
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class _MountAttributes(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in ("set", "clear", "propagation", "userns")]
+
+
+class _FilterProgram(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
+
+
+def _check(result: int, step: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{step}: {os.strerror(number)}")
+    return result
+
+
+def _syscall(step: str, number: int, *arguments: object) -> int:
+    return _check(_libc.syscall(number, *arguments), step)
+
+
+def unshare(flags: int) -> None:
+    """Leave the given namespaces for new ones; a new pid namespace is the next child's."""
+    _check(_libc.unshare(flags), f"unshare({flags:#x})")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Enter a namespace; for a pid namespace: the next child does."""
+    _check(_libc.setns(descriptor, kind), f"setns({kind:#x})")
+
+
+def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
+    """mount(2)."""
+    arguments = (source.encode(), target.encode(), kind.encode(), ctypes.c_ulong(flags), data.encode())
+    _check(_libc.mount(*arguments), f"mount {kind or source} on {target}")
+
+
+def bind(source: str, target: str) -> None:
+    """Make a tree visible at a second place, submounts included."""
+    mount(source, target, "", MS_BIND | MS_REC)
+
+
+def bind_read_only(source: str, target: str) -> None:
+    """The same, read-only with everything mounted below, without set-uid programs and devices."""
+    bind(source, target)
+    # A plain remount would have to repeat flags that a user namespace may not clear, and spares submounts.
+    attributes = _MountAttributes(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    step = f"make {target} read-only"
+    flags = ctypes.c_uint(_AT_RECURSIVE)
+    _syscall(step, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), flags, ctypes.byref(attributes), size)
+
+
+def read_only(target: str) -> None:
+    """Make one mount read-only, and leave what is mounted below it."""
+    attributes = _MountAttributes(_ATTR_RDONLY, 0, 0, 0)
+    size = ctypes.c_size_t(ctypes.sizeof(attributes))
+    step = f"make {target} read-only"
+    _syscall(step, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), 0, ctypes.byref(attributes), size)
+
+
+def detached_mount(kind: str, source: str, options: "tuple[str, ...]" = ()) -> int:
+    """A mounted file system that is nowhere in the tree: it lives as long as its descriptor or its last place."""
+    context = _syscall(f"fsopen {kind}", _FSOPEN, kind.encode(), 1)
+    try:
+        for key, _, value in (text.partition("=") for text in ("source=" + source, *options)):
+            command, argument = (_FSCONFIG_SET_STRING, value.encode()) if value else (0, None)
+            _syscall(f"mount option {key}", _FSCONFIG, context, command, key.encode(), argument, 0)
+        _syscall(f"mount {kind} from {source}", _FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0)
+        return _syscall("fsmount", _FSMOUNT, context, 1, _ATTR_NOSUID | _ATTR_NODEV)
+    finally:
+        os.close(context)
+
+
+def move_mount(descriptor: int, target: str) -> None:
+    """Give a detached mount its place."""
+    flags = ctypes.c_uint(_MOVE_MOUNT_F_EMPTY_PATH)
+    _syscall(f"move mount to {target}", _MOVE_MOUNT, descriptor, b"", _AT_FDCWD, target.encode(), flags)
+
+
+def unmount(target: str) -> None:
+    """Take a tree away at once; it is freed when its last user is gone."""
+    _check(_libc.umount2(target.encode(), MNT_DETACH), f"unmount {target}")
+
+
+def pivot_root(new: str, old: str) -> None:
+    """The first folder becomes /, the old root is visible at the second."""
+    _syscall(f"pivot_root to {new}", _PIVOT_ROOT, new.encode(), old.encode())
+
+
+def sethostname(name: str) -> None:
+    """Only in an own uts namespace."""
+    _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
+
+
+def pidfd_open(pid: int) -> int:
+    """A descriptor that becomes readable when the process has ended."""
+    return _syscall("pidfd_open", _PIDFD_OPEN, pid, 0)
+
+
+def close_range(first: int, last: int) -> None:
+    """Close every descriptor with a number in this range."""
+    _syscall("close_range", _CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(last), 0)
+
+
+def die_with_parent(signal: int) -> None:
+    """Have the kernel send us the signal when our parent ends. Forgotten by a change of uid."""
+    _prctl("die with parent", _PR_SET_PDEATHSIG, signal)
+
+
+def set_dumpable(dumpable: bool) -> None:
+    """Whether others with our uid may look into us through /proc and ptrace."""
+    _prctl("set dumpable", _PR_SET_DUMPABLE, int(dumpable))
+
+
+def set_name(name: str) -> None:
+    """The process's short name, as `ps -o comm` shows it."""
+    _check(_libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0), "set name")
+
+
+def keep_capabilities() -> None:
+    """Let the next change of uid keep the permitted set."""
+    _prctl("keep capabilities", _PR_SET_KEEPCAPS, 1)
+
+
+def set_capabilities(mask: int) -> None:
+    """Set the effective and permitted sets; nothing is inheritable."""
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
+    data = (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)
+    _check(_libc.capset(ctypes.byref(header), ctypes.byref(data)), "capset")
+
+
+def drop_all_capabilities() -> None:
+    """Empty every set, the bounding set too: no program that we execute gets one back."""
+    for number in range(_LAST_CAPABILITY + 1):
+        if _libc.prctl(_PR_CAPBSET_DROP, ctypes.c_ulong(number), 0, 0, 0) < 0:
+            break  # EINVAL: behind the last one that this kernel knows
+    set_capabilities(0)
+
+
+def forbid_new_privileges() -> None:
+    """From here on no exec gives more rights (set-uid programs); needed before a seccomp filter."""
+    _prctl("no_new_privs", _PR_SET_NO_NEW_PRIVS, 1)
+
+
+def install_filter(program: bytes) -> None:
+    """Load a seccomp filter: instructions of 8 bytes as `sandbox.seccomp` makes them."""
+    filter_program = _FilterProgram(len(program) // 8, program)
+    arguments = (ctypes.c_ulong(_SECCOMP_MODE_FILTER), ctypes.byref(filter_program), 0, 0)
+    _check(_libc.prctl(_PR_SET_SECCOMP, *arguments), "load seccomp filter")
+
+
+def _prctl(step: str, option: int, value: int) -> None:
+    _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), step)

@@ -1,0 +1,93 @@
+"""What a sandbox sees of the host, as data: the template that the launcher lays out once and all its sandboxes share.
+
+Read-only: system programs and libraries, the interpreters' prefixes at their own path, a generated /etc and /dev. What
+is not listed here is not there.
+AWS: Lambda runtime images (public.ecr.aws/lambda): uid 993, /var/task, /var/runtime, /opt, /tmp.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+INSIDE_UID = 993
+INSIDE_GID = 990
+_SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+_ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/services", "/etc/protocols", "/etc/mime.types")
+_DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
+_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+_FILES = {
+    "/etc/passwd": (
+        "root:x:0:0:root:/root:/sbin/nologin\n"
+        f"sbx_user1051:x:{INSIDE_UID}:{INSIDE_GID}::/home/sbx_user1051:/sbin/nologin\n"
+        "nobody:x:65534:65534:nobody:/nonexistent:/sbin/nologin\n"
+    ),
+    "/etc/group": f"root:x:0:\nsbx_user1051:x:{INSIDE_GID}:\nnogroup:x:65534:\n",
+    "/etc/hosts": "127.0.0.1 localhost sandbox sandbox.localdomain\n::1 localhost\n",
+    "/etc/resolv.conf": "nameserver 127.0.0.1\noptions timeout:2 attempts:2\n",
+    "/etc/nsswitch.conf": "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\n"
+    "services: files\nprotocols: files\n",
+    "/etc/hostname": "sandbox\n",
+}
+_DIRECTORIES = (
+    "/proc",
+    "/dev/shm",
+    "/tmp",
+    "/var/task",
+    "/var/runtime",
+    "/opt",
+    "/etc/ssl/certs",
+    "/etc/pki/tls/certs",
+)
+_LINKS = {
+    "/dev/fd": "/proc/self/fd",
+    "/dev/stdin": "/proc/self/fd/0",
+    "/dev/stdout": "/proc/self/fd/1",
+    "/dev/stderr": "/proc/self/fd/2",
+    "/etc/localtime": "/usr/share/zoneinfo/UTC",
+    "/etc/mtab": "/proc/self/mounts",
+    "/var/tmp": "/tmp",
+    "/etc/pki/tls/certs/ca-bundle.crt": _BUNDLE,
+    "/etc/ssl/cert.pem": _BUNDLE,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """Instructions for the launcher. `binds` are (host path, path inside); all of them become read-only."""
+
+    dirs: tuple[str, ...]
+    files: dict[str, str]
+    links: dict[str, str]
+    binds: tuple[tuple[str, str], ...]
+    devices: tuple[str, ...] = _DEVICES
+
+
+def template(prefixes: Iterable[Path], runtime_dir: Path | None, ca_bundle: Path | None) -> Template:
+    """The template on this host. `prefixes` are folders that keep their path; those under /usr are there anyway."""
+    links = dict(_LINKS)
+    binds: list[tuple[str, str]] = []
+    for name in _SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            links[name] = str(path.readlink())
+        elif path.is_dir():
+            binds.append((name, name))
+    binds += [(name, name) for name in _ETC if Path(name).exists()]
+    bundle = ca_bundle or next((Path(name) for name in _BUNDLES if Path(name).is_file()), None)
+    if bundle is not None:
+        binds.append((str(bundle.resolve()), _BUNDLE))
+    binds += prefix_binds(prefixes)
+    if runtime_dir is not None:
+        binds.append((str(runtime_dir.resolve()), "/var/runtime"))
+    return Template(dirs=_DIRECTORIES, files=dict(_FILES), links=links, binds=tuple(binds))
+
+
+def prefix_binds(prefixes: Iterable[Path]) -> list[tuple[str, str]]:
+    """Each prefix at its own path, and where its links lead; what the system folders hold already is left out."""
+    wanted = {str(path) for prefix in prefixes for path in (prefix.absolute(), prefix.resolve())}
+    return [(path, path) for path in sorted(wanted) if not _is_system(path)]
+
+
+def _is_system(path: str) -> bool:
+    return any(path == name or path.startswith(name + "/") for name in _SYSTEM)
