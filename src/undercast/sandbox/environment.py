@@ -338,29 +338,24 @@ class Environment:
         if self._processes is None or self._processes.process is not process or done.cancelled():
             return
         status = done.result()
-        fault = errors.exited(status.code, status.signal)
+        self._spawn_task(self._after_exit(process, errors.exited(status.code, status.signal)))
+
+    async def _after_exit(self, process: SandboxProcess, fault: Fault) -> None:
+        """The runtime is dead; what it said before may still be in its socket, and counts."""
+        await self._api.closed(_EXIT_GRACE_S)
+        if self._processes is None or self._processes.process is not process:
+            return
         if self.state is State.INIT:
-            self._spawn_task(self._exited_in_init(fault))
-        elif self.state in (State.INVOKE, State.ANSWERED) and self._run is not None:
-            self._spawn_task(self._exited_in_invoke(self._run, fault))
+            self._init_over(fault)
+        elif self.state is State.INVOKE and self._run is not None:
+            self._run.fault = fault
+            self._fail(self._run)
+        elif self.state is State.ANSWERED and self._run is not None:
+            self._fail(self._run, after_answer=fault)
         elif self.state in (State.READY, State.FROZEN):
             self.state = step(self.state, Event.FAIL)
             self.log.write(self._drain())
-            self._spawn_task(self._clear())
-
-    async def _exited_in_init(self, fault: Fault) -> None:
-        await self._api.closed(_EXIT_GRACE_S)
-        self._init_over(fault)
-
-    async def _exited_in_invoke(self, run: _Run, fault: Fault) -> None:
-        await self._api.closed(_EXIT_GRACE_S)
-        if self._run is not run:
-            return
-        if self.state is State.INVOKE:
-            run.fault = fault
-            self._fail(run)
-        elif self.state is State.ANSWERED:
-            self._fail(run, after_answer=fault)
+            await self._clear()
 
     # Failure
 

@@ -47,6 +47,8 @@ FREEZE_AFTER_S = 0.01
 """An environment that gets its next event within this time was never frozen: a busy function is not slowed."""
 _SETTLE_S = 0.02
 """How long an invocation waits for an environment that has answered and is about to ask for `next`."""
+_RESET_S = 0.5
+"""How long it waits for one that is being reset: AWS keeps such an environment, and so /tmp."""
 _QUEUE_LIMIT_S = 900.0
 _STOP_LIMIT_S = 2.0
 _MAX_REAP_INTERVAL_S = 15.0
@@ -94,9 +96,12 @@ class _Fleet:
                 return environment
         return None
 
-    def settling(self) -> int:
-        """Environments that have answered and will be idle at once."""
-        return sum(1 for member in self.members.values() if member.state is State.ANSWERED)
+    def settling(self, waited_s: float) -> int:
+        """Environments that will be idle soon enough for who has waited so long."""
+        soon = {State.ANSWERED} if waited_s < _SETTLE_S else set()
+        if waited_s < _RESET_S:
+            soon.add(State.RESET)
+        return sum(1 for member in self.members.values() if member.state in soon) if soon else 0
 
     def demand(self) -> Demand:
         head = self.queue.head()
@@ -301,12 +306,10 @@ class Pool:
         head = fleet.queue.head()
         if want <= 0 or head is None:
             return 0
-        settling = fleet.settling()
-        if settling and self._clock.monotonic() - head.since < _SETTLE_S:
-            want -= settling
-            if self._settle_timer is None:
-                self._settle_timer = asyncio.get_running_loop().call_later(_SETTLE_S, self._on_settle_timer)
-        return want
+        settling = fleet.settling(self._clock.monotonic() - head.since)
+        if settling and self._settle_timer is None:
+            self._settle_timer = asyncio.get_running_loop().call_later(_SETTLE_S, self._on_settle_timer)
+        return want - settling
 
     def _on_settle_timer(self) -> None:
         self._settle_timer = None
