@@ -1,0 +1,1 @@
+"""AWS Identity and Access Management: roles, users, groups, policies, access keys, the policy simulator."""

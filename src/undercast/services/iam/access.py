@@ -1,0 +1,68 @@
+"""What each IAM operation needs: its action, on the ARN that the request names.
+
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access Management".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Access
+from undercast.services.iam import entities
+from undercast.services.iam.iam import Iam
+from undercast.services.iam.kinds import GROUP, ROLE, USER, Kind
+
+Params = Mapping[str, Any]
+_ON_THE_CALLER = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"})
+
+
+async def access(iam: Iam, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `Manifest.access`."""
+    needs = Access(
+        action=f"iam:{operation}",
+        resource=await _resource(iam, ctx, operation, params),
+        conditions=_conditions(params),
+    )
+    if operation != "AddRoleToInstanceProfile":
+        return (needs,)
+    role = await _arn(iam, ctx, ROLE, params["RoleName"], None)
+    passed = {"iam:PassedToService": "ec2.amazonaws.com"}
+    return (needs, Access(action="iam:PassRole", resource=role, conditions=passed))
+
+
+async def _resource(iam: Iam, ctx: RequestContext, operation: str, params: Params) -> str:
+    if "InstanceProfileName" in params:
+        return f"arn:aws:iam::{ctx.account_id}:instance-profile{params.get('Path', '/')}{params['InstanceProfileName']}"
+    for kind in (GROUP, ROLE, USER):  # the group first: AddUserToGroup is an action on the group
+        if kind.name_member in params:
+            return await _arn(iam, ctx, kind, params[kind.name_member], params.get("Path"))
+    if "PolicyArn" in params:
+        return str(params["PolicyArn"])
+    if "PolicyName" in params:
+        return f"arn:aws:iam::{ctx.account_id}:policy{params.get('Path', '/')}{params['PolicyName']}"
+    if operation == "SimulatePrincipalPolicy":
+        return str(params["PolicySourceArn"])
+    if operation in _ON_THE_CALLER and ctx.principal.kind == "user":
+        return ctx.principal.arn
+    return "*"
+
+
+async def _arn(iam: Iam, ctx: RequestContext, kind: Kind, name: str, path: str | None) -> str:
+    """With the path of the entity that exists, else with the one that the request gives."""
+    found = await iam.read(lambda tx: entities.look_up(tx, ctx.account_id, kind, name))
+    return found.arn if found else f"arn:aws:iam::{ctx.account_id}:{kind.name}{path or '/'}{name}"
+
+
+def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:
+    keys: dict[str, str | tuple[str, ...]] = {}
+    if "PolicyArn" in params:
+        keys["iam:PolicyARN"] = params["PolicyArn"]
+    if "PermissionsBoundary" in params:
+        keys["iam:PermissionsBoundary"] = params["PermissionsBoundary"]
+    if "AWSServiceName" in params:
+        keys["iam:AWSServiceName"] = params["AWSServiceName"]
+    tag_keys = [tag["Key"] for tag in params.get("Tags", ())] or list(params.get("TagKeys", ()))
+    if tag_keys:
+        keys["aws:TagKeys"] = tuple(tag_keys)
+    keys.update({f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())})
+    return keys

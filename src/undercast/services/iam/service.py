@@ -1,0 +1,57 @@
+"""The manifest of IAM.
+
+Every input member of the operations served is effective, but for the few named in `REFUSED`.
+AWS: IAM API Reference.
+"""
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.iam.access import access
+from undercast.services.iam.effective import EFFECTIVE
+from undercast.services.iam.iam import Iam
+from undercast.services.iam.operations import (
+    access_keys,
+    account,
+    instance_profiles,
+    permissions,
+    policies,
+    roles,
+    simulation,
+    tagging,
+    users,
+)
+from undercast.services.iam.schema import JOURNAL_SCHEMA, SCHEMA
+
+_NO_ORGANIZATIONS = "there are no organizations here, so no service control policies"
+_NO_EC2 = "simulations of EC2 resources are not offered"
+REFUSED = {
+    "SimulateCustomPolicy": {
+        "OrderedOrganizationPolicyInputList": _NO_ORGANIZATIONS,
+        "ResourceHandlingOption": _NO_EC2,
+    },
+    "SimulatePrincipalPolicy": {
+        "OrderedOrganizationPolicyInputList": _NO_ORGANIZATIONS,
+        "PolicyExclusionList": "all policies of the principal take part",
+        "ResourceHandlingOption": _NO_EC2,
+    },
+}
+
+MANIFEST = Manifest(
+    name="iam",
+    build=Iam.build,
+    operations=operations_of(
+        access_keys, account, instance_profiles, permissions, policies, roles, simulation, tagging, users
+    ),
+    schema=SCHEMA,
+    journal_schema=JOURNAL_SCHEMA,
+    access=access,
+    effective=EFFECTIVE,
+    refused=REFUSED,
+    reset=Iam.forget,
+    differences=(
+        "Changes are in force at once; AWS needs some seconds.",
+        "Principals of a trust policy are checked for their form; AWS also asks whether they exist.",
+        "AWS's managed policies are those of a dated data file, each in one version.",
+        "RoleLastUsed is always empty.",
+        "OIDC and SAML providers, MFA devices, login profiles, server and signing certificates are not served.",
+    ),
+)
