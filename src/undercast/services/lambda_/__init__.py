@@ -1,0 +1,1 @@
+"""AWS Lambda: functions, versions, permissions, invokes. The sandbox runs them."""

@@ -1,0 +1,196 @@
+"""Functions as an invoke needs them, in memory: a warm invoke reads no row.
+
+Filled on first use, forgotten when the commit that changes a function is done. While an update is in progress the
+version before it is served. AWS: Lambda Developer Guide, "Lambda function states" (LastUpdateStatus).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.core.errors import ServiceError
+from undercast.sandbox.model import FunctionVersion
+from undercast.services.lambda_ import store
+from undercast.services.lambda_.code import CodeStore
+from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT
+from undercast.services.lambda_.errors import function_not_found, not_in_state
+from undercast.services.lambda_.models import ACTIVE, IN_PROGRESS, Alias, Version, executable
+from undercast.services.lambda_.names import LATEST, Reference, parse_reference
+from undercast.services.lambda_.package import UnsafePackage
+from undercast.store.database import Database, Tx
+
+MAX_REMEMBERED = 10_000
+DEFAULT_RETRIES = 2
+DEFAULT_MAX_AGE_S = 21_600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """What a FunctionName and Qualifier mean to an invoke."""
+
+    scope: Scope
+    function: FunctionVersion
+    invoked_arn: str
+    reserved: int | None
+    unreserved_limit: int
+    recursion_allowed: bool
+    retries: int
+    max_age_s: int
+    destinations: Mapping[str, str]
+    """"OnSuccess" and "OnFailure" -> ARN."""
+    other: FunctionVersion | None = None
+    """The second version of an alias with routing."""
+    other_weight: float = 0.0
+
+    def pick(self, chance: float) -> FunctionVersion:
+        """The version that runs; `chance` is a random number in [0, 1)."""
+        return self.other if self.other is not None and chance < self.other_weight else self.function
+
+
+class Catalog:
+    """Resolves names to what runs."""
+
+    def __init__(self, database: Database, code: CodeStore) -> None:
+        self._database = database
+        self._code = code
+        self._resolved: dict[tuple[Scope, str, str | None], Resolved] = {}
+        self._serving: dict[tuple[Scope, str], FunctionVersion] = {}
+        self._policies: dict[tuple[Scope, str, str], Mapping[str, Any] | None] = {}
+        self._epoch = 0
+
+    def peek(self, scope: Scope, function_name: str, qualifier: str | None) -> Resolved | None:
+        """What is known already."""
+        return self._resolved.get((scope, function_name, qualifier))
+
+    async def resolve(self, scope: Scope, function_name: str, qualifier: str | None = None) -> Resolved:
+        """What runs under this name. Raises ResourceNotFoundException, or ResourceConflictException while Pending."""
+        if (known := self.peek(scope, function_name, qualifier)) is not None:
+            return known
+        reference = parse_reference(scope, function_name, qualifier)
+        epoch = self._epoch
+        resolved = self._database.read_now(lambda tx: self._load(tx, reference))
+        for function in (resolved.function, resolved.other):
+            if function is not None and not self._code.present(function.code_sha256):
+                await self._unpack_again(function)
+        if epoch == self._epoch:
+            if len(self._resolved) >= MAX_REMEMBERED:
+                self._resolved.clear()
+            self._resolved[scope, function_name, qualifier] = resolved
+        return resolved
+
+    def policy(self, reference: Reference) -> Mapping[str, Any] | None:
+        """The resource policy that guards a reference; one object until it changes, so that compiling it is cached."""
+        qualifier = "" if reference.qualifier in (None, LATEST) else str(reference.qualifier)
+        key = (reference.scope, reference.name, qualifier)
+        if key not in self._policies:
+            if len(self._policies) >= MAX_REMEMBERED:
+                self._policies.clear()
+            found = self._database.read_now(lambda tx: store.policy(tx, reference.scope, reference.name, qualifier))
+            self._policies[key] = document(found[0]) if found else None
+        return self._policies[key]
+
+    def keep_serving(self, version: Version) -> None:
+        """Before an update of $LATEST begins: go on serving this version until `settle`."""
+        if version.state == ACTIVE:
+            folder = self._code.folder(version.code_sha256)
+            self._serving.setdefault((version.scope, version.name), executable(version, folder))
+
+    def settle(self, scope: Scope, name: str) -> None:
+        """An update is over."""
+        self._serving.pop((scope, name), None)
+        self.forget()
+
+    def forget(self) -> None:
+        """A function has changed; called after its commit."""
+        self._epoch += 1
+        self._resolved.clear()
+        self._policies.clear()
+
+    def clear(self) -> None:
+        """Rows were deleted behind our back (reset)."""
+        self._serving.clear()
+        self.forget()
+
+    def _load(self, tx: Tx, reference: Reference) -> Resolved:
+        scope, name = reference.scope, reference.name
+        function = store.function(tx, scope, name)
+        if function is None:
+            raise function_not_found(reference.arn)
+        alias = _alias_of(tx, reference)
+        version, other, weight = self._versions(tx, reference, alias)
+        qualifier = reference.qualifier or LATEST
+        found = store.invoke_config(tx, scope, name, qualifier)
+        settings = found[0] if found else {}
+        return Resolved(
+            scope=scope,
+            function=version,
+            invoked_arn=reference.arn,
+            reserved=function.reserved_concurrency,
+            unreserved_limit=ACCOUNT_LIMIT - store.reserved_elsewhere(tx, scope),
+            recursion_allowed=function.recursive_loop == "Allow",
+            retries=settings.get("MaximumRetryAttempts", DEFAULT_RETRIES),
+            max_age_s=settings.get("MaximumEventAgeInSeconds", DEFAULT_MAX_AGE_S),
+            destinations=destinations_of(settings),
+            other=other,
+            other_weight=weight,
+        )
+
+    def _versions(
+        self, tx: Tx, reference: Reference, alias: Alias | None
+    ) -> tuple[FunctionVersion, FunctionVersion | None, float]:
+        if alias is None:
+            return self._version(tx, reference, reference.qualifier or LATEST), None, 0.0
+        other, weight = None, 0.0
+        for number, share in alias.weights.items():
+            other, weight = self._version(tx, reference, number), share
+        return self._version(tx, reference, alias.version), other, weight
+
+    def _version(self, tx: Tx, reference: Reference, version: str) -> FunctionVersion:
+        number = number_of(version)
+        found = None if number is None else store.version(tx, reference.scope, reference.name, number)
+        if found is None:
+            raise function_not_found(reference.arn)
+        if found.number == 0 and found.update_status == IN_PROGRESS:
+            serving = self._serving.get((reference.scope, reference.name))
+            if serving is not None:
+                return serving
+        if found.state != ACTIVE:
+            raise not_in_state(found.state)
+        return executable(found, self._code.folder(found.code_sha256))
+
+    async def _unpack_again(self, function: FunctionVersion) -> None:
+        """The folder was deleted by hand; the zip is still there."""
+        try:
+            await self._code.unpack(function.code_sha256)
+        except UnsafePackage as error:
+            text = "Lambda could not unzip the deployment package."
+            raise ServiceError("InvalidZipFileException", text, 502) from error
+
+
+def document(statements: list[dict[str, Any]]) -> dict[str, Any]:
+    """A resource policy as GetPolicy returns it."""
+    return {"Version": "2012-10-17", "Id": "default", "Statement": statements}
+
+
+def destinations_of(settings: Mapping[str, Any]) -> dict[str, str]:
+    """"OnSuccess" and "OnFailure" -> ARN, where one is set."""
+    configured = settings.get("DestinationConfig") or {}
+    return {name: target["Destination"] for name, target in configured.items() if target.get("Destination")}
+
+
+def number_of(version: str) -> int | None:
+    """0 for $LATEST, the number of a published version, None for anything else."""
+    if version == LATEST:
+        return 0
+    return int(version) if version.isdigit() and version != "0" else None
+
+
+def _alias_of(tx: Tx, reference: Reference) -> Alias | None:
+    qualifier = reference.qualifier
+    if qualifier is None or number_of(qualifier) is not None:
+        return None
+    alias = store.alias(tx, reference.scope, reference.name, qualifier)
+    if alias is None:
+        raise function_not_found(reference.arn)
+    return alias

@@ -1,0 +1,108 @@
+"""The Lambda service as its operations see it: its parts, and what several operations share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercast.core.clock import Clock
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.identity import service_principal
+from undercast.core.ids import Ids
+from undercast.events.outbox import Outbox
+from undercast.sandbox.model import FunctionVersion
+from undercast.services.lambda_ import store
+from undercast.services.lambda_.catalog import Catalog, number_of
+from undercast.services.lambda_.code import CodeStore
+from undercast.services.lambda_.concurrency import Concurrency
+from undercast.services.lambda_.deployments import Deployments, Environments
+from undercast.services.lambda_.errors import function_not_found, invalid
+from undercast.services.lambda_.lineage import Lineages
+from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.models import Function, Version
+from undercast.services.lambda_.names import Reference
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Database, Tx
+
+PRINCIPAL = "lambda.amazonaws.com"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lambda:
+    """One per platform."""
+
+    database: Database
+    blobs: BlobStore
+    outbox: Outbox
+    environments: Environments
+    code: CodeStore
+    catalog: Catalog
+    deployments: Deployments
+    concurrency: Concurrency
+    lineages: Lineages
+    locations: CodeLocations
+    clock: Clock
+    ids: Ids
+
+    def folder(self, function: FunctionVersion) -> Path:
+        """Where the function's code is unpacked."""
+        return self.code.folder(function.code_sha256)
+
+    def release(self, tx: Tx, versions: list[Version]) -> None:
+        """In the transaction that deletes versions: let go of their code, on disk too once it has committed."""
+        for version in versions:
+            self.blobs.release(tx, version.code_sha256)
+        tx.after_commit(lambda: self.deployments.discard(version.code_sha256 for version in versions))
+
+    def changed(self, tx: Tx) -> None:
+        """In a transaction that changes what an invoke resolves to."""
+        tx.after_commit(self.catalog.forget)
+
+
+def existing_function(tx: Tx, reference: Reference) -> Function:
+    """Raises ResourceNotFoundException."""
+    function = store.function(tx, reference.scope, reference.name)
+    if function is None:
+        raise function_not_found(reference.arn)
+    return function
+
+
+def existing_version(tx: Tx, reference: Reference) -> Version:
+    """The version that a qualifier means, through an alias too. Raises ResourceNotFoundException."""
+    qualifier = reference.qualifier
+    number = 0 if qualifier is None else number_of(qualifier)
+    if number is None:
+        alias = store.alias(tx, reference.scope, reference.name, str(qualifier))
+        number = number_of(alias.version) if alias else None
+    version = None if number is None else store.version(tx, reference.scope, reference.name, number)
+    if version is None:
+        raise function_not_found(reference.arn)
+    return version
+
+
+def existing_qualifier(tx: Tx, reference: Reference) -> None:
+    """Raises ResourceNotFoundException unless function and qualifier exist."""
+    existing_function(tx, reference)
+    existing_version(tx, reference)
+
+
+def unqualified(reference: Reference, operation: str) -> Reference:
+    """For operations that are about the function as a whole."""
+    if reference.qualifier is not None:
+        raise invalid(f"This operation is permitted on Lambda functions only, not on versions or aliases: {operation}")
+    return reference
+
+
+async def check_role(ctx: RequestContext, role_arn: str, session_name: str) -> None:
+    """Raises when IAM knows the role and its trust policy refuses Lambda. An unknown role passes, as its calls will.
+
+    AWS: Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
+    """
+    principal = service_principal(PRINCIPAL, ctx.account_id)
+    try:
+        await ctx.call(
+            "sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": session_name}, principal=principal
+        )
+    except ServiceError as error:
+        if error.code not in ("AccessDenied", "AccessDeniedException"):
+            raise
+        raise invalid("The role defined for the function cannot be assumed by Lambda.") from error

@@ -1,0 +1,162 @@
+"""Functions, versions and aliases as they are stored, and as AWS returns them.
+
+Pure. AWS: Lambda API Reference, "FunctionConfiguration", "AliasConfiguration".
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.sandbox.model import FunctionVersion
+from undercast.services.lambda_.names import LATEST, function_arn, qualified
+
+PENDING, ACTIVE, FAILED = "Pending", "Active", "Failed"
+IN_PROGRESS, SUCCESSFUL = "InProgress", "Successful"
+DEFAULT_MEMORY_MB = 128
+DEFAULT_TIMEOUT_S = 3
+DEFAULT_TMP_MB = 512
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Function:
+    """What all versions of a function share."""
+
+    scope: Scope
+    name: str
+    tags: Mapping[str, str] = field(default_factory=dict)
+    reserved_concurrency: int | None = None
+    recursive_loop: str = "Terminate"
+
+    @property
+    def arn(self) -> str:
+        """Unqualified."""
+        return function_arn(self.scope, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """One version. `configuration` holds the members of FunctionConfiguration that a user sets, by AWS's names."""
+
+    scope: Scope
+    name: str
+    number: int
+    """0 is $LATEST."""
+    configuration: Mapping[str, Any]
+    code_sha256: str
+    """Of the zip, hexadecimal; also the id of its blob."""
+    code_size: int
+    revision_id: str
+    modified_at: float
+    state: str = PENDING
+    state_reason: str = ""
+    update_status: str = ""
+    """Empty while the function is being created."""
+    update_reason: str = ""
+
+    @property
+    def version(self) -> str:
+        """"$LATEST" or the number."""
+        return str(self.number) if self.number else LATEST
+
+    @property
+    def arn(self) -> str:
+        """The function's ARN, unqualified."""
+        return function_arn(self.scope, self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """A name for a version; `weights` sends a share of the invokes to one other version."""
+
+    scope: Scope
+    name: str
+    alias: str
+    version: str
+    description: str
+    weights: Mapping[str, float]
+    revision_id: str
+
+    def output(self) -> dict[str, Any]:
+        """AliasConfiguration."""
+        routing = {"RoutingConfig": {"AdditionalVersionWeights": dict(self.weights)}} if self.weights else {}
+        return {
+            "AliasArn": qualified(function_arn(self.scope, self.name), self.alias),
+            "Name": self.alias,
+            "FunctionVersion": self.version,
+            "Description": self.description,
+            "RevisionId": self.revision_id,
+            **routing,
+        }
+
+
+def code_digest(sha256: str) -> str:
+    """CodeSha256: base64 of the digest."""
+    return base64.b64encode(bytes.fromhex(sha256)).decode()
+
+
+def timestamp(moment: float) -> str:
+    """LastModified: 2026-11-21T09:30:00.000+0000."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{int(moment % 1 * 1000):03}+0000"
+
+
+def summary(version: Version, qualifier: str | None) -> dict[str, Any]:
+    """FunctionConfiguration without the states, as ListFunctions and ListVersionsByFunction give it."""
+    return {
+        **version.configuration,
+        "FunctionName": version.name,
+        "FunctionArn": qualified(version.arn, qualifier),
+        "CodeSize": version.code_size,
+        "CodeSha256": code_digest(version.code_sha256),
+        "LastModified": timestamp(version.modified_at),
+        "Version": version.version,
+        "RevisionId": version.revision_id,
+    }
+
+
+def output(version: Version, qualifier: str | None) -> dict[str, Any]:
+    """FunctionConfiguration whole."""
+    found = {**summary(version, qualifier), "State": version.state}
+    if version.state == PENDING:
+        found |= {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
+    elif version.state == FAILED:
+        found |= {"StateReason": version.state_reason, "StateReasonCode": "InvalidZipFileException"}
+    if version.update_status:
+        found["LastUpdateStatus"] = version.update_status
+    if version.update_status == IN_PROGRESS:
+        found |= {
+            "LastUpdateStatusReason": "The function is being created.",
+            "LastUpdateStatusReasonCode": "Creating",
+        }
+    elif version.update_status == FAILED:
+        found |= {
+            "LastUpdateStatusReason": version.update_reason,
+            "LastUpdateStatusReasonCode": "InvalidZipFileException",
+        }
+    return found
+
+
+def executable(version: Version, folder: Path) -> FunctionVersion:
+    """What the sandbox runs; `folder` holds the unpacked code."""
+    configuration = version.configuration
+    return FunctionVersion(
+        arn=version.arn,
+        name=version.name,
+        version=version.version,
+        revision=version.revision_id,
+        account_id=version.scope.account_id,
+        region=version.scope.region,
+        runtime=configuration["Runtime"],
+        handler=configuration["Handler"],
+        code_dir=folder,
+        environment=configuration.get("Environment", {}).get("Variables", {}),
+        memory_mb=configuration["MemorySize"],
+        timeout_s=configuration["Timeout"],
+        tmp_mb=configuration["EphemeralStorage"]["Size"],
+        role_arn=configuration["Role"],
+        log_group=configuration["LoggingConfig"]["LogGroup"],
+        code_sha256=version.code_sha256,
+    )

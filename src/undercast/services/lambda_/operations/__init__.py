@@ -1,0 +1,1 @@
+"""Lambda's operations, each tagged with AWS's name."""

@@ -1,0 +1,205 @@
+"""Create, read, list and delete functions.
+
+AWS: Lambda API Reference, CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions, DeleteFunction.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Params, Reply, operation
+from undercast.services.lambda_ import concurrency, configuration, package, store
+from undercast.services.lambda_.catalog import number_of
+from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
+from undercast.services.lambda_.instance import Lambda, check_role, existing_function, existing_version, unqualified
+from undercast.services.lambda_.models import Function, Version, output, summary
+from undercast.services.lambda_.names import LATEST, Reference, parse_reference
+from undercast.services.lambda_.operations.uploads import accept_code
+from undercast.store.blobs import BlobDraft
+from undercast.store.database import Tx
+
+MAX_CODE_BYTES = 80_530_636_800
+"""75 GB per account and region."""
+PAGE_ITEMS = 50
+
+
+@operation("CreateFunction")
+async def create_function(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Check, store the package and the rows, then unpack: the function is Pending until that is done."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "CreateFunction")
+    members = configuration.new("CreateFunction", params, reference.name)
+    if functions.database.read_now(lambda tx: store.function(tx, reference.scope, reference.name)) is not None:
+        raise _exists(reference.name)
+    await check_role(ctx, members["Role"], reference.name)
+    draft = await accept_code(functions, ctx, "CreateFunction", params["Code"])
+    latest = Version(
+        scope=reference.scope,
+        name=reference.name,
+        number=0,
+        configuration=members,
+        code_sha256=draft.id,
+        code_size=draft.size_bytes,
+        revision_id=ctx.ids.uuid(),
+        modified_at=ctx.clock.now(),
+    )
+    function = Function(scope=reference.scope, name=reference.name, tags=params.get("Tags") or {})
+    publish = bool(params.get("Publish"))
+    made = await functions.database.write(lambda tx: _insert(functions, tx, function, latest, draft, publish))
+    return output(made[-1], None)
+
+
+def _insert(
+    functions: Lambda, tx: Tx, function: Function, latest: Version, draft: BlobDraft, publish: bool
+) -> tuple[Version, ...]:
+    if not store.add_function(tx, function):
+        raise _exists(function.name)
+    made: tuple[Version, ...] = (latest,)
+    if publish:
+        number = store.next_number(tx, function.scope, function.name)
+        made = (latest, replace(latest, number=number, revision_id=functions.ids.uuid()))
+    for version in made:
+        functions.blobs.acquire(tx, draft)
+        store.add_version(tx, version)
+    check_code_storage(tx, latest)
+    functions.changed(tx)
+    tx.after_commit(lambda: functions.deployments.begin(made))
+    return made
+
+
+def check_code_storage(tx: Tx, version: Version) -> None:
+    """In a transaction that has stored code: undo it when the account has too much."""
+    if store.usage(tx, version.scope)[0] > MAX_CODE_BYTES:
+        raise code_storage_exceeded()
+
+
+def _exists(name: str) -> Exception:
+    return conflict(f"Function already exist: {name}")
+
+
+@operation("GetFunction")
+async def get_function(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Configuration, where to fetch the code, tags and reserved concurrency."""
+    reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
+    function, version = functions.database.read_now(
+        lambda tx: (existing_function(tx, reference), existing_version(tx, reference))
+    )
+    found: dict[str, Any] = {
+        "Configuration": output(version, reference.qualifier),
+        "Code": {"RepositoryType": "S3", "Location": functions.locations.url(ctx.endpoint, version.code_sha256)},
+    }
+    if function.tags:
+        found["Tags"] = dict(function.tags)
+    if function.reserved_concurrency is not None:
+        found["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
+    return found
+
+
+@operation("GetFunctionConfiguration")
+async def get_function_configuration(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """The configuration of a version."""
+    reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
+    version = functions.database.read_now(lambda tx: existing_version(tx, reference))
+    return output(version, reference.qualifier)
+
+
+@operation("ListFunctions")
+async def list_functions(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """All functions of the account and region by name; with FunctionVersion=ALL every version."""
+    every = params.get("FunctionVersion") == "ALL"
+    after = _position(params.get("Marker"))
+    limit = min(params.get("MaxItems") or PAGE_ITEMS, PAGE_ITEMS)
+    found = functions.database.read_now(
+        lambda tx: store.all_versions(tx, ctx.scope, after, limit + 1, latest_only=not every)
+    )
+    page = found[:limit]
+    result: dict[str, Any] = {
+        "Functions": [summary(version, version.version if every else None) for version in page]
+    }
+    if len(found) > limit:
+        result["NextMarker"] = base64.b64encode(f"{page[-1].name}:{page[-1].number}".encode()).decode()
+    return result
+
+
+def _position(marker: str | None) -> tuple[str, int]:
+    if not marker:
+        return "", 0
+    try:
+        name, _, number = base64.b64decode(marker, validate=True).decode().rpartition(":")
+        return name, int(number)
+    except ValueError as error:
+        raise invalid("Invalid Marker.") from error
+
+
+@operation("DeleteFunction")
+async def delete_function(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
+    """Delete a function with everything that belongs to it, or one published version."""
+    reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
+    if reference.qualifier is None:
+        await functions.database.write(lambda tx: _delete_whole(functions, tx, reference))
+    else:
+        await functions.database.write(lambda tx: _delete_version(functions, tx, reference))
+    return Reply(output={}, status=204)
+
+
+def _delete_whole(functions: Lambda, tx: Tx, reference: Reference) -> None:
+    existing_function(tx, reference)
+    versions = store.versions(tx, reference.scope, reference.name)
+    store.delete_function(tx, reference.scope, reference.name)
+    _forget(functions, tx, reference, versions)
+
+
+def _delete_version(functions: Lambda, tx: Tx, reference: Reference) -> None:
+    existing_function(tx, reference)
+    if reference.qualifier == LATEST:
+        raise invalid("$LATEST version cannot be deleted without deleting the function.")
+    number = number_of(str(reference.qualifier))
+    if number is None:
+        raise invalid("Deletion of aliases is not currently supported.")
+    version = store.version(tx, reference.scope, reference.name, number)
+    if version is None:
+        return
+    named = [
+        alias.alias
+        for alias in store.aliases(tx, reference.scope, reference.name)
+        if version.version in (alias.version, *alias.weights)
+    ]
+    if named:
+        raise conflict(f"Unable to delete version because the following aliases reference it: [{', '.join(named)}]")
+    store.delete_version(tx, reference.scope, reference.name, number)
+    _forget(functions, tx, reference, [version])
+
+
+def _forget(functions: Lambda, tx: Tx, reference: Reference, versions: list[Version]) -> None:
+    tx.after_commit(functions.catalog.forget)
+    tx.after_commit(lambda: functions.environments.retire(reference.function_arn))
+    functions.release(tx, versions)
+
+
+@operation("GetFunctionCodeSigningConfig")
+async def get_function_code_signing_config(
+    functions: Lambda, ctx: RequestContext, params: Params
+) -> Mapping[str, Any]:
+    """No function here has a code signing configuration; AWS answers so for one without."""
+    reference = parse_reference(ctx.scope, params["FunctionName"])
+    functions.database.read_now(lambda tx: existing_function(tx, reference))
+    return {"FunctionName": reference.name}
+
+
+@operation("GetAccountSettings")
+async def get_account_settings(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Limits, and what is really used."""
+    used, reserved = functions.database.read_now(
+        lambda tx: (store.usage(tx, ctx.scope), store.reserved_elsewhere(tx, ctx.scope))
+    )
+    return {
+        "AccountLimit": {
+            "TotalCodeSize": MAX_CODE_BYTES,
+            "CodeSizeUnzipped": package.MAX_UNZIPPED_BYTES,
+            "CodeSizeZipped": package.MAX_ZIP_BYTES,
+            "ConcurrentExecutions": concurrency.ACCOUNT_LIMIT,
+            "UnreservedConcurrentExecutions": concurrency.ACCOUNT_LIMIT - reserved,
+        },
+        "AccountUsage": {"TotalCodeSize": used[0], "FunctionCount": used[1]},
+    }

@@ -1,0 +1,126 @@
+"""Settings of a function as a whole: tags, reserved concurrency, recursion.
+
+AWS: Lambda API Reference, TagResource, UntagResource, ListTags, PutFunctionConcurrency and its companions,
+PutFunctionRecursionConfig; Developer Guide, "Configuring reserved concurrency".
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Params, Reply, operation
+from undercast.services.lambda_ import store
+from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT, MIN_UNRESERVED
+from undercast.services.lambda_.configuration import check_tags
+from undercast.services.lambda_.errors import function_not_found, invalid
+from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
+from undercast.services.lambda_.models import Function
+from undercast.services.lambda_.names import Reference, parse_function_arn, parse_reference
+from undercast.store.database import Tx
+
+
+@operation("TagResource")
+async def tag_resource(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
+    """Add tags or change their values."""
+    reference = _taggable(params["Resource"])
+
+    def add(function: Function) -> Function:
+        tags = {**function.tags, **params["Tags"]}
+        check_tags(tags)
+        return replace(function, tags=tags)
+
+    await _change(functions, reference, add)
+    return Reply(output={}, status=204)
+
+
+@operation("UntagResource")
+async def untag_resource(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
+    """Remove tags by key."""
+    keys = frozenset(params["TagKeys"])
+    reference = _taggable(params["Resource"])
+
+    def remove(function: Function) -> Function:
+        return replace(function, tags={key: value for key, value in function.tags.items() if key not in keys})
+
+    await _change(functions, reference, remove)
+    return Reply(output={}, status=204)
+
+
+@operation("ListTags")
+async def list_tags(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """A function's tags."""
+    reference = _taggable(params["Resource"])
+    return {"Tags": dict(functions.database.read_now(lambda tx: existing_function(tx, reference)).tags)}
+
+
+@operation("PutFunctionConcurrency")
+async def put_function_concurrency(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Set aside concurrency for a function, and bound it by that; 0 stops it."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "PutFunctionConcurrency")
+    reserved = params["ReservedConcurrentExecutions"]
+
+    def reserve(tx: Tx) -> None:
+        function = existing_function(tx, reference)
+        others = store.reserved_elsewhere(tx, reference.scope, reference.name)
+        if reserved and ACCOUNT_LIMIT - others - reserved < MIN_UNRESERVED:
+            raise invalid(
+                "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
+                f"below its minimum value of [{MIN_UNRESERVED}]."
+            )
+        store.change_function(tx, replace(function, reserved_concurrency=reserved))
+        functions.changed(tx)
+
+    await functions.database.write(reserve)
+    return {"ReservedConcurrentExecutions": reserved}
+
+
+@operation("GetFunctionConcurrency")
+async def get_function_concurrency(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """The reserved concurrency, if any."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "GetFunctionConcurrency")
+    reserved = functions.database.read_now(lambda tx: existing_function(tx, reference)).reserved_concurrency
+    return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
+
+
+@operation("DeleteFunctionConcurrency")
+async def delete_function_concurrency(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
+    """Back to the account's unreserved pool."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "DeleteFunctionConcurrency")
+    await _change(functions, reference, lambda function: replace(function, reserved_concurrency=None))
+    return Reply(output={}, status=204)
+
+
+@operation("PutFunctionRecursionConfig")
+async def put_function_recursion_config(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Whether a recursive loop of this function is stopped."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "PutFunctionRecursionConfig")
+    await _change(functions, reference, lambda function: replace(function, recursive_loop=params["RecursiveLoop"]))
+    return {"RecursiveLoop": params["RecursiveLoop"]}
+
+
+@operation("GetFunctionRecursionConfig")
+async def get_function_recursion_config(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Terminate unless it was set to Allow."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "GetFunctionRecursionConfig")
+    return {"RecursiveLoop": functions.database.read_now(lambda tx: existing_function(tx, reference)).recursive_loop}
+
+
+async def _change(functions: Lambda, reference: Reference, change: Callable[[Function], Function]) -> None:
+    def apply(tx: Tx) -> None:
+        store.change_function(tx, change(existing_function(tx, reference)))
+        functions.changed(tx)
+
+    await functions.database.write(apply)
+
+
+def _taggable(arn: str) -> Reference:
+    reference = parse_function_arn(arn)
+    if reference is None:
+        raise function_not_found(arn)
+    if reference.qualifier is not None:
+        raise invalid(
+            "Tags on function aliases and versions are not supported. Please specify either a function ARN or an "
+            "event source mapping ARN."
+        )
+    return reference

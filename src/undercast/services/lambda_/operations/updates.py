@@ -1,0 +1,114 @@
+"""Change code or configuration of $LATEST.
+
+What runs stays in service until the update is Successful.
+AWS: Lambda API Reference, UpdateFunctionCode, UpdateFunctionConfiguration; Developer Guide, "Lambda function states".
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Params, operation
+from undercast.services.lambda_ import configuration, store
+from undercast.services.lambda_.errors import stale_revision, update_in_progress
+from undercast.services.lambda_.instance import Lambda, check_role, existing_version
+from undercast.services.lambda_.models import IN_PROGRESS, PENDING, Version, output
+from undercast.services.lambda_.names import LATEST, Reference, parse_reference
+from undercast.services.lambda_.operations.functions import check_code_storage
+from undercast.services.lambda_.operations.uploads import accept_code
+from undercast.store.blobs import BlobDraft
+from undercast.store.database import Tx
+
+
+@operation("UpdateFunctionCode")
+async def update_function_code(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Replace the package of $LATEST; with Publish a version of it is made, with DryRun nothing is changed."""
+    reference = _latest(parse_reference(ctx.scope, params["FunctionName"]))
+    functions.database.read_now(lambda tx: changeable(tx, reference, params))
+    draft = await accept_code(functions, ctx, "UpdateFunctionCode", params)
+    architectures = params.get("Architectures")
+
+    def update(tx: Tx) -> tuple[Version, ...]:
+        current = changeable(tx, reference, params)
+        members = {**current.configuration, **({"Architectures": architectures} if architectures else {})}
+        changed = replace(
+            current,
+            configuration=members,
+            code_sha256=draft.id,
+            code_size=draft.size_bytes,
+            modified_at=ctx.clock.now(),
+            revision_id=ctx.ids.uuid(),
+            update_status=IN_PROGRESS,
+        )
+        if params.get("DryRun"):
+            return (replace(current, code_sha256=draft.id, code_size=draft.size_bytes),)
+        return _replace_code(functions, tx, current, changed, draft, publish=bool(params.get("Publish")))
+
+    made = await functions.database.write(update)
+    return output(made[-1], made[-1].version if len(made) > 1 else None)
+
+
+def _replace_code(
+    functions: Lambda, tx: Tx, current: Version, changed: Version, draft: BlobDraft, *, publish: bool
+) -> tuple[Version, ...]:
+    functions.catalog.keep_serving(current)
+    functions.blobs.acquire(tx, draft)
+    functions.blobs.release(tx, current.code_sha256)
+    store.change_version(tx, changed)
+    made: tuple[Version, ...] = (changed,)
+    if publish:
+        number = store.next_number(tx, changed.scope, changed.name)
+        published = replace(
+            changed, number=number, state=PENDING, update_status="", revision_id=functions.ids.uuid()
+        )
+        functions.blobs.acquire(tx, draft)
+        store.add_version(tx, published)
+        made = (changed, published)
+    check_code_storage(tx, changed)
+    functions.changed(tx)
+    superseded = current.code_sha256 if current.code_sha256 != changed.code_sha256 else ""
+    tx.after_commit(lambda: functions.deployments.begin(made, superseded))
+    return made
+
+
+@operation("UpdateFunctionConfiguration")
+async def update_function_configuration(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Change what is given and leave the rest. Environments of the earlier configuration are shut down."""
+    reference = _latest(parse_reference(ctx.scope, params["FunctionName"]))
+    functions.database.read_now(lambda tx: changeable(tx, reference, params))
+    if "Role" in params:
+        await check_role(ctx, params["Role"], reference.name)
+
+    def update(tx: Tx) -> Version:
+        current = changeable(tx, reference, params)
+        changed = replace(
+            current,
+            configuration=configuration.changed("UpdateFunctionConfiguration", current.configuration, params),
+            modified_at=ctx.clock.now(),
+            revision_id=ctx.ids.uuid(),
+            update_status=IN_PROGRESS,
+        )
+        functions.catalog.keep_serving(current)
+        store.change_version(tx, changed)
+        functions.changed(tx)
+        tx.after_commit(lambda: functions.deployments.begin((changed,)))
+        return changed
+
+    return output(await functions.database.write(update), None)
+
+
+def changeable(tx: Tx, reference: Reference, params: Params) -> Version:
+    """$LATEST, if it may be changed now and RevisionId, when given, is its current one."""
+    current = existing_version(tx, reference)
+    if current.state == PENDING or current.update_status == IN_PROGRESS:
+        raise update_in_progress(current.arn)
+    if params.get("RevisionId") not in (None, current.revision_id):
+        raise stale_revision()
+    return current
+
+
+def _latest(reference: Reference) -> Reference:
+    """Updates are about $LATEST whatever the name's qualifier; a version is immutable."""
+    if reference.qualifier in (None, LATEST):
+        return Reference(reference.scope, reference.name)
+    return reference

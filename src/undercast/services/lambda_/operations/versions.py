@@ -1,0 +1,87 @@
+"""Published versions: numbered, immutable copies of $LATEST.
+
+AWS: Lambda API Reference, PublishVersion, ListVersionsByFunction; Developer Guide, "Manage Lambda function versions".
+"""
+
+import base64
+from dataclasses import replace
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Params, operation
+from undercast.services.lambda_ import store
+from undercast.services.lambda_.errors import invalid
+from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
+from undercast.services.lambda_.models import Version, code_digest, output, summary
+from undercast.services.lambda_.names import parse_reference
+from undercast.services.lambda_.operations.functions import PAGE_ITEMS, check_code_storage
+from undercast.services.lambda_.operations.updates import changeable
+from undercast.store.database import Tx
+
+
+@operation("PublishVersion")
+async def publish_version(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Copy $LATEST under the next number. When nothing changed since the last version, that one is returned."""
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "PublishVersion")
+
+    def publish(tx: Tx) -> Version:
+        latest = changeable(tx, reference, params)
+        digest = code_digest(latest.code_sha256)
+        if params.get("CodeSha256") not in (None, "", digest):
+            raise invalid(
+                f"CodeSHA256 ({params['CodeSha256']}) is different from current CodeSHA256 in $LATEST ({digest}). "
+                "Please try again with the CodeSHA256 in $LATEST."
+            )
+        earlier = store.versions(tx, reference.scope, reference.name)[-1]
+        if earlier.number and _same(earlier, latest):
+            return earlier
+        description = params.get("Description")
+        published = replace(
+            latest,
+            number=store.next_number(tx, reference.scope, reference.name),
+            configuration={**latest.configuration, **({"Description": description} if description else {})},
+            revision_id=ctx.ids.uuid(),
+            modified_at=ctx.clock.now(),
+        )
+        functions.blobs.acquire_id(tx, published.code_sha256)
+        store.add_version(tx, published)
+        check_code_storage(tx, published)
+        functions.changed(tx)
+        return published
+
+    version = await functions.database.write(publish)
+    return output(version, version.version)
+
+
+def _same(one: Version, other: Version) -> bool:
+    ours = {**one.configuration, "Description": ""}
+    theirs = {**other.configuration, "Description": ""}
+    return one.code_sha256 == other.code_sha256 and ours == theirs
+
+
+@operation("ListVersionsByFunction")
+async def list_versions_by_function(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """$LATEST and the published versions, oldest first."""
+    reference = parse_reference(ctx.scope, params["FunctionName"])
+    limit = min(params.get("MaxItems") or PAGE_ITEMS, PAGE_ITEMS)
+    after = _position(params.get("Marker"))
+
+    def read(tx: Tx) -> list[Version]:
+        existing_function(tx, reference)
+        return store.versions(tx, reference.scope, reference.name, after, limit + 1)
+
+    found = functions.database.read_now(read)
+    page = found[:limit]
+    result: dict[str, Any] = {"Versions": [summary(version, version.version) for version in page]}
+    if len(found) > limit:
+        result["NextMarker"] = base64.b64encode(str(page[-1].number).encode()).decode()
+    return result
+
+
+def _position(marker: str | None) -> int:
+    if not marker:
+        return -1
+    try:
+        return int(base64.b64decode(marker, validate=True))
+    except ValueError as error:
+        raise invalid("Invalid Marker.") from error

@@ -1,0 +1,68 @@
+"""Lambda's tables in state.db. Each string is one migration; they are only ever appended to."""
+
+SCHEMA = (
+    """
+    CREATE TABLE lambda_function (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        reserved_concurrency INTEGER,
+        recursive_loop TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    CREATE TABLE lambda_last_number (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    CREATE TABLE lambda_version (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        configuration TEXT NOT NULL,
+        code_sha256 TEXT NOT NULL,
+        code_size INTEGER NOT NULL,
+        revision_id TEXT NOT NULL,
+        modified_at REAL NOT NULL,
+        state TEXT NOT NULL,
+        state_reason TEXT NOT NULL,
+        update_status TEXT NOT NULL,
+        update_reason TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, number)
+    );
+    CREATE INDEX lambda_version_by_code ON lambda_version (code_sha256);
+    CREATE TABLE lambda_alias (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        alias TEXT NOT NULL,
+        version TEXT NOT NULL,
+        description TEXT NOT NULL,
+        weights TEXT NOT NULL,
+        revision_id TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, alias)
+    );
+    CREATE TABLE lambda_policy (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        qualifier TEXT NOT NULL,
+        statements TEXT NOT NULL,
+        revision_id TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, qualifier)
+    );
+    CREATE TABLE lambda_event_invoke_config (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        qualifier TEXT NOT NULL,
+        configuration TEXT NOT NULL,
+        modified_at REAL NOT NULL,
+        PRIMARY KEY (account_id, region, name, qualifier)
+    );
+    """,
+)
