@@ -29,12 +29,12 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA mmap_size=0",
     "PRAGMA wal_autocheckpoint=0",
-    f"PRAGMA journal_size_limit={64 * 1024 * 1024}",
+    f"PRAGMA journal_size_limit={32 * 1024 * 1024}",
 )
 _CHECK_EVERY = 256
 """Commits between two looks at the size of the WAL."""
 _CHECKPOINT_BYTES = 4 * 1024 * 1024
-_RESTART_BYTES = 64 * 1024 * 1024
+_RESTART_BYTES = 32 * 1024 * 1024
 """Above this, writers wait while the WAL starts again: a passive checkpoint never catches up with a busy writer."""
 _FOREIGN_WRITER_S = 10.0
 

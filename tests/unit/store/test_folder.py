@@ -1,0 +1,82 @@
+"""The data folder belongs to one process, and to programs that know its layout."""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from undercast.store.errors import FolderInUse, NewerData, StoreError
+from undercast.store.folder import LAYOUT, DataFolder, holder
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from undercast.store.folder import DataFolder
+folder = DataFolder(Path(sys.argv[1]))
+folder.lock()
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_second_process_is_refused_and_told_whom_to_stop(tmp_path: Path) -> None:
+    """The text names the pid and the ways out; after SIGKILL the folder is free."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        assert holder(tmp_path) == process.pid
+        with pytest.raises(FolderInUse, match=rf"pid {process.pid}\. Stop it .*--data DIR"):
+            DataFolder(tmp_path).lock()
+        process.kill()
+        process.wait(20)
+    folder = DataFolder(tmp_path)
+    folder.lock()
+    assert holder(tmp_path) == os.getpid()
+    folder.unlock()
+    assert holder(tmp_path) is None
+
+
+def test_lock_lays_the_folder_out_for_its_owner_alone(tmp_path: Path) -> None:
+    """Credentials and private keys are in there."""
+    folder = DataFolder(tmp_path / "new" / "data")
+    folder.lock()
+    assert folder.path.stat().st_mode & 0o077 == 0
+    assert all(path.is_dir() for path in (folder.blobs, folder.code, folder.ca, folder.run))
+    folder.unlock()
+
+
+def test_newer_layout_is_refused(tmp_path: Path) -> None:
+    """An older program says what it found and what to do, and takes no lock."""
+    (tmp_path / "layout").write_text(f"{LAYOUT + 1}\n")
+    with pytest.raises(NewerData, match=f"has layout {LAYOUT + 1}; this program knows {LAYOUT}"):
+        DataFolder(tmp_path).lock()
+    assert holder(tmp_path) is None
+
+
+def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """A file in the way."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match=r"Cannot use .*file.*--data"):
+        DataFolder(tmp_path / "file" / "data").lock()
+
+
+def test_temporary_folder_is_gone_after_unlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """--ephemeral; a folder that a killed platform left goes with the next start, one in use stays."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    used, killed = DataFolder.temporary(), DataFolder.temporary()
+    used.lock()
+    killed.lock()
+    killed_lock, killed._lock = killed._lock, None  # its process is gone, its files are not
+    assert killed_lock is not None
+    os.close(killed_lock)
+    next_one = DataFolder.temporary()
+    next_one.lock()
+    assert set(tmp_path.iterdir()) == {used.path, next_one.path}
+    next_one.unlock()
+    used.unlock()
+    assert list(tmp_path.iterdir()) == []
