@@ -1,162 +1,175 @@
-"""The claims of a SigV4 signature: who says it signed what, read from the head, not yet verified.
+"""Signature Version 4: whether the claims of a head are true.
 
-Pure. A request without a SigV4 signature has none (None): whether that is allowed is decided by the gateway.
-AWS: IAM User Guide, "Elements of an AWS API request signature"; S3 API Reference, "Authenticating Requests".
+Pure. Keys that we do not hold are never asked about; the gateway decides who may go without a verified signature.
+AWS: IAM User Guide, "AWS Signature Version 4 for API requests"; S3 API Reference, "Authenticating Requests".
 """
 
-from dataclasses import dataclass
-from typing import Literal
-from urllib.parse import unquote
+import hashlib
+import hmac
+import typing
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from undercast.core.errors import ServiceError, not_implemented
+from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
+from undercast.wire import sigv4_errors as errors
+from undercast.wire.canonical import canonical_head, canonical_query, normal_path, s3_path
+from undercast.wire.sigv4_claims import ALGORITHM, Signature, parse_signature, query_pairs
+from undercast.wire.sigv4_time import check_s3_time, check_time
 
-ALGORITHM = "AWS4-HMAC-SHA256"
-_EXPECTED_SCOPE = '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'
+__all__ = ["Signature", "SigningKey", "SigningKeys", "parse_signature", "verify"]
+
+UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
+SINGLE_ENCODED = frozenset(("s3", "s3-outposts", "s3-object-lambda", "s3express"))
+"""Signing names under which a path is encoded once, and whose errors are S3's."""
+INLINE_HASH_BYTES = 256 * 1024
+"""Hashing more takes over 0.5 ms and leaves the event loop."""
+
+
+class SigningKeys:
+    """Derived signing keys, the most recent ones: deriving costs four HMACs and serves a whole day."""
+
+    def __init__(self, capacity: int = 256) -> None:
+        self._capacity = capacity
+        self._keys: OrderedDict[tuple[str, str, str, str], bytes] = OrderedDict()
+
+    def derive(self, secret: str, signature: Signature) -> bytes:
+        """The key of this secret for the signature's credential scope."""
+        cached_as = (secret, signature.date, signature.region, signature.service)
+        key = self._keys.get(cached_as)
+        if key is None:
+            key = derive_key(secret, signature)
+            self._keys[cached_as] = key
+            if len(self._keys) > self._capacity:
+                self._keys.popitem(last=False)
+        return key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Signature:
-    """A signature as the request claims it. `date`, `region` and `service` are the credential scope."""
+class SigningKey:
+    """What verifying the rest of a request takes: the derived key and what the head was signed with.
 
-    kind: Literal["header", "presigned"]
-    access_key_id: str
-    date: str
-    region: str
-    service: str
-    signed_headers: tuple[str, ...]
-    signature: str
-    amz_date: str
-    """ISO 8601 basic format, "" when the request has none."""
-    session_token: str | None = None
-    expires_s: str | None = None
-    """X-Amz-Expires of a presigned request as it was sent."""
-
-
-def parse_signature(request: HttpRequest) -> Signature | None:
-    """The SigV4 claims of a request; None when it is unsigned or carries another kind of Authorization.
-
-    Raises AWS's error for a SigV4 (or older AWS) signature that cannot be read.
+    `pending_head` is set when the signature covers a payload hash that only the end of the body tells: the canonical
+    request without its last line. `verified_body` then checks the signature before the last byte is handed on.
     """
-    authorization = request.headers.get("authorization")
-    if authorization is not None:
-        if authorization.startswith(ALGORITHM):
-            return _from_header(authorization, request)
-        if authorization.startswith("AWS4-"):
-            raise not_implemented("sigv4", authorization.partition(" ")[0])
-        if authorization.startswith("AWS "):
-            raise _unsupported_mechanism()
-        return None
-    query = request.query
-    if "X-Amz-" in query or "AWSAccessKeyId=" in query:
-        return _from_query(query)
+
+    key: bytes
+    signature: Signature
+    protocol: str
+    pending_head: str | None = None
+
+    @property
+    def scope(self) -> str:
+        """date/region/service/aws4_request."""
+        claims = self.signature
+        return f"{claims.date}/{claims.region}/{claims.service}/aws4_request"
+
+    def sign(self, text: str) -> str:
+        """The hexadecimal signature of a string to sign."""
+        return hmac.digest(self.key, text.encode("latin-1"), "sha256").hex()
+
+    def check(self, head: str, payload_hash: str) -> None:
+        """Raises AWS's error unless the signature is the one of this canonical request."""
+        canonical = head + payload_hash
+        digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
+        claims = self.signature
+        text = f"{ALGORITHM}\n{claims.amz_date}\n{self.scope}\n{digest}"
+        if hmac.compare_digest(self.sign(text).encode(), claims.signature.encode("utf-8", "replace")):
+            return
+        if claims.service in SINGLE_ENCODED:
+            raise errors.s3_mismatch(claims.access_key_id, claims.signature, text, canonical)
+        raise errors.mismatch(self.protocol)
+
+
+class SignedCall(typing.Protocol):
+    """What verification needs of a `Call`."""
+
+    @property
+    def request(self) -> HttpRequest:
+        """The request."""
+        ...
+
+    @property
+    def protocol(self) -> str:
+        """The protocol of its service, which decides on error codes."""
+        ...
+
+    @property
+    def signature(self) -> Signature | None:
+        """The claims."""
+        ...
+
+
+def verify(call: SignedCall, secret: str, now: float, keys: SigningKeys | None = None) -> SigningKey:
+    """Check a call's signature with the secret of its access key. `now` in host-clock seconds.
+
+    Raises AWS's error: SignatureDoesNotMatch or InvalidSignatureException, RequestTimeTooSkewed, AccessDenied,
+    AuthorizationHeaderMalformed, AuthorizationQueryParametersError. A payload whose hash is not in the head is
+    checked by `wire.verified.verified_body` with the key returned.
+    """
+    claims, request = call.signature, call.request
+    if claims is None:
+        raise ValueError("the call is not signed")
+    is_s3 = claims.service in SINGLE_ENCODED
+    if is_s3:
+        claims = check_s3_time(claims, now)
+        _check_signed_headers(claims, request.headers)
+    else:
+        claims = check_time(claims, call.protocol, now)
+    key = SigningKey(
+        key=keys.derive(secret, claims) if keys else derive_key(secret, claims),
+        signature=claims,
+        protocol=call.protocol,
+    )
+    path, _, query = request.target.partition("?")
+    head = canonical_head(
+        request.method,
+        s3_path(path) if is_s3 else normal_path(path),
+        canonical_query(query, "X-Amz-Signature" if claims.kind == "presigned" else ""),
+        request.headers,
+        claims.signed_headers,
+    )
+    payload_hash = _payload_hash(claims, request, is_s3)
+    if payload_hash is None:
+        return replace(key, pending_head=head)
+    key.check(head, payload_hash)
+    return key
+
+
+def _payload_hash(claims: Signature, request: HttpRequest, is_s3: bool) -> str | None:
+    """The last line of the canonical request; None when only the end of the body tells."""
+    declared = request.headers.get("x-amz-content-sha256")
+    if claims.kind == "presigned" and is_s3:
+        return dict(query_pairs(request.query)).get("X-Amz-Content-Sha256") or declared or UNSIGNED_PAYLOAD
+    if declared is not None:
+        return declared
+    if is_s3:
+        text = "Missing required header for this request: x-amz-content-sha256"
+        raise ServiceError("InvalidRequest", text)
+    buffered = request.body.buffered
+    if buffered is not None and len(buffered) <= INLINE_HASH_BYTES:
+        return hashlib.sha256(buffered).hexdigest()
     return None
 
 
-def query_pairs(query: str) -> list[tuple[str, str]]:
-    """The parameters of a query string in order, decoded as SigV4 sees them ("+" is a space, as S3 reads it)."""
-    pairs = []
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            pairs.append((_decoded(name), _decoded(value)))
-    return pairs
+def _check_signed_headers(claims: Signature, headers: Mapping[str, str]) -> None:
+    unsigned = [
+        name
+        for name in headers
+        if name.startswith("x-amz-")
+        and name not in claims.signed_headers
+        and not (name == "x-amz-content-sha256" and claims.kind == "presigned")
+    ]
+    if "host" not in claims.signed_headers:
+        unsigned.append("host")
+    if unsigned:
+        raise errors.s3_not_signed(unsigned)
 
 
-def _decoded(text: str) -> str:
-    if "%" in text or "+" in text:
-        return unquote(text.replace("+", " "), encoding="latin-1")
-    return text
-
-
-def _from_header(authorization: str, request: HttpRequest) -> Signature:
-    fields = {}
-    for part in authorization[len(ALGORITHM) :].split(","):
-        name, _, value = part.strip().partition("=")
-        fields[name] = value
-    headers = request.headers
-    like_s3 = "x-amz-content-sha256" in headers and "x-amz-target" not in headers
-    amz_date = headers.get("x-amz-date", "") or headers.get("date", "")
-    missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]
-    if missing or not amz_date:
-        raise _incomplete(missing, amz_date, like_s3)
-    scope = fields["Credential"].rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request" or not scope[0]:
-        raise _bad_credential(like_s3)
-    return Signature(
-        kind="header",
-        access_key_id=scope[0],
-        date=scope[1],
-        region=scope[2],
-        service=scope[3],
-        signed_headers=tuple(fields["SignedHeaders"].split(";")),
-        signature=fields["Signature"],
-        amz_date=amz_date,
-        session_token=headers.get("x-amz-security-token"),
-    )
-
-
-def _from_query(query: str) -> Signature | None:
-    fields = dict(query_pairs(query))
-    if fields.keys() >= {"AWSAccessKeyId", "Signature", "Expires"}:
-        raise _unsupported_mechanism()
-    algorithm = fields.get("X-Amz-Algorithm")
-    if algorithm is None and not fields.keys() & {"X-Amz-Credential", "X-Amz-Signature"}:
-        return None
-    if algorithm != ALGORITHM:
-        raise _bad_query('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256 and AWS4-ECDSA-P256-SHA256"')
-    needed = ("X-Amz-Credential", "X-Amz-Signature", "X-Amz-Date", "X-Amz-SignedHeaders")
-    if not all(fields.get(name) for name in needed):
-        raise _bad_query(
-            "Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, "
-            "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
-        )
-    scope = fields["X-Amz-Credential"].rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request" or not scope[0]:
-        raise _bad_query(
-            f"Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting {_EXPECTED_SCOPE}."
-        )
-    return Signature(
-        kind="presigned",
-        access_key_id=scope[0],
-        date=scope[1],
-        region=scope[2],
-        service=scope[3],
-        signed_headers=tuple(fields["X-Amz-SignedHeaders"].split(";")),
-        signature=fields["X-Amz-Signature"],
-        amz_date=fields["X-Amz-Date"],
-        session_token=fields.get("X-Amz-Security-Token"),
-        expires_s=fields.get("X-Amz-Expires"),
-    )
-
-
-def _incomplete(missing: list[str], amz_date: str, like_s3: bool) -> ServiceError:
-    if like_s3 and missing:
-        return ServiceError(
-            "AuthorizationHeaderMalformed",
-            "The authorization header is malformed; the authorization component "
-            f'"{missing[0]}=..." is missing or empty.',
-        )
-    if like_s3:
-        return ServiceError("AccessDenied", "AWS authentication requires a valid Date or x-amz-date header", 403)
-    text = " ".join(f"Authorization header requires '{name}' parameter." for name in missing)
-    if not amz_date:
-        text += " Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
-    return ServiceError("IncompleteSignature", text.strip())
-
-
-def _bad_credential(like_s3: bool) -> ServiceError:
-    if like_s3:
-        text = f"The authorization header is malformed; the Credential is mal-formed; expecting {_EXPECTED_SCOPE}."
-        return ServiceError("AuthorizationHeaderMalformed", text)
-    text = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
-    return ServiceError("IncompleteSignature", text)
-
-
-def _bad_query(text: str) -> ServiceError:
-    return ServiceError("AuthorizationQueryParametersError", text)
-
-
-def _unsupported_mechanism() -> ServiceError:
-    text = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
-    return ServiceError("InvalidRequest", text)
+def derive_key(secret: str, signature: Signature) -> bytes:
+    """The signing key of a secret for one day, region and service."""
+    key = f"AWS4{secret}".encode()
+    for part in (signature.date, signature.region, signature.service, "aws4_request"):
+        key = hmac.digest(key, part.encode("latin-1"), "sha256")
+    return key
