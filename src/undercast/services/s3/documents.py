@@ -1,0 +1,35 @@
+"""Parsed AWS structures as JSON text, as they lie in the store.
+
+Pure. Timestamps survive the way there and back; everything else is what JSON has.
+AWS: none; this is our own storage form.
+"""
+
+import json
+from datetime import datetime
+from typing import Any
+
+_MOMENT = "$datetime"
+
+
+def dumps(value: Any) -> str:
+    """JSON text of a structure that may hold datetimes."""
+    return json.dumps(value, default=_encode, separators=(",", ":"), ensure_ascii=False)
+
+
+def loads(text: str) -> Any:
+    """The structure that `dumps` was given."""
+    if _MOMENT in text:
+        return json.loads(text, object_hook=_decode)
+    return json.loads(text)
+
+
+def _encode(value: object) -> dict[str, str]:
+    if isinstance(value, datetime):
+        return {_MOMENT: value.isoformat()}
+    raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+def _decode(value: dict[str, Any]) -> Any:
+    if len(value) == 1 and _MOMENT in value:
+        return datetime.fromisoformat(value[_MOMENT])
+    return value

@@ -1,0 +1,30 @@
+"""What every S3 operation gets first: the parts of the platform that S3 uses.
+
+Frozen; one per platform.
+"""
+
+from dataclasses import dataclass
+
+from undercast.core.config import Profile
+from undercast.core.ids import Ids
+from undercast.events.causality import CausalLog
+from undercast.events.outbox import Outbox
+from undercast.services.s3.buckets import Buckets
+from undercast.services.s3.sequence import Sequence
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class S3:
+    """The S3 service."""
+
+    database: Database
+    blobs: BlobStore
+    outbox: Outbox
+    causality: CausalLog
+    buckets: Buckets
+    sequence: Sequence
+    ids: Ids
+    profile: Profile
+    """"2019" brings back the defaults of buckets and objects of that year."""

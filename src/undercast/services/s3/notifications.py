@@ -1,0 +1,222 @@
+"""Event notifications: configuration + change -> deliveries.
+
+Pure. Only functions are destinations yet; the others are refused by PutBucketNotificationConfiguration.
+AWS: S3 User Guide, "Event message structure", "Supported event types", "Configuring filters using object key names".
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256, sha512
+from typing import Any
+
+from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.context import EXTERNAL, Cause, RequestContext
+from undercast.events.delivery import Delivery
+from undercast.services.s3.errors import InvalidArgument
+from undercast.services.s3.keys import url_encoded
+from undercast.services.s3.models import Bucket, ObjectVersion
+
+_VERSION_2_3 = ("ObjectTagging:", "ObjectAcl:", "LifecycleExpiration:", "LifecycleTransition")
+_WITHOUT_CONTENT = ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
+_FAMILIES: Mapping[str, tuple[str, ...]] = {
+    "ObjectCreated": ("Put", "Post", "Copy", "CompleteMultipartUpload"),
+    "ObjectRemoved": ("Delete", "DeleteMarkerCreated"),
+    "ObjectRestore": ("Post", "Completed", "Delete"),
+    "ObjectTagging": ("Put", "Delete"),
+    "ObjectAcl": ("Put",),
+    "LifecycleExpiration": ("Delete", "DeleteMarkerCreated"),
+    "Replication": (
+        "OperationFailedReplication",
+        "OperationMissedThreshold",
+        "OperationNotTracked",
+        "OperationReplicatedAfterThreshold",
+    ),
+}
+_SINGLE = ("ReducedRedundancyLostObject", "LifecycleTransition", "IntelligentTiering")
+_MAX_FILTER_BYTES = 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that happened to an object, as an event record tells it."""
+
+    event: str
+    """Without "s3:", e.g. "ObjectCreated:Put"."""
+    bucket: Bucket
+    key: str
+    sequence: int
+    at: float
+    version: ObjectVersion | None = None
+    """The version that the event is about; None where no version is left or made."""
+    version_id: str | None = None
+    """Only where the bucket is versioned."""
+    principal_id: str
+    source_ip: str
+    request_id: str
+    cause: Cause = EXTERNAL
+
+
+def principal_id(ctx: RequestContext) -> str:
+    """userIdentity.principalId: "AWS:" and the unique id of the caller."""
+    principal = ctx.principal
+    if principal.kind == "service":
+        return principal.arn
+    return "Anonymous" if principal.kind == "anonymous" else f"AWS:{principal.user_id or principal.account_id}"
+
+
+def deliveries(change: Change, new_id: Callable[[], str]) -> list[Delivery]:
+    """One delivery for each function that the bucket's configuration names for this change."""
+    configuration = change.bucket.configurations.get("notification")
+    if not configuration:
+        return []
+    found: list[Delivery] = []
+    for entry in configuration.get("LambdaFunctionConfigurations", ()):
+        if not any(covers(event, change.event) for event in entry["Events"]) or not _passes(entry, change.key):
+            continue
+        arn = Arn.parse(entry["LambdaFunctionArn"])
+        payload = json.dumps({"Records": [record(change, entry["Id"])]}, separators=(",", ":")).encode()
+        delivery = Delivery(
+            id=new_id(),
+            kind="lambda",
+            target_arn=str(arn),
+            payload=payload,
+            scope=Scope(AccountId(arn.account_id), Region(arn.region)),
+            created_at=change.at,
+            cause=change.cause,
+            source_arn=change.bucket.arn,
+            attributes={"source_account": change.bucket.account_id},
+            due_at=change.at,
+        )
+        found.append(delivery)
+    return found
+
+
+def record(change: Change, configuration_id: str) -> dict[str, Any]:
+    """The event record, with AWS's members in AWS's order."""
+    at = datetime.fromtimestamp(change.at, UTC)
+    bucket = change.bucket
+    return {
+        "eventVersion": "2.3" if change.event.startswith(_VERSION_2_3) else "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": bucket.region,
+        "eventTime": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z",
+        "eventName": change.event,
+        "userIdentity": {"principalId": change.principal_id},
+        "requestParameters": {"sourceIPAddress": change.source_ip},
+        "responseElements": {
+            "x-amz-request-id": change.request_id,
+            "x-amz-id-2": b64encode(sha512(change.request_id.encode()).digest()).decode()[:76],
+        },
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "configurationId": configuration_id,
+            "bucket": {
+                "name": bucket.name,
+                "ownerIdentity": {"principalId": f"A{sha256(bucket.account_id.encode()).hexdigest()[:13].upper()}"},
+                "arn": bucket.arn,
+            },
+            "object": _object(change),
+        },
+    }
+
+
+def _object(change: Change) -> dict[str, Any]:
+    described: dict[str, Any] = {"key": url_encoded(change.key)}
+    if change.version is not None and change.event not in _WITHOUT_CONTENT:
+        if not change.version.is_delete_marker:
+            described["size"] = change.version.size_bytes
+        described["eTag"] = change.version.etag
+    if change.version_id is not None:
+        described["versionId"] = change.version_id
+    described["sequencer"] = f"{change.sequence:018X}"
+    return described
+
+
+def covers(configured: str, event: str) -> bool:
+    """Whether "s3:ObjectCreated:*" covers "ObjectCreated:Put"."""
+    name = configured.removeprefix("s3:")
+    return name == event or (name.endswith(":*") and event.startswith(name[:-1]))
+
+
+def _passes(entry: Mapping[str, Any], key: str) -> bool:
+    prefix, suffix = _filter(entry)
+    return key.startswith(prefix) and key.endswith(suffix)
+
+
+def _filter(entry: Mapping[str, Any]) -> tuple[str, str]:
+    rules = (entry.get("Filter") or {}).get("Key", {}).get("FilterRules") or ()
+    values = {rule["Name"].lower(): rule.get("Value", "") for rule in rules}
+    return values.get("prefix", ""), values.get("suffix", "")
+
+
+def checked(configuration: Mapping[str, Any], bucket: Bucket, new_id: Callable[[], str]) -> list[dict[str, Any]]:
+    """The LambdaFunctionConfigurations to store: each with an id. Raises InvalidArgument in AWS's words."""
+    entries: list[dict[str, Any]] = []
+    for given in configuration.get("LambdaFunctionConfigurations", ()):
+        _check_events(given["Events"])
+        _check_filter(given)
+        _check_arn(given["LambdaFunctionArn"], bucket)
+        entries.append({**given, "Id": given.get("Id") or new_id()})
+    if len({entry["Id"] for entry in entries}) < len(entries):
+        raise InvalidArgument("Same ID used for multiple configurations. IDs must be unique")
+    for index, entry in enumerate(entries):
+        for other in entries[:index]:
+            _check_overlap(entry, other)
+    return entries
+
+
+def _check_events(events: Sequence[str]) -> None:
+    for event in events:
+        family, _, name = event.removeprefix("s3:").partition(":")
+        known = family in _SINGLE if not name else name == "*" or name in _FAMILIES.get(family, ())
+        if not event.startswith("s3:") or not known or (name and family not in _FAMILIES):
+            text = "The event is not supported for notifications"
+            raise InvalidArgument(text, members={"ArgumentName": "Event", "ArgumentValue": event})
+
+
+def _check_filter(entry: Mapping[str, Any]) -> None:
+    seen: set[str] = set()
+    for rule in (entry.get("Filter") or {}).get("Key", {}).get("FilterRules") or ():
+        name = rule.get("Name", "").lower()
+        members = {"ArgumentName": "FilterRule.Name", "ArgumentValue": rule.get("Name", "")}
+        if name not in ("prefix", "suffix"):
+            raise InvalidArgument("filter rule name must be either prefix or suffix", members=members)
+        if name in seen:
+            raise InvalidArgument(f"Cannot specify more than one {name} rule in a filter.", members=members)
+        if len(rule.get("Value", "").encode()) > _MAX_FILTER_BYTES:
+            raise InvalidArgument("Size of filter rule value cannot exceed 1024 bytes in UTF-8", members=members)
+        seen.add(name)
+
+
+def _check_arn(text: str, bucket: Bucket) -> None:
+    parts = text.split(":")
+    members = {"ArgumentName": "CloudFunction", "ArgumentValue": text}
+    well_formed = len(parts) in (7, 8) and parts[0] == "arn" and parts[2] == "lambda" and parts[5] == "function"
+    if not well_formed or not parts[6] or not parts[4].isdigit():
+        raise InvalidArgument("The ARN is not well formed", members=members)
+    if parts[3] != bucket.region:
+        text = "The notification destination service region is not valid for the bucket location constraint"
+        raise InvalidArgument(text, members=members)
+
+
+def _check_overlap(entry: Mapping[str, Any], other: Mapping[str, Any]) -> None:
+    """Two rules may share an event type only where no key can pass both filters."""
+    shared = any(_overlap(one, two) for one in entry["Events"] for two in other["Events"])
+    (prefix, suffix), (other_prefix, other_suffix) = _filter(entry), _filter(other)
+    prefixes = prefix.startswith(other_prefix) or other_prefix.startswith(prefix)
+    suffixes = suffix.endswith(other_suffix) or other_suffix.endswith(suffix)
+    if not (shared and prefixes and suffixes):
+        return
+    if any((prefix, suffix, other_prefix, other_suffix)):
+        raise InvalidArgument(
+            "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are "
+            "overlapping for the same event type."
+        )
+    raise InvalidArgument("Configurations overlap. Configurations on the same bucket cannot share a common event type.")
+
+
+def _overlap(one: str, two: str) -> bool:
+    return covers(one, two.removeprefix("s3:")) or covers(two, one.removeprefix("s3:"))

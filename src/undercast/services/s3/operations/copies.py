@@ -1,0 +1,193 @@
+"""CopyObject: a new object that refers to the same blob.
+
+Bytes are read again only where the copy needs another digest: a multipart source, another checksum algorithm.
+AWS: S3 API Reference, CopyObject; S3 User Guide, "Copying, moving, and renaming objects".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from undercast.core.context import RequestContext
+from undercast.core.service import operation
+from undercast.services.s3 import checksums, reading, tags, versions
+from undercast.services.s3.conditions import check_copy_source
+from undercast.services.s3.errors import (
+    AccessDenied,
+    InvalidArgument,
+    InvalidRequest,
+    NoSuchBucket,
+    ObjectNotInActiveTierError,
+    OperationAborted,
+)
+from undercast.services.s3.instance import S3
+from undercast.services.s3.keys import check_key
+from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, Content, ObjectVersion, Payload, moment
+from undercast.services.s3.operations.objects import written
+from undercast.services.s3.receiving import MAX_PUT_BYTES
+from undercast.services.s3.writing import (
+    encryption_of,
+    headers_of,
+    metadata_of,
+    object_acl,
+    owner_account,
+    storage_class,
+)
+from undercast.store.blobs import BlobDraft
+from undercast.store.database import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopySource:
+    """x-amz-copy-source in its parts."""
+
+    bucket: str
+    key: str
+    version_id: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "CopySource":
+        """From "bucket/key?versionId=id", percent-encoded. Raises InvalidArgument."""
+        path, _, query = text.partition("?")
+        version_id = query.removeprefix("versionId=") or None
+        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        if not bucket or not key or (query and not query.startswith("versionId=")):
+            message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+            raise InvalidArgument(message, members={"ArgumentName": "x-amz-copy-source", "ArgumentValue": text})
+        return cls(bucket=bucket, key=key, version_id=version_id)
+
+    @property
+    def read_params(self) -> dict[str, Any]:
+        """The parameters of a read of this source."""
+        return {"Bucket": self.bucket, "Key": self.key, "VersionId": self.version_id}
+
+
+def source_bucket(s3: S3, params: Mapping[str, Any], source: CopySource) -> Bucket:
+    """The bucket copied from, in any region. Raises NoSuchBucket or AccessDenied (expected owner)."""
+    found = s3.buckets.find(source.bucket)
+    if found is None:
+        raise NoSuchBucket(members={"BucketName": source.bucket})
+    if params.get("ExpectedSourceBucketOwner") not in (None, found.account_id):
+        raise AccessDenied()
+    return found
+
+
+def find_source(tx: Tx, bucket: Bucket, params: Mapping[str, Any], source: CopySource) -> ObjectVersion:
+    """The version copied from, its conditions checked."""
+    found = reading.find(tx, bucket, source.read_params)
+    check_copy_source(params, found)
+    if found.content.storage_class in ARCHIVED:
+        raise ObjectNotInActiveTierError()
+    return found
+
+
+@operation("CopyObject")
+async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Copy an object of up to 5 GiB."""
+    bucket = s3.buckets.get(ctx, params)
+    check_key(params["Key"])
+    source = CopySource.parse(params["CopySource"])
+    origin = source_bucket(s3, params, source)
+    found = s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
+    if found.size_bytes > MAX_PUT_BYTES:
+        text = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT_BYTES}"
+        raise InvalidRequest(text)
+    algorithm = _algorithm(s3, params, found)
+    draft = None if _same_bytes_do(found, algorithm) else await _read_again(s3, found, algorithm)
+
+    def commit(tx: Tx) -> tuple[ObjectVersion, ObjectVersion]:
+        source_version = find_source(tx, origin, params, source)
+        if source_version.sequence != found.sequence:
+            raise OperationAborted()
+        _check_changes_something(bucket, params, source_version)
+        write = versions.Write(
+            bucket=bucket,
+            key=params["Key"],
+            event="ObjectCreated:Copy",
+            payload=_acquire(s3, tx, source_version, draft, algorithm),
+            content=_content(ctx, bucket, params, source_version),
+            conditions=params,
+        )
+        return source_version, versions.put(s3, tx, ctx, write)
+
+    source_version, version = await s3.database.write(commit)
+    result = {"ETag": version.quoted_etag, "LastModified": moment(version.last_modified)}
+    output: dict[str, Any] = {"CopyObjectResult": result | checksums.members(version.checksum)}
+    if origin.versioning:
+        output["CopySourceVersionId"] = source_version.version_id
+    return output | written(bucket, version)
+
+
+def _algorithm(s3: S3, params: Mapping[str, Any], source: ObjectVersion) -> str | None:
+    asked: str | None = params.get("ChecksumAlgorithm")
+    if asked is not None:
+        checksums.digest_name(asked, "CopyObject")
+        return asked
+    if source.checksum is not None:
+        return source.checksum.algorithm
+    return None if s3.profile == "2019" else checksums.DEFAULT_ALGORITHM
+
+
+def _same_bytes_do(source: ObjectVersion, algorithm: str | None) -> bool:
+    """Whether blob, ETag and checksum of the source can serve the copy as they are."""
+    known = source.checksum.algorithm if source.checksum is not None else None
+    return source.blob_id is not None and "-" not in source.etag and known == algorithm
+
+
+async def _read_again(s3: S3, source: ObjectVersion, algorithm: str | None) -> BlobDraft:
+    names = ("md5",) if algorithm is None else ("md5", checksums.digest_name(algorithm, "CopyObject"))
+    return await s3.blobs.put(await reading.body_of(s3, source, 0, source.size_bytes), digests=names)
+
+
+def _acquire(s3: S3, tx: Tx, source: ObjectVersion, draft: BlobDraft | None, algorithm: str | None) -> Payload:
+    if draft is None:
+        if source.blob_id is None:
+            raise OperationAborted()
+        s3.blobs.acquire_id(tx, source.blob_id)
+        return Payload(size_bytes=source.size_bytes, etag=source.etag, blob_id=source.blob_id, checksum=source.checksum)
+    s3.blobs.acquire(tx, draft)
+    checksum = None
+    if algorithm is not None:
+        value = checksums.to_base64(draft.digests[checksums.digest_name(algorithm, "CopyObject")])
+        checksum = Checksum(algorithm=algorithm, value=value)
+    return Payload(size_bytes=draft.size_bytes, etag=draft.digests["md5"], blob_id=draft.id, checksum=checksum)
+
+
+def _content(ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any], source: ObjectVersion) -> Content:
+    if params.get("MetadataDirective") == "REPLACE":
+        headers, metadata = headers_of("CopyObject", bucket, params), metadata_of(params)
+    else:
+        # The redirect location and the encryption belong to the request, never to the source.
+        dropped = ("WebsiteRedirectLocation", "ServerSideEncryption")
+        headers = {name: value for name, value in source.content.headers.items() if name not in dropped}
+        headers |= encryption_of("CopyObject", bucket, params)
+        if params.get("WebsiteRedirectLocation"):
+            headers["WebsiteRedirectLocation"] = params["WebsiteRedirectLocation"]
+        metadata = dict(source.content.metadata)
+    replaced = params.get("TaggingDirective") == "REPLACE"
+    return Content(
+        storage_class=storage_class(params),
+        headers=headers,
+        metadata=metadata,
+        tags=tags.from_header(params.get("Tagging")) if replaced else source.content.tags,
+        acl=object_acl(ctx, bucket, params),
+        owner_account_id=owner_account(ctx, bucket, params),
+    )
+
+
+def _check_changes_something(bucket: Bucket, params: Mapping[str, Any], source: ObjectVersion) -> None:
+    """A copy of a current version onto itself must change something."""
+    if (source.bucket, source.key, source.is_latest) != (bucket.name, params["Key"], True):
+        return
+    changes = (
+        params.get("MetadataDirective") == "REPLACE"
+        or storage_class(params) != source.content.storage_class
+        or params.get("WebsiteRedirectLocation")
+        or params.get("ServerSideEncryption")
+    )
+    if not changes:
+        raise InvalidRequest(
+            "This copy request is illegal because it is trying to copy an object to itself without changing the "
+            "object's metadata, storage class, website redirect location or encryption attributes."
+        )

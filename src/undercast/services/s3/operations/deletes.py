@@ -1,0 +1,82 @@
+"""DeleteObject and DeleteObjects.
+
+A long batch runs in the store's thread, so that a thousand keys do not hold the event loop.
+AWS: S3 API Reference, DeleteObject, DeleteObjects.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import operation
+from undercast.services.s3.errors import MalformedXML
+from undercast.services.s3.instance import S3
+from undercast.services.s3.models import Bucket
+from undercast.services.s3.versions import Deleted, delete
+from undercast.store.database import Tx
+
+_MAX_KEYS = 1000
+_INLINE_KEYS = 20
+
+
+@operation("DeleteObject")
+async def delete_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Delete a key (a versioned bucket gets a delete marker), or one version for good."""
+    bucket = s3.buckets.get(ctx, params)
+    done = await s3.database.write(lambda tx: delete(s3, tx, ctx, bucket, params))
+    output: dict[str, Any] = {}
+    if done.version_id is not None:
+        output["VersionId"] = done.version_id
+    if done.delete_marker:
+        output["DeleteMarker"] = True
+    return output
+
+
+@operation("DeleteObjects")
+async def delete_objects(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Delete up to 1,000 keys or versions; Quiet leaves out those that went well."""
+    bucket = s3.buckets.get(ctx, params)
+    objects: Sequence[Mapping[str, Any]] = params["Delete"]["Objects"]
+    if not 1 <= len(objects) <= _MAX_KEYS:
+        raise MalformedXML()
+    outcomes = await s3.database.write(
+        lambda tx: _delete_all(s3, tx, ctx, bucket, objects), long=len(objects) > _INLINE_KEYS
+    )
+    deleted = [_done(item, outcome) for item, outcome in outcomes if isinstance(outcome, Deleted)]
+    errors = [_failed(item, outcome) for item, outcome in outcomes if isinstance(outcome, ServiceError)]
+    output: dict[str, Any] = {} if params["Delete"].get("Quiet") else {"Deleted": deleted}
+    if errors:
+        output["Errors"] = errors
+    return output
+
+
+def _delete_all(
+    s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, group: Sequence[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any], Deleted | ServiceError]]:
+    found: list[tuple[Mapping[str, Any], Deleted | ServiceError]] = []
+    for item in group:
+        request = {"Key": item["Key"], "VersionId": item.get("VersionId"), "IfMatch": item.get("ETag")}
+        try:
+            # A condition fails before anything is written, so the transaction can go on with the next key.
+            found.append((item, delete(s3, tx, ctx, bucket, request)))
+        except ServiceError as error:
+            found.append((item, error))
+    return found
+
+
+def _done(item: Mapping[str, Any], outcome: Deleted) -> dict[str, Any]:
+    entry: dict[str, Any] = {"Key": item["Key"]}
+    if item.get("VersionId") is not None:
+        entry["VersionId"] = item["VersionId"]
+    if outcome.delete_marker:
+        entry["DeleteMarker"] = True
+        entry["DeleteMarkerVersionId"] = outcome.version_id
+    return entry
+
+
+def _failed(item: Mapping[str, Any], error: ServiceError) -> dict[str, Any]:
+    entry = {"Key": item["Key"], "Code": error.code, "Message": error.message}
+    if item.get("VersionId") is not None:
+        entry["VersionId"] = item["VersionId"]
+    return entry

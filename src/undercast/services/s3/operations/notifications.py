@@ -1,0 +1,62 @@
+"""PutBucketNotificationConfiguration and GetBucketNotificationConfiguration.
+
+A function is accepted as a destination only when its resource policy lets S3 invoke it for this bucket.
+AWS: S3 API Reference, the operations of these names; S3 User Guide, "Granting permissions to publish event messages".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import refused_member
+from undercast.core.identity import service_principal
+from undercast.core.service import operation
+from undercast.services.s3.errors import InvalidArgument
+from undercast.services.s3.instance import S3
+from undercast.services.s3.models import Bucket
+from undercast.services.s3.notifications import checked
+from undercast.services.s3.operations.configurations import save
+
+_MISSING = {
+    "TopicConfigurations": "there is no SNS service yet",
+    "QueueConfigurations": "there is no SQS service yet",
+    "EventBridgeConfiguration": "there is no EventBridge service yet",
+}
+
+
+@operation("PutBucketNotificationConfiguration")
+async def put_bucket_notification_configuration(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
+    """Replace the configuration; an empty one turns notifications off."""
+    bucket = s3.buckets.get(ctx, params)
+    given = params["NotificationConfiguration"]
+    for member, reason in _MISSING.items():
+        if given.get(member) is not None and given[member] != []:
+            raise refused_member("PutBucketNotificationConfiguration", f"NotificationConfiguration.{member}", reason)
+    entries = checked(given, bucket, ctx.ids.uuid)
+    if not params.get("SkipDestinationValidation"):
+        await _check_destinations(ctx, bucket, entries)
+    await save(s3, bucket, "notification", {"LambdaFunctionConfigurations": entries} if entries else None)
+
+
+@operation("GetBucketNotificationConfiguration")
+async def get_bucket_notification_configuration(
+    s3: S3, ctx: RequestContext, params: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """The configuration; nothing where there is none."""
+    return dict(s3.buckets.get(ctx, params).configurations.get("notification", {}))
+
+
+async def _check_destinations(ctx: RequestContext, bucket: Bucket, entries: list[dict[str, Any]]) -> None:
+    """Raises InvalidArgument naming every function that S3 may not invoke (or that does not exist)."""
+    principal = service_principal("s3.amazonaws.com", bucket.account_id)
+    conditions = {"aws:SourceArn": bucket.arn, "aws:SourceAccount": bucket.account_id}
+    refused: dict[str, str] = {}
+    for arn in dict.fromkeys(entry["LambdaFunctionArn"] for entry in entries):
+        if not await ctx.permits(principal, "lambda:InvokeFunction", arn, conditions):
+            number = len(refused) // 2 + 1
+            refused |= {
+                f"ArgumentName{number}": arn,
+                f"ArgumentValue{number}": f"Not authorized to invoke function [{arn}]",
+            }
+    if refused:
+        raise InvalidArgument("Unable to validate the following destination configurations", members=refused)

@@ -1,0 +1,82 @@
+"""The manifest of S3.
+
+What the platform knows of the service: operations, schema, access rules, and how each parameter is treated (I9).
+AWS: S3 API Reference.
+"""
+
+from pathlib import Path
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.parts import Parts
+from undercast.services.s3 import members
+from undercast.services.s3.access import access, policy_of
+from undercast.services.s3.buckets import Buckets
+from undercast.services.s3.instance import S3
+from undercast.services.s3.operations import (
+    buckets,
+    configurations,
+    copies,
+    deletes,
+    listings,
+    multipart,
+    notifications,
+    objects,
+    permissions,
+    tagging,
+)
+from undercast.services.s3.sequence import Sequence
+
+SCHEMA = (Path(__file__).with_name("schema.sql").read_text(),)
+
+
+def build(parts: Parts) -> S3:
+    """The service over the platform's parts."""
+    return S3(
+        database=parts.database,
+        blobs=parts.blobs,
+        outbox=parts.outbox,
+        causality=parts.causality,
+        buckets=Buckets(parts.database),
+        sequence=Sequence(parts.host_clock),
+        ids=parts.ids,
+        profile=parts.config.profile,
+    )
+
+
+def reset(s3: S3) -> None:
+    """Forget what was read from rows that are gone."""
+    s3.buckets.forget()
+    s3.sequence.forget()
+
+
+MANIFEST = Manifest(
+    name="s3",
+    build=build,
+    operations=operations_of(
+        buckets,
+        configurations,
+        copies,
+        deletes,
+        listings,
+        multipart,
+        notifications,
+        objects,
+        permissions,
+        tagging,
+    ),
+    schema=SCHEMA,
+    access=access,
+    policy_of=policy_of,
+    effective=members.effective(),
+    stored=members.stored(),
+    refused=members.refused(),
+    reset=reset,
+    differences=(
+        "DeleteObjects is authorised as a whole: one key that the caller may not delete refuses the request.",
+        "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
+        "The condition keys s3:ExistingObjectTag and s3:ResourceAccount are not given to policies.",
+        "Lifecycle rules are validated and kept, and do nothing yet.",
+        "Website configurations are kept; the website host is not served.",
+        "Events go to Lambda functions only; queues, topics and EventBridge are refused.",
+    ),
+)

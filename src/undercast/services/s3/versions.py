@@ -1,0 +1,179 @@
+"""How a write changes the versions of a key: put, delete, remove.
+
+Runs inside one write transaction, which commits rows, blob references and outbox deliveries together (I6).
+AWS: S3 User Guide, "How S3 Versioning works", "Working with delete markers", "Adding objects to versioning-suspended".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.events.causality import Edge
+from undercast.services.s3 import store
+from undercast.services.s3.conditions import check_write
+from undercast.services.s3.instance import S3
+from undercast.services.s3.models import NULL_VERSION, Bucket, Content, ObjectVersion, Payload
+from undercast.services.s3.notifications import Change, deliveries, principal_id
+from undercast.store.database import Tx
+
+EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """A new current version of a key."""
+
+    bucket: Bucket
+    key: str
+    event: str
+    """ "ObjectCreated:Put" and its like."""
+    payload: Payload
+    content: Content
+    conditions: Mapping[str, Any] = field(default_factory=dict)
+    """IfMatch, IfNoneMatch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deleted:
+    """What a delete did. `version_id` is None in a bucket that never was versioned."""
+
+    delete_marker: bool = False
+    version_id: str | None = None
+
+
+def put(s3: S3, tx: Tx, ctx: RequestContext, write: Write) -> ObjectVersion:
+    """Make a payload, whose blobs the caller has acquired, the current version of its key."""
+    bucket = s3.buckets.confirm(tx, write.bucket)
+    newest = store.latest(tx, bucket.name, write.key)
+    check_write(write.conditions, None if newest is None or newest.is_delete_marker else newest)
+    version = ObjectVersion(
+        bucket=bucket.name,
+        key=write.key,
+        sequence=s3.sequence.next(tx),
+        version_id=_supersede(s3, tx, bucket, write.key, newest),
+        is_latest=True,
+        is_delete_marker=False,
+        size_bytes=write.payload.size_bytes,
+        etag=write.payload.etag,
+        last_modified=ctx.clock.now(),
+        blob_id=write.payload.blob_id,
+        parts_count=len(write.payload.parts),
+        checksum=write.payload.checksum,
+        content=write.content,
+    )
+    store.insert(tx, bucket, version, write.payload)
+    announce(s3, tx, ctx, write.event, bucket, version)
+    return version
+
+
+def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any]) -> Deleted:
+    """DeleteObject of `params` Key, VersionId and IfMatch. A key or version that is not there is no error."""
+    bucket = s3.buckets.confirm(tx, bucket)
+    key, version_id = params["Key"], params.get("VersionId")
+    newest = store.latest(tx, bucket.name, key)
+    check_write(params, None if newest is None or newest.is_delete_marker else newest)
+    if version_id is not None:
+        return _delete_version(s3, tx, ctx, bucket, key, version_id)
+    if bucket.versioning == "":
+        if newest is not None:
+            remove(s3, tx, newest)
+            announce(s3, tx, ctx, "ObjectRemoved:Delete", bucket, newest)
+        return Deleted()
+    marker = ObjectVersion(
+        bucket=bucket.name,
+        key=key,
+        sequence=s3.sequence.next(tx),
+        version_id=_supersede(s3, tx, bucket, key, newest),
+        is_latest=True,
+        is_delete_marker=True,
+        size_bytes=0,
+        etag=EMPTY_MD5,
+        last_modified=ctx.clock.now(),
+        blob_id=None,
+        parts_count=0,
+        checksum=None,
+        content=Content(owner_account_id=bucket.account_id),
+    )
+    store.insert(tx, bucket, marker, Payload(size_bytes=0, etag=EMPTY_MD5))
+    announce(s3, tx, ctx, "ObjectRemoved:DeleteMarkerCreated", bucket, marker)
+    return Deleted(delete_marker=True, version_id=marker.version_id)
+
+
+def remove(s3: S3, tx: Tx, version: ObjectVersion) -> None:
+    """Drop a version's rows and its references to blobs."""
+    if version.blob_id is not None:
+        s3.blobs.release(tx, version.blob_id)
+    elif version.parts_count:
+        for part in store.parts(tx, version.sequence):
+            s3.blobs.release(tx, part.blob_id)
+    store.delete(tx, version)
+
+
+def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, bucket: Bucket, version: ObjectVersion) -> None:
+    """Add the deliveries of an event to the outbox, in the transaction that makes it true."""
+    if "notification" not in bucket.configurations:
+        return
+    gone = event == "ObjectRemoved:Delete"
+    change = Change(
+        event=event,
+        bucket=bucket,
+        key=version.key,
+        sequence=s3.sequence.next(tx) if gone else version.sequence,
+        at=ctx.clock.now(),
+        version=version,
+        version_id=version.version_id if bucket.versioning else None,
+        principal_id=principal_id(ctx),
+        source_ip=ctx.source_ip,
+        request_id=ctx.request_id,
+        cause=ctx.cause,
+    )
+    found = deliveries(change, ctx.ids.uuid)
+    if not found:
+        return
+    name = f"{bucket.arn}/{version.key}?versionId={version.version_id}&sequencer={change.sequence}"
+    label = f"s3:{event} {bucket.name}/{version.key}"
+    s3.causality.record(tx, _edge(ctx, ("call", ctx.request_id), ("object", name), label))
+    for delivery in found:
+        s3.causality.record(tx, _edge(ctx, ("object", name), ("delivery", delivery.id), label))
+        s3.outbox.add(tx, delivery)
+
+
+def _edge(ctx: RequestContext, start: tuple[str, str], end: tuple[str, str], label: str) -> Edge:
+    return Edge(
+        from_kind=start[0],
+        from_id=start[1],
+        to_kind=end[0],
+        to_id=end[1],
+        label=label,
+        at=ctx.clock.now(),
+        scope=ctx.scope,
+        environment_id=ctx.cause.environment_id or "",
+    )
+
+
+def _supersede(s3: S3, tx: Tx, bucket: Bucket, key: str, newest: ObjectVersion | None) -> str:
+    """Make room for a new current version; its version id."""
+    if newest is not None and bucket.versioning == "Enabled":
+        store.set_latest(tx, newest, False)
+    elif newest is not None:
+        is_null = newest.version_id == NULL_VERSION
+        replaced = newest if is_null else store.version(tx, bucket.name, key, NULL_VERSION)
+        if replaced is not None:
+            remove(s3, tx, replaced)
+        if not is_null:
+            store.set_latest(tx, newest, False)
+    return s3.ids.alnum(32) if bucket.versioning == "Enabled" else NULL_VERSION
+
+
+def _delete_version(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, key: str, version_id: str) -> Deleted:
+    found = store.version(tx, bucket.name, key, version_id)
+    if found is None:
+        return Deleted(version_id=version_id)
+    remove(s3, tx, found)
+    if found.is_latest:
+        newest = store.latest(tx, bucket.name, key)
+        if newest is not None:
+            store.set_latest(tx, newest, True)
+    announce(s3, tx, ctx, "ObjectRemoved:Delete", bucket, found)
+    return Deleted(delete_marker=found.is_delete_marker, version_id=version_id)
