@@ -255,6 +255,5 @@ async def test_power_durability_gives_the_same_store(tmp_path: Path) -> None:
         blob_id = await store(state, LARGE)
         await store(state, SMALL)
         await state.database.write(lambda tx: state.blobs.release(tx, blob_id))
-        del draft
         assert await state.blobs.audit() == ()
         assert files(state) == []

@@ -1,0 +1,280 @@
+"""The router: at least once, in due order per target, woken and never polling.
+
+AWS: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation": 429 and 5xx go back
+to the queue, waiting from 1 second up to 5 minutes.
+"""
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.events.recording import DONE, Bench, Recorder, called, open_bench, turns
+from tests.fakes import FakeClock
+from undercast.events.delivery import Delivery, Outcome
+from undercast.events.target_queue import WINDOW
+
+
+async def forever(delivery: Delivery) -> Outcome:
+    await asyncio.get_running_loop().create_future()
+    return DONE
+
+
+async def test_delivery_reaches_its_target_and_its_row_goes(bench: Bench) -> None:
+    """Everything that was committed arrives as it was."""
+    delivery = bench.make("1", payload=b"\x00\xff", cause=called("r"), source_arn="arn:s", attributes={"a": "b"})
+    await bench.add(delivery)
+    await bench.router.drained()
+    assert bench.target.got == [delivery]
+    assert await bench.rows() == []
+
+
+async def test_nothing_is_delivered_before_or_without_its_commit(bench: Bench) -> None:
+    """The change and its deliveries are one commit (I6)."""
+
+    def fails(tx: object) -> None:
+        bench.state.outbox.add(tx, bench.make("1"))  # type: ignore[arg-type]
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await bench.state.database.write(fails)
+    await turns()
+    assert bench.target.got == []
+    assert await bench.rows() == []
+
+
+async def test_delivery_waits_for_its_time_on_the_platform_clock(bench: Bench, clock: FakeClock) -> None:
+    """Advancing the clock is enough: no host time passes."""
+    await bench.add(bench.make("later", due_in=60), bench.make("much later", due_in=3600), bench.make("soon", due_in=1))
+    await bench.router.drained()
+    assert bench.target.ids == []
+    clock.advance(60)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids == ["soon", "later"]
+    clock.advance(3540)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids == ["soon", "later", "much later"]
+
+
+async def test_retry_keeps_its_id_and_counts_attempts_and_throttles(bench: Bench, clock: FakeClock) -> None:
+    """The request id of an asynchronous invoke is the same on every attempt."""
+    outcomes = [
+        Outcome(kind="retry", due_at=clock.now() + 60, counted=True, reason="function error"),
+        Outcome(kind="retry", due_at=clock.now() + 180, counted=False, reason="429"),
+        DONE,
+    ]
+
+    async def answer(delivery: Delivery) -> Outcome:
+        return outcomes.pop(0)
+
+    bench.target.answer = answer
+    await bench.add(bench.make("1"))
+    for step in (0, 60, 120):
+        clock.advance(step)
+        await turns()
+        await bench.router.drained()
+    assert [(got.id, got.attempts, got.throttles) for got in bench.target.got] == [
+        ("1", 0, 0),
+        ("1", 1, 0),
+        ("1", 1, 1),
+    ]
+    assert await bench.rows() == []
+
+
+async def test_exception_backs_off_from_one_second_to_five_minutes(bench: Bench, clock: FakeClock) -> None:
+    """1, 2, 4, ... 256, 300, 300 seconds, never counted as an attempt."""
+
+    async def fails(delivery: Delivery) -> Outcome:
+        raise OSError("unreachable")
+
+    bench.target.answer = fails
+    await bench.add(bench.make("1"))
+    await bench.router.drained()
+    for wait_s in (1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300):
+        attempts = len(bench.target.got)
+        clock.advance(wait_s - 0.5)
+        await turns()
+        assert len(bench.target.got) == attempts
+        clock.advance(0.5)
+        await turns()
+        await bench.router.drained()
+        assert len(bench.target.got) == attempts + 1
+    assert bench.target.got[-1].attempts == 0
+    assert await bench.rows() == ["1"]
+
+
+async def test_kind_without_target_waits_and_delays_nobody(bench: Bench, clock: FakeClock) -> None:
+    """A service that is not there (yet) keeps its deliveries."""
+    await bench.add(bench.make("1", kind="unknown"), bench.make("2"))
+    await bench.router.drained()
+    assert bench.target.ids == ["2"]
+    bench.targets["unknown"] = Recorder()
+    clock.advance(1)
+    await turns()
+    await bench.router.drained()
+    assert bench.targets["unknown"].ids == ["1"]
+
+
+@pytest.mark.parametrize("kind", ["done", "dead"])
+async def test_follow_ups_are_delivered(bench: Bench, kind: str) -> None:
+    """Destinations and dead letters are committed with the removal of the delivery."""
+    follow_up = bench.make("2", "arn:b", cause=called("1"))
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.id == "2":
+            return DONE
+        return Outcome(kind="dead" if kind == "dead" else "done", follow_ups=(follow_up,))
+
+    bench.target.answer = answer
+    await bench.add(bench.make("1"))
+    await bench.router.drained()
+    assert bench.target.got[-1] == follow_up
+    assert await bench.rows() == []
+
+
+async def test_follow_up_that_cannot_be_stored_harms_no_other_delivery(bench: Bench, clock: FakeClock) -> None:
+    """Its delivery is tried again later; those that ended in the same moment are done."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        clash = bench.make("blocked", "arn:x", due_in=10**6)
+        return Outcome(kind="done", follow_ups=(clash,) if delivery.id == "3" else ())
+
+    bench.target.answer = answer
+    await bench.add(bench.make("blocked", "arn:x", due_in=10**6))
+    await bench.add(*(bench.make(str(number)) for number in range(6)))
+    await bench.router.drained()
+    assert await bench.rows() == ["blocked", "3"]
+    clock.advance(1)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids.count("3") == 2
+
+
+async def test_hanging_target_delays_no_other(bench: Bench) -> None:
+    """Poison holds its own queue only."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        return await forever(delivery) if delivery.target_arn == "arn:poison" else DONE
+
+    bench.target.answer = answer
+    await bench.add(*(bench.make(f"p{number}", "arn:poison") for number in range(200)))
+    await bench.add(bench.make("ok", "arn:good"))
+    await turns()
+    assert "ok" in bench.target.ids
+    assert bench.router.status()["in_flight"] == 64
+    assert bench.target.most_at_once["arn:poison"] == 64
+
+
+async def test_limit_bounds_what_is_in_flight_per_target(tmp_path: Path, clock: FakeClock) -> None:
+    """The rest waits and follows as attempts end."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await turns(3)
+        return DONE
+
+    async with open_bench(tmp_path, clock, answer=answer, limit=3) as bench:
+        await bench.add(*(bench.make(str(number)) for number in range(50)))
+        await bench.router.drained()
+        assert bench.target.most_at_once["arn:a"] == 3
+        assert sorted(map(int, bench.target.ids)) == list(range(50))
+
+
+async def test_restart_replays_what_was_not_done(tmp_path: Path, clock: FakeClock) -> None:
+    """In flight at the end of the process: delivered again, by the same id, with what it had counted."""
+    async with open_bench(tmp_path, clock, answer=forever) as first:
+        await first.add(first.make("1", attempts=1), first.make("2", "arn:b"), first.make("3", due_in=30))
+        await turns()
+        assert sorted(first.target.ids) == ["1", "2"]
+    async with open_bench(tmp_path, clock) as second:
+        await second.router.drained()
+        assert sorted((got.id, got.attempts) for got in second.target.got) == [("1", 1), ("2", 0)]
+        clock.advance(30)
+        await turns()
+        await second.router.drained()
+        assert await second.rows() == []
+
+
+async def test_stop_lets_attempts_end_within_its_budget(tmp_path: Path, clock: FakeClock) -> None:
+    """What ends in time is written as done."""
+    release = asyncio.Event()
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await release.wait()
+        return DONE
+
+    async with open_bench(tmp_path, clock, answer=answer) as bench:
+        await bench.add(bench.make("1"))
+        await turns()
+        stopping = asyncio.create_task(bench.router.stop(budget_s=20))
+        await turns()
+        release.set()
+        await stopping
+        assert await bench.rows() == []
+
+
+async def test_many_rows_wait_in_the_database_not_in_memory(tmp_path: Path, clock: FakeClock) -> None:
+    """20,000 rows for one target: a window of them is known at a time, all arrive, once, in due order."""
+    total = 20_000
+    async with open_bench(tmp_path, clock, start=False) as bench:
+        for start in range(0, total, 1000):
+            rows = [bench.make(f"{number:05}", due_in=number * 0.001) for number in range(start, start + 1000)]
+            await bench.add(*rows)
+        await bench.router.start()
+        clock.advance(total * 0.001)
+        await turns()
+        queue = bench.router._queues["arn:a"]
+        assert len(queue._waiting) <= WINDOW
+        await bench.router.drained()
+        assert sorted(bench.target.ids) == bench.target.ids
+        assert len(set(bench.target.ids)) == total
+        assert bench.router.status()["waiting"] == 0
+
+
+async def test_burst_shrinks_to_a_window_and_still_arrives(bench: Bench) -> None:
+    """Commits while a target is busy: memory is bounded, nothing is forgotten, nothing comes twice."""
+    gate = asyncio.Event()
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await gate.wait()
+        return DONE
+
+    bench.target.answer = answer
+    for start in range(0, 3000, 100):
+        await bench.add(*(bench.make(str(number)) for number in range(start, start + 100)))
+        await turns(2)
+    assert len(bench.router._queues["arn:a"]._waiting) <= 2 * WINDOW
+    gate.set()
+    await bench.router.drained()
+    assert sorted(map(int, bench.target.ids)) == list(range(3000))
+
+
+async def test_large_payload_is_read_when_its_turn_comes(bench: Bench) -> None:
+    """1 MB, the limit of an asynchronous invoke, times a full window is not kept in memory."""
+    delivery = bench.make("1", payload=b"x" * 1024 * 1024)
+    await bench.add(delivery)
+    await bench.router.drained()
+    assert bench.target.got == [replace(delivery)]
+
+
+async def test_cleared_deliveries_are_not_attempted(bench: Bench, clock: FakeClock) -> None:
+    """A reset takes what waits; an attempt under way ends without a trace."""
+    gate = asyncio.Event()
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await gate.wait()
+        return Outcome(kind="dead", follow_ups=(bench.make("letter", "arn:dlq"),))
+
+    bench.target.answer = answer
+    await bench.add(bench.make("1"), bench.make("2", due_in=10))
+    await turns()
+    assert await bench.state.database.write(lambda tx: bench.state.outbox.clear(tx, account_id="111111111111")) == 2
+    gate.set()
+    clock.advance(10)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids == ["1"]
+    assert await bench.rows() == []
+    assert bench.router.status() == {"waiting": 0, "done": 0, "retry": 0, "dead": 0, "in_flight": 0, "targets": 0}

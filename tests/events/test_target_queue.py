@@ -1,0 +1,52 @@
+"""The window of one target: whatever is added, taken and read again, no row is lost or taken twice."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
+
+Rows = dict[str, tuple[float, int]]
+
+
+def refill(queue: TargetQueue, rows: Rows) -> None:
+    beyond = sorted((key, name) for name, key in rows.items() if key > queue.horizon)[:WINDOW]
+    horizon = beyond[-1][0] if len(beyond) == WINDOW else EVERYTHING
+    queue.refill([Entry(*key, name) for key, name in beyond], horizon)
+
+
+@given(
+    st.lists(st.integers(0, 5), max_size=900),
+    st.lists(st.integers(0, 8), max_size=900),
+    st.integers(0, 2**16),
+)
+def test_every_row_is_taken_once(early: list[int], late: list[int], seed: int) -> None:
+    """Rows that were there before, rows that come between two takes, retries with a later due time."""
+    rows: Rows = {f"e{number}": (float(due), number) for number, due in enumerate(early)}
+    coming = [(f"l{number}", (float(due), 10_000 + number)) for number, due in enumerate(late)]
+    queue = TargetQueue("arn:a", NOTHING)
+    taken: list[str] = []
+    retried = False
+    while True:
+        for name, key in coming[: 1 + seed % 7]:
+            rows[name] = key
+            queue.add(Entry(*key, name))
+        coming = coming[1 + seed % 7 :]
+        if queue.is_short:
+            refill(queue, rows)
+        entry = queue.take(100.0)
+        if entry is None:
+            if not coming:
+                break
+            continue
+        if not retried and len(taken) == seed % 50:
+            retried = True
+            rows[entry.id] = (50.0, entry.order)
+            queue.in_flight.discard(entry.id)
+            queue.add(Entry(50.0, entry.order, entry.id))
+            continue
+        taken.append(entry.id)
+        del rows[entry.id]
+        queue.in_flight.discard(entry.id)
+    assert sorted(taken) == sorted([f"e{n}" for n in range(len(early))] + [f"l{n}" for n in range(len(late))])
+    assert rows == {}
+    assert queue.is_over
