@@ -63,6 +63,9 @@ def _defaults(surroundings: Surroundings) -> dict[str, str]:
     }
     if roots.tmp != Roots().tmp:
         defaults["TMPDIR"] = roots.tmp
+    if roots.opt != Roots().opt:
+        # Only the Python bootstrap reads it: layers are not at /opt without a root file system of one's own.
+        defaults["UNDERCAST_OPT_ROOT"] = roots.opt
     if surroundings.ca_bundle:
         for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"):
             defaults[name] = surroundings.ca_bundle

@@ -1,0 +1,115 @@
+# mypy: ignore-errors
+"""What runs as /var/runtime/bootstrap.py: sets sys.path as AWS does and hands over to a runtime client.
+
+Fresh (`python bootstrap.py HANDLER`) or forked (a zygote imports it, forks, calls `run`): the function cannot tell.
+Standard library only; Python 2.7 and 3.6 read this file too.
+AWS: Lambda Developer Guide, "Building Lambda functions with Python", "Dependency search path".
+"""
+
+import os
+import sys
+
+if __name__ != "__main__":
+    # Imported by a zygote. AWS's native client takes the address when it is imported; inside it is always this one.
+    os.environ.setdefault("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+
+RUNTIME_DIR = os.path.dirname(os.path.abspath(__file__))
+_CLIENT = "awslambdaric" if os.path.isdir(os.path.join(RUNTIME_DIR, "awslambdaric")) else "undercast_runtime_client"
+_STANDARD = (
+    "base64",
+    "calendar",
+    "concurrent.futures",
+    "copy",
+    "datetime",
+    "decimal",
+    "email.parser",
+    "email.utils",
+    "gzip",
+    "hashlib",
+    "hmac",
+    "http.client",
+    "http.cookies",
+    "inspect",
+    "json",
+    "logging",
+    "platform",
+    "random",
+    "select",
+    "shutil",
+    "socket",
+    "ssl",
+    "tempfile",
+    "threading",
+    "traceback",
+    "typing",
+    "urllib.parse",
+    "urllib.request",
+    "uuid",
+    "xml.etree.ElementTree",
+)
+PRELOAD = (_CLIENT + ".__main__" if _CLIENT == "awslambdaric" else _CLIENT,) + _STANDARD
+"""What a zygote imports before it forks."""
+
+
+def run():
+    """Become the runtime of the function that the environment describes. Returns only by an exception."""
+    task_root = os.environ["LAMBDA_TASK_ROOT"]
+    forked = _CLIENT in sys.modules
+    sys.path[:] = search_path(task_root, os.environ)
+    if forked:
+        _forget_shadowed(task_root)
+    handler = sys.argv[1] if len(sys.argv) > 1 else os.environ["_HANDLER"]
+    if _CLIENT == "awslambdaric":
+        _run_awslambdaric(handler, forked)
+    else:
+        import undercast_runtime_client
+
+        undercast_runtime_client.run(handler, os.environ["AWS_LAMBDA_RUNTIME_API"])
+
+
+def search_path(task_root, environment):
+    """/var/task, the layers, PYTHONPATH (by default /var/runtime), the standard library; no site-packages of this
+    machine's interpreter, for AWS's has none of them."""
+    version = "python%d.%d" % sys.version_info[:2]
+    # Layers are beside /var/task, except in the process driver, where PYTHONPATH and this variable name real folders.
+    opt = environment.get("UNDERCAST_OPT_ROOT", "/opt")
+    layers = [os.path.join(opt, "python", "lib", version, "site-packages"), os.path.join(opt, "python")]
+    named = [folder for folder in environment.get("PYTHONPATH", "").split(os.pathsep) if folder]
+    if RUNTIME_DIR not in named:
+        named.append(RUNTIME_DIR)
+    library = os.path.dirname(os.__file__)
+    archive = os.path.join(os.path.dirname(library), "python%d%d.zip" % sys.version_info[:2])
+    return [task_root] + layers + named + [archive, library, os.path.join(library, "lib-dynload")]
+
+
+def _forget_shadowed(task_root):
+    """A module of the function that has the name of one we imported before the fork must win, as on AWS."""
+    tops = set(name.partition(".")[0] for name in _STANDARD)
+    for entry in os.listdir(task_root):
+        top = entry[:-3] if entry.endswith(".py") else entry
+        if top in tops:
+            for name in [name for name in sys.modules if name.partition(".")[0] == top]:
+                del sys.modules[name]
+
+
+def _run_awslambdaric(handler, forked):
+    from awslambdaric import __main__ as client
+
+    if forked:
+        _take_environment_again()
+    client.main(["awslambdaric", handler])
+
+
+def _take_environment_again():
+    """awslambdaric reads these variables when it is imported, which was before the fork."""
+    import importlib
+
+    from awslambdaric import bootstrap, lambda_runtime_client, lambda_runtime_marshaller
+
+    lambda_runtime_client.BaseLambdaRuntimeClient.marshaller = lambda_runtime_marshaller.LambdaMarshaller()
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") or os.environ.get("AWS_LAMBDA_LOG_LEVEL"):
+        importlib.reload(bootstrap)
+
+
+if __name__ == "__main__":
+    run()
