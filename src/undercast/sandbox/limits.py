@@ -55,11 +55,9 @@ class Cgroups:
         found = (self.memory_v1, self.cpu_v1, self.pids_v1, self.freezer_v1, self.unified)
         return list(dict.fromkeys(path for path in found if path is not None))
 
-    def make(self, name: str, memory_mb: int) -> "Group":
-        """A group of this name with its memory and process limits set. Raises OSError."""
-        group = Group(self, name)
-        group.limit(memory_mb)
-        return group
+    def make(self, name: str) -> "Group":
+        """A group of this name. Raises OSError."""
+        return Group(self, name)
 
     def remove(self) -> None:
         """Remove our own folders; the groups in them are gone."""

@@ -15,7 +15,7 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/services", "/etc/protocols", "/etc/mime.types")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
-_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 _FILES = {
     "/etc/passwd": (
         "root:x:0:0:root:/root:/sbin/nologin\n"
@@ -47,8 +47,8 @@ _LINKS = {
     "/etc/localtime": "/usr/share/zoneinfo/UTC",
     "/etc/mtab": "/proc/self/mounts",
     "/var/tmp": "/tmp",
-    "/etc/pki/tls/certs/ca-bundle.crt": _BUNDLE,
-    "/etc/ssl/cert.pem": _BUNDLE,
+    "/etc/pki/tls/certs/ca-bundle.crt": CA_BUNDLE,
+    "/etc/ssl/cert.pem": CA_BUNDLE,
 }
 
 
@@ -63,7 +63,7 @@ class Template:
     devices: tuple[str, ...] = _DEVICES
 
 
-def template(prefixes: Iterable[Path], runtime_dir: Path | None, ca_bundle: Path | None) -> Template:
+def template(prefixes: Iterable[Path], runtime_dir: Path | None) -> Template:
     """The template on this host. `prefixes` are folders that keep their path; those under /usr are there anyway."""
     links = dict(_LINKS)
     binds: list[tuple[str, str]] = []
@@ -74,9 +74,9 @@ def template(prefixes: Iterable[Path], runtime_dir: Path | None, ca_bundle: Path
         elif path.is_dir():
             binds.append((name, name))
     binds += [(name, name) for name in _ETC if Path(name).exists()]
-    bundle = ca_bundle or next((Path(name) for name in _BUNDLES if Path(name).is_file()), None)
+    bundle = next((Path(name) for name in _BUNDLES if Path(name).is_file()), None)
     if bundle is not None:
-        binds.append((str(bundle.resolve()), _BUNDLE))
+        binds.append((str(bundle.resolve()), CA_BUNDLE))
     binds += prefix_binds(prefixes)
     if runtime_dir is not None:
         binds.append((str(runtime_dir.resolve()), "/var/runtime"))

@@ -31,7 +31,6 @@ class LauncherKey:
     """The interpreter whose zygote it is; None: not a zygote."""
     runtime_dir: Path | None = None
     prefixes: tuple[Path, ...] = ()
-    ca_bundle: Path | None = None
 
 
 class Launcher:
@@ -116,7 +115,7 @@ def _configuration(key: LauncherKey, root: Path, *, rootless: bool) -> dict[str,
         "root": str(root.resolve()),
         "rootless": rootless,
         "preload": key.python is not None,
-        "template": asdict(rootfs.template(key.prefixes, runtime_dir, key.ca_bundle)),
+        "template": asdict(rootfs.template(key.prefixes, runtime_dir)),
         "filter": seccomp.filter_program(platform.machine()).hex(),
         "inside_uid": rootfs.INSIDE_UID,
         "inside_gid": rootfs.INSIDE_GID,

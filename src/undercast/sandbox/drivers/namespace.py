@@ -13,13 +13,15 @@ from pathlib import Path
 
 from undercast.sandbox import driver, limits
 from undercast.sandbox.drivers.launchers import Launcher, LauncherKey
-from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox, Parts
+from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
 from undercast.sandbox.sweep import sweep
 from undercast.sandbox.tmpdisk import TmpDisks
 
 _UID_BASE = 1_900_000_000
 """Above every range that systemd or subuid hands out, below 2^31."""
 _SAMPLE_EVERY_S = 0.1
+_REFILL_AFTER_S = 0.2
+"""Later than the start that took the spare, so that both do not compete for the CPU."""
 
 
 class NamespaceDriver:
@@ -39,6 +41,9 @@ class NamespaceDriver:
         self._rootless = os.geteuid() != 0
         self._cgroups = limits.Cgroups()
         self._disks = TmpDisks(folder / "tmp")
+        self._spares: dict[LauncherKey, asyncio.Task[NamespaceSandbox]] = {}
+        self._serial = 0
+        self._stopping = False
         self._sampler: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -49,10 +54,14 @@ class NamespaceDriver:
         await sweep(self._cgroups, self._folder)
         await self._disks.start()
         await self._launcher(LauncherKey())
+        self._refill(LauncherKey())
         self._sampler = asyncio.ensure_future(self._sample())
 
     async def stop(self) -> None:
         """See `Driver`."""
+        self._stopping = True
+        await asyncio.gather(*self._spares.values(), return_exceptions=True)
+        self._spares.clear()
         await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)))
         for task in self._launchers.values():
             with contextlib.suppress(driver.SandboxError):
@@ -66,25 +75,57 @@ class NamespaceDriver:
 
     async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
         """See `Driver`."""
-        await self._launcher(LauncherKey(python=python, runtime_dir=runtime_dir, prefixes=prefixes))
+        key = LauncherKey(python=python, runtime_dir=runtime_dir, prefixes=prefixes)
+        await self._launcher(key)
+        self._refill(key)
 
     async def create(self, spec: driver.SandboxSpec) -> NamespaceSandbox:
         """See `Driver`."""
-        launcher = await self._launcher(_key(spec))
-        uid = os.getuid() if self._rootless else self._take_uid()
+        key = _key(spec)
+        sandbox = await self._planted(key)
         try:
-            group = self._cgroups.make(spec.environment_id, spec.memory_mb)
-            disk = await self._disks.take(spec.environment_id, spec.tmp_mb, uid)
+            disk = await self._disks.take(spec.environment_id, spec.tmp_mb, sandbox.uid)
+            await sandbox.furnish(spec, disk)
+        except BaseException as error:
+            await sandbox.destroy()
+            if isinstance(error, OSError):
+                raise driver.SandboxError(str(error)) from error
+            raise
+        asyncio.get_running_loop().call_later(_REFILL_AFTER_S, self._refill, key)
+        return sandbox
+
+    async def _planted(self, key: LauncherKey) -> NamespaceSandbox:
+        """The spare sandbox of this launcher, or a new one."""
+        spare = self._spares.pop(key, None)
+        if spare is not None:
+            with contextlib.suppress(driver.SandboxError):
+                sandbox = await spare
+                if not sandbox.died.done():
+                    return sandbox
+                await sandbox.destroy()
+        return await self._plant(key)
+
+    async def _plant(self, key: LauncherKey) -> NamespaceSandbox:
+        launcher = await self._launcher(key)
+        uid = os.getuid() if self._rootless else self._take_uid()
+        self._serial += 1
+        try:
+            group = self._cgroups.make(f"s{self._serial}")
         except OSError as error:
             raise driver.SandboxError(str(error)) from error
-        sandbox = NamespaceSandbox(spec, Parts(uid=uid, group=group, disk=disk, released=self._released))
+        sandbox = NamespaceSandbox(uid, group, self._released)
         self._sandboxes.add(sandbox)
         try:
-            await sandbox.open(launcher.create)
+            await sandbox.plant(launcher.create)
         except BaseException:
             await sandbox.destroy()
             raise
         return sandbox
+
+    def _refill(self, key: LauncherKey) -> None:
+        """Have one sandbox of each launcher ready but for its function: entering a cgroup after a while takes 5 ms."""
+        if key not in self._spares and not self._stopping:
+            self._spares[key] = asyncio.ensure_future(self._plant(key))
 
     async def _launcher(self, key: LauncherKey) -> Launcher:
         task = self._launchers.get(key)
@@ -109,7 +150,7 @@ class NamespaceDriver:
         """Peaks between two invocations' ends: a frozen sandbox does not grow."""
         never = asyncio.Event()
         while True:
-            for sandbox in self._sandboxes:
+            for sandbox in tuple(self._sandboxes):
                 if not sandbox.frozen:
                     sandbox.sample()
             with contextlib.suppress(TimeoutError):
@@ -119,7 +160,5 @@ class NamespaceDriver:
 
 def _key(spec: driver.SandboxSpec) -> LauncherKey:
     if spec.python is None:
-        return LauncherKey(ca_bundle=spec.ca_bundle)
-    return LauncherKey(
-        python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes, ca_bundle=spec.ca_bundle
-    )
+        return LauncherKey()
+    return LauncherKey(python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes)

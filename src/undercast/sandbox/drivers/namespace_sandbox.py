@@ -10,13 +10,12 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.launcher.link import Link, close_all
 from undercast.sandbox.limits import Group
-from undercast.sandbox.rootfs import prefix_binds
+from undercast.sandbox.rootfs import CA_BUNDLE, prefix_binds
 from undercast.sandbox.tmpdisk import TmpDisk
 from undercast.sandbox.waiting import until
 
@@ -24,17 +23,6 @@ RUNTIME_API = "127.0.0.1:9001"
 _ANSWER_LIMIT_S = 10.0
 _GONE_LIMIT_S = 5.0
 _TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the driver has made for one sandbox."""
-
-    uid: int
-    group: Group
-    disk: TmpDisk
-    released: Callable[["NamespaceSandbox"], None]
-    """Called once, when nothing of the sandbox is left."""
 
 
 class NamespaceProcess:
@@ -61,17 +49,19 @@ class NamespaceSandbox:
     tmp_root = "/tmp"
     runtime_root = "/var/runtime"
 
-    def __init__(self, spec: SandboxSpec, parts: Parts) -> None:
+    def __init__(self, uid: int, group: Group, released: Callable[["NamespaceSandbox"], None]) -> None:
+        """`released` is called once, when nothing of the sandbox is left."""
         loop = asyncio.get_running_loop()
-        self.environment_id = spec.environment_id
-        self.uid = parts.uid
+        self.environment_id = ""
+        self.uid = uid
         self.listeners: Mapping[str, socket.socket] = {}
         self.died: asyncio.Future[None] = loop.create_future()
-        self._spec = spec
-        self._parts = parts
-        self._group = parts.group
+        self._group = group
+        self._released = released
+        self._disk: TmpDisk | None = None
         self._link = Link(self._on_message, self._on_close)
-        self._ready: asyncio.Future[None] = loop.create_future()
+        self._step: asyncio.Future[None] = loop.create_future()
+        """Done when init has answered to `plant` or `furnish`."""
         self._pidfd = -1
         self._processes: dict[int, NamespaceProcess] = {}
         self._starting: dict[int, asyncio.Future[int]] = {}
@@ -82,24 +72,33 @@ class NamespaceSandbox:
         self._peak_bytes = 0
         self._oom_descriptor = -1
 
-    async def open(self, ask: Callable[[dict[str, Any], list[int]], bool]) -> None:
-        """Have the launcher make it (`ask`) and wait for its init process. Raises SandboxError."""
+    async def plant(self, ask: Callable[[dict[str, Any], list[int]], bool]) -> None:
+        """Have the launcher make (`ask`) what is alike in all sandboxes. Raises SandboxError."""
         entrances = self._group.entrances()
-        request = {
-            "uid": self.uid,
-            "gid": self.uid,
-            "shm_mb": self._spec.memory_mb,
-            "listen": _listeners(self._spec),
-        }
-        asked = ask(request, [self._link.theirs.fileno(), *entrances])
+        asked = ask({"uid": self.uid}, [self._link.theirs.fileno(), *entrances])
         close_all(entrances)
         self._link.theirs.close()
         if not asked:
             raise SandboxError("the launcher is gone")
-        self._link.send(self._order(), self._parts.disk.descriptors)
+        await self._answer()
+
+    async def furnish(self, spec: SandboxSpec, disk: TmpDisk) -> None:
+        """Make it this environment's: its limits, code and /tmp. Raises SandboxError."""
+        self.environment_id = spec.environment_id
+        self._disk = disk
+        try:
+            self._group.limit(spec.memory_mb)
+        except OSError as error:
+            raise SandboxError(str(error)) from error
+        self._step = asyncio.get_running_loop().create_future()
+        if not self._link.send(_order(spec, disk), disk.descriptors):
+            raise SandboxError("the sandbox is gone")
+        await self._answer()
+
+    async def _answer(self) -> None:
         try:
             async with asyncio.timeout(_ANSWER_LIMIT_S):
-                await self._ready
+                await self._step
         except TimeoutError:
             raise SandboxError(f"the sandbox was not made in {_ANSWER_LIMIT_S:.0f} s") from None
 
@@ -133,7 +132,7 @@ class NamespaceSandbox:
             async with asyncio.timeout(_ANSWER_LIMIT_S):
                 process.pid = await started
         except (SandboxError, TimeoutError) as error:
-            del self._processes[serial]
+            self._processes.pop(serial, None)
             close_all(ends)
             raise SandboxError(f"{spec.argv[0]}: {error or 'no answer from the sandbox'}") from None
         finally:
@@ -210,7 +209,7 @@ class NamespaceSandbox:
         self._release()
         if not await until(self._group.remove, _GONE_LIMIT_S):
             raise SandboxError(f"the cgroup of sandbox {self.environment_id} could not be removed")
-        self._parts.released(self)
+        self._released(self)
 
     def _release(self) -> None:
         for listener in self.listeners.values():
@@ -222,28 +221,19 @@ class NamespaceSandbox:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-        self._parts.disk.close()
-
-    def _order(self) -> dict[str, Any]:
-        spec = self._spec
-        binds = [(str(spec.code_dir.resolve()), "/var/task")]
-        layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
-        if len(layers) == 1:
-            binds.append((layers.pop(), "/opt"))
-        if spec.python is None:
-            binds += prefix_binds(spec.prefixes)
-            if spec.runtime_dir is not None:
-                binds.append((str(spec.runtime_dir.resolve()), "/var/runtime"))
-        return {"binds": binds, "layers": layers, "tmp": self._parts.disk.folder}
+        if self._disk is not None:
+            self._disk.close()
 
     def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
-        if "ready" in message:
+        if "planted" in message:
             self._pidfd = descriptors[0]
-            names = message["ready"]
-            sockets = (socket.socket(fileno=number) for number in descriptors[1:])
-            self.listeners = dict(zip(names, sockets, strict=True))
             asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
-            self._ready.set_result(None)
+            self._advance(None)
+            return
+        if "ready" in message:
+            sockets = (socket.socket(fileno=number) for number in descriptors)
+            self.listeners = dict(zip(message["ready"], sockets, strict=True))
+            self._advance(None)
             return
         close_all(descriptors)
         if "started" in message:
@@ -255,8 +245,16 @@ class NamespaceSandbox:
         elif "empty" in message:
             if self._emptied is not None and not self._emptied.done():
                 self._emptied.set_result(None)
-        elif "error" in message and not self._ready.done():
-            self._ready.set_exception(SandboxError(message["error"]))
+        elif "error" in message:
+            self._advance(SandboxError(message["error"]))
+
+    def _advance(self, failure: SandboxError | None) -> None:
+        if self._step.done():
+            return
+        if failure is None:
+            self._step.set_result(None)
+        else:
+            self._step.set_exception(failure)
 
     def _settle(self, serial: int, outcome: int | SandboxError) -> None:
         waiting = self._starting.get(serial)
@@ -274,8 +272,7 @@ class NamespaceSandbox:
 
     def _on_close(self) -> None:
         """Init is gone, or never came to be; the pidfd tells when all others are gone too."""
-        if not self._ready.done():
-            self._ready.set_exception(SandboxError("the sandbox died while it was made"))
+        self._advance(SandboxError("the sandbox died while it was made"))
 
     def _on_death(self) -> None:
         asyncio.get_running_loop().remove_reader(self._pidfd)
@@ -294,6 +291,26 @@ class NamespaceSandbox:
         with contextlib.suppress(BlockingIOError):
             os.read(self._oom_descriptor, 4096)
         callback()
+
+
+def _order(spec: SandboxSpec, disk: TmpDisk) -> dict[str, Any]:
+    binds = [(str(spec.code_dir.resolve()), "/var/task")]
+    layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
+    if len(layers) == 1:
+        binds.append((layers.pop(), "/opt"))
+    if spec.ca_bundle is not None:
+        binds.append((str(spec.ca_bundle.resolve()), CA_BUNDLE))
+    if spec.python is None:
+        binds += prefix_binds(spec.prefixes)
+        if spec.runtime_dir is not None:
+            binds.append((str(spec.runtime_dir.resolve()), "/var/runtime"))
+    return {
+        "binds": binds,
+        "layers": layers,
+        "tmp": disk.folder,
+        "shm_mb": spec.memory_mb,
+        "listen": _listeners(spec),
+    }
 
 
 def _listeners(spec: SandboxSpec) -> list[tuple[str, str, str, int]]:

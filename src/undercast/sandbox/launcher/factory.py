@@ -17,13 +17,14 @@ from undercast.sandbox.launcher.init import Init
 from undercast.sandbox.launcher.places import HOST, make_place, write_id_maps
 from undercast.sandbox.launcher.zygote import Become, preload
 
+_NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWNET
+
 
 class Factory:
     """One launcher process."""
 
     def __init__(self, link: socket.socket) -> None:
         self._link = link
-        self._own_pids = -1
         self._config: dict[str, Any] = {}
 
     def serve(self) -> Become | None:
@@ -40,10 +41,8 @@ class Factory:
         frames.send(self._link, {"pid": os.getpid()})
         while (request := frames.receive(self._link)) is not None:
             message, descriptors = request
-            pid = self._fork()
-            if pid == 0:
+            if kernel.fork(_NAMESPACES) == 0:
                 self._link.close()
-                os.close(self._own_pids)
                 return Init(self._config, message, descriptors).serve()
             for descriptor in descriptors:
                 os.close(descriptor)
@@ -60,19 +59,10 @@ class Factory:
         _build(self._config["root"], self._config["template"])
         kernel.pivot_root(self._config["root"], self._config["root"] + HOST)
         os.chdir("/")
-        self._own_pids = os.open(HOST + "/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
         if self._config["preload"]:
             preload()
         gc.collect()
         gc.freeze()
-
-    def _fork(self) -> int:
-        """A child that is the first process of a new pid namespace."""
-        kernel.unshare(kernel.CLONE_NEWPID)
-        pid = os.fork()
-        if pid:
-            kernel.setns(self._own_pids, kernel.CLONE_NEWPID)
-        return pid
 
 
 def _become_root_of_user_namespace() -> None:

@@ -21,7 +21,6 @@ from undercast.sandbox.launcher.spawn import start
 from undercast.sandbox.launcher.zygote import Become
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
-_NAMESPACES = kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWNET
 _CAP_SYS_ADMIN = 1 << 21
 
 
@@ -30,7 +29,7 @@ class Init:
 
     def __init__(self, config: dict[str, Any], request: dict[str, Any], descriptors: list[int]) -> None:
         self._config = config
-        self._request = request
+        self._uid = request["uid"]
         self._link = socket.socket(fileno=descriptors[0])
         self._groups = descriptors[1:]
         self._processes: dict[int, int] = {}
@@ -43,37 +42,40 @@ class Init:
         except OSError as error:
             frames.send(self._link, {"error": str(error)})
             os._exit(1)
-        descriptors = [kernel.pidfd_open(os.getpid()), *(listener.fileno() for listener in listeners.values())]
-        frames.send(self._link, {"ready": list(listeners)}, descriptors)
-        os.close(descriptors[0])
+        frames.send(self._link, {"ready": list(listeners)}, [listener.fileno() for listener in listeners.values()])
         for listener in listeners.values():
             listener.close()
         return self._loop()
 
     def _make(self) -> dict[str, socket.socket]:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        kernel.die_with_parent(signal.SIGKILL)
+        kernel.die_with_parent()
         kernel.set_name("undercast-init")
         for group in self._groups:
             os.write(group, b"0")
             os.close(group)
-        kernel.unshare(_NAMESPACES)
         kernel.sethostname("sandbox")
-        listeners = _listen(self._request["listen"])
-        private_places(self._request["shm_mb"])
-        order = frames.receive(self._link)
-        if order is None:
+        _bring_loopback_up()
+        private_places()
+        pidfd = kernel.pidfd_open(os.getpid())
+        frames.send(self._link, {"planted": True}, [pidfd])
+        os.close(pidfd)
+        # Up to here all sandboxes are alike, so that one can stand ready before its function is known.
+        request = frames.receive(self._link)
+        if request is None:
             os._exit(0)
-        furnish(*order)
+        order, descriptors = request
+        listeners = _listen(order["listen"])
+        furnish(order, descriptors)
         self._confine()
         return listeners
 
     def _confine(self) -> None:
         """Give up every right, for good. The order matters: each step needs what the next one takes."""
-        uid, gid = self._request["uid"], self._request["gid"]
+        uid = self._uid
         if not self._config["rootless"]:
             os.setgroups([])
-            os.setresgid(gid, gid, gid)
+            os.setresgid(uid, uid, uid)
             kernel.keep_capabilities()
             os.setresuid(uid, uid, uid)
             # Needed where only the privileged may make user namespaces; all others are gone already.
@@ -84,7 +86,7 @@ class Init:
         write_id_maps(f"{self._config['inside_uid']} {outer_uid} 1", f"{self._config['inside_gid']} {outer_gid} 1")
         kernel.drop_all_capabilities()
         kernel.set_dumpable(False)
-        kernel.die_with_parent(signal.SIGKILL)
+        kernel.die_with_parent()
         resource.setrlimit(resource.RLIMIT_NPROC, (1024, 1024))
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -162,11 +164,14 @@ def _signal_all(number: int) -> None:
         return
 
 
-def _listen(wanted: list[list[Any]]) -> dict[str, socket.socket]:
+def _bring_loopback_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         request = struct.pack("16sH14x", b"lo", 0)
         flags = struct.unpack("16sH14x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
+
+
+def _listen(wanted: list[list[Any]]) -> dict[str, socket.socket]:
     listeners = {}
     for name, kind, address, port in wanted:
         listener = socket.socket(socket.AF_INET, socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)

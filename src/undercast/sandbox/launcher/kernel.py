@@ -7,6 +7,7 @@ Sources: man pages unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(
 import ctypes
 import os
 import platform
+import signal
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -46,10 +47,10 @@ _SECCOMP_MODE_FILTER = 2
 _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
 
-# The newer calls have the same number everywhere; pivot_root is older than that agreement.
+# The newer calls have the same number everywhere; the last two are older than that agreement.
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
 _PIDFD_OPEN, _CLOSE_RANGE, _MOUNT_SETATTR = 434, 436, 442
-_PIVOT_ROOT = 41 if platform.machine() == "aarch64" else 155
+_PIVOT_ROOT, _CLONE = (41, 220) if platform.machine() == "aarch64" else (155, 56)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -78,9 +79,20 @@ def unshare(flags: int) -> None:
     _check(_libc.unshare(flags), f"unshare({flags:#x})")
 
 
-def setns(descriptor: int, kind: int) -> None:
-    """Enter a namespace; for a pid namespace: the next child does."""
-    _check(_libc.setns(descriptor, kind), f"setns({kind:#x})")
+def fork(flags: int) -> int:
+    """os.fork() whose child is in new namespaces.
+
+    unshare and os.fork would do for the first child; but a rootless launcher may not return to its own pid namespace.
+    The C library's fork handlers are skipped: they mind the locks of other threads, and we have none.
+    """
+    python = ctypes.pythonapi
+    python.PyOS_BeforeFork()
+    pid = python.syscall(_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0)
+    if pid == 0:
+        python.PyOS_AfterFork_Child()
+    else:
+        python.PyOS_AfterFork_Parent()
+    return _check(pid, f"clone({flags:#x})")
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:
@@ -157,9 +169,9 @@ def close_range(first: int, last: int) -> None:
     _syscall("close_range", _CLOSE_RANGE, ctypes.c_uint(first), ctypes.c_uint(last), 0)
 
 
-def die_with_parent(signal: int) -> None:
-    """Have the kernel send us the signal when our parent ends. Forgotten by a change of uid."""
-    _prctl("die with parent", _PR_SET_PDEATHSIG, signal)
+def die_with_parent() -> None:
+    """Have the kernel kill us when our parent ends. Forgotten by a change of uid."""
+    _prctl("die with parent", _PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def set_dumpable(dumpable: bool) -> None:

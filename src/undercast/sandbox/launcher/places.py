@@ -12,28 +12,27 @@ from typing import Any
 from undercast.sandbox.launcher import kernel
 
 HOST = "/.host"
+_WRITABLE = kernel.MS_NOSUID | kernel.MS_NODEV
 _MASKED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-def private_places(shm_mb: int) -> None:
-    """New /proc and /dev/shm: they belong to the new pid and ipc namespaces."""
+def private_places() -> None:
+    """A new /proc, of the new pid namespace."""
     # Processes of other credentials (the init process) are not listed.
     kernel.mount("proc", "/proc", "proc", _MASKED, "hidepid=invisible")
     kernel.bind("/proc/sys", "/proc/sys")
     kernel.read_only("/proc/sys")
-    kernel.mount("tmpfs", "/dev/shm", "tmpfs", kernel.MS_NOSUID | kernel.MS_NODEV, f"mode=1777,size={shm_mb}m")
 
 
 def furnish(order: dict[str, Any], descriptors: list[int]) -> None:
-    """Put code, layers and /tmp in place, then take away the host's tree."""
+    """Put code, layers, /dev/shm and /tmp in place, then take away the host's tree."""
+    kernel.mount("tmpfs", "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={order['shm_mb']}m")
     for source, target in order["binds"]:
         make_place(HOST + source, target)
         kernel.bind_read_only(HOST + source, target)
     if order["layers"]:
         lower = ":".join(HOST + path.replace("\\", "\\\\").replace(":", "\\:") for path in order["layers"])
-        kernel.mount(
-            "overlay", "/opt", "overlay", kernel.MS_RDONLY | kernel.MS_NOSUID | kernel.MS_NODEV, "lowerdir=" + lower
-        )
+        kernel.mount("overlay", "/opt", "overlay", kernel.MS_RDONLY | _WRITABLE, "lowerdir=" + lower)
     if descriptors:
         kernel.move_mount(descriptors[0], "/tmp")
         os.close(descriptors[0])
