@@ -21,16 +21,20 @@ from undercast.gateway import auth_errors
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
 from undercast.wire.decode import Call
-from undercast.wire.sigv4 import SigningKey, verify
+from undercast.wire.sigv4 import SigningKey, SigningKeys, verify
 
 log = logging.getLogger("undercast.iam")
 
 CredentialOf = Callable[[str], Credential | None]
 """Access key id -> the key as we issued it: `iam.credential`, `sts.session`."""
+KeyUsed = Callable[[Credential, str, str, float], None]
+"""(credential, service, region, host-clock seconds): `iam.note_key_use`."""
 PoliciesOf = Callable[[Principal], PrincipalPolicies | None]
 """A user or role -> its policies, None when IAM does not know it: `iam.policies_of`."""
 
-_ANONYMOUS = frozenset({("sts", "AssumeRoleWithSAML"), ("sts", "AssumeRoleWithWebIdentity")})
+_MAYBE_UNSIGNED = frozenset({"s3", "sts", ""})
+"""Services with operations for callers without credentials; "" while only the body names the service. Whether the one
+that is asked for is among them is decided in `Authorizer.authorize`."""
 _OWNERS_WAY_BACK = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
 """What no bucket policy can deny to the root of the bucket's account (AWS: S3 API, DeleteBucketPolicy)."""
 _PLATFORM = "undercast.internal"
@@ -52,16 +56,25 @@ class Identity:
 class Authenticator:
     """Turns a request's signature into a principal."""
 
-    def __init__(self, sources: Sequence[CredentialOf], host_clock: Clock, *, issued_keys_only: bool = False) -> None:
+    def __init__(
+        self,
+        sources: Sequence[CredentialOf],
+        host_clock: Clock,
+        *,
+        issued_keys_only: bool = False,
+        used: KeyUsed | None = None,
+    ) -> None:
         self._sources = tuple(sources)
         self._clock = host_clock
         self._issued_keys_only = issued_keys_only
+        self._used = used
+        self._keys = SigningKeys()
 
     def authenticate(self, call: Call) -> Identity:
         """The caller. Raises AWS's error for a missing, wrong, expired or inactive credential."""
         signature = call.signature
         if signature is None:
-            if call.service == "s3" or (call.service, call.operation) in _ANONYMOUS:
+            if call.service in _MAYBE_UNSIGNED:
                 return Identity(principal=anonymous_principal(DEFAULT_ACCOUNT))
             raise auth_errors.missing_token(call.service)
         credential = self._issued(signature.access_key_id)
@@ -82,11 +95,13 @@ class Authenticator:
         now = self._clock.now()
         if not credential.active:
             raise auth_errors.unknown_key(call.service, credential.access_key_id)
-        if call.signature is not None and call.signature.session_token != credential.session_token:
-            raise auth_errors.wrong_token(call.service)
         if credential.expires_at is not None and credential.expires_at <= now:
             raise auth_errors.expired_token(call.service)
-        key = verify(call, credential.secret_access_key, now)
+        if call.signature is not None and call.signature.session_token != credential.session_token:
+            raise auth_errors.wrong_token(call.service)
+        key = verify(call, credential.secret_access_key, now, self._keys)
+        if self._used is not None:
+            self._used(credential, call.service or key.signature.service, key.signature.region, now)
         return Identity(principal=credential.principal, signing_key=key, environment_id=credential.environment_id)
 
 
@@ -103,6 +118,8 @@ class Authorizer:
     async def authorize(self, ctx: RequestContext, service: str, accesses: Sequence[Access]) -> None:
         """Raises the service's access-denied error unless everything that the request needs is allowed."""
         principal = ctx.principal
+        if principal.kind == "anonymous" and service != "s3":
+            raise auth_errors.missing_token(service)
         if self._mode == "off" and principal.kind != "anonymous":
             return
         for access in accesses:
@@ -132,7 +149,7 @@ class Authorizer:
 
     def _decide(self, ctx: RequestContext, access: Access) -> Decision:
         principal = ctx.principal
-        known = self._policies_of(principal) if principal.known and principal.kind in ("user", "assumed-role") else None
+        known = self._policies_of(principal) if principal.kind in ("user", "assumed-role") else None
         request = AuthorizationRequest(
             principal=principal,
             action=access.action,

@@ -11,6 +11,7 @@ from undercast.core.errors import ServiceError
 Family = Literal["s3", "query", "json", "rest-json"]
 
 _FAMILIES: dict[str, Family] = {
+    "": "query",  # a query request by POST, whose body has not been read yet
     "s3": "s3",
     "autoscaling": "query",
     "cloudformation": "query",

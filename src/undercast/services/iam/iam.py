@@ -7,6 +7,7 @@ AWS: IAM API Reference.
 from collections.abc import Callable
 from typing import TypeVar
 
+from undercast.core.access_keys import PERMANENT
 from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.core.identity import Credential, Principal
@@ -69,6 +70,8 @@ class Iam:
     def note_key_use(self, credential: Credential, service: str, region: str, now: float) -> None:
         """Remember when and where a user's key was last used, once a minute."""
         key = credential.access_key_id
+        if not key.startswith(PERMANENT):
+            return
         if now - self._noted.get(key, float("-inf")) >= _KEY_USE_EVERY_S:
             self._noted[key] = now
             self.journal.append(_KEY_USE, (credential.principal.account_id, key, now, service, region))
