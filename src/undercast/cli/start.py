@@ -1,5 +1,6 @@
 """`undercast start`: run the platform in the foreground until SIGTERM or Ctrl-C."""
 
+import sys
 import time
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,6 +9,7 @@ import typer
 
 from undercast.cli import environment
 from undercast.cli.output import fail, styled
+from undercast.core.config import Config
 
 
 def start(  # noqa: PLR0913 - one parameter per option is how typer reads them
@@ -68,12 +70,15 @@ def _ports(text: str) -> tuple[int, ...]:
     return ports
 
 
-def _run(config: "environment.Config", begin: float) -> None:
-    from undercast.app import CannotStart, serve
+def _run(config: Config, begin: float) -> None:
+    from undercast.app import CannotStart, Platform, serve
 
-    def ready(url: str, driver: str) -> None:
+    def ready(platform: Platform) -> None:
         took = (time.perf_counter() - begin) * 1000
-        print(f"{styled('ready', '32')} {url}  driver {driver}  data {config.data_dir}  {took:.0f} ms", flush=True)
+        if platform.driver.notice:
+            print(platform.driver.notice, file=sys.stderr)
+        where = f"driver {platform.driver.name}  data {platform.config.data_dir}"
+        print(f"{styled('ready', '32')} {platform.url}  {where}  {took:.0f} ms", flush=True)
 
     try:
         serve(config, ready)

@@ -108,9 +108,7 @@ class Dispatcher:
         line["by"] = ctx.principal.arn
         if ctx.cause.id:
             line["cause"] = ctx.cause.id
-        await self._authorize(ctx, mounted, call.operation, params)
-        self._refuse(mounted, call.operation, params)
-        result = await function(mounted.instance, ctx, params)
+        result = await self._run(ctx, mounted, function, call.operation, params)
         if isinstance(result, Reply):
             return encode_output(call, result.output, request_id, status=result.status, headers=result.headers)
         return encode_output(call, result or {}, request_id)
@@ -145,13 +143,25 @@ class Dispatcher:
     def _cause(self, environment_id: str | None) -> Cause:
         return self._tools.causality.cause_of(environment_id) if environment_id else EXTERNAL
 
-    async def _authorize(self, ctx: RequestContext, mounted: Mounted, operation: str, params: Params) -> None:
+    async def _run(
+        self, ctx: RequestContext, mounted: Mounted, function: OperationFunction, operation: str, params: Params
+    ) -> Mapping[str, Any] | Reply | None:
+        resource = await self._authorize(ctx, mounted, operation, params)
+        self._refuse(mounted, operation, params)
+        if ctx.cause.kind != "external":
+            label = f"{mounted.manifest.name}:{operation} {resource}"
+            self._tools.causality.called(ctx.cause, ctx.request_id, label, ctx.scope)
+        return await function(mounted.instance, ctx, params)
+
+    async def _authorize(self, ctx: RequestContext, mounted: Mounted, operation: str, params: Params) -> str:
+        """Raises access denied; the ARN of the resource that the request is about."""
         manifest = mounted.manifest
         if manifest.access is None:
             accesses: tuple[Access, ...] = (Access(action=f"{manifest.name}:{operation}", resource="*"),)
         else:
             accesses = await manifest.access(mounted.instance, ctx, operation, params)
         await self.gate.authorizer.authorize(ctx, manifest.name, accesses)
+        return accesses[0].resource if accesses else "*"
 
     def _refuse(self, mounted: Mounted, operation: str, params: Params) -> None:
         refused = mounted.manifest.refused.get(operation)
@@ -173,9 +183,7 @@ class Dispatcher:
         inner = replace(
             ctx, request_id=self._tools.ids.uuid(), principal=principal or ctx.principal, scope=scope or ctx.scope
         )
-        await self._authorize(inner, mounted, operation, params)
-        self._refuse(mounted, operation, params)
-        result = await function(mounted.instance, inner, params)
+        result = await self._run(inner, mounted, function, operation, params)
         return dict(result.output if isinstance(result, Reply) else result or {})
 
     async def permits(
