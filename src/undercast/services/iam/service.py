@@ -29,7 +29,6 @@ REFUSED = {
         "ResourceHandlingOption": _NO_EC2,
     },
     "SimulatePrincipalPolicy": {
-        "OrderedOrganizationPolicyInputList": _NO_ORGANIZATIONS,
         "PolicyExclusionList": "all policies of the principal take part",
         "ResourceHandlingOption": _NO_EC2,
     },
