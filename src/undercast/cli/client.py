@@ -34,7 +34,8 @@ def aws(service: str) -> Any:
     import boto3  # imported here: half a second that `start` and `status` need not pay
 
     key, secret = environment.credentials()
-    return boto3.client(
+    make: Any = boto3.client  # the service is a variable here, so boto3's stubs cannot say which client it is
+    return make(
         service,
         endpoint_url=environment.endpoint(),
         region_name=environment.region(),

@@ -61,7 +61,7 @@ class Dispatcher:
         self._gate: Gate | None = None
 
     def mount(self, services: Mapping[str, Mounted], gate: Gate) -> None:
-        """Set the services and who guards them; once, after they were built (they hold this dispatcher's `internal`)."""
+        """Set the services and who guards them; once, after they were built (they hold our `internal`)."""
         self._services = services
         self._gate = gate
 
