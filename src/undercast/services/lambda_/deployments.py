@@ -15,6 +15,7 @@ from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.models import Version
+from undercast.services.lambda_.names import LATEST
 from undercast.services.lambda_.package import UnsafePackage
 from undercast.store.database import Database, Tx
 
@@ -29,8 +30,8 @@ class Environments(Protocol):
         """Run it in an execution environment."""
         ...
 
-    def retire(self, function_arn: str) -> None:
-        """Shut down the function's environments; a busy one finishes its invocation first."""
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """Shut down the environments of one version, or of all; a busy one finishes its invocation first."""
         ...
 
 
@@ -86,7 +87,7 @@ class Deployments:
             tx.after_commit(lambda: self._catalog.settle(first.scope, first.name))
 
         await self._database.write(settle)
-        self._environments.retire(first.arn)
+        self._environments.retire(first.arn, LATEST)
         if superseded_sha256:
             self.discard((superseded_sha256,))
 

@@ -1,0 +1,110 @@
+"""Every input member of every operation that Lambda serves, in one of three classes (I9).
+
+A class is checked against AWS's model at start-up. Members that tools send empty are *stored*: a value that would have
+an effect which is missing here is refused in `configuration` by name.
+"""
+
+from collections.abc import Mapping
+
+_NAME = frozenset({"FunctionName"})
+_QUALIFIED = frozenset({"FunctionName", "Qualifier"})
+_PAGED = frozenset({"FunctionName", "Marker", "MaxItems"})
+_INVOKE_CONFIG = frozenset(
+    {"FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"}
+)
+
+EFFECTIVE: Mapping[str, frozenset[str]] = {
+    "CreateFunction": frozenset({
+        "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
+        "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig",
+    }),
+    "GetFunction": _QUALIFIED,
+    "GetFunctionConfiguration": _QUALIFIED,
+    "ListFunctions": frozenset({"FunctionVersion", "Marker", "MaxItems"}),
+    "DeleteFunction": _QUALIFIED,
+    "UpdateFunctionCode": frozenset({
+        "FunctionName", "ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion", "S3ObjectStorageMode", "Publish", "DryRun",
+        "RevisionId",
+    }),
+    "UpdateFunctionConfiguration": frozenset({
+        "FunctionName", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Runtime",
+        "RevisionId", "EphemeralStorage", "LoggingConfig",
+    }),
+    "PublishVersion": frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"}),
+    "ListVersionsByFunction": _PAGED,
+    "CreateAlias": frozenset({"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig"}),
+    "GetAlias": frozenset({"FunctionName", "Name"}),
+    "UpdateAlias": frozenset({"FunctionName", "Name", "FunctionVersion", "Description", "RoutingConfig", "RevisionId"}),
+    "DeleteAlias": frozenset({"FunctionName", "Name"}),
+    "ListAliases": _PAGED | {"FunctionVersion"},
+    "AddPermission": frozenset({
+        "FunctionName", "StatementId", "Action", "Principal", "SourceArn", "FunctionUrlAuthType",
+        "InvokedViaFunctionUrl", "SourceAccount", "EventSourceToken", "Qualifier", "RevisionId", "PrincipalOrgID",
+    }),
+    "GetPolicy": _QUALIFIED,
+    "RemovePermission": _QUALIFIED | {"StatementId", "RevisionId"},
+    "TagResource": frozenset({"Resource", "Tags"}),
+    "UntagResource": frozenset({"Resource", "TagKeys"}),
+    "ListTags": frozenset({"Resource"}),
+    "PutFunctionConcurrency": frozenset({"FunctionName", "ReservedConcurrentExecutions"}),
+    "GetFunctionConcurrency": _NAME,
+    "DeleteFunctionConcurrency": _NAME,
+    "PutFunctionRecursionConfig": frozenset({"FunctionName", "RecursiveLoop"}),
+    "GetFunctionRecursionConfig": _NAME,
+    "PutFunctionEventInvokeConfig": _INVOKE_CONFIG,
+    "GetFunctionEventInvokeConfig": _QUALIFIED,
+    "UpdateFunctionEventInvokeConfig": _INVOKE_CONFIG,
+    "DeleteFunctionEventInvokeConfig": _QUALIFIED,
+    "ListFunctionEventInvokeConfigs": _PAGED,
+    "GetAccountSettings": frozenset(),
+    "GetFunctionCodeSigningConfig": _NAME,
+    "Invoke": frozenset({"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}),
+    "InvokeAsync": frozenset({"FunctionName", "InvokeArgs"}),
+}  # fmt: skip
+
+_STORED_CONFIGURATION = {
+    "VpcConfig": "functions share the machine's network",
+    "KMSKeyArn": "environment variables are not encrypted here",
+    "TracingConfig": "causes are traced without X-Ray; see `undercast trace`",
+    "SnapStart": "None only; PublishedVersions is refused",
+    "DeadLetterConfig": "an empty TargetArn only; a target is refused until SQS and SNS exist",
+    "Layers": "an empty list only; layers are refused until they exist",
+    "FileSystemConfigs": "an empty list only; there is no EFS",
+}
+_ARCHITECTURES = {"Architectures": "code runs on the machine's own architecture"}
+
+STORED: Mapping[str, Mapping[str, str]] = {
+    "CreateFunction": {**_STORED_CONFIGURATION, **_ARCHITECTURES},
+    "UpdateFunctionConfiguration": _STORED_CONFIGURATION,
+    "UpdateFunctionCode": _ARCHITECTURES,
+    "ListFunctions": {"MasterRegion": "there are no Lambda@Edge replicas; only the own region's functions exist"},
+}
+
+_PUBLISH_TO = {"PublishTo": "there are no capacity providers"}
+_LATER_KINDS = {
+    "ImageConfig": "container images are not supported",
+    "CapacityProviderConfig": "there are no capacity providers",
+    "DurableConfig": "durable functions are not supported",
+    "RuntimeConfig": "runtimes are those of this machine",
+    "AcceleratorConfig": "there are no accelerators",
+}
+
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "CreateFunction": {
+        **_LATER_KINDS,
+        **_PUBLISH_TO,
+        "CodeSigningConfigArn": "code signing is not supported",
+        "TenancyConfig": "tenant isolation is not supported",
+    },
+    "UpdateFunctionConfiguration": _LATER_KINDS,
+    "UpdateFunctionCode": {
+        **_PUBLISH_TO,
+        "ImageUri": "container images are not supported",
+        "SourceKMSKeyArn": "there is no KMS here",
+    },
+    "PublishVersion": _PUBLISH_TO,
+    "Invoke": {
+        "DurableExecutionName": "durable functions are not supported",
+        "TenantId": "tenant isolation is not supported",
+    },
+}

@@ -1,0 +1,140 @@
+"""Invoke: run a function and wait, queue an event for it, or only check that it could be.
+
+An event is one row of the outbox, committed before the 202; its request id is the one that the function sees.
+AWS: Lambda API Reference, Invoke, InvokeAsync; Developer Guide, "Lambda quotas" (payloads).
+"""
+
+import base64
+import json
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Params, Reply, operation
+from undercast.events.delivery import Delivery
+from undercast.services.lambda_.catalog import Resolved
+from undercast.services.lambda_.errors import too_large, user_error
+from undercast.services.lambda_.execution import Attempt, parent_of, run
+from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.lineage import encode
+
+MAX_SYNC_BYTES = 6_291_456
+MAX_ASYNC_BYTES = 1_048_576
+MAX_INVOKE_ASYNC_BYTES = 262_144
+MAX_CLIENT_CONTEXT_CHARACTERS = 3583
+TRACE_HEADER = "x-amzn-trace-id"
+KIND = "lambda"
+
+
+@operation("Invoke")
+async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
+    """The three invocation types. A function error is a 200 with FunctionError."""
+    payload: bytes = params.get("Payload") or b"{}"
+    invocation_type = params.get("InvocationType", "RequestResponse")
+    _check_payload(payload, invocation_type)
+    name, qualifier = params["FunctionName"], params.get("Qualifier")
+    resolved = functions.catalog.peek(ctx.scope, name, qualifier)
+    if resolved is None:
+        resolved = await functions.catalog.resolve(ctx.scope, name, qualifier)
+    if invocation_type == "DryRun":
+        return Reply(output={"StatusCode": 204}, status=204)
+    client_context = _client_context(params["ClientContext"]) if params.get("ClientContext") else ""
+    if invocation_type == "Event":
+        await _queue(functions, ctx, resolved, payload, client_context)
+        return Reply(output={"StatusCode": 202}, status=202)
+    tail = params.get("LogType") == "Tail"
+    ran = await run(
+        functions,
+        resolved,
+        Attempt(
+            request_id=ctx.request_id,
+            payload=payload,
+            cause=ctx.cause,
+            parent_id=parent_of(ctx.cause),
+            client_context=client_context,
+            trace_header=ctx.headers.get(TRACE_HEADER, ""),
+            tail_log=tail,
+        ),
+    )
+    output: dict[str, Any] = {
+        "StatusCode": 200,
+        "ExecutedVersion": ran.function.version,
+        "Payload": ran.result.payload,
+    }
+    if ran.result.function_error is not None:
+        output["FunctionError"] = ran.result.function_error
+    if tail:
+        output["LogResult"] = base64.b64encode(ran.result.log_tail).decode()
+    return Reply(output=output)
+
+
+@operation("InvokeAsync")
+async def invoke_async(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """The oldest way to queue an event; still served."""
+    args = params["InvokeArgs"]
+    length = len(args) if isinstance(args, bytes) else args.length
+    if length is not None and length > MAX_INVOKE_ASYNC_BYTES:
+        raise _payload_too_large(length, "Event", MAX_INVOKE_ASYNC_BYTES)
+    payload = args if isinstance(args, bytes) else await args.read(MAX_INVOKE_ASYNC_BYTES)
+    _check_payload(payload or b"{}", "Event")
+    resolved = await functions.catalog.resolve(ctx.scope, params["FunctionName"])
+    await _queue(functions, ctx, resolved, payload or b"{}", "")
+    return {"Status": 202}
+
+
+async def _queue(
+    functions: Lambda, ctx: RequestContext, resolved: Resolved, payload: bytes, client_context: str
+) -> None:
+    attributes = encode(functions.lineages.of(parent_of(ctx.cause)))
+    if client_context:
+        attributes["client_context"] = client_context
+    if trace := ctx.headers.get(TRACE_HEADER):
+        attributes["trace_header"] = trace
+    delivery = Delivery(
+        id=ctx.request_id,
+        kind=KIND,
+        target_arn=resolved.invoked_arn,
+        payload=payload,
+        scope=resolved.scope,
+        created_at=ctx.clock.now(),
+        cause=ctx.cause,
+        attributes=attributes,
+    )
+    await functions.database.write(lambda tx: functions.outbox.add(tx, delivery))
+
+
+def _check_payload(payload: bytes, invocation_type: str) -> None:
+    if len(payload) > MAX_SYNC_BYTES:
+        raise too_large(f"Request must be smaller than {MAX_SYNC_BYTES} bytes for the InvokeFunction operation")
+    if invocation_type == "Event" and len(payload) > MAX_ASYNC_BYTES:
+        raise _payload_too_large(len(payload), "Event", MAX_ASYNC_BYTES)
+    try:
+        json.loads(payload, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise user_error(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+        ) from error
+
+
+def _payload_too_large(size: int, invocation_type: str, limit: int) -> ServiceError:
+    return too_large(
+        f"{size} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)"
+    )
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"Unrecognized token '{text}': was expecting ('true', 'false' or 'null')")
+
+
+def _client_context(encoded: str) -> str:
+    """The JSON inside, on one line, as it travels in the Runtime API's header."""
+    if len(encoded) > MAX_CLIENT_CONTEXT_CHARACTERS:
+        text = f"ClientContext has {len(encoded)} characters; the limit is {MAX_CLIENT_CONTEXT_CHARACTERS}."
+        raise user_error("InvalidRequestContentException", text)
+    try:
+        return json.dumps(json.loads(base64.b64decode(encoded, validate=True)), separators=(",", ":"))
+    except (ValueError, RecursionError) as error:
+        raise user_error(
+            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
+        ) from error

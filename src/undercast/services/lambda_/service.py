@@ -1,0 +1,95 @@
+"""Lambda's manifest: what the service offers to the platform.
+
+AWS: Lambda API Reference.
+"""
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.lambda_.access import access, policy_of
+from undercast.services.lambda_.catalog import Catalog
+from undercast.services.lambda_.code import CodeStore
+from undercast.services.lambda_.concurrency import Concurrency
+from undercast.services.lambda_.deployments import Deployments
+from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.lineage import Lineages
+from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.lambda_.operations import (
+    aliases,
+    event_invoke_configs,
+    functions,
+    invoke,
+    policies,
+    settings,
+    updates,
+    versions,
+)
+from undercast.services.lambda_.schema import SCHEMA
+from undercast.services.lambda_.target import FunctionTarget
+from undercast.services.parts import Parts
+
+
+def build(parts: Parts) -> Lambda:
+    """The instance that every operation gets."""
+    code = CodeStore(parts.config.data_dir / "code", parts.blobs, parts.ids)
+    catalog = Catalog(parts.database, code)
+    return Lambda(
+        database=parts.database,
+        blobs=parts.blobs,
+        outbox=parts.outbox,
+        environments=parts.pool,
+        code=code,
+        catalog=catalog,
+        deployments=Deployments(parts.database, code, catalog, parts.pool),
+        concurrency=Concurrency(),
+        lineages=Lineages(),
+        locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
+        clock=parts.platform_clock,
+        ids=parts.ids,
+    )
+
+
+def _targets(instance: Lambda) -> Mapping[str, Any]:
+    return {invoke.KIND: FunctionTarget(instance)}
+
+
+async def _start(instance: Lambda) -> None:
+    await instance.deployments.resume()
+
+
+async def _stop(instance: Lambda) -> None:
+    await instance.deployments.stop()
+
+
+def _reset(instance: Lambda) -> None:
+    instance.catalog.clear()
+
+
+MANIFEST = Manifest(
+    name="lambda",
+    build=build,
+    operations=operations_of(
+        aliases, event_invoke_configs, functions, invoke, policies, settings, updates, versions
+    ),
+    schema=SCHEMA,
+    access=access,
+    policy_of=policy_of,
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    targets=_targets,
+    start=_start,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "Every runtime identifier that Lambda ever had can be created; AWS refuses the ones past their block date.",
+        "A program or script in a package runs even when the zip has no run bit for it.",
+        "Files of a package are readable by the function whatever mode the zip gives them.",
+        "A link that points out of the package is refused; AWS unpacks it.",
+        "Destinations of asynchronous invokes can be functions only; other targets are refused by name.",
+        "The chain of recursion detection is kept in memory for the last 16,384 invocations.",
+    ),
+)

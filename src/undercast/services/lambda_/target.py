@@ -1,0 +1,154 @@
+"""Functions as targets of deliveries: asynchronous invokes, S3 events, and whatever else is delivered to a function.
+
+One attempt per call; when the next one is, AWS's rules say, on the platform clock: function errors count (again after
+1 and 2 minutes), throttles and faults do not (1 s growing to 5 minutes), nothing lives longer than its maximum age.
+AWS: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation", "Capturing records of
+Lambda asynchronous invocations".
+"""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from undercast.core.context import Cause
+from undercast.core.errors import ServiceError
+from undercast.events.delivery import Delivery, Outcome
+from undercast.services.lambda_.catalog import Resolved
+from undercast.services.lambda_.execution import Attempt, Ran, parent_of, run
+from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.lineage import carried_by, encode
+from undercast.services.lambda_.names import parse_function_arn, qualified
+from undercast.services.lambda_.operations.invoke import KIND
+
+log = logging.getLogger(__name__)
+
+RETRY_DELAYS_S = (60.0, 120.0)
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 300.0
+SUCCESS, EXHAUSTED, TOO_OLD = "Success", "RetriesExhausted", "EventAgeExceeded"
+
+
+class FunctionTarget:
+    """See `events.delivery.Target`."""
+
+    def __init__(self, functions: Lambda) -> None:
+        self._functions = functions
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Try once."""
+        try:
+            resolved = await self._functions.catalog.resolve(delivery.scope, delivery.target_arn)
+        except ServiceError as error:
+            if error.code == "ResourceNotFoundException":
+                return self._discarded(delivery, error.message)
+            return self._later(delivery, None, error.message)
+        if self._functions.clock.now() - delivery.created_at > resolved.max_age_s:
+            return self._failed(delivery, resolved, TOO_OLD, None)
+        if resolved.reserved == 0:
+            return self._failed(delivery, resolved, EXHAUSTED, None)
+        try:
+            ran = await run(self._functions, resolved, self._attempt(delivery))
+        except ServiceError as error:
+            if error.code == "RecursiveInvocationException":
+                return self._failed(delivery, resolved, error.code, None)
+            return self._later(delivery, resolved, error.message)
+        return self._judged(delivery, resolved, ran)
+
+    def _attempt(self, delivery: Delivery) -> Attempt:
+        attributes = delivery.attributes
+        return Attempt(
+            request_id=delivery.id,
+            payload=delivery.payload,
+            cause=Cause(kind="delivery", id=delivery.id),
+            parent_id=parent_of(delivery.cause),
+            carried_chain=carried_by(attributes),
+            client_context=attributes.get("client_context", ""),
+            trace_header=attributes.get("trace_header", ""),
+            synchronous=False,
+        )
+
+    def _judged(self, delivery: Delivery, resolved: Resolved, ran: Ran) -> Outcome:
+        if ran.result.function_error is None:
+            return Outcome(kind="done", follow_ups=self._records(delivery, resolved, SUCCESS, ran))
+        failures = delivery.attempts + 1
+        if failures > resolved.retries:
+            return self._failed(delivery, resolved, EXHAUSTED, ran)
+        due_at = self._functions.clock.now() + RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S)) - 1]
+        return Outcome(kind="retry", due_at=due_at, counted=True, reason="function error")
+
+    def _later(self, delivery: Delivery, resolved: Resolved | None, reason: str) -> Outcome:
+        """Throttled, or a fault of ours: back to the queue without counting, as long as the event may live."""
+        delay_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
+        due_at = self._functions.clock.now() + delay_s
+        if resolved is not None and due_at - delivery.created_at > resolved.max_age_s:
+            due_at = delivery.created_at + resolved.max_age_s + FIRST_BACKOFF_S
+        return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
+
+    def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
+        log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, condition)
+        return Outcome(kind="dead", reason=condition, follow_ups=self._records(delivery, resolved, condition, ran))
+
+    def _discarded(self, delivery: Delivery, reason: str) -> Outcome:
+        log.warning("event %s is discarded: %s", delivery.id, reason)
+        return Outcome(kind="dead", reason=reason)
+
+    def _records(
+        self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None
+    ) -> tuple[Delivery, ...]:
+        """The invocation record for the destination that the outcome has, committed together with the outcome."""
+        arn = resolved.destinations.get("OnSuccess" if condition == SUCCESS else "OnFailure")
+        function = parse_function_arn(arn) if arn else None
+        if arn is None or function is None:
+            return ()
+        functions = self._functions
+        now = functions.clock.now()
+        chain = functions.lineages.of(delivery.id)
+        return (
+            Delivery(
+                id=functions.ids.uuid(),
+                kind=KIND,
+                target_arn=arn,
+                payload=json.dumps(_record(delivery, resolved, condition, ran, now)).encode(),
+                scope=function.scope,
+                created_at=now,
+                cause=Cause(kind="invocation", id=delivery.id),
+                source_arn=resolved.function.arn,
+                attributes=encode(chain),
+            ),
+        )
+
+
+def _record(
+    delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float
+) -> dict[str, Any]:
+    """Version 1.0 of the record; only an attempt that ran has a response."""
+    version = ran.function.version if ran is not None else resolved.function.version
+    record: dict[str, Any] = {
+        "version": "1.0",
+        "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "requestContext": {
+            "requestId": delivery.id,
+            "functionArn": qualified(resolved.function.arn, version),
+            "condition": condition,
+            "approximateInvokeCount": delivery.attempts + (ran is not None),
+        },
+        "requestPayload": _value(delivery.payload),
+    }
+    if ran is not None:
+        error = ran.result.function_error
+        record["responseContext"] = {
+            "statusCode": 200,
+            "executedVersion": version,
+            **({"functionError": error} if error else {}),
+        }
+        record["responsePayload"] = _value(ran.result.payload)
+    return record
+
+
+def _value(payload: bytes) -> Any:
+    """JSON as it is; what a custom runtime answered besides JSON as text."""
+    try:
+        return json.loads(payload) if payload else None
+    except (ValueError, RecursionError):
+        return payload.decode(errors="replace")

@@ -1,0 +1,210 @@
+"""Lambda on a real store, with a sandbox that answers what the test tells it."""
+
+import io
+import zipfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import CountingIds, FakeClock
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.body import BodyStream
+from undercast.core.context import EXTERNAL, Cause, RequestContext
+from undercast.core.errors import ServiceError, not_implemented
+from undercast.core.identity import Principal, root_principal
+from undercast.core.service import Reply
+from undercast.events.causality import CausalLog
+from undercast.events.delivery import Delivery
+from undercast.events.outbox import Outbox, delivery_of
+from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.services.lambda_.catalog import Catalog
+from undercast.services.lambda_.code import CodeStore
+from undercast.services.lambda_.concurrency import Concurrency
+from undercast.services.lambda_.deployments import Deployments
+from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.lineage import Lineages
+from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.service import MANIFEST
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Database
+from undercast.store.journal import Journal
+from undercast.store.migrations import migrate
+
+SCOPE = Scope(AccountId("111122223333"), Region("us-west-2"))
+ROLE = "arn:aws:iam::111122223333:role/worker"
+Answer = Callable[[Invocation], Awaitable[InvocationResult]]
+Service = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+
+
+def zip_of(files: Mapping[str, str | bytes], mode: int = 0o100644) -> bytes:
+    """A deployment package."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = mode << 16
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+CODE = zip_of({"app.py": "def handler(event, context):\n    return event\n"})
+OTHER_CODE = zip_of({"app.py": "def handler(event, context):\n    return 2\n"})
+
+
+async def echo(invocation: Invocation) -> InvocationResult:
+    """Answers with the event."""
+    return InvocationResult(payload=invocation.payload, log_tail=b"START\nEND\n")
+
+
+async def fail(invocation: Invocation) -> InvocationResult:
+    """Answers as a function that raised."""
+    return InvocationResult(payload=b'{"errorType":"E"}', function_error="Unhandled")
+
+
+@dataclass
+class FakeEnvironments:
+    """A sandbox without processes: notes what it was asked and lets the test answer."""
+
+    answer: Answer = echo
+    invocations: list[Invocation] = field(default_factory=list)
+    retired: list[tuple[str, str | None]] = field(default_factory=list)
+
+    async def invoke(self, invocation: Invocation) -> InvocationResult:
+        """See `deployments.Environments`."""
+        self.invocations.append(invocation)
+        return await self.answer(invocation)
+
+    def retire(self, function_arn: str, version: str | None = None) -> None:
+        """See `deployments.Environments`."""
+        self.retired.append((function_arn, version))
+
+
+@dataclass
+class World:
+    """Lambda and everything around it that a test looks at."""
+
+    functions: Lambda
+    environments: FakeEnvironments
+    clock: FakeClock
+    ids: CountingIds
+    database: Database
+    folder: Path
+    cause: Cause = EXTERNAL
+    services: dict[str, Service] = field(default_factory=dict)
+    request_id: str = ""
+
+    def context(self) -> RequestContext:
+        """A request by the account's root."""
+        return RequestContext(
+            request_id=self.request_id or self.ids.uuid(),
+            scope=SCOPE,
+            principal=root_principal(SCOPE.account_id),
+            cause=self.cause,
+            clock=self.clock,
+            host_clock=self.clock.host,
+            ids=self.ids,
+            caller=self._call,
+            permits=self._permits,
+        )
+
+    async def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Run an operation as dispatch does; its output."""
+        reply = await self.reply(operation, **params)
+        return dict(reply.output)
+
+    async def reply(self, operation: str, **params: Any) -> Reply:
+        """Run an operation; the whole reply."""
+        result = await MANIFEST.operations[operation](self.functions, self.context(), params)
+        return result if isinstance(result, Reply) else Reply(output=result or {})
+
+    async def create(self, name: str = "f", code: bytes = CODE, **members: Any) -> dict[str, Any]:
+        """Create a Python function and wait until it is Active."""
+        params = {"Runtime": "python3.12", "Role": ROLE, "Handler": "app.handler", "Code": {"ZipFile": code}}
+        made = await self.call("CreateFunction", FunctionName=name, **{**params, **members})
+        await self.functions.deployments.idle()
+        return made
+
+    def deliveries(self) -> list[Delivery]:
+        """What is in the outbox."""
+        rows = self.database.read_now(lambda tx: tx.all("SELECT * FROM event_delivery ORDER BY ord"))
+        return [delivery_of(row) for row in rows]
+
+    async def _call(
+        self,
+        ctx: RequestContext,
+        service: str,
+        operation: str,
+        params: Mapping[str, Any],
+        *,
+        principal: Principal | None = None,
+        scope: Scope | None = None,
+    ) -> dict[str, Any]:
+        answer = self.services.get(f"{service}:{operation}")
+        if answer is None:
+            raise not_implemented(service, operation)
+        return dict(answer(params))
+
+    async def _permits(self, *args: object) -> bool:
+        return True
+
+
+def assume_role(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """STS that lets Lambda assume every role but one."""
+    if params["RoleArn"].endswith("/closed"):
+        raise ServiceError("AccessDenied", "not authorized", 403)
+    return {"Credentials": {}}
+
+
+def get_object(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """S3 with one bucket that holds one package."""
+    if params["Bucket"] == "locked":
+        raise ServiceError("AccessDenied", "Access Denied", 403)
+    if params["Key"] != "code.zip":
+        raise ServiceError("NoSuchKey", "The specified key does not exist.", 404)
+    return {"Body": BodyStream.of(CODE)}
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A Lambda service with its own data folder."""
+    database = Database.open(tmp_path / "state.db")
+    journal = Journal.open(tmp_path / "journal.db")
+    clock, ids, environments = FakeClock(), CountingIds(), FakeEnvironments()
+    for name, schema in (("blob", BlobStore.SCHEMA), ("causal", CausalLog.SCHEMA), ("event", Outbox.SCHEMA)):
+        migrate(database, name, schema)
+    migrate(database, "lambda", MANIFEST.schema)
+    migrate(journal.database, "causal", CausalLog.JOURNAL_SCHEMA)
+    blobs = BlobStore(tmp_path / "blobs", database)
+    code = CodeStore(tmp_path / "code", blobs, ids)
+    catalog = Catalog(database, code)
+    functions = Lambda(
+        database=database,
+        blobs=blobs,
+        outbox=Outbox(database, clock, CausalLog(database, journal, clock)),
+        environments=environments,
+        code=code,
+        catalog=catalog,
+        deployments=Deployments(database, code, catalog, environments),
+        concurrency=Concurrency(),
+        lineages=Lineages(),
+        locations=CodeLocations(blobs, clock.host, b"secret"),
+        clock=clock,
+        ids=ids,
+    )
+    yield World(
+        functions=functions,
+        environments=environments,
+        clock=clock,
+        ids=ids,
+        database=database,
+        folder=tmp_path,
+        services={"sts:AssumeRole": assume_role, "s3:GetObject": get_object},
+    )
+    await functions.deployments.stop()
+    await blobs.close()
+    await journal.close()
+    await database.close()
