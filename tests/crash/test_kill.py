@@ -1,0 +1,44 @@
+"""SIGKILL at random moments loses nothing that was acknowledged (I6) and leaves nothing half-done.
+
+The ledger lives in this process; the killed one is tests/crash/worker.py.
+"""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.crash.ledger import Killer, Ledger, Victim
+
+
+def run(folder: Path, number: int, durability: str, mode: str, ledger: Ledger) -> Victim:
+    return Victim([sys.executable, "-m", "tests.crash.worker", str(folder), str(number), durability, mode], ledger)
+
+
+def kill_many(folder: Path, kills: int, seed: int, durability: str) -> Ledger:
+    """So many runs, each killed; then one that ends by itself with every delivery done."""
+    ledger = Ledger()
+    killer = Killer(seed)
+    for number in range(kills):
+        killer.strike(run(folder, number, durability, "work", ledger))
+        assert ledger.problems == []
+    last = run(folder, kills, durability, "drain", ledger)
+    assert last.finish() == 0
+    ledger.check_effects()
+    return ledger
+
+
+@pytest.mark.parametrize(("durability", "kills"), [("process", 14), ("power", 6)])
+def test_nothing_acknowledged_is_lost(tmp_path: Path, durability: str, kills: int) -> None:
+    """Every object holds what was acknowledged, every event had its effect, no blob without row or row without blob."""
+    ledger = kill_many(tmp_path, kills, 20260, durability)
+    assert ledger.problems == []
+    assert len(ledger.events) > 10 * kills
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("seed", range(10))
+def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int) -> None:
+    """The same, 100 kills on one folder, with ten seeds."""
+    assert kill_many(tmp_path, 100, seed, "process").problems == []
