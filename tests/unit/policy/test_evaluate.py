@@ -159,7 +159,11 @@ def test_not_principal_with_deny_spares_only_whom_it_names() -> None:
 
 def test_a_trust_policy_must_allow_even_in_one_account() -> None:
     """ "A role trust policy is a required resource-based policy"."""
-    assume = {"action": "sts:AssumeRole", "on": "arn:aws:iam::111111111111:role/r", "needs_resource_policy": True}
+    assume: dict[str, Any] = {
+        "action": "sts:AssumeRole",
+        "on": "arn:aws:iam::111111111111:role/r",
+        "needs_resource_policy": True,
+    }
     may = document(statement(action="sts:AssumeRole"))
     trust: dict[str, Any] = {
         "Version": "2012-10-17",

@@ -1,0 +1,213 @@
+"""Whether a request is allowed, and what a refusal says."""
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeHostClock
+from tests.unit.auth.requests import context
+from tests.unit.policy.callers import ALICE, NOBODY, OBJECT, OTHER, ROOT, S3, SESSION, document, statement
+from undercast.core.config import IamMode
+from undercast.core.errors import ServiceError
+from undercast.core.identity import Principal, service_principal
+from undercast.core.service import Access
+from undercast.gateway.auth import Authorizer
+from undercast.policy.document import parse_policy
+from undercast.policy.evaluate import PrincipalPolicies
+
+GET = Access(action="s3:GetObject", resource=OBJECT)
+ALLOW_GET = PrincipalPolicies(identity=(parse_policy(document(statement())),))
+NO_POLICIES = PrincipalPolicies()
+PUBLIC = document(statement(Principal="*"))
+DENY_ALL = document(statement("Deny", action="s3:*", Principal="*"))
+
+
+def authorizer(policies: PrincipalPolicies | None = None, mode: IamMode = "enforce") -> Authorizer:
+    """An authorizer whose IAM knows these policies of everyone."""
+    return Authorizer(lambda principal: policies, FakeHostClock(), mode)
+
+
+async def refusal(
+    gate: Authorizer, principal: Principal, *accesses: Access, service: str = "s3", **ctx: Any
+) -> ServiceError:
+    """The error of a refused request."""
+    with pytest.raises(ServiceError) as error:
+        await gate.authorize(context(principal, **ctx), service, accesses)
+    return error.value
+
+
+async def test_an_allowed_request_passes() -> None:
+    """By the identity policies of the caller."""
+    await authorizer(ALLOW_GET).authorize(context(ALICE), "s3", [GET])
+
+
+async def test_every_access_must_be_allowed() -> None:
+    """A request may need several actions, e.g. lambda:CreateFunction and iam:PassRole."""
+    put = Access(action="s3:PutObject", resource=OBJECT)
+    assert "s3:PutObject" in (await refusal(authorizer(ALLOW_GET), ALICE, GET, put)).message
+
+
+@pytest.mark.parametrize(
+    ("service", "code", "status"),
+    [
+        ("s3", "AccessDenied", 403),
+        ("iam", "AccessDenied", 403),
+        ("sns", "AuthorizationError", 403),
+        ("sqs", "AccessDenied", 403),
+        ("lambda", "AccessDeniedException", 403),
+        ("dynamodb", "AccessDeniedException", 400),
+        ("logs", "AccessDeniedException", 400),
+    ],
+)
+async def test_each_family_of_services_has_its_code(service: str, code: str, status: int) -> None:
+    """ "Common errors" of each API reference."""
+    error = await refusal(authorizer(NO_POLICIES), ALICE, GET, service=service)
+    assert (error.code, error.status) == (code, status)
+
+
+async def test_the_texts_are_awss() -> None:
+    """IAM User Guide, "Troubleshoot access denied error messages"; S3 puts the resource in quotes."""
+    invoke = Access(action="lambda:InvokeFunction", resource="arn:aws:lambda:us-east-1:111111111111:function:f")
+    error = await refusal(authorizer(NO_POLICIES), SESSION, invoke, service="lambda")
+    assert error.message == (
+        f"User: {SESSION.arn} is not authorized to perform: lambda:InvokeFunction on resource: {invoke.resource} "
+        "because no identity-based policy allows the lambda:InvokeFunction action"
+    )
+    error = await refusal(authorizer(ALLOW_GET), SESSION, replace(GET, resource_policy=DENY_ALL))
+    assert error.message == (
+        f'User: {SESSION.arn} is not authorized to perform: s3:GetObject on resource: "{OBJECT}" '
+        "with an explicit deny in a resource-based policy"
+    )
+
+
+async def test_assume_role_gives_no_reason() -> None:
+    """STS says who may not assume what, and nothing more."""
+    assume = Access(action="sts:AssumeRole", resource="arn:aws:iam::111111111111:role/r")
+    error = await refusal(authorizer(NO_POLICIES), ALICE, assume, service="sts")
+    assert error.message == (
+        f"User: {ALICE.arn} is not authorized to perform: sts:AssumeRole on resource: {assume.resource}"
+    )
+
+
+async def test_root_passes_but_for_an_explicit_deny_and_other_accounts() -> None:
+    """The administrator needs no policy."""
+    gate = authorizer()
+    await gate.authorize(context(ROOT), "s3", [GET])
+    await refusal(gate, ROOT, replace(GET, resource_policy=DENY_ALL))
+    assert (await refusal(gate, ROOT, replace(GET, resource_account_id=OTHER))).message == "Access Denied"
+
+
+@pytest.mark.parametrize("action", ["s3:DeleteBucketPolicy", "s3:PutBucketPolicy", "s3:GetBucketPolicy"])
+async def test_the_owners_root_always_reaches_the_bucket_policy(action: str) -> None:
+    """S3 API: root can delete a bucket policy "even if the policy explicitly denies the root principal"."""
+    access = Access(action=action, resource="arn:aws:s3:::photos", resource_policy=DENY_ALL)
+    await authorizer().authorize(context(ROOT), "s3", [access])
+    await refusal(authorizer(ALLOW_GET), ALICE, access)
+
+
+async def test_an_unknown_role_passes_with_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """A role that we do not know is let through with a warning that names what it would have needed."""
+    stranger = replace(SESSION, known=False)
+    gate = authorizer(None)
+    with caplog.at_level(logging.WARNING, "undercast.iam"):
+        await gate.authorize(context(stranger), "s3", [GET])
+        await gate.authorize(context(stranger), "s3", [GET])
+    assert [record.getMessage() for record in caplog.records] == [
+        f"IAM does not know {SESSION.role_arn}: let through. On AWS it needs s3:GetObject on {OBJECT}."
+    ]
+
+
+async def test_an_unknown_role_obeys_an_explicit_deny() -> None:
+    """What the resource itself forbids needs no knowledge of the role."""
+    await refusal(authorizer(None), replace(SESSION, known=False), replace(GET, resource_policy=DENY_ALL))
+
+
+async def test_an_unknown_role_is_refused_under_strict() -> None:
+    """--iam strict."""
+    error = await refusal(authorizer(None, "strict"), replace(SESSION, known=False), GET)
+    assert "no identity-based policy allows" in error.message
+
+
+async def test_a_role_that_came_to_exist_is_enforced() -> None:
+    """A session that began before its role was made is enforced from then on."""
+    await refusal(authorizer(NO_POLICIES), replace(SESSION, known=False), GET)
+
+
+async def test_off_asks_no_policy() -> None:
+    """--iam off; an unsigned request still needs a public resource."""
+    gate = authorizer(NO_POLICIES, "off")
+    await gate.authorize(context(ALICE), "s3", [replace(GET, resource_policy=DENY_ALL)])
+    await refusal(gate, NOBODY, GET)
+
+
+async def test_an_anonymous_caller_reaches_public_objects_only() -> None:
+    """S3 answers others with "Access Denied" and no reason."""
+    gate = authorizer()
+    await gate.authorize(context(NOBODY), "s3", [replace(GET, resource_policy=PUBLIC)])
+    error = await refusal(gate, NOBODY, GET)
+    assert (error.code, error.message, error.status) == ("AccessDenied", "Access Denied", 403)
+
+
+async def test_an_anonymous_caller_of_another_service_lacks_a_token() -> None:
+    """Also where the operation itself would need no permission."""
+    assert (await refusal(authorizer(), NOBODY, service="sts")).code == "MissingAuthenticationToken"
+
+
+async def test_session_policies_narrow() -> None:
+    """They come with the session and are compiled once."""
+    narrow = replace(SESSION, session_policies=(document(statement(action="s3:PutObject")),))
+    error = await refusal(authorizer(ALLOW_GET), narrow, GET)
+    assert "because no session policy allows the s3:GetObject action" in error.message
+
+
+async def test_keys_of_the_request_reach_the_conditions() -> None:
+    """aws:SourceIp, aws:SecureTransport, aws:RequestedRegion, aws:UserAgent, aws:CurrentTime."""
+    conditions = {
+        "IpAddress": {"aws:SourceIp": "10.0.0.0/8"},
+        "Bool": {"aws:SecureTransport": "true"},
+        "StringEquals": {"aws:RequestedRegion": "us-east-1", "aws:UserAgent": "cli"},
+        "DateLessThan": {"aws:CurrentTime": "2024-01-01T00:00:00Z"},
+    }
+    policies = PrincipalPolicies(identity=(parse_policy(document(statement(Condition=conditions))),))
+    ctx = context(ALICE, source_ip="10.1.1.1", endpoint="https://localhost:4566", user_agent="cli")
+    await authorizer(policies).authorize(ctx, "s3", [GET])
+    await refusal(authorizer(policies), ALICE, GET, source_ip="192.168.1.1", endpoint="https://localhost:4566")
+
+
+async def test_tags_of_a_principal_reach_the_conditions() -> None:
+    """Session tags go before the role's own: attribute-based access control."""
+    condition = {"StringEquals": {"aws:PrincipalTag/team": "red"}}
+    allowed = parse_policy(document(statement(Condition=condition)))
+    gate = authorizer(PrincipalPolicies(identity=(allowed,), tags={"team": "red"}))
+    await gate.authorize(context(SESSION), "s3", [GET])
+    await refusal(gate, replace(SESSION, session_tags={"team": "blue"}), GET)
+
+
+async def test_a_service_at_its_own_work_passes_and_needs_others_resources_to_allow_it() -> None:
+    """Service principals are made by this process alone."""
+    gate = authorizer()
+    await gate.authorize(context(S3), "s3", [GET])
+    await refusal(gate, S3, replace(GET, resource_policy=document(statement(Principal={"AWS": "*"}, action="a:b"))))
+    platform = service_principal("undercast.internal", ROOT.account_id)
+    await gate.authorize(context(platform), "s3", [replace(GET, resource_policy=DENY_ALL)])
+
+
+def test_a_resource_permits_by_its_own_policy() -> None:
+    """E.g. S3 on a function, with aws:SourceArn."""
+    arn = "arn:aws:lambda:us-east-1:111111111111:function:f"
+    policy = document(
+        statement(
+            action="lambda:InvokeFunction",
+            resource=arn,
+            Principal={"Service": "s3.amazonaws.com"},
+            Condition={"ArnLike": {"AWS:SourceArn": "arn:aws:s3:::photos"}},
+        )
+    )
+    gate = authorizer()
+    right, wrong = {"aws:SourceArn": "arn:aws:s3:::photos"}, {"aws:SourceArn": "arn:aws:s3:::films"}
+    assert gate.resource_permits(policy, S3, "lambda:InvokeFunction", arn, right)
+    assert not gate.resource_permits(policy, S3, "lambda:InvokeFunction", arn, wrong)
+    assert not gate.resource_permits(None, S3, "lambda:InvokeFunction", arn, right)
+    assert authorizer(mode="off").resource_permits(None, S3, "lambda:InvokeFunction", arn, right)
