@@ -112,6 +112,9 @@ class Init:
                     os._exit(0)
                 become = self._answer(*request)
                 if become is not None:
+                    # Their numbers are the runtime's pipes now; closing with these objects would close a pipe.
+                    for ours in (woken, wake, self._link):
+                        ours.detach()
                     return become
 
     def _answer(self, message: dict[str, Any], descriptors: list[int]) -> Become | None:
