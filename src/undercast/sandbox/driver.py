@@ -169,9 +169,15 @@ class Capabilities:
 class Driver(Protocol):
     """Makes sandboxes. One per platform; `start` before anything, `stop` at the end."""
 
-    name: str
-    notice: str
-    """One line for the user when `auto` had to fall back: why, and the fix. Empty otherwise."""
+    @property
+    def name(self) -> str:
+        """ "namespace" or "process"."""
+        ...
+
+    @property
+    def notice(self) -> str:
+        """One line for the user when `auto` had to fall back: why, and the fix. Empty otherwise."""
+        ...
 
     async def start(self) -> None:
         """Sweep what a killed platform left and start the launcher."""

@@ -8,10 +8,13 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
+import shutil
 import sys
 from pathlib import Path
 
 from undercast.sandbox import driver, limits
+from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
 from undercast.sandbox.sweep import sweep
@@ -19,6 +22,8 @@ from undercast.sandbox.tmpdisk import TmpDisks
 
 _UID_BASE = 1_900_000_000
 """Above every range that systemd or subuid hands out, below 2^31."""
+_VERSIONED = re.compile(r"python(\d+)\.(\d+)")
+_OLDEST_ZYGOTE = (3, 8)
 _SAMPLE_EVERY_S = 0.1
 _REFILL_AFTER_S = 0.2
 """Later than the start that took the spare, so that both do not compete for the CPU."""
@@ -32,7 +37,7 @@ class NamespaceDriver:
     def __init__(self, folder: Path, *, python: Path | None = None) -> None:
         """`folder` is ours alone: runtime files that need not outlive the platform."""
         self.notice = ""
-        self._folder = folder
+        self._folder = folder / "namespace"
         self._python = python or Path(sys.executable)
         self._launchers: dict[LauncherKey, asyncio.Task[Launcher]] = {}
         self._sandboxes: set[NamespaceSandbox] = set()
@@ -40,7 +45,7 @@ class NamespaceDriver:
         self._next_uid = _UID_BASE
         self._rootless = os.geteuid() != 0
         self._cgroups = limits.Cgroups()
-        self._disks = TmpDisks(folder / "tmp")
+        self._disks = TmpDisks(self._folder / "tmp")
         self._spares: dict[LauncherKey, asyncio.Task[NamespaceSandbox]] = {}
         self._serial = 0
         self._stopping = False
@@ -67,10 +72,10 @@ class NamespaceDriver:
             with contextlib.suppress(driver.SandboxError):
                 await (await task).stop()
         self._launchers.clear()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         if self._sampler is not None:
             self._sampler.cancel()
             await asyncio.gather(self._sampler, return_exceptions=True)
-        await self._disks.stop()
         self._cgroups.remove()
 
     async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
@@ -126,6 +131,15 @@ class NamespaceDriver:
         """Have one sandbox of each launcher ready but for its function: entering a cgroup after a while takes 5 ms."""
         if key not in self._spares and not self._stopping:
             self._spares[key] = asyncio.ensure_future(self._plant(key))
+
+    def zygote_runs(self, python: Path) -> bool:
+        """See `Driver`."""
+        version = _VERSIONED.fullmatch(python.resolve().name)
+        return version is not None and (int(version[1]), int(version[2])) >= _OLDEST_ZYGOTE
+
+    def capabilities(self) -> driver.Capabilities:
+        """See `Driver`."""
+        return namespace_capabilities(self._cgroups, self._disks, rootless=self._rootless)
 
     async def _launcher(self, key: LauncherKey) -> Launcher:
         task = self._launchers.get(key)

@@ -207,6 +207,8 @@ class NamespaceSandbox:
             except TimeoutError:
                 raise SandboxError(f"sandbox {self.environment_id} outlived SIGKILL") from None
         self._release()
+        if self._disk is not None:
+            await asyncio.to_thread(self._disk.close)
         if not await until(self._group.remove, _GONE_LIMIT_S):
             raise SandboxError(f"the cgroup of sandbox {self.environment_id} could not be removed")
         self._released(self)
@@ -221,8 +223,6 @@ class NamespaceSandbox:
         if self._pidfd >= 0:
             os.close(self._pidfd)
             self._pidfd = -1
-        if self._disk is not None:
-            self._disk.close()
 
     def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
         if "planted" in message:

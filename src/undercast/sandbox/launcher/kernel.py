@@ -32,6 +32,7 @@ _AT_RECURSIVE = 0x8000
 _ATTR_RDONLY = 0x1
 _ATTR_NOSUID = 0x2
 _ATTR_NODEV = 0x4
+_ATTR_NOATIME = 0x10
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
@@ -133,7 +134,7 @@ def detached_mount(kind: str, source: str, options: "tuple[str, ...]" = ()) -> i
             command, argument = (_FSCONFIG_SET_STRING, value.encode()) if value else (0, None)
             _syscall(f"mount option {key}", _FSCONFIG, context, command, key.encode(), argument, 0)
         _syscall(f"mount {kind} from {source}", _FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0)
-        return _syscall("fsmount", _FSMOUNT, context, 1, _ATTR_NOSUID | _ATTR_NODEV)
+        return _syscall("fsmount", _FSMOUNT, context, 1, _ATTR_NOSUID | _ATTR_NODEV | _ATTR_NOATIME)
     finally:
         os.close(context)
 

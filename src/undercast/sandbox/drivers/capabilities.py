@@ -1,0 +1,40 @@
+"""What the namespace driver can promise with what it found on this machine, for `undercast doctor`.
+
+The whole table, promise by kind of machine, is in SPECIFICATION.md.
+"""
+
+from undercast.sandbox.driver import Capabilities, Promise
+from undercast.sandbox.limits import Cgroups
+from undercast.sandbox.tmpdisk import TmpDisks
+
+_FIX = "run as root, or under `systemd-run --user --scope -p Delegate=yes`"
+_HARD = (
+    ("Read-only code", "read-only mounts"),
+    ("Host files hidden", "root file system of its own"),
+    ("Private network", "network namespace"),
+    ("System calls filtered", "seccomp, no capabilities, no_new_privs"),
+    ("Nothing outlives the platform", "pid namespace, parent-death signal"),
+)
+
+
+def namespace_capabilities(cgroups: Cgroups, disks: TmpDisks, *, rootless: bool) -> Capabilities:
+    """The row of this machine."""
+    memory = Promise(name="Memory limit", strength="hard", how="memory cgroup")
+    if not cgroups.limits_memory:
+        memory = Promise(name="Memory limit", strength="best effort", how="resident size is polled", fix=_FIX)
+    cpu = Promise(name="CPU share", strength="hard", how="cpu cgroup")
+    if not cgroups.limits_cpu:
+        cpu = Promise(name="CPU share", strength="none", how="no cpu cgroup", fix=_FIX)
+    pids = Promise(name="Process limit", strength="hard", how="pids cgroup" if cgroups.limits_pids else "RLIMIT_NPROC")
+    tmp = Promise(name="/tmp limit", strength="hard", how="a loop-mounted ext4 of that size")
+    if not disks.limited:
+        fix = "run as root with loop devices and e2fsprogs"
+        tmp = Promise(name="/tmp limit", strength="best effort", how="the folder is measured, breach kills", fix=fix)
+    freeze = Promise(name="Freeze", strength="hard", how="cgroup freezer" if cgroups.freezes else "SIGSTOP by init")
+    uid = Promise(name="Own uid per environment", strength="hard", how="user namespace")
+    if rootless:
+        uid = Promise(
+            name="Own uid per environment", strength="none", how="the user's uid is mapped", fix="run as root"
+        )
+    hard = tuple(Promise(name=name, strength="hard", how=how) for name, how in _HARD)
+    return Capabilities(driver="namespace", promises=(memory, cpu, pids, tmp, freeze, uid, *hard))

@@ -1,0 +1,257 @@
+"""The portable driver: plain processes, for macOS and for hosts that refuse namespaces.
+
+Code, layers and /tmp are real folders, the Runtime API has a port of its own on the host's loopback. It separates
+functions by mistake, not by malice: `capabilities` says so.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from undercast.sandbox import polling
+from undercast.sandbox.driver import (
+    Capabilities,
+    ExitStatus,
+    MemoryUse,
+    ProcessSpec,
+    Promise,
+    SandboxError,
+    SandboxSpec,
+)
+from undercast.sandbox.waiting import until
+
+_MIB = 1024 * 1024
+_GONE_LIMIT_S = 5.0
+_TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
+_TMP_EVERY = 20
+"""Looks at memory per look at /tmp, which costs more."""
+
+
+class PlainProcess:
+    """See `driver.SandboxProcess`."""
+
+    def __init__(self, process: Process, pipes: tuple[int, int, int | None]) -> None:
+        self._process = process
+        self.pid = process.pid
+        self.stdout, self.stderr, self.telemetry = pipes
+        self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
+        self._reaper = asyncio.ensure_future(self._reap())
+
+    def signal(self, number: int) -> None:
+        """See `SandboxProcess`."""
+        if not self.exited.done():
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send_signal(number)
+
+    async def _reap(self) -> None:
+        code = await self._process.wait()
+        if not self.exited.done():
+            self.exited.set_result(ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code))
+
+
+class ProcessSandbox:
+    """See `driver.Sandbox`."""
+
+    def __init__(self, spec: SandboxSpec, folder: Path) -> None:
+        self.environment_id = spec.environment_id
+        self.uid = os.getuid()
+        listener = socket.socket()
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        self.listeners: Mapping[str, socket.socket] = {"runtime": listener}
+        self.runtime_api = f"127.0.0.1:{listener.getsockname()[1]}"
+        self._folder = folder
+        self._empty = folder / "empty"
+        self.tmp_root = str(folder / "tmp")
+        self.code_root = str(spec.code_dir)
+        self.runtime_root = str(spec.runtime_dir or self._empty)
+        self.opt_root = str({0: self._empty, 1: next(iter(spec.layers), None)}.get(len(spec.layers), folder / "opt"))
+        self._layers = spec.layers
+        self._memory_bytes = spec.memory_mb * _MIB
+        self._tmp_bytes = spec.tmp_mb * _MIB
+        self.died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._processes: list[PlainProcess] = []
+        self._oom_callback: Callable[[], None] | None = None
+        self._oom_kills = 0
+        self._peak_bytes = 0
+        self._looks = 0
+        self.frozen = False
+
+    def open(self) -> None:
+        """Make its folders. Blocks while layers are merged."""
+        for place in (self._empty, Path(self.tmp_root)):
+            place.mkdir(parents=True, mode=0o700)
+        if len(self._layers) > 1:
+            for layer in self._layers:
+                shutil.copytree(layer, self.opt_root, symlinks=True, dirs_exist_ok=True)
+
+    async def spawn(self, spec: ProcessSpec) -> PlainProcess:
+        """See `Sandbox`."""
+        pipes = [os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe() for _ in range(2 + spec.telemetry)]
+        ends = [read_end for read_end, _ in pipes]
+        for read_end in ends:
+            os.set_blocking(read_end, False)
+        environment = dict(spec.environment)
+        inherited = tuple(write_end for _, write_end in pipes[2:])
+        if inherited:
+            environment[_TELEMETRY_VARIABLE] = str(inherited[0])
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *spec.argv, env=environment, cwd=spec.cwd, stdin=DEVNULL, stdout=pipes[0][1], stderr=pipes[1][1],
+                pass_fds=inherited, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            for read_end in ends:
+                os.close(read_end)
+            raise SandboxError(f"{spec.argv[0]}: {_name_of(error)}: {error}") from None
+        finally:
+            for _, write_end in pipes:
+                os.close(write_end)
+        started = PlainProcess(process, (ends[0], ends[1], ends[2] if spec.telemetry else None))
+        self._processes.append(started)
+        return started
+
+    def freeze(self) -> None:
+        """See `Sandbox`."""
+        if not self.frozen:
+            self.look()
+            self.frozen = True
+            self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """See `Sandbox`."""
+        if self.frozen:
+            self.frozen = False
+            self._signal(signal.SIGCONT)
+
+    def end_init(self) -> None:
+        """See `Sandbox`: here the CPU is not limited."""
+
+    def memory(self) -> MemoryUse:
+        """See `Sandbox`."""
+        current = sum(self._tree().values())
+        self._peak_bytes = max(self._peak_bytes, current)
+        return MemoryUse(current_bytes=current, peak_bytes=self._peak_bytes, oom_kills=self._oom_kills)
+
+    def on_oom(self, callback: Callable[[], None]) -> None:
+        """See `Sandbox`."""
+        self._oom_callback = callback
+
+    def look(self) -> None:
+        """Compare what is used with the limits; kill everything when it is more."""
+        self._looks += 1
+        if self.memory().current_bytes > self._memory_bytes:
+            self._oom_kills += 1
+            self._signal(signal.SIGKILL)
+            if self._oom_callback is not None:
+                self._oom_callback()
+        elif self._looks % _TMP_EVERY == 0 and polling.folder_bytes(self.tmp_root) > self._tmp_bytes:
+            self._signal(signal.SIGKILL)
+
+    async def kill_processes(self) -> None:
+        """See `Sandbox`."""
+        self.thaw()
+        self._signal(signal.SIGKILL)
+        if not await until(lambda: all(process.exited.done() for process in self._processes), _GONE_LIMIT_S):
+            raise SandboxError("processes outlived SIGKILL")
+        self._processes.clear()
+
+    async def destroy(self) -> None:
+        """See `Sandbox`."""
+        await self.kill_processes()
+        for listener in self.listeners.values():
+            listener.close()
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        if not self.died.done():
+            self.died.set_result(None)
+
+    def _tree(self) -> dict[int, int]:
+        return polling.process_tree(process.pid for process in self._processes if not process.exited.done())
+
+    def _signal(self, number: int) -> None:
+        for pid in self._tree():
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, number)
+        for process in self._processes:  # orphans stay in the group when their parents are gone
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, number)
+
+
+class ProcessDriver:
+    """See `driver.Driver`."""
+
+    name = "process"
+
+    def __init__(self, folder: Path, notice: str = "") -> None:
+        """`folder` is ours alone: it holds the sandboxes' /tmp."""
+        self.notice = notice
+        self._folder = folder / "process"
+        self._sandboxes: set[ProcessSandbox] = set()
+        self._watch: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
+
+    async def start(self) -> None:
+        """See `Driver`."""
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        self._folder.mkdir(parents=True)
+        self._watch = asyncio.ensure_future(self._look())
+
+    async def stop(self) -> None:
+        """See `Driver`."""
+        self._stopping.set()
+        if self._watch is not None:
+            await self._watch
+        await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
+        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
+        """See `Driver`: there is no zygote here."""
+
+    async def create(self, spec: SandboxSpec) -> ProcessSandbox:
+        """See `Driver`."""
+        sandbox = ProcessSandbox(spec, self._folder / spec.environment_id)
+        try:
+            await asyncio.to_thread(sandbox.open)
+        except OSError as error:
+            await sandbox.destroy()
+            raise SandboxError(str(error)) from error
+        self._sandboxes.add(sandbox)
+        sandbox.died.add_done_callback(lambda _: self._sandboxes.discard(sandbox))
+        return sandbox
+
+    def zygote_runs(self, python: Path) -> bool:
+        """See `Driver`."""
+        return False
+
+    def capabilities(self) -> Capabilities:
+        """See `Driver`."""
+        fix = "use Linux, and user namespaces or root, for the namespace driver"
+        none = ("Read-only code", "Host files hidden", "Private network", "System calls filtered", "CPU share")
+        return Capabilities(
+            driver=self.name,
+            promises=(
+                Promise(name="Memory limit", strength="best effort", how="resident size is polled", fix=fix),
+                Promise(name="/tmp limit", strength="best effort", how="the folder is measured, breach kills", fix=fix),
+                Promise(name="Freeze", strength="best effort", how="SIGSTOP to the process tree", fix=fix),
+                *(Promise(name=name, strength="none", how="processes share the host", fix=fix) for name in none),
+            ),
+        )
+
+    async def _look(self) -> None:
+        while not self._stopping.is_set():
+            for sandbox in tuple(self._sandboxes):
+                if not sandbox.frozen:
+                    sandbox.look()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(polling.LOOK_EVERY_S):
+                    await self._stopping.wait()
+
+
+def _name_of(error: OSError) -> str:
+    return {FileNotFoundError: "ENOENT", PermissionError: "EACCES"}.get(type(error), "EIO")

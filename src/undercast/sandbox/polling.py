@@ -1,0 +1,90 @@
+"""Memory and disk use of processes by looking, for hosts where the kernel does not count and limit it for us.
+
+Best effort: what grows and goes between two looks is not seen. Linux reads /proc, other systems ask `ps`.
+Source: proc(5) (status: RssAnon, RssShmem; task/children).
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+LOOK_EVERY_S = 0.025
+_PS_LIMIT_S = 5.0
+_KIB = 1024
+
+
+def process_tree(roots: Iterable[int]) -> dict[int, int]:
+    """pid -> bytes of anonymous and shared memory, of these processes and all their descendants."""
+    return _linux_tree(roots) if sys.platform == "linux" else _ps_tree(roots)
+
+
+def folder_bytes(folder: str) -> int:
+    """Disk space that the files of a folder take."""
+    return sum(_file_bytes(folder))
+
+
+def pid_of(pidfd: int) -> int:
+    """The process behind a pidfd, as we see it; -1 when it has ended."""
+    for line in Path(f"/proc/self/fdinfo/{pidfd}").read_text().splitlines():
+        if line.startswith("Pid:"):
+            return int(line.split()[1])
+    return -1
+
+
+def _linux_tree(roots: Iterable[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    waiting = list(roots)
+    while waiting:
+        pid = waiting.pop()
+        if pid in found:
+            continue
+        try:
+            found[pid] = _linux_memory(pid)
+            for thread in Path(f"/proc/{pid}/task").iterdir():
+                children = (thread / "children").read_text()
+                waiting += [int(child) for child in children.split()]
+        except (OSError, ValueError):
+            continue  # it has ended meanwhile
+    return found
+
+
+def _linux_memory(pid: int) -> int:
+    size = 0
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith(("RssAnon:", "RssShmem:")):
+            size += int(line.split()[1]) * _KIB
+    return size
+
+
+def _ps_tree(roots: Iterable[int]) -> dict[int, int]:
+    listing = subprocess.run(
+        ["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True, timeout=_PS_LIMIT_S
+    ).stdout
+    return tree_of_listing(listing, roots)
+
+
+def tree_of_listing(listing: str, roots: Iterable[int]) -> dict[int, int]:
+    """The same from the output of `ps -axo pid=,ppid=,rss=`."""
+    rows = [tuple(int(word) for word in line.split()) for line in listing.splitlines()]
+    found: dict[int, int] = {}
+    waiting = set(roots)
+    while waiting:
+        found |= {pid: rss * _KIB for pid, _, rss in rows if pid in waiting}
+        waiting = {pid for pid, parent, _ in rows if parent in waiting and pid not in found}
+    return found
+
+
+def _file_bytes(folder: str) -> Iterator[int]:
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        try:
+            yield entry.stat(follow_symlinks=False).st_blocks * 512
+            if entry.is_dir(follow_symlinks=False):
+                yield from _file_bytes(entry.path)
+        except OSError:
+            continue
