@@ -6,6 +6,7 @@ AWS: Developer Guide, "Configure ephemeral storage for Lambda functions". Source
 """
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import os
@@ -53,12 +54,16 @@ class TmpDisk:
 
 
 class TmpDisks:
-    """Makes them, each in about a millisecond: an image is copied from a formatted template, which is nearly all hole."""
+    """Makes them: copies a formatted template, which is nearly all hole, and mounts it. One of the usual size is ready.
+
+    A mount takes 0.7 ms, but 5 ms on a host that has been idle.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.limited = False
         """Whether the file system itself ends at the limit."""
+        self._spare: asyncio.Task[TmpDisk] | None = None
 
     async def start(self) -> None:
         """Make the folder, empty, and find out what works here."""
@@ -73,12 +78,27 @@ class TmpDisks:
     async def take(self, name: str, size_mb: int, uid: int) -> TmpDisk:
         """One for a sandbox. Raises OSError."""
         if self.limited:
+            if size_mb == _DEFAULT_MB and self._spare is not None:
+                spare, self._spare = self._spare, None
+                return await spare
             return await asyncio.to_thread(self._make, size_mb)
         place = self._folder / name
         place.mkdir(mode=0o700)
         if uid != os.getuid():
             os.chown(place, uid, uid)
         return TmpDisk(folder=str(place.resolve()))
+
+    def refill(self) -> None:
+        """Have a spare made."""
+        if self.limited and self._spare is None:
+            self._spare = asyncio.ensure_future(asyncio.to_thread(self._make, _DEFAULT_MB))
+
+    async def stop(self) -> None:
+        """Free the spare."""
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            with contextlib.suppress(OSError):
+                await asyncio.to_thread((await spare).close)
 
     def _make(self, size_mb: int) -> TmpDisk:
         template = self._folder / f"template-{size_mb}"

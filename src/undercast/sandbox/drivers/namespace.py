@@ -72,6 +72,7 @@ class NamespaceDriver:
             with contextlib.suppress(driver.SandboxError):
                 await (await task).stop()
         self._launchers.clear()
+        await self._disks.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         if self._sampler is not None:
             self._sampler.cancel()
@@ -129,7 +130,10 @@ class NamespaceDriver:
 
     def _refill(self, key: LauncherKey) -> None:
         """Have one sandbox of each launcher ready but for its function: entering a cgroup after a while takes 5 ms."""
-        if key not in self._spares and not self._stopping:
+        if self._stopping:
+            return
+        self._disks.refill()
+        if key not in self._spares:
             self._spares[key] = asyncio.ensure_future(self._plant(key))
 
     def zygote_runs(self, python: Path) -> bool:
