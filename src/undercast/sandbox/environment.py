@@ -510,7 +510,14 @@ class Environment:
     def _spawn_task(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_task_done)
+
+    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
+        """A defect of ours must not leave an invocation waiting for ever: the environment is given up."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._loop.call_exception_handler({"message": f"environment {self.id} failed", "exception": error})
+            self._on_died()
 
     def _close_processes(self) -> None:
         processes, self._processes = self._processes, None

@@ -320,7 +320,7 @@ class Pool:
         assert self._creation is not None
         assert self._watchers is not None
         environment: Environment | None = None
-        problem: ServiceError | None = None
+        problem: ServiceError | None = ServiceError("ServiceException", "No execution environment could be made", 500)
         try:
             if fleet.plan is None:
                 # Blocks on the file system: looks for interpreters, may build /var/runtime.
@@ -328,16 +328,18 @@ class Pool:
             environment = await self._creation.create(fleet.function, fleet.plan, self._watchers)
             self._fleet_of[environment.id] = fleet
             await environment.start()
+            problem = None
         except ServiceError as error:
             problem = error
         except (SandboxError, OSError) as error:
             problem = ServiceError("ServiceException", f"No execution environment could be made: {error}", 500)
         finally:
+            # Also behind an error that is a defect of ours: nobody waits for ever.
+            if problem is not None and (waiter := fleet.queue.pop()) is not None:
+                waiter.fail(problem)
             if environment is None or environment.id not in fleet.members:
                 await self._undo_start(fleet, environment)
-        if problem is not None and (waiter := fleet.queue.pop()) is not None:
-            waiter.fail(problem)
-        self._dispatch()
+            self._dispatch()
 
     async def _undo_start(self, fleet: _Fleet, environment: Environment | None) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:
