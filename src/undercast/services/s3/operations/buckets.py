@@ -3,8 +3,6 @@
 AWS: S3 API Reference, the operations of these names; S3 User Guide, "Default settings for new S3 buckets".
 """
 
-import base64
-import binascii
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +16,6 @@ from undercast.services.s3.errors import (
     BucketAlreadyOwnedByYou,
     BucketNotEmpty,
     IllegalLocationConstraintException,
-    InvalidArgument,
     InvalidBucketAclWithObjectOwnership,
     InvalidLocationConstraint,
 )
@@ -27,6 +24,7 @@ from undercast.services.s3.keys import check_bucket_name
 from undercast.services.s3.models import SSE_S3_DEFAULT, Bucket, moment, owner_of
 from undercast.services.s3.operations.multipart import abort
 from undercast.services.s3.regions import is_region
+from undercast.services.s3.tokens import name_of, token_of
 from undercast.store.database import Tx
 
 _US_EAST_1 = Region("us-east-1")
@@ -140,7 +138,7 @@ async def list_buckets(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -
     """The caller's buckets in all regions, by name. The region is shown only in a paged answer, as on AWS."""
     owned = s3.database.read_now(lambda tx: s3.buckets.owned_by(tx, ctx.account_id))
     prefix, region, token = params.get("Prefix"), params.get("BucketRegion"), params.get("ContinuationToken")
-    after = _decoded(token) if token else ""
+    after = name_of(token) if token else ""
     paged = any(params.get(name) is not None for name in ("MaxBuckets", "Prefix", "BucketRegion", "ContinuationToken"))
     limit = params.get("MaxBuckets") or _MAX_BUCKETS
     found = [
@@ -155,21 +153,13 @@ async def list_buckets(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -
     if prefix is not None:
         output["Prefix"] = prefix
     if len(found) > limit:
-        output["ContinuationToken"] = base64.urlsafe_b64encode(found[limit - 1].name.encode()).decode()
+        output["ContinuationToken"] = token_of(found[limit - 1].name)
     return output
 
 
 def _element(bucket: Bucket, paged: bool) -> dict[str, Any]:
     element: dict[str, Any] = {"Name": bucket.name, "CreationDate": moment(bucket.created_at)}
     return {**element, "BucketRegion": bucket.region, "BucketArn": bucket.arn} if paged else element
-
-
-def _decoded(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
-    except (binascii.Error, UnicodeError):
-        text = "The continuation token provided is incorrect"
-        raise InvalidArgument(text, members={"ArgumentName": "continuation-token"}) from None
 
 
 @operation("GetBucketLocation")

@@ -4,8 +4,6 @@ The pages are made by listing.py; here parameters become queries and rows become
 AWS: S3 API Reference, the operations of these names.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any, TypeVar
@@ -18,6 +16,7 @@ from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import url_encoded
 from undercast.services.s3.listing import Page, Query, Source, page, start_after
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload, UploadedPart, moment, owner_of
+from undercast.services.s3.tokens import name_of, token_of
 from undercast.store.database import Tx
 
 T = TypeVar("T")
@@ -44,7 +43,7 @@ async def list_objects_v2(s3: S3, ctx: RequestContext, params: Mapping[str, Any]
     """Keys behind StartAfter or a continuation token."""
     bucket, query = s3.buckets.get(ctx, params), _query(params, "MaxKeys")
     token = params.get("ContinuationToken")
-    marker = params.get("StartAfter") or "" if token is None else _marker_of(token)
+    marker = params.get("StartAfter") or "" if token is None else name_of(token)
     found = await _page_of_objects(s3, bucket, query, marker)
     encode, with_owner = _encoder(params), bool(params.get("FetchOwner"))
     output = {"KeyCount": len(found.entries) + len(found.prefixes), **_common(params, bucket, query, found)}
@@ -54,7 +53,7 @@ async def list_objects_v2(s3: S3, ctx: RequestContext, params: Mapping[str, Any]
     if token is not None:
         output["ContinuationToken"] = token
     if found.truncated:
-        output["NextContinuationToken"] = base64.urlsafe_b64encode(_last_key(found).encode()).decode()
+        output["NextContinuationToken"] = token_of(_last_key(found))
     return output
 
 
@@ -68,7 +67,7 @@ async def list_object_versions(s3: S3, ctx: RequestContext, params: Mapping[str,
         raise InvalidArgument(text, members={"ArgumentName": "version-id-marker", "ArgumentValue": version_marker})
 
     def read(tx: Tx) -> Page[ObjectVersion]:
-        source = Source[ObjectVersion](seek=lambda key: store.versions(tx, bucket.name, key), key_of=_key_of)
+        source: Source[ObjectVersion] = Source(seek=lambda key: store.versions(tx, bucket.name, key), key_of=_key_of)
         rows = _rows_behind(source, key_marker, query)
         if version_marker:
             known = store.version(tx, bucket.name, key_marker, version_marker)
@@ -96,7 +95,7 @@ async def list_multipart_uploads(s3: S3, ctx: RequestContext, params: Mapping[st
     key_marker, id_marker = params.get("KeyMarker") or "", params.get("UploadIdMarker") or ""
 
     def read(tx: Tx) -> Page[Upload]:
-        source = Source[Upload](seek=lambda key: uploads.listed(tx, bucket.name, key), key_of=_key_of)
+        source: Source[Upload] = Source(seek=lambda key: uploads.listed(tx, bucket.name, key), key_of=_key_of)
         rows = _rows_behind(source, key_marker, query)
         if key_marker and id_marker:
             rows = chain(uploads.listed_of_key(tx, bucket.name, key_marker, id_marker), rows)
@@ -149,7 +148,7 @@ async def list_parts(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
 
 async def _page_of_objects(s3: S3, bucket: Bucket, query: Query, marker: str) -> Page[ObjectVersion]:
     def read(tx: Tx) -> Page[ObjectVersion]:
-        source = Source[ObjectVersion](seek=lambda key: store.listed(tx, bucket.name, key), key_of=_key_of)
+        source: Source[ObjectVersion] = Source(seek=lambda key: store.listed(tx, bucket.name, key), key_of=_key_of)
         return page(_rows_behind(source, marker, query), source, query)
 
     return await s3.database.read(read, long=query.limit > _INLINE_KEYS)
@@ -183,14 +182,6 @@ def _limit(params: Mapping[str, Any], name: str) -> int:
         text = f"Argument {argument} must be an integer between 0 and 2147483647"
         raise InvalidArgument(text, members={"ArgumentName": argument, "ArgumentValue": str(asked)})
     return min(int(asked), _MAX_KEYS)
-
-
-def _marker_of(token: str) -> str:
-    try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
-    except (binascii.Error, UnicodeError):
-        text = "The continuation token provided is incorrect"
-        raise InvalidArgument(text, members={"ArgumentName": "continuation-token"}) from None
 
 
 def _encoder(params: Mapping[str, Any]) -> Callable[[str], str]:
