@@ -1,0 +1,46 @@
+"""The Logs service as its operations see it."""
+
+from dataclasses import dataclass
+
+from undercast.core.arn import Scope
+from undercast.core.clock import Clock
+from undercast.services.logs import store
+from undercast.services.logs.errors import no_group, no_stream
+from undercast.services.logs.housekeeping import Housekeeping
+from undercast.services.logs.intake import Intake
+from undercast.services.logs.models import Group, Stream
+from undercast.services.logs.sink import FunctionLogs
+from undercast.store.database import Tx
+from undercast.store.journal import Journal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Logs:
+    """One per platform. `sink` is what execution environments write to."""
+
+    journal: Journal
+    intake: Intake
+    sink: FunctionLogs
+    housekeeping: Housekeeping
+    clock: Clock
+
+    def now_ms(self) -> int:
+        """Platform time in milliseconds."""
+        return int(self.clock.now() * 1000)
+
+
+def existing_group(tx: Tx, scope: Scope, name: str) -> Group:
+    """Raises ResourceNotFoundException."""
+    group = store.group(tx, scope, name)
+    if group is None:
+        raise no_group()
+    return group
+
+
+def existing_stream(tx: Tx, scope: Scope, group: str, name: str) -> Stream:
+    """Raises ResourceNotFoundException, for the group or for the stream."""
+    existing_group(tx, scope, group)
+    stream = store.stream(tx, scope, group, name)
+    if stream is None:
+        raise no_stream()
+    return stream

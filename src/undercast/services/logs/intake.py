@@ -1,0 +1,143 @@
+"""Takes log events in, from functions and from PutLogEvents, into the journal's batch.
+
+Nothing waits here and memory is bounded: above a backlog of 32 MiB events are dropped, counted, and the stream says so.
+A function that floods its log is slowed at its pipe long before (`sandbox.logs`), so only many floods together drop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from undercast.core.arn import Scope
+from undercast.core.clock import Clock
+from undercast.core.ids import Ids
+from undercast.services.logs import store
+from undercast.services.logs.models import EVENT_OVERHEAD_BYTES, Group, Stream
+from undercast.store.journal import Journal
+
+log = logging.getLogger(__name__)
+
+WATCHED_BYTES = 4 * 1024 * 1024
+"""From here on the backlog is measured by waiting for the journal."""
+MAX_BACKLOG_BYTES = 32 * 1024 * 1024
+_MAX_KNOWN = 20_000
+_SAVE_EVERY = 512
+
+
+class StreamName(NamedTuple):
+    """What identifies a stream."""
+
+    scope: Scope
+    group: str
+    stream: str
+
+
+class Intake:
+    """The only writer of events."""
+
+    def __init__(self, journal: Journal, clock: Clock, ids: Ids) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._ids = ids
+        self._keys: dict[StreamName, int] = {}
+        self._unsaved: dict[tuple[Scope, str], int] = {}
+        self._appends = 0
+        self._backlog = 0
+        self._drained: asyncio.Task[None] | None = None
+        self._dropped: dict[StreamName, int] = {}
+
+    def known(self, name: StreamName) -> int | None:
+        """The key of a stream that was written to before."""
+        return self._keys.get(name)
+
+    def learn(self, stream: Stream) -> None:
+        """A stream that exists in the journal."""
+        if len(self._keys) >= _MAX_KNOWN:
+            self._keys.clear()
+        self._keys[StreamName(stream.scope, stream.group, stream.name)] = stream.key
+
+    def create(self, name: StreamName) -> int:
+        """Make a stream that does not exist, and its group if that is missing. Returns the key."""
+        now_ms = int(self._clock.now() * 1000)
+        group = Group(scope=name.scope, name=name.group, created_ms=now_ms)
+        stream = self.new_stream(name, now_ms)
+        self._journal.append(store.ADD_GROUP, store.group_row(group))
+        self._journal.append(store.ADD_STREAM, store.stream_row(stream))
+        self.learn(stream)
+        return stream.key
+
+    def new_stream(self, name: StreamName, now_ms: int) -> Stream:
+        """A stream with a key of its own."""
+        key = int(self._ids.hex(15), 16)
+        return Stream(scope=name.scope, group=name.group, name=name.stream, key=key, created_ms=now_ms)
+
+    def forget(self, scope: Scope, group: str, stream: str | None = None) -> None:
+        """A group or a stream was deleted: the next event makes it anew."""
+        for name in [name for name in self._keys if name[:2] == (scope, group) and stream in (None, name.stream)]:
+            del self._keys[name]
+        if stream is None:
+            self._unsaved.pop((scope, group), None)
+
+    def append(self, name: StreamName, key: int, events: Sequence[tuple[int, str]]) -> None:
+        """Write (timestamp in ms, message) pairs soon. Never blocks."""
+        size = 0
+        for _, message in events:
+            size += (len(message) if message.isascii() else len(message.encode())) + EVENT_OVERHEAD_BYTES
+        if self._backlog + size > MAX_BACKLOG_BYTES:
+            self._dropped[name] = self._dropped.get(name, 0) + len(events)
+            return
+        now_ms = int(self._clock.now() * 1000)
+        append, sql = self._journal.append, store.ADD_EVENT
+        for timestamp_ms, message in events:
+            append(sql, (key, timestamp_ms, now_ms, message))
+        self._count(name, size)
+
+    def save_sizes(self) -> None:
+        """Write how many bytes the groups have grown by; before they are read, and now and then."""
+        unsaved, self._unsaved = self._unsaved, {}
+        for (scope, group), size in unsaved.items():
+            self._journal.append(store.COUNT_BYTES, (size, *store.scope_of(scope), group))
+
+    async def room(self) -> None:
+        """Return once the backlog is small: for writers that can wait."""
+        while self._backlog > WATCHED_BYTES and self._drained is not None:
+            await asyncio.wait([self._drained])
+
+    async def stop(self) -> None:
+        """Write what is counted."""
+        if self._drained is not None:
+            await asyncio.wait([self._drained])
+        self.save_sizes()
+        await self._journal.flush()
+
+    def clear(self) -> None:
+        """Rows were deleted behind our back (reset)."""
+        self._keys.clear()
+        self._unsaved.clear()
+
+    def _count(self, name: StreamName, size: int) -> None:
+        where = name[:2]
+        self._unsaved[where] = self._unsaved.get(where, 0) + size
+        self._backlog += size
+        self._appends += 1
+        if self._appends % _SAVE_EVERY == 0:
+            self.save_sizes()
+        if self._backlog > WATCHED_BYTES and self._drained is None:
+            self._drained = asyncio.get_running_loop().create_task(self._drain())
+            self._drained.add_done_callback(self._on_drained)
+
+    async def _drain(self) -> None:
+        counted = self._backlog
+        await self._journal.flush()
+        self._backlog -= counted
+
+    def _on_drained(self, task: asyncio.Task[None]) -> None:
+        self._drained = None
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the log could not be written: %r", error)
+            self._backlog = 0
+        dropped, self._dropped = self._dropped, {}
+        for name, count in dropped.items():
+            text = f"[undercast] {count} log events were dropped: they came faster than they could be stored\n"
+            self.append(name, self._keys.get(name) or self.create(name), [(int(self._clock.now() * 1000), text)])

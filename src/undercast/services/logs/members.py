@@ -1,0 +1,56 @@
+"""Every input member of every operation that CloudWatch Logs serves, in one of three classes (I9)."""
+
+from collections.abc import Mapping
+
+_GROUP = frozenset({"logGroupName"})
+_STREAM = frozenset({"logGroupName", "logStreamName"})
+
+EFFECTIVE: Mapping[str, frozenset[str]] = {
+    "CreateLogGroup": frozenset({"logGroupName", "tags"}),
+    "DeleteLogGroup": _GROUP,
+    "DescribeLogGroups": frozenset(
+        {"logGroupNamePrefix", "logGroupNamePattern", "nextToken", "limit", "logGroupClass", "logGroupIdentifiers"}
+    ),
+    "PutRetentionPolicy": frozenset({"logGroupName", "retentionInDays"}),
+    "DeleteRetentionPolicy": _GROUP,
+    "TagResource": frozenset({"resourceArn", "tags"}),
+    "UntagResource": frozenset({"resourceArn", "tagKeys"}),
+    "ListTagsForResource": frozenset({"resourceArn"}),
+    "TagLogGroup": frozenset({"logGroupName", "tags"}),
+    "UntagLogGroup": frozenset({"logGroupName", "tags"}),
+    "ListTagsLogGroup": _GROUP,
+    "CreateLogStream": _STREAM,
+    "DeleteLogStream": _STREAM,
+    "DescribeLogStreams": frozenset({
+        "logGroupName", "logGroupIdentifier", "logStreamNamePrefix", "orderBy", "descending", "nextToken", "limit",
+    }),
+    "PutLogEvents": frozenset({"logGroupName", "logStreamName", "logEvents"}),
+    "GetLogEvents": frozenset({
+        "logGroupName", "logGroupIdentifier", "logStreamName", "startTime", "endTime", "nextToken", "limit",
+        "startFromHead",
+    }),
+    "FilterLogEvents": frozenset({
+        "logGroupName", "logGroupIdentifier", "logStreamNames", "logStreamNamePrefix", "startTime", "endTime",
+        "filterPattern", "nextToken", "limit", "startFromHead",
+    }),
+}  # fmt: skip
+
+_UNMASK = {"unmask": "there are no data protection policies, so nothing is masked"}
+
+STORED: Mapping[str, Mapping[str, str]] = {
+    "CreateLogGroup": {
+        "kmsKeyId": "logs are not encrypted here",
+        "logGroupClass": "every class can be searched here",
+        "deletionProtectionEnabled": "false only; protection is refused",
+    },
+    "PutLogEvents": {"sequenceToken": "AWS ignores it since January 2023"},
+    "GetLogEvents": _UNMASK,
+    "FilterLogEvents": {**_UNMASK, "interleaved": "AWS ignores it since June 2019; events are always interleaved"},
+}
+
+_LINKED = "there are no linked accounts"
+
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "DescribeLogGroups": {"accountIdentifiers": _LINKED, "includeLinkedAccounts": _LINKED},
+    "PutLogEvents": {"entity": "entities are not supported"},
+}

@@ -1,0 +1,1 @@
+"""CloudWatch Logs' operations, each tagged with AWS's name."""

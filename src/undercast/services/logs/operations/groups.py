@@ -1,0 +1,177 @@
+"""Log groups: create, describe, retention, tags, delete.
+
+AWS: CloudWatch Logs API Reference, CreateLogGroup, DescribeLogGroups, PutRetentionPolicy, TagResource, DeleteLogGroup.
+"""
+
+import base64
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError, refused_member
+from undercast.core.service import Params, operation
+from undercast.services.logs import store
+from undercast.services.logs.errors import exists, invalid, no_group
+from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.models import Group, group_name
+from undercast.store.database import Tx
+
+PAGE_ITEMS = 50
+MAX_TAGS = 50
+RETENTION_DAYS = (
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
+)  # fmt: skip
+
+
+@operation("CreateLogGroup")
+async def create_log_group(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Make an empty group."""
+    if params.get("deletionProtectionEnabled"):
+        raise refused_member("CreateLogGroup", "deletionProtectionEnabled", "groups can always be deleted here")
+    name = params["logGroupName"]
+    if name.startswith("aws/"):
+        raise invalid("Log groups starting with AWS/ are reserved for AWS.")
+    group = Group(
+        scope=ctx.scope,
+        name=name,
+        created_ms=logs.now_ms(),
+        tags=params.get("tags") or {},
+        group_class=params.get("logGroupClass", "STANDARD"),
+        kms_key=params.get("kmsKeyId", ""),
+    )
+    if not await logs.journal.write(lambda tx: tx.execute(store.ADD_GROUP, store.group_row(group))):
+        raise exists("group")
+
+
+@operation("DeleteLogGroup")
+async def delete_log_group(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Remove a group with its streams at once; its events go in the background."""
+    name = params["logGroupName"]
+    logs.intake.forget(ctx.scope, name)
+    if not await logs.journal.write(lambda tx: store.delete_group(tx, ctx.scope, name)):
+        raise no_group()
+    logs.intake.forget(ctx.scope, name)
+    logs.housekeeping.purge_soon()
+
+
+@operation("DescribeLogGroups")
+async def describe_log_groups(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Groups by name: all, those with a prefix, those that contain a text, or those that are named."""
+    prefix, part = params.get("logGroupNamePrefix"), params.get("logGroupNamePattern")
+    if prefix and part:
+        raise invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
+    limit = params.get("limit") or PAGE_ITEMS
+    after = _decoded(params.get("nextToken"))
+    named = {group_name(None, text) for text in params.get("logGroupIdentifiers") or ()}
+    wanted_class = params.get("logGroupClass")
+    logs.intake.save_sizes()
+
+    def read(tx: Tx) -> list[Group]:
+        found = []
+        for group in store.groups(tx, ctx.scope, after):
+            if prefix and not group.name.startswith(prefix):
+                continue
+            if (part and part not in group.name) or (named and group.name not in named):
+                continue
+            if wanted_class in (None, group.group_class):
+                found.append(group)
+            if len(found) > limit:
+                break
+        return found
+
+    found = await logs.journal.read(read)
+    result: dict[str, Any] = {"logGroups": [group.output() for group in found[:limit]]}
+    if len(found) > limit:
+        result["nextToken"] = base64.b64encode(found[limit - 1].name.encode()).decode()
+    return result
+
+
+@operation("PutRetentionPolicy")
+async def put_retention_policy(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Events older than so many days are not shown any more and are removed."""
+    days = params["retentionInDays"]
+    if days not in RETENTION_DAYS:
+        raise invalid(
+            f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: "
+            f"Member must satisfy enum value set: {list(RETENTION_DAYS)}"
+        )
+    if not await logs.journal.write(lambda tx: store.set_retention(tx, ctx.scope, params["logGroupName"], days)):
+        raise no_group()
+
+
+@operation("DeleteRetentionPolicy")
+async def delete_retention_policy(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Events never expire."""
+    if not await logs.journal.write(lambda tx: store.set_retention(tx, ctx.scope, params["logGroupName"], None)):
+        raise no_group()
+
+
+@operation("TagResource")
+async def tag_resource(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Add tags to a group, or change their values."""
+    await _tag(logs, ctx, _named(params["resourceArn"]), params["tags"])
+
+
+@operation("UntagResource")
+async def untag_resource(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Remove tags by key."""
+    await _untag(logs, ctx, _named(params["resourceArn"]), params["tagKeys"])
+
+
+@operation("ListTagsForResource")
+async def list_tags_for_resource(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """A group's tags."""
+    name = _named(params["resourceArn"])
+    return {"tags": dict((await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, name))).tags)}
+
+
+@operation("TagLogGroup")
+async def tag_log_group(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """The older TagResource."""
+    await _tag(logs, ctx, params["logGroupName"], params["tags"])
+
+
+@operation("UntagLogGroup")
+async def untag_log_group(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """The older UntagResource."""
+    await _untag(logs, ctx, params["logGroupName"], params["tags"])
+
+
+@operation("ListTagsLogGroup")
+async def list_tags_log_group(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """The older ListTagsForResource."""
+    name = params["logGroupName"]
+    return {"tags": dict((await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, name))).tags)}
+
+
+async def _tag(logs: Logs, ctx: RequestContext, name: str, tags: dict[str, str]) -> None:
+    def write(tx: Tx) -> None:
+        group = existing_group(tx, ctx.scope, name)
+        merged = {**group.tags, **tags}
+        if len(merged) > MAX_TAGS:
+            text = f"A resource can have at most {MAX_TAGS} tags."
+            raise ServiceError("TooManyTagsException", text, members={"resourceName": group.arn})
+        store.set_tags(tx, group, merged)
+
+    await logs.journal.write(write)
+
+
+async def _untag(logs: Logs, ctx: RequestContext, name: str, keys: list[str]) -> None:
+    def write(tx: Tx) -> None:
+        group = existing_group(tx, ctx.scope, name)
+        store.set_tags(tx, group, {key: value for key, value in group.tags.items() if key not in keys})
+
+    await logs.journal.write(write)
+
+
+def _named(arn: str) -> str:
+    parts = arn.split(":")
+    if len(parts) < 7 or parts[2] != "logs" or parts[5] != "log-group":
+        raise invalid(f"Invalid resource ARN: {arn}")
+    return parts[6]
+
+
+def _decoded(token: str | None) -> str:
+    try:
+        return base64.b64decode(token or "", validate=True).decode()
+    except ValueError as error:
+        raise invalid("The specified nextToken is invalid.") from error

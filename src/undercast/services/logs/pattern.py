@@ -1,0 +1,54 @@
+"""The filter patterns of CloudWatch Logs: terms, JSON conditions, space-delimited fields.
+
+Pure: text in, predicate of a message out.
+AWS: CloudWatch Logs User Guide, "Filter pattern syntax for metric filters, subscription filters, filter log events".
+"""
+
+import re
+from collections.abc import Callable
+
+from undercast.services.logs.condition import Parser, fields_of
+from undercast.services.logs.errors import invalid
+from undercast.services.logs.regex import compile_regex
+
+Matcher = Callable[[str], bool]
+_TERM = re.compile(r'([-?]?)(?:"((?:[^"\\]|\\.)*)"|%([^%]+)%|([^\s"%]\S*))\s*')
+
+
+def compile_pattern(text: str | None) -> Matcher:
+    """Whether a message matches; every message does without a pattern. Raises InvalidParameterException."""
+    pattern = (text or "").strip()
+    if not pattern:
+        return lambda message: True
+    if pattern.startswith("{"):
+        return Parser(pattern).json()
+    if pattern.startswith("["):
+        return fields_of(pattern)
+    return _compile_terms(pattern)
+
+
+def _compile_terms(pattern: str) -> Matcher:
+    """All plain terms and none of the -excluded ones; ?optional ones count only when there is nothing else."""
+    terms: dict[str, list[Matcher]] = {"": [], "-": [], "?": []}
+    at = 0
+    while at < len(pattern):
+        match = _TERM.match(pattern, at)
+        if match is None:
+            raise invalid("Invalid filter pattern")
+        sign, quoted, regex, plain = match.groups()
+        terms[sign].append(compile_regex(regex) if regex else _contains(_term(quoted, plain)))
+        at = match.end()
+    required, excluded, optional = terms[""], terms["-"], terms["?"]
+    if optional and not required and not excluded:
+        return lambda message: any(matches(message) for matches in optional)
+    return lambda message: (
+        all(matches(message) for matches in required) and not any(matches(message) for matches in excluded)
+    )
+
+
+def _term(quoted: str | None, plain: str) -> str:
+    return plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+
+
+def _contains(term: str) -> Matcher:
+    return lambda message: term in message

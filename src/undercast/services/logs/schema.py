@@ -1,0 +1,40 @@
+"""Tables in the journal file: groups, streams and events. Only ever appended to.
+
+A stream's key is drawn at its creation, so that a stream of the same name made later never shows earlier events.
+`logs_purge` holds keys of deleted streams whose events are still to be removed.
+"""
+
+JOURNAL_SCHEMA = (
+    """
+    CREATE TABLE logs_group (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        retention_days INTEGER,
+        tags TEXT NOT NULL,
+        class TEXT NOT NULL,
+        kms_key TEXT NOT NULL,
+        stored_bytes INTEGER NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    CREATE TABLE logs_stream (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        group_name TEXT NOT NULL,
+        name TEXT NOT NULL,
+        key INTEGER NOT NULL,
+        created_ms INTEGER NOT NULL,
+        PRIMARY KEY (account_id, region, group_name, name)
+    );
+    CREATE TABLE logs_event (
+        id INTEGER PRIMARY KEY,
+        stream_key INTEGER NOT NULL,
+        timestamp_ms INTEGER NOT NULL,
+        ingested_ms INTEGER NOT NULL,
+        message TEXT NOT NULL
+    );
+    CREATE INDEX logs_event_by_time ON logs_event (stream_key, timestamp_ms);
+    CREATE TABLE logs_purge (stream_key INTEGER PRIMARY KEY);
+    """,
+)

@@ -1,0 +1,60 @@
+"""CloudWatch Logs' manifest: what the service offers to the platform.
+
+AWS: CloudWatch Logs API Reference.
+"""
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.logs.access import access
+from undercast.services.logs.housekeeping import Housekeeping
+from undercast.services.logs.instance import Logs
+from undercast.services.logs.intake import Intake
+from undercast.services.logs.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.logs.operations import events, groups, streams
+from undercast.services.logs.schema import JOURNAL_SCHEMA
+from undercast.services.logs.sink import FunctionLogs
+from undercast.services.parts import Parts
+
+
+def build(parts: Parts) -> Logs:
+    """The instance that every operation gets."""
+    intake = Intake(parts.journal, parts.platform_clock, parts.ids)
+    return Logs(
+        journal=parts.journal,
+        intake=intake,
+        sink=FunctionLogs(intake),
+        housekeeping=Housekeeping(parts.journal, parts.platform_clock),
+        clock=parts.platform_clock,
+    )
+
+
+async def _start(instance: Logs) -> None:
+    instance.housekeeping.start()
+
+
+async def _stop(instance: Logs) -> None:
+    await instance.housekeeping.stop()
+    await instance.intake.stop()
+
+
+def _reset(instance: Logs) -> None:
+    instance.intake.clear()
+
+
+MANIFEST = Manifest(
+    name="logs",
+    build=build,
+    operations=operations_of(events, groups, streams),
+    journal_schema=JOURNAL_SCHEMA,
+    access=access,
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    start=_start,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "The platform writes a function's log whatever the function's role allows.",
+        "A SIGKILL of the platform may lose the log events of the last 100 ms.",
+        "storedBytes is exact; AWS shows it with some hours of delay.",
+    ),
+)
