@@ -1,0 +1,80 @@
+"""The world as a sandbox may reach it: real hosts by name, never the machine's own services unless asked for by name.
+
+Names are resolved here, on the machine, and the address that was checked is the one connected to (DNS rebinding).
+AWS: EC2 User Guide, "Instance metadata": 169.254.169.254 would hand out the credentials of a cloud machine.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Awaitable, Callable
+
+from undercast.sandbox.resolver import HOST_NAME
+
+CONNECT_TIMEOUT_S = 10.0
+_LOOPBACK = ("127.0.0.1", "::1")
+_METADATA = frozenset(ipaddress.ip_address(address) for address in ("fd00:ec2::254", "100.100.100.200"))
+
+Lookup = Callable[[str, int], Awaitable[list[str]]]
+"""Host name, port -> IP addresses in the order to try. Raises OSError."""
+
+
+class Refused(OSError):
+    """The host has no address that a sandbox may reach."""
+
+
+def is_allowed(address: str) -> bool:
+    """Whether a sandbox may reach an IP address: no loopback, link-local, metadata, unspecified or multicast."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    embedded = _embedded(ip)
+    if embedded is not None:
+        ip = embedded
+    if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip in _METADATA:
+        return False
+    return not (ip.version == 4 and (ip.packed[0] == 0 or ip.is_reserved))
+
+
+def _embedded(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    """The IPv4 address in an IPv4-mapped, 6to4 or NAT64 one: the kernel or a gateway would unpack it."""
+    if isinstance(ip, ipaddress.IPv4Address):
+        return None
+    if ip in ipaddress.IPv6Network("64:ff9b::/96") or (ip in ipaddress.IPv6Network("::/96") and int(ip) > 1):
+        return ipaddress.IPv4Address(ip.packed[-4:])
+    return ip.ipv4_mapped or ip.sixtofour
+
+
+async def lookup(name: str, port: int) -> list[str]:
+    """Ask the machine's resolver."""
+    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.socket:
+    """A connected, non-blocking socket to a real host. Raises OSError (`Refused`, TimeoutError among them)."""
+    async with asyncio.timeout(CONNECT_TIMEOUT_S):
+        if name == HOST_NAME:
+            addresses = list(_LOOPBACK)
+        else:
+            addresses = [address for address in await resolve(name, port) if is_allowed(address)]
+        problem: OSError = Refused(f"{name} has no address that a sandbox may reach")
+        for address in addresses:
+            try:
+                return await _connect(address, port)
+            except OSError as error:
+                problem = error
+        raise problem
+
+
+async def _connect(address: str, port: int) -> socket.socket:
+    connection = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        connection.setblocking(False)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(connection, (address, port))
+    except BaseException:
+        connection.close()
+        raise
+    return connection
