@@ -218,8 +218,10 @@ def _compose(config: Config, state: _State, listening: socket.socket) -> Platfor
         base.host_clock,
     )
     driver = choose_driver(config, state.folder.run)
-    pool = Pool(_pool_parts(base, dispatcher, front_door, driver))
+    function_logs = FunctionLogs()
+    pool = Pool(_pool_parts(base, dispatcher, front_door, driver, function_logs))
     services = registry.mount(_parts(base, dispatcher, pool))
+    function_logs.attach(services["logs"].instance.intake)
     dispatcher.mount(services, _gate(base, services))
     platform = Platform(
         config=config,
@@ -264,10 +266,13 @@ def _admin_tools(base: _Base, built: list[Platform]) -> AdminTools:
         causality=base.causality,
         platform_clock=base.platform_clock,
         drained=lambda: built[0].router.drained(),
+        code=lambda request: built[0].services["lambda"].instance.locations.serve(request),
     )
 
 
-def _pool_parts(base: _Base, dispatcher: Dispatcher, front_door: FrontDoor, driver: Driver) -> PoolParts:
+def _pool_parts(
+    base: _Base, dispatcher: Dispatcher, front_door: FrontDoor, driver: Driver, logs: FunctionLogs
+) -> PoolParts:
     state = base.state
     client = Path(undercast.sandbox.__file__).parent / "client"
     return PoolParts(
@@ -276,7 +281,7 @@ def _pool_parts(base: _Base, dispatcher: Dispatcher, front_door: FrontDoor, driv
             PythonLookup(base.config.search_path, base.config.home_dir),
             PythonRuntime(runtimes_dir=state.folder.path / "runtimes", client_dir=client),
         ),
-        logs=FunctionLogs(state.database, state.journal, base.platform_clock),
+        logs=logs,
         credentials=RoleCredentials(dispatcher.internal),
         front_door=front_door,
         causes=base.causality,

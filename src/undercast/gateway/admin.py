@@ -13,7 +13,7 @@ from typing import Any
 from undercast import __version__
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
-from undercast.core.http import HttpRequest, HttpResponse
+from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.events.causality import CausalLog
 from undercast.gateway.hosts import HostNames
 
@@ -33,6 +33,8 @@ class AdminTools:
     causality: CausalLog
     platform_clock: PlatformClock
     drained: Callable[[], Awaitable[None]]
+    code: HttpHandler
+    """Answers the signed URLs that GetFunction gives (Code.Location)."""
 
 
 class Admin:
@@ -54,6 +56,8 @@ class Admin:
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer in JSON."""
         try:
+            if request.method == "GET" and request.path.startswith("/_undercast/code/"):
+                return await self._tools.code(request)
             return _json(200, await self._answer(request))
         except ServiceError as error:
             return _json(error.status, {"error": error.code, "message": error.message})

@@ -206,10 +206,10 @@ def _path(selector: str | None) -> tuple[str | int, ...]:
 
 def _lookup(document: Any, path: tuple[str | int, ...]) -> Any:
     for part in path:
-        if (isinstance(part, int) and isinstance(document, list) and part < len(document)) or (isinstance(part, str) and isinstance(document, dict) and part in document):
-            document = document[part]
+        if isinstance(part, int):
+            document = document[part] if isinstance(document, list) and part < len(document) else _MISSING
         else:
-            return _MISSING
+            document = document.get(part, _MISSING) if isinstance(document, dict) else _MISSING
     return document
 
 

@@ -9,18 +9,16 @@ from undercast.services.logs.errors import no_group, no_stream
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.intake import Intake
 from undercast.services.logs.models import Group, Stream
-from undercast.services.logs.sink import FunctionLogs
 from undercast.store.database import Tx
 from undercast.store.journal import Journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logs:
-    """One per platform. `sink` is what execution environments write to."""
+    """One per platform. Execution environments write to `intake` too, through `sink.FunctionLogs`."""
 
     journal: Journal
     intake: Intake
-    sink: FunctionLogs
     housekeeping: Housekeeping
     clock: Clock
 

@@ -11,17 +11,14 @@ from undercast.services.logs.intake import Intake
 from undercast.services.logs.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.logs.operations import events, groups, streams
 from undercast.services.logs.schema import JOURNAL_SCHEMA
-from undercast.services.logs.sink import FunctionLogs
 from undercast.services.parts import Parts
 
 
 def build(parts: Parts) -> Logs:
     """The instance that every operation gets."""
-    intake = Intake(parts.journal, parts.platform_clock, parts.ids)
     return Logs(
         journal=parts.journal,
-        intake=intake,
-        sink=FunctionLogs(intake),
+        intake=Intake(parts.journal, parts.platform_clock, parts.ids),
         housekeeping=Housekeeping(parts.journal, parts.platform_clock),
         clock=parts.platform_clock,
     )

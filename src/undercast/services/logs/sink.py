@@ -14,11 +14,16 @@ from undercast.services.logs.intake import Intake, StreamName
 class FunctionLogs:
     """See `sandbox.model.LogSink`."""
 
-    def __init__(self, intake: Intake) -> None:
+    def __init__(self) -> None:
+        self._intake: Intake | None = None
+
+    def attach(self, intake: Intake) -> None:
+        """Once, before any environment starts: the pool is built before the services are."""
         self._intake = intake
 
     def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
         """Stream names are random, so one that is unknown here does not exist."""
+        assert self._intake is not None
         name = StreamName(Scope(function.account_id, function.region), function.log_group, log_stream)
         key = self._intake.known(name)
         if key is None:
