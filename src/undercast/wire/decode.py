@@ -207,6 +207,8 @@ def _rest_services(request: HttpRequest, signature: Signature | None, host: Host
     if signature is not None:
         if signature.service == s3.SERVICE and s3.is_control(request):
             return ("s3control",)
+        if signature.service in s3.SIGNING_NAMES:
+            return (s3.SERVICE,)
         found = names.by_signing_name.get(signature.service) or names.by_endpoint.get(signature.service)
         if found is None:
             raise _unknown_operation(f"The service {signature.service} is not known.")
@@ -233,7 +235,7 @@ def _rest_protocol(service: str) -> Protocol:
 
 
 def _means_s3(signature: Signature | None, host: HostTarget) -> bool:
-    return signature.service == s3.SERVICE if signature else host.endpoint in (None, s3.SERVICE)
+    return signature.service in s3.SIGNING_NAMES if signature else host.endpoint in (None, s3.SERVICE)
 
 
 def _is_dated(path: str) -> bool:

@@ -4,7 +4,7 @@ Pure. A result is what botocore's client would give; None members are left out. 
 AWS: Smithy's AWS protocol specifications; "Common errors" and request id headers of each service.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -47,7 +47,16 @@ def encode_error(call: Call | None, request: HttpRequest, error: ServiceError, r
     failure = _failure(error, service, request_id, protocol)
     default_type = f"{_JSON}{service.metadata.get('jsonVersion', '1.0') if service else '1.0'}"
     draft = encode_failure(failure, protocol, _json_type(request, default_type))
+    draft.headers.extend(_header_members(failure))
     return _finished(draft, request, service_name, request_id, error.headers)
+
+
+def _header_members(failure: Failure) -> Iterator[tuple[str, str]]:
+    """Members of an exception that travel in headers (Retry-After)."""
+    if failure.shape is not None and failure.error.members:
+        for name, member in failure.shape.members.items():
+            if member["location"] == "header" and failure.error.members.get(name) is not None:
+                yield member.wire_name or name, str(failure.error.members[name])
 
 
 def _failure(error: ServiceError, service: ServiceModel | None, request_id: str, protocol: Protocol) -> Failure:

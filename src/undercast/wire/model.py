@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 _INDEX = Path(__file__).with_name("services.json")
+_LEGACY_QUERY = Path(__file__).with_name("legacy_query.json")
 _NOTHING: Mapping[str, Any] = {}
 
 
@@ -60,6 +61,11 @@ class Shape:
     def value(self) -> "Shape":
         """The values of a map."""
         return self._refer(self.traits["value"])
+
+    @property
+    def query_name(self) -> str | None:
+        """The name in the query protocol, where the model has only kept the one for JSON (see legacy_query.json)."""
+        return self.traits.get("queryName") or self.traits.get("locationName")
 
     @property
     def wire_name(self) -> str | None:
@@ -273,6 +279,8 @@ def read_model(name: str, version: str) -> dict[str, Any]:
     extras = folder / "service-2.sdk-extras.json"
     if extras.exists():
         _merge(model, json.loads(extras.read_bytes())["merge"])
+    if "awsQueryCompatible" in model["metadata"]:
+        _merge(model, json.loads(_LEGACY_QUERY.read_bytes()).get(name, {}))
     for operation in model["operations"].values():
         operation.pop("documentation", None)
     for shape in model["shapes"].values():

@@ -24,6 +24,8 @@ class Candidate:
     literals: tuple[tuple[str, str | None], ...]
     query: frozenset[str]
     headers: frozenset[str]
+    known: frozenset[str]
+    """Every query parameter of the operation: decides between operations that differ in nothing else."""
     rank: int
 
     def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
@@ -133,13 +135,20 @@ def _choose(candidates: list[Candidate], query: Query, headers: Mapping[str, str
     fitting = [candidate for candidate in candidates if candidate.fits(first, headers)]
     if not fitting:
         return candidates[-1] if not candidates[-1].literals else None
+    equals = [candidate for candidate in fitting if candidate.rank == fitting[0].rank]
+    if len(equals) == 1:
+        return fitting[0]
     named = first.get("x-id")
-    return next((candidate for candidate in fitting if candidate.operation.name == named), fitting[0])
+    return next(
+        (candidate for candidate in equals if candidate.operation.name == named),
+        max(equals, key=lambda candidate: len(candidate.known & first.keys())),
+    )
 
 
 def _candidate(operation: OperationModel, labels: list[str]) -> Candidate:
     query, headers = set(), set()
     shape = operation.input
+    known = {member.wire_name or name for name, member in shape.members.items() if member["location"] == "querystring"}
     for name in shape.required:
         member = shape.members[name]
         if member["location"] == "querystring":
@@ -153,6 +162,7 @@ def _candidate(operation: OperationModel, labels: list[str]) -> Candidate:
         literals=literals,
         query=frozenset(query),
         headers=frozenset(headers),
+        known=frozenset(known),
         rank=100 * len(literals) + 10 * (len(query) + len(headers)),
     )
 

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from undercast.core.http import HttpRequest
 
 SERVICE = "s3"
+SIGNING_NAMES = frozenset({"s3", "s3express", "s3-object-lambda"})
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 _CONTROL_PATH = "/v20180820/"
 

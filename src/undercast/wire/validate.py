@@ -5,15 +5,14 @@ AWS: "N validation errors detected: Value '...' at '...' failed to satisfy const
 answer; the constraints are the models' `required`, `min`, `max`, `pattern` and `enum`.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.wire.call import Protocol
 from undercast.wire.model import OperationModel, Shape
+from undercast.wire.patterns import matcher
 
 Validator = Callable[[Mapping[str, Any]], None]
 Found = list["Violation"]
@@ -197,7 +196,7 @@ def scalar_rules(shape: Shape) -> tuple[Rule, ...]:
     if shape.type not in ("string", "blob"):
         return ()
     rules = list(_size_rules(shape))
-    if shape["pattern"] is not None and (matches := pattern(shape["pattern"])) is not None:
+    if shape["pattern"] is not None and (matches := matcher(shape["pattern"])) is not None:
         rules.append(Rule(text=f"Member must satisfy regular expression pattern: {shape['pattern']}", holds=matches))
     if shape["enum"]:
         allowed = frozenset(shape["enum"])
@@ -232,26 +231,6 @@ def _size_rules(shape: Shape) -> tuple[Rule, ...]:
             Rule(text=f"Member must have length greater than or equal to {low}", holds=lambda value: len(value) >= low)
         )
     return tuple(rules)
-
-
-@lru_cache(maxsize=8192)
-def pattern(text: str) -> Callable[[Any], bool] | None:
-    """Whether a value matches as a whole, as Java's `matches` does. None for a pattern that Python cannot read."""
-    translated = text.replace(r"\p{L}", r"^\W\d_").replace(r"\p{N}", r"\d").replace(r"\p{Z}", r"\s")
-    translated = translated if translated == text or "^\\W" not in translated else ""
-    try:
-        compiled = re.compile(translated or _translated(text), re.DOTALL if r"\u000A" in text else 0)
-    except (re.error, OverflowError):
-        return None
-    return lambda value: compiled.fullmatch(value) is not None
-
-
-def _translated(text: str) -> str:
-    """Java's Unicode classes in Python's words, as far as a character class can say them."""
-    letters = "a-zA-Z\\u00AA-\\uFFEF\\U00010000-\\U0010FFFF"
-    for java, python in ((r"\p{L}", letters), (r"\p{N}", r"\d"), (r"\p{Z}", r"\s"), (r"\p{M}", ""), (r"\p{S}", "")):
-        text = text.replace(java, python)
-    return text
 
 
 def _own(rules: tuple[Rule, ...]) -> Check | None:

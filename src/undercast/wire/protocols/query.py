@@ -73,7 +73,7 @@ class QueryCompiler:
 
     def _read_list(self, shape: Shape) -> Read:
         read = self.reader(shape.member)
-        inner = None if shape["flattened"] else shape.member.wire_name or "member"
+        inner = None if shape["flattened"] else shape.member.query_name or "member"
 
         def items(node: Node) -> list[Any]:
             if inner is not None and inner in node:
@@ -83,7 +83,7 @@ class QueryCompiler:
         return items
 
     def _read_map(self, shape: Shape) -> Read:
-        key_name, value_name = shape.key.wire_name or "key", shape.value.wire_name or "value"
+        key_name, value_name = shape.key.query_name or "key", shape.value.query_name or "value"
         read = self.reader(shape.value)
         flat = bool(shape["flattened"])
 
@@ -133,7 +133,7 @@ def compile_operation(operation: OperationModel, inputs: QueryCompiler, xml: Xml
     """The operation's closures."""
     read = inputs.reader(operation.input)
     wrapper = (operation.raw.get("output") or {}).get("resultWrapper") or f"{operation.name}Result"
-    has_result = bool(operation.output.members)
+    has_result = bool(operation.output.members) or "resultWrapper" in (operation.raw.get("output") or {})
     content = xml.content(operation.output)
     namespace = operation.service.metadata.get("xmlNamespace") or default_namespace(operation)
     opening = f'<{operation.name}Response xmlns="{namespace}">'

@@ -64,10 +64,11 @@ class _Places:
 
 def compile_operation(operation: OperationModel, fmt: BodyFormat, root: str) -> tuple[Parse, Encode]:
     """The operation's closures. `root` names the output's outermost element."""
-    return _compile_parse(operation.input, fmt), _compile_encode(operation, fmt, root)
+    return _compile_parse(operation, fmt), _compile_encode(operation, fmt, root)
 
 
-def _compile_parse(shape: Shape, fmt: BodyFormat) -> Parse:
+def _compile_parse(operation: OperationModel, fmt: BodyFormat) -> Parse:
+    shape = operation.input
     places = _Places(
         labels=_places(shape, "uri"),
         query=_places(shape, "querystring"),
@@ -75,7 +76,7 @@ def _compile_parse(shape: Shape, fmt: BodyFormat) -> Parse:
         prefixes=_places(shape, "headers"),
     )
     read_body = _body_reader(shape, fmt)
-    read_query = _query_reader(places.query, fmt)
+    read_query = _query_reader(places.query, frozenset(name for name, _ in operation.route.literals), fmt)
 
     def parse(call: Call, body: bytes | BodyStream) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -126,7 +127,9 @@ def _read(fmt: BodyFormat, where: str, place: _Place, text: str) -> Any:
         raise fmt.invalid(where, place.wire_name, text) from None
 
 
-def _query_reader(places: tuple[_Place, ...], fmt: BodyFormat) -> Callable[[Any, dict[str, Any]], None]:
+def _query_reader(
+    places: tuple[_Place, ...], literals: frozenset[str], fmt: BodyFormat
+) -> Callable[[Any, dict[str, Any]], None]:
     by_name = {place.wire_name: place for place in places if place.kind != "map"}
     rest = next((place for place in places if place.kind == "map"), None)
 
@@ -134,7 +137,7 @@ def _query_reader(places: tuple[_Place, ...], fmt: BodyFormat) -> Callable[[Any,
         for name, text in query:
             place = by_name.get(name)
             if place is None:
-                if rest is not None:
+                if rest is not None and name not in literals:
                     found.setdefault(rest.member, {}).setdefault(name, text)
             elif place.kind == "list":
                 found.setdefault(place.member, []).append(_read(fmt, "query string", place, text))

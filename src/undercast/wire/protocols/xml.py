@@ -104,7 +104,7 @@ class XmlCompiler:
         content = self.content(shape)
         opening = tag + namespace_of(shape)
         attributes = [
-            (name, member.wire_name or name, self.scalar(member))
+            (name, member.query_name or name, self.scalar(member))
             for name, member in shape.members.items()
             if member["xmlAttribute"]
         ]
@@ -129,7 +129,7 @@ class XmlCompiler:
                     item(one, out)
 
             return flat
-        item = self._item(shape.member, shape.member.wire_name or "member")
+        item = self._item(shape.member, shape.member.query_name or "member")
 
         def nested(value: Any, out: list[str]) -> None:
             out.append(f"<{tag}>")
@@ -153,8 +153,8 @@ class XmlCompiler:
         return item
 
     def _map_element(self, shape: Shape, tag: str) -> Write:
-        key = self.element(shape.key, shape.key.wire_name or "key")
-        item = self.element(shape.value, shape.value.wire_name or "value")
+        key = self.element(shape.key, shape.key.query_name or "key")
+        item = self.element(shape.value, shape.value.query_name or "value")
         entry = tag if shape["flattened"] else "entry"
         before, after = ("", "") if shape["flattened"] else (f"<{tag}>", f"</{tag}>")
 
@@ -194,7 +194,7 @@ class XmlCompiler:
             for flat in (_is_flat(member),)
         }
         attributes = {
-            (member.wire_name or name).rpartition(":")[2]: name
+            (member.query_name or name).rpartition(":")[2]: name
             for name, member in shape.members.items()
             if member["xmlAttribute"]
         }
@@ -219,7 +219,7 @@ class XmlCompiler:
         return structure
 
     def _read_map(self, shape: Shape) -> Read:
-        key_name, value_name = shape.key.wire_name or "key", shape.value.wire_name or "value"
+        key_name, value_name = shape.key.query_name or "key", shape.value.query_name or "value"
         read = self.reader(shape.value)
 
         def mapping(node: ElementTree.Element) -> dict[str, Any]:
@@ -240,9 +240,9 @@ def _is_flat(shape: Shape) -> bool:
 
 def element_name(name: str, shape: Shape) -> str:
     """The element of a member: a flattened list's items carry the name that the list gives them."""
-    if _is_flat(shape) and shape.member.wire_name:
-        return shape.member.wire_name
-    return shape.wire_name or name
+    if _is_flat(shape) and shape.member.query_name:
+        return shape.member.query_name
+    return shape.query_name or name
 
 
 def namespace_of(shape: Shape) -> str:
