@@ -18,6 +18,7 @@ from undercast.sandbox import rootfs, seccomp
 from undercast.sandbox.driver import SandboxError
 from undercast.sandbox.launcher.link import Link, close_all
 
+_ENVIRONMENT_BYTES = 12 * 1024
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 2.0
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
@@ -54,7 +55,7 @@ class Launcher:
         arguments = (*flags, str(main), str(link.theirs.fileno()), str(Path(undercast.__path__[0]).parent))
         with (folder / "launcher.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
-                str(python), *arguments, env=_ENVIRONMENT, cwd="/", stdin=DEVNULL, stdout=DEVNULL, stderr=log,
+                str(python), *arguments, env=_environment(key), cwd="/", stdin=DEVNULL, stdout=DEVNULL, stderr=log,
                 pass_fds=(link.theirs.fileno(),), start_new_session=True,
             )  # fmt: skip
         self = cls(process)
@@ -107,6 +108,11 @@ class Launcher:
     def _on_close(self) -> None:
         if not self._ready.done():
             self._ready.set_exception(SandboxError("the launcher ended while starting; see launcher.log"))
+
+
+def _environment(key: LauncherKey) -> dict[str, str]:
+    # The forked runtime's own variables take the place of the padding in /proc/self/environ.
+    return {**_ENVIRONMENT, "PADDING": "=" * _ENVIRONMENT_BYTES} if key.python else _ENVIRONMENT
 
 
 def _configuration(key: LauncherKey, root: Path, *, rootless: bool) -> dict[str, Any]:

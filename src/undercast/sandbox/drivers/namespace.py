@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from undercast.sandbox import driver, limits
+from undercast.sandbox import driver, limits, polling
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
@@ -22,6 +22,7 @@ from undercast.sandbox.tmpdisk import TmpDisks
 
 _UID_BASE = 1_900_000_000
 """Above every range that systemd or subuid hands out, below 2^31."""
+_UIDS = 100_000
 _VERSIONED = re.compile(r"python(\d+)\.(\d+)")
 _OLDEST_ZYGOTE = (3, 8)
 _SAMPLE_EVERY_S = 0.1
@@ -43,7 +44,7 @@ class NamespaceDriver:
         self._sandboxes: set[NamespaceSandbox] = set()
         self._free_uids: list[int] = []
         self._next_uid = _UID_BASE
-        self._rootless = os.geteuid() != 0
+        self._rootless = not _may_give_uids(Path("/proc/self/uid_map").read_text())
         self._cgroups = limits.Cgroups()
         self._disks = TmpDisks(self._folder / "tmp")
         self._spares: dict[LauncherKey, asyncio.Task[NamespaceSandbox]] = {}
@@ -58,9 +59,11 @@ class NamespaceDriver:
         self._cgroups = limits.find_cgroups(owner)
         await sweep(self._cgroups, self._folder)
         await self._disks.start()
-        await self._launcher(LauncherKey())
-        self._refill(LauncherKey())
         self._sampler = asyncio.ensure_future(self._sample())
+        # One whole sandbox: what this machine refuses, it refuses here.
+        empty = self._folder / "probe"
+        empty.mkdir(exist_ok=True)
+        await (await self.create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
 
     async def stop(self) -> None:
         """See `Driver`."""
@@ -167,13 +170,20 @@ class NamespaceDriver:
     async def _sample(self) -> None:
         """Peaks between two invocations' ends: a frozen sandbox does not grow."""
         never = asyncio.Event()
+        every_s = _SAMPLE_EVERY_S if self._cgroups.limits_memory else polling.LOOK_EVERY_S
         while True:
             for sandbox in tuple(self._sandboxes):
                 if not sandbox.frozen:
                     sandbox.sample()
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SAMPLE_EVERY_S):
+                async with asyncio.timeout(every_s):
                     await never.wait()
+
+
+def _may_give_uids(uid_map: str) -> bool:
+    """Whether we are root of a namespace that has our range of uids; root of a rootless container has not."""
+    ranges = [[int(word) for word in line.split()] for line in uid_map.splitlines()]
+    return os.geteuid() == 0 and any(start <= _UID_BASE and _UID_BASE + _UIDS <= start + n for start, _, n in ranges)
 
 
 def _key(spec: driver.SandboxSpec) -> LauncherKey:

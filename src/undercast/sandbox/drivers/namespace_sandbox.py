@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.sandbox import polling
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.launcher.link import Link, close_all
 from undercast.sandbox.limits import Group
@@ -19,6 +20,9 @@ from undercast.sandbox.rootfs import CA_BUNDLE, prefix_binds
 from undercast.sandbox.tmpdisk import TmpDisk
 from undercast.sandbox.waiting import until
 
+_MIB = 1024 * 1024
+_TMP_EVERY = 8
+"""Looks at memory per look at /tmp, which costs more."""
 RUNTIME_API = "127.0.0.1:9001"
 _ANSWER_LIMIT_S = 10.0
 _GONE_LIMIT_S = 5.0
@@ -71,6 +75,11 @@ class NamespaceSandbox:
         self.frozen = False
         self._peak_bytes = 0
         self._oom_descriptor = -1
+        self._oom_callback: Callable[[], None] | None = None
+        self._oom_kills = 0
+        self._limit_bytes = self._tmp_bytes = 0
+        self._init_pid = -1
+        self._samples = 0
 
     async def plant(self, ask: Callable[[dict[str, Any], list[int]], bool]) -> None:
         """Have the launcher make (`ask`) what is alike in all sandboxes. Raises SandboxError."""
@@ -86,6 +95,7 @@ class NamespaceSandbox:
         """Make it this environment's: its limits, code and /tmp. Raises SandboxError."""
         self.environment_id = spec.environment_id
         self._disk = disk
+        self._limit_bytes, self._tmp_bytes = spec.memory_mb * _MIB, spec.tmp_mb * _MIB
         try:
             self._group.limit(spec.memory_mb)
         except OSError as error:
@@ -159,18 +169,36 @@ class NamespaceSandbox:
         self._group.apply_cpu_share()
 
     def sample(self) -> int:
-        """Take one sample of the memory in use."""
-        current = self._group.memory_bytes() or 0
+        """Look at the memory in use; without a cgroup, enforce the limits of memory and /tmp."""
+        current = self._group.memory_bytes()
+        if current is None:
+            members = polling.process_tree([self._init_pid])
+            members.pop(self._init_pid, None)  # ours, and mostly shared with the launcher
+            current = sum(members.values())
+            if self._limit_bytes and current > self._limit_bytes:
+                self._oom_kills += 1
+                self._link.send({"op": "signal-all", "number": signal.SIGKILL})
+                if self._oom_callback is not None:
+                    self._oom_callback()
+        self._samples += 1
+        if self._disk is not None and self._disk.folder is not None and self._samples % _TMP_EVERY == 0:
+            self._watch_tmp(self._disk.folder)
         self._peak_bytes = max(self._peak_bytes, current)
         return current
+
+    def _watch_tmp(self, folder: str) -> None:
+        if polling.folder_bytes(folder) > self._tmp_bytes:
+            self._link.send({"op": "signal-all", "number": signal.SIGKILL})
 
     def memory(self) -> MemoryUse:
         """See `Sandbox`."""
         current = self.sample()
-        return MemoryUse(current_bytes=current, peak_bytes=self._peak_bytes, oom_kills=self._group.oom_kills())
+        kills = self._oom_kills + self._group.oom_kills()
+        return MemoryUse(current_bytes=current, peak_bytes=self._peak_bytes, oom_kills=kills)
 
     def on_oom(self, callback: Callable[[], None]) -> None:
         """See `Sandbox`."""
+        self._oom_callback = callback
         self._oom_descriptor = self._group.oom_descriptor()
         if self._oom_descriptor >= 0:
             loop = asyncio.get_running_loop()
@@ -227,6 +255,7 @@ class NamespaceSandbox:
     def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
         if "planted" in message:
             self._pidfd = descriptors[0]
+            self._init_pid = polling.pid_of(self._pidfd)
             asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
             self._advance(None)
             return

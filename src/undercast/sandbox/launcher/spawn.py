@@ -42,11 +42,11 @@ def _child(message: dict[str, Any], pipes: list[int], report: int) -> Become:
     argv, environment = message["argv"], message["environment"]
     try:
         _own_descriptors(pipes, report)
-        for number in _RESET:
-            signal.signal(number, signal.SIG_DFL)
         os.setsid()
         os.chdir(message["cwd"])
         if not message["zygote"]:
+            for number in _RESET:
+                signal.signal(number, signal.SIG_DFL)
             os.execve(argv[0], argv, environment)
     except OSError as error:
         os.write(_REPORT, f"{errno.errorcode.get(error.errno or 0, 'EIO')}: {error}".encode())

@@ -6,11 +6,15 @@ A test compares both for every interpreter.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import os
+import signal
 import sys
 import time
 from typing import Any
+
+from undercast.sandbox.launcher import kernel
 
 RUNTIME = "/var/runtime"
 _BOOTSTRAP = "bootstrap"
@@ -33,6 +37,7 @@ class Become:
 
     def run(self, ours: set[str]) -> None:
         """Forget the launcher (the modules `ours`) and run. The caller's frames are all that is left of it."""
+        _restore_signals()
         bootstrap: Any = sys.modules.pop(_BOOTSTRAP)
         for name in ours:
             sys.modules.pop(name, None)
@@ -44,4 +49,29 @@ class Become:
         os.environ.clear()
         os.environ.update(self._environment)
         time.tzset()
+        kernel.set_name(os.path.basename(self._argv[0]))
+        _rewrite("arg", self._argv)
+        _rewrite("env", [f"{name}={value}" for name, value in self._environment.items()])
         bootstrap.run()
+
+
+def _restore_signals() -> None:
+    """As Python sets them at its start."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _rewrite(area: str, texts: list[str]) -> None:
+    """Make /proc/self/cmdline and environ say what they would after an exec. What does not fit is left out."""
+    with open("/proc/self/stat", "rb") as file:
+        fields = file.read().rpartition(b")")[2].split()
+    # proc(5): arg_start is field 48, the list begins with field 3.
+    start, end = (int(text) for text in (fields[45:47] if area == "arg" else fields[47:49]))
+    data = b""
+    for text in texts:
+        entry = os.fsencode(text) + b"\0"
+        if len(data) + len(entry) <= end - start:
+            data += entry
+    ctypes.memmove(start, data.ljust(end - start, b"\0"), end - start)
