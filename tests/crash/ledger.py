@@ -8,12 +8,15 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
+import sys
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import IO
+from functools import partial
+from typing import IO, Any
 
 PATIENCE_S = 60.0
 Value = str | None
@@ -23,6 +26,28 @@ Value = str | None
 def say(**fact: object) -> None:
     """Tell the ledger a fact, from within the process."""
     os.write(1, (json.dumps(fact) + "\n").encode())
+
+
+def die_at_step(step: int) -> None:
+    """Have this process SIGKILL itself at its n-th SQL statement, rename or removal, before it is carried out.
+
+    A kill from outside hardly ever falls between the two halves of one transaction; this one does.
+    """
+    left = step
+
+    def tick(*_: object) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    class Traced(sqlite3.Connection):
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.set_trace_callback(tick)
+
+    vars(sqlite3)["connect"] = partial(sqlite3.connect, factory=Traced)
+    sys.addaudithook(lambda event, _: tick() if event in ("os.rename", "os.remove") else None)
 
 
 @dataclass
@@ -99,6 +124,8 @@ class Victim:
             self._heard.wait_for(lambda: "end" in self.said, seconds)
         self.process.send_signal(signal.SIGKILL)
         self._join()
+        if self.process.returncode != -signal.SIGKILL:
+            self._ledger.problems.append(f"the process ended by itself with {self.process.returncode}")
 
     def finish(self) -> int:
         """Let it end by itself; its exit status."""
@@ -148,17 +175,27 @@ class Victim:
 
 
 class Killer:
-    """Decides when: every third run dies while it opens, the others while they work."""
+    """Decides when: runs die by turns while they work, while they open, and at a step of their own."""
 
-    def __init__(self, seed: int, *, opening_s: float = 0.05, working_s: float = 0.5) -> None:
+    def __init__(self, seed: int, *, opening_s: float = 0.05, working_s: float = 0.5, steps: int = 5000) -> None:
         self._random = random.Random(seed)
         self._opening_s = opening_s
         self._working_s = working_s
-        self.strikes = 0
+        self._steps = steps
+        self._strikes = 0
 
-    def strike(self, victim: Victim) -> None:
-        """Kill the process at a random moment behind its word "opening" or "ready"."""
-        self.strikes += 1
-        word, longest_s = ("opening", self._opening_s) if self.strikes % 3 == 0 else ("ready", self._working_s)
+    def strike(self, start: Callable[[int], Victim]) -> None:
+        """Start a process, given the step at which it is to end itself (0: never), and see to its death."""
+        self._strikes += 1
+        match self._strikes % 3:
+            case 0:
+                self._strike_behind(start(0), "opening", self._opening_s)
+            case 1:
+                self._strike_behind(start(0), "ready", self._working_s)
+            case _:
+                # As many deaths among the first ten steps as among the last thousands.
+                start(int(self._steps ** self._random.random())).kill_after(PATIENCE_S)
+
+    def _strike_behind(self, victim: Victim, word: str, longest_s: float) -> None:
         victim.wait_for(word)
         victim.kill_after(self._random.uniform(0.0, longest_s))

@@ -11,8 +11,8 @@ import pytest
 from tests.crash.ledger import Killer, Ledger, Victim
 
 
-def run(folder: Path, number: int, durability: str, mode: str, ledger: Ledger) -> Victim:
-    return Victim([sys.executable, "-m", "tests.crash.worker", str(folder), str(number), durability, mode], ledger)
+def run(folder: Path, number: int, durability: str, step: str, ledger: Ledger) -> Victim:
+    return Victim([sys.executable, "-m", "tests.crash.worker", str(folder), str(number), durability, step], ledger)
 
 
 def kill_many(folder: Path, kills: int, seed: int, durability: str) -> Ledger:
@@ -20,7 +20,7 @@ def kill_many(folder: Path, kills: int, seed: int, durability: str) -> Ledger:
     ledger = Ledger()
     killer = Killer(seed)
     for number in range(kills):
-        killer.strike(run(folder, number, durability, "work", ledger))
+        killer.strike(lambda step, number=number: run(folder, number, durability, str(step), ledger))  # type: ignore[misc]
         assert ledger.problems == []
     last = run(folder, kills, durability, "drain", ledger)
     assert last.finish() == 0

@@ -1,6 +1,7 @@
 """The process that is killed: puts, deletes, deliveries, journal and migrations, all at once, reporting to the ledger.
 
-Run as `python -m tests.crash.worker FOLDER RUN DURABILITY work|drain`.
+Run as `python -m tests.crash.worker FOLDER RUN DURABILITY STEP`: it kills itself at that step, never when STEP is 0,
+and ends by itself once all deliveries are done when STEP is "drain".
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-from tests.crash.ledger import say
+from tests.crash.ledger import die_at_step, say
 from tests.state import State, open_state
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import HostClock, PlatformClock
@@ -202,4 +203,6 @@ async def _rows_left(state: State) -> int:
 
 
 if __name__ == "__main__":
+    if sys.argv[4].isdigit():
+        die_at_step(int(sys.argv[4]))
     asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3], sys.argv[4] == "drain"))
