@@ -339,9 +339,6 @@ class FakeRuntimes(Runtimes):
         """See Runtimes."""
         return self._plan
 
-    def newest_python(self) -> None:
-        """See Runtimes."""
-
 
 @dataclass
 class Bench:

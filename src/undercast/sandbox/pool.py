@@ -179,13 +179,19 @@ class Pool:
             # The driver's own stop takes what is left with it.
             return
 
-    async def warm(self) -> None:
-        """Prepare what the first Python function will need: its /var/runtime and a zygote."""
-        runtimes, driver = self._parts.runtimes, self._parts.driver
-        python = await asyncio.to_thread(runtimes.newest_python)
-        if python is not None and driver.zygote_runs(python.path):
-            folder = await asyncio.to_thread(runtimes.python_folder, python)
-            await driver.warm(python.path, folder, python.prefixes)
+    def prepare(self, function: FunctionVersion) -> None:
+        """Get ready for the first invocation: /var/runtime and the zygote of its interpreter. Returns at once."""
+        if not self._stopped.is_set():
+            self._spawn(self._prepare(function))
+
+    async def _prepare(self, function: FunctionVersion) -> None:
+        try:
+            plan = await asyncio.to_thread(self._parts.runtimes.plan, function)
+            if plan.python is not None and plan.runtime_dir is not None and self._parts.driver.zygote_runs(plan.python):
+                await self._parts.driver.warm(plan.python, plan.runtime_dir, plan.prefixes)
+        except (ServiceError, SandboxError, OSError):
+            # The invocation will meet the same problem, and has somebody to tell it to.
+            return
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation. Raises ServiceError where there is no answer of function or sandbox."""

@@ -12,7 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.model import FunctionVersion
-from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
+from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
 from undercast.sandbox.variables import Roots
@@ -77,19 +77,6 @@ class Runtimes:
             f"Undercast cannot run {function.runtime} ({language}) yet. "
             "Package the function with a bootstrap and use the runtime provided.al2023"
         )
-
-    def newest_python(self) -> Interpreter | None:
-        """The interpreter that a new function most probably asks for."""
-        rows = [row for row in RUNTIMES.values() if row.family == "python"]
-        for row in sorted(rows, key=lambda row: row.version, reverse=True):
-            found = self._lookup.find(row.version)
-            if found is not None:
-                return found
-        return None
-
-    def python_folder(self, interpreter: Interpreter) -> Path:
-        """What becomes /var/runtime for this interpreter."""
-        return self._python.folder(interpreter)
 
     def _python_plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
         found = next((hit for version in (row.version, *row.nearest) if (hit := self._lookup.find(version))), None)

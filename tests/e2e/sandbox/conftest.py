@@ -1,0 +1,140 @@
+"""Pools on the real drivers. Each test leaves no process, cgroup, mount or listener of its own."""
+
+import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import uvloop
+
+import undercast.sandbox
+from tests.fakes_sandbox import Causes, ClosedDoor, FixedCredentials, MemoryLog, a_function, answer
+from undercast.core.clock import HostClock, PlatformClock
+from undercast.core.config import Config
+from undercast.core.ids import SystemIds
+from undercast.sandbox.admission import Limits
+from undercast.sandbox.driver import Driver, SandboxError
+from undercast.sandbox.drivers.choice import choose_driver
+from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.runtimes.lookup import PythonLookup
+from undercast.sandbox.runtimes.plan import Runtimes
+from undercast.sandbox.runtimes.python import PythonRuntime
+
+CLIENT = Path(undercast.sandbox.__file__).parent / "client"
+DriverName = Literal["namespace", "process"]
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, object]:
+    """The platform's loop."""
+    return {"uvloop": uvloop.new_event_loop}
+
+
+@pytest.fixture(scope="session")
+def runtimes_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where /var/runtime is built, once."""
+    return _open_to_all(tmp_path_factory.mktemp("runtimes"))
+
+
+@pytest.fixture(params=["namespace", "process"])
+def driver_name(request: pytest.FixtureRequest) -> str:
+    """Both drivers."""
+    return str(request.param)
+
+
+@dataclass
+class Stage:
+    """A pool, its driver and its log."""
+
+    pool: Pool
+    driver: Driver
+    log: MemoryLog
+    causes: Causes
+    folder: Path
+    serial: int = 0
+
+    def function(self, source: str, *, runtime: str = "python3.11", **changes: object) -> FunctionVersion:
+        """A Python function whose file app.py has this source."""
+        self.serial += 1
+        code = self.folder / f"code{self.serial}"
+        code.mkdir(mode=0o755)
+        (code / "app.py").write_text(source)
+        return a_function(name=f"f{self.serial}", runtime=runtime, code_dir=code, **changes)
+
+    async def invoke(
+        self, function: FunctionVersion, payload: bytes = b"{}", *, tail: bool = False
+    ) -> InvocationResult:
+        """Run it once."""
+        self.serial += 1
+        return await self.pool.invoke(
+            Invocation(
+                request_id=f"00000000-0000-4000-8000-{self.serial:012x}",
+                function=function,
+                payload=payload,
+                invoked_arn=function.arn,
+                tail_log=tail,
+            )
+        )
+
+    async def value(self, function: FunctionVersion, payload: bytes = b"{}") -> Any:
+        """The parsed result of a run that succeeds."""
+        result = await self.invoke(function, payload)
+        assert result.function_error is None, result.payload
+        return answer(result.payload)
+
+    async def error(self, function: FunctionVersion, payload: bytes = b"{}") -> dict[str, Any]:
+        """The parsed error of a run that fails."""
+        result = await self.invoke(function, payload)
+        assert result.function_error == "Unhandled", result.payload
+        parsed = answer(result.payload)
+        assert isinstance(parsed, dict)
+        return parsed
+
+
+@pytest.fixture
+async def stage(tmp_path: Path, runtimes_dir: Path, driver_name: DriverName) -> AsyncIterator[Stage]:
+    """A running pool on one of the drivers."""
+    config = Config(data_dir=tmp_path, driver=driver_name)
+    driver = choose_driver(config, tmp_path / "run")
+    try:
+        await driver.start()
+    except SandboxError as error:
+        pytest.skip(f"no {driver_name} driver here: {error}")
+    made = _stage(driver, config, runtimes_dir)
+    await made.pool.start()
+    yield made
+    await made.pool.stop()
+    await driver.stop()
+    assert made.pool.status()["environments"] == 0
+
+
+def _stage(driver: Driver, config: Config, runtimes_dir: Path) -> Stage:
+    log, causes, host = MemoryLog(), Causes(), HostClock()
+    search = tuple(os.environ["PATH"].split(os.pathsep))
+    parts = PoolParts(
+        driver=driver,
+        runtimes=Runtimes(
+            PythonLookup(search, Path.home()), PythonRuntime(runtimes_dir=runtimes_dir, client_dir=CLIENT)
+        ),
+        logs=log,
+        credentials=FixedCredentials(),
+        front_door=ClosedDoor(),
+        causes=causes,
+        host_clock=host,
+        platform_clock=PlatformClock(host),
+        ids=SystemIds(),
+        config=config,
+        limits=Limits(inits=4, memory_mb=8192),
+    )
+    _open_to_all(config.data_dir)
+    return Stage(pool=Pool(parts), driver=driver, log=log, causes=causes, folder=config.data_dir)
+
+
+def _open_to_all(folder: Path) -> Path:
+    """The function's user is another one: it must be able to come through."""
+    for part in (folder, *list(folder.parents)[:3]):
+        if part.stat().st_uid == os.getuid() and str(part) != "/tmp":
+            part.chmod(0o755)
+    return folder

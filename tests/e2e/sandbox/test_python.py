@@ -1,0 +1,324 @@
+"""Python functions in real sandboxes, well-behaved and hostile, on both drivers."""
+
+import asyncio
+import dataclasses
+import re
+import resource
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from tests.e2e.sandbox.conftest import Stage
+from undercast.sandbox.model import FunctionVersion, LogEvent
+
+
+async def test_event_and_result(stage: Stage) -> None:
+    """The handler gets the parsed event and its result is the payload."""
+    function = stage.function("def handler(event, context):\n    return {'got': event}\n")
+    assert await stage.value(function, b'{"a": [1, "\xc3\xbc"]}') == {"got": {"a": [1, "ü"]}}
+
+
+async def test_environment_is_reused(stage: Stage) -> None:
+    """The same process takes the second event; globals and /tmp are kept (S3d-05)."""
+    function = stage.function(
+        "import os, tempfile\n"
+        "COUNT = 0\n"
+        "def handler(event, context):\n"
+        "    global COUNT\n"
+        "    COUNT += 1\n"
+        "    path = os.path.join(tempfile.gettempdir(), 'kept')\n"
+        "    there = os.path.exists(path)\n"
+        "    open(path, 'w').close()\n"
+        "    return [os.getpid(), COUNT, there]\n"
+    )
+    first, second = await stage.value(function), await stage.value(function)
+    assert first[0] == second[0]
+    assert [first[1:], second[1:]] == [[1, False], [2, True]]
+
+
+async def test_update_makes_a_new_environment(stage: Stage) -> None:
+    """The first execution after an update of code or configuration is a new environment (S3d-05)."""
+    function = stage.function("import os\ndef handler(event, context):\n    return os.environ['STEP']\n")
+    old = await stage.invoke(_with(function, revision="1", environment={"STEP": "a"}))
+    stage.pool.retire(function.arn)
+    new = await stage.invoke(_with(function, revision="2", environment={"STEP": "b"}))
+    assert (old.payload, new.payload) == (b'"a"', b'"b"')
+    assert old.environment_id != new.environment_id
+    assert new.init_duration_ms is not None
+
+
+def _with(function: FunctionVersion, **changes: Any) -> FunctionVersion:
+    return dataclasses.replace(function, **changes)
+
+
+async def _logged(stage: Stage, pattern: str) -> None:
+    async with asyncio.timeout(5):
+        while not any(re.match(pattern, line) for line in stage.log.messages):
+            await asyncio.sleep(0.005)
+
+
+async def test_exception_has_awss_shape(stage: Stage) -> None:
+    """errorMessage, errorType, requestId, stackTrace; the log has the traceback as one event."""
+    function = stage.function("def handler(event, context):\n    return [][7]\n")
+    error = await stage.error(function)
+    assert (error["errorType"], error["errorMessage"]) == ("IndexError", "list index out of range")
+    assert re.fullmatch(r'  File ".*/app\.py", line 2, in handler\n    return \[\]\[7\]\n', error["stackTrace"][0])
+    await _logged(stage, r"REPORT")
+    record = next(line for line in stage.log.messages if line.startswith("[ERROR] IndexError"))
+    assert record.startswith("[ERROR] IndexError: list index out of range\nTraceback (most recent call last):\n")
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type", "message"),
+    [
+        ("import absent\n", "Runtime.ImportModuleError", "Unable to import module 'app': No module named 'absent'"),
+        ("def handler(:\n", "Runtime.UserCodeSyntaxError", "Syntax error in module 'app': "),
+        ("x = 1\n", "Runtime.HandlerNotFound", "Handler 'handler' missing on module 'app'"),
+        ("raise KeyError('at import')\n", "KeyError", "'at import'"),
+        ("def handler(e, c):\n    return handler(e, c)\n", "RecursionError", "maximum recursion depth exceeded"),
+        ("def handler(e, c):\n    return undefined\n", "NameError", "name 'undefined' is not defined"),
+        ("def handler(e, c):\n    return {1, 2}\n", "Runtime.MarshalError", "Unable to marshal response: "),
+    ],
+)
+async def test_mistakes_have_awss_types(stage: Stage, source: str, error_type: str, message: str) -> None:
+    """Table of errors of the Python runtime (S3d-22); a failed INIT is told as the runtime posted it."""
+    error = await stage.error(stage.function(source))
+    assert error["errorType"] == error_type
+    assert error["errorMessage"].startswith(message)
+
+
+async def test_failed_init_reports_both_phases(stage: Stage) -> None:
+    """INIT fails, is repeated inside the invoke, and the REPORT line names the error's type."""
+    await stage.error(stage.function("import absent\n"))
+    reports = [line for line in stage.log.messages if line.startswith(("INIT_REPORT", "REPORT"))]
+    assert [re.findall(r"Phase: (\w+)", line) for line in reports] == [["init"], ["invoke"], []]
+    assert all("Status: error\tError Type: Runtime.ImportModuleError" in line for line in reports)
+
+
+@pytest.mark.parametrize(
+    ("statement", "text"),
+    [
+        ("os._exit(3)", "exit status 3"),
+        ("os._exit(0)", None),
+        ("sys.exit(4)", "exit status 4"),
+        ("os.kill(os.getpid(), 11)", "signal: segmentation fault"),
+        ("os.abort()", "signal: aborted"),
+    ],
+)
+async def test_exit_and_recovery(stage: Stage, statement: str, text: str | None) -> None:
+    """Runtime.ExitError; the next good event succeeds in the same environment with the same /tmp (S3d-21, S3d-23)."""
+    function = stage.function(
+        "import os, sys, tempfile\n"
+        "MARK = os.path.join(tempfile.gettempdir(), 'mark')\n"
+        "def handler(event, context):\n"
+        "    if event:\n"
+        "        open(MARK, 'w').close()\n"
+        f"        {statement}\n"
+        "    return os.path.exists(MARK)\n"
+    )
+    failed = await stage.invoke(function, b"1")
+    reason = f"with error: {text}" if text else "without providing a reason"
+    assert re.fullmatch(
+        rb'\{"errorType": "Runtime.ExitError", "errorMessage": "RequestId: [0-9a-f-]+ Error: Runtime exited '
+        + reason.encode()
+        + rb'"\}',
+        failed.payload,
+    )
+    good = await stage.invoke(function, b"0")
+    assert good.payload == b"true"
+    assert good.environment_id == failed.environment_id
+
+
+async def test_endless_loop_is_stopped_at_the_timeout(stage: Stage) -> None:
+    """Sandbox.Timedout, Duration is the timeout, and the next invoke works (S3d-18)."""
+    function = stage.function(
+        "def handler(event, context):\n    while event:\n        pass\n    return 'ok'\n", timeout_s=1
+    )
+    error = await stage.error(function, b"1")
+    assert error["errorType"] == "Sandbox.Timedout"
+    assert error["errorMessage"].endswith(" Error: Task timed out after 1.00 seconds")
+    report = next(line for line in stage.log.messages if line.startswith("REPORT"))
+    assert "\tDuration: 1000.00 ms\t" in report
+    assert "\tStatus: timeout" in report
+    assert await stage.value(function, b"0") == "ok"
+
+
+async def test_memory_bomb_is_killed(stage: Stage) -> None:
+    """signal: killed, Max Memory Used = Memory Size (S3d-19); the platform and the next invoke go on."""
+    function = stage.function(
+        "import time\n"
+        "def handler(event, context):\n"
+        "    if event:\n"
+        "        held = []\n"
+        "        while True:\n"
+        "            held.append(b'x' * 1_000_000)\n"
+        "            time.sleep(0.001)\n"
+        "    return 'ok'\n",
+        timeout_s=20,
+    )
+    error = await stage.error(function, b"1")
+    assert error["errorType"] == "Runtime.ExitError"
+    assert error["errorMessage"].endswith("Runtime exited with error: signal: killed")
+    report = next(line for line in stage.log.messages if line.startswith("REPORT"))
+    assert "\tMemory Size: 128 MB\tMax Memory Used: 128 MB\t" in report
+    assert await stage.value(function, b"0") == "ok"
+
+
+async def test_closing_its_pipes_harms_nobody(stage: Stage) -> None:
+    """A function without stdout and stderr still answers, again and again."""
+    function = stage.function(
+        "import os\ndef handler(event, context):\n    os.close(1)\n    os.close(2)\n    return 1\n"
+    )
+    first = await stage.invoke(function)
+    assert first.payload == b"1"
+    again = await stage.invoke(function)
+    assert b"Bad file descriptor" in again.payload
+
+
+async def test_answer_of_seven_megabytes(stage: Stage) -> None:
+    """Function.ResponseSizeTooLarge, and the environment stays."""
+    function = stage.function("def handler(event, context):\n    return 'x' * event\n")
+    error = await stage.error(function, b"7000000")
+    assert error == {
+        "errorType": "Function.ResponseSizeTooLarge",
+        "errorMessage": "Response payload size exceeded maximum allowed payload size (6291556 bytes).",
+    }
+    assert await stage.value(function, b"3") == "xxx"
+
+
+async def test_hundred_megabytes_of_log(stage: Stage) -> None:
+    """Memory stays flat, other functions answer meanwhile, and no line is lost or out of order."""
+    count = 100_000
+    noisy = stage.function(
+        "import os\n"
+        "def handler(event, context):\n"
+        "    for number in range(event):\n"
+        "        os.write(1, b'%08d ' % number + b'x' * 990 + b'\\n')\n",
+        timeout_s=60,
+    )
+    quiet = stage.function("def handler(event, context):\n    return event\n")
+    await stage.value(quiet, b"1")
+    counter = _Counter()
+    stage.log.append = counter.append  # type: ignore[method-assign]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    running = asyncio.ensure_future(stage.invoke(noisy, str(count).encode()))
+    answered = 0
+    while not running.done():
+        answered += await stage.value(quiet, b"1")
+    assert (await running).payload == b"null"
+    async with asyncio.timeout(5):
+        while counter.reports < answered + 1:
+            await asyncio.sleep(0.01)
+    assert counter.numbers == count
+    assert counter.ordered
+    assert answered > 20
+    grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    assert grown_kib < 30_000
+
+
+class _Counter:
+    """A log that keeps nothing."""
+
+    def __init__(self) -> None:
+        self.numbers = 0
+        self.reports = 0
+        self.ordered = True
+
+    def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
+        for event in events:
+            message = event.message
+            if message[0].isdigit():
+                self.ordered &= int(message[:8]) == self.numbers
+                self.numbers += 1
+            self.reports += message.startswith("REPORT")
+
+
+async def test_background_work_stops_between_invokes(stage: Stage) -> None:
+    """A thread gets no time while the environment is frozen, and goes on after the thaw (S3d-06)."""
+    function = stage.function(
+        "import threading, time\n"
+        "STATE = {'ticks': 0}\n"
+        "def tick():\n"
+        "    while True:\n"
+        "        STATE['ticks'] += 1\n"
+        "        time.sleep(0.001)\n"
+        "def handler(event, context):\n"
+        "    if not event:\n"
+        "        threading.Thread(target=tick, daemon=True).start()\n"
+        "    time.sleep(0.05)\n"
+        "    before = STATE['ticks']\n"
+        "    return before\n"
+    )
+    first = await stage.value(function, b"0")
+    await asyncio.sleep(1.0)
+    second = await stage.value(function, b"1")
+    assert 0 < second - first < 500
+
+
+async def test_companion_process_survives_reuse(stage: Stage) -> None:
+    """A child process started in the first invoke lives in the second (S3d-07)."""
+    function = stage.function(
+        "import subprocess\n"
+        "CHILD = None\n"
+        "def handler(event, context):\n"
+        "    global CHILD\n"
+        "    CHILD = CHILD or subprocess.Popen(['/bin/sleep', '60'])\n"
+        "    return [CHILD.pid, CHILD.poll()]\n"
+    )
+    first, second = await stage.value(function), await stage.value(function)
+    assert first == second
+    assert first[1] is None
+
+
+async def test_print_and_logging_become_events(stage: Stage) -> None:
+    """stdout line by line, a multi-line log record as one event, END behind both (X6)."""
+    function = stage.function(
+        "import logging, sys\n"
+        "def handler(event, context):\n"
+        "    print('one')\n"
+        "    print('two', file=sys.stderr)\n"
+        "    logging.warning('three\\nlines\\nhere')\n"
+    )
+    result = await stage.invoke(function, tail=True)
+    request_id = "[0-9a-f-]{36}"
+    lines = [line for line in stage.log.messages if not line.startswith(("INIT_START", "REPORT"))]
+    assert lines[0].startswith("START")
+    assert lines[-1].startswith("END")
+    assert {"one\n", "two\n"} < set(lines)
+    warning = next(line for line in lines if "three" in line)
+    assert re.fullmatch(rf"\[WARNING\]\t\S+Z\t{request_id}\tthree\nlines\nhere\n", warning)
+    assert b"lines\nhere\nEND" in result.log_tail or b"two\nEND" in result.log_tail or b"one\nEND" in result.log_tail
+
+
+async def test_environment_variables_are_awss(stage: Stage) -> None:
+    """Defined runtime environment variables, and the function's own; nothing of the host's."""
+    function = stage.function(
+        "import os\ndef handler(event, context):\n    return dict(os.environ)\n", environment={"MINE": "1", "TZ": "UTC"}
+    )
+    found = await stage.value(function)
+    assert found["AWS_LAMBDA_FUNCTION_NAME"] == function.name
+    assert found["AWS_LAMBDA_FUNCTION_VERSION"] == "$LATEST"
+    assert found["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "128"
+    assert found["AWS_EXECUTION_ENV"] == "AWS_Lambda_python3.11"
+    assert found["AWS_REGION"] == found["AWS_DEFAULT_REGION"] == "us-east-1"
+    assert re.fullmatch(r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", found["AWS_LAMBDA_LOG_STREAM_NAME"])
+    assert (found["MINE"], found["TZ"]) == ("1", "UTC")
+    assert "HOME" not in found
+    assert "VIRTUAL_ENV" not in found
+
+
+async def test_sdk_is_in_the_runtime_and_the_function_wins(stage: Stage) -> None:
+    """boto3 comes from /var/runtime unless the function brings its own."""
+    own = stage.function("import boto3\ndef handler(event, context):\n    return boto3.__file__\n")
+    assert "boto3/__init__.py" in await stage.value(own)
+    (own.code_dir / "boto3.py").write_text("")
+    bundled = _with(own, revision="2")
+    assert str(await stage.value(bundled)).endswith("/boto3.py")
+
+
+async def test_two_functions_at_once(stage: Stage) -> None:
+    """Two environments, two processes; both answer."""
+    function = stage.function("import os, time\ndef handler(e, c):\n    time.sleep(0.3)\n    return os.getpid()\n")
+    results = await asyncio.gather(stage.invoke(function), stage.invoke(function))
+    assert len({result.environment_id for result in results}) == 2
