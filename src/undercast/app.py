@@ -387,11 +387,8 @@ async def _serve(config: Config, ready: Callable[[Platform], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await platform.start()
-    warming = asyncio.create_task(platform.pool.warm(), name="warm")  # behind the ready line: nobody waits for it
     try:
         ready(platform)
         await ended.wait()
     finally:
-        warming.cancel()
-        await asyncio.wait([warming])
         await platform.stop()
