@@ -62,7 +62,7 @@ async def test_every_access_must_be_allowed() -> None:
     ],
 )
 async def test_each_family_of_services_has_its_code(service: str, code: str, status: int) -> None:
-    """ "Common errors" of each API reference."""
+    """AWS: "Common errors" of each API reference."""
     error = await refusal(authorizer(NO_POLICIES), ALICE, GET, service=service)
     assert (error.code, error.status) == (code, status)
 

@@ -84,7 +84,7 @@ def test_operators(operator: str, wanted: Any, given: str, result: bool) -> None
     ],
 )
 def test_a_missing_key(operator: str, result: bool) -> None:
-    """ "If the key is not present the values do not match"; negated operators and IfExists then hold."""
+    """AWS: "If the key is not present the values do not match"; negated operators and IfExists then hold."""
     assert holds({operator: {"aws:key": "1.2.3.4"}}, {}) is result
 
 
@@ -102,19 +102,19 @@ def test_a_missing_key(operator: str, result: bool) -> None:
     ],
 )
 def test_sets_of_values(operator: str, wanted: list[str], given: tuple[str, ...], result: bool) -> None:
-    """ "Set operators for multivalued context keys"."""
+    """AWS: "Set operators for multivalued context keys"."""
     assert holds({operator: {"aws:TagKeys": wanted}}, {"aws:TagKeys": given}) is result
 
 
 def test_null_asks_whether_the_key_is_there() -> None:
-    """ "Condition operator to check existence of condition keys"."""
+    """AWS: "Condition operator to check existence of condition keys"."""
     assert holds({"Null": {"aws:TokenIssueTime": "true"}}, {})
     assert not holds({"Null": {"aws:TokenIssueTime": "true"}}, {"aws:TokenIssueTime": "1"})
     assert holds({"Null": {"aws:TokenIssueTime": False}}, {"aws:TokenIssueTime": "1"})
 
 
 def test_operators_and_keys_are_anded() -> None:
-    """ "Conditions with multiple context keys or values": AND between keys, OR between values."""
+    """AWS: "Conditions with multiple context keys or values": AND between keys, OR between values."""
     both = {"StringEquals": {"a:x": "1", "a:y": "2"}, "Bool": {"a:z": "true"}}
     assert holds(both, {"a:x": "1", "a:y": "2", "a:z": "true"})
     assert not holds(both, {"a:x": "1", "a:y": "3", "a:z": "true"})
@@ -134,17 +134,17 @@ def test_operators_and_keys_are_anded() -> None:
     ],
 )
 def test_keys_of_the_principal(key: str, value: str) -> None:
-    """ "AWS global condition context keys": properties of the principal."""
+    """AWS: "AWS global condition context keys": properties of the principal."""
     assert holds({"StringEquals": {key: value}}, {})
 
 
 def test_a_sessions_principal_arn_is_its_roles() -> None:
-    """ "aws:PrincipalArn": for role sessions the ARN of the role, not of the session."""
+    """AWS: "aws:PrincipalArn": for role sessions the ARN of the role, not of the session."""
     assert holds({"ArnEquals": {"aws:PrincipalArn": SESSION.role_arn}}, {}, SESSION)
 
 
 def test_variables_in_values_and_their_defaults() -> None:
-    """ "${key, 'default text'}"; a variable without value matches nothing."""
+    """AWS: "${key, 'default text'}"; a variable without value matches nothing."""
     keys = {"s3:prefix": "alice/x", "aws:Team": "red"}
     assert holds({"StringLike": {"s3:prefix": "${aws:username}/*"}}, keys)
     assert holds({"StringEquals": {"aws:Team": "${aws:PrincipalTag/team, 'red'}"}}, keys)

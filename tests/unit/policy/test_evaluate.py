@@ -44,7 +44,7 @@ def test_an_identity_policy_allows() -> None:
 
 
 def test_an_explicit_deny_wins_over_every_allow() -> None:
-    """ "An explicit deny in any policy overrides any allows"."""
+    """AWS: "An explicit deny in any policy overrides any allows"."""
     both = document(statement(), statement("Deny"))
     assert decide(identity=both).because == "with an explicit deny in an identity-based policy"
     assert (
@@ -55,13 +55,13 @@ def test_an_explicit_deny_wins_over_every_allow() -> None:
 
 
 def test_in_one_account_identity_and_resource_policies_add_up() -> None:
-    """ "If the action is allowed by an identity-based policy, a resource-based policy, or both, then AWS allows"."""
+    """AWS: "If the action is allowed by an identity-based policy, a resource-based policy, or both, then AWS allows"."""
     assert decide(resource=to({"AWS": ALICE.arn})).allowed
     assert decide(identity=ALLOW, resource=to({"AWS": f"arn:aws:iam::{ACCOUNT}:user/bob"})).allowed
 
 
 def test_an_account_as_principal_leaves_the_decision_to_the_account() -> None:
-    """ "When you specify an AWS account, you delegate authority to the account": its users still need permission."""
+    """AWS: "When you specify an AWS account, you delegate authority to the account": its users still need permission."""
     for account in (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"):
         assert not decide(resource=to({"AWS": account})).allowed
         assert decide(ROOT, resource=to({"AWS": account})).allowed
@@ -73,7 +73,7 @@ def test_an_account_as_principal_leaves_the_decision_to_the_account() -> None:
     [(ALLOW, None, False), (None, to({"AWS": ACCOUNT}), False), (ALLOW, to({"AWS": ACCOUNT}), True)],
 )
 def test_across_accounts_both_must_allow(identity: Any, resource: Any, allowed: bool) -> None:
-    """ "Cross-account policy evaluation logic": the trusted and the trusting account must both allow."""
+    """AWS: "Cross-account policy evaluation logic": the trusted and the trusting account must both allow."""
     decision = decide(identity=identity, resource=resource, resource_account_id=OTHER)
     assert decision.allowed is allowed
 
@@ -85,7 +85,7 @@ def test_the_missing_side_of_a_cross_account_request_is_named() -> None:
 
 
 def test_a_boundary_narrows_and_grants_nothing() -> None:
-    """ "Permissions boundaries for IAM entities": the intersection of both."""
+    """AWS: "Permissions boundaries for IAM entities": the intersection of both."""
     assert not decide(boundary=ALLOW).allowed
     assert decide(identity=ALLOW, boundary=ALLOW).allowed
     narrow = document(statement(action="s3:PutObject"))
@@ -93,14 +93,14 @@ def test_a_boundary_narrows_and_grants_nothing() -> None:
 
 
 def test_a_session_policy_narrows() -> None:
-    """ "Session policies limit permissions for a created session, but do not grant permissions"."""
+    """AWS: "Session policies limit permissions for a created session, but do not grant permissions"."""
     narrow = document(statement(action="s3:PutObject"))
     assert decide(SESSION, identity=ALLOW, session=ALLOW).allowed
     assert decide(SESSION, identity=ALLOW, session=narrow).because == "no session policy allows the s3:GetObject action"
 
 
 def test_a_resource_policy_that_names_the_role_is_narrowed_and_one_that_names_the_session_is_not() -> None:
-    """ "Resource-based policies that grant permissions to an IAM role ARN are limited by an implicit deny"."""
+    """AWS: "Resource-based policies that grant permissions to an IAM role ARN are limited by an implicit deny"."""
     narrow = document(statement(action="s3:PutObject"))
     by_role, by_session = to({"AWS": SESSION.role_arn}), to({"AWS": SESSION.arn})
     assert decide(SESSION, resource=by_role).allowed
@@ -110,7 +110,7 @@ def test_a_resource_policy_that_names_the_role_is_narrowed_and_one_that_names_th
 
 
 def test_a_resource_policy_that_names_the_user_is_not_narrowed_by_a_boundary() -> None:
-    """ "Resource-based policies that grant permissions to an IAM user are not limited by an implicit deny"."""
+    """AWS: "Resource-based policies that grant permissions to an IAM user are not limited by an implicit deny"."""
     assert decide(resource=to({"AWS": ALICE.arn}), boundary=document(statement(action="sqs:*"))).allowed
 
 
@@ -132,19 +132,19 @@ def test_services_and_strangers_are_allowed_by_resource_policies_alone() -> None
 
 
 def test_a_regional_service_principal_is_the_service() -> None:
-    """ "states.us-east-1.amazonaws.com" and "states.amazonaws.com" are one service."""
+    """AWS: "states.us-east-1.amazonaws.com" and "states.amazonaws.com" are one service."""
     states = Principal(kind="service", account_id=ACCOUNT, arn="states.amazonaws.com")
     assert decide(states, resource=to({"Service": "states.us-east-1.amazonaws.com"})).allowed
 
 
 def test_a_unique_id_means_the_user_or_role() -> None:
-    """ "Unique identifiers" may stand in a saved policy."""
+    """AWS: "Unique identifiers" may stand in a saved policy."""
     assert decide(resource=to({"AWS": ALICE.user_id})).allowed
     assert decide(SESSION, resource=to({"AWS": SESSION.user_id.partition(":")[0]})).allowed
 
 
 def test_not_principal_with_deny_spares_only_whom_it_names() -> None:
-    """ "NotPrincipal": denies all except the one named, even in an account that is named besides."""
+    """AWS: "NotPrincipal": denies all except the one named, even in an account that is named besides."""
     named = document(
         {
             "Effect": "Deny",
@@ -158,7 +158,7 @@ def test_not_principal_with_deny_spares_only_whom_it_names() -> None:
 
 
 def test_a_trust_policy_must_allow_even_in_one_account() -> None:
-    """ "A role trust policy is a required resource-based policy"."""
+    """AWS: "A role trust policy is a required resource-based policy"."""
     assume: dict[str, Any] = {
         "action": "sts:AssumeRole",
         "on": "arn:aws:iam::111111111111:role/r",
@@ -193,7 +193,7 @@ def test_a_trust_policy_must_allow_even_in_one_account() -> None:
     ],
 )
 def test_resources_match_field_by_field(pattern: str, resource: str, fits: bool) -> None:
-    """ "You can use wildcard characters within any ARN segment"; a short ARN is completed with wildcards."""
+    """AWS: "You can use wildcard characters within any ARN segment"; a short ARN is completed with wildcards."""
     request = AuthorizationRequest(principal=ALICE, action="s3:GetObject", resource=resource)
     assert evaluate(request, [parse_policy(document(statement(resource=pattern)))]).allowed is fits
 
@@ -203,12 +203,12 @@ def test_resources_match_field_by_field(pattern: str, resource: str, fits: bool)
     [("s3:getobject", True), ("S3:Get*", True), ("s3:Get?bject", True), ("*", True), ("s3:Put*", False)],
 )
 def test_actions_ignore_case_and_have_wildcards(pattern: str, fits: bool) -> None:
-    """ "The prefix and the action name are case insensitive"."""
+    """AWS: "The prefix and the action name are case insensitive"."""
     assert decide(identity=document(statement(action=pattern))).allowed is fits
 
 
 def test_not_action_and_not_resource_mean_all_others() -> None:
-    """ "NotAction matches everything except the specified list of actions"."""
+    """AWS: "NotAction matches everything except the specified list of actions"."""
     other = {"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}
     assert decide(identity=document(other)).allowed
     spared = {"Effect": "Deny", "Action": "s3:*", "NotResource": ["arn:aws:s3:::photos/*"]}
@@ -217,7 +217,7 @@ def test_not_action_and_not_resource_mean_all_others() -> None:
 
 
 def test_variables_stand_in_resources() -> None:
-    """ "IAM policy elements: Variables and tags": ${aws:username}."""
+    """AWS: "IAM policy elements: Variables and tags": ${aws:username}."""
     home = document(statement(resource="arn:aws:s3:::photos/${aws:username}/*"))
     wanted = "arn:aws:s3:::photos/alice/1"
     request = AuthorizationRequest(principal=ALICE, action="s3:GetObject", resource=wanted)
