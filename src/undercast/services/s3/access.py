@@ -221,7 +221,9 @@ def _exists(s3: S3, params: Mapping[str, Any]) -> bool:
 
 def _conditions(params: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
     found: dict[str, str | tuple[str, ...]] = {
-        key: str(params[member]) for member, key in _CONDITION_MEMBERS.items() if params.get(member) is not None
+        _CONDITION_MEMBERS[member]: str(value)
+        for member, value in params.items()
+        if member in _CONDITION_MEMBERS and value is not None
     }
     tagging = params.get("Tagging")
     pairs = parse_qsl(tagging, keep_blank_values=True) if isinstance(tagging, str) else []
