@@ -55,13 +55,13 @@ def test_an_explicit_deny_wins_over_every_allow() -> None:
 
 
 def test_in_one_account_identity_and_resource_policies_add_up() -> None:
-    """AWS: "If the action is allowed by an identity-based policy, a resource-based policy, or both, then AWS allows"."""
+    """AWS: an action allowed by an identity policy, a resource policy, or both is allowed."""
     assert decide(resource=to({"AWS": ALICE.arn})).allowed
     assert decide(identity=ALLOW, resource=to({"AWS": f"arn:aws:iam::{ACCOUNT}:user/bob"})).allowed
 
 
 def test_an_account_as_principal_leaves_the_decision_to_the_account() -> None:
-    """AWS: "When you specify an AWS account, you delegate authority to the account": its users still need permission."""
+    """AWS: "you delegate authority to the account"; its users still need permission."""
     for account in (ACCOUNT, f"arn:aws:iam::{ACCOUNT}:root"):
         assert not decide(resource=to({"AWS": account})).allowed
         assert decide(ROOT, resource=to({"AWS": account})).allowed
