@@ -314,7 +314,9 @@ def _gate(base: _Base, services: Mapping[str, Mounted]) -> Gate:
     iam, sts = services["iam"].instance, services["sts"].instance
     loopback = base.config.host in _LOOPBACK
     return Gate(
-        authenticator=Authenticator((iam.credential, sts.session), base.host_clock, issued_keys_only=not loopback),
+        authenticator=Authenticator(
+            (iam.credential, sts.session), base.host_clock, issued_keys_only=not loopback, used=iam.note_key_use
+        ),
         authorizer=Authorizer(iam.policies_of, base.host_clock, base.config.iam),
     )
 
