@@ -28,7 +28,7 @@ def test_the_life_of_a_bucket(s3: Any, account: str) -> None:
     with pytest.raises(ClientError) as error:
         s3.delete_bucket(Bucket=name)
     assert _error(error) == ("BucketNotEmpty", "The bucket you tried to delete is not empty", 409)
-    assert error.value.response["Error"]["BucketName"] == name
+    assert dict(error.value.response["Error"])["BucketName"] == name
     s3.delete_object(Bucket=name, Key="a")
     s3.delete_bucket(Bucket=name)
     with pytest.raises(ClientError) as error:
