@@ -44,7 +44,7 @@ def decode(request: HttpRequest, hosts: HostRules = DEFAULT_HOSTS) -> Call:
         if call is not None:
             return call
     query = query_pairs(request.query)
-    if _is_query(request, query):
+    if _is_query(request, signature, host, query):
         return _query_call(request, signature, host, query)
     return _rest_call(request, signature, host, query)
 
@@ -115,19 +115,32 @@ def _cbor_call(request: HttpRequest, signature: Signature | None, region: str | 
     )
 
 
-def _is_query(request: HttpRequest, query: tuple[tuple[str, str], ...]) -> bool:
-    if request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM):
-        return True
-    return request.method in ("GET", "POST") and any(name == "Action" for name, _ in query)
+def _is_query(
+    request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
+) -> bool:
+    """Whether the request is a query one. A form's content type alone does not say so: curl sends it with anything."""
+    if request.method not in ("GET", "POST"):
+        return False
+    named = any(name == "Action" for name, _ in query)
+    form = request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM)
+    if not (named or form):
+        return False
+    if signature is not None or host.endpoint is not None:
+        return any("query" in catalogue().entries[name].protocols for name in _claimed(signature, host))
+    return named or (request.path == "/" and host.bucket is None)
+
+
+def _claimed(signature: Signature | None, host: HostTarget) -> tuple[str, ...]:
+    """The services that the credential scope, else the host name, may mean."""
+    names = catalogue()
+    hint = signature.service if signature else host.endpoint
+    return (names.by_signing_name.get(hint) or names.by_endpoint.get(hint, ())) if hint else ()
 
 
 def _query_call(
     request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
 ) -> Call:
-    names = catalogue()
-    hint = signature.service if signature else host.endpoint
-    candidates = (names.by_signing_name.get(hint) or names.by_endpoint.get(hint, ())) if hint else ()
-    spoken = [name for name in candidates if "query" in names.entries[name].protocols]
+    spoken = [name for name in _claimed(signature, host) if "query" in catalogue().entries[name].protocols]
     call = Call(
         request=request,
         service=spoken[0] if len(spoken) == 1 else "",
@@ -183,7 +196,7 @@ def _rest_call(
     if path[:1] != "/":
         path = _absolute(path)
     for service in _rest_services(request, signature, host, path):
-        bucket = host.bucket if service == s3.SERVICE else None
+        bucket = host.bucket if service == s3.SERVICE and not s3.has_host_label(signature) else None
         found = router(service).find(request.method, s3.addressed_path(path, bucket), query, request.headers)
         if found is not None:
             operation, labels = found

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from undercast.core.http import HttpRequest
+from undercast.wire.sigv4 import Signature
 
 SERVICE = "s3"
 SIGNING_NAMES = frozenset({"s3", "s3express", "s3-object-lambda"})
@@ -60,6 +61,11 @@ BARE_TEXT = frozenset({"LocationConstraint"})
 def addressed_path(path: str, bucket: str | None) -> str:
     """The path in path style: a bucket named by the host comes first. The key stays exactly as it was sent."""
     return f"/{bucket}{path}" if bucket else path
+
+
+def has_host_label(signature: Signature | None) -> bool:
+    """Whether what stands before the host name is a request route, not a bucket (WriteGetObjectResponse)."""
+    return signature is not None and signature.service == "s3-object-lambda"
 
 
 def is_control(request: HttpRequest) -> bool:
