@@ -10,6 +10,7 @@ import socket
 import struct
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import cast
 
 PLATFORM_ADDRESS = "127.0.0.1"
 HOST_NAME = "host.undercast.internal"
@@ -147,8 +148,7 @@ class Resolver(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.DatagramProtocol."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[str | object, int]) -> None:
         """See asyncio.DatagramProtocol."""

@@ -1,0 +1,249 @@
+"""The relay, with the machine's 127.0.0.0/8 standing in for the loopback of a sandbox."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import Any
+
+import pytest
+
+from undercast.sandbox.outbound import Outbound
+from undercast.sandbox.relay import Platform, Relay
+from undercast.sandbox.resolver import HOST_ADDRESS, HOST_NAME, NameTable
+from undercast.sandbox.upstream import Refused, connect, is_allowed
+
+Session = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def upstream(session: Session) -> AsyncIterator[int]:
+    """A server on the machine's loopback; gives its port."""
+    server = await asyncio.start_server(session, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
+@asynccontextmanager
+async def relaying(address: str, port: int, names: NameTable, platform: Platform | None = None) -> AsyncIterator[Relay]:
+    relay = Relay(names)
+    relay.listen(socket.create_server((address, port)), platform)
+    try:
+        yield relay
+    finally:
+        await relay.close()
+
+
+async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.write(b"the end")
+    writer.close()
+
+
+async def test_bytes_go_both_ways_and_each_side_may_close_its_half() -> None:
+    """The answer still comes after the request's half was closed."""
+    async with upstream(echo) as port, relaying(HOST_ADDRESS, port, NameTable()) as relay:
+        reader, writer = await asyncio.open_connection(HOST_ADDRESS, port)
+        writer.write(b"hello ")
+        assert await reader.readexactly(6) == b"hello "
+        writer.write_eof()
+        assert await asyncio.wait_for(reader.read(), 5) == b"the end"
+        writer.close()
+        await writer.wait_closed()
+        await until(lambda: relay.connections == 0)
+
+
+async def test_megabytes_arrive_whole() -> None:
+    """Back-pressure both ways: 8 MiB through buffers of 256 KiB."""
+    payload = bytes(range(256)) * 32768
+    async with upstream(echo) as port, relaying(HOST_ADDRESS, port, NameTable()):
+        reader, writer = await asyncio.open_connection(HOST_ADDRESS, port)
+
+        async def send() -> None:
+            writer.write(payload)
+            await writer.drain()
+            writer.write_eof()
+
+        sending = asyncio.create_task(send())
+        received = await asyncio.wait_for(reader.read(), 20)
+        await sending
+        writer.close()
+        assert received == payload + b"the end"
+
+
+async def test_a_reader_that_stops_stops_the_sender() -> None:
+    """What the relay holds is bounded: the sender cannot push 64 MiB into a peer that does not read."""
+    stopped = asyncio.Event()
+
+    async def never_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await stopped.wait()
+        writer.close()
+
+    async with upstream(never_read) as port, relaying(HOST_ADDRESS, port, NameTable()):
+        loop = asyncio.get_running_loop()
+        with socket.socket() as client:
+            client.setblocking(False)
+            await loop.sock_connect(client, (HOST_ADDRESS, port))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(loop.sock_sendall(client, b"x" * (64 << 20)), 1)
+        stopped.set()
+
+
+async def test_connections_to_localhost_belong_to_the_platform() -> None:
+    """127.0.0.1:443 and :80 inside a sandbox are AWS."""
+    taken: list[socket.socket] = []
+    async with relaying("127.0.0.1", 0, NameTable(), taken.append) as relay:
+        port = listening_port(relay)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        await until(lambda: len(taken) == 1)
+        assert taken[0].getsockname() == ("127.0.0.1", port)
+        taken[0].close()
+        writer.close()
+
+
+async def test_a_connection_that_leads_nowhere_is_reset() -> None:
+    """An address that no name has, a forwarded port on localhost, and a host that refuses."""
+    names = NameTable()
+    unused = socket.create_server((HOST_ADDRESS, 0))
+    for address in ("127.64.0.77", "127.0.0.1", names.address_of("nowhere.invalid")):
+        async with relaying(address, 0, names) as relay:
+            assert await is_reset(address, listening_port(relay))
+    unused.close()
+    async with relaying(HOST_ADDRESS, unused_port(), names) as relay:
+        assert await is_reset(HOST_ADDRESS, listening_port(relay))
+
+
+async def test_closing_cuts_everything_off() -> None:
+    """A destroyed sandbox leaves no connection and no listener behind."""
+    async with upstream(echo) as port:
+        async with relaying(HOST_ADDRESS, port, NameTable()) as relay:
+            reader, writer = await asyncio.open_connection(HOST_ADDRESS, port)
+            writer.write(b"x")
+            await reader.readexactly(1)
+            assert relay.connections == 1
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+        with pytest.raises(ConnectionError):
+            await asyncio.open_connection(HOST_ADDRESS, port)
+        writer.close()
+
+
+async def test_outbound_serves_the_listeners_of_a_sandbox() -> None:
+    """http and https to the platform, dns to the resolver, tcp:<port> to the relay; others are left alone."""
+    served: list[tuple[socket.socket, bool]] = []
+    outbound = Outbound(lambda connection, tls: served.append((connection, tls)))
+    dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    dns.bind(("127.0.0.1", 0))
+    listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in ("http", "https", "tcp:5432", "runtime")}
+    ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
+    await outbound.start({**listeners, "dns": dns})
+    for count, name in enumerate(("http", "https"), start=1):
+        _, writer = await asyncio.open_connection("127.0.0.1", ports[name])
+        await until(partial(holds, served, count))
+        writer.close()
+    assert await is_reset("127.0.0.1", ports["tcp:5432"])
+    await outbound.close()
+    assert [tls for _, tls in served] == [False, True]
+    assert listeners["runtime"].fileno() >= 0
+    for connection in (*(connection for connection, _ in served), listeners["runtime"]):
+        connection.close()
+
+
+# The world.
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.8.8.8",
+        "0.0.0.0",
+        "0.1.2.3",
+        "169.254.169.254",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::1",
+        "::",
+        "fe80::1",
+        "fe80::1%eth0",
+        "ff02::1",
+        "fd00:ec2::254",
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "::127.0.0.1",
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",
+        "100.100.100.200",
+        "not an address",
+    ],
+)
+def test_loopback_and_metadata_are_out_of_reach(address: str) -> None:
+    """Credentials of a cloud machine live on 169.254.169.254; its services on loopback."""
+    assert not is_allowed(address)
+
+
+@pytest.mark.parametrize("address", ["93.184.216.34", "10.1.2.3", "192.168.1.1", "2606:2800:220:1::1", "fd12::1"])
+def test_the_world_and_the_local_network_are_in_reach(address: str) -> None:
+    """A function in a VPC reaches private addresses, too."""
+    assert is_allowed(address)
+
+
+async def test_a_name_that_resolves_to_the_machine_is_refused() -> None:
+    """DNS rebinding: the address that was checked is the one connected to, and loopback never passes."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return ["127.0.0.1", "::1", "169.254.169.254"]
+
+    async with upstream(echo) as port:
+        with pytest.raises(Refused, match=r"evil\.example has no address"):
+            await connect("evil.example", port, resolve)
+        connection = await connect(HOST_NAME, port, resolve)
+        connection.close()
+
+
+async def test_a_name_without_an_address_is_an_error() -> None:
+    """The machine's resolver decides."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    with pytest.raises(OSError, match="not known"):
+        await connect("nowhere.invalid", 443, resolve)
+
+
+async def is_reset(address: str, port: int) -> bool:
+    """Whether a connection is made and broken off; the reset may overtake the news that it was made."""
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setblocking(False)
+        try:
+            await loop.sock_connect(client, (address, port))
+            return await asyncio.wait_for(loop.sock_recv(client, 1), 15) is None
+        except ConnectionResetError:
+            return True
+
+
+def listening_port(relay: Relay) -> int:
+    (listening,) = relay._listening
+    return int(listening.getsockname()[1])
+
+
+def unused_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def holds(items: list[Any], count: int) -> bool:
+    return len(items) == count
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the loop turn until the condition holds; the test's own timeout ends it otherwise."""
+    while not condition():
+        await asyncio.sleep(0.001)
