@@ -8,7 +8,6 @@ AWS: 1,769 MB of memory is one vCPU (Developer Guide, "Configure Lambda function
 import contextlib
 import ctypes
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -140,6 +139,7 @@ class Group:
 
     def __init__(self, cgroups: Cgroups, name: str) -> None:
         self._cgroups = cgroups
+        self.name = name
         self.folders = [parent / name for parent in cgroups.parents()]
         for folder in self.folders:
             folder.mkdir(exist_ok=True)
@@ -155,7 +155,7 @@ class Group:
         """Set the memory limit and the number of processes."""
         self._memory_mb = memory_mb
         size = str(memory_mb * _MIB)
-        cgroups, name = self._cgroups, self.folders[0].name if self.folders else ""
+        cgroups, name = self._cgroups, self.name
         if self._memory:
             _write(self._memory / "memory.limit_in_bytes", size)
             with contextlib.suppress(FileNotFoundError):  # kernel without swap accounting
@@ -176,7 +176,7 @@ class Group:
         """From now on the share of AWS: memory/1769 of one CPU."""
         quota = max(1000, self._memory_mb * _PERIOD_US // 1769)
         if self._cgroups.cpu_v1:
-            folder = self._cgroups.cpu_v1 / self.folders[0].name
+            folder = self._cgroups.cpu_v1 / self.name
             _write(folder / "cpu.cfs_period_us", str(_PERIOD_US))
             _write(folder / "cpu.cfs_quota_us", str(quota))
         elif self._unified and "cpu" in self._cgroups.controllers:
@@ -292,9 +292,3 @@ def _number_after(text: bytes, key: bytes) -> int:
         return 0
     start += len(key)
     return int(text[start : text.find(b"\n", start)])
-
-
-def leftovers(cgroups: Cgroups) -> Iterable[Path]:
-    """Groups that a killed platform left in our folders."""
-    for parent in cgroups.parents():
-        yield from (path for path in parent.iterdir() if path.is_dir())

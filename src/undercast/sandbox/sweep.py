@@ -1,32 +1,50 @@
 """Takes away what a killed platform left on this host: processes, cgroups, folders.
 
-Detached mounts, loop devices and namespaces go by themselves when their last process does.
+Detached mounts, loop devices and namespaces go by themselves when their last process does. The folders of our cgroups
+are written down, because the next start may live in another cgroup.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 
-from undercast.sandbox.limits import Cgroups, leftovers
 from undercast.sandbox.waiting import until
 
 _LIMIT_S = 5.0
+_NOTE = "cgroups"
 
 
-async def sweep(cgroups: Cgroups, folder: Path) -> None:
-    """Kill and remove everything that is in our cgroups and in our folder of runtime files."""
-    groups = list(leftovers(cgroups))
+def note(folder: Path, parents: Iterable[Path]) -> None:
+    """Write down in which folders our cgroups are."""
+    (folder / _NOTE).write_text("".join(f"{parent}\n" for parent in parents))
+
+
+async def sweep(folder: Path) -> None:
+    """Kill and remove what is noted in the driver's folder, and empty that folder."""
+    try:
+        parents = [Path(line) for line in (folder / _NOTE).read_text().splitlines()]
+    except FileNotFoundError:
+        parents = []
+    groups = [path for parent in parents if parent.is_dir() for path in parent.iterdir() if path.is_dir()]
     for group in groups:
-        for name, text in (("cgroup.freeze", "0"), ("freezer.state", "THAWED")):
-            with contextlib.suppress(OSError):
-                (group / name).write_text(text)
+        _kill(group)
+    await until(lambda: not [group for group in (*groups, *parents) if not _removed(group)], _LIMIT_S)
+    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _kill(group: Path) -> None:
+    for name, text in (("cgroup.freeze", "0"), ("freezer.state", "THAWED")):
+        # Opened without O_CREAT: v1 has no such file in every hierarchy.
+        with contextlib.suppress(OSError), (group / name).open("r+") as file:
+            file.write(text)
+    with contextlib.suppress(OSError):
         for pid in (group / "cgroup.procs").read_text().split():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-    await until(lambda: all(_removed(group) for group in groups), _LIMIT_S)
-    shutil.rmtree(folder / "tmp", ignore_errors=True)
 
 
 def _removed(group: Path) -> bool:

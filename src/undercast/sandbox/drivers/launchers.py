@@ -34,6 +34,18 @@ class LauncherKey:
     prefixes: tuple[Path, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """What all launchers of one driver share."""
+
+    folder: Path
+    python: Path
+    """For the launcher that is no zygote."""
+    rootless: bool
+    cgroups: tuple[Path, ...]
+    """Our folder in each hierarchy."""
+
+
 class Launcher:
     """A running launcher process."""
 
@@ -43,13 +55,14 @@ class Launcher:
         self.link: Link
 
     @classmethod
-    async def start(cls, key: LauncherKey, fallback: Path, folder: Path, *, rootless: bool) -> "Launcher":
+    async def start(cls, key: LauncherKey, ground: Ground) -> "Launcher":
         """Start one and wait until it stands in its root. Raises SandboxError with the step that failed."""
+        folder = ground.folder
         root = folder / "root"
         root.mkdir(parents=True, exist_ok=True)
         link_box: list[Launcher] = []
         link = Link(lambda message, rights: link_box[0]._on_message(message, rights), lambda: link_box[0]._on_close())
-        python = key.python or fallback
+        python = key.python or ground.python
         main = Path(launcher_package.__path__[0]) / "main.py"
         flags = () if key.python else ("-I", "-S")
         arguments = (*flags, str(main), str(link.theirs.fileno()), str(Path(undercast.__path__[0]).parent))
@@ -62,7 +75,7 @@ class Launcher:
         self.link = link
         link_box.append(self)
         link.theirs.close()
-        link.send(_configuration(key, root, rootless=rootless))
+        link.send(_configuration(key, root, ground))
         try:
             async with asyncio.timeout(_START_LIMIT_S):
                 await self._ready
@@ -115,11 +128,12 @@ def _environment(key: LauncherKey) -> dict[str, str]:
     return {**_ENVIRONMENT, "PADDING": "=" * _ENVIRONMENT_BYTES} if key.python else _ENVIRONMENT
 
 
-def _configuration(key: LauncherKey, root: Path, *, rootless: bool) -> dict[str, Any]:
+def _configuration(key: LauncherKey, root: Path, ground: Ground) -> dict[str, Any]:
     runtime_dir = key.runtime_dir if key.python else None
     return {
         "root": str(root.resolve()),
-        "rootless": rootless,
+        "rootless": ground.rootless,
+        "cgroups": [str(parent) for parent in ground.cgroups],
         "preload": key.python is not None,
         "template": asdict(rootfs.template(key.prefixes, runtime_dir)),
         "filter": seccomp.filter_program(platform.machine()).hex(),

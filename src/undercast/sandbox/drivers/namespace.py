@@ -15,9 +15,9 @@ from pathlib import Path
 
 from undercast.sandbox import driver, limits, polling
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
-from undercast.sandbox.drivers.launchers import Launcher, LauncherKey
+from undercast.sandbox.drivers.launchers import Ground, Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
-from undercast.sandbox.sweep import sweep
+from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
 
 _UID_BASE = 1_900_000_000
@@ -54,10 +54,11 @@ class NamespaceDriver:
 
     async def start(self) -> None:
         """See `Driver`."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        await sweep(self._folder)
+        self._folder.mkdir(parents=True)
         owner = "undercast-" + hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:12]
         self._cgroups = limits.find_cgroups(owner)
-        await sweep(self._cgroups, self._folder)
+        note(self._folder, self._cgroups.parents())
         await self._disks.start()
         self._sampler = asyncio.ensure_future(self._sample())
         # One whole sandbox: what this machine refuses, it refuses here.
@@ -151,8 +152,13 @@ class NamespaceDriver:
     async def _launcher(self, key: LauncherKey) -> Launcher:
         task = self._launchers.get(key)
         if task is None or (task.done() and (task.exception() is not None or not task.result().alive)):
-            starting = Launcher.start(key, self._python, self._folder, rootless=self._rootless)
-            task = self._launchers[key] = asyncio.ensure_future(starting)
+            ground = Ground(
+                folder=self._folder,
+                python=self._python,
+                rootless=self._rootless,
+                cgroups=tuple(self._cgroups.parents()),
+            )
+            task = self._launchers[key] = asyncio.ensure_future(Launcher.start(key, ground))
         return await asyncio.shield(task)
 
     def _take_uid(self) -> int:
@@ -183,7 +189,9 @@ class NamespaceDriver:
 def _may_give_uids(uid_map: str) -> bool:
     """Whether we are root of a namespace that has our range of uids; root of a rootless container has not."""
     ranges = [[int(word) for word in line.split()] for line in uid_map.splitlines()]
-    return os.geteuid() == 0 and any(start <= _UID_BASE and _UID_BASE + _UIDS <= start + n for start, _, n in ranges)
+    return os.geteuid() == 0 and any(
+        start <= _UID_BASE and start + count >= _UID_BASE + _UIDS for start, _, count in ranges
+    )
 
 
 def _key(spec: driver.SandboxSpec) -> LauncherKey:

@@ -84,7 +84,7 @@ class NamespaceSandbox:
     async def plant(self, ask: Callable[[dict[str, Any], list[int]], bool]) -> None:
         """Have the launcher make (`ask`) what is alike in all sandboxes. Raises SandboxError."""
         entrances = self._group.entrances()
-        asked = ask({"uid": self.uid}, [self._link.theirs.fileno(), *entrances])
+        asked = ask({"uid": self.uid, "group": self._group.name}, [self._link.theirs.fileno(), *entrances])
         close_all(entrances)
         self._link.theirs.close()
         if not asked:

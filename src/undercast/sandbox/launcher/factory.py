@@ -13,6 +13,7 @@ import socket
 from typing import Any
 
 from undercast.sandbox.launcher import frames, kernel
+from undercast.sandbox.launcher.farewell import Groups
 from undercast.sandbox.launcher.init import Init
 from undercast.sandbox.launcher.places import HOST, make_place, write_id_maps
 from undercast.sandbox.launcher.zygote import Become, preload
@@ -39,13 +40,16 @@ class Factory:
             frames.send(self._link, {"error": str(error)})
             return None
         frames.send(self._link, {"pid": os.getpid()})
+        groups = Groups(self._config["cgroups"])
         while (request := frames.receive(self._link)) is not None:
             message, descriptors = request
+            groups.add(message["group"])
             if kernel.fork(_NAMESPACES) == 0:
                 self._link.close()
                 return Init(self._config, message, descriptors).serve()
             for descriptor in descriptors:
                 os.close(descriptor)
+        groups.end()
         return None
 
     def _start(self) -> None:
