@@ -6,6 +6,8 @@ AWS: Lambda API Reference, Invoke, InvokeAsync; Developer Guide, "Lambda quotas"
 
 import base64
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -24,6 +26,7 @@ MAX_INVOKE_ASYNC_BYTES = 262_144
 MAX_CLIENT_CONTEXT_CHARACTERS = 3583
 TRACE_HEADER = "x-amzn-trace-id"
 KIND = "lambda"
+_JSON: Mapping[str, str] = MappingProxyType({"content-type": "application/json"})
 
 
 @operation("Invoke")
@@ -65,7 +68,7 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
         output["FunctionError"] = ran.result.function_error
     if tail:
         output["LogResult"] = base64.b64encode(ran.result.log_tail).decode()
-    return Reply(output=output)
+    return Reply(output=output, headers=_JSON)
 
 
 @operation("InvokeAsync")

@@ -1,0 +1,163 @@
+"""Asynchronous invokes: when they are tried again, given up, and recorded."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from tests.unit.lambda_.conftest import World, echo, fail
+from undercast.core.context import Cause
+from undercast.core.errors import ServiceError
+from undercast.events.delivery import Delivery, Outcome
+from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.services.lambda_.target import FunctionTarget
+
+ARN = "arn:aws:lambda:us-west-2:111122223333:function:f"
+
+
+async def event(world: World) -> Delivery:
+    """A function and an event for it."""
+    await world.create()
+    await world.call("Invoke", FunctionName="f", Payload=b'{"a": 1}', InvocationType="Event")
+    return world.deliveries()[0]
+
+
+async def deliver(world: World, delivery: Delivery) -> Outcome:
+    """One attempt."""
+    return await FunctionTarget(world.functions).deliver(delivery)
+
+
+async def test_success_is_done(world: World) -> None:
+    """The request id is the delivery's on every attempt; its cause is the delivery."""
+    delivery = await event(world)
+    assert await deliver(world, delivery) == Outcome(kind="done")
+    (invocation,) = world.environments.invocations
+    assert (invocation.request_id, invocation.synchronous) == (delivery.id, False)
+    assert invocation.cause == Cause(kind="delivery", id=delivery.id)
+
+
+async def test_function_error_is_retried_after_one_and_two_minutes(world: World) -> None:
+    """Three attempts in all; each failure counts."""
+    delivery = await event(world)
+    world.environments.answer = fail
+    now = world.clock.now()
+    first = await deliver(world, delivery)
+    second = await deliver(world, replace(delivery, attempts=1))
+    third = await deliver(world, replace(delivery, attempts=2))
+    assert [(one.kind, one.counted, one.due_at - now) for one in (first, second)] == [
+        ("retry", True, 60.0),
+        ("retry", True, 120.0),
+    ]
+    assert (third.kind, third.reason) == ("dead", "RetriesExhausted")
+
+
+@pytest.mark.parametrize("attempts", [0, 1])
+async def test_retries_can_be_fewer(world: World, attempts: int) -> None:
+    """MaximumRetryAttempts 0 to 2."""
+    delivery = await event(world)
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=attempts)
+    world.environments.answer = fail
+    assert (await deliver(world, replace(delivery, attempts=attempts))).kind == "dead"
+
+
+async def test_throttle_does_not_count(world: World) -> None:
+    """1 s growing to 5 minutes, no longer than the event may live."""
+    delivery = await event(world)
+
+    async def throttle(invocation: Invocation) -> InvocationResult:
+        raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429)
+
+    world.environments.answer = throttle
+    now = world.clock.now()
+    outcomes = [await deliver(world, replace(delivery, throttles=count)) for count in (0, 1, 5, 20)]
+    assert [(one.kind, one.counted, one.due_at - now) for one in outcomes] == [
+        ("retry", False, 1.0), ("retry", False, 2.0), ("retry", False, 32.0), ("retry", False, 300.0),
+    ]  # fmt: skip
+
+
+async def test_event_that_is_too_old_is_given_up(world: World) -> None:
+    """MaximumEventAgeInSeconds, on the platform clock; six hours by default."""
+    delivery = await event(world)
+    world.clock.advance(21_600)
+    assert (await deliver(world, delivery)).kind == "done"
+    world.clock.advance(1)
+    assert (await deliver(world, delivery)).reason == "EventAgeExceeded"
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=60)
+    young = replace(delivery, created_at=world.clock.now() - 61)
+    assert (await deliver(world, young)).reason == "EventAgeExceeded"
+
+
+async def test_function_with_no_concurrency_fails_at_once(world: World) -> None:
+    """Reserved concurrency 0 sends the event straight to failure handling."""
+    delivery = await event(world)
+    await world.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=0)
+    assert (await deliver(world, delivery)).kind == "dead"
+    assert world.environments.invocations == []
+
+
+async def test_event_for_a_deleted_function_is_discarded(world: World) -> None:
+    """There is nobody to invoke."""
+    delivery = await event(world)
+    await world.call("DeleteFunction", FunctionName="f")
+    assert (await deliver(world, delivery)).kind == "dead"
+
+
+async def test_loop_through_events_is_stopped(world: World) -> None:
+    """A function whose events cause events for itself, as a bucket that triggers its own function: 16 times."""
+    delivery = await event(world)
+    reasons = []
+    for number in range(17):
+        outcome = await deliver(world, delivery)
+        reasons.append(outcome.reason or outcome.kind)
+        cause = Cause(kind="invocation", id=delivery.id)
+        delivery = replace(delivery, id=f"event-{number}", cause=cause, attributes={})
+    assert reasons == ["done"] * 16 + ["RecursiveInvocationException"]
+
+
+async def test_destination_gets_the_record(world: World) -> None:
+    """Record version 1.0, committed together with the outcome."""
+    delivery = await event(world)
+    await world.create("log")
+    target = "arn:aws:lambda:us-west-2:111122223333:function:log"
+    destinations = {"OnFailure": {"Destination": target}}
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", DestinationConfig=destinations)
+    world.environments.answer = echo
+    assert (await deliver(world, delivery)).follow_ups == ()
+    world.environments.answer = fail
+    outcome = await deliver(world, replace(delivery, attempts=2))
+    (record,) = outcome.follow_ups
+    assert (record.target_arn, record.kind) == (target, "lambda")
+    assert json.loads(record.payload) == {
+        "version": "1.0",
+        "timestamp": "2023-11-14T22:13:20.000Z",
+        "requestContext": {
+            "requestId": delivery.id,
+            "functionArn": f"{ARN}:$LATEST",
+            "condition": "RetriesExhausted",
+            "approximateInvokeCount": 3,
+        },
+        "requestPayload": {"a": 1},
+        "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
+        "responsePayload": {"errorType": "E"},
+    }
+
+
+async def test_settings_of_asynchronous_invokes(world: World) -> None:
+    """Put replaces, Update merges, List shows, Delete removes; a queue as destination is refused by name."""
+    await world.create()
+    empty = {"OnSuccess": {}, "OnFailure": {}}
+    put = await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=1)
+    assert (put["FunctionArn"], put["MaximumRetryAttempts"], put["DestinationConfig"]) == (f"{ARN}:$LATEST", 1, empty)
+    await world.call("UpdateFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=90)
+    found = await world.call("GetFunctionEventInvokeConfig", FunctionName="f")
+    assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (1, 90)
+    listed = await world.call("ListFunctionEventInvokeConfigs", FunctionName="f")
+    assert [one["FunctionArn"] for one in listed["FunctionEventInvokeConfigs"]] == [f"{ARN}:$LATEST"]
+    with pytest.raises(ServiceError, match="only functions can be destinations yet"):
+        queue = {"OnFailure": {"Destination": "arn:aws:sqs:us-west-2:111122223333:dead"}}
+        await world.call("PutFunctionEventInvokeConfig", FunctionName="f", DestinationConfig=queue)
+    with pytest.raises(ServiceError, match="at least one of error handling or destination"):
+        await world.call("PutFunctionEventInvokeConfig", FunctionName="f")
+    await world.call("DeleteFunctionEventInvokeConfig", FunctionName="f")
+    with pytest.raises(ServiceError, match=r"doesn't have an EventInvokeConfig"):
+        await world.call("GetFunctionEventInvokeConfig", FunctionName="f")
