@@ -544,8 +544,9 @@ _EXEC_REASONS = {
 
 
 def _exec_fault(path: str, text: str, *, go1x: bool) -> Fault:
-    code = text.partition(":")[0]
-    return errors.cannot_execute(path, _EXEC_REASONS.get(code, text), go1x=go1x)
+    """The driver's text holds the system's error code, as in "ENOENT: ..."."""
+    reason = next((reason for code, reason in _EXEC_REASONS.items() if f"{code}:" in text), text)
+    return errors.cannot_execute(path, reason, go1x=go1x)
 
 
 def _error_type(problem: Answer | Fault | None) -> str:
