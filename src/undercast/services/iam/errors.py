@@ -14,17 +14,17 @@ def no_such(kind: str, name: str) -> ServiceError:
 
 def no_such_policy(arn: str) -> ServiceError:
     """A managed policy that does not exist."""
-    return ServiceError("NoSuchEntity", f"Policy {arn} was not found.", 404)
+    return ServiceError("NoSuchEntity", f"Policy {arn} was not found.{_hint(arn)}", 404)
 
 
 def not_attachable(arn: str) -> ServiceError:
     """A managed policy that cannot be attached because it does not exist."""
-    return ServiceError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404)
+    return ServiceError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.{_hint(arn)}", 404)
 
 
 def no_such_boundary(arn: str) -> ServiceError:
     """A permissions boundary that does not exist."""
-    return ServiceError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.", 404)
+    return ServiceError("NoSuchEntity", f"Scope ARN: {arn} does not exist or is not attachable.{_hint(arn)}", 404)
 
 
 def no_such_version(arn: str, version: str) -> ServiceError:
@@ -81,3 +81,10 @@ def protected(role: str) -> ServiceError:
     """A service-linked role."""
     text = f"Cannot perform the operation on the protected role '{role}' - this role is only modifiable by AWS"
     return ServiceError("UnmodifiableEntity", text, 400)
+
+
+def _hint(arn: str) -> str:
+    """AWS may well have the policy; then it is Undercast that lacks it, and says so."""
+    if not arn.startswith("arn:aws:iam::aws:policy/"):
+        return ""
+    return " Undercast has only some of AWS's managed policies: `aws iam list-policies --scope AWS` lists them."
