@@ -148,7 +148,9 @@ class World:
             raise not_implemented(service, operation)
         return dict(answer(params))
 
-    async def _permits(self, *args: object) -> bool:
+    async def _permits(
+        self, principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]
+    ) -> bool:
         return True
 
 

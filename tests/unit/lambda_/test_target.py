@@ -145,7 +145,7 @@ async def test_destination_gets_the_record(world: World) -> None:
 async def test_settings_of_asynchronous_invokes(world: World) -> None:
     """Put replaces, Update merges, List shows, Delete removes; a queue as destination is refused by name."""
     await world.create()
-    empty = {"OnSuccess": {}, "OnFailure": {}}
+    empty: dict[str, dict[str, str]] = {"OnSuccess": {}, "OnFailure": {}}
     put = await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=1)
     assert (put["FunctionArn"], put["MaximumRetryAttempts"], put["DestinationConfig"]) == (f"{ARN}:$LATEST", 1, empty)
     await world.call("UpdateFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=90)

@@ -174,7 +174,7 @@ def document(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def destinations_of(settings: Mapping[str, Any]) -> dict[str, str]:
-    """"OnSuccess" and "OnFailure" -> ARN, where one is set."""
+    """ "OnSuccess" and "OnFailure" -> ARN, where one is set."""
     configured = settings.get("DestinationConfig") or {}
     return {name: target["Destination"] for name, target in configured.items() if target.get("Destination")}
 

@@ -104,8 +104,7 @@ def check_tags(tags: Mapping[str, str]) -> None:
 
 def _check_variables(variables: Mapping[str, str]) -> None:
     cause = (
-        "Lambda was unable to configure your environment variables "
-        "because the environment variables you have provided"
+        "Lambda was unable to configure your environment variables because the environment variables you have provided"
     )
     if reserved := [name for name in variables if name in RESERVED_NAMES]:
         raise invalid(

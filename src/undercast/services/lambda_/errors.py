@@ -52,9 +52,7 @@ def not_in_state(state: str) -> ServiceError:
 
 def update_in_progress(arn: str) -> ServiceError:
     """A second change while LastUpdateStatus is InProgress."""
-    return conflict(
-        f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
-    )
+    return conflict(f"The operation cannot be performed at this time. An update is in progress for resource: {arn}")
 
 
 def stale_revision(what: str = "GetFunction/GetAlias") -> ServiceError:

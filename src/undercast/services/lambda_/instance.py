@@ -99,9 +99,7 @@ async def check_role(ctx: RequestContext, role_arn: str, session_name: str) -> N
     """
     principal = service_principal(PRINCIPAL, ctx.account_id)
     try:
-        await ctx.call(
-            "sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": session_name}, principal=principal
-        )
+        await ctx.call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": session_name}, principal=principal)
     except ServiceError as error:
         if error.code not in ("AccessDenied", "AccessDeniedException"):
             raise

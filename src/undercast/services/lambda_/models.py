@@ -59,7 +59,7 @@ class Version:
 
     @property
     def version(self) -> str:
-        """"$LATEST" or the number."""
+        """ "$LATEST" or the number."""
         return str(self.number) if self.number else LATEST
 
     @property

@@ -29,8 +29,16 @@ _RUNNABLE = (b"\x7fELF", b"#!", b"\xcf\xfa\xed\xfe")
 """How a program or a script begins (ELF, interpreter line, Mach-O)."""
 
 ZIP_ERRORS = (
-    zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, struct.error,
-    EOFError, OSError, RuntimeError, ValueError, ArithmeticError, LookupError,
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
 )
 """What zipfile and zlib raise for archives that lie (NotImplementedError is a RuntimeError)."""
 MAX_DIRECTORY_BYTES = 16 * 1024 * 1024

@@ -71,9 +71,7 @@ def _reset(instance: Lambda) -> None:
 MANIFEST = Manifest(
     name="lambda",
     build=build,
-    operations=operations_of(
-        aliases, event_invoke_configs, functions, invoke, policies, settings, updates, versions
-    ),
+    operations=operations_of(aliases, event_invoke_configs, functions, invoke, policies, settings, updates, versions),
     schema=SCHEMA,
     access=access,
     policy_of=policy_of,

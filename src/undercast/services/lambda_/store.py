@@ -47,9 +47,7 @@ def add_function(tx: Tx, function: Function) -> bool:
 
 def function(tx: Tx, scope: Scope, name: str) -> Function | None:
     """The function, or None."""
-    row = tx.one(
-        "SELECT * FROM lambda_function WHERE account_id = ? AND region = ? AND name = ?", key_of(scope, name)
-    )
+    row = tx.one("SELECT * FROM lambda_function WHERE account_id = ? AND region = ? AND name = ?", key_of(scope, name))
     if row is None:
         return None
     return Function(
@@ -364,8 +362,7 @@ def delete_invoke_config(tx: Tx, key: Key, qualifier: str) -> bool:
     """False when there was none."""
     return bool(
         tx.execute(
-            "DELETE FROM lambda_event_invoke_config"
-            " WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
+            "DELETE FROM lambda_event_invoke_config WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
             (*key, qualifier),
         )
     )

@@ -93,9 +93,7 @@ class FunctionTarget:
         log.warning("event %s is discarded: %s", delivery.id, reason)
         return Outcome(kind="dead", reason=reason)
 
-    def _records(
-        self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None
-    ) -> tuple[Delivery, ...]:
+    def _records(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> tuple[Delivery, ...]:
         """The invocation record for the destination that the outcome has, committed together with the outcome."""
         arn = resolved.destinations.get("OnSuccess" if condition == SUCCESS else "OnFailure")
         function = parse_function_arn(arn) if arn else None
@@ -119,9 +117,7 @@ class FunctionTarget:
         )
 
 
-def _record(
-    delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float
-) -> dict[str, Any]:
+def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float) -> dict[str, Any]:
     """Version 1.0 of the record; only an attempt that ran has a response."""
     version = ran.function.version if ran is not None else resolved.function.version
     record: dict[str, Any] = {

@@ -18,7 +18,7 @@ _ATOM = re.compile(
     r"(?P<klass>\[\^?\]?(?:\\.|[^\]\\])*\])|(?P<escape>\\x[0-9a-fA-F]{2}|\\.)|(?P<any>\.)|(?P<edge>[\^$])|(?P<char>.)",
     re.DOTALL,
 )
-_QUANTIFIER = re.compile(r"(?P<sign>[?*+])|\{(?P<least>\d{1,3})(?P<comma>,)?(?P<most>\d{1,3})?\}")
+_QUANTIFIER = re.compile(r"(?P<sign>[?*+])|\{(?P<least>\d{1,3})(?:(?P<comma>,)(?P<most>\d{1,3})?)?\}")
 _REFUSED = "()"
 
 Accepts = Callable[[str], bool]

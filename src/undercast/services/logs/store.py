@@ -16,9 +16,7 @@ ADD_STREAM = (
     " ON CONFLICT DO NOTHING"
 )
 ADD_EVENT = "INSERT INTO logs_event (stream_key, timestamp_ms, ingested_ms, message) VALUES (?, ?, ?, ?)"
-COUNT_BYTES = (
-    "UPDATE logs_group SET stored_bytes = stored_bytes + ? WHERE account_id = ? AND region = ? AND name = ?"
-)
+COUNT_BYTES = "UPDATE logs_group SET stored_bytes = stored_bytes + ? WHERE account_id = ? AND region = ? AND name = ?"
 _PURGED_AT_ONCE = 5000
 _STREAM = (
     "SELECT s.*,"
@@ -103,7 +101,12 @@ def delete_group(tx: Tx, scope: Scope, name: str) -> bool:
 
 
 def delete_stream(tx: Tx, stream: Stream) -> None:
-    """The stream goes at once, its events are marked for the purge."""
+    """The stream goes at once, its events are marked for the purge and do not count any more."""
+    size = tx.one(
+        "SELECT COALESCE(SUM(LENGTH(CAST(message AS BLOB)) + 26), 0) AS total FROM logs_event WHERE stream_key = ?",
+        (stream.key,),
+    )
+    tx.execute(COUNT_BYTES, (-int(size["total"]) if size else 0, *scope_of(stream.scope), stream.group))
     tx.execute("INSERT INTO logs_purge (stream_key) VALUES (?)", (stream.key,))
     tx.execute(
         "DELETE FROM logs_stream WHERE account_id = ? AND region = ? AND group_name = ? AND name = ?",

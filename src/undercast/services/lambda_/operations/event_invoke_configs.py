@@ -31,9 +31,7 @@ async def put_function_event_invoke_config(functions: Lambda, ctx: RequestContex
 
 
 @operation("UpdateFunctionEventInvokeConfig")
-async def update_function_event_invoke_config(
-    functions: Lambda, ctx: RequestContext, params: Params
-) -> dict[str, Any]:
+async def update_function_event_invoke_config(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Change what is given and leave the rest."""
     return await _write(functions, ctx, "UpdateFunctionEventInvokeConfig", params)
 

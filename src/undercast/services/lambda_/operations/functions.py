@@ -114,9 +114,7 @@ async def list_functions(functions: Lambda, ctx: RequestContext, params: Params)
         lambda tx: store.all_versions(tx, ctx.scope, after, limit + 1, latest_only=not every)
     )
     page = found[:limit]
-    result: dict[str, Any] = {
-        "Functions": [summary(version, version.version if every else None) for version in page]
-    }
+    result: dict[str, Any] = {"Functions": [summary(version, version.version if every else None) for version in page]}
     if len(found) > limit:
         result["NextMarker"] = base64.b64encode(f"{page[-1].name}:{page[-1].number}".encode()).decode()
     return result
@@ -178,9 +176,7 @@ def _forget(functions: Lambda, tx: Tx, reference: Reference, versions: list[Vers
 
 
 @operation("GetFunctionCodeSigningConfig")
-async def get_function_code_signing_config(
-    functions: Lambda, ctx: RequestContext, params: Params
-) -> Mapping[str, Any]:
+async def get_function_code_signing_config(functions: Lambda, ctx: RequestContext, params: Params) -> Mapping[str, Any]:
     """No function here has a code signing configuration; AWS answers so for one without."""
     reference = parse_reference(ctx.scope, params["FunctionName"])
     functions.database.read_now(lambda tx: existing_function(tx, reference))

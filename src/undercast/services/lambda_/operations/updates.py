@@ -58,9 +58,7 @@ def _replace_code(
     made: tuple[Version, ...] = (changed,)
     if publish:
         number = store.next_number(tx, changed.scope, changed.name)
-        published = replace(
-            changed, number=number, state=PENDING, update_status="", revision_id=functions.ids.uuid()
-        )
+        published = replace(changed, number=number, state=PENDING, update_status="", revision_id=functions.ids.uuid())
         functions.blobs.acquire(tx, draft)
         store.add_version(tx, published)
         made = (changed, published)

@@ -58,9 +58,7 @@ def _check_batch(events: list[tuple[int, str]]) -> None:
         raise invalid("Log events in a single PutLogEvents request must be in chronological order.")
 
 
-def _accepted(
-    events: list[tuple[int, str]], group: Group, now_ms: int
-) -> tuple[list[tuple[int, str]], dict[str, int]]:
+def _accepted(events: list[tuple[int, str]], group: Group, now_ms: int) -> tuple[list[tuple[int, str]], dict[str, int]]:
     """The events that count, and which were rejected. They are in order, so each class is one end of the list."""
     expired = sum(timestamp < group.oldest_ms(now_ms) for timestamp, _ in events)
     too_old = sum(timestamp < now_ms - OLDEST_MS for timestamp, _ in events)
@@ -176,9 +174,7 @@ class _Search:
         ]
         return heapq.merge(*sources, key=lambda pair: _position(pair[1]), reverse=self._newest_first)
 
-    def _of_stream(
-        self, tx: Tx, stream: str, key: int, after: Position, before: Position
-    ) -> Iterator[tuple[str, Row]]:
+    def _of_stream(self, tx: Tx, stream: str, key: int, after: Position, before: Position) -> Iterator[tuple[str, Row]]:
         for row in store.events(tx, key, after, before, newest_first=self._newest_first):
             yield stream, row
 

@@ -1,0 +1,99 @@
+"""CloudWatch Logs on a real journal with clocks that stand still."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import CountingIds, FakeClock
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.context import EXTERNAL, RequestContext
+from undercast.core.errors import not_implemented
+from undercast.core.identity import Principal, root_principal
+from undercast.core.service import Reply
+from undercast.services.logs.housekeeping import Housekeeping
+from undercast.services.logs.instance import Logs
+from undercast.services.logs.intake import Intake
+from undercast.services.logs.service import MANIFEST
+from undercast.store.journal import Journal
+from undercast.store.migrations import migrate
+
+SCOPE = Scope(AccountId("111122223333"), Region("us-west-2"))
+
+
+@dataclass
+class World:
+    """The Logs service and everything around it that a test looks at."""
+
+    logs: Logs
+    clock: FakeClock
+    ids: CountingIds
+    journal: Journal
+
+    @property
+    def now_ms(self) -> int:
+        """Platform time."""
+        return int(self.clock.now() * 1000)
+
+    async def call(self, operation: str, **params: Any) -> dict[str, Any]:
+        """Run an operation as dispatch does; its output."""
+        result = await MANIFEST.operations[operation](self.logs, self._context(), params)
+        return dict(result.output if isinstance(result, Reply) else result or {})
+
+    async def put(self, group: str, stream: str, *events: tuple[int, str]) -> dict[str, Any]:
+        """PutLogEvents, of (milliseconds from now, message)."""
+        given = [{"timestamp": self.now_ms + offset, "message": message} for offset, message in events]
+        return await self.call("PutLogEvents", logGroupName=group, logStreamName=stream, logEvents=given)
+
+    async def stream(self, group: str, *streams: str) -> None:
+        """Make a group unless it is there, and streams."""
+        if not (await self.call("DescribeLogGroups", logGroupNamePrefix=group))["logGroups"]:
+            await self.call("CreateLogGroup", logGroupName=group)
+        for name in streams:
+            await self.call("CreateLogStream", logGroupName=group, logStreamName=name)
+
+    def _context(self) -> RequestContext:
+        return RequestContext(
+            request_id=self.ids.uuid(),
+            scope=SCOPE,
+            principal=root_principal(SCOPE.account_id),
+            cause=EXTERNAL,
+            clock=self.clock,
+            host_clock=self.clock.host,
+            ids=self.ids,
+            caller=_nobody,
+            permits=_never,
+        )
+
+
+async def _nobody(
+    ctx: RequestContext,
+    service: str,
+    operation: str,
+    params: Mapping[str, Any],
+    *,
+    principal: Principal | None = None,
+    scope: Scope | None = None,
+) -> dict[str, Any]:
+    raise not_implemented(service, operation)
+
+
+async def _never(principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]) -> bool:
+    return False
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    """A Logs service with its own journal."""
+    clock, ids = FakeClock(), CountingIds()
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate(journal.database, "logs", MANIFEST.journal_schema)
+    logs = Logs(
+        journal=journal, intake=Intake(journal, clock, ids), housekeeping=Housekeeping(journal, clock), clock=clock
+    )
+    yield World(logs=logs, clock=clock, ids=ids, journal=journal)
+    await logs.housekeeping.stop()
+    await logs.intake.stop()
+    await journal.close()
