@@ -1,0 +1,168 @@
+"""The table of runtimes, the lookup of interpreters, and plans."""
+
+from pathlib import Path
+
+import pytest
+
+import undercast.sandbox
+from tests.fakes_sandbox import a_function
+from undercast.core.errors import ServiceError
+from undercast.sandbox.runtimes.lookup import PythonLookup
+from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
+from undercast.sandbox.runtimes.python import PythonRuntime
+from undercast.sandbox.runtimes.table import RUNTIMES
+from undercast.sandbox.variables import Roots
+
+CLIENT = Path(undercast.sandbox.__file__).parent / "client"
+ELF = b"\x7fELF"
+
+
+def install(prefix: Path, version: str, *, program: bytes = ELF) -> Path:
+    """A fake interpreter: its program and its library."""
+    program_path = prefix / "bin" / f"python{version}"
+    program_path.parent.mkdir(parents=True, exist_ok=True)
+    program_path.write_bytes(program)
+    library = prefix / "lib" / f"python{version}"
+    library.mkdir(parents=True)
+    (library / "os.py").write_text("")
+    return program_path
+
+
+def runtimes(tmp_path: Path, *search: str) -> Runtimes:
+    """Runtimes that look in the test's folder."""
+    lookup = PythonLookup(search, tmp_path / "home")
+    return Runtimes(lookup, PythonRuntime(runtimes_dir=tmp_path / "runtimes", client_dir=CLIENT))
+
+
+@pytest.mark.parametrize(
+    "identifier",
+    ["go1.x", "nodejs12.x", "nodejs4.3", "nodejs6.10", "python2.7", "python3.8", "java11", "provided", "provided.al2"],
+)
+def test_deprecated_identifiers_are_known(identifier: str) -> None:
+    """The seeds use them (X9)."""
+    assert identifier in RUNTIMES
+
+
+def test_pyenv_interpreter_is_found_newest_patch_first(tmp_path: Path) -> None:
+    """3.9.18 before 3.9.2."""
+    for patch in ("3.9.2", "3.9.18"):
+        install(tmp_path / "home/.pyenv/versions" / patch, "3.9")
+    found = PythonLookup((), tmp_path / "home").find((3, 9))
+    assert found is not None
+    assert found.path == (tmp_path / "home/.pyenv/versions/3.9.18/bin/python3.9").resolve()
+    assert found.prefixes == (found.path.parent.parent,)
+
+
+def test_shims_are_no_interpreters(tmp_path: Path) -> None:
+    """pyenv's shims are shell scripts."""
+    shims = tmp_path / "shims"
+    install(tmp_path / "other", "3.9", program=b"#!/bin/sh\n")
+    shims.mkdir()
+    (shims / "python3.9").write_text("#!/usr/bin/env bash\n")
+    assert PythonLookup((str(shims), str(tmp_path / "other/bin")), tmp_path).find((3, 9)) in (None, _system(tmp_path))
+
+
+def _system(tmp_path: Path) -> object:
+    return PythonLookup((), tmp_path).find((3, 9))
+
+
+def test_virtual_environment_leads_to_its_interpreter(tmp_path: Path) -> None:
+    """The venv itself is never visible to a function."""
+    real = install(tmp_path / "base", "3.9")
+    venv = tmp_path / "venv/bin"
+    venv.mkdir(parents=True)
+    (venv / "python3.9").symlink_to(real)
+    found = PythonLookup((str(venv),), tmp_path).find((3, 9))
+    assert found is not None
+    assert found.path == real.resolve()
+
+
+def test_deprecated_python_is_served_by_the_next_younger(tmp_path: Path) -> None:
+    """python3.6 on a machine that has 3.9 only."""
+    install(tmp_path / "home/.pyenv/versions/3.9.1", "3.9")
+    code = tmp_path / "code"
+    code.mkdir()
+    lookup = PythonLookup((), tmp_path / "home")
+    if lookup.find((3, 6)) or lookup.find((3, 7)) or lookup.find((3, 8)):
+        pytest.skip("this machine's system has an older Python")
+    plan = runtimes(tmp_path).plan(a_function(runtime="python3.6", code_dir=code))
+    assert str(plan.python).endswith("3.9.1/bin/python3.9")
+    assert plan.execution_env == "AWS_Lambda_python3.6"
+
+
+def test_missing_python_names_the_fix(tmp_path: Path) -> None:
+    """InvalidRuntimeException, with what to install."""
+    with pytest.raises(ServiceError, match=r"pyenv install 2\.7") as raised:
+        runtimes(tmp_path).plan(a_function(runtime="python2.7"))
+    assert (raised.value.code, raised.value.status) == ("InvalidRuntimeException", 502)
+
+
+@pytest.mark.parametrize("runtime", ["nodejs20.x", "java21", "ruby3.3", "dotnet8", "cobol74"])
+def test_what_cannot_run_says_so(tmp_path: Path, runtime: str) -> None:
+    """Never an empty success."""
+    with pytest.raises(ServiceError, match=runtime):
+        runtimes(tmp_path).plan(a_function(runtime=runtime))
+
+
+def test_bootstrap_of_function_comes_before_the_layers(tmp_path: Path) -> None:
+    """/var/task/bootstrap, else /opt/bootstrap, else InvalidEntrypoint."""
+    code, layer = tmp_path / "code", tmp_path / "layer"
+    code.mkdir()
+    layer.mkdir()
+    plans = runtimes(tmp_path)
+    function = a_function(runtime="provided.al2", code_dir=code, layers=(layer,))
+    assert plans.plan(function).fault is not None
+    (layer / "bootstrap").write_text("")
+    assert plans.plan(function).argv(Roots()) == ("/opt/bootstrap", "app.handler")
+    (code / "bootstrap").write_text("")
+    assert plans.plan(function).argv(Roots(task="/real")) == ("/real/bootstrap", "app.handler")
+
+
+@pytest.mark.parametrize(
+    "variable", ["LD_PRELOAD", "PYTHONPATH", "PYTHONHASHSEED", "MALLOC_ARENA_MAX", "AWS_LAMBDA_EXEC_WRAPPER"]
+)
+def test_startup_variables_demand_a_fresh_interpreter(tmp_path: Path, variable: str) -> None:
+    """A forked interpreter has read them already."""
+    install(tmp_path / "home/.pyenv/versions/3.9.1", "3.9")
+    code = tmp_path / "code"
+    code.mkdir()
+    plans = runtimes(tmp_path)
+    assert plans.plan(a_function(runtime="python3.9", code_dir=code)).forkable
+    function = a_function(runtime="python3.9", code_dir=code, environment={variable: "/opt/wrapper"})
+    assert not plans.plan(function).forkable
+
+
+def test_libraries_of_the_function_demand_a_fresh_interpreter(tmp_path: Path) -> None:
+    """/var/task/lib is on LD_LIBRARY_PATH, which the loader reads once."""
+    install(tmp_path / "home/.pyenv/versions/3.9.1", "3.9")
+    (tmp_path / "code/lib").mkdir(parents=True)
+    assert not runtimes(tmp_path).plan(a_function(runtime="python3.9", code_dir=tmp_path / "code")).forkable
+
+
+def test_wrapper_starts_the_interpreter(tmp_path: Path) -> None:
+    """AWS_LAMBDA_EXEC_WRAPPER gets the runtime's command as arguments."""
+    install(tmp_path / "home/.pyenv/versions/3.9.1", "3.9")
+    function = a_function(
+        runtime="python3.9", code_dir=tmp_path, environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrapper"}
+    )
+    plan: RuntimePlan = runtimes(tmp_path).plan(function)
+    argv = plan.argv(Roots())
+    assert argv[0] == "/opt/wrapper"
+    assert argv[2:] == ("/var/runtime/bootstrap.py", "app.handler")
+
+
+def test_runtime_folder_is_built_once(tmp_path: Path) -> None:
+    """The same content has the same name; boto3 from Python 3.10 on."""
+    python = PythonRuntime(runtimes_dir=tmp_path / "runtimes", client_dir=CLIENT)
+    install(tmp_path / "old", "3.9")
+    install(tmp_path / "new", "3.12")
+    lookup = PythonLookup((str(tmp_path / "old/bin"), str(tmp_path / "new/bin")), tmp_path)
+    old, new = lookup.find((3, 9)), lookup.find((3, 12))
+    assert old is not None
+    assert new is not None
+    folder = python.folder(old)
+    assert python.folder(old) == folder
+    assert not (folder / "boto3").exists()
+    assert (python.folder(new) / "boto3/__init__.py").exists()
+    assert (folder / "bootstrap.py").exists()
+    assert len(list((tmp_path / "runtimes").iterdir())) == 2
