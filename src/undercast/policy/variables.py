@@ -15,7 +15,7 @@ KeyLookup = Callable[[str], Values | None]
 VARIABLES_SINCE = "2012-10-17"
 """Policies of an older version hold "${" as plain text."""
 
-_VARIABLE = re.compile(r"\$\{\s*([^}',\s]+|[*?$])\s*(?:,\s*'([^']*)'\s*)?\}")
+_VARIABLE = re.compile(r"\$\{\s*([^}',]+?)\s*(?:,\s*'([^']*)'\s*)?\}")
 _LITERALS = frozenset("*?$")
 
 

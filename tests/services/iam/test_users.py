@@ -123,6 +123,18 @@ def test_access_keys(iam: Any, account: str, signed_in: Clients, refusal: Refusa
     assert refusal(iam.delete_user, UserName="alice")[1] == "Cannot delete entity, must delete access keys first."
 
 
+def test_the_root_may_have_keys(iam: Any, account: str, signed_in: Clients, refusal: Refusal) -> None:
+    """AWS: without a user name, root manages its own keys; here the way to a first key that is verified."""
+    key = iam.create_access_key()["AccessKey"]
+    root = signed_in("sts", key["AccessKeyId"], key["SecretAccessKey"])
+    assert root.get_caller_identity()["Arn"] == f"arn:aws:iam::{account}:root"
+    assert refusal(signed_in("sts", key["AccessKeyId"], "wrong").get_caller_identity)[0] == "SignatureDoesNotMatch"
+    assert [one["AccessKeyId"] for one in iam.list_access_keys()["AccessKeyMetadata"]] == [key["AccessKeyId"]]
+    assert iam.get_account_summary()["SummaryMap"]["AccountAccessKeysPresent"] == 1
+    iam.delete_access_key(AccessKeyId=key["AccessKeyId"])
+    assert refusal(root.get_caller_identity)[0] == "InvalidClientTokenId"
+
+
 def test_a_wrong_secret_is_refused(iam: Any, signed_in: Clients, refusal: Refusal) -> None:
     """The signature is verified whenever we hold the secret."""
     iam.create_user(UserName="alice")

@@ -148,6 +148,7 @@ def test_variables_in_values_and_their_defaults() -> None:
     keys = {"s3:prefix": "alice/x", "aws:Team": "red"}
     assert holds({"StringLike": {"s3:prefix": "${aws:username}/*"}}, keys)
     assert holds({"StringEquals": {"aws:Team": "${aws:PrincipalTag/team, 'red'}"}}, keys)
+    assert holds({"StringEquals": {"aws:Team": "${aws:RequestTag/my team}"}}, {**keys, "aws:RequestTag/my team": "red"})
     assert not holds({"StringEquals": {"aws:Team": "${aws:PrincipalTag/team}"}}, keys)
     assert not holds({"StringLike": {"s3:prefix": "${aws:Wild}"}}, {"s3:prefix": "abc", "aws:Wild": "*"})
 

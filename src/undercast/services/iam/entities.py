@@ -35,6 +35,11 @@ class Entity:
         return f"arn:aws:iam::{self.account_id}:{self.kind.name}{self.path}{self.name}"
 
 
+def root_user(account_id: AccountId) -> Entity:
+    """The account's root, which has access keys like a user and no row."""
+    return Entity(kind=USER, account_id=account_id, id=account_id, name="root", path="/", created_at=0.0)
+
+
 def find(tx: Tx, account_id: AccountId, kind: Kind, name: str) -> Entity:
     """Raises NoSuchEntity."""
     entity = look_up(tx, account_id, kind, name)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from undercast.core.access_keys import PERMANENT
-from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.core.identity import Credential, Principal
 from undercast.policy.document import parse_policy
@@ -112,6 +111,8 @@ def checked(document: str, kind: PolicyKind) -> str:
 
 def user_or_caller(tx: Tx, ctx: RequestContext, name: str | None) -> Entity:
     """The named user, or the one who calls: many operations take the user name from the access key."""
+    if name is None and ctx.principal.kind == "root":
+        return entities.root_user(ctx.account_id)
     if name is None and ctx.principal.kind != "user":
         raise errors.validation_error("Must specify userName when calling with non-User credentials")
-    return entities.find(tx, AccountId(ctx.account_id), USER, name or ctx.principal.arn.rpartition("/")[2])
+    return entities.find(tx, ctx.account_id, USER, name or ctx.principal.arn.rpartition("/")[2])

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from undercast.core.arn import AccountId
-from undercast.core.identity import Credential, Principal, anonymous_principal
+from undercast.core.identity import Credential, Principal, root_principal
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import PrincipalPolicies
 from undercast.services.iam import entities, policies, tags
@@ -109,12 +109,14 @@ def _credential(tx: Tx, access_key_id: str) -> Credential | None:
     row = tx.one("SELECT * FROM iam_access_key WHERE access_key_id = ?", (access_key_id,))
     if row is None:
         return None
+    account = AccountId(row["account_id"])
     user = entities.with_id(tx, row["user_id"])
+    of_root = row["user_id"] == account
     return Credential(
         access_key_id=access_key_id,
         secret_access_key=row["secret"],
-        principal=user_principal(user) if user else anonymous_principal(AccountId(row["account_id"])),
-        active=user is not None and row["status"] == "Active",
+        principal=user_principal(user) if user else root_principal(account),
+        active=(of_root or user is not None) and row["status"] == "Active",
     )
 
 

@@ -1,4 +1,4 @@
-"""Access keys of users.
+"""Access keys of users and of the account's root.
 
 A key that was deleted is remembered without its secret, so that it is refused and not taken for a foreign one.
 AWS: IAM API Reference, "CreateAccessKey" and its siblings.
@@ -95,10 +95,9 @@ async def get_access_key_last_used(iam: Iam, ctx: RequestContext, params: Params
     def owner(tx: Tx) -> Entity:
         sql = "SELECT user_id FROM iam_access_key WHERE access_key_id = ? AND account_id = ? AND status <> 'Deleted'"
         row = tx.one(sql, (access_key_id, ctx.account_id))
-        user = entities.with_id(tx, row["user_id"]) if row else None
-        if user is None:
+        if row is None:
             raise errors.no_such_key(access_key_id)
-        return user
+        return entities.with_id(tx, row["user_id"]) or entities.root_user(ctx.account_id)
 
     user = await iam.read(owner)
     use = await iam.journal.read(

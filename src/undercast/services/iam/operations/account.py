@@ -20,6 +20,7 @@ from undercast.services.iam.policies import MAX_DOCUMENT, MAX_POLICIES, MAX_VERS
 from undercast.store.database import Tx
 
 Params = Mapping[str, Any]
+_ROOT_KEYS = "SELECT 1 FROM iam_access_key WHERE account_id = ? AND user_id = ? AND status <> 'Deleted'"
 _SERVICE_LINKED = {
     "apidestinations.events.amazonaws.com": "AWSServiceRoleForAmazonEventBridgeApiDestinations",
     "autoscaling.amazonaws.com": "AWSServiceRoleForAutoScaling",
@@ -139,6 +140,7 @@ async def get_account_summary(iam: Iam, ctx: RequestContext, params: Params) -> 
             **{f"{kind.label}s": len(entities.every(tx, ctx.account_id, kind)) for kind in KINDS},
             "Policies": len(policies.every(tx, ctx.account_id)),
             "InstanceProfiles": profiles["n"] if profiles else 0,
+            "AccountAccessKeysPresent": int(tx.one(_ROOT_KEYS, (ctx.account_id, ctx.account_id)) is not None),
         }
         return found | {f"{kind.label}sQuota": kind.entities_per_account for kind in KINDS}
 
@@ -150,7 +152,6 @@ async def get_account_summary(iam: Iam, ctx: RequestContext, params: Params) -> 
         "AccessKeysPerUserQuota": 2,
         "GroupsPerUserQuota": 10,
         "AccountMFAEnabled": 0,
-        "AccountAccessKeysPresent": 0,
     }
     return {"SummaryMap": summary | quotas}
 

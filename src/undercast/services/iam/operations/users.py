@@ -40,9 +40,9 @@ async def create_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
 @operation("GetUser")
 async def get_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     """Without a name: the user who calls, or the account's root."""
+
     if "UserName" not in params and ctx.principal.kind == "root":
-        root = {"UserId": ctx.account_id, "Arn": ctx.principal.arn, "CreateDate": shapes.moment(0)}
-        return {"User": {"Path": "/", "UserName": "root", **root}}
+        return {"User": shapes.entity(entities.root_user(ctx.account_id)) | {"Arn": ctx.principal.arn}}
 
     def get(tx: Tx) -> Params:
         user = user_or_caller(tx, ctx, params.get("UserName"))
