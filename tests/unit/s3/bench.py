@@ -14,6 +14,7 @@ from undercast.core.identity import Principal, root_principal
 from undercast.core.service import Access, Reply
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.instance import S3
+from undercast.services.s3.nightly import Nightly
 from undercast.services.s3.sequence import Sequence
 from undercast.services.s3.service import MANIFEST
 from undercast.store.database import Row
@@ -108,6 +109,10 @@ async def _no_service(*_: object, **__: object) -> dict[str, Any]:
 def bench_on(state: State, clock: FakeClock, profile: Profile = "current") -> Bench:
     """A bench over a state folder."""
     ids = CountingIds()
+
+    def internal(scope: Scope, principal: Principal, cause: Cause = EXTERNAL) -> RequestContext:
+        return replace(ctx, scope=scope, principal=principal, cause=cause)
+
     s3 = S3(
         database=state.database,
         blobs=state.blobs,
@@ -116,10 +121,12 @@ def bench_on(state: State, clock: FakeClock, profile: Profile = "current") -> Be
         buckets=Buckets(state.database),
         sequence=Sequence(clock.host),
         ids=ids,
+        internal=internal,
+        nightly=Nightly(clock),
         profile=profile,
     )
     permissions = Permissions()
-    ctx = RequestContext(
+    ctx: RequestContext = RequestContext(
         request_id="11111111-0000-4000-8000-000000000000",
         scope=Scope(ACCOUNT, Region("us-east-1")),
         principal=root_principal(ACCOUNT),

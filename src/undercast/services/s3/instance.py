@@ -9,7 +9,9 @@ from undercast.core.config import Profile
 from undercast.core.ids import Ids
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
+from undercast.services.parts import Internal
 from undercast.services.s3.buckets import Buckets
+from undercast.services.s3.nightly import Nightly
 from undercast.services.s3.sequence import Sequence
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
@@ -26,5 +28,8 @@ class S3:
     buckets: Buckets
     sequence: Sequence
     ids: Ids
+    internal: Internal
+    nightly: Nightly
+    """Applies lifecycle rules."""
     profile: Profile
     """"2019" brings back the defaults of buckets and objects of that year."""

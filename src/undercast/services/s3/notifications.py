@@ -20,7 +20,8 @@ from undercast.services.s3.keys import url_encoded
 from undercast.services.s3.models import Bucket, ObjectVersion
 
 _VERSION_2_3 = ("ObjectTagging:", "ObjectAcl:", "LifecycleExpiration:", "LifecycleTransition")
-_WITHOUT_CONTENT = ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
+WITHOUT_CONTENT = ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
+"""Events after which the version is gone: neither size nor ETag, and a sequence number of their own."""
 _FAMILIES: Mapping[str, tuple[str, ...]] = {
     "ObjectCreated": ("Put", "Post", "Copy", "CompleteMultipartUpload"),
     "ObjectRemoved": ("Delete", "DeleteMarkerCreated"),
@@ -125,7 +126,7 @@ def record(change: Change, configuration_id: str) -> dict[str, Any]:
 
 def _object(change: Change) -> dict[str, Any]:
     described: dict[str, Any] = {"key": url_encoded(change.key)}
-    if change.version is not None and change.event not in _WITHOUT_CONTENT:
+    if change.version is not None and change.event not in WITHOUT_CONTENT:
         if not change.version.is_delete_marker:
             described["size"] = change.version.size_bytes
         described["eTag"] = change.version.etag

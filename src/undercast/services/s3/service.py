@@ -11,7 +11,9 @@ from undercast.services.parts import Parts
 from undercast.services.s3 import members
 from undercast.services.s3.access import access, policy_of
 from undercast.services.s3.buckets import Buckets
+from undercast.services.s3.housekeeping import expire_due
 from undercast.services.s3.instance import S3
+from undercast.services.s3.nightly import Nightly
 from undercast.services.s3.operations import (
     buckets,
     configurations,
@@ -39,8 +41,20 @@ def build(parts: Parts) -> S3:
         buckets=Buckets(parts.database),
         sequence=Sequence(parts.host_clock),
         ids=parts.ids,
+        internal=parts.internal,
+        nightly=Nightly(parts.platform_clock),
         profile=parts.config.profile,
     )
+
+
+async def start(s3: S3) -> None:
+    """Begin to apply lifecycle rules."""
+    s3.nightly.start(lambda: expire_due(s3))
+
+
+async def stop(s3: S3) -> None:
+    """Cease."""
+    await s3.nightly.stop()
 
 
 def reset(s3: S3) -> None:
@@ -70,12 +84,14 @@ MANIFEST = Manifest(
     effective=members.effective(),
     stored=members.stored(),
     refused=members.refused(),
+    start=start,
+    stop=stop,
     reset=reset,
     differences=(
         "DeleteObjects is authorised as a whole: one key that the caller may not delete refuses the request.",
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
         "The condition keys s3:ExistingObjectTag and s3:ResourceAccount are not given to policies.",
-        "Lifecycle rules are validated and kept, and do nothing yet.",
+        "Lifecycle rules expire objects and abort uploads; transitions change nothing, for there are no tiers.",
         "Website configurations are kept; the website host is not served.",
         "Events go to Lambda functions only; queues, topics and EventBridge are refused.",
     ),

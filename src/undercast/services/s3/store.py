@@ -68,6 +68,18 @@ def older_versions(tx: Tx, bucket: str, key: str, sequence: int) -> Iterator[Obj
     return map(_version_of, tx.each(_OLDER, (bucket, key, sequence)))
 
 
+def distinct_keys(tx: Tx, bucket: str, start: str, limit: int) -> list[str]:
+    """The next keys of a bucket, whatever their versions, from a key on."""
+    sql = "SELECT DISTINCT key FROM s3_object WHERE bucket = ? AND key >= ? ORDER BY key LIMIT ?"
+    return [row["key"] for row in tx.all(sql, (bucket, start, limit))]
+
+
+def buckets_with_lifecycle(tx: Tx) -> list[str]:
+    """The names of all buckets that have lifecycle rules."""
+    sql = "SELECT bucket FROM s3_bucket_configuration WHERE kind = 'lifecycle' ORDER BY bucket"
+    return [row["bucket"] for row in tx.all(sql)]
+
+
 def has_any(tx: Tx, bucket: str) -> bool:
     """Whether a bucket holds an object, an old version or a delete marker."""
     return tx.one("SELECT 1 FROM s3_object WHERE bucket = ? LIMIT 1", (bucket,)) is not None

@@ -10,11 +10,11 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
-from undercast.services.s3 import store
+from undercast.services.s3 import store, uploads
 from undercast.services.s3.conditions import check_write
 from undercast.services.s3.instance import S3
-from undercast.services.s3.models import NULL_VERSION, Bucket, Content, ObjectVersion, Payload
-from undercast.services.s3.notifications import Change, deliveries, principal_id
+from undercast.services.s3.models import NULL_VERSION, Bucket, Content, ObjectVersion, Payload, Upload
+from undercast.services.s3.notifications import WITHOUT_CONTENT, Change, deliveries, principal_id
 from undercast.store.database import Tx
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -32,6 +32,17 @@ class Write:
     content: Content
     conditions: Mapping[str, Any] = field(default_factory=dict)
     """IfMatch, IfNoneMatch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deletion:
+    """What a delete is asked for."""
+
+    key: str
+    version_id: str | None = None
+    if_match: str | None = None
+    family: str = "ObjectRemoved"
+    """Of the event: "ObjectRemoved" or "LifecycleExpiration"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,24 +78,23 @@ def put(s3: S3, tx: Tx, ctx: RequestContext, write: Write) -> ObjectVersion:
     return version
 
 
-def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any]) -> Deleted:
-    """DeleteObject of `params` Key, VersionId and IfMatch. A key or version that is not there is no error."""
+def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deletion) -> Deleted:
+    """Delete a key or one version. What is not there is no error, as on AWS."""
     bucket = s3.buckets.confirm(tx, bucket)
-    key, version_id = params["Key"], params.get("VersionId")
-    newest = store.latest(tx, bucket.name, key)
-    check_write(params, None if newest is None or newest.is_delete_marker else newest)
-    if version_id is not None:
-        return _delete_version(s3, tx, ctx, bucket, key, version_id)
+    newest = store.latest(tx, bucket.name, deletion.key)
+    check_write({"IfMatch": deletion.if_match}, None if newest is None or newest.is_delete_marker else newest)
+    if deletion.version_id is not None:
+        return _delete_version(s3, tx, ctx, bucket, deletion)
     if bucket.versioning == "":
         if newest is not None:
             remove(s3, tx, newest)
-            announce(s3, tx, ctx, "ObjectRemoved:Delete", bucket, newest)
+            announce(s3, tx, ctx, f"{deletion.family}:Delete", bucket, newest)
         return Deleted()
     marker = ObjectVersion(
         bucket=bucket.name,
-        key=key,
+        key=deletion.key,
         sequence=s3.sequence.next(tx),
-        version_id=_supersede(s3, tx, bucket, key, newest),
+        version_id=_supersede(s3, tx, bucket, deletion.key, newest),
         is_latest=True,
         is_delete_marker=True,
         size_bytes=0,
@@ -96,7 +106,7 @@ def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, params: Mapping[
         content=Content(owner_account_id=bucket.account_id),
     )
     store.insert(tx, bucket, marker, Payload(size_bytes=0, etag=EMPTY_MD5))
-    announce(s3, tx, ctx, "ObjectRemoved:DeleteMarkerCreated", bucket, marker)
+    announce(s3, tx, ctx, f"{deletion.family}:DeleteMarkerCreated", bucket, marker)
     return Deleted(delete_marker=True, version_id=marker.version_id)
 
 
@@ -110,11 +120,18 @@ def remove(s3: S3, tx: Tx, version: ObjectVersion) -> None:
     store.delete(tx, version)
 
 
+def abort(s3: S3, tx: Tx, upload: Upload) -> None:
+    """Drop an upload, its parts and their blobs."""
+    for part in uploads.parts(tx, upload):
+        s3.blobs.release(tx, part.blob_id)
+    uploads.remove(tx, upload)
+
+
 def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, bucket: Bucket, version: ObjectVersion) -> None:
     """Add the deliveries of an event to the outbox, in the transaction that makes it true."""
     if "notification" not in bucket.configurations:
         return
-    gone = event == "ObjectRemoved:Delete"
+    gone = event in WITHOUT_CONTENT
     change = Change(
         event=event,
         bucket=bucket,
@@ -166,14 +183,15 @@ def _supersede(s3: S3, tx: Tx, bucket: Bucket, key: str, newest: ObjectVersion |
     return s3.ids.alnum(32) if bucket.versioning == "Enabled" else NULL_VERSION
 
 
-def _delete_version(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, key: str, version_id: str) -> Deleted:
-    found = store.version(tx, bucket.name, key, version_id)
+def _delete_version(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deletion) -> Deleted:
+    version_id = deletion.version_id or NULL_VERSION
+    found = store.version(tx, bucket.name, deletion.key, version_id)
     if found is None:
         return Deleted(version_id=version_id)
     remove(s3, tx, found)
     if found.is_latest:
-        newest = store.latest(tx, bucket.name, key)
+        newest = store.latest(tx, bucket.name, deletion.key)
         if newest is not None:
             store.set_latest(tx, newest, True)
-    announce(s3, tx, ctx, "ObjectRemoved:Delete", bucket, found)
+    announce(s3, tx, ctx, f"{deletion.family}:Delete", bucket, found)
     return Deleted(delete_marker=found.is_delete_marker, version_id=version_id)

@@ -10,7 +10,7 @@ from undercast.core.arn import Region
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.service import operation
-from undercast.services.s3 import acl, store, tags, uploads
+from undercast.services.s3 import acl, store, tags, uploads, versions
 from undercast.services.s3.errors import (
     BucketAlreadyExists,
     BucketAlreadyOwnedByYou,
@@ -22,7 +22,6 @@ from undercast.services.s3.errors import (
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_bucket_name
 from undercast.services.s3.models import SSE_S3_DEFAULT, Bucket, moment, owner_of
-from undercast.services.s3.operations.multipart import abort
 from undercast.services.s3.regions import is_region
 from undercast.services.s3.tokens import name_of, token_of
 from undercast.store.database import Tx
@@ -127,7 +126,7 @@ async def delete_bucket(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) 
         if store.has_any(tx, bucket.name):
             raise BucketNotEmpty(members={"BucketName": bucket.name})
         for upload in list(uploads.listed(tx, bucket.name, "")):
-            abort(s3, tx, upload)
+            versions.abort(s3, tx, upload)
         s3.buckets.remove(tx, bucket)
 
     await s3.database.write(commit)

@@ -13,7 +13,7 @@ from undercast.core.service import operation
 from undercast.services.s3.errors import MalformedXML
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import Bucket
-from undercast.services.s3.versions import Deleted, delete
+from undercast.services.s3.versions import Deleted, Deletion, delete
 from undercast.store.database import Tx
 
 _MAX_KEYS = 1000
@@ -24,7 +24,8 @@ _INLINE_KEYS = 20
 async def delete_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Delete a key (a versioned bucket gets a delete marker), or one version for good."""
     bucket = s3.buckets.get(ctx, params)
-    done = await s3.database.write(lambda tx: delete(s3, tx, ctx, bucket, params))
+    deletion = Deletion(key=params["Key"], version_id=params.get("VersionId"), if_match=params.get("IfMatch"))
+    done = await s3.database.write(lambda tx: delete(s3, tx, ctx, bucket, deletion))
     output: dict[str, Any] = {}
     if done.version_id is not None:
         output["VersionId"] = done.version_id
@@ -56,10 +57,10 @@ def _delete_all(
 ) -> list[tuple[Mapping[str, Any], Deleted | ServiceError]]:
     found: list[tuple[Mapping[str, Any], Deleted | ServiceError]] = []
     for item in group:
-        request = {"Key": item["Key"], "VersionId": item.get("VersionId"), "IfMatch": item.get("ETag")}
+        deletion = Deletion(key=item["Key"], version_id=item.get("VersionId"), if_match=item.get("ETag"))
         try:
             # A condition fails before anything is written, so the transaction can go on with the next key.
-            found.append((item, delete(s3, tx, ctx, bucket, request)))
+            found.append((item, delete(s3, tx, ctx, bucket, deletion)))
         except ServiceError as error:
             found.append((item, error))
     return found

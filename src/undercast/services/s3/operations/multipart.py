@@ -141,17 +141,10 @@ async def abort_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[st
     bucket = s3.buckets.get(ctx, params)
 
     def commit(tx: Tx) -> None:
-        abort(s3, tx, _require(tx, bucket, params))
+        versions.abort(s3, tx, _require(tx, bucket, params))
 
     await s3.database.write(commit)
     return {}
-
-
-def abort(s3: S3, tx: Tx, upload: Upload) -> None:
-    """Drop an upload, its parts and their blobs."""
-    for part in uploads.parts(tx, upload):
-        s3.blobs.release(tx, part.blob_id)
-    uploads.remove(tx, upload)
 
 
 def _open(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> tuple[Bucket, Upload]:

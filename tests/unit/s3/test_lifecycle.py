@@ -1,0 +1,167 @@
+"""Lifecycle rules: what they remove at which midnight, their events, and which rules are refused."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.unit.s3.bench import Bench
+from undercast.core.errors import ServiceError
+from undercast.services.s3.expiry import due_at
+from undercast.services.s3.housekeeping import expire_due
+from undercast.services.s3.service import MANIFEST
+
+DAY = 86_400.0
+
+
+async def _rules(s3: Bench, *rules: dict[str, Any]) -> None:
+    given = [{"Status": "Enabled", "Filter": {}, **rule} for rule in rules]
+    await s3.call("PutBucketLifecycleConfiguration", Bucket="bkt", LifecycleConfiguration={"Rules": given})
+
+
+async def _days_later(s3: Bench, days: float) -> None:
+    s3.clock.advance(days * DAY)
+    await expire_due(s3.s3)
+
+
+async def _versioned(s3: Bench) -> None:
+    await s3.call("PutBucketVersioning", Bucket="bkt", VersioningConfiguration={"Status": "Enabled"})
+
+
+def test_an_age_is_rounded_up_to_midnight() -> None:
+    """S3 User Guide: created 2014-01-15 10:30 UTC, three days: 2014-01-19 00:00 UTC."""
+    created = datetime(2014, 1, 15, 10, 30, tzinfo=UTC).timestamp()
+    assert due_at(created, 3) == datetime(2014, 1, 19, tzinfo=UTC).timestamp()
+
+
+async def test_objects_expire_with_their_event(s3: Bench) -> None:
+    """The clock starts at 22:13 UTC: an object of that day with Days 1 goes at the second midnight."""
+    await s3.notify("s3:LifecycleExpiration:*")
+    await _rules(s3, {"Expiration": {"Days": 1}, "Filter": {"Prefix": "tmp/"}})
+    await s3.put("tmp/a")
+    await s3.put("kept")
+    await _days_later(s3, 1)
+    assert await s3.keys() == ["kept", "tmp/a"]
+    await _days_later(s3, 0.1)
+    assert await s3.keys() == ["kept"]
+    record = json.loads(s3.deliveries()[0]["payload"])["Records"][0]
+    assert (record["eventName"], record["eventVersion"]) == ("LifecycleExpiration:Delete", "2.3")
+    assert record["userIdentity"] == {"principalId": "s3.amazonaws.com"}
+
+
+async def test_a_disabled_rule_does_nothing(s3: Bench) -> None:
+    """Status Disabled."""
+    await _rules(s3, {"Expiration": {"Days": 1}, "Status": "Disabled"})
+    await s3.put("a")
+    await _days_later(s3, 9)
+    assert await s3.keys() == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("chosen", "keys"),
+    [
+        ({"Tag": {"Key": "t", "Value": "1"}}, ["big", "other"]),
+        ({"ObjectSizeGreaterThan": 5}, ["other", "tagged"]),
+        ({"And": {"Prefix": "ta", "Tags": [{"Key": "t", "Value": "1"}], "ObjectSizeLessThan": 9}}, ["big", "other"]),
+    ],
+)
+async def test_filters_choose_objects(s3: Bench, chosen: dict[str, Any], keys: list[str]) -> None:
+    """Prefix, tags and sizes, alone or with And."""
+    await _rules(s3, {"Expiration": {"Days": 1}, "Filter": chosen})
+    await s3.put("tagged", Tagging="t=1&u=2")
+    await s3.put("other", Tagging="t=2")
+    await s3.put("big", b"x" * 6)
+    await _days_later(s3, 3)
+    assert await s3.keys() == keys
+
+
+async def test_a_date_expires_everything_older_and_newer(s3: Bench) -> None:
+    """Expiration.Date acts from that midnight on."""
+    await _rules(s3, {"Expiration": {"Date": datetime(2023, 11, 16, tzinfo=UTC)}})
+    await s3.put("a")
+    await _days_later(s3, 1)
+    assert await s3.keys() == ["a"]
+    await _days_later(s3, 1)
+    assert await s3.keys() == []
+
+
+async def test_versioned_buckets_get_markers_and_lose_old_versions(s3: Bench) -> None:
+    """The current version gets a delete marker; noncurrent ones go; then the lone marker goes too."""
+    await _versioned(s3)
+    await s3.notify("s3:LifecycleExpiration:*")
+    await _rules(
+        s3,
+        {"ID": "1", "Expiration": {"Days": 1}},
+        {"ID": "2", "NoncurrentVersionExpiration": {"NoncurrentDays": 5}},
+        {"ID": "3", "Expiration": {"ExpiredObjectDeleteMarker": True}},
+    )
+    await s3.put("a", b"1")
+    await _days_later(s3, 2)
+    listed = await s3.call("ListObjectVersions", Bucket="bkt")
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (1, 1)
+    await _days_later(s3, 6)
+    listed = await s3.call("ListObjectVersions", Bucket="bkt")
+    assert (len(listed["Versions"]), len(listed["DeleteMarkers"])) == (0, 1)
+    await _days_later(s3, 1)
+    listed = await s3.call("ListObjectVersions", Bucket="bkt")
+    assert (listed["Versions"], listed["DeleteMarkers"]) == ([], [])
+    names = [json.loads(row["payload"])["Records"][0]["eventName"] for row in s3.deliveries()]
+    assert names[0] == "LifecycleExpiration:DeleteMarkerCreated"
+    assert set(names[1:]) == {"LifecycleExpiration:Delete"}
+
+
+async def test_newer_noncurrent_versions_are_kept(s3: Bench) -> None:
+    """NewerNoncurrentVersions: so many of the newest old versions stay."""
+    await _versioned(s3)
+    await _rules(s3, {"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": 2}})
+    for number in range(5):
+        await s3.put("a", bytes([number]))
+    await _days_later(s3, 3)
+    assert len((await s3.call("ListObjectVersions", Bucket="bkt"))["Versions"]) == 3
+
+
+async def test_abandoned_uploads_are_aborted(s3: Bench) -> None:
+    """AbortIncompleteMultipartUpload frees the parts."""
+    await _rules(s3, {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2}})
+    upload = await s3.call("CreateMultipartUpload", Bucket="bkt", Key="m")
+    await s3.call("UploadPart", Bucket="bkt", Key="m", UploadId=upload["UploadId"], PartNumber=1, Body=b"x")
+    await _days_later(s3, 1)
+    assert len((await s3.call("ListMultipartUploads", Bucket="bkt"))["Uploads"]) == 1
+    await _days_later(s3, 2)
+    assert (await s3.call("ListMultipartUploads", Bucket="bkt"))["Uploads"] == []
+
+
+async def test_a_running_service_expires_at_midnight(s3: Bench) -> None:
+    """The manifest's start and stop own the task; advancing the platform clock wakes it."""
+    assert MANIFEST.start is not None and MANIFEST.stop is not None
+    await _rules(s3, {"Expiration": {"Days": 1}})
+    await s3.put("a")
+    await MANIFEST.start(s3.s3)
+    try:
+        async with asyncio.timeout(20):
+            while await s3.keys():
+                await asyncio.sleep(0.01)
+                s3.clock.advance(DAY)
+    finally:
+        await MANIFEST.stop(s3.s3)
+    assert await s3.keys() == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "code"),
+    [
+        ({}, "InvalidRequest: At least one action"),
+        ({"Expiration": {"Days": 0}}, "InvalidArgument: 'Days' for Expiration action must be a positive integer"),
+        ({"Expiration": {"Date": datetime(2024, 1, 1, 5, tzinfo=UTC)}}, "InvalidArgument: 'Date' must be at midnight"),
+        ({"Expiration": {"Days": 1}, "Prefix": "x"}, "MalformedXML"),
+        ({"Expiration": {"Days": 1}, "Status": "On"}, "MalformedXML"),
+        ({"Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": True}}, "MalformedXML"),
+        ({"Expiration": {"Days": 1}, "ID": "x" * 256}, "InvalidArgument: ID length"),
+    ],
+)
+async def test_wrong_rules(s3: Bench, rule: dict[str, Any], code: str) -> None:
+    """API_PutBucketLifecycleConfiguration."""
+    with pytest.raises(ServiceError, match=code):
+        await _rules(s3, rule)
