@@ -35,6 +35,7 @@ class RequestReader:
         "_headers",
         "_limits",
         "_parser",
+        "_repeated_bytes",
         "_resumes",
         "_trailer_bytes",
         "_url",
@@ -52,6 +53,7 @@ class RequestReader:
         self._url = b""
         self._head_bytes = 0
         self._feed_bytes = 0
+        self._repeated_bytes = 0
         self._trailer_bytes = 0
         self._resumes = False
         self.queue: deque[Exchange] = deque()
@@ -129,6 +131,7 @@ class RequestReader:
         self.in_head = True
         self._headers = {}
         self._url = b""
+        self._repeated_bytes = 0
 
     def on_url(self, url: bytes) -> None:
         """httptools: the request target, or a part of it."""
@@ -139,19 +142,29 @@ class RequestReader:
         if not self.in_head:
             self._add_trailer(name, value)
             return
+        if self.closed:
+            return
         headers = self._headers
         key = name.decode("latin-1").lower()
-        if key in headers:
-            headers[key] = f"{headers[key]},{value.decode('latin-1')}"
-        else:
-            headers[key] = value.decode("latin-1")
+        text = value.decode("latin-1").rstrip(" \t")
+        if key not in headers:
+            headers[key] = text
+            return
+        headers[key] = f"{headers[key]},{text}"
+        self._repeated_bytes += len(name) + _LINE_OVERHEAD
+        if self._repeated_bytes > self._limits.max_head_bytes:
+            # Before the head is complete: joining ever more values would cost the square of their number.
+            self._refuse(431, "Request header fields too large")
 
     def on_headers_complete(self) -> None:
         """httptools: the head is complete."""
         if self.closed:
             return
         parser, headers, limits = self._parser, self._headers, self._limits
-        exchange = Exchange(parser.get_method().decode(), self._url.decode("latin-1"), headers, self._flow)
+        target = self._url.decode("latin-1")
+        if not target.startswith("/") and "://" in target:
+            target = self._origin_form(target)
+        exchange = Exchange(parser.get_method().decode(), target, headers, self._flow)
         self.in_head = False
         self.queue.append(exchange)
         self.receiving = exchange
@@ -188,9 +201,15 @@ class RequestReader:
         if not exchange.keep_alive:
             self.closed = True
 
+    def _origin_form(self, target: str) -> str:
+        """RFC 9112, 3.2.2: a client that takes us for a proxy names the host in the target, which overrides Host."""
+        host, _, rest = target.partition("://")[2].partition("/")
+        self._headers["host"] = host
+        return f"/{rest}"
+
     def _too_large(self) -> bool:
         size = sum(len(name) + len(value) + _LINE_OVERHEAD for name, value in self._headers.items())
-        return size + len(self._url) > self._limits.max_head_bytes
+        return size + self._repeated_bytes + len(self._url) > self._limits.max_head_bytes
 
     def _connection_options(self, exchange: Exchange) -> None:
         parser, headers = self._parser, self._headers
@@ -211,6 +230,9 @@ class RequestReader:
         limits, headers = self._limits, self._headers
         exchange.limit_bytes = limits.max_body_bytes
         if "transfer-encoding" in headers:
+            if headers["transfer-encoding"].lower() != "chunked":
+                self.fail_body(ServiceError("NotImplemented", "Only chunked transfer encoding is served", 501), 501)
+                return
             exchange.chunked, exchange.gathers, exchange.declared_bytes = True, False, None
         elif length is not None:
             declared = int(length)

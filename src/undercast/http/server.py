@@ -50,6 +50,7 @@ class HttpProtocol(asyncio.Protocol):
         "_handler",
         "_keep_alive_s",
         "_lingering",
+        "_live",
         "_loop",
         "_options",
         "_paused",
@@ -90,6 +91,7 @@ class HttpProtocol(asyncio.Protocol):
         self._active: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
+        self._live = False
         self._paused = False
         self._half_closed = False
         self._stopping = False
@@ -138,7 +140,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._lingering:
             return
         reader.feed(data)
-        if reader.queue and self._active is None:
+        if self._active is None and (reader.queue or reader.closed):
             self._advance()
         if reader.in_head or reader.receiving is not None or reader.queue:
             self._watch()
@@ -148,6 +150,10 @@ class HttpProtocol(asyncio.Protocol):
         self._half_closed = True
         self._reader.end()
         if self._lingering or (self._options.ends_with_client and self._active is not None):
+            return False
+        if self._live:
+            # Nothing tells a client that has gone from one that only sends no more, and a live stream may stay
+            # silent for ever: it ends.
             return False
         self._advance()
         return not self.idle and not self._secure
@@ -256,13 +262,14 @@ class HttpProtocol(asyncio.Protocol):
     async def _stream(self, exchange: Exchange, response: HttpResponse, iterator: AsyncIterator[bytes]) -> None:
         writer, now = self._writer, self._options.clock.now()
         self._streaming = True
+        self._live = response.length is None and not self._half_closed
         try:
             if exchange.method == "HEAD" or response.status in (204, 304):
                 writer.whole(exchange, response, b"", now)
             else:
                 await writer.stream(exchange, response, iterator, now)
         finally:
-            self._streaming = False
+            self._streaming = self._live = False
             close = getattr(iterator, "aclose", None)
             if close is not None:
                 await close()
