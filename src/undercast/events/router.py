@@ -87,7 +87,7 @@ class Router:
                 attempt.cancel()
             if late:
                 await asyncio.wait(late)
-        if self._settling is not None:
+        while self._settling is not None:
             await asyncio.wait([self._settling])
 
     def status(self) -> Mapping[str, int]:
@@ -168,7 +168,7 @@ class Router:
             _log.warning("delivery %s to %s failed: %r", delivery.id, delivery.target_arn, error)
             outcome = self._throttled(delivery, repr(error))
         self._settled.append(Settlement(queue, entry, delivery, outcome))
-        if self._settling is None or self._settling.done():
+        if self._settling is None:
             self._settling = asyncio.create_task(self._settle())
 
     def _load(self, delivery_id: str) -> Delivery | None:
@@ -181,13 +181,14 @@ class Router:
         return Outcome(kind="retry", due_at=self._clock.now() + wait_s, counted=False, reason=reason)
 
     async def _settle(self) -> None:
-        """Write outcomes, many in one transaction; while one is written the next ones gather."""
-        while self._settled:
-            batch, self._settled = self._settled[:_SETTLED_AT_ONCE], self._settled[_SETTLED_AT_ONCE:]
-            for one, there in await self._write(batch):
-                self._settled_one(one, there)
-            for queue in dict.fromkeys(one.queue for one in batch):
-                self._pump(queue)
+        """Write outcomes, many in one transaction; while they are written the next ones gather."""
+        batch, self._settled = self._settled[:_SETTLED_AT_ONCE], self._settled[_SETTLED_AT_ONCE:]
+        for one, there in await self._write(batch):
+            self._settled_one(one, there)
+        for queue in dict.fromkeys(one.queue for one in batch):
+            self._pump(queue)
+        # A task for each batch: an inline write does not suspend, and others want the loop in between.
+        self._settling = asyncio.create_task(self._settle()) if self._settled else None
 
     async def _write(self, batch: list[Settlement]) -> list[tuple[Settlement, bool]]:
         """Write outcomes together; when that fails one by one, and the one that fails is delivered again later."""

@@ -29,13 +29,13 @@ _PRAGMAS = (
     "PRAGMA temp_store=MEMORY",
     "PRAGMA mmap_size=0",
     "PRAGMA wal_autocheckpoint=0",
-    f"PRAGMA journal_size_limit={32 * 1024 * 1024}",
 )
-_CHECK_EVERY = 256
-"""Commits between two looks at the size of the WAL."""
-_CHECKPOINT_BYTES = 4 * 1024 * 1024
-_RESTART_BYTES = 32 * 1024 * 1024
-"""Above this, writers wait while the WAL starts again: a passive checkpoint never catches up with a busy writer."""
+_CHECKPOINT_ROWS = 1024
+"""Rows changed between two checkpoints: some 2,000 to 8,000 frames (pages) of the WAL."""
+_RESTART_FRAMES = 8192
+"""From here on (32 MiB) writers wait while the WAL starts again: a passive checkpoint never catches a busy writer."""
+_TRUNCATE_BYTES = 256 * 1024 * 1024
+"""A file above this is cut, which is slow; a smaller one is written again from its beginning."""
 _FOREIGN_WRITER_S = 10.0
 
 
@@ -53,7 +53,7 @@ class Database:
         """Held by a long write only: an inline one begins and ends within one step of the loop."""
         self._wal = path.with_name(path.name + "-wal")
         self._sync = GroupSync(self._wal) if durability == "power" else None
-        self._commits = 0
+        self._folded_rows = 0
         self._checkpoint: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -114,8 +114,7 @@ class Database:
         self._closed = True
         while pending := [task for task in (*self._tasks, self._checkpoint) if task is not None and not task.done()]:
             await asyncio.wait(pending)
-        loop = asyncio.get_running_loop()
-        await loop.run_in_executor(self._thread, _checkpoint, self._threaded, "TRUNCATE")
+        await self._fold("TRUNCATE")
         self._threaded.close()
         self._inline.close()
         if self._sync is not None:
@@ -152,27 +151,31 @@ class Database:
                         raise
 
     def _committed(self, tx: Tx) -> None:
-        self._commits += 1
         if self._sync is not None:
             self._sync.note()
-        if self._commits % _CHECK_EVERY == 0 and not self._closed:
-            self._consider_checkpoint()
+        rows = self._inline.total_changes + self._threaded.total_changes
+        if rows - self._folded_rows > _CHECKPOINT_ROWS and not self._closed:
+            self._begin_checkpoint(rows)
         for callback in tx.callbacks:
             callback()
 
-    def _consider_checkpoint(self) -> None:
-        if self._checkpoint is not None and not self._checkpoint.done():
-            return
-        if self._wal.stat().st_size > _CHECKPOINT_BYTES:
+    def _begin_checkpoint(self, rows: int) -> None:
+        if self._checkpoint is None or self._checkpoint.done():
+            self._folded_rows = rows
             self._checkpoint = asyncio.create_task(self._run_checkpoint())
 
     async def _run_checkpoint(self) -> None:
-        loop = asyncio.get_running_loop()
         async with self._thread_free:
-            await loop.run_in_executor(self._thread, _checkpoint, self._threaded, "PASSIVE")
-            if self._wal.stat().st_size > _RESTART_BYTES:
-                async with self._writer:
-                    await loop.run_in_executor(self._thread, _checkpoint, self._threaded, "RESTART")
+            if await self._fold("PASSIVE") < _RESTART_FRAMES:
+                return
+            await self._fold("PASSIVE")  # what came during the first, so that writers wait for little
+            huge = self._wal.stat().st_size > _TRUNCATE_BYTES
+            async with self._writer:
+                await self._fold("TRUNCATE" if huge else "RESTART")
+
+    async def _fold(self, mode: str) -> int:
+        """Copy the WAL into the file, in the store thread; how many frames the WAL had."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._threaded, mode)
 
 
 def _connect(path: Path, *, cache_kib: int, busy_s: float) -> sqlite3.Connection:
@@ -222,8 +225,9 @@ def _look(connection: sqlite3.Connection, fn: Callable[[Tx], T]) -> T:
     return result
 
 
-def _checkpoint(connection: sqlite3.Connection, mode: str) -> None:
-    connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()
+def _checkpoint(connection: sqlite3.Connection, mode: str) -> int:
+    _, frames, _ = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
+    return int(frames)
 
 
 def _nothing(tx: Tx) -> None:

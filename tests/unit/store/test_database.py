@@ -186,7 +186,7 @@ async def test_wal_is_folded_into_the_file_while_writers_go_on(database: Databas
     """Checkpoints run in the store thread; without them the WAL would grow for ever."""
     file = tmp_path / "state.db"
     small = file.stat().st_size
-    for number in range(2048):
+    for number in range(3072):
         name = f"{number:05}" * 1000
         await database.write(lambda tx, name=name: insert(tx, name))  # type: ignore[misc]
     async with asyncio.timeout(WAIT_S):
