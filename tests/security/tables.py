@@ -1,0 +1,45 @@
+"""The machine's tables that a sandbox could leave something in."""
+
+import os
+from pathlib import Path
+
+
+def machine_tables() -> dict[str, object]:
+    """Our descendants, our descriptors by kind, mounts, bound loop devices, and our cgroups."""
+    return {
+        "processes": _descendants(os.getpid()),
+        "descriptors": _descriptors(),
+        "mounts": sorted(Path("/proc/self/mounts").read_text().splitlines()),
+        "loop devices": sorted(str(path) for path in Path("/sys/block").glob("loop*/loop/backing_file") if _ours(path)),
+        "namespaces": sorted(str(path.readlink()) for path in Path("/proc/self/ns").iterdir()),
+    }
+
+
+def _ours(backing_file: Path) -> bool:
+    try:
+        return "undercast-test-" in backing_file.read_text()
+    except OSError:
+        return False
+
+
+def _descendants(pid: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            children = [int(child) for child in (task / "children").read_text().split()]
+        except OSError:
+            continue
+        for child in children:
+            found += [child, *_descendants(child)] if Path(f"/proc/{child}").exists() else []
+    return sorted(found)
+
+
+def _descriptors() -> list[str]:
+    """What is open, without the numbers that the kernel gives to pipes and sockets."""
+    kinds = []
+    for path in Path("/proc/self/fd").iterdir():
+        try:
+            kinds.append(str(path.readlink()).partition(":[")[0])
+        except OSError:
+            continue
+    return sorted(kind for kind in kinds if not kind.startswith("/proc/"))
