@@ -17,7 +17,7 @@ def members_of(service: str, operation: str) -> frozenset[str] | None:
     return frozenset(shape.members) if shape else frozenset()
 
 
-@pytest.mark.parametrize("manifest", discover(), ids=lambda manifest: manifest.name)
+@pytest.mark.parametrize("manifest", tuple(discover()), ids=lambda manifest: manifest.name)
 def test_every_member_of_every_operation_is_classed_once(manifest: Manifest) -> None:
     """Effective, stored or refused: a parameter is never accepted and ignored."""
     assert problems(manifest, members_of) == []

@@ -75,7 +75,7 @@ def test_an_operation_that_is_missing_names_itself(platform: RunningPlatform) ->
     """Never an empty success: 501 with service and operation."""
     with pytest.raises(ClientError) as caught:
         platform.client("lambda").create_event_source_mapping(
-            FunctionName="f", EventSourceArn="arn:aws:sqs:us-east-1:1:q"
+            FunctionName="f", EventSourceArn="arn:aws:sqs:us-east-1:000000000000:q"
         )
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
     assert "lambda:CreateEventSourceMapping" in caught.value.response["Error"]["Message"]
