@@ -5,6 +5,7 @@ import hashlib
 import http.client
 import io
 import urllib.request
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +27,7 @@ def test_put_get_head_delete(s3: Any, bucket: str) -> None:
     put = s3.put_object(
         Bucket=bucket, Key="a.txt", Body=b"hello", ContentType="text/plain", CacheControl="no-store",
         ContentDisposition="attachment", ContentLanguage="de", Metadata={"name": "value"},
+        Expires=datetime(2030, 1, 2, tzinfo=UTC),
     )  # fmt: skip
     assert put["ETag"] == f'"{hashlib.md5(b"hello").hexdigest()}"'
     assert put["ServerSideEncryption"] == "AES256"
@@ -35,6 +37,7 @@ def test_put_get_head_delete(s3: Any, bucket: str) -> None:
     for answer in (got, head):
         assert (answer["ContentLength"], answer["ContentType"], answer["ETag"]) == (5, "text/plain", put["ETag"])
         assert (answer["CacheControl"], answer["ContentLanguage"]) == ("no-store", "de")
+        assert answer["ExpiresString"] == "Wed, 02 Jan 2030 00:00:00 GMT"
         assert (answer["Metadata"], answer["AcceptRanges"]) == ({"name": "value"}, "bytes")
     assert s3.delete_object(Bucket=bucket, Key="a.txt")["ResponseMetadata"]["HTTPStatusCode"] == 204
     with pytest.raises(s3.exceptions.NoSuchKey):

@@ -30,6 +30,8 @@ async def test_every_put_makes_a_version(s3: Bench) -> None:
     assert await _history(s3) == [("a", second["VersionId"], False, True), ("a", first["VersionId"], False, False)]
     with pytest.raises(ServiceError, match="NoSuchVersion"):
         await s3.get("a", VersionId="none")
+    with pytest.raises(ServiceError, match="Version id cannot be the empty string"):
+        await s3.get("a", VersionId="")
 
 
 async def test_a_delete_adds_a_marker(s3: Bench) -> None:
@@ -130,6 +132,8 @@ async def test_a_batch_delete_reports_each_key(s3: Bench) -> None:
 
 async def test_a_batch_of_a_thousand_keys(s3: Bench) -> None:
     """1,000 keys are the limit; one more is MalformedXML."""
+    with pytest.raises(ServiceError, match=r"Delete\.Objects\.Size"):
+        await s3.call("DeleteObjects", Bucket="bkt", Delete={"Objects": [{"Key": "a", "Size": 1}]})
     keys = [f"k{number:04}" for number in range(1000)]
     for key in keys[:60]:
         await s3.put(key)

@@ -11,7 +11,7 @@ from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.services.s3 import store
-from undercast.services.s3.errors import MethodNotAllowed, NoSuchKey, NoSuchVersion
+from undercast.services.s3.errors import InvalidArgument, MethodNotAllowed, NoSuchKey, NoSuchVersion
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import Bucket, ObjectVersion, Part
 from undercast.store.blob_reader import BlobReader
@@ -25,6 +25,9 @@ _OPEN_AHEAD = 64
 def find(tx: Tx, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
     """The version of `params` Key and VersionId. Raises NoSuchKey, NoSuchVersion or MethodNotAllowed."""
     key, version_id = params["Key"], params.get("VersionId")
+    if version_id == "":
+        text = "Version id cannot be the empty string"
+        raise InvalidArgument(text, members={"ArgumentName": "versionId", "ArgumentValue": ""})
     if version_id is None:
         found = store.latest(tx, bucket.name, key)
         if found is None:

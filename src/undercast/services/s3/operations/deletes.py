@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError
+from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import operation
 from undercast.services.s3.errors import MalformedXML
 from undercast.services.s3.instance import S3
@@ -41,6 +41,9 @@ async def delete_objects(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
     objects: Sequence[Mapping[str, Any]] = params["Delete"]["Objects"]
     if not 1 <= len(objects) <= _MAX_KEYS:
         raise MalformedXML()
+    for member in ("LastModifiedTime", "Size"):
+        if any(item.get(member) is not None for item in objects):
+            raise refused_member("DeleteObjects", f"Delete.Objects.{member}", "it belongs to directory buckets")
     outcomes = await s3.database.write(
         lambda tx: _delete_all(s3, tx, ctx, bucket, objects), long=len(objects) > _INLINE_KEYS
     )
