@@ -7,6 +7,7 @@ AWS: Smithy's AWS protocol specifications; Signature Version 4, "credential scop
 
 import zlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -17,7 +18,7 @@ from undercast.wire import s3
 from undercast.wire.call import Call, Protocol
 from undercast.wire.codec import codec, router
 from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
-from undercast.wire.model import Catalogue, OperationModel, catalogue
+from undercast.wire.model import OperationModel, catalogue
 from undercast.wire.sigv4 import Signature, parse_signature
 
 __all__ = ["Call", "decode", "parse"]
@@ -216,27 +217,29 @@ def _rest_call(
 
 
 def _rest_services(request: HttpRequest, signature: Signature | None, host: HostTarget, path: str) -> tuple[str, ...]:
-    names = catalogue()
     if signature is not None:
-        if signature.service == s3.SERVICE and s3.is_control(request):
-            return ("s3control",)
         if signature.service in s3.SIGNING_NAMES:
-            return (s3.SERVICE,)
-        found = names.by_signing_name.get(signature.service) or names.by_endpoint.get(signature.service)
+            return ("s3control",) if s3.is_control(request) else (s3.SERVICE,)
+        found = _rest_named(signature.service)
         if found is None:
             raise _unknown_operation(f"The service {signature.service} is not known.")
-        return _rest_only(names, found, signature.service)
+        return found
     if host.endpoint is not None and host.endpoint != s3.SERVICE:
-        return _rest_only(names, names.by_endpoint.get(host.endpoint, ()), host.endpoint)
+        return _rest_named(host.endpoint) or ()
     if host.endpoint is None and host.bucket is None and _is_dated(path):
         return (*_DATED_REST, s3.SERVICE)
     return (s3.SERVICE,)
 
 
-def _rest_only(names: Catalogue, services: tuple[str, ...], preferred: str) -> tuple[str, ...]:
-    """Those that speak a REST protocol, the one named like its endpoint first."""
-    rest = [name for name in services if _rest_of(names.entries[name].protocols)]
-    return tuple(sorted(rest, key=lambda name: name != preferred)) if len(rest) > 1 else tuple(rest)
+@lru_cache(maxsize=1024)
+def _rest_named(name: str) -> tuple[str, ...] | None:
+    """Services of a signing name or endpoint that speak a REST protocol, the one of that name first; None: unknown."""
+    names = catalogue()
+    services = names.by_signing_name.get(name) or names.by_endpoint.get(name)
+    if services is None:
+        return None
+    rest = [service for service in services if _rest_of(names.entries[service].protocols)]
+    return tuple(sorted(rest, key=lambda service: service != name))
 
 
 def _rest_of(protocols: tuple[str, ...]) -> str | None:

@@ -206,9 +206,12 @@ async def test_a_forms_content_type_does_not_make_a_rest_request_a_query() -> No
     sent = request(
         "POST", "/2015-03-31/functions/f/invocations", service="lambda", content_type=FORM, body=b'{"a": "b=c&d"}'
     )
-    assert await params_of(
-        sent
-    ) == ("lambda", "Invoke", "rest-json", {"FunctionName": "f", "Payload": b'{"a": "b=c&d"}'})
+    assert await params_of(sent) == (
+        "lambda",
+        "Invoke",
+        "rest-json",
+        {"FunctionName": "f", "Payload": b'{"a": "b=c&d"}'},
+    )
 
 
 async def test_older_clients_of_sqs_speak_query() -> None:
