@@ -308,6 +308,10 @@ class ClosedDoor:
         """See FrontDoor."""
         self.served.add(environment_id)
 
+    def accept(self, connection: socket.socket, environment_id: str, *, tls: bool) -> None:
+        """See FrontDoor."""
+        connection.close()
+
     def release(self, environment_id: str) -> None:
         """See FrontDoor."""
         self.served.discard(environment_id)

@@ -31,6 +31,7 @@ class FrontDoor:
         self._clock = clock
         self._outer: list[Listener] = []
         self._inner: dict[str, list[Listener]] = {}
+        self._relayed: dict[tuple[str, bool], Listener] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
@@ -48,8 +49,18 @@ class FrontDoor:
         served = self._serve(listener, environment_id, tls=tls)
         self._inner.setdefault(environment_id, []).append(served)
 
+    def accept(self, connection: socket.socket, environment_id: str, *, tls: bool) -> None:
+        """See `sandbox.model.FrontDoor`."""
+        served = self._relayed.get((environment_id, tls))
+        if served is None:
+            served = self._relayed[environment_id, tls] = self._serve(None, environment_id, tls=tls)
+            self._inner.setdefault(environment_id, []).append(served)
+        served.serve(connection)
+
     def release(self, environment_id: str) -> None:
         """See `sandbox.model.FrontDoor`."""
+        for tls in (False, True):
+            self._relayed.pop((environment_id, tls), None)
         for listener in self._inner.pop(environment_id, ()):
             task = asyncio.get_running_loop().create_task(listener.close(0))
             self._closing.add(task)
@@ -71,7 +82,7 @@ class FrontDoor:
         """Open connections from outside."""
         return sum(listener.connections for listener in self._outer)
 
-    def _serve(self, listening: socket.socket, environment_id: str | None, *, tls: bool) -> Listener:
+    def _serve(self, listening: socket.socket | None, environment_id: str | None, *, tls: bool) -> Listener:
         options = ServeOptions(limits=self._limits, environment_id=environment_id, clock=self._clock)
         mode: TlsMode = "always" if tls else "sniff"
         listener = Listener(listening, self.handle, options, tls=self._tls, tls_mode=mode)

@@ -6,7 +6,7 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from undercast.core.clock import Clock
@@ -15,6 +15,7 @@ from undercast.sandbox.driver import Driver, ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.environment import Environment, RuntimeProcess, Watchers
 from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
+from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.runtimes.plan import RuntimePlan, expand
 from undercast.sandbox.variables import Roots, Surroundings, variables
 
@@ -42,6 +43,7 @@ class Creation:
     ids: Ids
     platform_clock: Clock
     site: Site
+    _ways_out: dict[str, Outbound] = field(default_factory=dict)
 
     async def create(self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers) -> Environment:
         """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
@@ -54,9 +56,9 @@ class Creation:
             raise
         try:
             issued = await issuing
-            self._adopt(sandbox)
+            await self._serve_network(sandbox)
         except BaseException:
-            self.front_door.release(environment_id)
+            await self.release(environment_id)
             await sandbox.destroy()
             raise
         log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
@@ -68,8 +70,11 @@ class Creation:
         )
         return Environment(function, sandbox, process, log, watchers)
 
-    def release(self, environment_id: str) -> None:
-        """Stop serving the listeners of an environment."""
+    async def release(self, environment_id: str) -> None:
+        """Stop serving the listeners of an environment. Before its sandbox is destroyed, which closes them."""
+        way_out = self._ways_out.pop(environment_id, None)
+        if way_out is not None:
+            await way_out.close()
         self.front_door.release(environment_id)
 
     def _stream(self, function: FunctionVersion, environment_id: str) -> str:
@@ -92,11 +97,16 @@ class Creation:
             ca_bundle=self.site.ca_bundle,
         )
 
-    def _adopt(self, sandbox: Sandbox) -> None:
-        for name, tls in (("front", False), ("http", False), ("https", True)):
-            listener = sandbox.listeners.get(name)
-            if listener is not None:
-                self.front_door.adopt(listener, sandbox.environment_id, tls=tls)
+    async def _serve_network(self, sandbox: Sandbox) -> None:
+        """The front door on its own port inside; names, 80, 443 and the forwarded ports where the driver has them."""
+        front = sandbox.listeners.get("front")
+        if front is not None:
+            self.front_door.adopt(front, sandbox.environment_id, tls=False)
+        if "dns" in sandbox.listeners:
+            way_out = self._ways_out[sandbox.environment_id] = Outbound(
+                lambda connection, tls: self.front_door.accept(connection, sandbox.environment_id, tls=tls)
+            )
+            await way_out.start(sandbox.listeners)
 
     def _process(
         self,

@@ -115,6 +115,10 @@ class FrontDoor(Protocol):
         """
         ...
 
+    def accept(self, connection: socket.socket, environment_id: str, *, tls: bool) -> None:
+        """Serve a connection that the sandbox's relay has accepted; `tls` as in `adopt`."""
+        ...
+
     def release(self, environment_id: str) -> None:
         """Close all listeners and connections of the environment."""
         ...

@@ -270,8 +270,15 @@ class Pool:
 
     def on_gone(self, environment: Environment) -> None:
         """See Owner."""
-        self._forget(environment)
-        self._spawn(environment.sandbox.destroy())
+        self._spawn(self._bury(environment))
+
+    async def _bury(self, environment: Environment) -> None:
+        """Its sandbox died; take away what is left of it."""
+        try:
+            await self._release(environment)
+            await environment.sandbox.destroy()
+        finally:
+            self._forget(environment)
         self._dispatch()
 
     def _rest(self, fleet: _Fleet, environment: Environment) -> None:
@@ -352,8 +359,8 @@ class Pool:
             fleet.starting -= 1
             self._admission.init_over()
             self._admission.leave(fleet.function.memory_mb)
-        if environment is not None and self._creation is not None:
-            self._creation.release(environment.id)
+        if environment is not None:
+            await self._release(environment)
             await environment.destroy()
 
     def _should_give_way(self, fleet: _Fleet) -> bool:
@@ -387,6 +394,7 @@ class Pool:
     async def _destroy(self, environment: Environment, *, evicted: bool = False) -> None:
         """Its room counts as taken until nothing of it is left."""
         try:
+            await self._release(environment)
             await environment.destroy()
         finally:
             self._evicting -= evicted
@@ -403,8 +411,10 @@ class Pool:
             fleet.starting -= 1
             self._admission.init_over()
         self._admission.leave(fleet.function.memory_mb)
+
+    async def _release(self, environment: Environment) -> None:
         if self._creation is not None:
-            self._creation.release(environment.id)
+            await self._creation.release(environment.id)
 
     # Time
 

@@ -74,7 +74,7 @@ async def test_memory_bounds_the_environments_and_waiters_are_served(start: Star
     made = await start(echo, limits=Limits(inits=8, memory_mb=2 * MIB_OF_ONE))
     results = await asyncio.gather(*(invoke(made) for _ in range(20)))
     assert len(results) == 20
-    assert len(made.driver.sandboxes) == 2
+    assert len(made.driver.sandboxes) <= 2
 
 
 async def test_max_environments_bounds_too(start: StartBench) -> None:

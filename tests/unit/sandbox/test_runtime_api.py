@@ -135,7 +135,7 @@ async def test_extensions_api_names_itself(start: StartBench) -> None:
 async def test_chunked_and_streamed_responses_are_collected(start: StartBench) -> None:
     """A streaming runtime's chunks make one payload for Invoke."""
 
-    async def script(runtime: FakeRuntime, _: Seen) -> None:
+    async def script(runtime: FakeRuntime, seen: Seen) -> None:
         request_id, _, _ = await runtime.next()
         head = (
             f"POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1\r\n"
@@ -152,7 +152,7 @@ async def test_chunked_and_streamed_responses_are_collected(start: StartBench) -
 async def test_error_in_the_trailers_of_a_stream(start: StartBench) -> None:
     """Lambda-Runtime-Function-Error-Type and -Body (base64) behind the chunks: the invocation failed."""
 
-    async def script(runtime: FakeRuntime, _: Seen) -> None:
+    async def script(runtime: FakeRuntime, seen: Seen) -> None:
         request_id, _, _ = await runtime.next()
         head = f"POST /2018-06-01/runtime/invocation/{request_id}/response HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"
         trailers = f"{ERROR_TYPE}: Late\r\nLambda-Runtime-Function-Error-Body: eyJhIjoxfQ==\r\n\r\n"
@@ -189,7 +189,7 @@ async def test_expect_continue(start: StartBench) -> None:
 async def test_noise_closes_its_connection_only(start: StartBench, noise: bytes) -> None:
     """A function may send anything to 127.0.0.1:9001."""
 
-    async def script(runtime: FakeRuntime, _: Seen) -> None:
+    async def script(runtime: FakeRuntime, seen: Seen) -> None:
         request_id, _, _ = await runtime.next()
         host, port = runtime.environment["AWS_LAMBDA_RUNTIME_API"].split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
