@@ -31,6 +31,11 @@ class Shape:
         return self.traits.get(trait)
 
     @property
+    def service_name(self) -> str:
+        """botocore's name of the service that defines the shape."""
+        return self._service.name
+
+    @property
     def key_of_definition(self) -> str:
         """Names the shape and what the reference changed: equal for references that read and write alike."""
         own = self._service.shapes[self.name]

@@ -20,6 +20,8 @@ Check = Callable[[Any, str, Found], None]
 
 _CODES = ("ValidationException", "InvalidParameterException", "BadRequestException")
 """Codes by which services report violations, when an operation models them; in order of preference."""
+_OPEN_ENUMS = frozenset({("lambda", "Runtime")})
+"""Enums whose service answers an unknown value with an error of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,7 +200,7 @@ def scalar_rules(shape: Shape) -> tuple[Rule, ...]:
     rules = list(_size_rules(shape))
     if shape["pattern"] is not None and (matches := matcher(shape["pattern"])) is not None:
         rules.append(Rule(text=f"Member must satisfy regular expression pattern: {shape['pattern']}", holds=matches))
-    if shape["enum"]:
+    if shape["enum"] and (shape.service_name, shape.name) not in _OPEN_ENUMS:
         allowed = frozenset(shape["enum"])
         names = ", ".join(shape["enum"])
         rules.append(Rule(text=f"Member must satisfy enum value set: [{names}]", holds=allowed.__contains__))
