@@ -6,10 +6,11 @@ graph is a DAG; its edges are in the total order of the log.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
-from undercast.store.database import Row, SqlValue, Tx
+from undercast.store.database import Row, Tx
 
 MAX_NODES = 5000
 _IDS_PER_QUERY = 500
@@ -109,11 +110,15 @@ async def _edges_at(ids: Iterable[str], column: str, sources: Sequence[Query]) -
     edges: list[Edge] = []
     waiting = list(ids)
     for start in range(0, len(waiting), _IDS_PER_QUERY):
-        some: list[SqlValue] = [*waiting[start : start + _IDS_PER_QUERY]]
-        query = f"SELECT * FROM causal_edge WHERE {column} IN ({','.join('?' * len(some))})"
+        some = waiting[start : start + _IDS_PER_QUERY]
         for source in sources:
-            edges += map(_edge, await source(lambda tx, query=query, some=some: tx.all(query, some)))  # type: ignore[misc]
+            edges += map(_edge, await source(partial(_select, column=column, ids=some)))
     return edges
+
+
+def _select(tx: Tx, *, column: str, ids: Sequence[str]) -> list[Row]:
+    marks = ",".join("?" * len(ids))
+    return tx.all(f"SELECT * FROM causal_edge WHERE {column} IN ({marks})", ids)
 
 
 def _edge(row: Row) -> Edge:

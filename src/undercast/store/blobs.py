@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import AsyncIterable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -151,9 +152,9 @@ class BlobStore:
         for path in leftovers:
             await self._in_thread(path.unlink)
         removed, missing = 0, list[str]()
-        for prefix in (f"{number:02x}" for number in range(256)):
-            rows = await self._database.read(lambda tx, prefix=prefix: _files_of(tx, prefix), long=True)  # type: ignore[misc]
-            files = await self._in_thread(lambda prefix=prefix: self._listing(prefix))  # type: ignore[misc]
+        for digit in "0123456789abcdef":  # parts, so that a million blobs are never in memory at once
+            rows = await self._database.read(partial(_files_of, prefix=digit), long=True)
+            files = await self._in_thread(partial(self._listing, digit))
             for blob_id in files - rows:
                 removed += await self._remove(blob_id)
             missing += [blob_id for blob_id in rows - files if self._lost(blob_id)]
@@ -166,10 +167,8 @@ class BlobStore:
         rows = await self._database.read(lambda tx: tx.all("SELECT id, size_bytes, refs, body FROM blob"), long=True)
         found = [problem for row in rows if (problem := self._problem_of(row))]
         known = {row["id"] for row in rows if row["body"] is None}
-        for prefix in (f"{number:02x}" for number in range(256)):
-            for blob_id in self._listing(prefix) - known:
-                if not self._holds[blob_id]:
-                    found.append(f"file {blob_id} has no row")
+        files = {blob_id for digit in "0123456789abcdef" for blob_id in self._listing(digit)}
+        found += [f"file {blob_id} has no row" for blob_id in files - known if not self._holds[blob_id]]
         return tuple(found)
 
     async def close(self) -> None:
@@ -277,11 +276,10 @@ class BlobStore:
             await asyncio.wait(tuple(self._removals))
 
     def _listing(self, prefix: str) -> set[str]:
-        try:
-            with os.scandir(self.folder / prefix) as entries:
-                return {prefix + entry.name for entry in entries}
-        except FileNotFoundError:
-            return set()
+        """The ids of all files that begin so."""
+        with os.scandir(self.folder) as folders:
+            names = [entry.name for entry in folders if entry.name.startswith(prefix)]
+        return {name + file for name in names for file in os.listdir(self.folder / name)}  # noqa: PTH208 - only names
 
     def _problem_of(self, row: Row) -> str | None:
         if row["refs"] < 1:
