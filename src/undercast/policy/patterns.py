@@ -23,28 +23,36 @@ ToRegex = Callable[[Iterable[Text]], str]
 
 def glob_regex(parts: Iterable[Text]) -> str:
     """A regular expression for a plain glob."""
-    return "".join(_glob_part(part, ".*", ".") for part in parts)
+    return _regex(parts, fields=0)
 
 
 def arn_regex(parts: Iterable[Text]) -> str:
     """A regular expression for an ARN, where wildcards in the first five fields stop at a colon."""
-    pieces: list[str] = []
+    return _regex(parts, fields=_ARN_FIELDS - 1)
+
+
+def _regex(parts: Iterable[Text], fields: int) -> str:
+    """Each "*" but the last takes the first place where what follows it fits, and never another (an atomic group).
+
+    That finds a match whenever there is one, and a hostile pattern of many "*" takes linear time. In the first
+    `fields` fields a wildcard is anything but a colon: a piece with a colon in it fits in one place only.
+    """
+    pieces: list[str] = [""]
+    stars: list[str] = []
     colons = 0
     for part in parts:
         for character in part.text:
-            inside = colons < _ARN_FIELDS - 1
-            if part.wild and character in "*?":
-                pieces.append(("[^:]" if inside else ".") + ("*" if character == "*" else ""))
+            anything = "[^:]" if colons < fields else "."
+            if part.wild and character == "*":
+                stars.append(anything)
+                pieces.append("")
+            elif part.wild and character == "?":
+                pieces[-1] += anything
             else:
-                pieces.append(re.escape(character))
+                pieces[-1] += re.escape(character)
                 colons += character == ":"
-    return "".join(pieces)
-
-
-def _glob_part(part: Text, many: str, one: str) -> str:
-    if not part.wild:
-        return re.escape(part.text)
-    return "".join(many if c == "*" else one if c == "?" else re.escape(c) for c in part.text)
+    middle = [f"(?>{star}*?{piece})" for star, piece in zip(stars[:-1], pieces[1:-1], strict=True)]
+    return pieces[0] + "".join(middle) + (f"{stars[-1]}*{pieces[-1]}" if stars else "")
 
 
 class Pattern:
