@@ -34,9 +34,13 @@ class Codec:
     def parse(self, call: Call, body: bytes | BodyStream) -> dict[str, Any]:
         """Read and validate. Raises ServiceError."""
         params = self.read(call, body)
+        self.check(params)
+        return params
+
+    def check(self, params: dict[str, Any]) -> None:
+        """Validate. Raises ServiceError."""
         if self.validate is not None:
             self.validate(params)
-        return params
 
 
 @cache

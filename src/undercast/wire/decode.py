@@ -18,6 +18,7 @@ from undercast.wire import s3
 from undercast.wire.call import Call, Protocol
 from undercast.wire.codec import codec, router
 from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
+from undercast.wire.large import LARGE_BYTES, parse_large
 from undercast.wire.model import OperationModel, catalogue
 from undercast.wire.sigv4 import Signature, parse_signature
 
@@ -63,7 +64,10 @@ async def parse(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]]:
         data = _inflate(data)
     if not call.operation:
         call, data = _completed(call, data), b""
-    return call, codec(call.service, call.operation, call.protocol).parse(call, data)
+    compiled = codec(call.service, call.operation, call.protocol)
+    if len(data) > LARGE_BYTES:
+        return call, await parse_large(compiled, call, data)
+    return call, compiled.parse(call, data)
 
 
 def query_pairs(query: str) -> tuple[tuple[str, str], ...]:

@@ -1,0 +1,53 @@
+"""Large bodies: the same parameters as small ones, whatever the document around the blob looks like."""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+
+from tests.unit.wire.requests import request
+from undercast.core.errors import ServiceError
+from undercast.wire.decode import decode, parse
+from undercast.wire.large import LARGE_BYTES
+
+BLOB = bytes(range(256)) * 2048
+TEXT = b64encode(BLOB).decode()
+
+
+async def layer(document: str) -> dict[str, Any]:
+    """PublishLayerVersion with this body."""
+    sent = request("POST", "/2018-10-31/layers/l/versions", service="lambda", body=document.encode())
+    _, params = await parse(decode(sent), sent.body)
+    return params
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        json.dumps({"Content": {"ZipFile": TEXT}, "Description": "d"}),
+        json.dumps({"Description": "d", "Content": {"ZipFile": TEXT}}, indent=2),
+        json.dumps({"Description": "d", "Content": {"ZipFile": TEXT}}).replace("/", "\\/"),
+        json.dumps({"Unknown": {"ZipFile": TEXT}, "Description": "d", "Content": {"ZipFile": TEXT}}),
+        json.dumps({"Unknown": '"ZipFile":"', "Description": "d", "Content": {"ZipFile": TEXT}}),
+    ],
+)
+async def test_a_large_blob_arrives_whole(document: str) -> None:
+    """50 MB of zip inside JSON are AWS's limit for CreateFunction; half a megabyte takes the same way."""
+    assert len(document) > LARGE_BYTES
+    assert await layer(document) == {"LayerName": "l", "Description": "d", "Content": {"ZipFile": BLOB}}
+
+
+@pytest.mark.parametrize("text", [TEXT[:-3], TEXT[:1001] + "=" + TEXT[1001:-1]])
+async def test_a_large_blob_that_is_no_base64_is_refused(text: str) -> None:
+    """As a small one is."""
+    with pytest.raises(ServiceError) as caught:
+        await layer(json.dumps({"Content": {"ZipFile": text}}))
+    assert caught.value.code == "SerializationException"
+
+
+async def test_a_large_document_is_validated_too() -> None:
+    """Constraints hold whatever the size."""
+    with pytest.raises(ServiceError) as caught:
+        await layer(json.dumps({"Content": {"ZipFile": TEXT}, "Description": "d" * 257}))
+    assert caught.value.code == "ValidationException"
