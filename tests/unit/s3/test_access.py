@@ -77,6 +77,15 @@ async def test_condition_keys(s3: Bench) -> None:
     }
 
 
+async def test_tags_of_the_existing_object_are_condition_keys(s3: Bench) -> None:
+    """s3:ExistingObjectTag/<key> for reads and tagging, not for PutObject and DeleteObject."""
+    await s3.put("k", Tagging="class=secret")
+    role = s3.called_by(ROLE)
+    for operation, tagged in (("GetObject", True), ("PutObjectTagging", True), ("PutObject", False)):
+        need = (await role.access(operation, Bucket="bkt", Key="k"))[0]
+        assert need.conditions == ({"s3:ExistingObjectTag/class": "secret"} if tagged else {})
+
+
 async def test_who_may_not_list_does_not_learn_what_is_missing(s3: Bench) -> None:
     """API_GetObject: without s3:ListBucket a missing key is 403, so a read of one needs it."""
     await s3.put("there")

@@ -5,6 +5,7 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,7 +14,7 @@ from undercast.core.service import Access
 from undercast.services.s3 import acl, store
 from undercast.services.s3.errors import S3Error
 from undercast.services.s3.instance import S3
-from undercast.services.s3.models import Bucket
+from undercast.services.s3.models import Bucket, ObjectVersion
 from undercast.services.s3.operations.copies import CopySource
 from undercast.services.s3.public_access import is_public
 
@@ -55,6 +56,12 @@ _OBJECT_ACTIONS = {
     "ListParts": "ListMultipartUploadParts",
 }
 _READS = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging", "GetObjectAcl"})
+_BY_EXISTING_TAG = frozenset(
+    f"{verb}Object{version}{rest}"
+    for verb in ("Get", "Put", "Delete")
+    for version in ("", "Version")
+    for rest in ("", "Tagging", "Acl", "Attributes")
+) - {"PutObject", "DeleteObject", "DeleteObjectVersion"}
 _CONDITION_MEMBERS = {
     "Prefix": "s3:prefix",
     "Delimiter": "s3:delimiter",
@@ -99,7 +106,7 @@ async def access(s3: S3, ctx: RequestContext, operation: str, params: Mapping[st
     needed += [_object_access(s3, ctx, bucket, (extra, params)) for extra in _companions(operation, params)]
     if "CopySource" in params:
         needed += _source_access(s3, ctx, params["CopySource"])
-    if operation in _READS and bucket is not None and ctx.principal.kind != "root" and not _exists(s3, params):
+    if operation in _READS and bucket is not None and not _is_owner(ctx, bucket) and _existing(s3, params) is None:
         # Who may not list a bucket must not learn which keys it lacks: 403 instead of 404.
         needed.append(_entry(s3, ctx, bucket, "s3:ListBucket", (bucket.arn, {"s3:prefix": params["Key"]})))
     return tuple(needed)
@@ -140,19 +147,28 @@ def _object_access(
     action = _OBJECT_ACTIONS.get(operation, operation)
     if params.get("VersionId") is not None:
         action = _versioned(action)
-    resource = f"{_arn(params['Bucket'])}/{params['Key']}"
-    found = _entry(s3, ctx, bucket, f"s3:{action}", (resource, _conditions(params)))
-    granted = _object_grants(s3, ctx, bucket, params)
-    if not granted:
+    resource, conditions = f"{_arn(params['Bucket'])}/{params['Key']}", _conditions(params)
+    existing = None if bucket is None or _is_owner(ctx, bucket) else _existing(s3, params)
+    if existing is not None and action in _BY_EXISTING_TAG:
+        conditions |= {f"s3:ExistingObjectTag/{key}": value for key, value in existing.content.tags.items()}
+    found = _entry(s3, ctx, bucket, f"s3:{action}", (resource, conditions))
+    if bucket is None or existing is None or not (grants := _effective(bucket, existing.content.acl)):
         return found
-    document = _joined(found.resource_policy, granted)
-    return Access(
-        action=found.action,
-        resource=found.resource,
-        conditions=found.conditions,
-        resource_policy=document,
-        resource_account_id=found.resource_account_id,
-    )
+    statements = acl.object_statements(grants, resource, ctx.principal.account_id)
+    return replace(found, resource_policy=_joined(found.resource_policy, statements))
+
+
+def _is_owner(ctx: RequestContext, bucket: Bucket) -> bool:
+    """Whether the caller is the root of the bucket's account, to whom object ACLs and tags make no difference."""
+    return ctx.principal.kind == "root" and ctx.principal.account_id == bucket.account_id
+
+
+def _existing(s3: S3, params: Mapping[str, Any]) -> ObjectVersion | None:
+    """The version that a request is about, if it is there."""
+    bucket, key, version_id = params["Bucket"], params["Key"], params.get("VersionId")
+    if version_id is not None:
+        return s3.database.read_now(lambda tx: store.version(tx, bucket, key, version_id))
+    return s3.database.read_now(lambda tx: store.current(tx, bucket, key))
 
 
 def _versioned(action: str) -> str:
@@ -191,16 +207,6 @@ def _entry(
     )
 
 
-def _object_grants(
-    s3: S3, ctx: RequestContext, bucket: Bucket | None, params: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    if bucket is None or bucket.ownership == "BucketOwnerEnforced":
-        return []
-    version = s3.database.read_now(lambda tx: store.latest(tx, bucket.name, params["Key"]))
-    grants = () if version is None else _effective(bucket, version.content.acl)
-    return acl.object_statements(grants, f"{bucket.arn}/{params['Key']}", ctx.principal.account_id)
-
-
 def _effective(bucket: Bucket, grants: Sequence[acl.Grant]) -> Sequence[acl.Grant]:
     """The grants that count under the bucket's ownership setting and public access block."""
     if not grants or bucket.ownership == "BucketOwnerEnforced":
@@ -213,10 +219,6 @@ def _effective(bucket: Bucket, grants: Sequence[acl.Grant]) -> Sequence[acl.Gran
 def _joined(policy: Mapping[str, Any] | None, statements: list[dict[str, Any]]) -> Mapping[str, Any]:
     own = policy["Statement"] if policy is not None else []
     return {"Version": "2012-10-17", "Statement": [*(own if isinstance(own, list) else [own]), *statements]}
-
-
-def _exists(s3: S3, params: Mapping[str, Any]) -> bool:
-    return s3.database.read_now(lambda tx: store.current(tx, params["Bucket"], params["Key"])) is not None
 
 
 def _conditions(params: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:

@@ -90,7 +90,7 @@ MANIFEST = Manifest(
     differences=(
         "DeleteObjects is authorised as a whole: one key that the caller may not delete refuses the request.",
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
-        "The condition keys s3:ExistingObjectTag and s3:ResourceAccount are not given to policies.",
+        "Browser uploads by POST policy are not served.",
         "Lifecycle rules expire objects and abort uploads; transitions change nothing, for there are no tiers.",
         "Website configurations are kept; the website host is not served.",
         "Events go to Lambda functions only; queues, topics and EventBridge are refused.",
