@@ -13,6 +13,7 @@ from typing import cast
 
 from undercast.core.clock import Clock, HostClock
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.http.deadline import Deadline
 from undercast.http.exchange import Exchange
 from undercast.http.limits import HttpLimits
 from undercast.http.requests import RequestReader
@@ -21,7 +22,6 @@ from undercast.http.responses import ClientGone, ResponseWriter
 log = logging.getLogger(__name__)
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_NEVER = float("inf")
 _FAILURE_TEXT = b"Internal failure\n"
 _FAILURE = HttpResponse(status=500, headers=(("content-type", "text/plain"),), close=True)
 
@@ -48,6 +48,7 @@ class HttpProtocol(asyncio.Protocol):
         "_deadline",
         "_half_closed",
         "_handler",
+        "_heading",
         "_keep_alive_s",
         "_lingering",
         "_live",
@@ -61,7 +62,6 @@ class HttpProtocol(asyncio.Protocol):
         "_stopping",
         "_streaming",
         "_task",
-        "_timer",
         "_transport",
         "_watched",
         "_writer",
@@ -93,13 +93,13 @@ class HttpProtocol(asyncio.Protocol):
         self._streaming = False
         self._live = False
         self._paused = False
+        self._heading = True
         self._half_closed = False
         self._stopping = False
         self._lingering = False
         self._watched: Exchange | None = None
         self._received_before = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._deadline = _NEVER
+        self._deadline = Deadline(self._loop, self._expire)
         self.closed: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection is gone and its handler has ended."""
         self.idle_since = 0.0
@@ -116,17 +116,14 @@ class HttpProtocol(asyncio.Protocol):
         if self._connections is not None:
             self._connections.add(self)
         self.idle_since = self._loop.time()
-        self._arm(self._options.limits.head_timeout_s)
+        self._deadline.arm(self._options.limits.head_timeout_s)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """asyncio: the connection is gone. Streaming ends; a started handler runs on unless it ends with its client."""
         self._reader.end()
         self._reader.queue.clear()
         self._writer.resume()
-        self._deadline = _NEVER
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._deadline.cancel()
         if self._task is None:
             self._leave()
             return
@@ -220,6 +217,7 @@ class HttpProtocol(asyncio.Protocol):
         queue = self._reader.queue
         while queue and self._active is None and queue[0].ready and not self._writer.paused and not self._lingering:
             self._active = exchange = queue.popleft()
+            self._heading = False
             self._task = self._loop.create_task(self._serve(exchange))
         if self._paused:
             self._control_reading()
@@ -303,14 +301,12 @@ class HttpProtocol(asyncio.Protocol):
         if reader.queue:
             self._loop.call_soon(self._advance)
         elif reader.receiving is not None or reader.in_head:
-            self._deadline = _NEVER
+            self._deadline.lift()
             self._watch()
         elif self._keep_alive_s is None:
-            self._deadline = _NEVER
+            self._deadline.lift()
         else:
-            self._deadline = self.idle_since + self._keep_alive_s
-            if self._timer is None:
-                self._timer = self._loop.call_at(self._deadline, self._on_timer)
+            self._deadline.put(self.idle_since + self._keep_alive_s)
 
     def _linger(self) -> None:
         """Close so that a client that is still sending gets to read the response: no RST before it has."""
@@ -322,7 +318,7 @@ class HttpProtocol(asyncio.Protocol):
         if self._transport.can_write_eof():
             self._transport.write_eof()
         self._control_reading()
-        self._arm(self._options.limits.linger_s)
+        self._deadline.arm(self._options.limits.linger_s)
 
     # Time and back-pressure.
 
@@ -348,29 +344,10 @@ class HttpProtocol(asyncio.Protocol):
             if reader.receiving is not self._watched:
                 self._watched = reader.receiving
                 self._received_before = reader.receiving.received_bytes
-                self._arm(self._options.limits.body_timeout_s)
-        elif (
-            reader.in_head
-            and self._active is None
-            and self._deadline > self._loop.time() + self._options.limits.head_timeout_s
-        ):
-            self._arm(self._options.limits.head_timeout_s)
-
-    def _arm(self, seconds: float) -> None:
-        self._deadline = deadline = self._loop.time() + seconds
-        if self._timer is None or self._timer.when() > deadline:
-            if self._timer is not None:
-                self._timer.cancel()
-            self._timer = self._loop.call_at(deadline, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        if self._loop.time() < self._deadline:
-            if self._deadline != _NEVER:
-                self._timer = self._loop.call_at(self._deadline, self._on_timer)
-            return
-        self._deadline = _NEVER
-        self._expire()
+                self._deadline.arm(self._options.limits.body_timeout_s)
+        elif reader.in_head and self._active is None and not self._heading:
+            self._heading = True
+            self._deadline.arm(self._options.limits.head_timeout_s)
 
     def _expire(self) -> None:
         reader, limits = self._reader, self._options.limits
@@ -381,7 +358,7 @@ class HttpProtocol(asyncio.Protocol):
             arrived = body.received_bytes - self._received_before
             if self._paused or body.expects_continue or arrived >= limits.min_body_rate * limits.body_timeout_s:
                 self._received_before = body.received_bytes
-                self._arm(limits.body_timeout_s)
+                self._deadline.arm(limits.body_timeout_s)
             else:
                 reader.time_out()
                 self._advance()
