@@ -35,11 +35,11 @@ class Output:
 
 
 async def read_to_end(descriptor: int) -> bytes:
-    """Read a non-blocking pipe until its writers have closed it, and close it."""
+    """Read a non-blocking pipe until its writers have closed it."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     transport, _ = await loop.connect_read_pipe(
-        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(os.dup(descriptor), "rb", buffering=0)
     )
     try:
         async with asyncio.timeout(60):
@@ -63,6 +63,7 @@ async def run(sandbox: Sandbox, *argv: str, **environment: str) -> Output:
     stdout, stderr = await asyncio.gather(read_to_end(process.stdout), read_to_end(process.stderr))
     async with asyncio.timeout(60):
         exited = await process.exited
+    close_pipes(process)
     return Output(stdout=stdout.decode(errors="replace"), stderr=stderr.decode(errors="replace"), exited=exited)
 
 

@@ -100,9 +100,14 @@ def refused_calls() -> Iterable[str]:
     return [*_REFUSED, *_UNKNOWN]
 
 
+def number_of(name: str, machine: str) -> int:
+    """A refused call's number; -1 where the machine lacks it."""
+    return {**_REFUSED, **_UNKNOWN}[name][_column(machine)]
+
+
 def filter_program(machine: str) -> bytes:
     """The filter for a machine. Raises KeyError when it is not `supported`."""
-    column = 0 if machine == "x86_64" else 1
+    column = _column(machine)
     refused = sorted(row[column] for row in _REFUSED.values() if row[column] >= 0)
     unknown = sorted(row[column] for row in _UNKNOWN.values())
     program = [
@@ -126,6 +131,10 @@ def filter_program(machine: str) -> bytes:
             _op(_RET, _ALLOW),
         ]
     return b"".join([*program, _op(_RET, _ALLOW)])
+
+
+def _column(machine: str) -> int:
+    return 0 if machine == "x86_64" else 1
 
 
 def _op(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:

@@ -145,6 +145,11 @@ class NamespaceDriver:
         version = _VERSIONED.fullmatch(python.resolve().name)
         return version is not None and (int(version[1]), int(version[2])) >= _OLDEST_ZYGOTE
 
+    def launcher_pids(self) -> list[int]:
+        """The host's process ids of the launchers, for `status` and for tests."""
+        running = (task.result() for task in self._launchers.values() if task.done() and task.exception() is None)
+        return [launcher.pid for launcher in running]
+
     def capabilities(self) -> driver.Capabilities:
         """See `Driver`."""
         return namespace_capabilities(self._cgroups, self._disks, rootless=self._rootless)

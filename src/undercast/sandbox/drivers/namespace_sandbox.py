@@ -194,6 +194,8 @@ class NamespaceSandbox:
         """See `Sandbox`."""
         current = self.sample()
         kills = self._oom_kills + self._group.oom_kills()
+        if kills:
+            self._peak_bytes = max(self._peak_bytes, self._limit_bytes)  # reached between two samples
         return MemoryUse(current_bytes=current, peak_bytes=self._peak_bytes, oom_kills=kills)
 
     def on_oom(self, callback: Callable[[], None]) -> None:

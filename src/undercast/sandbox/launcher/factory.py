@@ -36,7 +36,7 @@ class Factory:
         self._config = first[0]
         try:
             self._start()
-        except OSError as error:
+        except (OSError, ImportError, SyntaxError) as error:
             frames.send(self._link, {"error": str(error)})
             return None
         frames.send(self._link, {"pid": os.getpid()})

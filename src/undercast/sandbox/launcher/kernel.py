@@ -6,7 +6,6 @@ Sources: man pages unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(
 
 import ctypes
 import os
-import platform
 import signal
 
 CLONE_NEWNS = 0x00020000
@@ -51,7 +50,7 @@ _LAST_CAPABILITY = 63
 # The newer calls have the same number everywhere; the last two are older than that agreement.
 _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
 _PIDFD_OPEN, _CLOSE_RANGE, _MOUNT_SETATTR = 434, 436, 442
-_PIVOT_ROOT, _CLONE = (41, 220) if platform.machine() == "aarch64" else (155, 56)
+_PIVOT_ROOT, _CLONE = (41, 220) if os.uname().machine == "aarch64" else (155, 56)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

@@ -46,8 +46,12 @@ class Become:
         sys.argv = self._argv[1:]
         if sys.version_info >= (3, 10):
             sys.orig_argv[:] = self._argv
+        # PEP 538: where the locale is not installed, Python itself has set this at its start.
+        coerced = os.environ.get("LC_CTYPE")
         os.environ.clear()
         os.environ.update(self._environment)
+        if coerced and not {"LC_ALL", "LC_CTYPE"} & set(self._environment):
+            os.environ["LC_CTYPE"] = coerced
         time.tzset()
         kernel.set_name(os.path.basename(self._argv[0]))
         _rewrite("arg", self._argv)

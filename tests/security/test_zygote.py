@@ -1,0 +1,115 @@
+"""A forked Python runtime cannot be told from a fresh one, but for a list of harmless differences."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.security.conftest import Make, close_pipes, read_to_end
+from undercast.sandbox.driver import ProcessSpec, Sandbox, SandboxSpec
+from undercast.sandbox.drivers.namespace import NamespaceDriver
+
+BOOTSTRAP = """
+import gc, json, os, random, resource, signal, sys, threading
+
+def run():
+    state = {
+        "environ": dict(os.environ), "cwd": os.getcwd(), "argv": sys.argv, "path": sys.path, "flags": list(sys.flags),
+        "executable": sys.executable, "orig_argv": getattr(sys, "orig_argv", None),
+        "modules": sorted(sys.modules), "descriptors": sorted(os.listdir("/proc/self/fd")),
+        "main": [sys.modules["__main__"].__name__, sys.modules["__main__"].__file__, __name__],
+        "handlers": [str(signal.getsignal(n)).split(" at ")[0] for n in range(1, signal.NSIG)],
+        "mask": [int(n) for n in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+        "limits": [resource.getrlimit(n) for n in range(16)],
+        "session": os.getsid(0) == os.getpid(), "gc": [gc.isenabled(), gc.get_threshold()],
+        "streams": [sys.stdout.encoding, sys.stdout.line_buffering, sys.stdin.fileno()],
+        "threads": threading.active_count(), "main_thread": threading.current_thread() is threading.main_thread(),
+        "status": {name: value.strip() for name, _, value in (line.partition(":") for line in open("/proc/self/status"))
+            if name in ("Name Umask Uid Gid Groups CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp SigBlk SigIgn "
+                "SigCgt Threads").split()},
+        "proc_environ": sorted(entry for entry in open("/proc/self/environ").read().split("\\0") if entry),
+        "proc_cmdline": [entry for entry in open("/proc/self/cmdline").read().split("\\0") if entry],
+        "maps": sorted({line.split()[5] for line in open("/proc/self/maps") if len(line.split()) > 5}),
+    }
+    import ctypes, subprocess
+    state["ctypes"] = ctypes.CDLL(None).getpid() == os.getpid()
+    state["child"] = subprocess.run(["/bin/echo", "x"], stdout=subprocess.PIPE).stdout.decode()
+    state["random"] = random.random()
+    print(json.dumps(state))
+    import atexit
+    atexit.register(print, "atexit")
+    sys.exit(5)
+
+if __name__ == "__main__":
+    run()
+"""
+
+MODULES = """
+    __future__ _ctypes _struct _json _socket _typing array collections.abc contextlib ctypes ctypes._endian
+    encodings.idna errno fcntl gc importlib importlib._bootstrap importlib._bootstrap_external json json.decoder
+    json.encoder json.scanner select selectors signal socket stringprep struct typing typing.io typing.re unicodedata
+    grp
+"""
+"""What the launcher needs of the standard library stays in sys.modules; importing it again would give the same."""
+
+
+def interpreters() -> list[Path]:
+    """The test's own, and those that pyenv has."""
+    found = [Path(sys.executable).resolve()]
+    for prefix in sorted((Path.home() / ".pyenv/versions").glob("3.*")):
+        version = tuple(int(part) for part in prefix.name.split(".")[:2])
+        if version >= (3, 8) and prefix / "bin" not in [path.parent for path in found]:
+            found.append(prefix / f"bin/python{version[0]}.{version[1]}")
+    return found
+
+
+async def _state(sandbox: Sandbox, python: Path, *, zygote: bool) -> dict[str, Any]:
+    argv = (str(python), "/var/runtime/bootstrap.py", "app.handler")
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC", "LONG": "x" * 4000}
+    process = await sandbox.spawn(ProcessSpec(argv=argv, environment=environment, zygote=zygote))
+    output, errors = await read_to_end(process.stdout), await read_to_end(process.stderr)
+    status = await process.exited
+    close_pipes(process)
+    assert status.code == 5, errors.decode()
+    text, _, rest = output.decode().partition("\n")
+    assert rest == "atexit\n"
+    state: dict[str, Any] = json.loads(text)
+    return state
+
+
+@pytest.mark.parametrize("python", interpreters(), ids=lambda path: path.name)
+async def test_forked_and_fresh_are_alike(python: Path, driver: NamespaceDriver, folder: Path) -> None:
+    """AWS starts a fresh interpreter; ours is forked from a zygote where nothing shows it."""
+    assert driver.zygote_runs(python)
+    for name in ("code", "runtime"):
+        (folder / name).mkdir()
+    (folder / "runtime/bootstrap.py").write_text(BOOTSTRAP)
+    spec = {"code_dir": folder / "code", "runtime_dir": folder / "runtime", "prefixes": (python.parent.parent,)}
+    forking = await driver.create(SandboxSpec(environment_id="forked", python=python, **spec))  # type: ignore[arg-type]
+    executing = await driver.create(SandboxSpec(environment_id="fresh", **spec))  # type: ignore[arg-type]
+    forked, again = await _state(forking, python, zygote=True), await _state(forking, python, zygote=True)
+    fresh = await _state(executing, python, zygote=False)
+    assert forked.pop("random") != again.pop("random")
+    del fresh["random"]
+    extra = set(forked.pop("modules")) - set(fresh.pop("modules"))
+    assert extra <= set(MODULES.split())
+    maps = set(forked.pop("maps")) - set(fresh.pop("maps"))
+    assert not [path for path in maps if "undercast" in path or "/work/" in path or "site-packages" in path]
+    assert forked == fresh
+
+
+async def test_interpreters_that_are_too_old_have_no_zygote(driver: NamespaceDriver) -> None:
+    """python2.7 and python3.6 functions get a fresh interpreter."""
+    assert not driver.zygote_runs(Path("/nowhere/bin/python2.7"))
+    assert not driver.zygote_runs(Path("/nowhere/bin/python3.7"))
+    assert driver.zygote_runs(Path("/nowhere/bin/python3.13"))
+
+
+async def test_a_runtime_that_cannot_be_imported_says_so(make: Make, folder: Path) -> None:
+    """The error is the zygote's, and nothing is left of it."""
+    (folder / "broken").mkdir()
+    (folder / "broken/bootstrap.py").write_text("raise ImportError('no client here')")
+    with pytest.raises(Exception, match="no client here"):
+        await make(python=Path(sys.executable).resolve(), runtime_dir=folder / "broken")
