@@ -216,7 +216,9 @@ def _effective(bucket: Bucket, grants: Sequence[acl.Grant]) -> Sequence[acl.Gran
     return grants
 
 
-def _joined(policy: Mapping[str, Any] | None, statements: list[dict[str, Any]]) -> Mapping[str, Any]:
+def _joined(policy: Mapping[str, Any] | None, statements: list[dict[str, Any]]) -> Mapping[str, Any] | None:
+    if not statements:
+        return policy
     own = policy["Statement"] if policy is not None else []
     return {"Version": "2012-10-17", "Statement": [*(own if isinstance(own, list) else [own]), *statements]}
 
