@@ -55,8 +55,11 @@ func convert(ctx context.Context, from *s3manager.Downloader, to *s3manager.Uplo
 	if err := yaml.Unmarshal(source.Bytes(), &document); err != nil {
 		return "", err
 	}
-	body, err := json.MarshalIndent(document, "", "  ")
-	if err != nil {
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(document); err != nil {
 		return "", err
 	}
 	target := strings.TrimSuffix(key, path.Ext(key)) + ".json"
@@ -64,12 +67,12 @@ func convert(ctx context.Context, from *s3manager.Downloader, to *s3manager.Uplo
 	_, err = to.UploadWithContext(ctx, &s3manager.UploadInput{
 		Bucket:      aws.String(bucket),
 		Key:         aws.String(target),
-		Body:        bytes.NewReader(append(body, '\n')),
+		Body:        bytes.NewReader(body.Bytes()),
 		ContentType: aws.String("application/json"),
 	})
 	if err != nil {
 		return "", fmt.Errorf("s3://%s/%s: %w", bucket, target, err)
 	}
-	fmt.Printf("s3://%s/%s -> s3://%s/%s (%d bytes)\n", entity.Bucket.Name, key, bucket, target, len(body)+1)
+	fmt.Printf("s3://%s/%s -> s3://%s/%s (%d bytes)\n", entity.Bucket.Name, key, bucket, target, body.Len())
 	return target, nil
 }

@@ -53,6 +53,7 @@ class Stage:
     log: MemoryLog
     causes: Causes
     folder: Path
+    runtimes: PythonLookup
     serial: int = 0
 
     def function(self, source: str, *, runtime: str = "python3.11", **changes: object) -> FunctionVersion:
@@ -64,7 +65,7 @@ class Stage:
         return a_function(name=f"f{self.serial}", runtime=runtime, code_dir=code, **changes)
 
     async def invoke(
-        self, function: FunctionVersion, payload: bytes = b"{}", *, tail: bool = False
+        self, function: FunctionVersion, payload: bytes = b"{}", *, tail: bool = False, client_context: str = ""
     ) -> InvocationResult:
         """Run it once."""
         self.serial += 1
@@ -75,6 +76,7 @@ class Stage:
                 payload=payload,
                 invoked_arn=function.arn,
                 tail_log=tail,
+                client_context=client_context,
             )
         )
 
@@ -102,7 +104,7 @@ async def stage(tmp_path: Path, runtimes_dir: Path, driver_name: DriverName) -> 
         await driver.start()
     except SandboxError as error:
         pytest.skip(f"no {driver_name} driver here: {error}")
-    made = _stage(driver, config, runtimes_dir)
+    made = make_stage(driver, config, PythonRuntime(runtimes_dir=runtimes_dir, client_dir=CLIENT))
     await made.pool.start()
     yield made
     await made.pool.stop()
@@ -110,14 +112,13 @@ async def stage(tmp_path: Path, runtimes_dir: Path, driver_name: DriverName) -> 
     assert made.pool.status()["environments"] == 0
 
 
-def _stage(driver: Driver, config: Config, runtimes_dir: Path) -> Stage:
+def make_stage(driver: Driver, config: Config, python: PythonRuntime) -> Stage:
+    """A pool that has not been started."""
     log, causes, host = MemoryLog(), Causes(), HostClock()
-    search = tuple(os.environ["PATH"].split(os.pathsep))
+    lookup = PythonLookup(tuple(os.environ["PATH"].split(os.pathsep)), Path.home())
     parts = PoolParts(
         driver=driver,
-        runtimes=Runtimes(
-            PythonLookup(search, Path.home()), PythonRuntime(runtimes_dir=runtimes_dir, client_dir=CLIENT)
-        ),
+        runtimes=Runtimes(lookup, python),
         logs=log,
         credentials=FixedCredentials(),
         front_door=ClosedDoor(),
@@ -129,7 +130,7 @@ def _stage(driver: Driver, config: Config, runtimes_dir: Path) -> Stage:
         limits=Limits(inits=4, memory_mb=8192),
     )
     _open_to_all(config.data_dir)
-    return Stage(pool=Pool(parts), driver=driver, log=log, causes=causes, folder=config.data_dir)
+    return Stage(pool=Pool(parts), driver=driver, log=log, causes=causes, folder=config.data_dir, runtimes=lookup)
 
 
 def _open_to_all(folder: Path) -> Path:
