@@ -4,6 +4,7 @@ Best effort: what grows and goes between two looks is not seen. Linux reads /pro
 Source: proc(5) (status: RssAnon, RssShmem; task/children).
 """
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -23,6 +24,17 @@ def process_tree(roots: Iterable[int]) -> dict[int, int]:
 def folder_bytes(folder: str) -> int:
     """Disk space that the files of a folder take."""
     return sum(_file_bytes(folder))
+
+
+def processes_with(variable: str) -> list[int]:
+    """Processes that were started with this environment entry: daemons that left their parents and their group."""
+    wanted = b"\0" + variable.encode() + b"\0"
+    found = []
+    for place in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):
+            if wanted in b"\0" + place.read_bytes():
+                found.append(int(place.parent.name))
+    return found
 
 
 def pid_of(pidfd: int) -> int:

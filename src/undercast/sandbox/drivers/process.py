@@ -181,6 +181,10 @@ class ProcessSandbox:
         for process in self._processes:  # orphans stay in the group when their parents are gone
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)
+        if number == signal.SIGKILL:
+            for pid in polling.processes_with(f"AWS_LAMBDA_RUNTIME_API={self.runtime_api}"):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, number)
 
 
 class ProcessDriver:

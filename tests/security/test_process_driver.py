@@ -1,0 +1,143 @@
+"""The portable driver: no isolation, but the same behaviour towards environments."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.security.conftest import close_pipes, run, run_python
+from tests.security.tables import machine_tables
+from undercast.core.config import Config
+from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxSpec
+from undercast.sandbox.drivers.choice import choose_driver
+from undercast.sandbox.drivers.process import ProcessDriver
+from undercast.sandbox.waiting import until
+
+MIB = 1024 * 1024
+
+
+@pytest.fixture
+async def plain(folder: Path) -> AsyncIterator[ProcessDriver]:
+    """A started process driver; when the test is over nothing of it is left."""
+    before = machine_tables()
+    driver = ProcessDriver(folder / "run")
+    await driver.start()
+    yield driver
+    await driver.stop()
+    assert not (folder / "run/process").exists()
+    assert await until(lambda: machine_tables() == before, 5), (before, machine_tables())
+
+
+async def _make(driver: ProcessDriver, folder: Path, memory_mb: int = 128, tmp_mb: int = 512) -> Sandbox:
+    code = folder / "code"
+    code.mkdir(exist_ok=True)
+    name = f"e{len(list((folder / 'run/process').iterdir()))}"
+    return await driver.create(
+        SandboxSpec(environment_id=name, code_dir=code, memory_mb=memory_mb, tmp_mb=tmp_mb, layers=_layers(folder))
+    )
+
+
+def _layers(folder: Path) -> tuple[Path, ...]:
+    layers = []
+    for number in range(2):
+        layer = folder / f"layer{number}"
+        layer.mkdir(exist_ok=True)
+        (layer / "same").write_text(str(number))
+        layers.append(layer)
+    return tuple(layers)
+
+
+async def test_folders_are_real_and_the_environment_is_complete(
+    plain: ProcessDriver, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What AWS has under fixed names is somewhere else here; nothing of our own environment gets in."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the user's own")
+    sandbox = await _make(plain, folder)
+    script = (
+        f"pwd; cat {sandbox.opt_root}/same; touch {sandbox.tmp_root}/x; env | grep -c AWS_; ls /proc/self/fd | wc -l"
+    )
+    output = await run(sandbox, "/bin/sh", "-c", script)
+    # The second line is the upper layer's file, which has no line end, and the number of AWS variables.
+    assert output.stdout.split() == [str(folder / "code"), "10", "4"]
+
+
+async def test_each_sandbox_has_a_runtime_api_port_of_its_own(plain: ProcessDriver, folder: Path) -> None:
+    """Without a private loopback the address differs; it is in AWS_LAMBDA_RUNTIME_API."""
+    first, second = await _make(plain, folder), await _make(plain, folder)
+    assert first.runtime_api != second.runtime_api
+    assert {"runtime"} == set(first.listeners)
+
+
+async def test_memory_beyond_the_limit_kills(plain: ProcessDriver, folder: Path) -> None:
+    """Best effort: resident memory is looked at; never RLIMIT_AS, under which Go does not start."""
+    sandbox = await _make(plain, folder, memory_mb=64)
+    told = asyncio.Event()
+    sandbox.on_oom(told.set)
+    output = await run_python(sandbox, "import time; x = bytearray(b'x') * (100 << 20); time.sleep(60)")
+    assert (output.exited, told.is_set()) == (ExitStatus(signal=signal.SIGKILL), True)
+    assert sandbox.memory().oom_kills == 1
+    assert sandbox.memory().peak_bytes >= 64 * MIB
+
+
+async def test_tmp_beyond_the_limit_kills(plain: ProcessDriver, folder: Path) -> None:
+    """Best effort: the folder is measured."""
+    sandbox = await _make(plain, folder, tmp_mb=8)
+    output = await run(sandbox, "/bin/sh", "-c", f"head -c 20000000 /dev/zero > {sandbox.tmp_root}/big; sleep 60")
+    assert output.exited == ExitStatus(signal=signal.SIGKILL)
+
+
+async def test_frozen_processes_and_their_children_do_not_run(plain: ProcessDriver, folder: Path) -> None:
+    """SIGSTOP reaches children that have left the process group."""
+    sandbox = await _make(plain, folder)
+    busy = "while :; do echo; done"
+    spec = ProcessSpec(argv=("/bin/sh", "-c", f"setsid sh -c '{busy}' & {busy}"), environment={}, cwd="/")
+    process = await sandbox.spawn(spec)
+    assert await until(lambda: len(_drain(process.stdout)) > 0, 5)
+    sandbox.freeze()
+    assert await until(lambda: not _drain(process.stdout), 5)
+    await asyncio.sleep(0.1)
+    assert _drain(process.stdout) == b""
+    sandbox.thaw()
+    assert await until(lambda: len(_drain(process.stdout)) > 0, 5)
+    await sandbox.kill_processes()
+    assert await process.exited == ExitStatus(signal=signal.SIGKILL)
+    close_pipes(process)
+
+
+async def test_a_daemon_does_not_outlive_its_sandbox(plain: ProcessDriver, folder: Path) -> None:
+    """Its parent is gone and its session is its own; it is found by the address that is in its environment."""
+    sandbox = await _make(plain, folder)
+    script = f"setsid sleep 600 >/dev/null 2>&1 & echo $! > {sandbox.tmp_root}/pid; exit 0"
+    await run(sandbox, "/bin/sh", "-c", script, AWS_LAMBDA_RUNTIME_API=sandbox.runtime_api)
+    pid = int((Path(sandbox.tmp_root) / "pid").read_text())
+    os.kill(pid, 0)
+    await sandbox.destroy()
+    assert await until(lambda: not Path(f"/proc/{pid}").exists(), 5)
+
+
+async def test_a_missing_program_is_told(plain: ProcessDriver, folder: Path) -> None:
+    """The same text as in the namespace driver."""
+    sandbox = await _make(plain, folder)
+    with pytest.raises(SandboxError, match="ENOENT"):
+        await sandbox.spawn(ProcessSpec(argv=("/nowhere/bootstrap",), environment={}, cwd="/"))
+
+
+async def test_the_configuration_chooses_the_driver(folder: Path) -> None:
+    """--driver auto takes what works and says so."""
+    assert choose_driver(Config(data_dir=folder, driver="process"), folder).name == "process"
+    assert choose_driver(Config(data_dir=folder, driver="namespace"), folder).name == "namespace"
+    driver = choose_driver(Config(data_dir=folder), folder / "run")
+    await driver.start()
+    assert (driver.name == "namespace") == (driver.notice == "")
+    assert driver.capabilities().driver == driver.name
+    await driver.stop()
+
+
+def _drain(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 1 << 20)
+    except BlockingIOError:
+        return b""
