@@ -20,6 +20,9 @@ _UNQUALIFIED = frozenset({"CreateFunction", "UpdateFunctionCode", "UpdateFunctio
 async def access(functions: Lambda, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     """See `core.service.Manifest.access`."""
     action = _ACTIONS.get(operation) or f"lambda:{operation}"
+    if operation == "Invoke":
+        key = ctx.scope, params["FunctionName"], params.get("Qualifier")
+        return functions.catalog.guard(key, lambda: _on_function(functions, ctx, action, params))
     if operation in _NO_RESOURCE:
         return (Access(action=action, resource="*"),)
     needed = _on_function(functions, ctx, action, params)

@@ -4,12 +4,13 @@ Filled on first use, forgotten when the commit that changes a function is done. 
 version before it is served. AWS: Lambda Developer Guide, "Lambda function states" (LastUpdateStatus).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
+from undercast.core.service import Access
 from undercast.sandbox.model import FunctionVersion
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.code import CodeStore
@@ -23,6 +24,9 @@ from undercast.store.database import Database, Tx
 MAX_REMEMBERED = 10_000
 DEFAULT_RETRIES = 2
 DEFAULT_MAX_AGE_S = 21_600
+
+ReferenceKey = tuple[Scope, str, str | None]
+"""Scope, FunctionName and Qualifier as a request has them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +58,8 @@ class Catalog:
     def __init__(self, database: Database, code: CodeStore) -> None:
         self._database = database
         self._code = code
-        self._resolved: dict[tuple[Scope, str, str | None], Resolved] = {}
+        self._resolved: dict[ReferenceKey, Resolved] = {}
+        self._guards: dict[ReferenceKey, tuple[Access, ...]] = {}
         self._serving: dict[tuple[Scope, str], FunctionVersion] = {}
         self._policies: dict[tuple[Scope, str, str], Mapping[str, Any] | None] = {}
         self._epoch = 0
@@ -90,6 +95,15 @@ class Catalog:
             self._policies[key] = document(found[0]) if found else None
         return self._policies[key]
 
+    def guard(self, key: ReferenceKey, make: Callable[[], Access]) -> tuple[Access, ...]:
+        """What invoking under this name needs, made once until something changes."""
+        known = self._guards.get(key)
+        if known is None:
+            if len(self._guards) >= MAX_REMEMBERED:
+                self._guards.clear()
+            known = self._guards[key] = (make(),)
+        return known
+
     def keep_serving(self, version: Version) -> None:
         """Before an update of $LATEST begins: go on serving this version until `settle`."""
         if version.state == ACTIVE:
@@ -105,6 +119,7 @@ class Catalog:
         """A function has changed; called after its commit."""
         self._epoch += 1
         self._resolved.clear()
+        self._guards.clear()
         self._policies.clear()
 
     def clear(self) -> None:

@@ -4,8 +4,6 @@ The hot path: no store read, no store write. Used by Invoke and by the asynchron
 AWS: Lambda Developer Guide, "Understanding Lambda function scaling", "Use Lambda recursive loop detection".
 """
 
-from dataclasses import dataclass
-
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
@@ -15,57 +13,30 @@ from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import looping
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Attempt:
-    """What is to be run, and on whose behalf."""
-
-    request_id: str
-    payload: bytes
-    cause: Cause
-    parent_id: str = ""
-    """Request id of the invocation that led to this one."""
-    carried_chain: str = ""
-    client_context: str = ""
-    trace_header: str = ""
-    tail_log: bool = False
-    synchronous: bool = True
+def version_to_run(functions: Lambda, resolved: Resolved) -> FunctionVersion:
+    """The version, or for an alias with routing one of its two by chance."""
+    return resolved.function if resolved.other is None else resolved.pick(functions.ids.random())
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """The version that ran and its answer."""
+async def run(
+    functions: Lambda, resolved: Resolved, invocation: Invocation, parent_id: str, carried_chain: str = ""
+) -> InvocationResult:
+    """Run it. `parent_id` is the invocation that led to this one, `carried_chain` what its delivery says of the chain.
 
-    function: FunctionVersion
-    result: InvocationResult
-
-
-async def run(functions: Lambda, resolved: Resolved, attempt: Attempt) -> Ran:
-    """Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises."""
-    function = resolved.function if resolved.other is None else resolved.pick(functions.ids.random())
-    chain = functions.lineages.extend(attempt.parent_id, function.arn, attempt.carried_chain)
+    Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises.
+    """
+    function = invocation.function
+    chain = functions.lineages.extend(parent_id, function.arn, carried_chain)
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         raise recursive()
     functions.concurrency.enter(function.arn, resolved.scope, resolved.reserved, resolved.unreserved_limit)
     functions.code.hold(function.code_sha256)
-    functions.lineages.remember(attempt.request_id, chain)
+    functions.lineages.remember(invocation.request_id, chain)
     try:
-        result = await functions.environments.invoke(
-            Invocation(
-                request_id=attempt.request_id,
-                function=function,
-                payload=attempt.payload,
-                invoked_arn=resolved.invoked_arn,
-                cause=attempt.cause,
-                trace_header=attempt.trace_header,
-                client_context=attempt.client_context,
-                tail_log=attempt.tail_log,
-                synchronous=attempt.synchronous,
-            )
-        )
+        return await functions.environments.invoke(invocation)
     finally:
         functions.code.drop(function.code_sha256)
         functions.concurrency.leave(function.arn, resolved.scope, resolved.reserved)
-    return Ran(function, result)
 
 
 def recursive() -> ServiceError:

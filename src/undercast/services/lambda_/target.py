@@ -9,13 +9,14 @@ Lambda asynchronous invocations".
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
+from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.services.lambda_.catalog import Resolved
-from undercast.services.lambda_.execution import Attempt, Ran, parent_of, run
+from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import carried_by, encode
 from undercast.services.lambda_.names import parse_function_arn, qualified
@@ -27,6 +28,13 @@ RETRY_DELAYS_S = (60.0, 120.0)
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 300.0
 SUCCESS, EXHAUSTED, TOO_OLD = "Success", "RetriesExhausted", "EventAgeExceeded"
+
+
+class Ran(NamedTuple):
+    """The version that ran and its answer."""
+
+    function: FunctionVersion
+    result: InvocationResult
 
 
 class FunctionTarget:
@@ -48,25 +56,27 @@ class FunctionTarget:
         if resolved.reserved == 0:
             return self._failed(delivery, resolved, EXHAUSTED, None)
         try:
-            ran = await run(self._functions, resolved, self._attempt(delivery))
+            ran = await self._run(delivery, resolved)
         except ServiceError as error:
             if error.code == "RecursiveInvocationException":
                 return self._failed(delivery, resolved, error.code, None)
             return self._later(delivery, resolved, error.message)
         return self._judged(delivery, resolved, ran)
 
-    def _attempt(self, delivery: Delivery) -> Attempt:
-        attributes = delivery.attributes
-        return Attempt(
+    async def _run(self, delivery: Delivery, resolved: Resolved) -> Ran:
+        function, attributes = version_to_run(self._functions, resolved), delivery.attributes
+        invocation = Invocation(
             request_id=delivery.id,
+            function=function,
             payload=delivery.payload,
+            invoked_arn=resolved.invoked_arn,
             cause=Cause(kind="delivery", id=delivery.id),
-            parent_id=parent_of(delivery.cause),
-            carried_chain=carried_by(attributes),
             client_context=attributes.get("client_context", ""),
             trace_header=attributes.get("trace_header", ""),
             synchronous=False,
         )
+        parent, chain = parent_of(delivery.cause), carried_by(attributes)
+        return Ran(function, await run(self._functions, resolved, invocation, parent, chain))
 
     def _judged(self, delivery: Delivery, resolved: Resolved, ran: Ran) -> Outcome:
         if ran.result.function_error is None:

@@ -166,12 +166,14 @@ def _delete_version(functions: Lambda, tx: Tx, reference: Reference) -> None:
     if named:
         raise conflict(f"Unable to delete version because the following aliases reference it: [{', '.join(named)}]")
     store.delete_version(tx, reference.scope, reference.name, number)
-    _forget(functions, tx, reference, [version])
+    _forget(functions, tx, reference, [version], version.version)
 
 
-def _forget(functions: Lambda, tx: Tx, reference: Reference, versions: list[Version]) -> None:
-    tx.after_commit(functions.catalog.forget)
-    tx.after_commit(lambda: functions.environments.retire(reference.function_arn))
+def _forget(
+    functions: Lambda, tx: Tx, reference: Reference, versions: list[Version], retired: str | None = None
+) -> None:
+    functions.changed(tx)
+    tx.after_commit(lambda: functions.environments.retire(reference.function_arn, retired))
     functions.release(tx, versions)
 
 

@@ -14,9 +14,10 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, Reply, operation
 from undercast.events.delivery import Delivery
+from undercast.sandbox.model import Invocation
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import too_large, user_error
-from undercast.services.lambda_.execution import Attempt, parent_of, run
+from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import encode
 
@@ -46,28 +47,23 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
         await _queue(functions, ctx, resolved, payload, client_context)
         return Reply(output={"StatusCode": 202}, status=202)
     tail = params.get("LogType") == "Tail"
-    ran = await run(
-        functions,
-        resolved,
-        Attempt(
-            request_id=ctx.request_id,
-            payload=payload,
-            cause=ctx.cause,
-            parent_id=parent_of(ctx.cause),
-            client_context=client_context,
-            trace_header=ctx.headers.get(TRACE_HEADER, ""),
-            tail_log=tail,
-        ),
+    function = version_to_run(functions, resolved)
+    invocation = Invocation(
+        request_id=ctx.request_id,
+        function=function,
+        payload=payload,
+        invoked_arn=resolved.invoked_arn,
+        cause=ctx.cause,
+        trace_header=ctx.headers.get(TRACE_HEADER, ""),
+        client_context=client_context,
+        tail_log=tail,
     )
-    output: dict[str, Any] = {
-        "StatusCode": 200,
-        "ExecutedVersion": ran.function.version,
-        "Payload": ran.result.payload,
-    }
-    if ran.result.function_error is not None:
-        output["FunctionError"] = ran.result.function_error
+    result = await run(functions, resolved, invocation, parent_of(ctx.cause))
+    output: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": function.version, "Payload": result.payload}
+    if result.function_error is not None:
+        output["FunctionError"] = result.function_error
     if tail:
-        output["LogResult"] = base64.b64encode(ran.result.log_tail).decode()
+        output["LogResult"] = base64.b64encode(result.log_tail).decode()
     return Reply(output=output, headers=_JSON)
 
 
@@ -112,7 +108,7 @@ def _check_payload(payload: bytes, invocation_type: str) -> None:
     if invocation_type == "Event" and len(payload) > MAX_ASYNC_BYTES:
         raise _payload_too_large(len(payload), "Event", MAX_ASYNC_BYTES)
     try:
-        json.loads(payload, parse_constant=_refuse_constant)
+        _PAYLOADS.decode(payload.decode())
     except (ValueError, RecursionError) as error:
         raise user_error(
             "InvalidRequestContentException",
@@ -120,14 +116,17 @@ def _check_payload(payload: bytes, invocation_type: str) -> None:
         ) from error
 
 
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"Unrecognized token '{text}': was expecting ('true', 'false' or 'null')")
+
+
+_PAYLOADS = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
 def _payload_too_large(size: int, invocation_type: str, limit: int) -> ServiceError:
     return too_large(
         f"{size} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)"
     )
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"Unrecognized token '{text}': was expecting ('true', 'false' or 'null')")
 
 
 def _client_context(encoded: str) -> str:
