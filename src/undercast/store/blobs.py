@@ -179,32 +179,34 @@ class BlobStore:
 
     async def _take_in(self, intake: Intake, body: AsyncIterable[bytes] | bytes) -> None:
         if isinstance(body, bytes):
-            if len(body) > OFF_LOOP_BYTES:
-                await self._in_thread(lambda: intake.take(body))
-            else:
-                intake.take(body)
+            await self._take_block(intake, body)
             return
         pieces: list[bytes] = []
         size = 0
-        job: asyncio.Future[None] | None = None
+        job: asyncio.Task[None] | None = None
         try:
             async for piece in body:
                 pieces.append(piece)
                 size += len(piece)
-                if size < OFF_LOOP_BYTES:
+                if size <= OFF_LOOP_BYTES:
                     continue
                 if job is not None:
                     await job
-                # The thread hashes and writes this block while the loop receives the next one.
-                job = self._start(intake.take, b"".join(pieces))
+                # Threads hash and write this block while the loop receives the next one.
+                job = asyncio.create_task(self._take_block(intake, b"".join(pieces)))
                 pieces, size = [], 0
-            if job is not None:
-                await job
         finally:
-            if job is not None and not job.done():
+            if job is not None:
                 await asyncio.wait([job])
-        if pieces:
-            intake.take(b"".join(pieces))
+        if job is not None:
+            job.result()
+        await self._take_block(intake, b"".join(pieces))
+
+    async def _take_block(self, intake: Intake, block: bytes) -> None:
+        if len(block) <= OFF_LOOP_BYTES:
+            intake.take(block)
+        else:
+            await asyncio.gather(*(self._in_thread(partial(lane, block)) for lane in intake.lanes))
 
     async def _place(self, intake: Intake, blob_id: str) -> None:
         final = self.path_of(blob_id)
@@ -212,9 +214,6 @@ class BlobStore:
             await self._in_thread(lambda: intake.place(final, sync=self._power))
         else:
             intake.place(final, sync=False)
-
-    def _start(self, fn: Callable[[bytes], None], block: bytes) -> asyncio.Future[None]:
-        return asyncio.get_running_loop().run_in_executor(self._threads, fn, block)
 
     async def _in_thread(self, fn: Callable[[], T]) -> T:
         """Run in a thread and, even when the caller is cancelled, return only once the thread is done."""

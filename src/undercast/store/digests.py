@@ -5,7 +5,7 @@ AWS: S3 User Guide, "Checking object integrity"; API_PutObject's x-amz-checksum-
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 from awscrt import checksums
@@ -41,22 +41,6 @@ class Crc:
     def hexdigest(self) -> str:
         """See `Digest`. Big-endian, as S3 writes it (in base64)."""
         return f"{self._value:0{self._digits}x}"
-
-
-class Digests:
-    """Several digests at once. Names: md5, sha1, sha256, crc32, crc32c, crc64nvme."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._digests = {name: new_digest(name) for name in names}
-
-    def update(self, data: bytes) -> None:
-        """The next bytes."""
-        for digest in self._digests.values():
-            digest.update(data)
-
-    def hex(self) -> dict[str, str]:
-        """Name -> lower-case hexadecimal digest."""
-        return {name: digest.hexdigest() for name, digest in self._digests.items()}
 
 
 def new_digest(name: str) -> Digest:
