@@ -61,10 +61,14 @@ class Buckets:
 
     def confirm(self, tx: Tx, bucket: Bucket) -> Bucket:
         """The same bucket as it is inside a write. Raises NoSuchBucket when it was deleted meanwhile."""
-        found = self._cache.get(bucket.name) or _load(tx, bucket.name)
+        found = self.inside(tx, bucket.name)
         if found is None or found.created_at != bucket.created_at:
             raise NoSuchBucket(members={"BucketName": bucket.name})
         return found
+
+    def inside(self, tx: Tx, name: str) -> Bucket | None:
+        """A bucket by name, inside a transaction."""
+        return self._cache.get(name) or _load(tx, name)
 
     def add(self, tx: Tx, bucket: Bucket) -> None:
         """Store a new bucket with its configurations."""

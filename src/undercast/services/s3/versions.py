@@ -74,7 +74,7 @@ def put(s3: S3, tx: Tx, ctx: RequestContext, write: Write) -> ObjectVersion:
         content=write.content,
     )
     store.insert(tx, bucket, version, write.payload)
-    announce(s3, tx, ctx, write.event, bucket, version)
+    announce(s3, tx, ctx, write.event, version)
     return version
 
 
@@ -88,7 +88,7 @@ def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deleti
     if bucket.versioning == "":
         if newest is not None:
             remove(s3, tx, newest)
-            announce(s3, tx, ctx, f"{deletion.family}:Delete", bucket, newest)
+            announce(s3, tx, ctx, f"{deletion.family}:Delete", newest)
         return Deleted()
     marker = ObjectVersion(
         bucket=bucket.name,
@@ -106,7 +106,7 @@ def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deleti
         content=Content(owner_account_id=bucket.account_id),
     )
     store.insert(tx, bucket, marker, Payload(size_bytes=0, etag=EMPTY_MD5))
-    announce(s3, tx, ctx, f"{deletion.family}:DeleteMarkerCreated", bucket, marker)
+    announce(s3, tx, ctx, f"{deletion.family}:DeleteMarkerCreated", marker)
     return Deleted(delete_marker=True, version_id=marker.version_id)
 
 
@@ -127,9 +127,10 @@ def abort(s3: S3, tx: Tx, upload: Upload) -> None:
     uploads.remove(tx, upload)
 
 
-def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, bucket: Bucket, version: ObjectVersion) -> None:
+def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVersion) -> None:
     """Add the deliveries of an event to the outbox, in the transaction that makes it true."""
-    if "notification" not in bucket.configurations:
+    bucket = s3.buckets.inside(tx, version.bucket)
+    if bucket is None or "notification" not in bucket.configurations:
         return
     gone = event in WITHOUT_CONTENT
     change = Change(
@@ -193,5 +194,5 @@ def _delete_version(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletio
         newest = store.latest(tx, bucket.name, deletion.key)
         if newest is not None:
             store.set_latest(tx, newest, True)
-    announce(s3, tx, ctx, f"{deletion.family}:Delete", bucket, found)
+    announce(s3, tx, ctx, f"{deletion.family}:Delete", found)
     return Deleted(delete_marker=found.is_delete_marker, version_id=version_id)

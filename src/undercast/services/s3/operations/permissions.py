@@ -174,7 +174,7 @@ async def put_object_acl(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
         grants = _new_grants(bucket, params, version.content.owner_account_id)
         default = acl.listed((), version.content.owner_account_id)
         store.set_acl(tx, version, () if list(grants) == default else grants)
-        announce(s3, tx, ctx, "ObjectAcl:Put", bucket, version)
+        announce(s3, tx, ctx, "ObjectAcl:Put", version)
         return version
 
     await s3.database.write(commit)

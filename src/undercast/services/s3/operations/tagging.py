@@ -45,7 +45,7 @@ async def _replace(
     def commit(tx: Tx) -> ObjectVersion:
         version = reading.find(tx, bucket, params)
         store.set_tags(tx, version, new)
-        announce(s3, tx, ctx, event, bucket, version)
+        announce(s3, tx, ctx, event, version)
         return version
 
     return _version_id(bucket, await s3.database.write(commit))
