@@ -293,11 +293,11 @@ class HttpProtocol(asyncio.Protocol):
         self._active = self._task = None
         if self._transport.is_closing():
             return
-        if not exchange.keep_alive:
+        reader = self._reader
+        if not exchange.keep_alive or self._stopping or (self._half_closed and not reader.queue):
             self._linger() if not exchange.complete else self._writer.close()
             return
         self.idle_since = self._loop.time()
-        reader = self._reader
         if reader.queue:
             self._loop.call_soon(self._advance)
         elif reader.receiving is not None or reader.in_head:

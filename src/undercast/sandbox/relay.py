@@ -16,7 +16,7 @@ from undercast.sandbox.upstream import connect
 
 log = logging.getLogger(__name__)
 
-MAX_CONNECTIONS = 512
+MAX_CONNECTIONS = 256
 _ACCEPT_BATCH = 32
 _RETRY_S = 0.1
 _BUFFER_BYTES = 256 * 1024

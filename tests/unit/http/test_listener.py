@@ -5,7 +5,7 @@ import contextlib
 import resource
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -215,6 +215,28 @@ async def test_closing_finishes_what_is_in_hand() -> None:
         go.set()
         status, headers, body = await busy.response()
         assert (status, headers["connection"], body) == (200, "close", b"done")
+        await asyncio.wait_for(closing, 5)
+
+
+async def test_closing_waits_for_a_stream_and_then_ends_its_connection() -> None:
+    """Its head had promised to keep the connection."""
+    go = asyncio.Event()
+
+    async def iterate() -> AsyncIterator[bytes]:
+        yield b"first "
+        await go.wait()
+        yield b"last"
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=iterate(), length=10)
+
+    async with serving(handler) as listener, connected(listener) as client:
+        await client.send(GET)
+        await client.reader.readuntil(b"first ")
+        closing = asyncio.create_task(listener.close(10))
+        await asyncio.sleep(0)
+        go.set()
+        assert await client.rest() == b"last"
         await asyncio.wait_for(closing, 5)
 
 

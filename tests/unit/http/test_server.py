@@ -380,6 +380,28 @@ async def test_a_half_closed_client_gets_its_response() -> None:
         assert await client.rest() == b""
 
 
+async def test_a_client_that_half_closes_during_a_download_gets_the_rest() -> None:
+    """And then the connection ends."""
+    go = asyncio.Event()
+
+    async def iterate() -> AsyncIterator[bytes]:
+        yield b"first "
+        await go.wait()
+        yield b"last"
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=iterate(), length=10)
+
+    async with serving(handler) as listener, connected(listener) as client:
+        await client.send(GET)
+        await client.reader.readuntil(b"first ")
+        client.writer.write_eof()
+        await asyncio.sleep(0.01)
+        go.set()
+        assert await client.rest() == b"last"
+        await until(lambda: listener.connections == 0)
+
+
 async def test_a_response_that_breaks_lines_is_a_failure(caplog: pytest.LogCaptureFixture) -> None:
     """No header value may start another header (response splitting)."""
 
