@@ -67,6 +67,15 @@ async def test_batch_has_several_causes(bench: Bench) -> None:
     assert [node.id for node in (await log.trace("send1")).nodes] == ["send1", "batch", "effect"]
 
 
+async def test_direct_cause_is_left_out_where_the_way_is_known(bench: Bench) -> None:
+    """An invocation puts an object that has an event: the event hangs under the object, not under both."""
+    log = bench.state.causality
+    for one in (edge("run", "put"), edge("put", "object"), edge("object", "event"), edge("run", "event")):
+        log.note(one)
+    pairs = [(one.from_id, one.to_id) for one in (await log.trace("event")).edges]
+    assert pairs == [("run", "put"), ("put", "object"), ("object", "event")]
+
+
 async def test_cycle_ends(bench: Bench) -> None:
     """A damaged log must not hang the trace."""
     for one in (edge("a", "b"), edge("b", "a")):

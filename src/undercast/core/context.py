@@ -90,11 +90,6 @@ class RequestContext:
         """The region whose resources are meant."""
         return self.scope.region
 
-    @property
-    def as_cause(self) -> Cause:
-        """This request as the cause of what it sets off: deliveries, invocations."""
-        return Cause(kind="call", id=self.request_id, environment_id=self.cause.environment_id)
-
     def call(
         self,
         service: str,
