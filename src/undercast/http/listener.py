@@ -48,6 +48,7 @@ class Listener:
         self._handler = handler
         self._options = options or ServeOptions()
         self._tls = tls
+        self._context: ssl.SSLContext | None = None
         self._tls_mode: TlsMode = tls_mode if tls is not None else "never"
         self._loop = asyncio.get_running_loop()
         self._connections: set[HttpProtocol] = set()
@@ -205,10 +206,12 @@ class Listener:
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if secure and self._tls is not None:
+                if self._context is None:
+                    self._context = await asyncio.to_thread(self._tls)
                 await self._loop.connect_accepted_socket(
                     protocol,
                     connection,
-                    ssl=self._tls(),
+                    ssl=self._context,
                     ssl_handshake_timeout=_TLS_HANDSHAKE_TIMEOUT_S,
                     ssl_shutdown_timeout=_TLS_SHUTDOWN_TIMEOUT_S,
                 )

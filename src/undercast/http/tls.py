@@ -8,6 +8,7 @@ import importlib
 import os
 import ssl
 import tempfile
+import threading
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
@@ -34,6 +35,7 @@ class CertificateAuthority:
         self._clock = clock
         self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self._front: ssl.SSLContext | None = None
+        self._making = threading.Lock()
 
     @property
     def certificate_path(self) -> Path:
@@ -62,11 +64,15 @@ class CertificateAuthority:
         draft.replace(path)
 
     def ssl_context(self) -> ssl.SSLContext:
-        """A server context that shows each client a certificate for the name it asks for (SNI)."""
-        if self._front is None:
-            context = self._context_for(_DEFAULT_NAME)
-            context.sni_callback = self._choose
-            self._front = context
+        """A server context that shows each client a certificate for the name it asks for (SNI).
+
+        The first call loads `cryptography` (70 ms) and may come from any thread; later ones cost nothing.
+        """
+        with self._making:
+            if self._front is None:
+                context = self._context_for(_DEFAULT_NAME)
+                context.sni_callback = self._choose
+                self._front = context
         return self._front
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
