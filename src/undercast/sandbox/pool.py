@@ -179,16 +179,14 @@ class Pool:
             # The driver's own stop takes what is left with it.
             return
 
-    def prepare(self, function: FunctionVersion) -> None:
-        """Get ready for the first invocation: /var/runtime and the zygote of its interpreter. Returns at once."""
-        if not self._stopped.is_set():
-            self._spawn(self._prepare(function))
-
-    async def _prepare(self, function: FunctionVersion) -> None:
+    async def prepare(self, runtime: str) -> None:
+        """Get ready for first invocations of a runtime: /var/runtime and the zygote of its interpreter."""
+        runtimes, driver = self._parts.runtimes, self._parts.driver
         try:
-            plan = await asyncio.to_thread(self._parts.runtimes.plan, function)
-            if plan.python is not None and plan.runtime_dir is not None and self._parts.driver.zygote_runs(plan.python):
-                await self._parts.driver.warm(plan.python, plan.runtime_dir, plan.prefixes)
+            python = await asyncio.to_thread(runtimes.python, runtime)
+            if python is not None and driver.zygote_runs(python.interpreter.path):
+                interpreter = python.interpreter
+                await driver.warm(interpreter.path, python.runtime_dir, interpreter.prefixes)
         except (ServiceError, SandboxError, OSError):
             # The invocation will meet the same problem, and has somebody to tell it to.
             return

@@ -78,6 +78,9 @@ class FakeEnvironments:
         self.invocations.append(invocation)
         return await self.answer(invocation)
 
+    async def prepare(self, runtime: str) -> None:
+        """See `deployments.Environments`."""
+
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """See `deployments.Environments`."""
         self.retired.append((function_arn, version))
@@ -96,6 +99,7 @@ class World:
     cause: Cause = EXTERNAL
     services: dict[str, Service] = field(default_factory=dict)
     request_id: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     def context(self) -> RequestContext:
         """A request by the account's root."""
@@ -109,6 +113,7 @@ class World:
             ids=self.ids,
             caller=self._call,
             permits=self._permits,
+            headers=self.headers,
         )
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.model import FunctionVersion
-from undercast.sandbox.runtimes.lookup import PythonLookup
+from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
 from undercast.sandbox.variables import Roots
@@ -49,6 +49,14 @@ class RuntimePlan:
         return (expand(self.program, roots), *(expand(option, roots) for option in self.options), *self.arguments)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PreparedPython:
+    """An interpreter and what its functions see as /var/runtime."""
+
+    interpreter: Interpreter
+    runtime_dir: Path
+
+
 def expand(template: str, roots: Roots) -> str:
     """Put the sandbox's folders into a template."""
     return template.replace("{task}", roots.task).replace("{opt}", roots.opt).replace("{runtime}", roots.runtime)
@@ -66,8 +74,9 @@ class Runtimes:
         row = RUNTIMES.get(function.runtime)
         if row is None:
             raise _invalid_runtime(f"The runtime {function.runtime} is unknown")
-        if row.family == "python":
-            return self._python_plan(row, function)
+        python = self.python(function.runtime)
+        if python is not None:
+            return self._python_plan(python, function)
         if row.family == "go":
             return _go_plan(function)
         if row.family == "provided":
@@ -78,7 +87,11 @@ class Runtimes:
             "Package the function with a bootstrap and use the runtime provided.al2023"
         )
 
-    def _python_plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
+    def python(self, runtime: str) -> PreparedPython | None:
+        """What a Python runtime needs, made ready; None for another family. Raises InvalidRuntimeException."""
+        row = RUNTIMES.get(runtime)
+        if row is None or row.family != "python":
+            return None
         found = next((hit for version in (row.version, *row.nearest) if (hit := self._lookup.find(version))), None)
         if found is None:
             dotted = ".".join(map(str, row.version))
@@ -87,6 +100,10 @@ class Runtimes:
                 f"Install it (`uv python install {dotted}`, `pyenv install {dotted}` or your system's packages) "
                 "and try again"
             )
+        return PreparedPython(interpreter=found, runtime_dir=self._python.folder(found))
+
+    def _python_plan(self, python: PreparedPython, function: FunctionVersion) -> RuntimePlan:
+        found = python.interpreter
         wrapper = function.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
         command = (str(found.path), "{runtime}/bootstrap.py")
         program, options = (wrapper, command) if wrapper else (command[0], command[1:])
@@ -95,8 +112,8 @@ class Runtimes:
             options=options,
             arguments=(function.handler,),
             variables={"PYTHONPATH": "{runtime}"},
-            execution_env=f"AWS_Lambda_{row.identifier}",
-            runtime_dir=self._python.folder(found),
+            execution_env=f"AWS_Lambda_{function.runtime}",
+            runtime_dir=python.runtime_dir,
             python=found.path,
             prefixes=found.prefixes,
             forkable=not wrapper and _forkable(function),

@@ -34,6 +34,10 @@ class Environments(Protocol):
         """Shut down the environments of one version, or of all; a busy one finishes its invocation first."""
         ...
 
+    async def prepare(self, runtime: str) -> None:
+        """Get ready for first invocations of a runtime."""
+        ...
+
 
 class Deployments:
     """Unpacks, settles, and removes code that nothing needs any more."""
@@ -76,7 +80,10 @@ class Deployments:
         first = versions[0]
         failure: str | None = None
         try:
-            await self._code.unpack(first.code_sha256)
+            # Active means ready: the first invocation of a runtime must not wait for its interpreter.
+            await asyncio.gather(
+                self._code.unpack(first.code_sha256), self._environments.prepare(first.configuration["Runtime"])
+            )
         except UnsafePackage as error:
             log.warning("the code of %s cannot be unpacked: %s", first.arn, error)
             failure = "Lambda could not unzip the deployment package."
