@@ -105,7 +105,6 @@ class Platform:
     async def start(self) -> None:
         """Begin to work: sandboxes first, then services and deliveries, callers last."""
         await self.request_log.start()
-        await self.blobs.sweep()
         await asyncio.to_thread(self.authority.write_bundle, self.folder.ca / "bundle.pem")
         await self.driver.start()
         await self.pool.start(self.config.port)
@@ -389,8 +388,10 @@ async def _serve(config: Config, ready: Callable[[Platform], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     await platform.start()
+    sweeping = asyncio.create_task(platform.blobs.sweep(), name="sweep")  # safe beside traffic, so nobody waits for it
     try:
         ready(platform)
         await ended.wait()
     finally:
+        await asyncio.wait([sweeping])
         await platform.stop()
