@@ -302,3 +302,30 @@ async def test_large_upload_is_refused_with_the_request_limit(world: World) -> N
         await world.create(code=zip_of({"x": "y"}) + bytes(52_428_800))
     assert caught.value.status == 413
     assert caught.value.message == "Request must be smaller than 70167211 bytes for the CreateFunction operation"
+
+
+async def test_version_cannot_be_changed(world: World) -> None:
+    """Updates, concurrency and publishing are about the function; a qualified name is refused."""
+    await world.create(Publish=True)
+    for operation, params in (
+        ("UpdateFunctionConfiguration", {"Timeout": 9}),
+        ("UpdateFunctionCode", {"ZipFile": OTHER_CODE}),
+        ("PutFunctionConcurrency", {"ReservedConcurrentExecutions": 1}),
+        ("PublishVersion", {}),
+    ):
+        error = await refused(world, operation, FunctionName="f:1", **params)
+        assert error.message.startswith("This operation is permitted on Lambda functions only.")
+    changed = await world.call("UpdateFunctionConfiguration", FunctionName="f:$LATEST", Timeout=9)
+    assert changed["Timeout"] == 9
+
+
+async def test_function_deleted_while_pending_leaves_nothing(world: World) -> None:
+    """Neither an error in a task nor code on disk."""
+    await world.call(
+        "CreateFunction",
+        FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="app.handler", Code={"ZipFile": CODE},
+    )  # fmt: skip
+    await world.call("DeleteFunction", FunctionName="f")
+    await world.functions.deployments.idle()
+    assert [path.name for path in (world.folder / "code").iterdir() if path.name != ".work"] == []
+    assert await world.functions.blobs.audit() == ()

@@ -218,3 +218,17 @@ async def test_event_is_committed_before_the_202(world: World) -> None:
     (delivery,) = world.deliveries()
     assert (delivery.id, delivery.kind, delivery.target_arn) == ("event-1", "lambda", f"{ARN}:1")
     assert json.loads(delivery.payload) == [1]
+
+
+async def test_every_invocation_has_a_trace_header(world: World) -> None:
+    """The caller's when it names a trace, a new unsampled root otherwise; a queued event keeps its own."""
+    await world.create()
+    await world.call("Invoke", FunctionName="f")
+    own = world.environments.invocations[0].trace_header
+    assert own.startswith("Root=1-6553f100-")
+    assert own.endswith(";Sampled=0")
+    world.headers = {"x-amzn-trace-id": "Root=1-5-6;Parent=7;Sampled=1"}
+    await world.call("Invoke", FunctionName="f")
+    assert world.environments.invocations[1].trace_header == "Root=1-5-6;Parent=7;Sampled=1"
+    await world.call("Invoke", FunctionName="f", InvocationType="Event")
+    assert world.deliveries()[0].attributes["trace_header"] == "Root=1-5-6;Parent=7;Sampled=1"

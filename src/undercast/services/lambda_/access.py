@@ -34,7 +34,9 @@ async def access(functions: Lambda, ctx: RequestContext, operation: str, params:
 
 def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:
     if "Resource" in params:
-        return Access(action=action, resource=params["Resource"])
+        reference = parse_function_arn(params["Resource"])
+        owner = reference.scope.account_id if reference is not None else None
+        return Access(action=action, resource=params["Resource"], resource_account_id=owner)
     try:
         reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
     except ServiceError:

@@ -18,6 +18,7 @@ from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.names import LATEST
 from undercast.services.lambda_.package import UnsafePackage
 from undercast.store.database import Database, Tx
+from undercast.store.errors import BlobMissing
 
 log = logging.getLogger(__name__)
 LONGEST_INVOCATION_S = 1000.0
@@ -84,6 +85,8 @@ class Deployments:
             await asyncio.gather(
                 self._code.unpack(first.code_sha256), self._environments.prepare(first.configuration["Runtime"])
             )
+        except BlobMissing:
+            return  # the function was deleted, or its code replaced, before this began
         except UnsafePackage as error:
             log.warning("the code of %s cannot be unpacked: %s", first.arn, error)
             failure = "Lambda could not unzip the deployment package."

@@ -19,7 +19,7 @@ from undercast.services.lambda_.errors import function_not_found, invalid
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.models import Function, Version
-from undercast.services.lambda_.names import Reference
+from undercast.services.lambda_.names import LATEST, Reference
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
 
@@ -85,11 +85,14 @@ def existing_qualifier(tx: Tx, reference: Reference) -> None:
     existing_version(tx, reference)
 
 
-def unqualified(reference: Reference, operation: str) -> Reference:
-    """For operations that are about the function as a whole."""
-    if reference.qualifier is not None:
-        raise invalid(f"This operation is permitted on Lambda functions only, not on versions or aliases: {operation}")
-    return reference
+def unqualified(reference: Reference) -> Reference:
+    """For operations that are about the function or its $LATEST; a version is immutable."""
+    if reference.qualifier in (None, LATEST):
+        return Reference(reference.scope, reference.name)
+    raise invalid(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
+        "Please specify either a function name or an unqualified function ARN."
+    )
 
 
 async def check_role(ctx: RequestContext, role_arn: str, session_name: str) -> None:

@@ -21,6 +21,7 @@ from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import carried_by, encode
 from undercast.services.lambda_.names import parse_function_arn, qualified
 from undercast.services.lambda_.operations.invoke import KIND
+from undercast.services.lambda_.tracing import trace_header
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class FunctionTarget:
             invoked_arn=resolved.invoked_arn,
             cause=Cause(kind="delivery", id=delivery.id),
             client_context=attributes.get("client_context", ""),
-            trace_header=attributes.get("trace_header", ""),
+            trace_header=trace_header(attributes.get("trace_header", ""), self._functions.ids, delivery.created_at),
             synchronous=False,
         )
         parent, chain = parent_of(delivery.cause), carried_by(attributes)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercast.core.arn import Scope
-from undercast.services.logs.errors import invalid
+from undercast.services.logs.errors import invalid, no_group
 
 EVENT_OVERHEAD_BYTES = 26
 """What AWS counts for each event besides its message."""
@@ -113,12 +113,22 @@ def group_arn(scope: Scope, name: str) -> str:
     return f"arn:aws:logs:{scope.region}:{scope.account_id}:log-group:{name}"
 
 
-def group_name(name: str | None, identifier: str | None) -> str:
-    """The group that logGroupName or logGroupIdentifier (a name or an ARN) means."""
+def group_name(scope: Scope, name: str | None, identifier: str | None) -> str:
+    """The group that logGroupName or logGroupIdentifier (a name or an ARN of this scope) means."""
     if (name is None) == (identifier is None):
         raise invalid("Exactly one of logGroupName and logGroupIdentifier is required.")
     text = name or identifier or ""
-    return text.split(":")[6] if text.startswith("arn:") and text.count(":") >= 6 else text
+    return group_of_arn(scope, text) if text.startswith("arn:") else text
+
+
+def group_of_arn(scope: Scope, arn: str) -> str:
+    """The group's name, with or without ":*" behind it. Raises for what is no group's ARN or of another scope."""
+    parts = arn.split(":")
+    if len(parts) < 7 or parts[2] != "logs" or parts[5] != "log-group":
+        raise invalid(f"Invalid resource ARN: {arn}")
+    if (parts[3], parts[4]) != (scope.region, scope.account_id):
+        raise no_group()
+    return parts[6]
 
 
 def sequence_token(key: int) -> str:

@@ -28,7 +28,7 @@ PAGE_ITEMS = 50
 @operation("CreateFunction")
 async def create_function(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Check, store the package and the rows, then unpack: the function is Pending until that is done."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "CreateFunction")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     members = configuration.new("CreateFunction", params, reference.name)
     if functions.database.read_now(lambda tx: store.function(tx, reference.scope, reference.name)) is not None:
         raise _exists(reference.name)

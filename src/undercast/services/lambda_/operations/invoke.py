@@ -20,12 +20,12 @@ from undercast.services.lambda_.errors import too_large, user_error
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import encode
+from undercast.services.lambda_.tracing import HEADER, trace_header
 
 MAX_SYNC_BYTES = 6_291_456
 MAX_ASYNC_BYTES = 1_048_576
 MAX_INVOKE_ASYNC_BYTES = 262_144
 MAX_CLIENT_CONTEXT_CHARACTERS = 3583
-TRACE_HEADER = "x-amzn-trace-id"
 KIND = "lambda"
 _JSON: Mapping[str, str] = MappingProxyType({"content-type": "application/json"})
 
@@ -54,7 +54,7 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
         payload=payload,
         invoked_arn=resolved.invoked_arn,
         cause=ctx.cause,
-        trace_header=ctx.headers.get(TRACE_HEADER, ""),
+        trace_header=trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now()),
         client_context=client_context,
         tail_log=tail,
     )
@@ -87,8 +87,7 @@ async def _queue(
     attributes = encode(functions.lineages.of(parent_of(ctx.cause)))
     if client_context:
         attributes["client_context"] = client_context
-    if trace := ctx.headers.get(TRACE_HEADER):
-        attributes["trace_header"] = trace
+    attributes["trace_header"] = trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now())
     delivery = Delivery(
         id=ctx.request_id,
         kind=KIND,

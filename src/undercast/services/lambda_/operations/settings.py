@@ -23,7 +23,7 @@ from undercast.store.database import Tx
 @operation("TagResource")
 async def tag_resource(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
     """Add tags or change their values."""
-    reference = _taggable(params["Resource"])
+    reference = _taggable(ctx, params["Resource"])
 
     def add(function: Function) -> Function:
         tags = {**function.tags, **params["Tags"]}
@@ -38,7 +38,7 @@ async def tag_resource(functions: Lambda, ctx: RequestContext, params: Params) -
 async def untag_resource(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
     """Remove tags by key."""
     keys = frozenset(params["TagKeys"])
-    reference = _taggable(params["Resource"])
+    reference = _taggable(ctx, params["Resource"])
 
     def remove(function: Function) -> Function:
         return replace(function, tags={key: value for key, value in function.tags.items() if key not in keys})
@@ -50,14 +50,14 @@ async def untag_resource(functions: Lambda, ctx: RequestContext, params: Params)
 @operation("ListTags")
 async def list_tags(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A function's tags."""
-    reference = _taggable(params["Resource"])
+    reference = _taggable(ctx, params["Resource"])
     return {"Tags": dict(functions.database.read_now(lambda tx: existing_function(tx, reference)).tags)}
 
 
 @operation("PutFunctionConcurrency")
 async def put_function_concurrency(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Set aside concurrency for a function, and bound it by that; 0 stops it."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "PutFunctionConcurrency")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     reserved = params["ReservedConcurrentExecutions"]
 
     def reserve(tx: Tx) -> None:
@@ -78,7 +78,7 @@ async def put_function_concurrency(functions: Lambda, ctx: RequestContext, param
 @operation("GetFunctionConcurrency")
 async def get_function_concurrency(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The reserved concurrency, if any."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "GetFunctionConcurrency")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     reserved = functions.database.read_now(lambda tx: existing_function(tx, reference)).reserved_concurrency
     return {} if reserved is None else {"ReservedConcurrentExecutions": reserved}
 
@@ -86,7 +86,7 @@ async def get_function_concurrency(functions: Lambda, ctx: RequestContext, param
 @operation("DeleteFunctionConcurrency")
 async def delete_function_concurrency(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
     """Back to the account's unreserved pool."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "DeleteFunctionConcurrency")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     await _change(functions, reference, lambda function: replace(function, reserved_concurrency=None))
     return Reply(output={}, status=204)
 
@@ -94,7 +94,7 @@ async def delete_function_concurrency(functions: Lambda, ctx: RequestContext, pa
 @operation("PutFunctionRecursionConfig")
 async def put_function_recursion_config(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Whether a recursive loop of this function is stopped."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "PutFunctionRecursionConfig")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     await _change(functions, reference, lambda function: replace(function, recursive_loop=params["RecursiveLoop"]))
     return {"RecursiveLoop": params["RecursiveLoop"]}
 
@@ -102,7 +102,7 @@ async def put_function_recursion_config(functions: Lambda, ctx: RequestContext, 
 @operation("GetFunctionRecursionConfig")
 async def get_function_recursion_config(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Terminate unless it was set to Allow."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "GetFunctionRecursionConfig")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     return {"RecursiveLoop": functions.database.read_now(lambda tx: existing_function(tx, reference)).recursive_loop}
 
 
@@ -114,9 +114,9 @@ async def _change(functions: Lambda, reference: Reference, change: Callable[[Fun
     await functions.database.write(apply)
 
 
-def _taggable(arn: str) -> Reference:
+def _taggable(ctx: RequestContext, arn: str) -> Reference:
     reference = parse_function_arn(arn)
-    if reference is None:
+    if reference is None or reference.scope.region != ctx.region:
         raise function_not_found(arn)
     if reference.qualifier is not None:
         raise invalid(

@@ -11,9 +11,9 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.lambda_ import configuration, store
 from undercast.services.lambda_.errors import stale_revision, update_in_progress
-from undercast.services.lambda_.instance import Lambda, check_role, existing_version
+from undercast.services.lambda_.instance import Lambda, check_role, existing_version, unqualified
 from undercast.services.lambda_.models import IN_PROGRESS, PENDING, Version, output
-from undercast.services.lambda_.names import LATEST, Reference, parse_reference
+from undercast.services.lambda_.names import Reference, parse_reference
 from undercast.services.lambda_.operations.functions import check_code_storage
 from undercast.services.lambda_.operations.uploads import accept_code
 from undercast.store.blobs import BlobDraft
@@ -23,7 +23,7 @@ from undercast.store.database import Tx
 @operation("UpdateFunctionCode")
 async def update_function_code(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Replace the package of $LATEST; with Publish a version of it is made, with DryRun nothing is changed."""
-    reference = _latest(parse_reference(ctx.scope, params["FunctionName"]))
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     functions.database.read_now(lambda tx: changeable(tx, reference, params))
     draft = await accept_code(functions, ctx, "UpdateFunctionCode", params)
     architectures = params.get("Architectures")
@@ -72,7 +72,7 @@ def _replace_code(
 @operation("UpdateFunctionConfiguration")
 async def update_function_configuration(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Change what is given and leave the rest. Environments of the earlier configuration are shut down."""
-    reference = _latest(parse_reference(ctx.scope, params["FunctionName"]))
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     functions.database.read_now(lambda tx: changeable(tx, reference, params))
     if "Role" in params:
         await check_role(ctx, params["Role"], reference.name)
@@ -103,10 +103,3 @@ def changeable(tx: Tx, reference: Reference, params: Params) -> Version:
     if params.get("RevisionId") not in (None, current.revision_id):
         raise stale_revision()
     return current
-
-
-def _latest(reference: Reference) -> Reference:
-    """Updates are about $LATEST whatever the name's qualifier; a version is immutable."""
-    if reference.qualifier in (None, LATEST):
-        return Reference(reference.scope, reference.name)
-    return reference

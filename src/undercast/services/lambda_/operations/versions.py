@@ -22,7 +22,7 @@ from undercast.store.database import Tx
 @operation("PublishVersion")
 async def publish_version(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Copy $LATEST under the next number. When nothing changed since the last version, that one is returned."""
-    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]), "PublishVersion")
+    reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
 
     def publish(tx: Tx) -> Version:
         latest = changeable(tx, reference, params)

@@ -76,7 +76,7 @@ def _accepted(events: list[tuple[int, str]], group: Group, now_ms: int) -> tuple
 @operation("GetLogEvents")
 async def get_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A page of one stream, oldest event first; forward or backward from a token, else from the head or the end."""
-    group = group_name(params.get("logGroupName"), params.get("logGroupIdentifier"))
+    group = group_name(ctx.scope, params.get("logGroupName"), params.get("logGroupIdentifier"))
     limit = params.get("limit") or MAX_PAGE_EVENTS
     direction, token = _token(params.get("nextToken"))
     backward = direction == "b" if direction else not params.get("startFromHead")
@@ -120,7 +120,7 @@ def _edges(rows: list[Row], token: Position | None, backward: bool, start: Posit
 @operation("FilterLogEvents")
 async def filter_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Events of a group that match a pattern, over all or some of its streams, in the order of time."""
-    name = group_name(params.get("logGroupName"), params.get("logGroupIdentifier"))
+    name = group_name(ctx.scope, params.get("logGroupName"), params.get("logGroupIdentifier"))
     if params.get("logStreamNames") and params.get("logStreamNamePrefix"):
         raise invalid("logStreamNames and logStreamNamePrefix are mutually exclusive.")
     search = _Search(params, compile_pattern(params.get("filterPattern")))

@@ -12,7 +12,7 @@ from undercast.core.service import Params, operation
 from undercast.services.logs import store
 from undercast.services.logs.errors import exists, invalid, no_group
 from undercast.services.logs.instance import Logs, existing_group
-from undercast.services.logs.models import Group, group_name
+from undercast.services.logs.models import Group, group_name, group_of_arn
 from undercast.store.database import Tx
 
 PAGE_ITEMS = 50
@@ -61,7 +61,7 @@ async def describe_log_groups(logs: Logs, ctx: RequestContext, params: Params) -
         raise invalid("LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.")
     limit = params.get("limit") or PAGE_ITEMS
     after = _decoded(params.get("nextToken"))
-    named = {group_name(None, text) for text in params.get("logGroupIdentifiers") or ()}
+    named = {group_name(ctx.scope, None, text) for text in params.get("logGroupIdentifiers") or ()}
     wanted_class = params.get("logGroupClass")
     logs.intake.save_sizes()
 
@@ -108,19 +108,19 @@ async def delete_retention_policy(logs: Logs, ctx: RequestContext, params: Param
 @operation("TagResource")
 async def tag_resource(logs: Logs, ctx: RequestContext, params: Params) -> None:
     """Add tags to a group, or change their values."""
-    await _tag(logs, ctx, _named(params["resourceArn"]), params["tags"])
+    await _tag(logs, ctx, group_of_arn(ctx.scope, params["resourceArn"]), params["tags"])
 
 
 @operation("UntagResource")
 async def untag_resource(logs: Logs, ctx: RequestContext, params: Params) -> None:
     """Remove tags by key."""
-    await _untag(logs, ctx, _named(params["resourceArn"]), params["tagKeys"])
+    await _untag(logs, ctx, group_of_arn(ctx.scope, params["resourceArn"]), params["tagKeys"])
 
 
 @operation("ListTagsForResource")
 async def list_tags_for_resource(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A group's tags."""
-    name = _named(params["resourceArn"])
+    name = group_of_arn(ctx.scope, params["resourceArn"])
     return {"tags": dict((await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, name))).tags)}
 
 
@@ -161,13 +161,6 @@ async def _untag(logs: Logs, ctx: RequestContext, name: str, keys: list[str]) ->
         store.set_tags(tx, group, {key: value for key, value in group.tags.items() if key not in keys})
 
     await logs.journal.write(write)
-
-
-def _named(arn: str) -> str:
-    parts = arn.split(":")
-    if len(parts) < 7 or parts[2] != "logs" or parts[5] != "log-group":
-        raise invalid(f"Invalid resource ARN: {arn}")
-    return parts[6]
 
 
 def _decoded(token: str | None) -> str:

@@ -48,7 +48,7 @@ async def delete_log_stream(logs: Logs, ctx: RequestContext, params: Params) -> 
 @operation("DescribeLogStreams")
 async def describe_log_streams(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A group's streams, by name or by the time of their last event."""
-    group = group_name(params.get("logGroupName"), params.get("logGroupIdentifier"))
+    group = group_name(ctx.scope, params.get("logGroupName"), params.get("logGroupIdentifier"))
     prefix = params.get("logStreamNamePrefix", "")
     by_time = params.get("orderBy") == "LastEventTime"
     if by_time and prefix:
