@@ -1,0 +1,172 @@
+"""The `undercast` command, run as a user runs it."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.platform import RunningPlatform, running, start, stop
+
+PYTHON = f"python3.{sys.version_info.minor}"
+CODE = "import sys\n\ndef handler(event, context):\n    print('hello', event)\n    return {'got': event['n'] + 1}\n"
+
+
+def undercast(*arguments: str, url: str = "", expect: int = 0, stdin: str | None = None) -> tuple[str, str]:
+    """Run a command; its standard output and error."""
+    environment = {**os.environ, "AWS_ENDPOINT_URL": url or "http://localhost:1", "AWS_REGION": "us-east-1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "undercast", *arguments],
+        capture_output=True,
+        text=True,
+        env=environment,
+        input=stdin,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == expect, done.stderr
+    return done.stdout, done.stderr
+
+
+@pytest.fixture(scope="module")
+def function(platform: RunningPlatform) -> str:
+    """A function that has run once."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", CODE)
+    client = platform.client("lambda")
+    client.create_function(
+        FunctionName="cli-function",
+        Runtime=PYTHON,
+        Role="arn:aws:iam::000000000000:role/cli",
+        Handler="app.handler",
+        Code={"ZipFile": packed.getvalue()},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="cli-function", WaiterConfig={"Delay": 1})
+    return "cli-function"
+
+
+def test_version() -> None:
+    """`undercast version` prints name and version."""
+    assert undercast("version")[0].startswith("undercast ")
+
+
+def test_help_lists_every_command() -> None:
+    """`undercast --help` names what the README promises."""
+    text, _ = undercast("--help")
+    for command in ("start", "stop", "status", "doctor", "env", "logs", "invoke", "trace", "version"):
+        assert command in text
+
+
+def test_env_gives_lines_that_a_shell_takes(platform: RunningPlatform) -> None:
+    """eval "$(undercast env)" points AWS tools at the platform."""
+    text, _ = undercast("env", url=platform.url)
+    shell = f'{text}\necho "$AWS_ENDPOINT_URL $AWS_ACCESS_KEY_ID"'
+    said = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, check=True).stdout
+    assert said.split()[0] == platform.url
+    assert json.loads(undercast("env", "--json", url=platform.url)[0])["AWS_ENDPOINT_URL"] == platform.url
+
+
+def test_invoke_prints_answer_and_log(platform: RunningPlatform, function: str) -> None:
+    """The answer goes to standard output, the log to standard error, plain text without a terminal."""
+    answer, log = undercast("invoke", function, '{"n": 41}', url=platform.url)
+    assert json.loads(answer) == {"got": 42}
+    assert "hello {'n': 41}" in log
+    assert "REPORT RequestId:" in log
+    assert "\x1b" not in answer + log
+
+
+def test_invoke_takes_a_file_and_standard_input(platform: RunningPlatform, function: str, tmp_path: Path) -> None:
+    """@FILE and - name where the payload is."""
+    event = tmp_path / "event.json"
+    event.write_text('{"n": 1}')
+    assert json.loads(undercast("invoke", function, f"@{event}", url=platform.url)[0]) == {"got": 2}
+    assert json.loads(undercast("invoke", function, "-", url=platform.url, stdin='{"n": 2}')[0]) == {"got": 3}
+
+
+def test_invoke_of_a_failing_function_exits_1(platform: RunningPlatform, function: str) -> None:
+    """A function error is an error for scripts; --json keeps it readable."""
+    text, _ = undercast("invoke", function, "{}", "--json", url=platform.url, expect=1)
+    answer = json.loads(text)
+    assert answer["error"] == "Unhandled"
+    assert json.loads(answer["payload"])["errorType"] == "KeyError"
+
+
+def test_logs_prints_a_functions_log(platform: RunningPlatform, function: str) -> None:
+    """`undercast logs FUNCTION` needs only the name."""
+    undercast("invoke", function, '{"n": 5}', url=platform.url)
+    assert "hello {'n': 5}" in undercast("logs", function, url=platform.url)[0]
+
+
+def test_logs_of_nothing_says_when_a_group_appears(platform: RunningPlatform) -> None:
+    """An error names the fix."""
+    _, error = undercast("logs", "no-such-function", url=platform.url, expect=1)
+    assert "a log group appears with the first run" in error
+
+
+def test_status_shows_environments(platform: RunningPlatform, function: str) -> None:
+    """`undercast status` is readable text, and JSON with --json."""
+    undercast("invoke", function, '{"n": 5}', url=platform.url)
+    answer = json.loads(undercast("status", "--json", url=platform.url)[0])
+    functions = [entry["function"] for entry in answer["sandboxes"]["functions"]]
+    assert f"arn:aws:lambda:us-east-1:000000000000:function:{function}" in functions
+    assert "sandboxes" in undercast("status", url=platform.url)[0]
+
+
+def test_no_platform_says_how_to_start_one() -> None:
+    """An error names the fix."""
+    _, error = undercast("status", expect=1)
+    assert "undercast start" in error
+
+
+def test_doctor_lists_what_is_isolated() -> None:
+    """`undercast doctor` works without a platform."""
+    answer = json.loads(undercast("doctor", "--json")[0])
+    assert answer["driver"] in ("namespace", "process")
+    assert answer["promises"]["Memory limit"].split(":")[0] in ("hard", "best effort", "none")
+
+
+def test_stop_ends_the_platform_of_a_folder(tmp_path: Path) -> None:
+    """`undercast stop --data DIR` waits until it has ended; then there is nothing to stop."""
+    platform = start(tmp_path / "data")
+    assert "stopped" in undercast("stop", "--data", str(tmp_path / "data"))[0]
+    assert platform.process.wait(10) == 0
+    _, error = undercast("stop", "--data", str(tmp_path / "data"), expect=1)
+    assert "no platform runs" in error
+
+
+def test_a_second_platform_on_one_folder_is_refused(tmp_path: Path) -> None:
+    """The message names the pid and both ways out."""
+    with running(tmp_path / "data") as first:
+        _, error = undercast("start", "--data", str(tmp_path / "data"), "--port", "0", expect=1)
+    assert str(first.process.pid) in error
+    assert "--data" in error
+
+
+def test_a_port_in_use_is_refused_with_a_fix(platform: RunningPlatform) -> None:
+    """The message says which option to use."""
+    port = platform.url.rsplit(":", 1)[1]
+    _, error = undercast("start", "--ephemeral", "--port", port, expect=1)
+    assert "--port" in error
+
+
+def test_an_ephemeral_folder_is_gone_after_the_end() -> None:
+    """--ephemeral leaves nothing behind."""
+    platform = start()
+    assert platform.data.is_dir()
+    assert stop(platform) == 0
+    assert not platform.data.exists()
+
+
+def test_state_survives_a_restart(tmp_path: Path) -> None:
+    """Without --ephemeral what was written is there again."""
+    with running(tmp_path / "data") as first:
+        client = first.client("s3")
+        client.create_bucket(Bucket="kept-bucket")
+        client.put_object(Bucket="kept-bucket", Key="k", Body=b"kept")
+    with running(tmp_path / "data") as second:
+        assert second.client("s3").get_object(Bucket="kept-bucket", Key="k")["Body"].read() == b"kept"
