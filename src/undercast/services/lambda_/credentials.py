@@ -1,24 +1,32 @@
 """The credentials of execution environments: a session of the function's role, traced to its environment.
 
+The platform writes a function's log whatever the role allows; where AWS would drop it, one warning says so.
 AWS: Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
 """
 
+import logging
+
 from undercast.core.arn import Scope
-from undercast.core.context import Cause
+from undercast.core.context import Cause, RequestContext
+from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion
 from undercast.services.lambda_.instance import PRINCIPAL
 from undercast.services.parts import Internal
 
+log = logging.getLogger(__name__)
+
 DURATION_S = 43_200
 """Twelve hours, the longest session that AWS issues; an idle environment lives far shorter."""
+_MAX_REMEMBERED = 10_000
 
 
 class RoleCredentials:
-    """See `sandbox.model.CredentialSource`. `internal` makes the context of the call to STS."""
+    """See `sandbox.model.CredentialSource`. `internal` makes the context of the calls to STS and IAM."""
 
     def __init__(self, internal: Internal) -> None:
         self._internal = internal
+        self._looked_at: set[tuple[str, str]] = set()
 
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
         """Assume the function's role as the Lambda service, for this environment."""
@@ -27,9 +35,33 @@ class RoleCredentials:
         ctx = self._internal(Scope(function.account_id, function.region), principal, cause)
         params = {"RoleArn": function.role_arn, "RoleSessionName": function.name, "DurationSeconds": DURATION_S}
         issued = (await ctx.call("sts", "AssumeRole", params))["Credentials"]
+        await self._look_at_log_permission(ctx, function)
         return EnvironmentCredentials(
             access_key_id=issued["AccessKeyId"],
             secret_access_key=issued["SecretAccessKey"],
             session_token=issued["SessionToken"],
             expires_at=issued["Expiration"].timestamp(),
         )
+
+    async def _look_at_log_permission(self, ctx: RequestContext, function: FunctionVersion) -> None:
+        """Once per role and log group. A role that IAM does not know is let through without a word."""
+        key = function.role_arn, function.log_group
+        if key in self._looked_at:
+            return
+        if len(self._looked_at) >= _MAX_REMEMBERED:
+            self._looked_at.clear()
+        self._looked_at.add(key)
+        group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{function.log_group}"
+        params = {
+            "PolicySourceArn": function.role_arn,
+            "ActionNames": ["logs:PutLogEvents"],
+            "ResourceArns": [f"{group}:log-stream:any"],
+        }
+        try:
+            results = (await ctx.call("iam", "SimulatePrincipalPolicy", params))["EvaluationResults"]
+        except ServiceError:
+            return
+        if any(result["EvalDecision"] != "allowed" for result in results):
+            log.warning(
+                "%s may not logs:PutLogEvents on %s: AWS would drop this function's log.", function.role_arn, group
+            )
