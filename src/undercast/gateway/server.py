@@ -7,6 +7,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from dataclasses import replace
 
 from undercast.core.clock import HostClock
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
@@ -16,6 +17,8 @@ from undercast.http.listener import Listener, TlsMode
 from undercast.http.server import ServeOptions
 
 BACKLOG = 1024
+INNER_CONNECTIONS = 256
+"""Of one listener inside a sandbox: one function must not take the platform's descriptors from the others."""
 
 
 class FrontDoor:
@@ -27,6 +30,7 @@ class FrontDoor:
         self._aws = aws
         self._admin = admin
         self._limits = limits
+        self._inner_limits = replace(limits, max_connections=INNER_CONNECTIONS)
         self._tls = tls
         self._clock = clock
         self._outer: list[Listener] = []
@@ -83,7 +87,8 @@ class FrontDoor:
         return sum(listener.connections for listener in self._outer)
 
     def _serve(self, listening: socket.socket | None, environment_id: str | None, *, tls: bool) -> Listener:
-        options = ServeOptions(limits=self._limits, environment_id=environment_id, clock=self._clock)
+        limits = self._limits if environment_id is None else self._inner_limits
+        options = ServeOptions(limits=limits, environment_id=environment_id, clock=self._clock)
         mode: TlsMode = "always" if tls else "sniff"
         listener = Listener(listening, self.handle, options, tls=self._tls, tls_mode=mode)
         listener.start()
