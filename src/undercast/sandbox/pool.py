@@ -49,6 +49,8 @@ _SETTLE_S = 0.02
 """How long an invocation waits for an environment that has answered and is about to ask for `next`."""
 _RESET_S = 0.5
 """How long it waits for one that is being reset: AWS keeps such an environment, and so /tmp."""
+KEEP_WARM_S = 30.0
+"""A function that floods the machine does not take the environments of those that were used within this time."""
 _QUEUE_LIMIT_S = 900.0
 _STOP_LIMIT_S = 2.0
 _MAX_REAP_INTERVAL_S = 15.0
@@ -308,7 +310,7 @@ class Pool:
                 fleet.starting += 1
                 self._admission.enter(fleet.function.memory_mb)
                 self._spawn(self._start(fleet))
-            elif self._evicting >= sum(wants.values()) or not self._evict_longest_idle():
+            elif self._evicting >= sum(wants.values()) or not self._evict_longest_idle(fleet):
                 return
 
     def _wants(self, fleet: _Fleet) -> int:
@@ -372,10 +374,15 @@ class Pool:
         ]
         return bool(others) and gives_way(fleet.demand(), others)
 
-    def _evict_longest_idle(self) -> bool:
+    def _evict_longest_idle(self, wanting: _Fleet) -> bool:
+        """Make room: of what has more environments than who wants one, or has not been used for a while."""
+        has = len(wanting.members) + wanting.starting
+        unused_since = self._clock.monotonic() - KEEP_WARM_S
         oldest: Environment | None = None
         for fleet in self._fleets.values():
-            if fleet.idle and (oldest is None or fleet.idle[0].idle_since < oldest.idle_since):
+            if not fleet.idle or (len(fleet.members) <= has and fleet.idle[0].idle_since >= unused_since):
+                continue
+            if oldest is None or fleet.idle[0].idle_since < oldest.idle_since:
                 oldest = fleet.idle[0]
         if oldest is None:
             return False

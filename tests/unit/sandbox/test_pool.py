@@ -102,18 +102,44 @@ async def test_longest_idle_environment_makes_room(start: StartBench) -> None:
     assert len(made.driver.alive) == 2
 
 
-async def test_function_that_floods_its_queue_does_not_keep_others_out(start: StartBench) -> None:
-    """Fair by function: with all room taken by one function, another one's first waiter gets the next environment."""
+async def test_flood_leaves_the_warm_environments_of_others(start: StartBench) -> None:
+    """A bucket that triggers itself does not make the other functions cold."""
     gate = Gate()
     made = await start(gate, limits=Limits(inits=4, memory_mb=3 * MIB_OF_ONE))
-    flood = [invoke(made, "flood", synchronous=False) for _ in range(30)]
-    await until(lambda: len(gate.inside) == 3)
-    other = invoke(made, "other")
-    await asyncio.sleep(0.01)
     gate.open.set()
-    await other
-    assert sum(task.done() for task in flood) < 30
+    quiet = await invoke(made, "quiet")
+    gate.open.clear()
+    flood = [invoke(made, "flood", synchronous=False) for _ in range(10)]
+    await until(lambda: len(gate.inside) == 3)
+    await asyncio.sleep(0.05)
+    assert quiet.environment_id in made.driver.alive
+    gate.open.set()
     await asyncio.gather(*flood)
+    assert (await invoke(made, "quiet")).environment_id == quiet.environment_id
+
+
+async def test_function_that_floods_its_queue_does_not_keep_others_out(start: StartBench) -> None:
+    """Fair by function: with all room taken by one function, another one's first waiter gets the next environment."""
+    permits, inside = asyncio.Semaphore(0), []
+
+    async def step_by_step(runtime: FakeRuntime) -> None:
+        while True:
+            request_id, body, _ = await runtime.next()
+            inside.append(request_id)
+            await permits.acquire()
+            await runtime.respond(request_id, body)
+
+    made = await start(step_by_step, limits=Limits(inits=4, memory_mb=3 * MIB_OF_ONE))
+    flood = [invoke(made, "flood", synchronous=False) for _ in range(30)]
+    await until(lambda: len(inside) == 3)
+    other = invoke(made, "other")
+    permits.release()
+    await until(lambda: len(inside) == 4)
+    assert inside[3].startswith("other")
+    assert sum(task.done() for task in flood) == 1
+    for _ in range(100):
+        permits.release()
+    await asyncio.gather(other, *flood)
 
 
 async def test_synchronous_invokes_come_first(start: StartBench) -> None:
