@@ -78,7 +78,8 @@ async def test_frozen_processes_do_not_run_and_go_on_after_thaw(make: Make) -> N
     assert await until(lambda: len(_drain(process.stdout)) > 0, 5)
     for _ in range(3):
         sandbox.freeze()
-        assert await until(lambda: not _drain(process.stdout), 5)
+        await asyncio.sleep(0.1)  # without a freezer the first process of the sandbox stops the others
+        _drain(process.stdout)
         await asyncio.sleep(0.1)
         assert _drain(process.stdout) == b""
         sandbox.thaw()

@@ -50,7 +50,7 @@ MODULES = """
     __future__ _ctypes _struct _json _socket _typing array collections.abc contextlib ctypes ctypes._endian
     encodings.idna errno fcntl gc importlib importlib._bootstrap importlib._bootstrap_external json json.decoder
     json.encoder json.scanner select selectors signal socket stringprep struct typing typing.io typing.re unicodedata
-    grp
+    grp sitecustomize
 """
 """What the launcher needs of the standard library stays in sys.modules; importing it again would give the same."""
 

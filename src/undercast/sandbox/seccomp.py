@@ -87,6 +87,9 @@ _UNKNOWN: dict[str, tuple[int, int]] = {
     "io_uring_register": (427, 427),
 }
 _CLONE = {"x86_64": 56, "aarch64": 220}
+_SOCKET = {"x86_64": 41, "aarch64": 198}
+_SOCKET_FAMILIES = (38, 40)
+"""AF_ALG, the kernel's own ciphers, and AF_VSOCK, which reaches a virtual machine's host past the network namespace."""
 _UNSHARE = {"x86_64": 272, "aarch64": 97}
 
 
@@ -130,6 +133,9 @@ def filter_program(machine: str) -> bytes:
             _op(_RET, _ERRNO | errno.EPERM),
             _op(_RET, _ALLOW),
         ]
+    program += [_op(_JEQ, _SOCKET[machine], 0, 1 + 2 * len(_SOCKET_FAMILIES)), _op(_LD_W_ABS, _FIRST_ARGUMENT)]
+    for family in _SOCKET_FAMILIES:
+        program += [_op(_JEQ, family, 0, 1), _op(_RET, _ERRNO | errno.EPERM)]
     return b"".join([*program, _op(_RET, _ALLOW)])
 
 

@@ -52,6 +52,14 @@ def test_clone_is_refused_with_namespace_flags_only(machine: str) -> None:
         assert verdict(program, AUDIT[machine], CLONE[machine], thread | flag) == 0x50000 | errno.EPERM
 
 
+@pytest.mark.parametrize(("machine", "socket"), [("x86_64", 41), ("aarch64", 198)])
+def test_sockets_that_no_network_namespace_holds_are_refused(machine: str, socket: int) -> None:
+    """AF_VSOCK and AF_ALG; AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK pass."""
+    program = seccomp.filter_program(machine)
+    allowed = {family for family in range(50) if verdict(program, AUDIT[machine], socket, family) == ALLOW}
+    assert set(range(50)) - allowed == {38, 40}
+
+
 def test_calls_of_another_architecture_are_fatal() -> None:
     """i386 numbers the calls otherwise: 26 is ptrace there and msync here. x32 calls do not exist here."""
     program = seccomp.filter_program("x86_64")

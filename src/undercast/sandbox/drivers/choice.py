@@ -11,10 +11,6 @@ from undercast.sandbox.driver import Capabilities, Driver, Sandbox, SandboxError
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.drivers.process import ProcessDriver
 
-_APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
-_DEBIAN = Path("/proc/sys/kernel/unprivileged_userns_clone")
-_COUNT = Path("/proc/sys/user/max_user_namespaces")
-
 
 class AutoDriver:
     """See `driver.Driver`. Decides in `start`."""
@@ -39,7 +35,7 @@ class AutoDriver:
             await self._chosen.start()
         except SandboxError as error:
             await self._chosen.stop()
-            self._chosen = ProcessDriver(self._folder, f"functions are not isolated: {refusal(error)}")
+            self._chosen = ProcessDriver(self._folder, f"functions are not isolated: {error}")
             await self._chosen.start()
 
     async def stop(self) -> None:
@@ -68,26 +64,3 @@ def choose_driver(config: Config, folder: Path) -> Driver:
     if config.driver == "process" or (config.driver == "auto" and sys.platform != "linux"):
         return ProcessDriver(folder)
     return NamespaceDriver(folder) if config.driver == "namespace" else AutoDriver(folder)
-
-
-def refusal(error: SandboxError) -> str:
-    """Why namespaces do not work here, and what the user can do about it."""
-    if _is(_APPARMOR, "1"):
-        fix = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with `userns,`"
-        return f"AppArmor refuses user namespaces ({error}); to allow them: {fix} for this Python"
-    if _is(_DEBIAN, "0"):
-        return f"the kernel refuses user namespaces ({error}); to allow them: sudo sysctl {_name(_DEBIAN)}=1"
-    if _is(_COUNT, "0"):
-        return f"user namespaces are switched off ({error}); to allow them: sudo sysctl {_name(_COUNT)}=10000"
-    return f"{error}; the namespace driver needs Linux 5.12 and leave to make namespaces (in a container: --privileged)"
-
-
-def _is(path: Path, value: str) -> bool:
-    try:
-        return path.read_text().strip() == value
-    except OSError:
-        return False
-
-
-def _name(path: Path) -> str:
-    return ".".join(path.parts[3:])

@@ -17,6 +17,7 @@ from undercast.sandbox import driver, limits, polling
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Ground, Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
+from undercast.sandbox.drivers.refusal import refusal
 from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
 
@@ -64,7 +65,10 @@ class NamespaceDriver:
         # One whole sandbox: what this machine refuses, it refuses here.
         empty = self._folder / "probe"
         empty.mkdir(exist_ok=True)
-        await (await self.create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
+        try:
+            await (await self.create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
+        except driver.SandboxError as error:
+            raise driver.SandboxError(refusal(error)) from error
 
     async def stop(self) -> None:
         """See `Driver`."""

@@ -175,7 +175,7 @@ class NamespaceSandbox:
             members = polling.process_tree([self._init_pid])
             members.pop(self._init_pid, None)  # ours, and mostly shared with the launcher
             current = sum(members.values())
-            if self._limit_bytes and current > self._limit_bytes:
+            if self._limit_bytes and polling.exceeds(members, self._limit_bytes):
                 self._oom_kills += 1
                 self._link.send({"op": "signal-all", "number": signal.SIGKILL})
                 if self._oom_callback is not None:

@@ -146,7 +146,8 @@ class ProcessSandbox:
     def look(self) -> None:
         """Compare what is used with the limits; kill everything when it is more."""
         self._looks += 1
-        if self.memory().current_bytes > self._memory_bytes:
+        self.memory()
+        if polling.exceeds(self._tree(), self._memory_bytes):
             self._oom_kills += 1
             self._signal(signal.SIGKILL)
             if self._oom_callback is not None:
