@@ -4,6 +4,7 @@ Nothing else constructs a part. What cannot be started says what is wrong and wh
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import resource
@@ -380,7 +381,8 @@ def serve(config: Config, ready: Callable[[Platform], None]) -> None:
     """Run a platform until SIGTERM or SIGINT. Raises CannotStart."""
     # Each sandbox holds a dozen descriptors and a relay two per connection; the usual soft limit is 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 20, most))
+    with contextlib.suppress(ValueError, OSError):  # macOS refuses what its kernel cannot give
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 20, most))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(config, ready))
 
