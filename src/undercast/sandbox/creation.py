@@ -12,10 +12,11 @@ from pathlib import Path
 from undercast.core.clock import Clock
 from undercast.core.ids import Ids
 from undercast.sandbox.driver import Driver, ProcessSpec, Sandbox, SandboxSpec
-from undercast.sandbox.environment import Environment, RuntimeProcess, Watchers
+from undercast.sandbox.environment import Environment, Watchers
 from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
 from undercast.sandbox.outbound import Outbound
+from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.runtimes.plan import RuntimePlan, expand
 from undercast.sandbox.variables import Roots, Surroundings, variables
 
@@ -65,6 +66,7 @@ class Creation:
         process = RuntimeProcess(
             spec=self._process(function, plan, sandbox, issued, log.stream) if plan.fault is None else None,
             fault=plan.fault,
+            go1x=function.runtime == "go1.x",
             version_label=plan.version_label,
             version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
         )

@@ -7,29 +7,20 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from undercast.core.clock import Clock, HostClock
 from undercast.core.context import Cause, CauseKind
 from undercast.core.errors import ServiceError
 from undercast.sandbox import errors
-from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxProcess
+from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.lifecycle import Event, State, accepts, step
-from undercast.sandbox.logs import (
-    EnvironmentLog,
-    FrameReader,
-    LineReader,
-    LogFlow,
-    LogPump,
-    Report,
-    end_line,
-    init_report_line,
-    init_start_line,
-    start_line,
-)
+from undercast.sandbox.log_pipes import LogFlow
+from undercast.sandbox.logs import EnvironmentLog, Report, end_line, init_report_line, init_start_line, start_line
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.processes import Processes, RuntimeProcess, start_processes
 from undercast.sandbox.runtime_api import Answer, RuntimeApi, RuntimeEvent
 
 INIT_TIMEOUT_S = 10.0
@@ -51,17 +42,6 @@ class Owner(Protocol):
     def on_gone(self, environment: "Environment") -> None:
         """Its sandbox died: it can never take one again."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeProcess:
-    """How the runtime of a function is started, or why it cannot be."""
-
-    spec: ProcessSpec | None
-    fault: Fault | None = None
-    version_label: str = ""
-    """Behind "INIT_START Runtime Version: "."""
-    version_arn: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +70,6 @@ class _Run:
     init_duration_ms: float | None = None
 
 
-@dataclass(slots=True)
-class _Processes:
-    """The runtime process and the readers of its pipes."""
-
-    process: SandboxProcess
-    pumps: tuple[LogPump, ...] = field(default=())
-
-
 class Environment:
     """See the module. Only its owner calls `start`, `begin`, `freeze` and `destroy`."""
 
@@ -122,7 +94,7 @@ class Environment:
         self._api = RuntimeApi(self)
         self._server: asyncio.Server | None = None
         self._runtime = runtime
-        self._processes: _Processes | None = None
+        self._processes: Processes | None = None
         self._init: asyncio.Future[Answer | Fault | None] | None = None
         self._init_duration_ms: float | None = None
         self._init_ended = False
@@ -194,20 +166,11 @@ class Environment:
         return problem
 
     async def _start_runtime(self) -> Fault | None:
-        spec = self._runtime.spec
-        if spec is None:
-            return self._runtime.fault
-        try:
-            process = await self.sandbox.spawn(spec)
-        except SandboxError as error:
-            return _exec_fault(spec.argv[0], str(error), go1x=self.function.runtime == "go1.x")
-        pumps = [
-            LogPump(process.stdout, LineReader(), self.log.write, self._watchers.flow),
-            LogPump(process.stderr, LineReader(), self.log.write, self._watchers.flow),
-        ]
-        if process.telemetry is not None:
-            pumps.append(LogPump(process.telemetry, FrameReader(), self.log.write, self._watchers.flow))
-        self._processes = _Processes(process, tuple(pumps))
+        started = await start_processes(self.sandbox, self._runtime, self.log.write, self._watchers.flow)
+        if isinstance(started, Fault):
+            return started
+        self._processes = started
+        process = started.runtime
         process.exited.add_done_callback(lambda done: self._on_exit(process, done))
         return None
 
@@ -315,7 +278,7 @@ class Environment:
 
     async def _after_truncation(self, run: _Run) -> None:
         """A runtime that is dying truncates too: then its exit is the better answer."""
-        process = self._processes.process if self._processes is not None else None
+        process = self._processes.runtime if self._processes is not None else None
         if process is not None:
             await asyncio.wait((process.exited,), timeout=_EXIT_GRACE_S)
         if self._run is run and self.state is State.INVOKE and not (process and process.exited.done()):
@@ -335,7 +298,7 @@ class Environment:
             self._fail(run, after_answer=timeout)
 
     def _on_exit(self, process: SandboxProcess, done: "asyncio.Future[ExitStatus]") -> None:
-        if self._processes is None or self._processes.process is not process or done.cancelled():
+        if self._processes is None or self._processes.runtime is not process or done.cancelled():
             return
         status = done.result()
         self._spawn_task(self._after_exit(process, errors.exited(status.code, status.signal)))
@@ -343,7 +306,7 @@ class Environment:
     async def _after_exit(self, process: SandboxProcess, fault: Fault) -> None:
         """The runtime is dead; what it said before may still be in its socket, and counts."""
         await self._api.closed(_EXIT_GRACE_S)
-        if self._processes is None or self._processes.process is not process:
+        if self._processes is None or self._processes.runtime is not process:
             return
         if self.state is State.INIT:
             self._init_over(fault)
@@ -480,11 +443,7 @@ class Environment:
             self._resolve(run)
 
     def _drain(self) -> list[str]:
-        lines: list[str] = []
-        if self._processes is not None:
-            for pump in self._processes.pumps:
-                lines.extend(pump.drain())
-        return lines
+        return self._processes.drain() if self._processes is not None else []
 
     def _sample_memory(self, *, now: bool = False) -> None:
         """Max Memory Used counts over all invokes. The driver samples by itself; this is for the last moment."""
@@ -522,8 +481,7 @@ class Environment:
     def _close_processes(self) -> None:
         processes, self._processes = self._processes, None
         if processes is not None:
-            for pump in processes.pumps:
-                pump.close()
+            processes.close()
 
     def _close(self) -> None:
         self._close_processes()
@@ -531,22 +489,6 @@ class Environment:
         if self._server is not None:
             self._server.close()
         self._watchers.causes.set_phase(self.id, None)
-
-
-_EXEC_REASONS = {
-    "ENOENT": "no such file or directory",
-    "EACCES": "permission denied",
-    "ENOEXEC": "exec format error",
-    "EISDIR": "is a directory",
-    "ELOOP": "too many levels of symbolic links",
-    "ENOTDIR": "not a directory",
-}
-
-
-def _exec_fault(path: str, text: str, *, go1x: bool) -> Fault:
-    """The driver's text holds the system's error code, as in "ENOENT: ..."."""
-    reason = next((reason for code, reason in _EXEC_REASONS.items() if f"{code}:" in text), text)
-    return errors.cannot_execute(path, reason, go1x=go1x)
 
 
 def _error_type(problem: Answer | Fault | None) -> str:

@@ -31,7 +31,7 @@ from undercast.sandbox.creation import Creation, Site
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.environment import Environment, Watchers
 from undercast.sandbox.lifecycle import IDLE, State
-from undercast.sandbox.logs import LogFlow
+from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.model import (
     CauseBook,
     CredentialSource,

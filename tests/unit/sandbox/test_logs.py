@@ -7,15 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undercast.sandbox.logs import (
-    MAX_EVENT_BYTES,
-    FrameReader,
-    LineReader,
-    LogFlow,
-    LogPump,
-    Report,
-    init_report_line,
-)
+from undercast.sandbox.log_pipes import MAX_EVENT_BYTES, FrameReader, LineReader, LogFlow, LogPump
+from undercast.sandbox.logs import Report, init_report_line
 
 
 def frame(text: bytes, kind: int = 0x03) -> bytes:
