@@ -127,7 +127,9 @@ async def test_location_gives_the_package_until_it_expires(world: World) -> None
     request = HttpRequest(
         method="GET", target=url.removeprefix("http://localhost:4566"), headers={}, body=BodyStream.of(b"")
     )
-    assert (await world.functions.locations.serve(request)).body == CODE
+    answer = await world.functions.locations.serve(request)
+    assert not isinstance(answer.body, bytes)
+    assert b"".join([piece async for piece in answer.body]) == CODE
     forged = HttpRequest(method="GET", target=request.target[:-1] + "x", headers={}, body=BodyStream.of(b""))
     with pytest.raises(ServiceError, match="SignatureDoesNotMatch"):
         await world.functions.locations.serve(forged)

@@ -42,7 +42,7 @@ class CodeLocations:
         if int(expires) <= self._clock.now():
             raise ServiceError("AccessDenied", "Request has expired", 403)
         try:
-            body = await self._blobs.read_all(sha256)
+            body = self._blobs.read(sha256)
         except BlobMissing as error:
             raise ServiceError("NoSuchKey", "The deployment package does not exist any more.", 404) from error
         return HttpResponse(status=200, headers=(("content-type", "application/zip"),), body=body)
