@@ -1,7 +1,6 @@
 """The Lambda service as its operations see it: its parts, and what several operations share."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from undercast.core.clock import Clock
 from undercast.core.context import RequestContext
@@ -9,7 +8,6 @@ from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
 from undercast.events.outbox import Outbox
-from undercast.sandbox.model import FunctionVersion
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog, number_of
 from undercast.services.lambda_.code import CodeStore
@@ -42,10 +40,6 @@ class Lambda:
     locations: CodeLocations
     clock: Clock
     ids: Ids
-
-    def folder(self, function: FunctionVersion) -> Path:
-        """Where the function's code is unpacked."""
-        return self.code.folder(function.code_sha256)
 
     def release(self, tx: Tx, versions: list[Version]) -> None:
         """In the transaction that deletes versions: let go of their code, on disk too once it has committed."""
