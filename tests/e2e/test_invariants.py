@@ -1,0 +1,81 @@
+"""Invariants of the architecture, seen from outside on a real platform."""
+
+import json
+import sqlite3
+import threading
+import time
+
+from tests.e2e.functions import create_function
+from tests.platform import RunningPlatform
+
+ECHO = "def handler(event, context):\n    return event\n"
+SLOW = """
+import time
+
+def handler(event, context):
+    time.sleep(2)
+    return context.get_remaining_time_in_millis()
+"""
+IDENTITY = """
+import os, boto3
+
+def handler(event, context):
+    kept = boto3.client("sts").get_caller_identity()["Arn"]
+    try:
+        forged = boto3.client("sts", aws_access_key_id=event["key"], aws_secret_access_key="x", aws_session_token=None)
+        return [kept, forged.get_caller_identity()["Arn"]]
+    except Exception as error:
+        return [kept, type(error).__name__ + " " + str(error)]
+"""
+
+
+def test_a_synchronous_invoke_commits_nothing(platform: RunningPlatform, account: str) -> None:
+    """A warm RequestResponse invoke makes no write to state.db; data_version counts other connections' commits."""
+    create_function(platform, account, "echo", ECHO)
+    client = platform.client("lambda", account=account)
+    client.invoke(FunctionName="echo", Payload=b"{}")
+    watch = sqlite3.connect(f"file:{platform.data / 'state.db'}?mode=ro", uri=True)
+
+    def version() -> int:
+        return int(watch.execute("PRAGMA data_version").fetchone()[0])
+
+    quiet = False
+    for _ in range(5):  # the deployment's own last commits may fall into the first rounds
+        before = version()
+        for number in range(50):
+            payload = client.invoke(FunctionName="echo", Payload=json.dumps({"n": number}).encode())["Payload"]
+            assert json.load(payload) == {"n": number}
+        quiet = quiet or version() == before
+    assert quiet
+    before = version()
+    platform.client("s3", account=account).create_bucket(Bucket=f"counted-{account}")
+    assert version() > before
+    watch.close()
+
+
+def test_moving_the_platform_clock_leaves_a_running_invoke_alone(platform: RunningPlatform, account: str) -> None:
+    """Deadlines are host time (I5): six hours pass for retries and retention, not for the function."""
+    create_function(platform, account, "slow", SLOW, Timeout=10)
+    client = platform.client("lambda", account=account)
+    answers = []
+
+    def invoke() -> None:
+        answers.append(client.invoke(FunctionName="slow"))
+
+    thread = threading.Thread(target=invoke)
+    thread.start()
+    time.sleep(1)
+    platform.advance(6 * 3600)
+    thread.join(30)
+    assert "FunctionError" not in answers[0]
+    assert 5_000 < json.load(answers[0]["Payload"]) < 10_000
+
+
+def test_a_function_is_its_role_and_no_other_key_works_inside(platform: RunningPlatform, account: str) -> None:
+    """A key that we did not issue is the user's convenience outside; inside a sandbox it would be a way out."""
+    create_function(platform, account, "identity", IDENTITY, Timeout=20)
+    client = platform.client("lambda", account=account)
+    kept, forged = json.load(client.invoke(FunctionName="identity", Payload=b'{"key": "000000000000"}')["Payload"])
+    assert kept.startswith(f"arn:aws:sts::{account}:assumed-role/unknown/")
+    if platform.driver == "namespace":
+        assert "InvalidClientTokenId" in forged
