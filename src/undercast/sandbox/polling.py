@@ -21,6 +21,13 @@ def process_tree(roots: Iterable[int]) -> dict[int, int]:
     return _linux_tree(roots) if sys.platform == "linux" else _ps_tree(roots)
 
 
+def exceeds(tree: dict[int, int], limit_bytes: int) -> bool:
+    """Whether the processes of a tree use more than this, what they share counted once."""
+    if sum(tree.values()) <= limit_bytes:
+        return False
+    return sys.platform != "linux" or sum(_own_part(pid, size) for pid, size in tree.items()) > limit_bytes
+
+
 def folder_bytes(folder: str) -> int:
     """Disk space that the files of a folder take."""
     return sum(_file_bytes(folder))
@@ -68,6 +75,15 @@ def _linux_memory(pid: int) -> int:
         if line.startswith(("RssAnon:", "RssShmem:")):
             size += int(line.split()[1]) * _KIB
     return size
+
+
+def _own_part(pid: int, otherwise: int) -> int:
+    """Forked processes share memory until they write to it: the kernel's proportional size, which costs more to ask."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return otherwise
+    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) * _KIB
 
 
 def _ps_tree(roots: Iterable[int]) -> dict[int, int]:
