@@ -6,22 +6,22 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 """
 
 import asyncio
-import time
+import signal
 from dataclasses import dataclass
 from typing import Protocol
 
 from undercast.core.clock import Clock, HostClock
 from undercast.core.context import Cause, CauseKind
-from undercast.core.errors import ServiceError
 from undercast.sandbox import errors
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
-from undercast.sandbox.logs import EnvironmentLog, Report, end_line, init_report_line, init_start_line, start_line
+from undercast.sandbox.logs import EnvironmentLog, end_line, init_report_line, init_start_line, start_line
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.processes import Processes, RuntimeProcess, start_processes
-from undercast.sandbox.runtime_api import Answer, RuntimeApi, RuntimeEvent
+from undercast.sandbox.run import TIMED_OUT, Run
+from undercast.sandbox.runtime_api import Answer, RuntimeApi
 
 INIT_TIMEOUT_S = 10.0
 """Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""
@@ -55,21 +55,6 @@ class Watchers:
     owner: Owner
 
 
-@dataclass(slots=True, kw_only=True)
-class _Run:
-    """The invocation that an environment is busy with."""
-
-    invocation: Invocation
-    outcome: "asyncio.Future[InvocationResult]"
-    began: float
-    deadline_ms: int
-    timer: asyncio.TimerHandle | None = None
-    answer: Answer | None = None
-    fault: Fault | None = None
-    duration_ms: float = 0.0
-    init_duration_ms: float | None = None
-
-
 class Environment:
     """See the module. Only its owner calls `start`, `begin`, `freeze` and `destroy`."""
 
@@ -98,7 +83,7 @@ class Environment:
         self._init: asyncio.Future[Answer | Fault | None] | None = None
         self._init_duration_ms: float | None = None
         self._init_ended = False
-        self._run: _Run | None = None
+        self._run: Run | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._sampled_at = 0.0
         self._oom_kills = 0
@@ -141,7 +126,9 @@ class Environment:
         if not accepts(self.state, Event.DESTROY):
             return
         self.state = step(self.state, Event.DESTROY)
-        self._abandon("The execution environment was shut down")
+        run, self._run = self._run, None
+        if run is not None:
+            run.abandon("The execution environment was shut down")
         for task in tuple(self._tasks):
             task.cancel()
         self._close()
@@ -184,13 +171,13 @@ class Environment:
             self._init.set_result(problem)
 
     def _report_init(self, problem: Answer | Fault, took_ms: float, phase: str) -> None:
-        status = "timeout" if _error_type(problem) == "Sandbox.Timedout" else "error"
+        status = "timeout" if _error_type(problem) == TIMED_OUT else "error"
         error_type = "" if status == "timeout" else _error_type(problem)
         self.log.write([*self._drain(), init_report_line(took_ms, phase, status, error_type)])
 
     async def _begin_with_init(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
         """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
-        run = self._new_run(invocation, outcome)
+        run = self._run = self._new_run(invocation, outcome)
         self._set_phase("invocation", invocation.request_id)
         problem = await self._initialise(float(self.function.timeout_s))
         if self.state is State.GONE:
@@ -199,7 +186,6 @@ class Environment:
         if problem is None and self.state is State.READY:
             self._hand_over(run)
             return
-        self._run = run
         problem = problem or errors.exited(None, None)
         self._report_init(problem, took_ms, "invoke")
         self.log.hold(start_line(invocation.request_id, self.function.version))
@@ -212,27 +198,18 @@ class Environment:
 
     # INVOKE
 
-    def _new_run(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> _Run:
+    def _new_run(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> Run:
         deadline_ms = int((self._clock.now() + self.function.timeout_s) * 1000)
-        return _Run(invocation=invocation, outcome=outcome, began=self._clock.monotonic(), deadline_ms=deadline_ms)
+        return Run(invocation=invocation, outcome=outcome, began=self._clock.monotonic(), deadline_ms=deadline_ms)
 
-    def _hand_over(self, run: _Run) -> None:
+    def _hand_over(self, run: Run) -> None:
         """Give the event to the waiting runtime first; the bookkeeping hides behind the function's own work."""
         if self.state is State.FROZEN:
             self.sandbox.thaw()
         self.state = step(self.state, Event.INVOKE)
         invocation = run.invocation
         self._run = run
-        self._api.offer(
-            RuntimeEvent(
-                request_id=invocation.request_id,
-                payload=invocation.payload,
-                deadline_ms=run.deadline_ms,
-                invoked_arn=invocation.invoked_arn,
-                trace_header=invocation.trace_header,
-                client_context=invocation.client_context,
-            )
-        )
+        self._api.offer(run.event)
         left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
         run.timer = self._loop.call_later(max(left_s, 0.0), self._on_deadline)
         run.init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
@@ -246,10 +223,11 @@ class Environment:
             self._init_over(None)
         elif self.state is State.ANSWERED and self._run is not None:
             run, self._run = self._run, None
-            self._stop_timer(run)
+            run.stop_timer()
             self.state = step(self.state, Event.SETTLE)
+            run.duration_ms = (self._clock.monotonic() - run.began) * 1000
             self._sample_memory()
-            self._write_report(run, "", "")
+            self._write_report(run)
             self._set_phase("background", self.id)
             self._became_idle()
 
@@ -276,7 +254,7 @@ class Environment:
         if self._run is not None and self.state is State.INVOKE:
             self._spawn_task(self._after_truncation(self._run))
 
-    async def _after_truncation(self, run: _Run) -> None:
+    async def _after_truncation(self, run: Run) -> None:
         """A runtime that is dying truncates too: then its exit is the better answer."""
         process = self._processes.runtime if self._processes is not None else None
         if process is not None:
@@ -322,43 +300,33 @@ class Environment:
 
     # Failure
 
-    def _fail(self, run: _Run, after_answer: Fault | None = None) -> None:
+    def _fail(self, run: Run, after_answer: Fault | None = None) -> None:
         """End an invocation without an answer, or one whose runtime failed behind its answer."""
         self.state = step(self.state, Event.FAIL)
         self._conclude_failed(run, after_answer)
 
-    def _conclude_failed(self, run: _Run, after_answer: Fault | None = None) -> None:
+    def _conclude_failed(self, run: Run, after_answer: Fault | None = None) -> None:
         self._run = None
-        self._stop_timer(run)
+        run.stop_timer()
         fault = after_answer or run.fault
         error_type = fault.error_type if fault is not None else _error_type(run.answer)
-        timed_out = error_type == "Sandbox.Timedout"
         run.duration_ms = (self._clock.monotonic() - run.began) * 1000
-        if timed_out:
+        if error_type == TIMED_OUT:
             run.duration_ms = self.function.timeout_s * 1000.0
         self._sample_memory(now=True)
         lines = self._drain()
         if fault is not None:
-            lines.append(self._failure_line(run, fault, timed_out=timed_out))
+            lines.append(run.failure_line(fault, self._watchers.platform_clock.now()))
         if fault is not None and self._ran_out_of_memory(fault):
             error_type = "Runtime.OutOfMemory"
             self.max_memory_mb = self.function.memory_mb
         if lines:
             self.log.write(lines)
-        self._write_report(run, "timeout" if timed_out else "error", "" if timed_out else error_type)
-        self._resolve(run)
+        self._write_report(run, error_type)
         self._spawn_task(self._clear())
 
-    def _failure_line(self, run: _Run, fault: Fault, *, timed_out: bool) -> str:
-        request_id = run.invocation.request_id
-        if timed_out:
-            now = self._watchers.platform_clock.now()
-            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-            return f"{stamp} {request_id} Task timed out after {self.function.timeout_s:.2f} seconds\n\n"
-        return f"{fault.message(request_id)}\n{fault.error_type}\n"
-
     def _ran_out_of_memory(self, fault: Fault) -> bool:
-        if fault.error_type != "Runtime.ExitError":
+        if fault != errors.exited(None, signal.SIGKILL):
             return False
         before, self._oom_kills = self._oom_kills, self.sandbox.memory().oom_kills
         return self._oom_kills > before
@@ -388,59 +356,25 @@ class Environment:
         run = self._run
         self.state = step(self.state, Event.DESTROY)
         if self._init is not None and not self._init.done():
-            self._init.set_result(errors.exited(None, 9))
+            self._init.set_result(errors.exited(None, signal.SIGKILL))
         if run is not None:
-            run.fault = errors.exited(None, 9)
+            run.fault = errors.exited(None, signal.SIGKILL)
             self._run = None
-            self._stop_timer(run)
+            run.stop_timer()
             self._resolve(run)
         self._close()
         self._watchers.owner.on_gone(self)
 
-    def _abandon(self, reason: str) -> None:
-        run, self._run = self._run, None
-        if run is not None:
-            self._stop_timer(run)
-            if not run.outcome.done():
-                run.outcome.set_exception(ServiceError("ServiceException", reason, 500))
-
     # Shared
 
-    def _resolve(self, run: _Run) -> None:
-        if run.outcome.done():
-            return
-        request_id = run.invocation.request_id
-        answer = run.answer
-        payload = run.fault.payload(request_id) if run.fault is not None else answer.payload if answer else b""
-        failed = run.fault is not None or answer is None or answer.error_type is not None
-        run.outcome.set_result(
-            InvocationResult(
-                payload=payload,
-                function_error="Unhandled" if failed else None,
-                log_tail=self.log.take_tail() if run.invocation.tail_log else b"",
-                environment_id=self.id,
-                duration_ms=run.duration_ms,
-                init_duration_ms=run.init_duration_ms,
-                max_memory_used_mb=self.max_memory_mb,
-            )
-        )
+    def _resolve(self, run: Run) -> None:
+        tail = self.log.take_tail() if run.invocation.tail_log and not run.outcome.done() else b""
+        run.resolve(self.id, self.max_memory_mb, tail)
 
-    def _write_report(self, run: _Run, status: str, error_type: str) -> None:
-        request_id = run.invocation.request_id
-        if run.answer is not None and status == "":
-            run.duration_ms = (self._clock.monotonic() - run.began) * 1000
-        report = Report(
-            request_id=request_id,
-            duration_ms=run.duration_ms,
-            memory_mb=self.function.memory_mb,
-            max_memory_used_mb=self.max_memory_mb,
-            init_duration_ms=run.init_duration_ms,
-            status=status,
-            error_type=error_type,
-        )
-        self.log.write([*self._drain(), end_line(request_id), report.line()])
-        if run.invocation.tail_log:
-            self._resolve(run)
+    def _write_report(self, run: Run, error_type: str = "") -> None:
+        report = run.report(self.max_memory_mb, error_type)
+        self.log.write([*self._drain(), end_line(run.request_id), report.line()])
+        self._resolve(run)
 
     def _drain(self) -> list[str]:
         return self._processes.drain() if self._processes is not None else []
@@ -460,11 +394,6 @@ class Environment:
 
     def _set_phase(self, kind: CauseKind, cause_id: str) -> None:
         self._watchers.causes.set_phase(self.id, Cause(kind=kind, id=cause_id, environment_id=self.id))
-
-    def _stop_timer(self, run: _Run) -> None:
-        if run.timer is not None:
-            run.timer.cancel()
-            run.timer = None
 
     def _spawn_task(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)

@@ -8,7 +8,7 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 import asyncio
 from collections import deque
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,8 @@ from undercast.core.errors import ServiceError
 from undercast.core.ids import Ids
 from undercast.sandbox.admission import (
     Admission,
-    Demand,
     FleetKey,
     Limits,
-    Queue,
     Waiter,
     fairest,
     fleet_key,
@@ -30,25 +28,21 @@ from undercast.sandbox.admission import (
 from undercast.sandbox.creation import Creation, Site
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.environment import Environment, Watchers
-from undercast.sandbox.lifecycle import IDLE, State
+from undercast.sandbox.fleet import SETTLE_S, Fleet
+from undercast.sandbox.lifecycle import State
 from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.model import (
     CauseBook,
     CredentialSource,
     FrontDoor,
-    FunctionVersion,
     Invocation,
     InvocationResult,
     LogSink,
 )
-from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
+from undercast.sandbox.runtimes.plan import Runtimes
 
 FREEZE_AFTER_S = 0.01
 """An environment that gets its next event within this time was never frozen: a busy function is not slowed."""
-_SETTLE_S = 0.02
-"""How long an invocation waits for an environment that has answered and is about to ask for `next`."""
-_RESET_S = 0.5
-"""How long it waits for one that is being reset: AWS keeps such an environment, and so /tmp."""
 KEEP_WARM_S = 30.0
 """A function that floods the machine does not take the environments of those that were used within this time."""
 _QUEUE_LIMIT_S = 900.0
@@ -74,48 +68,6 @@ class PoolParts:
     ca_bundle: Path | None = None
 
 
-@dataclass(slots=True, eq=False)
-class _Fleet:
-    """The environments and waiters of one function version."""
-
-    function: FunctionVersion
-    plan: RuntimePlan | None = None
-    idle: list[Environment] = field(default_factory=list)
-    members: dict[str, Environment] = field(default_factory=dict)
-    starting: int = 0
-    queue: Queue = field(default_factory=Queue)
-    retired: bool = False
-
-    @property
-    def key(self) -> FleetKey:
-        return fleet_key(self.function)
-
-    def take(self) -> Environment | None:
-        """The environment that was used last; those that died or are being reset meanwhile are not idle any more."""
-        while self.idle:
-            environment = self.idle.pop()
-            if environment.state in IDLE:
-                return environment
-        return None
-
-    def settling(self, waited_s: float) -> int:
-        """Environments that will be idle soon enough for who has waited so long."""
-        soon = {State.ANSWERED} if waited_s < _SETTLE_S else set()
-        if waited_s < _RESET_S:
-            soon.add(State.RESET)
-        return sum(1 for member in self.members.values() if member.state in soon) if soon else 0
-
-    def demand(self) -> Demand:
-        head = self.queue.head()
-        return Demand(
-            key=self.key,
-            synchronous=bool(self.queue.synchronous),
-            environments=len(self.members) + self.starting,
-            oldest=head.serial if head is not None else 0,
-            memory_mb=self.function.memory_mb,
-        )
-
-
 class Pool:
     """See the module. `start` before anything, `stop` at the end."""
 
@@ -123,9 +75,9 @@ class Pool:
         self._parts = parts
         self._clock = parts.host_clock
         self._admission = Admission(parts.limits)
-        self._fleets: dict[FleetKey, _Fleet] = {}
-        self._fleet_of: dict[str, _Fleet] = {}
-        self._waiting: dict[FleetKey, _Fleet] = {}
+        self._fleets: dict[FleetKey, Fleet] = {}
+        self._fleet_of: dict[str, Fleet] = {}
+        self._waiting: dict[FleetKey, Fleet] = {}
         self._creation: Creation | None = None
         self._watchers: Watchers | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -200,7 +152,7 @@ class Pool:
         function = invocation.function
         fleet = self._fleets.get((function.arn, function.version, function.revision))
         if fleet is None:
-            fleet = self._fleets[fleet_key(function)] = _Fleet(function)
+            fleet = self._fleets[fleet_key(function)] = Fleet(function)
         outcome: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         environment = fleet.take()
         if environment is not None:
@@ -281,7 +233,7 @@ class Pool:
             self._forget(environment)
         self._dispatch()
 
-    def _rest(self, fleet: _Fleet, environment: Environment) -> None:
+    def _rest(self, fleet: Fleet, environment: Environment) -> None:
         self._waiting.pop(fleet.key, None)
         if environment not in fleet.idle:
             fleet.idle.append(environment)
@@ -290,7 +242,7 @@ class Pool:
         if self._waiting:
             self._dispatch()
 
-    def _started(self, fleet: _Fleet, environment: Environment) -> None:
+    def _started(self, fleet: Fleet, environment: Environment) -> None:
         fleet.members[environment.id] = environment
         fleet.starting -= 1
         self._admission.init_over()
@@ -313,7 +265,7 @@ class Pool:
             elif self._evicting >= sum(wants.values()) or not self._evict_longest_idle(fleet):
                 return
 
-    def _wants(self, fleet: _Fleet) -> int:
+    def _wants(self, fleet: Fleet) -> int:
         """Environments to start for a function: not for those who will be served in a moment anyway."""
         want = len(fleet.queue) - fleet.starting
         head = fleet.queue.head()
@@ -321,14 +273,14 @@ class Pool:
             return 0
         settling = fleet.settling(self._clock.monotonic() - head.since)
         if settling and self._settle_timer is None:
-            self._settle_timer = asyncio.get_running_loop().call_later(_SETTLE_S, self._on_settle_timer)
+            self._settle_timer = asyncio.get_running_loop().call_later(SETTLE_S, self._on_settle_timer)
         return want - settling
 
     def _on_settle_timer(self) -> None:
         self._settle_timer = None
         self._dispatch()
 
-    async def _start(self, fleet: _Fleet) -> None:
+    async def _start(self, fleet: Fleet) -> None:
         """Create an environment and run its INIT; whoever waits gets it through `on_idle`."""
         assert self._creation is not None
         assert self._watchers is not None
@@ -354,7 +306,7 @@ class Pool:
                 await self._undo_start(fleet, environment)
             self._dispatch()
 
-    async def _undo_start(self, fleet: _Fleet, environment: Environment | None) -> None:
+    async def _undo_start(self, fleet: Fleet, environment: Environment | None) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:
             fleet.starting -= 1
             self._admission.init_over()
@@ -363,7 +315,7 @@ class Pool:
             await self._release(environment)
             await environment.destroy()
 
-    def _should_give_way(self, fleet: _Fleet) -> bool:
+    def _should_give_way(self, fleet: Fleet) -> bool:
         """Whether a machine that is full should take this environment for another function."""
         others = [
             other.demand()
@@ -374,7 +326,7 @@ class Pool:
         ]
         return bool(others) and gives_way(fleet.demand(), others)
 
-    def _evict_longest_idle(self, wanting: _Fleet) -> bool:
+    def _evict_longest_idle(self, wanting: Fleet) -> bool:
         """Make room: of what has more environments than who wants one, or has not been used for a while."""
         has = len(wanting.members) + wanting.starting
         unused_since = self._clock.monotonic() - KEEP_WARM_S

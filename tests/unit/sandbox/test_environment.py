@@ -407,3 +407,66 @@ async def test_sandbox_that_cannot_be_made_is_a_service_error(start: StartBench)
     made.driver.create_error = "mount: EPERM"
     with pytest.raises(ServiceError, match="mount: EPERM"):
         await made.pool.invoke(made.invocation())
+
+
+async def fail_init(runtime: FakeRuntime) -> None:
+    """A runtime whose handler cannot be loaded."""
+    await runtime.request("POST", "init/error", b"{}", {"Lambda-Runtime-Function-Error-Type": "Runtime.X"})
+    raise Exit(1)
+
+
+async def hang_in_init(_: FakeRuntime) -> None:
+    """A runtime that never asks for an event."""
+    await asyncio.Event().wait()
+
+
+async def spawned(made: Bench, count: int) -> None:
+    """Wait until so many processes were started."""
+    async with asyncio.timeout(5):
+        while made.driver.spawned < count:
+            await asyncio.sleep(0.001)
+
+
+async def test_stop_during_a_suppressed_init_ends_the_invocation(start: StartBench) -> None:
+    """Nobody waits for ever."""
+    made = await start(fail_init, hang_in_init)
+    task = asyncio.ensure_future(made.pool.invoke(made.invocation()))
+    await spawned(made, 2)
+    await made.pool.stop()
+    with pytest.raises(ServiceError, match="shut down"):
+        await task
+
+
+async def test_sandbox_that_dies_during_a_suppressed_init(start: StartBench) -> None:
+    """As when it dies in the invoke."""
+    made = await start(fail_init, hang_in_init, echo)
+    task = asyncio.ensure_future(made.pool.invoke(made.invocation()))
+    await spawned(made, 2)
+    made.driver.sandboxes[0].died.set_result(None)
+    made.driver.alive.discard(made.driver.sandboxes[0].environment_id)
+    assert b"signal: killed" in (await task).payload
+    assert (await made.pool.invoke(made.invocation(b"9"))).payload == b"9"
+
+
+async def test_suppressed_init_that_hangs_is_a_timeout(start: StartBench) -> None:
+    """Its limit is the function's timeout."""
+    made = await start(fail_init, hang_in_init)
+    result = await made.pool.invoke(made.invocation(request_id="r-1", timeout_s=1))
+    assert b"Task timed out after 1.00 seconds" in result.payload
+    assert any("Phase: invoke\tStatus: timeout" in line for line in made.log.messages)
+
+
+async def test_runtime_that_hangs_behind_its_answer_is_reset_at_the_deadline(start: StartBench) -> None:
+    """The caller has the answer; the time counts until the runtime asks for the next event."""
+
+    async def hang_after(runtime: FakeRuntime) -> None:
+        request_id, body, _ = await runtime.next()
+        await runtime.respond(request_id, body)
+        await asyncio.Event().wait()
+
+    made = await start(hang_after, echo)
+    result = await made.pool.invoke(made.invocation(b"1", request_id="r-1", timeout_s=1))
+    assert result.payload == b"1"
+    await logged(made, "REPORT RequestId: r-1\tDuration: 1000.00 ms.*Status: timeout")
+    assert (await made.pool.invoke(made.invocation(b"2", request_id="r-2"))).payload == b"2"
+    assert len(made.driver.sandboxes) == 1

@@ -1,0 +1,104 @@
+"""The invocation that an execution environment is busy with, from its event to its REPORT line.
+
+Data and texts; what happens to it is decided in `environment`.
+AWS: Lambda Developer Guide, "Invoke" API, "Sending Lambda function logs to CloudWatch Logs".
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from undercast.core.errors import ServiceError
+from undercast.sandbox.errors import Fault
+from undercast.sandbox.logs import Report
+from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.sandbox.runtime_api import Answer, RuntimeEvent
+
+TIMED_OUT = "Sandbox.Timedout"
+
+
+@dataclass(slots=True, kw_only=True)
+class Run:
+    """`began` is host-clock monotonic seconds, `deadline_ms` host-clock epoch milliseconds."""
+
+    invocation: Invocation
+    outcome: "asyncio.Future[InvocationResult]"
+    began: float
+    deadline_ms: int
+    timer: asyncio.TimerHandle | None = None
+    answer: Answer | None = None
+    fault: Fault | None = None
+    """Why there is no answer of the function, or why its answer does not count."""
+    duration_ms: float = 0.0
+    init_duration_ms: float | None = None
+
+    @property
+    def request_id(self) -> str:
+        """The id that every line and every answer has."""
+        return self.invocation.request_id
+
+    @property
+    def event(self) -> RuntimeEvent:
+        """What the runtime gets from `next`."""
+        return RuntimeEvent(
+            request_id=self.invocation.request_id,
+            payload=self.invocation.payload,
+            deadline_ms=self.deadline_ms,
+            invoked_arn=self.invocation.invoked_arn,
+            trace_header=self.invocation.trace_header,
+            client_context=self.invocation.client_context,
+        )
+
+    def stop_timer(self) -> None:
+        """The deadline no longer counts."""
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+    def resolve(self, environment_id: str, max_memory_used_mb: int, log_tail: bytes) -> None:
+        """Give the caller the answer; once."""
+        if self.outcome.done():
+            return
+        answer = self.answer
+        if self.fault is not None:
+            payload = self.fault.payload(self.request_id)
+        else:
+            payload = answer.payload if answer is not None else b""
+        failed = self.fault is not None or answer is None or answer.error_type is not None
+        self.outcome.set_result(
+            InvocationResult(
+                payload=payload,
+                function_error="Unhandled" if failed else None,
+                log_tail=log_tail,
+                environment_id=environment_id,
+                duration_ms=self.duration_ms,
+                init_duration_ms=self.init_duration_ms,
+                max_memory_used_mb=max_memory_used_mb,
+            )
+        )
+
+    def abandon(self, reason: str) -> None:
+        """The platform ends it; not the function's fault."""
+        self.stop_timer()
+        if not self.outcome.done():
+            self.outcome.set_exception(ServiceError("ServiceException", reason, 500))
+
+    def report(self, max_memory_used_mb: int, error_type: str = "") -> Report:
+        """Its REPORT line; `error_type` is "" for success."""
+        timed_out = error_type == TIMED_OUT
+        return Report(
+            request_id=self.request_id,
+            duration_ms=self.duration_ms,
+            memory_mb=self.invocation.function.memory_mb,
+            max_memory_used_mb=max_memory_used_mb,
+            init_duration_ms=self.init_duration_ms,
+            status="timeout" if timed_out else "error" if error_type else "",
+            error_type="" if timed_out else error_type,
+        )
+
+    def failure_line(self, fault: Fault, now: float) -> str:
+        """The log line about a fault; `now` is platform-clock seconds."""
+        if fault.error_type != TIMED_OUT:
+            return f"{fault.message(self.request_id)}\n{fault.error_type}\n"
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+        return f"{stamp} {self.request_id} {fault.text}\n\n"
