@@ -15,6 +15,7 @@ MAX_PROCESSES = 1024
 _PERIOD_US = 100_000
 _MIB = 1024 * 1024
 _PROCS = "cgroup.procs"
+_CONTROL = "-control"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,8 +68,8 @@ class Cgroups:
 
 def find_cgroups(owner: str, proc: Path = Path("/proc/self")) -> Cgroups:
     """Make our folders where we may; `owner` names them, so that the next start on the same data finds them."""
-    paths = _own_paths((proc / "mounts").read_text(), (proc / "cgroup").read_text())
-    unified, controllers = _unified(paths[""], owner) if "" in paths else (None, frozenset[str]())
+    paths, top = _own_paths((proc / "mounts").read_text(), (proc / "cgroup").read_text())
+    unified, controllers = _unified(paths[""], top, owner) if top else (None, frozenset[str]())
     v1 = {name: _usable(paths[name] / owner) for name in ("memory", "cpu", "pids") if name in paths}
     # The v1 freezer is the second choice; being in both would double the work.
     freezer = _usable(paths["freezer"] / owner) if "freezer" in paths and unified is None else None
@@ -82,16 +83,19 @@ def find_cgroups(owner: str, proc: Path = Path("/proc/self")) -> Cgroups:
     )
 
 
-def _own_paths(mounts: str, membership: str) -> dict[str, Path]:
-    """Controller (or "" for the unified hierarchy) -> the folder of our own cgroup."""
+def _own_paths(mounts: str, membership: str) -> tuple[dict[str, Path], Path | None]:
+    """Controller (or "" for the unified hierarchy) -> the folder of our own cgroup; the unified hierarchy's top."""
     own: dict[str, str] = {}
     for line in membership.splitlines():
         _, controllers, path = line.split(":", 2)
         for controller in controllers.split(","):
             own[controller] = path
     paths: dict[str, Path] = {}
+    top: Path | None = None
     for line in mounts.splitlines():
         _, place, kind, options, *_ = line.split(" ")
+        if kind == "cgroup2" and "" in own:
+            top = Path(place)
         names = [""] if kind == "cgroup2" else options.split(",") if kind == "cgroup" else []
         for name in names:
             if name not in own:
@@ -99,7 +103,7 @@ def _own_paths(mounts: str, membership: str) -> dict[str, Path]:
             folder = Path(place + own[name])
             # In a container without a cgroup namespace the path is the host's; the mount's root is what we see of it.
             paths[name] = folder if folder.is_dir() else Path(place)
-    return paths
+    return paths, top
 
 
 def _usable(folder: Path) -> Path | None:
@@ -110,10 +114,14 @@ def _usable(folder: Path) -> Path | None:
     return folder if os.access(folder / _PROCS, os.W_OK) else None
 
 
-def _unified(own: Path, owner: str) -> tuple[Path | None, frozenset[str]]:
+def _unified(own: Path, top: Path, owner: str) -> tuple[Path | None, frozenset[str]]:
+    if "memory" in _words(top / "cgroup.subtree_control") and os.access(top / "cgroup.subtree_control", os.W_OK):
+        own = top  # root on a host: nobody has to move out of our own group
+    elif own.name == owner + _CONTROL:
+        own = own.parent  # we were started by somebody who was moved there by an earlier start
     available = _words(own / "cgroup.controllers") & {"memory", "cpu", "pids"}
     if available - _words(own / "cgroup.subtree_control"):
-        _leave(own, own / (owner + "-control"))
+        _leave(own, own / (owner + _CONTROL))
         for name in available:
             with contextlib.suppress(OSError):
                 _write(own / "cgroup.subtree_control", f"+{name}")

@@ -34,6 +34,19 @@ def test_v2_with_delegated_controllers(tmp_path: Path) -> None:
     assert found.limits_memory and found.limits_cpu and found.limits_pids and found.freezes
 
 
+def test_v2_as_root_takes_the_top_where_controllers_are_handed_out(tmp_path: Path) -> None:
+    """The user's session is left alone: no process has to move."""
+    top = _group_folder(tmp_path / "cg")
+    _group_folder(top / "user/session")
+    for name in ("cgroup.controllers", "cgroup.subtree_control"):
+        (top / name).write_text("cpu memory pids")
+    ours = _group_folder(top / "uc", "cgroup.freeze", "cgroup.subtree_control")
+    (ours / "cgroup.controllers").write_text("cpu memory pids")
+    found = find_cgroups("uc", _host(tmp_path, "cgroup2 /cg cgroup2 rw 0 0\n", "0::/user/session\n"))
+    assert found.unified == ours
+    assert not list((top / "user/session").glob("*-control"))
+
+
 def test_v2_limits_are_written(tmp_path: Path) -> None:
     """memory.max, memory.swap.max, pids.max, cpu.max: memory/1769 of one CPU."""
     files = ("memory.max", "memory.swap.max", "pids.max", "cpu.max", "cgroup.freeze", "memory.stat", "memory.events")
