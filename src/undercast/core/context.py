@@ -79,6 +79,10 @@ class RequestContext:
     user_agent: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
     """Request headers, lower case. For what the models lack (S3's x-amz-* metadata is parsed already)."""
+    names_region: bool = True
+    """False when neither signature nor host said a region: that of the scope is then only the platform's default."""
+    is_form: bool = False
+    """Whether a browser's form carried the request: S3 calls the event Post then."""
 
     @property
     def account_id(self) -> AccountId:

@@ -21,7 +21,7 @@ from undercast.gateway import auth_errors
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
 from undercast.wire.decode import Call
-from undercast.wire.sigv4 import SigningKey, SigningKeys, verify
+from undercast.wire.signature import SigningKey, SigningKeys, check_expiry, verify
 
 log = logging.getLogger("undercast.iam")
 
@@ -80,8 +80,10 @@ class Authenticator:
         credential = self._issued(signature.access_key_id)
         if credential is not None:
             return self._verified(call, credential)
-        if self._issued_keys_only:
+        if self._issued_keys_only or call.request.environment_id is not None:
+            # A function must not become an administrator by signing with a key that it made up (ADR 0005).
             raise auth_errors.unknown_key(call.service, signature.access_key_id)
+        check_expiry(signature, self._clock.now())
         account = signature.access_key_id if is_account_id(signature.access_key_id) else DEFAULT_ACCOUNT
         return Identity(principal=root_principal(AccountId(account)))
 
@@ -101,7 +103,7 @@ class Authenticator:
             raise auth_errors.wrong_token(call.service)
         key = verify(call, credential.secret_access_key, now, self._keys)
         if self._used is not None:
-            self._used(credential, call.service or key.signature.service, key.signature.region, now)
+            self._used(credential, call.service or key.signature.service, call.region or "", now)
         return Identity(principal=credential.principal, signing_key=key, environment_id=credential.environment_id)
 
 

@@ -138,6 +138,7 @@ class Dispatcher:
             source_ip=request.peer or "127.0.0.1",
             user_agent=request.headers.get("user-agent", ""),
             headers=request.headers,
+            names_region=call.region is not None,
         )
 
     def _cause(self, environment_id: str | None) -> Cause:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from undercast.core.http import HttpRequest
-from undercast.wire.sigv4 import Signature
+from undercast.wire.sigv4_claims import Signature
 
 Protocol = Literal["json", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"]
 

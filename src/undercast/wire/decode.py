@@ -20,7 +20,7 @@ from undercast.wire.codec import codec, router
 from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
 from undercast.wire.large import LARGE_BYTES, parse_large
 from undercast.wire.model import OperationModel, catalogue
-from undercast.wire.sigv4 import Signature, parse_signature
+from undercast.wire.signature import Signature, parse_signature
 
 __all__ = ["Call", "decode", "parse"]
 

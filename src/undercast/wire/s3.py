@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from undercast.core.http import HttpRequest
-from undercast.wire.sigv4 import Signature
+from undercast.wire.sigv4_claims import Signature
 
 SERVICE = "s3"
 SIGNING_NAMES = frozenset({"s3", "s3express", "s3-object-lambda"})

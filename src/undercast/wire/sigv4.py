@@ -15,10 +15,8 @@ from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
 from undercast.wire import sigv4_errors as errors
 from undercast.wire.canonical import canonical_head, canonical_query, normal_path, s3_path
-from undercast.wire.sigv4_claims import ALGORITHM, Signature, parse_signature, query_pairs
+from undercast.wire.sigv4_claims import ALGORITHM, Signature, query_pairs
 from undercast.wire.sigv4_time import check_s3_time, check_time
-
-__all__ = ["Signature", "SigningKey", "SigningKeys", "parse_signature", "verify"]
 
 UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
 SINGLE_ENCODED = frozenset(("s3", "s3-outposts", "s3-object-lambda", "s3express"))
@@ -74,7 +72,11 @@ class SigningKey:
         canonical = head + payload_hash
         digest = hashlib.sha256(canonical.encode("latin-1")).hexdigest()
         claims = self.signature
-        text = f"{ALGORITHM}\n{claims.amz_date}\n{self.scope}\n{digest}"
+        self.check_text(f"{ALGORITHM}\n{claims.amz_date}\n{self.scope}\n{digest}", canonical)
+
+    def check_text(self, text: str, canonical: str = "") -> None:
+        """The same for a string to sign."""
+        claims = self.signature
         if hmac.compare_digest(self.sign(text).encode(), claims.signature.encode("utf-8", "replace")):
             return
         if claims.service in SINGLE_ENCODED:
@@ -112,6 +114,11 @@ def verify(call: SignedCall, secret: str, now: float, keys: SigningKeys | None =
     if claims is None:
         raise ValueError("the call is not signed")
     is_s3 = claims.service in SINGLE_ENCODED
+    if claims.kind == "form":
+        # The policy has its own expiration; S3 asks no more of the date than that it is the scope's.
+        key = SigningKey(key=derive_key(secret, claims), signature=claims, protocol=call.protocol)
+        key.check_text(claims.policy)
+        return key
     if is_s3:
         claims = check_s3_time(claims, now)
         _check_signed_headers(claims, request.headers)

@@ -19,7 +19,7 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 class Signature:
     """A signature as the request claims it. `date`, `region` and `service` are the credential scope."""
 
-    kind: Literal["header", "presigned"]
+    kind: Literal["header", "presigned", "form"]
     access_key_id: str
     date: str
     region: str
@@ -30,13 +30,17 @@ class Signature:
     """ISO 8601 basic format, "" when the request has none."""
     session_token: str | None = None
     expires_s: str | None = None
-    """X-Amz-Expires of a presigned request as it was sent."""
+    """X-Amz-Expires of a presigned request as it was sent; with version 2 its Expires, seconds since the epoch."""
+    version: Literal[2, 4] = 4
+    """Version 2 has no scope: its date and region are "", its service is S3."""
+    policy: str = ""
+    """What a browser's form signs: its policy document in base64."""
 
 
 def parse_signature(request: HttpRequest) -> Signature | None:
     """The SigV4 claims of a request; None when it is unsigned or carries another kind of Authorization.
 
-    Raises AWS's error for a SigV4 (or older AWS) signature that cannot be read.
+    Raises AWS's error for a SigV4 signature that cannot be read.
     """
     authorization = request.headers.get("authorization")
     if authorization is not None:
@@ -44,13 +48,9 @@ def parse_signature(request: HttpRequest) -> Signature | None:
             return _from_header(authorization, request)
         if authorization.startswith("AWS4-"):
             raise not_implemented("sigv4", authorization.partition(" ")[0])
-        if authorization.startswith("AWS "):
-            raise errors.unsupported_mechanism()
         return None
     query = request.query
-    if "X-Amz-" in query or "AWSAccessKeyId=" in query:
-        return _from_query(query)
-    return None
+    return _from_query(query) if "X-Amz-" in query else None
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:
@@ -98,8 +98,6 @@ def _from_header(authorization: str, request: HttpRequest) -> Signature:
 
 def _from_query(query: str) -> Signature | None:
     fields = dict(query_pairs(query))
-    if fields.keys() >= {"AWSAccessKeyId", "Signature", "Expires"}:
-        raise errors.unsupported_mechanism()
     algorithm = fields.get("X-Amz-Algorithm")
     if algorithm is None and not fields.keys() & {"X-Amz-Credential", "X-Amz-Signature"}:
         return None

@@ -3,8 +3,6 @@
 Pure. AWS: S3 API Reference, "List of error codes"; IAM User Guide, "Troubleshoot Signature Version 4 signed requests".
 """
 
-from collections.abc import Mapping
-
 from undercast.core.errors import ServiceError
 
 _EXPECTED_SCOPE = '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'
@@ -49,7 +47,7 @@ def bad_query(text: str) -> ServiceError:
 
 
 def unsupported_mechanism() -> ServiceError:
-    """Signature Version 2."""
+    """Signature Version 2 where only version 4 is known: everywhere but on S3."""
     text = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
     return ServiceError("InvalidRequest", text)
 
@@ -75,16 +73,17 @@ def mismatch(protocol: str) -> ServiceError:
     )
 
 
-def s3_mismatch(access_key_id: str, provided: str, string_to_sign: str, canonical_request: str) -> ServiceError:
-    """The same from S3, which shows what it signed."""
-    members: Mapping[str, str] = {
+def s3_mismatch(access_key_id: str, provided: str, string_to_sign: str, canonical_request: str = "") -> ServiceError:
+    """The same from S3, which shows what it signed. Only version 4 has a canonical request."""
+    members: dict[str, str] = {
         "AWSAccessKeyId": access_key_id,
         "StringToSign": string_to_sign,
         "SignatureProvided": provided,
         "StringToSignBytes": string_to_sign.encode("latin-1", "replace").hex(" "),
-        "CanonicalRequest": canonical_request,
-        "CanonicalRequestBytes": canonical_request.encode("latin-1", "replace").hex(" "),
     }
+    if canonical_request:
+        members["CanonicalRequest"] = canonical_request
+        members["CanonicalRequestBytes"] = canonical_request.encode("latin-1", "replace").hex(" ")
     text = (
         "The request signature we calculated does not match the signature you provided. Check your key and signing "
         "method."

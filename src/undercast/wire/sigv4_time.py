@@ -20,7 +20,7 @@ WEEK_S = 7 * 24 * 3600
 def check_s3_time(claims: Signature, now: float) -> Signature:
     """The claims with their date in basic ISO 8601. Raises S3's error when the date is wrong or over."""
     presigned = claims.kind == "presigned"
-    at, amz_date = _moment(claims.amz_date)
+    at, amz_date = moment(claims.amz_date)
     if at is None:
         if presigned:
             raise errors.bad_query("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"")
@@ -33,19 +33,19 @@ def check_s3_time(claims: Signature, now: float) -> Signature:
         raise ServiceError("AuthorizationHeaderMalformed", text)
     if not presigned:
         if abs(now - at) > SKEW_S:
-            raise errors.s3_skewed(claims.amz_date, _extended(now))
+            raise errors.s3_skewed(claims.amz_date, extended(now))
     else:
         expires_at = at + _expires(claims.expires_s)
         if at - now > SKEW_S:
             raise ServiceError("AccessDenied", "Request is not valid yet", 403)
         if now > expires_at:
-            raise errors.s3_expired(claims.expires_s or "", _extended(expires_at), _extended(now))
+            raise errors.s3_expired(claims.expires_s or "", extended(expires_at), extended(now))
     return claims if amz_date == claims.amz_date else replace(claims, amz_date=amz_date)
 
 
 def check_time(claims: Signature, protocol: str, now: float) -> Signature:
     """The same in the words of all other services."""
-    at, amz_date = _moment(claims.amz_date)
+    at, amz_date = moment(claims.amz_date)
     if at is None:
         text = "Date must be in ISO-8601 'basic format'. Got '{}'. See http://en.wikipedia.org/wiki/ISO_8601"
         raise ServiceError("IncompleteSignature", text.format(claims.amz_date))
@@ -87,7 +87,7 @@ def _expires(text: str | None) -> int:
     return int(digits)
 
 
-def _moment(text: str) -> tuple[float | None, str]:
+def moment(text: str) -> tuple[float | None, str]:
     """Seconds and basic ISO 8601 form of an X-Amz-Date or Date value; (None, "") when it is neither."""
     digits = text[:8] + text[9:15]
     if len(text) == 16 and text[8] == "T" and text[15] == "Z" and digits.isascii() and digits.isdigit():
@@ -110,5 +110,6 @@ def _basic(at: float) -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(at))
 
 
-def _extended(at: float) -> str:
+def extended(at: float) -> str:
+    """Seconds as S3's error documents show them, e.g. "2026-01-02T03:04:05Z"."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))

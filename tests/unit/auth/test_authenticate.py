@@ -1,6 +1,7 @@
 """Who a request is from, by its access key, signature and session token."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -154,3 +155,27 @@ def test_the_use_of_an_issued_key_is_noted() -> None:
     authenticator.authenticate(s3_call(ALICES.access_key_id))
     authenticator.authenticate(lambda_call("test"))
     assert noted == [(ALICES.access_key_id, "s3", "us-east-1")]
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda_call, "UnrecognizedClientException"),
+        (sts_call, "InvalidClientTokenId"),
+        (s3_call, "InvalidAccessKeyId"),
+    ],
+)
+@pytest.mark.parametrize("key", ["test", "123456789012"])
+def test_a_function_cannot_make_up_a_key(call: Callable[..., Call], code: str, key: str) -> None:
+    """Inside a sandbox only keys that were issued count; else a made-up one were the account's administrator."""
+    assert refusal(gate(ALICES), _inside(call(key))).code == code
+    assert gate(ALICES).authenticate(_inside(call(ALICES.access_key_id))).principal is ALICE
+
+
+def test_a_function_may_read_what_is_public() -> None:
+    """An unsigned request to S3 stays anonymous, in a sandbox as elsewhere."""
+    assert gate().authenticate(_inside(s3_call(None))).principal.kind == "anonymous"
+
+
+def _inside(call: Call) -> Call:
+    return replace(call, request=replace(call.request, environment_id="environment-1"))

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest
-from undercast.wire.sigv4 import Signature, parse_signature
+from undercast.wire.signature import Signature, parse_signature
 
 ACCESS_KEY = "AKIAIOSFODNN7EXAMPLE"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -72,10 +72,11 @@ def sign(
     protocol: str = "json",
     **arguments: Any,
 ) -> SignedRequest:
-    """Sign with one of botocore's signers (SigV4Auth, S3SigV4Auth, SigV4QueryAuth, S3SigV4QueryAuth)."""
+    """Sign with one of botocore's signers, e.g. SigV4Auth, S3SigV4QueryAuth, HmacV1Auth."""
     request = AWSRequest(method=method, url=url, data=data, headers=dict(headers or {}))
     credentials = Credentials(ACCESS_KEY, SECRET, token)
-    getattr(botocore.auth, signer)(credentials, service, REGION, **arguments).add_auth(request)
+    scope = () if signer.startswith("HmacV1") else (service, REGION)
+    getattr(botocore.auth, signer)(credentials, *scope, **arguments).add_auth(request)
     return received(request.prepare(), service, protocol)
 
 

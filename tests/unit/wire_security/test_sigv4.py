@@ -10,7 +10,7 @@ from tests.unit.wire_security.signing import ACCESS_KEY, REGION, SECRET, SignedR
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
-from undercast.wire.sigv4 import Signature, SigningKeys, parse_signature, verify
+from undercast.wire.signature import Signature, SigningKeys, parse_signature, verify
 
 CASES: dict[str, dict[str, Any]] = {
     "json": {
@@ -289,12 +289,11 @@ def test_the_claims_are_the_parts_of_the_header() -> None:
         (f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host", "IncompleteSignature"),
         ("AWS4-HMAC-SHA256", "IncompleteSignature"),
         ("AWS4-HMAC-SHA256 Credential=AKID/sts, SignedHeaders=host, Signature=x", "IncompleteSignature"),
-        ("AWS AKID:c2ln", "InvalidRequest"),
         ("AWS4-ECDSA-P256-SHA256 Credential=x", "NotImplemented"),
     ],
 )
 def test_a_header_that_cannot_be_read_is_refused(header: str, code: str) -> None:
-    """Common errors: IncompleteSignature; S3 refuses Signature Version 2 in the newer regions."""
+    """Common errors: IncompleteSignature."""
     with pytest.raises(ServiceError) as caught:
         parse_signature(unsigned(authorization=header, x_amz_date="20260101T000000Z"))
     assert caught.value.code == code

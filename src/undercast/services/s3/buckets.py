@@ -36,7 +36,7 @@ class Buckets:
     def get(self, ctx: RequestContext, params: Mapping[str, Any]) -> Bucket:
         """The bucket that a request names. Raises NoSuchBucket, AccessDenied (expected owner) or PermanentRedirect."""
         bucket = self.get_anywhere(params)
-        if bucket.region != ctx.region and ctx.principal.kind != "anonymous":
+        if bucket.region != ctx.region and ctx.names_region and ctx.principal.kind != "anonymous":
             raise _elsewhere(bucket, ctx)
         return bucket
 
