@@ -9,7 +9,8 @@ import hashlib
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
@@ -24,18 +25,32 @@ _OWN = ("bootstrap.py", "undercast_runtime_client.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonRuntime:
-    """`runtimes_dir` is in the data folder; `client_dir` holds our own client."""
+    """`runtimes_dir` is in the data folder, which one platform has alone; `client_dir` holds our own client."""
 
     runtimes_dir: Path
     client_dir: Path
+    _ready: dict[Interpreter, Path] = field(default_factory=dict, compare=False)
+    _building: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def folder(self, interpreter: Interpreter) -> Path:
-        """The folder for this interpreter, built when it is missing. Blocks: 2,000 links, some 50 ms, once."""
+        """The folder for this interpreter, built when it is missing. Blocks: 2,000 links, some 50 ms, once.
+
+        Called in threads, by the first invocations of several functions at once.
+        """
+        ready = self._ready.get(interpreter)
+        if ready is None:
+            with self._building:
+                ready = self._ready.get(interpreter) or self._build(interpreter)
+                self._ready[interpreter] = ready
+        return ready
+
+    def _build(self, interpreter: Interpreter) -> Path:
         packages = self._packages(interpreter)
         folder = self.runtimes_dir / self._name(interpreter, packages)
         if folder.is_dir():
             return folder
-        draft = folder.with_name(f"{folder.name}.{os.getpid()}.draft")
+        # A folder that has its name is complete: what a killed platform left half done is a draft.
+        draft = folder.with_name(f"{folder.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
         for name in packages:
@@ -43,11 +58,7 @@ class PythonRuntime:
         for name in _OWN:
             shutil.copyfile(self.client_dir / name, draft / name)
         draft.chmod(0o755)
-        try:
-            draft.rename(folder)
-        except OSError:
-            # Someone else finished the same folder first.
-            shutil.rmtree(draft, ignore_errors=True)
+        draft.rename(folder)
         return folder
 
     def _packages(self, interpreter: Interpreter) -> tuple[str, ...]:
