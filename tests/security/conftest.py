@@ -88,7 +88,6 @@ async def driver(folder: Path) -> AsyncIterator[NamespaceDriver]:
     try:
         await driver.start()
     except SandboxError as error:
-        await driver.stop()
         pytest.skip(str(error))
     yield driver
     await driver.stop()

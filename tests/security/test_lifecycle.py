@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.security.conftest import Make, close_pipes, read_to_end, run
+from tests.security.conftest import PYTHON, Make, close_pipes, read_to_end, run
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.waiting import until
@@ -51,6 +51,27 @@ async def test_a_program_that_cannot_run_says_why(make: Make) -> None:
         await sandbox.spawn(ProcessSpec(argv=("/var/task/hello.txt",), environment={}))
     with pytest.raises(SandboxError, match="ENOENT"):
         await sandbox.spawn(ProcessSpec(argv=("/bin/true",), environment={}, cwd="/nowhere"))
+    assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
+async def test_a_full_sandbox_says_so_and_can_be_reset(make: Make) -> None:
+    """The limit of 1,024 processes holds for us too; a reset makes room."""
+    sandbox = await make(memory_mb=10240)
+    source = """
+import os, time
+try:
+    while os.fork():
+        pass
+except OSError:
+    os.write(1, b"full")
+time.sleep(600)
+"""
+    bomb = await sandbox.spawn(ProcessSpec(argv=(str(PYTHON), "-I", "-S", "-c", source), environment={}))
+    assert await until(lambda: _drain(bomb.stdout) == b"full", 30)
+    with pytest.raises(SandboxError, match="EAGAIN"):
+        await sandbox.spawn(SLEEP)
+    await sandbox.kill_processes()
+    close_pipes(bomb)
     assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
 
 

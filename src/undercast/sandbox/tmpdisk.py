@@ -80,7 +80,11 @@ class TmpDisks:
         if self.limited:
             if size_mb == _DEFAULT_MB and self._spare is not None:
                 spare, self._spare = self._spare, None
-                return await spare
+                try:
+                    return await asyncio.shield(spare)
+                except asyncio.CancelledError:
+                    self._spare = self._spare or spare
+                    raise
             return await asyncio.to_thread(self._make, size_mb)
         place = self._folder / name
         place.mkdir(mode=0o700)

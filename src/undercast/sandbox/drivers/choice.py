@@ -34,7 +34,6 @@ class AutoDriver:
         try:
             await self._chosen.start()
         except SandboxError as error:
-            await self._chosen.stop()
             self._chosen = ProcessDriver(self._folder, f"functions are not isolated: {error}")
             await self._chosen.start()
 

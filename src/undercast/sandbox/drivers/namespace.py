@@ -13,7 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from undercast.sandbox import driver, limits, polling
+from undercast.sandbox import driver, limits, polling, seccomp
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Ground, Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
@@ -26,6 +26,8 @@ _UID_BASE = 1_900_000_000
 _UIDS = 100_000
 _VERSIONED = re.compile(r"python(\d+)\.(\d+)")
 _OLDEST_ZYGOTE = (3, 8)
+_AT_ONCE = 16
+"""More would not fit into the launcher's socket, and be no faster."""
 _SAMPLE_EVERY_S = 0.1
 _REFILL_AFTER_S = 0.2
 """Later than the start that took the spare, so that both do not compete for the CPU."""
@@ -49,6 +51,7 @@ class NamespaceDriver:
         self._cgroups = limits.Cgroups()
         self._disks = TmpDisks(self._folder / "tmp")
         self._spares: dict[LauncherKey, asyncio.Task[NamespaceSandbox]] = {}
+        self._planting = asyncio.Semaphore(_AT_ONCE)
         self._serial = 0
         self._stopping = False
         self._sampler: asyncio.Task[None] | None = None
@@ -57,6 +60,15 @@ class NamespaceDriver:
         """See `Driver`."""
         await sweep(self._folder)
         self._folder.mkdir(parents=True)
+        try:
+            await self._prepare()
+        except (driver.SandboxError, OSError) as error:
+            await self.stop()
+            raise driver.SandboxError(refusal(error)) from error
+
+    async def _prepare(self) -> None:
+        if not seccomp.supported(os.uname().machine):
+            raise driver.SandboxError(f"there is no system call filter for {os.uname().machine}")
         owner = "undercast-" + hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:12]
         self._cgroups = limits.find_cgroups(owner)
         note(self._folder, self._cgroups.parents())
@@ -65,10 +77,7 @@ class NamespaceDriver:
         # One whole sandbox: what this machine refuses, it refuses here.
         empty = self._folder / "probe"
         empty.mkdir(exist_ok=True)
-        try:
-            await (await self.create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
-        except driver.SandboxError as error:
-            raise driver.SandboxError(refusal(error)) from error
+        await (await self.create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
 
     async def stop(self) -> None:
         """See `Driver`."""
@@ -130,7 +139,8 @@ class NamespaceDriver:
         sandbox = NamespaceSandbox(uid, group, self._released)
         self._sandboxes.add(sandbox)
         try:
-            await sandbox.plant(launcher.create)
+            async with self._planting:
+                await sandbox.plant(launcher.create)
         except BaseException:
             await sandbox.destroy()
             raise

@@ -5,14 +5,12 @@ Sources: sysctl/kernel documentation; Ubuntu's "Restricted unprivileged user nam
 
 from pathlib import Path
 
-from undercast.sandbox.driver import SandboxError
-
 _APPARMOR = Path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")
 _DEBIAN = Path("/proc/sys/kernel/unprivileged_userns_clone")
 _COUNT = Path("/proc/sys/user/max_user_namespaces")
 
 
-def refusal(error: SandboxError) -> str:
+def refusal(error: Exception) -> str:
     """One line for the user."""
     if _is(_APPARMOR, "1"):
         fix = "sudo sysctl kernel.apparmor_restrict_unprivileged_userns=0, or an AppArmor profile with `userns,`"

@@ -22,7 +22,12 @@ _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD)
 def start(message: dict[str, Any], pipes: list[int]) -> Become | int | str:
     """The pid; or in the forked runtime what it is to become; or why the program cannot be executed."""
     failure, report = os.pipe()
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # EAGAIN: the sandbox has 1,024 processes
+        for descriptor in (failure, report, *pipes):
+            os.close(descriptor)
+        return _reason(error)
     if pid == 0:
         os.close(failure)
         return _child(message, pipes, report)
@@ -49,11 +54,15 @@ def _child(message: dict[str, Any], pipes: list[int], report: int) -> Become:
                 signal.signal(number, signal.SIG_DFL)
             os.execve(argv[0], argv, environment)
     except OSError as error:
-        os.write(_REPORT, f"{errno.errorcode.get(error.errno or 0, 'EIO')}: {error}".encode())
+        os.write(_REPORT, _reason(error).encode())
         os._exit(127)
     kernel.set_dumpable(True)
     os.close(_REPORT)
     return Become(argv, environment)
+
+
+def _reason(error: OSError) -> str:
+    return f"{errno.errorcode.get(error.errno or 0, 'EIO')}: {error}"
 
 
 def _own_descriptors(pipes: list[int], report: int) -> None:
