@@ -35,6 +35,11 @@ class Fleet:
         """What sets it apart from others."""
         return fleet_key(self.function)
 
+    @property
+    def is_empty(self) -> bool:
+        """Nobody runs, starts or waits."""
+        return not self.members and not self.starting and not len(self.queue)
+
     def take(self) -> Environment | None:
         """The environment that was used last; those that died or are being reset meanwhile are not idle any more."""
         while self.idle:

@@ -409,6 +409,8 @@ class Pool:
                 if now - environment.idle_since >= self._parts.config.idle_timeout_s:
                     fleet.idle.remove(environment)
                     self._spawn(self._destroy(environment))
+            if fleet.is_empty:
+                del self._fleets[fleet.key]
         for fleet in self._waiting.values():
             while (head := fleet.queue.head()) is not None and now - head.since > _QUEUE_LIMIT_S:
                 head.fail(_no_room())
