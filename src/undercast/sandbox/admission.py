@@ -76,6 +76,14 @@ class Queue:
                 return waiter
         return None
 
+    def expire(self, before: float) -> list[Waiter]:
+        """Take whoever has waited since earlier than this moment."""
+        expired: list[Waiter] = []
+        for queue in (self.synchronous, self.asynchronous):
+            while queue and queue[0].since < before:
+                expired.append(queue.popleft())
+        return expired
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:

@@ -412,9 +412,8 @@ class Pool:
             if fleet.is_empty:
                 del self._fleets[fleet.key]
         for fleet in self._waiting.values():
-            while (head := fleet.queue.head()) is not None and now - head.since > _QUEUE_LIMIT_S:
-                head.fail(_no_room())
-                fleet.queue.pop()
+            for waiter in fleet.queue.expire(now - _QUEUE_LIMIT_S):
+                waiter.fail(_no_room())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

@@ -251,6 +251,23 @@ async def test_status_counts(start: StartBench) -> None:
     assert function["waiting"] == 0
 
 
+async def test_who_has_waited_too_long_is_given_up_and_nobody_else(start: StartBench) -> None:
+    """An error that names the switch; the next in the queue keeps its place."""
+    gate = Gate()
+    made = await start(gate, limits=Limits(inits=1, memory_mb=MIB_OF_ONE))
+    running, old = invoke(made), invoke(made, synchronous=False)
+    await until(lambda: len(gate.inside) == 1)
+    queue = next(iter(made.pool._waiting.values())).queue
+    queue.asynchronous[0].since -= 1000
+    young = invoke(made, synchronous=False)
+    await asyncio.sleep(0)
+    made.pool.reap()
+    with pytest.raises(ServiceError, match="--max-environments"):
+        await old
+    gate.open.set()
+    assert [result.payload for result in await asyncio.gather(running, young)] == [b"1", b"1"]
+
+
 def demand(name: str, *, synchronous: bool = True, environments: int = 0, oldest: int = 0) -> Demand:
     """A demand of one function."""
     return Demand(

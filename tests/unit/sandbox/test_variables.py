@@ -24,7 +24,8 @@ def test_what_aws_sets() -> None:
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
         "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
-        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib"
+        ":/opt/lib",
         "AWS_ENDPOINT_URL": "http://localhost:4566",
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "AWS_CA_BUNDLE": "/etc/ssl/certs/ca-certificates.crt",
