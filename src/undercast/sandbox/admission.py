@@ -98,9 +98,9 @@ class Demand:
     memory_mb: int
 
 
-def fairest(demands: Iterable[Demand]) -> list[Demand]:
-    """In the order in which they are to be served."""
-    return sorted(demands, key=lambda demand: (not demand.synchronous, demand.environments, demand.oldest))
+def urgency(demand: Demand) -> tuple[bool, int, int]:
+    """Sorts demands into the order in which they are to be served."""
+    return (not demand.synchronous, demand.environments, demand.oldest)
 
 
 @dataclass(slots=True)

@@ -21,9 +21,9 @@ from undercast.sandbox.admission import (
     FleetKey,
     Limits,
     Waiter,
-    fairest,
     fleet_key,
     gives_way,
+    urgency,
 )
 from undercast.sandbox.creation import Creation, Site
 from undercast.sandbox.driver import Driver, SandboxError
@@ -77,7 +77,7 @@ class Pool:
         self._admission = Admission(parts.limits)
         self._fleets: dict[FleetKey, Fleet] = {}
         self._fleet_of: dict[str, Fleet] = {}
-        self._waiting: dict[FleetKey, Fleet] = {}
+        self._waiting: set[Fleet] = set()
         self._creation: Creation | None = None
         self._watchers: Watchers | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -119,7 +119,7 @@ class Pool:
         for timer in (self._freeze_timer, self._settle_timer):
             if timer is not None:
                 timer.cancel()
-        for fleet in self._waiting.values():
+        for fleet in self._waiting:
             while (waiter := fleet.queue.pop()) is not None:
                 waiter.fail(_shutting_down())
         members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
@@ -160,7 +160,7 @@ class Pool:
         else:
             self._serial += 1
             fleet.queue.add(Waiter(invocation, outcome, self._serial, self._clock.monotonic()))
-            self._waiting[fleet.key] = fleet
+            self._waiting.add(fleet)
             self._dispatch()
         return await outcome
 
@@ -213,6 +213,8 @@ class Pool:
             self._evict(environment)
             return
         waiter = fleet.queue.pop()
+        if not len(fleet.queue):
+            self._waiting.discard(fleet)
         if waiter is not None:
             environment.begin(waiter.invocation, waiter.outcome)
         elif fleet.retired:
@@ -234,7 +236,6 @@ class Pool:
         self._dispatch()
 
     def _rest(self, fleet: Fleet, environment: Environment) -> None:
-        self._waiting.pop(fleet.key, None)
         if environment not in fleet.idle:
             fleet.idle.append(environment)
         if environment.state is State.READY:
@@ -254,10 +255,10 @@ class Pool:
         if self._stopped.is_set():
             return
         while self._admission.has_init_slot():
-            wants = {key: want for key, fleet in self._waiting.items() if (want := self._wants(fleet)) > 0}
+            wants = {fleet: want for fleet in self._waiting if (want := self._wants(fleet)) > 0}
             if not wants:
                 return
-            fleet = self._waiting[fairest(self._waiting[key].demand() for key in wants)[0].key]
+            fleet = min(wants, key=lambda fleet: urgency(fleet.demand()))
             if self._admission.has_room(fleet.function.memory_mb):
                 fleet.starting += 1
                 self._admission.enter(fleet.function.memory_mb)
@@ -319,7 +320,7 @@ class Pool:
         """Whether a machine that is full should take this environment for another function."""
         others = [
             other.demand()
-            for other in self._waiting.values()
+            for other in self._waiting
             if other is not fleet
             and self._wants(other) > self._evicting
             and not self._admission.has_room(other.function.memory_mb)
@@ -411,7 +412,7 @@ class Pool:
                     self._spawn(self._destroy(environment))
             if fleet.is_empty:
                 del self._fleets[fleet.key]
-        for fleet in self._waiting.values():
+        for fleet in self._waiting:
             for waiter in fleet.queue.expire(now - _QUEUE_LIMIT_S):
                 waiter.fail(_no_room())
 

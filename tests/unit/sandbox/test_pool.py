@@ -8,7 +8,7 @@ import pytest
 from tests.fakes_sandbox import Bench, FakeRuntime, echo
 from tests.unit.sandbox.conftest import StartBench
 from undercast.core.errors import ServiceError
-from undercast.sandbox.admission import Admission, Demand, Limits, fairest, gives_way
+from undercast.sandbox.admission import Admission, Demand, Limits, gives_way, urgency
 from undercast.sandbox.model import InvocationResult
 
 MIB_OF_ONE = 128
@@ -257,7 +257,7 @@ async def test_who_has_waited_too_long_is_given_up_and_nobody_else(start: StartB
     made = await start(gate, limits=Limits(inits=1, memory_mb=MIB_OF_ONE))
     running, old = invoke(made), invoke(made, synchronous=False)
     await until(lambda: len(gate.inside) == 1)
-    queue = next(iter(made.pool._waiting.values())).queue
+    queue = next(iter(made.pool._waiting)).queue
     queue.asynchronous[0].since -= 1000
     young = invoke(made, synchronous=False)
     await asyncio.sleep(0)
@@ -283,7 +283,7 @@ def test_order_of_demands() -> None:
         demand("b", oldest=2),
         demand("a", oldest=1),
     ]
-    assert [item.key[0] for item in fairest(demands)] == ["a", "b", "c", "d"]
+    assert [item.key[0] for item in sorted(demands, key=urgency)] == ["a", "b", "c", "d"]
 
 
 def test_giving_way() -> None:
