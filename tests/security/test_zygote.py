@@ -1,15 +1,18 @@
 """A forked Python runtime cannot be told from a fresh one, but for a list of harmless differences."""
 
+import functools
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.security.conftest import Make, close_pipes, read_to_end
+from tests.security.conftest import PREFIXES, PYTHON, Make, close_pipes, read_to_end
 from undercast.sandbox.driver import ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
+from undercast.sandbox.waiting import until
 
 BOOTSTRAP = """
 import gc, json, os, random, resource, signal, sys, threading
@@ -113,3 +116,59 @@ async def test_a_runtime_that_cannot_be_imported_says_so(make: Make, folder: Pat
     (folder / "broken/bootstrap.py").write_text("raise ImportError('no client here')")
     with pytest.raises(Exception, match="no client here"):
         await make(python=Path(sys.executable).resolve(), runtime_dir=folder / "broken")
+
+
+async def test_an_idle_sandbox_costs_less_than_a_fresh_runtime_and_a_mebibyte(
+    driver: NamespaceDriver, folder: Path
+) -> None:
+    """What a forked runtime shares with its zygote more than pays for the sandbox's own first process."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may ask what each process shares")
+    for name in ("code", "runtime"):
+        (folder / name).mkdir()
+    waiting = "import http.client, json, os, ssl, time\ndef run():\n    os.write(1, b'up')\n    time.sleep(600)\n"
+    (folder / "runtime/bootstrap.py").write_text(waiting + "if __name__ == '__main__':\n    run()\n")
+    python, prefixes = PYTHON, PREFIXES
+    sizes = []
+    for kind, zygote in (("forked", python), ("fresh", None)):
+        spec = {"code_dir": folder / "code", "runtime_dir": folder / "runtime", "prefixes": prefixes, "python": zygote}
+        known = _processes()
+        processes = []
+        for number in range(3):
+            sandbox = await driver.create(SandboxSpec(environment_id=f"{kind}{number}", **spec))  # type: ignore[arg-type]
+            argv = (str(python), "/var/runtime/bootstrap.py")
+            process = await sandbox.spawn(ProcessSpec(argv=argv, environment={}, zygote=zygote is not None))
+            assert await until(functools.partial(_is_up, process.stdout), 10)
+            processes.append(process)
+        new = [pid for pid in _processes() - known if _name(pid) in ("undercast-init", python.name)]
+        names = ("undercast-init", python.name)
+        sizes.append({name: [_pss_kib(pid) for pid in new if _name(pid) == name] for name in names})
+        for process in processes:
+            close_pipes(process)
+    forked, fresh = sizes
+    own = sum(fresh[python.name]) / len(fresh[python.name])
+    whole = sum(forked["undercast-init"]) / 3 + sum(forked[python.name]) / len(forked[python.name])
+    assert whole <= own + 1024
+
+
+def _is_up(descriptor: int) -> bool:
+    try:
+        return os.read(descriptor, 2) == b"up"
+    except BlockingIOError:
+        return False
+
+
+def _processes() -> set[int]:
+    return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def _pss_kib(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
