@@ -1,0 +1,38 @@
+"""The `undercast` command with a death of its own: `python -m tests.crash.doomed STEP NEWER start ...`.
+
+It kills itself at that SQL statement, rename or removal (never when STEP is 0), and is a program that has NEWER further
+migrations of S3's and the logs' tables: started on a folder of a program that had fewer, it migrates.
+"""
+
+import sys
+from dataclasses import replace
+
+from tests.crash.ledger import die_at_step
+from undercast.cli import main as command
+from undercast.services.logs import service as logs
+from undercast.services.s3 import service as s3
+
+# Half of either step is visible: no object would be found, no line be a number.
+KEYS = (
+    "CREATE TABLE s3_newer_{0} (n INTEGER); UPDATE s3_object SET key = '~' || key;"
+    "UPDATE s3_object SET key = SUBSTR(key, 2);"
+)
+LINES = (
+    "UPDATE logs_event SET message = '~' || message; CREATE TABLE logs_newer_{0} (n INTEGER);"
+    "UPDATE logs_event SET message = SUBSTR(message, 2);"
+)
+
+
+def grow_newer(steps: int) -> None:
+    """Give two services further migrations."""
+    vars(s3)["MANIFEST"] = replace(s3.MANIFEST, schema=(*s3.MANIFEST.schema, *map(KEYS.format, range(steps))))
+    journal = (*logs.MANIFEST.journal_schema, *map(LINES.format, range(steps)))
+    vars(logs)["MANIFEST"] = replace(logs.MANIFEST, journal_schema=journal)
+
+
+if __name__ == "__main__":
+    if int(sys.argv[1]):
+        die_at_step(int(sys.argv[1]))
+    grow_newer(int(sys.argv[2]))
+    sys.argv = ["undercast", *sys.argv[3:]]
+    command.main()

@@ -1,0 +1,263 @@
+"""One data folder and the platforms that live on it one after the other, each killed in its own way.
+
+A life goes: start, compare what is there with the ledger, take traffic, die. The way and the moment of every death come
+from a seed.
+"""
+
+import random
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psutil
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from tests.crash import inventory
+from tests.crash.ledger import Ledger
+from tests.crash.traffic import FUNCTIONS, STATE, Clients, Traffic, Worker, prepare
+from tests.platform import READY, RunningPlatform
+
+PATIENCE_S = 60.0
+LOOK_S = 0.005
+FEW_STEPS = 400
+"""SQL statements that a start takes, some more."""
+MANY_STEPS = 6000
+Death = Callable[["Lives"], None]
+
+
+class Lives:
+    """`next_death` again and again, then `judge`."""
+
+    def __init__(self, folder: Path, seed: int, options: tuple[str, ...] = ()) -> None:
+        self.data = folder / "data"
+        self._errors = folder / "stderr"
+        self.seed = seed
+        self.count = 0
+        self.newer = 0
+        self._random = random.Random(seed)
+        self._options = options
+        self._port = _free_port()
+        self._prepared = False
+        self._before: list[psutil.Process] = []
+        self._processes: list[subprocess.Popen[str]] = []
+        self.clients = Clients(make=self._client, ledger=Ledger())
+        self.ledger = self.clients.ledger
+
+    def __enter__(self) -> "Lives":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self._processes:
+            assert process.stdout is not None
+            process.kill()
+            process.wait(PATIENCE_S)
+            process.stdout.close()
+
+    def next_death(self) -> None:
+        """One life, and its end."""
+        self.count += 1
+        _DEATHS[self.count % len(_DEATHS)](self)
+        assert self.ledger.problems == [], self.context()
+
+    def context(self) -> str:
+        """What to say with a failure."""
+        return f"seed {self.seed}, life {self.count}: {self.ledger.problems}; {self.errors()[-3000:]}"
+
+    def errors(self) -> str:
+        """What all lives have said on standard error."""
+        return self._errors.read_text()
+
+    def judge(self) -> None:
+        """A last life without violence: nothing is lost, every effect happens, nothing is left."""
+        with self.alive() as platform:
+            self._take_inventory(platform)
+            inventory.invoke_all(self.clients)
+            self._let_effects_happen(platform)
+            self.ledger.problems += inventory.audit(self.data) + inventory.corrupt_blobs(self.data)
+            self._remember(platform.process.pid)
+        self.ledger.check_effects()
+        self.ledger.problems += self.survivors()
+        if "Traceback" in self.errors():
+            self.ledger.problems.append("the platform has failed somewhere")
+        assert self.ledger.problems == [], self.context()
+
+    def _let_effects_happen(self, platform: RunningPlatform) -> None:
+        for _ in range(20):
+            platform.drain()
+            if not inventory.waiting_deliveries(self.data):
+                break
+            platform.advance(300)
+        for effect in inventory.effects(self.clients):
+            self.ledger.effect(effect)
+
+    # Ways to die
+
+    def die_opening(self) -> None:
+        """While it opens the folder."""
+        process = self.start()
+        lock = self.data / "lock"
+        _wait(lambda: lock.exists() and lock.read_text().strip() == str(process.pid), process)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(self._random.uniform(0, 0.3))
+        self._kill(process)
+        self._bury(process)
+
+    def die_migrating(self) -> None:
+        """As a newer program, at a statement of its start."""
+        self.newer += 1
+        process = self.start(self._random.randrange(1, FEW_STEPS))
+        if self.ready_line(process):
+            process.kill()
+        self._bury(process)
+
+    def die_working(self, *, kinds: tuple[type[Worker], ...] = STATE, launchers: bool = False, step: int = 0) -> None:
+        """Under traffic: from outside after a while, or at a statement, rename or removal of its own."""
+        process = self.start(step)
+        try:
+            line = self.ready_line(process)
+            self._remember(process.pid)
+            if line:
+                self._take_inventory(self._platform(line, process))
+        except (BotoCoreError, OSError):
+            if not step:
+                raise
+            self._bury(process)
+            return
+        traffic = Traffic(self.clients, kinds if line else (), self.count, self.seed)
+        if step:
+            assert traffic.wait(PATIENCE_S), self.context()
+        else:
+            traffic.wait(self._random.uniform(0.02, 0.6))
+            self.ledger.problems += traffic.lost
+            self._kill(process, launchers=launchers)
+        self._bury(process)
+        traffic.stop()
+
+    def die_working_by_step(self, kinds: tuple[type[Worker], ...] = STATE) -> None:
+        """Under traffic, at a step of its own."""
+        self.die_working(kinds=kinds, step=self._random.randrange(FEW_STEPS, MANY_STEPS))
+
+    def _kill(self, process: subprocess.Popen[str], *, launchers: bool = False) -> None:
+        self._remember(process.pid)
+        if launchers:
+            for launcher in psutil.Process(process.pid).children():
+                launcher.kill()
+        process.kill()
+
+    def _bury(self, process: subprocess.Popen[str]) -> None:
+        status = process.wait(PATIENCE_S)
+        if status != -signal.SIGKILL:
+            self.ledger.problems.append(f"the platform ended by itself with {status}")
+
+    # Life
+
+    @contextmanager
+    def alive(self) -> Iterator[RunningPlatform]:
+        """A platform that is ended by SIGTERM, with status 0."""
+        process = self.start()
+        line = self.ready_line(process)
+        assert line, self.context()
+        yield self._platform(line, process)
+        process.terminate()
+        assert process.wait(PATIENCE_S) == 0, self.context()
+
+    def start(self, step: int = 0) -> subprocess.Popen[str]:
+        """Start a platform on the folder."""
+        program = [sys.executable, "-m", "tests.crash.doomed", str(step), str(self.newer), "start"]
+        place = ["--port", str(self._port), "--data", str(self.data), "--max-environments", "4"]
+        with self._errors.open("a") as errors:
+            process = subprocess.Popen(
+                [*program, *place, *self._options], stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        self._processes.append(process)
+        return process
+
+    def ready_line(self, process: subprocess.Popen[str]) -> str:
+        """The ready line; "" when it died before. All that the life before had left has to be gone by then."""
+        assert process.stdout is not None
+        readable, _, _ = select.select([process.stdout], [], [], PATIENCE_S)
+        assert readable, f"no ready line within {PATIENCE_S} s; {self.context()}"
+        line = process.stdout.readline()
+        if line:
+            self.ledger.problems += self.survivors()
+        return line
+
+    def survivors(self) -> list[str]:
+        """Processes of an earlier life that are still there after a while."""
+        before, self._before = self._before, []
+        end = time.monotonic() + inventory.PATIENCE_S
+        while (left := [process for process in before if _lives(process)]) and time.monotonic() < end:
+            time.sleep(LOOK_S)
+        return [f"{process} has survived its platform" for process in left]
+
+    def _take_inventory(self, platform: RunningPlatform) -> None:
+        if not self._prepared:
+            prepare(self.clients)
+            self._prepared = True
+        inventory.take(self.clients, self.data)
+        self.ledger.problems += inventory.audit(self.data)
+        assert platform.process.poll() is None or platform.process.returncode == -signal.SIGKILL, self.context()
+        assert self.ledger.problems == [], self.context()
+
+    def _remember(self, pid: int) -> None:
+        try:
+            self._before = psutil.Process(pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return
+
+    def _platform(self, line: str, process: subprocess.Popen[str]) -> RunningPlatform:
+        found = READY.search(line)
+        assert found is not None, line
+        return RunningPlatform(url=found["url"], driver=found["driver"], data=self.data, process=process)
+
+    def _client(self, service: str) -> Any:
+        make: Any = boto3.client
+        return make(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self._port}",
+            region_name="us-east-1",
+            aws_access_key_id="000000000000",
+            aws_secret_access_key="secret",
+            config=Config(retries={"max_attempts": 0}, connect_timeout=10, read_timeout=30),
+        )
+
+
+_DEATHS: tuple[Death, ...] = (
+    Lives.die_opening,
+    Lives.die_migrating,
+    Lives.die_working,
+    Lives.die_working_by_step,
+    lambda lives: lives.die_working(kinds=FUNCTIONS),
+    Lives.die_working,
+    lambda lives: lives.die_working(kinds=(*STATE, *FUNCTIONS), launchers=True),
+    lambda lives: lives.die_working_by_step(FUNCTIONS),
+)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _wait(until: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE_S
+    while process.poll() is None and not until():
+        assert time.monotonic() < end, f"nothing happened within {PATIENCE_S} s"
+        time.sleep(LOOK_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
