@@ -48,7 +48,6 @@ class Init:
         return self._loop()
 
     def _make(self) -> dict[str, socket.socket]:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
         kernel.die_with_parent()
         kernel.set_name("undercast-init")
         for group in self._groups:
