@@ -11,7 +11,11 @@ from typing import Literal
 from undercast.core.http import HttpRequest
 from undercast.wire.sigv4_claims import Signature
 
-Protocol = Literal["json", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"]
+Protocol = Literal["json", "aws-cbor", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"]
+"""botocore's names; "aws-cbor" is AWS JSON 1.1 with its documents as CBOR (Java's SDKs on Kinesis)."""
+
+AWS_CBOR = "application/x-amz-cbor-"
+"""How the content type of an "aws-cbor" request begins."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ AWS: Smithy, "Smithy RPC v2 CBOR protocol", "shape serialization".
 
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -19,16 +20,23 @@ _BREAK = 0xFF
 
 
 def dumps(value: Any) -> bytes:
-    """Encode dicts, lists, str, bytes, bool, int, float, datetime and None."""
+    """Encode dicts, lists, str, bytes, bool, int, float, datetime, `Tagged` and None."""
     out = bytearray()
     _write(value, out)
     return bytes(out)
 
 
-def loads(data: bytes) -> Any:
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """A timestamp's number as it is: AWS's older dialect counts milliseconds where RFC 8949 counts seconds."""
+
+    number: int
+
+
+def loads(data: bytes, *, timestamp_unit_s: float = 1.0) -> Any:
     """Decode one item. Raises ValueError when it is malformed or something follows it."""
     try:
-        value, end = _Reader(data).item(0, 0)
+        value, end = _Reader(data, timestamp_unit_s).item(0, 0)
     except (IndexError, struct.error, UnicodeDecodeError, TypeError):
         raise ValueError("truncated or malformed CBOR") from None
     if end != len(data):
@@ -64,6 +72,9 @@ def _write(value: Any, out: bytearray) -> None:
     elif isinstance(value, datetime):
         _head(6, _TIMESTAMP, out)
         _write(to_epoch(value), out)
+    elif isinstance(value, Tagged):
+        _head(6, _TIMESTAMP, out)
+        _write(value.number, out)
     elif isinstance(value, Mapping):
         present = [(key, item) for key, item in value.items() if item is not None]
         _head(5, len(present), out)
@@ -82,8 +93,9 @@ def _write(value: Any, out: bytearray) -> None:
 class _Reader:
     """Decodes from one buffer; positions are passed along, so nothing is copied but strings."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, timestamp_unit_s: float) -> None:
         self._data = data
+        self._unit_s = timestamp_unit_s
 
     def item(self, at: int, depth: int) -> tuple[Any, int]:
         """The item that starts there and the position behind it."""
@@ -156,7 +168,7 @@ class _Reader:
             return value, at
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError("a CBOR timestamp is a number")
-        return from_epoch(value), at
+        return from_epoch(value * self._unit_s), at
 
     def _indefinite(self, major: int, at: int, depth: int) -> tuple[Any, int]:
         items = []

@@ -15,6 +15,7 @@ from undercast.wire.draft import Draft, Encode, Failure, Parse
 from undercast.wire.model import OperationModel, catalogue
 from undercast.wire.protocols import json, query, rest, rest_json, rest_xml, rpc_v2_cbor
 from undercast.wire.protocols.query import QueryCompiler
+from undercast.wire.protocols.rpc_v2_cbor import Dialect
 from undercast.wire.protocols.tree import TreeCompiler
 from undercast.wire.protocols.xml import XmlCompiler
 from undercast.wire.routing import RestRouter
@@ -74,7 +75,8 @@ def encode_failure(failure: Failure, protocol: Protocol, content_type: str) -> D
         return rest_json.encode_failure(failure, _json_trees(name))
     if protocol == "rest-xml":
         return rest_xml.encode_failure(failure)
-    return rpc_v2_cbor.encode_failure(failure, _cbor_trees(name))
+    dialect = _dialect(protocol)
+    return rpc_v2_cbor.encode_failure(failure, _cbor_trees(name, dialect), dialect)
 
 
 def _compile(model: OperationModel, protocol: Protocol) -> tuple[Parse, Encode]:
@@ -87,7 +89,12 @@ def _compile(model: OperationModel, protocol: Protocol) -> tuple[Parse, Encode]:
         return rest.compile_operation(model, rest_json.JsonBodies(_json_trees(name)), "")
     if protocol == "rest-xml":
         return rest.compile_operation(model, rest_xml.XmlBodies(_rest_xml(name), _namespace(model)), _root(model))
-    return rpc_v2_cbor.compile_operation(model, _cbor_trees(name))
+    dialect = _dialect(protocol)
+    return rpc_v2_cbor.compile_operation(model, _cbor_trees(name, dialect), dialect)
+
+
+def _dialect(protocol: Protocol) -> Dialect:
+    return rpc_v2_cbor.AWS_CBOR if protocol == "aws-cbor" else rpc_v2_cbor.RPC_V2
 
 
 def _root(model: OperationModel) -> str:
@@ -106,8 +113,8 @@ def _json_trees(service: str) -> TreeCompiler:
 
 
 @cache
-def _cbor_trees(service: str) -> TreeCompiler:
-    return rpc_v2_cbor.trees()
+def _cbor_trees(service: str, dialect: Dialect) -> TreeCompiler:
+    return rpc_v2_cbor.trees(dialect)
 
 
 @cache

@@ -15,7 +15,7 @@ from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
 from undercast.wire import s3
-from undercast.wire.call import Call, Protocol
+from undercast.wire.call import AWS_CBOR, Call, Protocol
 from undercast.wire.codec import codec, router
 from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
 from undercast.wire.large import LARGE_BYTES, parse_large
@@ -87,14 +87,14 @@ def query_pairs(query: str) -> tuple[tuple[str, str], ...]:
 
 def _json_call(request: HttpRequest, signature: Signature | None, region: str | None, target: str) -> Call:
     prefix, _, name = target.rpartition(".")
-    service = catalogue().by_target.get(prefix)
-    if service is None or request.method != "POST":
+    operation = _targeted(prefix, name)
+    if operation is None or request.method != "POST":
         raise _unknown_operation(f"The target {target} is not known.")
     return Call(
         request=request,
-        service=service,
-        operation=_operation(service, name).name,
-        protocol="json",
+        service=operation.service.name,
+        operation=operation.name,
+        protocol="aws-cbor" if request.headers.get("content-type", "").startswith(AWS_CBOR) else "json",
         region=region,
         signature=signature,
     )
@@ -107,13 +107,13 @@ def _cbor_call(request: HttpRequest, signature: Signature | None, region: str | 
         return None
     if request.headers.get("smithy-protocol") != "rpc-v2-cbor":
         return None
-    service = catalogue().by_target.get(parts[at + 1])
-    if service is None or request.method != "POST":
-        raise _unknown_operation(f"The service {parts[at + 1]} is not known.")
+    operation = _targeted(parts[at + 1], parts[at + 3])
+    if operation is None or request.method != "POST":
+        raise _unknown_operation(f"The operation {request.path} is not known.")
     return Call(
         request=request,
-        service=service,
-        operation=_operation(service, parts[at + 3]).name,
+        service=operation.service.name,
+        operation=operation.name,
         protocol="smithy-rpc-v2-cbor",
         region=region,
         signature=signature,
@@ -188,7 +188,7 @@ def _query_services(call: Call, version: str) -> tuple[str, ...]:
     by_version = names.by_query_version.get(version, ())
     if call.signature:
         signed = names.by_signing_name.get(call.signature.service, ())
-        return tuple(name for name in by_version if name in signed) or tuple(
+        return tuple(name for name in signed if name in by_version) or tuple(
             name for name in signed if "query" in names.entries[name].protocols
         )
     return by_version
@@ -243,7 +243,7 @@ def _rest_named(name: str) -> tuple[str, ...] | None:
     if services is None:
         return None
     rest = [service for service in services if _rest_of(names.entries[service].protocols)]
-    return tuple(sorted(rest, key=lambda service: service != name))
+    return tuple(rest)
 
 
 def _rest_of(protocols: tuple[str, ...]) -> str | None:
@@ -271,16 +271,18 @@ def _absolute(path: str) -> str:
     return "/" + rest.partition("/")[2]
 
 
-def _operation(service: str, name: str) -> OperationModel:
-    found = catalogue().service(service).operations.get(name)
-    if found is None:
-        raise _unknown_operation(f"{service} has no operation {name}.")
-    return found
+def _targeted(prefix: str, name: str) -> OperationModel | None:
+    """The operation of a target's prefix, which two services share in one case (Timestream)."""
+    names = catalogue()
+    found = (names.service(service).operations.get(name) for service in names.by_target.get(prefix, ()))
+    return next((operation for operation in found if operation is not None), None)
 
 
 def _may_be_compressed(call: Call) -> bool:
     """Whether SDKs compress requests of this operation; elsewhere the header describes the payload itself."""
-    return not call.operation or "requestcompression" in _operation(call.service, call.operation).raw
+    if not call.operation:
+        return True
+    return "requestcompression" in catalogue().service(call.service).operations[call.operation].raw
 
 
 def _inflate(data: bytes) -> bytes:

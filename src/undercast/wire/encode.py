@@ -11,7 +11,7 @@ from typing import Any
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.wire import s3
-from undercast.wire.call import Call, Protocol
+from undercast.wire.call import AWS_CBOR, Call, Protocol
 from undercast.wire.codec import codec, encode_failure
 from undercast.wire.draft import Draft, Failure
 from undercast.wire.hosts import DEFAULT_HOSTS, host_target
@@ -109,7 +109,8 @@ def _guess(request: HttpRequest) -> tuple[str, Protocol]:
     headers = request.headers
     target = headers.get("x-amz-target")
     if target is not None:
-        return catalogue().by_target.get(target.rpartition(".")[0], ""), "json"
+        name = next(iter(catalogue().by_target.get(target.rpartition(".")[0], ())), "")
+        return name, "aws-cbor" if headers.get("content-type", "").startswith(AWS_CBOR) else "json"
     if "smithy-protocol" in headers:
         return "", "smithy-rpc-v2-cbor"
     name = _claimed_service(request)

@@ -233,7 +233,9 @@ class Catalogue:
             for name, row in rows.items()
         }
         self._models: dict[str, ServiceModel] = {}
-        self.by_target = {entry.target_prefix: name for name, entry in self.entries.items() if entry.target_prefix}
+        self.by_target = _grouped(
+            (entry.target_prefix, name) for name, entry in self.entries.items() if entry.target_prefix
+        )
         self.by_signing_name = _grouped((entry.signing_name, name) for name, entry in self.entries.items())
         self.by_endpoint = _grouped((entry.endpoint_prefix, name) for name, entry in self.entries.items())
         self.by_query_version = _grouped(
@@ -307,9 +309,11 @@ def _merge(base: dict[str, Any], addition: Mapping[str, Any]) -> None:
 
 
 def _grouped(pairs: Iterator[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
+    """Names by key, the one that is called like the key first."""
     groups: dict[str, tuple[str, ...]] = {}
     for key, name in pairs:
-        groups[key] = (*groups.get(key, ()), name)
+        before = groups.get(key, ())
+        groups[key] = (name, *before) if name == key else (*before, name)
     return groups
 
 

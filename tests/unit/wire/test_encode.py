@@ -3,12 +3,14 @@
 import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.unit.wire.requests import FORM, request
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
+from undercast.wire import cbor
 from undercast.wire.decode import decode, parse
 from undercast.wire.encode import encode_error, encode_output
 from undercast.wire.event_stream import MessageDecoder
@@ -232,3 +234,23 @@ def test_an_error_before_any_call_still_has_an_answer() -> None:
     sent: HttpRequest = replace(request("GET", "/"), headers={})
     response = encode_error(None, sent, ServiceError("X", "y", 403), ID)
     assert (response.status, headers_of(response)["content-type"]) == (403, "application/xml")
+
+
+async def test_javas_older_cbor_is_read_and_answered() -> None:
+    """Java's SDKs send Kinesis requests as application/x-amz-cbor-1.1: timestamps are tagged milliseconds."""
+    body = cbor.dumps({"StreamName": "s", "ShardId": "shardId-0", "ShardIteratorType": "AT_TIMESTAMP"})
+    body = b"\xa4" + body[1:] + cbor.dumps("Timestamp") + cbor.dumps(cbor.Tagged(1_420_113_609_123))
+    kind = "application/x-amz-cbor-1.1"
+    target = "Kinesis_20131202.GetShardIterator"
+    sent = request("POST", "/", service="kinesis", x_amz_target=target, content_type=kind, body=body)
+    call, params = await parse(decode(sent), sent.body)
+    assert (call.protocol, params["Timestamp"]) == ("aws-cbor", datetime(2015, 1, 1, 12, 0, 9, 123_000, tzinfo=UTC))
+    records = request("POST", "/", service="kinesis", x_amz_target="Kinesis_20131202.GetRecords", content_type=kind)
+    output = {"Records": [{"ApproximateArrivalTimestamp": params["Timestamp"], "Data": b"\xff"}]}
+    response = encode_output(decode(records), output, ID)
+    assert headers_of(response)["content-type"] == kind
+    assert isinstance(response.body, bytes)
+    assert cbor.loads(response.body, timestamp_unit_s=0.001) == output
+    failure = encode_error(call, sent, ServiceError("ResourceNotFoundException", "none"), ID)
+    assert isinstance(failure.body, bytes)
+    assert cbor.loads(failure.body) == {"__type": "ResourceNotFoundException", "message": "none"}

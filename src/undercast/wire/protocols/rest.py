@@ -99,7 +99,7 @@ def _places(shape: Shape, location: str) -> tuple[_Place, ...]:
             member=name,
             wire_name=(member.wire_name or name).lower() if location[:6] == "header" else member.wire_name or name,
             read=_text_reader(member),
-            kind=member.type,
+            kind="map of lists" if member.type == "map" and member.value.type == "list" else member.type,
         )
         for name, member in shape.members.items()
         if member["location"] == location
@@ -130,21 +130,28 @@ def _read(fmt: BodyFormat, where: str, place: _Place, text: str) -> Any:
 def _query_reader(
     places: tuple[_Place, ...], literals: frozenset[str], fmt: BodyFormat
 ) -> Callable[[Any, dict[str, Any]], None]:
-    by_name = {place.wire_name: place for place in places if place.kind != "map"}
-    rest = next((place for place in places if place.kind == "map"), None)
+    by_name = {place.wire_name: place for place in places if not place.kind.startswith("map")}
+    rest = next((place for place in places if place.kind.startswith("map")), None)
 
     def read(query: tuple[tuple[str, str], ...], found: dict[str, Any]) -> None:
         for name, text in query:
             place = by_name.get(name)
             if place is None:
                 if rest is not None and name not in literals:
-                    found.setdefault(rest.member, {}).setdefault(name, text)
+                    _add_to_map(found.setdefault(rest.member, {}), name, text, many=rest.kind == "map of lists")
             elif place.kind == "list":
                 found.setdefault(place.member, []).append(_read(fmt, "query string", place, text))
             elif place.member not in found and (text or place.kind == "string"):
                 found[place.member] = _read(fmt, "query string", place, text)
 
     return read
+
+
+def _add_to_map(found: dict[str, Any], name: str, text: str, *, many: bool) -> None:
+    if many:
+        found.setdefault(name, []).append(text)
+    else:
+        found.setdefault(name, text)
 
 
 def _read_headers(places: _Places, call: Call, fmt: BodyFormat, found: dict[str, Any]) -> None:

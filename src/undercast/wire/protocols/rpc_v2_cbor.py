@@ -1,9 +1,12 @@
-"""RPC v2 CBOR: the operation in the path, everything else in one CBOR document.
+"""Documents as CBOR, in two dialects: RPC v2 CBOR, and the older one that Java's SDKs speak to Kinesis.
 
-AWS: Smithy, "Smithy RPC v2 CBOR protocol".
+RPC v2 names the operation in the path and counts timestamps in seconds; the older dialect is AWS JSON 1.1 with another
+encoding: X-Amz-Target, and timestamps in milliseconds.
+AWS: Smithy, "Smithy RPC v2 CBOR protocol"; aws-sdk-java, "SdkStructuredCborFactory", "SdkCborGenerator".
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +19,28 @@ from undercast.wire.model import OperationModel, Shape
 from undercast.wire.protocols.json import failure_members, query_error_header
 from undercast.wire.protocols.stream import event_stream_draft
 from undercast.wire.protocols.tree import Leaves, TreeCompiler, Walk, wrong_type
-from undercast.wire.values import from_epoch
+from undercast.wire.values import from_epoch, to_epoch
 
-CONTENT_TYPE = "application/cbor"
-HEADERS = (("Content-Type", CONTENT_TYPE), ("smithy-protocol", "rpc-v2-cbor"))
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What tells the two apart."""
+
+    content_type: str
+    headers: tuple[tuple[str, str], ...]
+    timestamp_unit_s: float
+
+
+RPC_V2 = Dialect(
+    content_type="application/cbor",
+    headers=(("Content-Type", "application/cbor"), ("smithy-protocol", "rpc-v2-cbor")),
+    timestamp_unit_s=1.0,
+)
+AWS_CBOR = Dialect(
+    content_type="application/x-amz-cbor-1.1",
+    headers=(("Content-Type", "application/x-amz-cbor-1.1"),),
+    timestamp_unit_s=0.001,
+)
 
 
 def _read_blob(value: Any) -> bytes:
@@ -53,15 +74,19 @@ def _write_float(value: Any) -> float:
     return value if isinstance(value, float) else float(value)
 
 
-def trees() -> TreeCompiler:
-    """A compiler for CBOR; one a service."""
+def _write_milliseconds(shape: Shape) -> Walk:
+    return lambda value: cbor.Tagged(round(to_epoch(value) * 1000))
+
+
+def trees(dialect: Dialect) -> TreeCompiler:
+    """A compiler for CBOR; one a service and dialect."""
     return TreeCompiler(
         Leaves(
             read_blob=_read_blob,
             read_timestamp=_read_timestamp,
             read_float=_read_float,
             write_blob=None,
-            write_timestamp=_write_timestamp,
+            write_timestamp=_write_timestamp if dialect is RPC_V2 else _write_milliseconds,
             write_float=_write_float,
         )
     )
@@ -73,7 +98,7 @@ def document_writer(shape: Shape, compiler: TreeCompiler) -> Callable[[Mapping[s
     return cbor.dumps if writer is None else lambda output: cbor.dumps(writer(output))
 
 
-def compile_operation(operation: OperationModel, compiler: TreeCompiler) -> tuple[Parse, Encode]:
+def compile_operation(operation: OperationModel, compiler: TreeCompiler, dialect: Dialect) -> tuple[Parse, Encode]:
     """The operation's closures."""
     read = compiler.reader(operation.input)
 
@@ -83,25 +108,27 @@ def compile_operation(operation: OperationModel, compiler: TreeCompiler) -> tupl
         if not body:
             return {}
         try:
-            found: dict[str, Any] = read(cbor.loads(body))
+            found: dict[str, Any] = read(cbor.loads(body, timestamp_unit_s=dialect.timestamp_unit_s))
         except (ValueError, OverflowError, RecursionError):
             raise ServiceError("SerializationException", "The request body is not valid CBOR.") from None
         return found
 
     if operation.event_stream_output:
-        return parse, event_stream_draft(operation, lambda shape: document_writer(shape, compiler), CONTENT_TYPE)
+        return parse, event_stream_draft(
+            operation, lambda shape: document_writer(shape, compiler), dialect.content_type
+        )
     write = document_writer(operation.output, compiler)
 
     def encode(output: Mapping[str, Any], request_id: str) -> Draft:
-        return Draft(headers=list(HEADERS), body=write(output))
+        return Draft(headers=list(dialect.headers), body=write(output))
 
     return parse, encode
 
 
-def encode_failure(failure: Failure, compiler: TreeCompiler) -> Draft:
+def encode_failure(failure: Failure, compiler: TreeCompiler, dialect: Dialect) -> Draft:
     """An exception as a CBOR document with `__type`."""
     body = {"__type": failure.name, **failure_members(failure, compiler)}
-    headers = list(HEADERS)
+    headers = list(dialect.headers)
     if failure.service is not None:
         headers += query_error_header(failure, failure.service)
     return Draft(status=failure.status, headers=headers, body=cbor.dumps(body))
