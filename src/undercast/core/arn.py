@@ -5,7 +5,7 @@ Pure. AWS: General Reference, "Amazon Resource Names (ARNs)".
 
 import re
 from dataclasses import dataclass
-from typing import NewType
+from typing import NamedTuple, NewType
 
 from undercast.core.errors import ServiceError
 
@@ -17,9 +17,8 @@ DEFAULT_REGION = Region("us-east-1")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
-    """The (account, region) under which every regional row is kept."""
+class Scope(NamedTuple):
+    """The (account, region) under which every regional row is kept. A tuple: it is hashed ten times per request."""
 
     account_id: AccountId
     region: Region

@@ -3,11 +3,13 @@
 `SystemIds` draws from the operating system; tests use the counting fake in tests/fakes.py.
 """
 
+import os
 import secrets
-import uuid
+from collections import deque
 from typing import Protocol
 
 _UPPER_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_DRAWN_BYTES = 4096
 _ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -36,15 +38,32 @@ class Ids(Protocol):
 
 
 class SystemIds:
-    """The operating system's randomness."""
+    """The operating system's randomness, drawn for 256 ids at a time: each call costs as much as half an id."""
+
+    def __init__(self) -> None:
+        self._drawn: deque[str] = deque()
 
     def uuid(self) -> str:
-        """See `Ids`."""
-        return str(uuid.uuid4())
+        """See `Ids`. Version 4 of RFC 9562, put together by hand: the uuid module takes four times as long."""
+        digits = self._take()
+        variant = "89ab"[int(digits[16], 16) & 3]
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
     def hex(self, digits: int) -> str:
         """See `Ids`."""
-        return secrets.token_hex((digits + 1) // 2)[:digits]
+        text = self._take()
+        while len(text) < digits:
+            text += self._take()
+        return text[:digits]
+
+    def _take(self) -> str:
+        """32 digits that were never given out. Popping is atomic: ids are asked for in threads too."""
+        try:
+            return self._drawn.popleft()
+        except IndexError:
+            text = os.urandom(_DRAWN_BYTES).hex()
+            self._drawn.extend(text[at : at + 32] for at in range(32, len(text), 32))
+            return text[:32]
 
     def base32(self, characters: int) -> str:
         """See `Ids`."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 FLUSH_EVERY_S = 0.2
+_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
 MAX_FILE_BYTES = 64 * 1024 * 1024
 
 
@@ -48,7 +49,7 @@ class RequestLog:
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        text = "".join(json.dumps(line, separators=(",", ":"), default=str) + "\n" for line in lines)
+        text = "".join(_ENCODER.encode(line) + "\n" for line in lines)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(text)
             size = file.tell()

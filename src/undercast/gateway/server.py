@@ -6,7 +6,7 @@ Knows sockets and lifetimes only; what a request means is `dispatch`'s and `admi
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from undercast.core.clock import HostClock
@@ -38,11 +38,11 @@ class FrontDoor:
         self._relayed: dict[tuple[str, bool], Listener] = {}
         self._closing: set[asyncio.Task[None]] = set()
 
-    async def handle(self, request: HttpRequest) -> HttpResponse:
+    def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """To the platform's own endpoints, or to AWS's."""
         if self._admin.owns(request.target):
-            return await self._admin.handle(request)
-        return await self._aws(request)
+            return self._admin.handle(request)
+        return self._aws(request)
 
     def listen(self, listening: socket.socket) -> None:
         """Serve callers from outside on a bound socket."""

@@ -148,7 +148,7 @@ class LogPump:
     def __init__(
         self, descriptor: int, reader: LineReader | FrameReader, write: Callable[[list[str]], None], flow: LogFlow
     ) -> None:
-        self._descriptor = descriptor
+        self.descriptor = descriptor
         self._reader = reader
         self._write = write
         self._flow = flow
@@ -158,12 +158,15 @@ class LogPump:
         os.set_blocking(descriptor, False)
         self._loop.add_reader(descriptor, self._on_readable)
 
-    def drain(self) -> list[str]:
-        """What is in the pipe now; bounded, for a background process may write without end."""
+    def drain(self, *, reads: bool = True) -> list[str]:
+        """What is in the pipe now, with `reads`, and what is left without a line break.
+
+        Bounded, for a background process may write without end.
+        """
         events: list[str] = []
         if not self._open:
             return events
-        for _ in range(_DRAIN_READS):
+        for _ in range(_DRAIN_READS if reads else 0):
             data = self._read()
             if not data:
                 break
@@ -177,13 +180,13 @@ class LogPump:
             return
         self._open = False
         self._stop_pause()
-        self._loop.remove_reader(self._descriptor)
-        os.close(self._descriptor)
+        self._loop.remove_reader(self.descriptor)
+        os.close(self.descriptor)
 
     def _read(self) -> bytes | None:
         """Bytes, b"" at the end of the stream, None when there is nothing now."""
         try:
-            return os.read(self._descriptor, _READ_BYTES)
+            return os.read(self.descriptor, _READ_BYTES)
         except BlockingIOError:
             return None
         except OSError:
@@ -206,12 +209,12 @@ class LogPump:
     def _pause(self, busy_s: float) -> None:
         """A full pipe means a flood: rest as long as the reading took, times the number of floods."""
         self._flow.flooding += 1
-        self._loop.remove_reader(self._descriptor)
+        self._loop.remove_reader(self.descriptor)
         self._resume = self._loop.call_later(busy_s * self._flow.flooding, self._on_rested)
 
     def _on_rested(self) -> None:
         self._stop_pause()
-        self._loop.add_reader(self._descriptor, self._on_readable)
+        self._loop.add_reader(self.descriptor, self._on_readable)
 
     def _stop_pause(self) -> None:
         if self._resume is not None:

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from undercast.core.arn import AccountId, Region
 from undercast.core.context import EXTERNAL, Cause
@@ -81,8 +81,7 @@ class EnvironmentCredentials:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class LogEvent:
+class LogEvent(NamedTuple):
     """One record of a log stream; `timestamp_ms` is platform-clock milliseconds."""
 
     timestamp_ms: int

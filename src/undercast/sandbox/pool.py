@@ -6,7 +6,6 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +82,7 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial = 0
         self._evicting = 0
-        self._thawed: deque[tuple[float, Environment]] = deque()
+        self._thawed: dict[str, Environment] = {}
         self._freeze_timer: asyncio.TimerHandle | None = None
         self._settle_timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
@@ -377,20 +376,22 @@ class Pool:
     # Time
 
     def _freeze_soon(self, environment: Environment) -> None:
-        self._thawed.append((environment.idle_since, environment))
+        self._thawed[environment.id] = environment
         if self._freeze_timer is None:
             self._freeze_timer = asyncio.get_running_loop().call_later(FREEZE_AFTER_S, self._on_freeze_timer)
 
     def _on_freeze_timer(self) -> None:
+        """Freeze who has been idle for long enough; who is busy comes back by itself."""
         self._freeze_timer = None
         due = self._clock.monotonic() - FREEZE_AFTER_S
-        while self._thawed and self._thawed[0][0] <= due:
-            since, environment = self._thawed.popleft()
-            if environment.idle_since == since:
+        for environment in tuple(self._thawed.values()):
+            if environment.state is not State.READY:
+                del self._thawed[environment.id]
+            elif environment.idle_since <= due:
+                del self._thawed[environment.id]
                 environment.freeze()
         if self._thawed:
-            left_s = max(self._thawed[0][0] - due, 0.001)
-            self._freeze_timer = asyncio.get_running_loop().call_later(left_s, self._on_freeze_timer)
+            self._freeze_timer = asyncio.get_running_loop().call_later(FREEZE_AFTER_S, self._on_freeze_timer)
 
     async def _reap(self) -> None:
         """Shut down what has been idle for long, give up what has waited for very long."""

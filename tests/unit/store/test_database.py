@@ -207,3 +207,21 @@ def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     (tmp_path / "state.db").mkdir()
     with pytest.raises(StoreError, match=r"Cannot open .*state\.db"):
         Database.open(tmp_path / "state.db")
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 127, 128, 300])
+async def test_insert_many_keeps_every_row_and_their_order(database: Database, count: int) -> None:
+    """Rows go into a table in the order in which they were given, however many fit into one statement."""
+    rows = [(f"n{number}", number) for number in range(count)]
+    await database.write(lambda tx: tx.insert_many("INSERT INTO item (name, size) VALUES (?, ?)", rows))
+    found = await database.read(lambda tx: tx.all("SELECT name, size FROM item ORDER BY rowid"))
+    assert [tuple(row) for row in found] == rows
+
+
+async def test_insert_many_runs_other_statements_once_per_row(database: Database) -> None:
+    """Only an INSERT that ends in its VALUES can take several rows."""
+    sql = "INSERT INTO item (name, size) VALUES (?, ?) ON CONFLICT DO UPDATE SET size = size + excluded.size"
+    await database.write(lambda tx: tx.insert_many(sql, [("a", 1), ("a", 2), ("b", 5)] * 10))
+    assert await database.read(
+        lambda tx: {row["name"]: row["size"] for row in tx.all("SELECT name, size FROM item")}
+    ) == {"a": 30, "b": 50}

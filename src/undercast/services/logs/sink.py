@@ -28,4 +28,4 @@ class FunctionLogs:
         key = self._intake.known(name)
         if key is None:
             key = self._intake.create(name)
-        self._intake.append(name, key, [(event.timestamp_ms, event.message) for event in events])
+        self._intake.append(name, key, events)
