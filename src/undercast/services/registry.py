@@ -42,9 +42,7 @@ def mount(parts: Parts) -> dict[str, Mounted]:
     manifests = tuple(discover())
     migrate_all(parts.database, {manifest.name: manifest.schema for manifest in manifests})
     migrate_all(parts.journal.database, {manifest.name: manifest.journal_schema for manifest in manifests})
-    return {
-        manifest.name: Mounted(manifest=manifest, instance=manifest.build(parts)) for manifest in manifests
-    }
+    return {manifest.name: Mounted(manifest=manifest, instance=manifest.build(parts)) for manifest in manifests}
 
 
 def problems(manifest: Manifest, members_of: MembersOf) -> list[str]:
