@@ -84,6 +84,8 @@ class Environment:
         self._init_duration_ms: float | None = None
         self._init_ended = False
         self._run: Run | None = None
+        self._unreported: Run | None = None
+        """Is over, but END and REPORT wait until the next event is handed over, or the freeze: they delay nobody."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sampled_at = 0.0
         self._oom_kills = 0
@@ -109,6 +111,7 @@ class Environment:
     def begin(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
         """Take an invocation; the environment must be idle. The outcome is set when the answer is there."""
         if invocation.tail_log:
+            self._report_last()
             self.log.begin_tail()
         if self.state is State.STALE:
             self._spawn_task(self._begin_with_init(invocation, outcome))
@@ -118,6 +121,7 @@ class Environment:
     def freeze(self) -> None:
         """Stop the processes until the next invocation."""
         if self.state is State.READY:
+            self._report_last()
             self.state = step(self.state, Event.FREEZE)
             self.sandbox.freeze()
 
@@ -125,6 +129,7 @@ class Environment:
         """Without extensions SHUTDOWN has 0 ms: the processes are killed and nothing is left."""
         if not accepts(self.state, Event.DESTROY):
             return
+        self._report_last()
         self.state = step(self.state, Event.DESTROY)
         run, self._run = self._run, None
         if run is not None:
@@ -209,7 +214,10 @@ class Environment:
         self.state = step(self.state, Event.INVOKE)
         invocation = run.invocation
         self._run = run
+        # What the pipes hold now is the last invocation's: the runtime writes for this one as soon as it has the event.
+        last_lines = self._drain() if self._unreported is not None else []
         self._api.offer(run.event)
+        self._report_last(last_lines)
         left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
         run.timer = self._loop.call_later(max(left_s, 0.0), self._on_deadline)
         run.init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
@@ -226,8 +234,9 @@ class Environment:
             run.stop_timer()
             self.state = step(self.state, Event.SETTLE)
             run.duration_ms = (self._clock.monotonic() - run.began) * 1000
-            self._sample_memory()
-            self._write_report(run)
+            self._unreported = run
+            if run.invocation.tail_log:
+                self._report_last()
             self._set_phase("background", self.id)
             self._became_idle()
 
@@ -294,6 +303,7 @@ class Environment:
         elif self.state is State.ANSWERED and self._run is not None:
             self._fail(self._run, after_answer=fault)
         elif self.state in (State.READY, State.FROZEN):
+            self._report_last()
             self.state = step(self.state, Event.FAIL)
             self.log.write(self._drain())
             await self._clear()
@@ -320,9 +330,7 @@ class Environment:
         if fault is not None and self._ran_out_of_memory(fault):
             error_type = "Runtime.OutOfMemory"
             self.max_memory_mb = self.function.memory_mb
-        if lines:
-            self.log.write(lines)
-        self._write_report(run, error_type)
+        self._write_report(run, lines, error_type)
         self._spawn_task(self._clear())
 
     def _ran_out_of_memory(self, fault: Fault) -> bool:
@@ -354,6 +362,7 @@ class Environment:
         if not accepts(self.state, Event.DESTROY):
             return
         run = self._run
+        self._report_last()
         self.state = step(self.state, Event.DESTROY)
         if self._init is not None and not self._init.done():
             self._init.set_result(errors.exited(None, signal.SIGKILL))
@@ -371,9 +380,15 @@ class Environment:
         tail = self.log.take_tail() if run.invocation.tail_log and not run.outcome.done() else b""
         run.resolve(self.id, self.max_memory_mb, tail)
 
-    def _write_report(self, run: Run, error_type: str = "") -> None:
+    def _report_last(self, lines: list[str] | None = None) -> None:
+        run, self._unreported = self._unreported, None
+        if run is not None:
+            self._sample_memory()
+            self._write_report(run, self._drain() if lines is None else lines)
+
+    def _write_report(self, run: Run, lines: list[str], error_type: str = "") -> None:
         report = run.report(self.max_memory_mb, error_type)
-        self.log.write([*self._drain(), end_line(run.request_id), report.line()])
+        self.log.write([*lines, end_line(run.request_id), report.line()])
         self._resolve(run)
 
     def _drain(self) -> list[str]:

@@ -210,12 +210,13 @@ class RuntimeApi:
         else:
             self.state = RuntimeState.RESPONSE_SENT
             self._current = None
+            self._events.on_response(message.answer(is_error=kind == "error"))
             if message.too_large:
                 text = f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
                 connection.send_error(413, "RequestEntityTooLarge", text)
             else:
-                connection.write(_ACCEPTED)
-            self._events.on_response(message.answer(is_error=kind == "error"))
+                # Behind the caller's task, which `on_response` has woken: whoever waits for the answer gets it first.
+                asyncio.get_running_loop().call_soon(connection.write, _ACCEPTED)
 
     def _init_error(self, connection: "Connection", message: "Message") -> None:
         if message.method != b"POST":
