@@ -51,7 +51,7 @@ class Processes:
             self._poll.register(pump.descriptor, select.POLLIN)
 
     def drain(self) -> list[str]:
-        """What is in the pipes now. One system call tells that it is nothing, as mostly; a closed pipe counts as full."""
+        """What is in the pipes now. One system call tells that it is nothing, as mostly."""
         reads = bool(self._poll.poll(0))
         return [line for pump in self._pumps for line in pump.drain(reads=reads)]
 
