@@ -1,12 +1,16 @@
 """One structured line per request, batched to a file. Never payloads, never credentials.
 
-The line costs a list append on the request path; a task writes the batch. SIGKILL may lose the last batch.
+The line costs a list append on the request path; a task writes the batch. SIGKILL may lose the last batch, a disk that
+is full loses the lines of that time.
 """
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 0.2
 _ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
@@ -21,6 +25,7 @@ class RequestLog:
         self._lines: list[dict[str, Any]] = []
         self._task: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
+        self._failing = False
 
     def add(self, line: dict[str, Any]) -> None:
         """Queue one line."""
@@ -45,11 +50,19 @@ class RequestLog:
                 self.flush()
 
     def flush(self) -> None:
-        """Write the queued lines now."""
+        """Write the queued lines now. Says once that it cannot."""
         if not self._lines:
             return
         lines, self._lines = self._lines, []
-        text = "".join(_ENCODER.encode(line) + "\n" for line in lines)
+        try:
+            self._write("".join(json.dumps(line, separators=(",", ":"), default=str) + "\n" for line in lines))
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                _log.error("%s cannot be written: %s", self._path, error.strerror)
+            self._failing = True
+
+    def _write(self, text: str) -> None:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(text)
             size = file.tell()
