@@ -11,6 +11,7 @@ import resource
 import secrets
 import signal
 import socket
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -48,7 +49,7 @@ from undercast.services.parts import Parts
 from undercast.services.registry import Mounted
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
-from undercast.store.errors import StoreError
+from undercast.store.errors import StoreError, is_disk_full
 from undercast.store.folder import DataFolder
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate_all
@@ -139,6 +140,7 @@ class Platform:
             "url": self.url,
             "driver": self.driver.name,
             "connections": self.front_door.connections,
+            "tasks": len(asyncio.all_tasks()),
             "deliveries": self.router.status(),
             "sandboxes": self.pool.status(),
         }
@@ -388,12 +390,18 @@ def serve(config: Config, ready: Callable[[Platform], None]) -> None:
 
 
 async def _serve(config: Config, ready: Callable[[Platform], None]) -> None:
-    platform = build_platform(config)
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    await platform.start()
+    try:
+        platform = build_platform(config)
+        await platform.start()
+    except (OSError, sqlite3.OperationalError) as error:
+        if not is_disk_full(error):
+            raise
+        fix = "free some space, or start with another folder: undercast start --data DIR"
+        raise CannotStart("No space left on the disk of the data folder", fix) from error
     sweeping = asyncio.create_task(platform.blobs.sweep(), name="sweep")  # safe beside traffic, so nobody waits for it
     try:
         ready(platform)

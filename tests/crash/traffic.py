@@ -218,7 +218,7 @@ class Deployer(Worker):
 
 
 class Writer(Worker):
-    """Writes numbered lines to a stream of its own. Each call flushes what came before it: that is on disk then."""
+    """Writes numbered lines to a stream of its own."""
 
     def work(self, number: int) -> None:
         """See `Worker`."""
@@ -232,8 +232,8 @@ class Writer(Worker):
         now = int(time.time() * 1000)
         lines = [{"timestamp": now, "message": str(self.written + line)} for line in range(1, count + 1)]
         self.clients.logs.put_log_events(logGroupName=LOG_GROUP, logStreamName=stream, logEvents=lines)
-        self.ledger.least["lines"][stream] = self.written
         self.written += count
+        self.ledger.least["lines"][stream] = self.written
 
 
 class EventPutter(Worker):

@@ -6,6 +6,7 @@ SQLite: https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synch
 """
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -37,6 +38,7 @@ _RESTART_FRAMES = 8192
 _TRUNCATE_BYTES = 256 * 1024 * 1024
 """A file above this is cut, which is slow; a smaller one is written again from its beginning."""
 _FOREIGN_WRITER_S = 10.0
+_log = logging.getLogger(__name__)
 
 
 class Database:
@@ -174,8 +176,12 @@ class Database:
                 await self._fold("TRUNCATE" if huge else "RESTART")
 
     async def _fold(self, mode: str) -> int:
-        """Copy the WAL into the file, in the store thread; how many frames the WAL had."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._threaded, mode)
+        """Copy the WAL into the file, in the store thread; how many frames the WAL had, 0 when it was not possible."""
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, _checkpoint, self._threaded, mode)
+        except sqlite3.OperationalError as error:  # the disk is full: the WAL has everything, and is folded later
+            _log.warning("%s cannot be checkpointed: %s", self.path, error)
+            return 0
 
 
 def _connect(path: Path, *, cache_kib: int, busy_s: float) -> sqlite3.Connection:

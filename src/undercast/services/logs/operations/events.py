@@ -31,7 +31,10 @@ LAST = Position((1 << 63) - 1, (1 << 63) - 1)
 
 @operation("PutLogEvents")
 async def put_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Append events. Those too old, too new or expired are left out and told; sequence tokens are ignored."""
+    """Append events. Those too old, too new or expired are left out and told; sequence tokens are ignored.
+
+    Unlike the lines of functions they are in the file before the answer: a caller was told that they are accepted.
+    """
     name = StreamName(ctx.scope, params["logGroupName"], params["logStreamName"])
     given = [(event["timestamp"], event["message"]) for event in params["logEvents"]]
     _check_batch(given)
@@ -44,6 +47,7 @@ async def put_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dic
     await logs.intake.room()
     logs.intake.learn(stream)
     logs.intake.append(name, stream.key, events)
+    await logs.journal.flush()
     result: dict[str, Any] = {"nextSequenceToken": sequence_token(stream.key)}
     if rejected:
         result["rejectedLogEventsInfo"] = rejected
