@@ -81,7 +81,7 @@ class Authenticator:
         if credential is not None:
             return self._verified(call, credential)
         if self._issued_keys_only or call.request.environment_id is not None:
-            # A function must not become an administrator by signing with a key that it made up (ADR 0005).
+            # A function must not become an administrator by signing with a key that it made up (ADR 0007).
             raise auth_errors.unknown_key(call.service, signature.access_key_id)
         check_expiry(signature, self._clock.now())
         account = signature.access_key_id if is_account_id(signature.access_key_id) else DEFAULT_ACCOUNT

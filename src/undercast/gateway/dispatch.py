@@ -25,6 +25,7 @@ from undercast.gateway.request_log import RequestLog
 from undercast.services.registry import Mounted
 from undercast.wire.decode import Call, decode, parse
 from undercast.wire.encode import encode_error, encode_output
+from undercast.wire.form import opened
 from undercast.wire.verified import verified_body
 
 log = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class Dispatcher:
                     "AccessDenied", "This Host name is not served; see `undercast start --host-name`.", 403
                 )
             call = decode(request)
+            call = await opened(call, tools.host_clock.now())
             response = await self._answer(call, request_id, line)
         except ServiceError as error:
             line["error"] = error.code
@@ -139,6 +141,7 @@ class Dispatcher:
             user_agent=request.headers.get("user-agent", ""),
             headers=request.headers,
             names_region=call.region is not None,
+            is_form=call.form is not None,
         )
 
     def _cause(self, environment_id: str | None) -> Cause:
@@ -182,7 +185,11 @@ class Dispatcher:
         """See `core.context.CallService`."""
         function, mounted = self._find(service, operation)
         inner = replace(
-            ctx, request_id=self._tools.ids.uuid(), principal=principal or ctx.principal, scope=scope or ctx.scope
+            ctx,
+            request_id=self._tools.ids.uuid(),
+            principal=principal or ctx.principal,
+            scope=scope or ctx.scope,
+            is_form=False,
         )
         result = await self._run(inner, mounted, function, operation, params)
         return dict(result.output if isinstance(result, Reply) else result or {})

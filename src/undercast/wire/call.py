@@ -23,7 +23,7 @@ class Call:
     """A request and what it asks for.
 
     `service` (botocore's name) and `operation` are "" where only the body names them (query protocol by POST);
-    `parse` returns the completed call.
+    `parse` returns the completed call. An unread form has a service only; `form.opened` completes it.
     """
 
     request: HttpRequest
@@ -36,6 +36,8 @@ class Call:
     """Path labels by the name in the template, decoded."""
     query: tuple[tuple[str, str], ...] = ()
     """Decoded query string in order."""
+    form: Mapping[str, str] | None = None
+    """The fields of the browser's form that carried the call, names in lower case (`wire.form`)."""
 
     @property
     def anonymous(self) -> bool:

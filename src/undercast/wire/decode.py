@@ -17,6 +17,7 @@ from undercast.core.http import HttpRequest
 from undercast.wire import s3
 from undercast.wire.call import AWS_CBOR, Call, Protocol
 from undercast.wire.codec import codec, router
+from undercast.wire.form import form_call
 from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
 from undercast.wire.large import LARGE_BYTES, parse_large
 from undercast.wire.model import OperationModel, catalogue
@@ -216,6 +217,9 @@ def _rest_call(
                 query=query,
             )
     if _means_s3(signature, host):
+        form = form_call(request, s3.addressed_path(path, host.bucket))
+        if form is not None:
+            return form
         raise ServiceError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
     raise _unknown_operation("Unable to determine service/operation name to be authorized", 404)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
-from undercast.wire import s3
+from undercast.wire import form, s3
 from undercast.wire.call import AWS_CBOR, Call, Protocol
 from undercast.wire.codec import codec, encode_failure
 from undercast.wire.draft import Draft, Failure
@@ -35,6 +35,8 @@ def encode_output(
     draft = codec(call.service, call.operation, call.protocol).encode(output, request_id)
     if status is not None:
         draft.status = status
+    if call.form is not None:
+        form.answer(draft, call, call.form)
     if call.protocol == "json" and draft.headers[0][1].startswith(_JSON):
         draft.headers[0] = ("Content-Type", _json_type(call.request, draft.headers[0][1]))
     return _finished(draft, call.request, call.service, request_id, headers)

@@ -125,15 +125,18 @@ def verify(call: SignedCall, secret: str, now: float) -> SigningKey:
         check(claims, secret, claims.policy)
         return key
     check_time(claims, now)
-    check(claims, secret, string_to_sign(call.request, claims))
+    check(claims, secret, *strings_to_sign(call.request, claims))
     return key
 
 
-def check(claims: Signature, secret: str, text: str) -> None:
-    """Raises SignatureDoesNotMatch unless the claims hold the HMAC-SHA1 of this text."""
-    expected = b64encode(hmac.digest(secret.encode(), text.encode("latin-1", "replace"), "sha1"))
-    if not hmac.compare_digest(expected, claims.signature.encode("utf-8", "replace")):
-        raise errors.s3_mismatch(claims.access_key_id, claims.signature, text)
+def check(claims: Signature, secret: str, *texts: str) -> None:
+    """Raises SignatureDoesNotMatch unless the claims hold the HMAC-SHA1 of one of these texts."""
+    given = claims.signature.encode("utf-8", "replace")
+    for text in texts:
+        expected = b64encode(hmac.digest(secret.encode(), text.encode("latin-1", "replace"), "sha1"))
+        if hmac.compare_digest(expected, given):
+            return
+    raise errors.s3_mismatch(claims.access_key_id, claims.signature, texts[0])
 
 
 def check_time(claims: Signature, now: float) -> None:
@@ -154,8 +157,8 @@ def check_time(claims: Signature, now: float) -> None:
         raise errors.s3_skewed(claims.amz_date, extended(now))
 
 
-def string_to_sign(request: HttpRequest, claims: Signature) -> str:
-    """Verb, Content-MD5, Content-Type, date, x-amz-* headers and resource."""
+def strings_to_sign(request: HttpRequest, claims: Signature) -> list[str]:
+    """Verb, Content-MD5, Content-Type, date, x-amz-* headers and resource, in each form that the resource may have."""
     pairs = tuple(query_pairs(request.query))
     headers: Mapping[str, str] = request.headers
     if claims.kind == "presigned":
@@ -167,15 +170,19 @@ def string_to_sign(request: HttpRequest, claims: Signature) -> str:
         date = "" if "x-amz-date" in headers else headers.get("date", "")
     lines = [request.method, headers.get("content-md5", ""), headers.get("content-type", ""), date]
     lines += [f"{name}:{headers[name].strip()}" for name in sorted(headers) if name.startswith("x-amz-")]
-    lines.append(_resource(request, pairs))
-    return "\n".join(lines)
+    query = _sub_resources(request, pairs)
+    return ["\n".join([*lines, path + query]) for path in _paths(request)]
 
 
-def _resource(request: HttpRequest, pairs: tuple[tuple[str, str], ...]) -> str:
+def _paths(request: HttpRequest) -> tuple[str, ...]:
+    """The path with its bucket. SDKs send a bucket without the slash behind it and sign it with, or without."""
     bucket = host_target(request.headers.get("host", ""), DEFAULT_HOSTS).bucket
     path = s3.addressed_path(request.path or "/", bucket)
+    return (f"{path}/", path) if "/" not in path[1:] and len(path) > 1 else (path,)
+
+
+def _sub_resources(request: HttpRequest, pairs: tuple[tuple[str, str], ...]) -> str:
     chosen = sorted((name, value) for name, value in pairs if name in _SUB_RESOURCES)
-    if not chosen:
-        return path
     named = {part.partition("=")[0] for part in request.query.split("&") if "=" in part}
-    return f"{path}?{'&'.join(f'{name}={value}' if name in named else name for name, value in chosen)}"
+    shown = "&".join(f"{name}={value}" if name in named else name for name, value in chosen)
+    return f"?{shown}" if shown else ""

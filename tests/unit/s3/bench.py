@@ -61,6 +61,10 @@ class Bench:
         """The same S3, called by somebody else."""
         return replace(self, ctx=replace(self.ctx, principal=principal))
 
+    def by_form(self) -> "Bench":
+        """The same S3, called by a browser's form."""
+        return replace(self, ctx=replace(self.ctx, is_form=True))
+
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Run an operation; a streamed body comes back as bytes. `last[-1]` has status and headers."""
         result = await MANIFEST.operations[operation](self.s3, self.ctx, params)

@@ -46,6 +46,16 @@ async def test_the_record_has_awss_members(s3: Bench) -> None:
     }
 
 
+async def test_a_browsers_form_is_a_post(s3: Bench) -> None:
+    """s3:ObjectCreated:Post covers uploads by form, and only them."""
+    await s3.notify("s3:ObjectCreated:Post")
+    await s3.put("a")
+    await s3.by_form().put("b")
+    assert [(record["eventName"], record["s3"]["object"]["key"]) for record in _records(s3)] == [
+        ("ObjectCreated:Post", "b")
+    ]
+
+
 async def test_the_delivery_names_function_bucket_and_account(s3: Bench) -> None:
     """Lambda's permission is for aws:SourceArn and aws:SourceAccount; the scope is the function's."""
     cause = Cause(kind="invocation", id="inv-1", environment_id="env-1")

@@ -90,7 +90,6 @@ MANIFEST = Manifest(
     differences=(
         "DeleteObjects is authorised as a whole: one key that the caller may not delete refuses the request.",
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
-        "Browser uploads by POST policy are not served.",
         "Lifecycle rules expire objects and abort uploads; transitions change nothing, for there are no tiers.",
         "Website configurations are kept; the website host is not served.",
         "Events go to Lambda functions only; queues, topics and EventBridge are refused.",

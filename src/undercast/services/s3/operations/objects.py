@@ -42,7 +42,7 @@ async def put_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
     write = versions.Write(
         bucket=bucket,
         key=params["Key"],
-        event="ObjectCreated:Put",
+        event="ObjectCreated:Post" if ctx.is_form else "ObjectCreated:Put",
         payload=payload,
         content=content,
         conditions=params,
