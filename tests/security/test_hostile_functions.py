@@ -269,7 +269,7 @@ def machine_tables(platform: RunningPlatform) -> dict[str, Any]:
     return {
         "processes": len(processes),
         "descriptors": len([path for path in Path(f"/proc/{pid}/fd").iterdir() if "socket:" not in link(path)]),
-        "mounts": len(Path("/proc/self/mounts").read_text().splitlines()),
+        "mounts": Path("/proc/self/mounts").read_text().count(str(platform.data)),
         "loop devices": sum(str(platform.data) in name for name in devices),
         "cgroups": sum(1 for path in Path("/sys/fs/cgroup").glob(f"**/{owner}/*") if path.is_dir()),
         "namespaces": len(
