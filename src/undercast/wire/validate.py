@@ -13,6 +13,7 @@ from undercast.core.errors import ServiceError
 from undercast.wire.call import Protocol
 from undercast.wire.model import OperationModel, Shape
 from undercast.wire.patterns import matcher
+from undercast.wire.protocols.xml import malformed
 
 Validator = Callable[[Mapping[str, Any]], None]
 Found = list["Violation"]
@@ -71,13 +72,19 @@ def _required_only(operation: OperationModel) -> Validator | None:
     """REST XML services check values themselves; the wire only holds that what must be there is there."""
     shape = operation.input
     places = {name: shape.members[name] for name in shape.required}
-    if not places:
+    inner = _Checks(values=False).of(shape)
+    if not places and inner is None:
         return None
 
     def validate(params: Mapping[str, Any]) -> None:
         for name, member in places.items():
             if name not in params:
                 raise _missing(name, member)
+        found: Found = []
+        if inner is not None:
+            inner(params, "", found)
+        if found:
+            raise malformed()
 
     return validate
 
@@ -93,9 +100,10 @@ def _missing(name: str, member: Shape) -> ServiceError:
 
 
 class _Checks:
-    """Compiles the shapes of one input; recursive shapes refer to themselves."""
+    """Compiles the shapes of one input; recursive shapes refer to themselves. `values` False: only `required`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, values: bool = True) -> None:
+        self._values = values
         self._compiled: dict[str, Check | None] = {}
         self._open: set[str] = set()
 
@@ -122,7 +130,10 @@ class _Checks:
             return self._list(shape)
         if kind == "map":
             return self._map(shape)
-        return _own(scalar_rules(shape))
+        return _own(self._rules(shape))
+
+    def _rules(self, shape: Shape) -> tuple["Rule", ...]:
+        return scalar_rules(shape) if self._values else ()
 
     def _structure(self, shape: Shape) -> Check | None:
         required = tuple((name, lower_first(name)) for name in shape.required)
@@ -144,10 +155,10 @@ class _Checks:
         return structure
 
     def _list(self, shape: Shape) -> Check | None:
-        own = _own(_size_rules(shape))
+        own = _own(_size_rules(shape) if self._values else ())
         member = shape.member
         if member.type not in ("structure", "list", "map"):
-            return _both(own, _each(scalar_rules(member)))
+            return _both(own, _each(self._rules(member)))
         inner = self.of(member)
         if inner is None:
             return own
@@ -161,13 +172,13 @@ class _Checks:
         return items
 
     def _map(self, shape: Shape) -> Check | None:
-        own = _own(_size_rules(shape))
-        keys = _all_of("Map keys must satisfy constraint", scalar_rules(shape.key), list)
+        own = _own(_size_rules(shape) if self._values else ())
+        keys = _all_of("Map keys must satisfy constraint", self._rules(shape.key), list)
         values: Check | None
         if shape.value.type in ("structure", "list", "map"):
             values = self._map_values(shape.value)
         else:
-            rules = scalar_rules(shape.value)
+            rules = self._rules(shape.value)
             values = _all_of("Map value must satisfy constraint", rules, lambda value: value.values())
         return _both(_both(own, keys), values)
 

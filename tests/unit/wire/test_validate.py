@@ -137,6 +137,21 @@ async def test_s3_names_what_is_missing_in_its_own_words() -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "body"),
+    [
+        ("/b?delete", b"<Delete/>"),
+        ("/b?cors", b"<CORSConfiguration/>"),
+        ("/b?tagging", b"<Tagging><TagSet><Tag><Key>a</Key></Tag></TagSet></Tagging>"),
+    ],
+)
+async def test_what_is_missing_inside_an_xml_body_is_malformed(target: str, body: bytes) -> None:
+    """S3 holds bodies to its published schema: MalformedXML."""
+    sent = request("POST" if "delete" in target else "PUT", target, service="s3", body=body)
+    code, _ = await refusal(sent)
+    assert code == "MalformedXML"
+
+
+@pytest.mark.parametrize(
     ("params", "text"),
     [
         ({"logGroupName": 5}, "NUMBER_VALUE can not be converted to a String"),
