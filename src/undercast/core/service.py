@@ -43,6 +43,19 @@ class Access:
     """Whether the resource's own policy must allow even in one account: a role's trust policy, a KMS key's policy."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrossOrigin:
+    """A request by a web page of another origin, or, before it, the browser's question whether it may come."""
+
+    origin: str
+    method: str
+    """That of the request, not OPTIONS. Like `origin` "" when a question does not say it."""
+    headers: tuple[str, ...] = ()
+    """Names of the headers that it would carry; only a question says them."""
+    resource: Mapping[str, str] = field(default_factory=dict)
+    """The path's labels by their names in the model, e.g. {"Bucket": "photos", "Key": "cat.jpg"}."""
+
+
 def operation(name: str) -> Callable[[OperationFunction], OperationFunction]:
     """Tag a function with the AWS operation that it is."""
 
@@ -92,6 +105,9 @@ class Manifest:
     """Operation -> members whose effect is here. Every member is in exactly one of the three tables."""
     stored: Classing = field(default_factory=dict)
     refused: Classing = field(default_factory=dict)
+    cors: Callable[[Any, CrossOrigin], Mapping[str, str]] | None = None
+    """(instance, request) -> the Access-Control-* headers of its answer. Raises the service's error where no rule allows
+    it. None: pages of other origins are not served."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None
     """instance -> target kind -> `events.delivery.Target`."""
     start: Callable[[Any], Awaitable[None]] | None = None

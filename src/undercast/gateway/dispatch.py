@@ -20,6 +20,7 @@ from undercast.core.ids import Ids
 from undercast.core.service import Access, OperationFunction, Params, Reply
 from undercast.events.causality import CausalLog
 from undercast.gateway.auth import Authenticator, Authorizer, Identity
+from undercast.gateway.cross_origin import preflight, shared
 from undercast.gateway.hosts import HostNames
 from undercast.gateway.request_log import RequestLog
 from undercast.services.registry import Mounted
@@ -84,9 +85,11 @@ class Dispatcher:
                 raise ServiceError(
                     "AccessDenied", "This Host name is not served; see `undercast start --host-name`.", 403
                 )
-            call = decode(request)
-            call = await opened(call, tools.host_clock.now())
-            response = await self._answer(call, request_id, line)
+            response = preflight(request, self._services, request_id)
+            if response is None:
+                call = decode(request)
+                call = await opened(call, tools.host_clock.now())
+                response = await self._answer(call, request_id, line)
         except ServiceError as error:
             line["error"] = error.code
             response = encode_error(call, request, error, request_id)
@@ -95,6 +98,8 @@ class Dispatcher:
             line["error"] = "InternalFailure"
             failure = ServiceError("InternalFailure", f"Undercast failed on this request: {error!r}", 500)
             response = encode_error(call, request, failure, request_id)
+        if call is not None and "origin" in request.headers:
+            response = shared(response, call, self._services)
         line["status"] = response.status
         line["ms"] = round((tools.host_clock.monotonic() - started) * 1000, 3)
         tools.request_log.add(line)

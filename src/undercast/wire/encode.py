@@ -42,6 +42,11 @@ def encode_output(
     return _finished(draft, call.request, call.service, request_id, headers)
 
 
+def encode_empty(call: Call, request_id: str, headers: Mapping[str, str]) -> HttpResponse:
+    """A success that says nothing but its headers, for what is no operation."""
+    return _finished(Draft(), call.request, call.service, request_id, headers)
+
+
 def encode_error(call: Call | None, request: HttpRequest, error: ServiceError, request_id: str) -> HttpResponse:
     """The response to a call that failed, or to a request that could not be understood (`call` is None)."""
     service_name, protocol = (call.service, call.protocol) if call else _guess(request)

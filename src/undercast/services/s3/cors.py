@@ -1,13 +1,15 @@
 """Cross-origin rules of a bucket: validation, and the headers that a request from a browser is answered with.
 
-Pure. The gateway calls `cors_headers`; S3 only stores and checks.
+Pure. The gateway asks `answer` through the manifest, for a preflight and for every request with an Origin.
 AWS: S3 User Guide, "Using cross-origin resource sharing (CORS)", "Elements of a CORS configuration".
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from undercast.services.s3.errors import InvalidRequest, MalformedXML
+from undercast.core.service import CrossOrigin
+from undercast.services.s3.errors import AccessForbidden, BadRequest, InvalidRequest, MalformedXML, NoSuchBucket
+from undercast.services.s3.models import Bucket
 
 _METHODS = frozenset({"GET", "PUT", "HEAD", "POST", "DELETE"})
 _MAX_RULES = 100
@@ -37,6 +39,24 @@ def check(configuration: Mapping[str, Any]) -> None:
                     f'ExposeHeader "{header}" contains wildcard. We currently do not support wildcard for ExposeHeader.'
                 )
                 raise InvalidRequest(text)
+
+
+def answer(bucket: Bucket | None, request: CrossOrigin) -> Mapping[str, str]:
+    """The headers for a request. Raises what S3 answers to a preflight that no rule allows."""
+    if not request.origin:
+        raise BadRequest("Insufficient information. Origin request header needed.")
+    if request.method not in _METHODS:
+        raise BadRequest(f"Invalid Access-Control-Request-Method: {request.method or 'null'}")
+    if bucket is None:
+        raise NoSuchBucket(members={"BucketName": request.resource.get("Bucket", "")})
+    about = {"Method": request.method, "ResourceType": "OBJECT" if "Key" in request.resource else "BUCKET"}
+    configuration = bucket.configurations.get("cors")
+    if configuration is None:
+        raise AccessForbidden("CORSResponse: CORS is not enabled for this bucket.", members=about)
+    headers = cors_headers(configuration, request.origin, request.method, request.headers)
+    if headers is None:
+        raise AccessForbidden(members=about)
+    return headers
 
 
 def cors_headers(

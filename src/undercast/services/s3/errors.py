@@ -37,6 +37,15 @@ class AccessDenied(S3Error):
     text = "Access Denied"
 
 
+class AccessForbidden(S3Error):
+    status_code = 403
+    text = (
+        "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request "
+        "method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the "
+        "resource's CORS spec."
+    )
+
+
 class AuthorizationHeaderMalformed(S3Error):
     text = "The authorization header is malformed"
 

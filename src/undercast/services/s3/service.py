@@ -4,11 +4,12 @@ What the platform knows of the service: operations, schema, access rules, and ho
 AWS: S3 API Reference.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
-from undercast.core.service import Manifest, operations_of
+from undercast.core.service import CrossOrigin, Manifest, operations_of
 from undercast.services.parts import Parts
-from undercast.services.s3 import members
+from undercast.services.s3 import cors, members
 from undercast.services.s3.access import access, policy_of
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.housekeeping import expire_due
@@ -63,6 +64,11 @@ def reset(s3: S3) -> None:
     s3.sequence.forget()
 
 
+def cross_origin(s3: S3, request: CrossOrigin) -> Mapping[str, str]:
+    """What pages of other origins may do, by the bucket's rules."""
+    return cors.answer(s3.buckets.find(request.resource.get("Bucket", "")), request)
+
+
 MANIFEST = Manifest(
     name="s3",
     build=build,
@@ -81,6 +87,7 @@ MANIFEST = Manifest(
     schema=SCHEMA,
     access=access,
     policy_of=policy_of,
+    cors=cross_origin,
     effective=members.effective(),
     stored=members.stored(),
     refused=members.refused(),
