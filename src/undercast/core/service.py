@@ -106,8 +106,8 @@ class Manifest:
     stored: Classing = field(default_factory=dict)
     refused: Classing = field(default_factory=dict)
     cors: Callable[[Any, CrossOrigin], Mapping[str, str]] | None = None
-    """(instance, request) -> the Access-Control-* headers of its answer. Raises the service's error where no rule allows
-    it. None: pages of other origins are not served."""
+    """(instance, request) -> the Access-Control-* headers of its answer. Raises the service's error where none allows
+    it. Without this, pages of other origins are not served."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None
     """instance -> target kind -> `events.delivery.Target`."""
     start: Callable[[Any], Awaitable[None]] | None = None
