@@ -18,9 +18,11 @@ def package(source: str) -> bytes:
     return packed.getvalue()
 
 
-def create_function(platform: RunningPlatform, account: str, name: str, source: str, **settings: Any) -> str:
+def create_function(
+    platform: RunningPlatform, account: str, name: str, source: str, *, region: str = "us-east-1", **settings: Any
+) -> str:
     """A function that is Active; its ARN. The role is one that IAM does not know, unless given."""
-    client = platform.client("lambda", account=account)
+    client = platform.client("lambda", account=account, region=region)
     arn: str = client.create_function(
         FunctionName=name,
         Runtime=RUNTIME,

@@ -33,13 +33,13 @@ TRUST = {
 class Cli:
     """The AWS CLI of this environment, pointed at the platform. Commands are written as they are typed."""
 
-    def __init__(self, platform: RunningPlatform, account: str, folder: Path) -> None:
+    def __init__(self, platform: RunningPlatform, account: str, folder: Path, *, region: str = "eu-west-1") -> None:
         self._environment = {
             **os.environ,
             "AWS_ENDPOINT_URL": platform.url,
             "AWS_ACCESS_KEY_ID": account,
             "AWS_SECRET_ACCESS_KEY": "secret",
-            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_DEFAULT_REGION": region,
             "AWS_CONFIG_FILE": str(folder / "no-config"),
         }
         self._folder = folder
