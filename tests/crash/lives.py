@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError
 
 from tests.crash import inventory
 from tests.crash.ledger import Ledger
-from tests.crash.traffic import FUNCTIONS, STATE, Clients, Traffic, Worker, prepare
+from tests.crash.traffic import EFFECT_FUNCTION, FUNCTIONS, STATE, Clients, Traffic, Worker, prepare
 from tests.platform import READY, RunningPlatform
 
 PATIENCE_S = 60.0
@@ -85,6 +85,7 @@ class Lives:
             self.ledger.problems += inventory.audit(self.data) + inventory.corrupt_blobs(self.data)
             self._remember(platform.process.pid)
         self.ledger.check_effects()
+        self.ledger.problems += self.kernel_leftovers()
         self.ledger.problems += self.survivors()
         if "Traceback" in self.errors():
             self.ledger.problems.append("the platform has failed somewhere")
@@ -146,6 +147,17 @@ class Lives:
         """Under traffic, at a step of its own."""
         self.die_working(kinds=kinds, step=self._random.randrange(FEW_STEPS, MANY_STEPS))
 
+    def die_frozen(self, *, launchers: bool) -> None:
+        """While the environment of a function that has run waits for the next event."""
+        process = self.start()
+        platform = self._platform(self.ready_line(process), process)
+        self._take_inventory(platform)
+        self.clients.functions.invoke(FunctionName=EFFECT_FUNCTION)
+        _wait(lambda: "frozen" in str(platform.ask("/_undercast/status")["sandboxes"]["functions"]), process)
+        self._kill(process, launchers=launchers)
+        self._bury(process)
+        assert self._before, "there is no sandbox to leave"
+
     def _kill(self, process: subprocess.Popen[str], *, launchers: bool = False) -> None:
         self._remember(process.pid)
         if launchers:
@@ -198,6 +210,20 @@ class Lives:
         while (left := [process for process in before if _lives(process)]) and time.monotonic() < end:
             time.sleep(LOOK_S)
         return [f"{process} has survived its platform" for process in left]
+
+    def kernel_leftovers(self) -> list[str]:
+        """Mounts and loop devices that hold on to the folder, when no platform lives."""
+        mounts = [line for line in Path("/proc/self/mounts").read_text().splitlines() if str(self.data) in line]
+        return [
+            *mounts,
+            *(str(loop) for loop in Path("/sys/block").glob("loop*/loop/backing_file") if self._ours(loop)),
+        ]
+
+    def _ours(self, backing_file: Path) -> bool:
+        try:
+            return str(self.data) in backing_file.read_text()
+        except OSError:  # it has just gone
+            return False
 
     def _take_inventory(self, platform: RunningPlatform) -> None:
         if not self._prepared:

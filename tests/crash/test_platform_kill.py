@@ -10,14 +10,26 @@ import pytest
 from tests.crash.lives import Lives
 
 
+def kill_many(folder: Path, kills: int, seed: int, *options: str) -> None:
+    """So many lives, and the judgement."""
+    with Lives(folder, seed, options) as lives:
+        for _ in range(kills):
+            lives.next_death()
+        lives.judge()
+        assert len(lives.ledger.events) >= kills
+
+
 @pytest.mark.timeout(600)
 def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
     """Objects, uploads, buckets, functions and log lines are as acknowledged; every event has had its effect."""
-    with Lives(tmp_path, seed=2026) as lives:
-        for _ in range(50):
-            lives.next_death()
-        lives.judge()
-    assert len(lives.ledger.events) > 50
+    kill_many(tmp_path, 42, 2026)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("options", [("--driver", "process"), ("--durability", "power")], ids=lambda it: it[1])
+def test_nothing_is_lost_with_other_drivers_and_durability(tmp_path: Path, options: tuple[str, ...]) -> None:
+    """The same, shorter."""
+    kill_many(tmp_path, 8, 7, *options)
 
 
 @pytest.mark.slow
@@ -25,7 +37,14 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path) -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int) -> None:
     """The same, 100 kills on one folder, with ten seeds."""
-    with Lives(tmp_path, seed=seed) as lives:
-        for _ in range(100):
-            lives.next_death()
-        lives.judge()
+    kill_many(tmp_path, 100, seed)
+
+
+@pytest.mark.parametrize("launchers", [False, True], ids=["platform", "platform and launchers"])
+@pytest.mark.parametrize("driver", ["auto", "process"])
+def test_no_sandbox_outlives_its_platform(tmp_path: Path, driver: str, launchers: bool) -> None:
+    """Frozen processes cannot see that nobody asks them any more; they go without the help of another start."""
+    with Lives(tmp_path, 1, ("--driver", driver)) as lives:
+        lives.die_frozen(launchers=launchers)
+        assert lives.survivors() == []
+        assert lives.kernel_leftovers() == []

@@ -24,6 +24,7 @@ from undercast.sandbox.driver import (
     SandboxError,
     SandboxSpec,
 )
+from undercast.sandbox.drivers.guard import Guard
 from undercast.sandbox.waiting import until
 
 _MIB = 1024 * 1024
@@ -58,7 +59,7 @@ class PlainProcess:
 class ProcessSandbox:
     """See `driver.Sandbox`."""
 
-    def __init__(self, spec: SandboxSpec, folder: Path) -> None:
+    def __init__(self, spec: SandboxSpec, folder: Path, guard: Guard) -> None:
         self.environment_id = spec.environment_id
         self.uid = os.getuid()
         listener = socket.socket()
@@ -67,6 +68,7 @@ class ProcessSandbox:
         self.listeners: Mapping[str, socket.socket] = {"runtime": listener}
         self.runtime_api = f"127.0.0.1:{listener.getsockname()[1]}"
         self._folder = folder
+        self._guard = guard
         self._empty = folder / "empty"
         self.tmp_root = str(folder / "tmp")
         self.code_root = str(spec.code_dir)
@@ -113,6 +115,7 @@ class ProcessSandbox:
         finally:
             for _, write_end in pipes:
                 os.close(write_end)
+        self._guard.add(process.pid)
         started = PlainProcess(process, (ends[0], ends[1], ends[2] if spec.telemetry else None))
         self._processes.append(started)
         return started
@@ -161,6 +164,8 @@ class ProcessSandbox:
         self._signal(signal.SIGKILL)
         if not await until(lambda: all(process.exited.done() for process in self._processes), _GONE_LIMIT_S):
             raise SandboxError("processes outlived SIGKILL")
+        for process in self._processes:
+            self._guard.drop(process.pid)
         self._processes.clear()
 
     async def destroy(self) -> None:
@@ -197,6 +202,7 @@ class ProcessDriver:
         """`folder` is ours alone: it holds the sandboxes' /tmp."""
         self.notice = notice
         self._folder = folder / "process"
+        self._guard = Guard()
         self._sandboxes: set[ProcessSandbox] = set()
         self._watch: asyncio.Task[None] | None = None
         self._stopping = asyncio.Event()
@@ -205,6 +211,7 @@ class ProcessDriver:
         """See `Driver`."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
+        await self._guard.start()
         self._watch = asyncio.ensure_future(self._look())
 
     async def stop(self) -> None:
@@ -213,6 +220,7 @@ class ProcessDriver:
         if self._watch is not None:
             await self._watch
         await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
+        await self._guard.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
     async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
@@ -220,7 +228,7 @@ class ProcessDriver:
 
     async def create(self, spec: SandboxSpec) -> ProcessSandbox:
         """See `Driver`."""
-        sandbox = ProcessSandbox(spec, self._folder / spec.environment_id)
+        sandbox = ProcessSandbox(spec, self._folder / spec.environment_id, self._guard)
         try:
             await asyncio.to_thread(sandbox.open)
         except OSError as error:
