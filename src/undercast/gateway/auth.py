@@ -114,6 +114,7 @@ class Authorizer:
         self._policies_of = policies_of
         self._clock = host_clock
         self._mode = mode
+        self._settled: dict[int, tuple[Access, Principal, PrincipalPolicies, Decision]] = {}
         self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
         self._warned: dict[tuple[str, str, str], None] = {}
 
@@ -152,13 +153,23 @@ class Authorizer:
     def _decide(self, ctx: RequestContext, access: Access) -> Decision:
         principal = ctx.principal
         known = self._policies_of(principal) if principal.kind in ("user", "assumed-role") else None
+        settled = self._settled.get(id(access))
+        if settled is not None and settled[0] is access and settled[1] is principal and settled[2] is known:
+            return settled[3]
+        asked = False
+
+        def request_keys() -> dict[str, str]:
+            nonlocal asked
+            asked = True
+            return _request_keys(ctx, self._clock)
+
         request = AuthorizationRequest(
             principal=principal,
             action=access.action,
             resource=access.resource,
             resource_account_id=access.resource_account_id,
             conditions=access.conditions,
-            late_conditions=lambda: _request_keys(ctx, self._clock),
+            late_conditions=request_keys,
             principal_tags=known.tags if known else {},
             needs_resource_policy=access.needs_resource_policy,
         )
@@ -169,11 +180,23 @@ class Authorizer:
             return Decision(True)
         session = tuple(self._policy(document) for document in principal.session_policies)
         if known is not None:
-            return evaluate(request, known.identity, resource, session, known.boundary)
+            decision = evaluate(request, known.identity, resource, session, known.boundary)
+            if not asked:
+                self._settle(access, principal, known, decision)
+            return decision
         decision = evaluate(request, (), resource, session)
         if principal.kind not in ("user", "assumed-role"):
             return decision
         return self._of_unknown(request, decision)
+
+    def _settle(self, access: Access, principal: Principal, known: PrincipalPolicies, decision: Decision) -> None:
+        """Keep a decision that looked at no condition key: it is the same until one of the three objects is another.
+
+        Services that are asked the same thing again and again keep their `Access` until something changes.
+        """
+        if len(self._settled) >= _REMEMBERED:
+            self._settled.clear()
+        self._settled[id(access)] = (access, principal, known, decision)
 
     def _of_unknown(self, request: AuthorizationRequest, decision: Decision) -> Decision:
         """IAM holds no policies of the caller: it passes with a warning, except under --iam strict."""

@@ -127,7 +127,7 @@ def _is_query(
     """Whether the request is a query one. A form's content type alone does not say so: curl sends it with anything."""
     if request.method not in ("GET", "POST"):
         return False
-    named = any(name == "Action" for name, _ in query)
+    named = bool(query) and any(name == "Action" for name, _ in query)
     form = request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM)
     if not (named or form):
         return False

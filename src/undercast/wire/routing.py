@@ -12,6 +12,8 @@ from urllib.parse import unquote
 from undercast.core.errors import ServiceError
 from undercast.wire.model import OperationModel, ServiceModel
 
+_REMEMBERED = 1024
+_SHORT_PATH = 256
 Query = tuple[tuple[str, str], ...]
 
 
@@ -52,6 +54,7 @@ class RestRouter:
 
     def __init__(self, service: ServiceModel) -> None:
         self._root = Node()
+        self._known: dict[tuple[str, str], tuple[OperationModel, dict[str, str]]] = {}
         for operation in service.operations.values():
             self._add(operation)
 
@@ -59,6 +62,9 @@ class RestRouter:
         self, method: str, path: str, query: Query, headers: Mapping[str, str]
     ) -> tuple[OperationModel, dict[str, str]] | None:
         """The operation and its decoded labels. None when no operation of the service fits."""
+        known = self._known.get((method, path))
+        if known is not None:
+            return known
         segments = path.split("/")
         if segments and not segments[0]:
             del segments[0]
@@ -69,7 +75,13 @@ class RestRouter:
         chosen = _choose(candidates, query, headers)
         if chosen is None:
             return None
-        return chosen.operation, dict(zip(chosen.labels, map(decoded, values), strict=True))
+        found = chosen.operation, dict(zip(chosen.labels, map(decoded, values), strict=True))
+        if len(candidates) == 1 and chosen.rank == 0 and len(path) <= _SHORT_PATH:
+            # Nothing but method and path decides, and a function is invoked by the same path again and again.
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            self._known[method, path] = found
+        return found
 
     def _add(self, operation: OperationModel) -> None:
         route = operation.route

@@ -4,7 +4,9 @@ Pure. A request without a SigV4 signature has none (None): whether that is allow
 AWS: IAM User Guide, "Elements of an AWS API request signature"; S3 API Reference, "Authenticating Requests".
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
@@ -13,6 +15,7 @@ from undercast.core.http import HttpRequest
 from undercast.wire import sigv4_errors as errors
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+_USUAL_CHARACTERS = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,11 +73,47 @@ def _decoded(text: str) -> str:
 
 
 def _from_header(authorization: str, request: HttpRequest) -> Signature:
+    headers = request.headers
+    head, _, signature = authorization.rpartition("Signature=")
+    amz_date = headers.get("x-amz-date", "")
+    claimed = _usual(head) if len(head) <= _USUAL_CHARACTERS and amz_date and "," not in signature else None
+    if claimed is None or not signature:
+        return _from_fields(authorization, headers)
+    access_key_id, date, region, service, signed_headers = claimed
+    return Signature(
+        kind="header",
+        access_key_id=access_key_id,
+        date=date,
+        region=region,
+        service=service,
+        signed_headers=signed_headers,
+        signature=signature.strip(),
+        amz_date=amz_date,
+        session_token=headers.get("x-amz-security-token"),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _usual(head: str) -> tuple[str, str, str, str, tuple[str, ...]] | None:
+    """Key, date, region, service and signed headers, which all requests of a caller share for a day; None: look closer.
+
+    `head` is everything before a signature that comes last.
+    """
+    parts = [part.strip() for part in head[len(ALGORITHM) :].split(",")]
+    if len(parts) != 3 or parts[2] or not parts[1].startswith("SignedHeaders="):
+        return None
+    scope = parts[0].removeprefix("Credential=").rsplit("/", 4)
+    if not parts[0].startswith("Credential=") or len(scope) != 5 or scope[4] != "aws4_request" or not scope[0]:
+        return None
+    names = parts[1].removeprefix("SignedHeaders=")
+    return (scope[0], scope[1], scope[2], scope[3], tuple(names.split(";"))) if names else None
+
+
+def _from_fields(authorization: str, headers: Mapping[str, str]) -> Signature:
     fields = {}
     for part in authorization[len(ALGORITHM) :].split(","):
         name, _, value = part.strip().partition("=")
         fields[name] = value
-    headers = request.headers
     like_s3 = "x-amz-content-sha256" in headers and "x-amz-target" not in headers
     amz_date = headers.get("x-amz-date", "") or headers.get("date", "")
     missing = [name for name in ("Credential", "Signature", "SignedHeaders") if not fields.get(name)]

@@ -8,6 +8,7 @@ import time
 from calendar import timegm
 from dataclasses import replace
 from email.utils import parsedate_tz
+from functools import lru_cache
 
 from undercast.core.errors import ServiceError
 from undercast.wire import sigv4_errors as errors
@@ -87,6 +88,7 @@ def _expires(text: str | None) -> int:
     return int(digits)
 
 
+@lru_cache(maxsize=64)
 def moment(text: str) -> tuple[float | None, str]:
     """Seconds and basic ISO 8601 form of an X-Amz-Date or Date value; (None, "") when it is neither."""
     digits = text[:8] + text[9:15]
