@@ -1,12 +1,13 @@
 """Packages that lie: whatever the bytes are, the answer is a plan or AWS's error, and nothing is written outside."""
 
 import io
+import os
 import tempfile
 import warnings
 import zipfile
 from pathlib import Path
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.unit.lambda_.conftest import zip_of
@@ -34,7 +35,8 @@ def judged(data: bytes) -> bool:
             return False
         final = (root / "final").resolve()
         for path in final.rglob("*"):
-            assert path.resolve().is_relative_to(final)
+            # A link that leads to itself leads nowhere: Path.resolve() of Python 3.11 raises there.
+            assert Path(os.path.realpath(path)).is_relative_to(final)
         assert {path.name for path in root.iterdir()} == {"work", "final"}
     return True
 
@@ -73,6 +75,7 @@ def test_names_and_modes(entries: list[tuple[str, int, bytes]]) -> None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(NAMES, st.sampled_from(["..", ".", "a", "../a", "a/..", "/a", "b/a"])), max_size=5))
+@example([("b", "b/a")])
 def test_links_never_lead_out(links: list[tuple[str, str]]) -> None:
     """Links through links: every path of the tree resolves to a place inside it."""
     buffer = io.BytesIO()
