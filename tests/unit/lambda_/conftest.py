@@ -98,6 +98,8 @@ class World:
     folder: Path
     cause: Cause = EXTERNAL
     services: dict[str, Service] = field(default_factory=dict)
+    permitted: bool = True
+    asked: list[tuple[str, str, str, Mapping[str, str]]] = field(default_factory=list)
     request_id: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -156,7 +158,8 @@ class World:
     async def _permits(
         self, principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]
     ) -> bool:
-        return True
+        self.asked.append((principal.arn, action, resource_arn, conditions))
+        return self.permitted
 
 
 def assume_role(params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -188,6 +191,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     blobs = BlobStore(tmp_path / "blobs", database)
     code = CodeStore(tmp_path / "code", blobs, ids)
     catalog = Catalog(database, code)
+    made: World
     functions = Lambda(
         database=database,
         blobs=blobs,
@@ -199,10 +203,11 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         concurrency=Concurrency(),
         lineages=Lineages(),
         locations=CodeLocations(blobs, clock.host, b"secret"),
+        internal=lambda scope, principal, cause=EXTERNAL: made.context(),
         clock=clock,
         ids=ids,
     )
-    yield World(
+    made = World(
         functions=functions,
         environments=environments,
         clock=clock,
@@ -211,6 +216,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         folder=tmp_path,
         services={"sts:AssumeRole": assume_role, "s3:GetObject": get_object},
     )
+    yield made
     await functions.deployments.stop()
     await blobs.close()
     await journal.close()

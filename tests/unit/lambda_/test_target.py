@@ -95,6 +95,19 @@ async def test_function_with_no_concurrency_fails_at_once(world: World) -> None:
     assert world.environments.invocations == []
 
 
+async def test_event_of_a_service_needs_the_functions_permission(world: World) -> None:
+    """S3 may have been allowed when the notification was made; what counts is now. A retry is Lambda's own."""
+    delivery = replace(await event(world), source_arn="arn:aws:s3:::b", attributes={"source_account": "444455556666"})
+    world.permitted = False
+    assert (await deliver(world, delivery)).kind == "dead"
+    assert world.environments.invocations == []
+    conditions = {"aws:SourceArn": "arn:aws:s3:::b", "aws:SourceAccount": "444455556666"}
+    assert world.asked == [("s3.amazonaws.com", "lambda:InvokeFunction", delivery.target_arn, conditions)]
+    assert (await deliver(world, replace(delivery, attempts=1))).kind == "done"
+    world.permitted = True
+    assert (await deliver(world, delivery)).kind == "done"
+
+
 async def test_event_for_a_deleted_function_is_discarded(world: World) -> None:
     """There is nobody to invoke."""
     delivery = await event(world)

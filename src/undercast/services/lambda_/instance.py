@@ -18,6 +18,7 @@ from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.models import Function, Version
 from undercast.services.lambda_.names import LATEST, Reference
+from undercast.services.parts import Internal
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
 
@@ -38,6 +39,7 @@ class Lambda:
     concurrency: Concurrency
     lineages: Lineages
     locations: CodeLocations
+    internal: Internal
     clock: Clock
     ids: Ids
 

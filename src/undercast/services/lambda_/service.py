@@ -47,6 +47,7 @@ def build(parts: Parts) -> Lambda:
         concurrency=Concurrency(),
         lineages=Lineages(),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
+        internal=parts.internal,
         clock=parts.platform_clock,
         ids=parts.ids,
     )

@@ -11,8 +11,10 @@ import logging
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from undercast.core.arn import AccountId, Arn
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
+from undercast.core.identity import service_principal
 from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.services.lambda_.catalog import Resolved
@@ -52,6 +54,8 @@ class FunctionTarget:
             if error.code == "ResourceNotFoundException":
                 return self._discarded(delivery, error.message)
             return self._later(delivery, None, error.message)
+        if not await self._permitted(delivery):
+            return self._discarded(delivery, f"the function's policy does not allow {delivery.source_arn}")
         if self._functions.clock.now() - delivery.created_at > resolved.max_age_s:
             return self._failed(delivery, resolved, TOO_OLD, None)
         if resolved.reserved == 0:
@@ -63,6 +67,20 @@ class FunctionTarget:
                 return self._failed(delivery, resolved, error.code, None)
             return self._later(delivery, resolved, error.message)
         return self._judged(delivery, resolved, ran)
+
+    async def _permitted(self, delivery: Delivery) -> bool:
+        """Whether the service that sends an event may invoke the function; what a caller of ours queued, it may.
+
+        Asked before the first attempt only: an event that Lambda has taken is its own.
+        AWS: Lambda Developer Guide, "Granting Lambda function access to AWS services".
+        """
+        account = delivery.attributes.get("source_account")
+        if account is None or delivery.attempts:
+            return True
+        service = service_principal(f"{Arn.parse(delivery.source_arn).service}.amazonaws.com", AccountId(account))
+        conditions = {"aws:SourceArn": delivery.source_arn, "aws:SourceAccount": account}
+        ctx = self._functions.internal(delivery.scope, service)
+        return await ctx.permits(service, "lambda:InvokeFunction", delivery.target_arn, conditions)
 
     async def _run(self, delivery: Delivery, resolved: Resolved) -> Ran:
         function, attributes = version_to_run(self._functions, resolved), delivery.attributes
