@@ -12,6 +12,7 @@ from typing import Protocol
 
 from undercast.core.clock import Clock, HostClock
 from undercast.core.context import Cause, CauseKind
+from undercast.http.deadline import Deadline
 from undercast.sandbox import errors
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
@@ -85,10 +86,13 @@ class Environment:
         self._init_ended = False
         self._run: Run | None = None
         self._unreported: Run | None = None
-        """Is over, but END and REPORT wait until the next event is handed over, or the freeze: they delay nobody."""
+        """Is over, but END and REPORT wait for a next event that is at hand: they delay nobody."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._sampled_at = 0.0
         self._oom_kills = 0
+        self._deadline = Deadline(self._loop, self._on_deadline)
+        self._causes = watchers.causes
+        self._background = Cause(kind="background", id=self.id, environment_id=self.id)
 
     async def start(self) -> None:
         """Run INIT. Afterwards the environment is idle: READY, or STALE when INIT failed. Raises SandboxError."""
@@ -219,7 +223,7 @@ class Environment:
         self._api.offer(run.event)
         self._report_last(last_lines)
         left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
-        run.timer = self._loop.call_later(max(left_s, 0.0), self._on_deadline)
+        self._deadline.arm(max(left_s, 0.0))
         run.init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
         self._set_phase("invocation", invocation.request_id)
         self._watchers.causes.invoked(invocation, self.id)
@@ -231,13 +235,16 @@ class Environment:
             self._init_over(None)
         elif self.state is State.ANSWERED and self._run is not None:
             run, self._run = self._run, None
-            run.stop_timer()
+            self._deadline.lift()
             self.state = step(self.state, Event.SETTLE)
             run.duration_ms = (self._clock.monotonic() - run.began) * 1000
             self._unreported = run
             if run.invocation.tail_log:
                 self._report_last()
-            self._set_phase("background", self.id)
+            else:
+                # Behind the first step of whatever came from the sockets together with this `next`.
+                self._loop.call_soon(self._loop.call_soon, self._report_last)
+            self._causes.set_phase(self.id, self._background)
             self._became_idle()
 
     def on_response(self, answer: Answer) -> None:
@@ -276,7 +283,6 @@ class Environment:
         run = self._run
         if run is None:
             return
-        run.timer = None
         timeout = errors.timed_out(self.function.timeout_s)
         if self.state is State.INVOKE:
             run.fault = timeout
@@ -317,7 +323,7 @@ class Environment:
 
     def _conclude_failed(self, run: Run, after_answer: Fault | None = None) -> None:
         self._run = None
-        run.stop_timer()
+        self._deadline.lift()
         fault = after_answer or run.fault
         error_type = fault.error_type if fault is not None else _error_type(run.answer)
         run.duration_ms = (self._clock.monotonic() - run.began) * 1000
@@ -369,7 +375,6 @@ class Environment:
         if run is not None:
             run.fault = errors.exited(None, signal.SIGKILL)
             self._run = None
-            run.stop_timer()
             self._resolve(run)
         self._close()
         self._watchers.owner.on_gone(self)
@@ -408,7 +413,7 @@ class Environment:
         self._watchers.owner.on_idle(self)
 
     def _set_phase(self, kind: CauseKind, cause_id: str) -> None:
-        self._watchers.causes.set_phase(self.id, Cause(kind=kind, id=cause_id, environment_id=self.id))
+        self._causes.set_phase(self.id, Cause(kind=kind, id=cause_id, environment_id=self.id))
 
     def _spawn_task(self, work: "asyncio._CoroutineLike[None]") -> None:
         task = self._loop.create_task(work)
@@ -432,7 +437,8 @@ class Environment:
         self._api.restart()
         if self._server is not None:
             self._server.close()
-        self._watchers.causes.set_phase(self.id, None)
+        self._deadline.cancel()
+        self._causes.set_phase(self.id, None)
 
 
 def _error_type(problem: Answer | Fault | None) -> str:

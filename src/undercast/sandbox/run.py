@@ -25,7 +25,6 @@ class Run:
     outcome: "asyncio.Future[InvocationResult]"
     began: float
     deadline_ms: int
-    timer: asyncio.TimerHandle | None = None
     answer: Answer | None = None
     fault: Fault | None = None
     """Why there is no answer of the function, or why its answer does not count."""
@@ -48,12 +47,6 @@ class Run:
             trace_header=self.invocation.trace_header,
             client_context=self.invocation.client_context,
         )
-
-    def stop_timer(self) -> None:
-        """The deadline no longer counts."""
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
 
     def resolve(self, environment_id: str, max_memory_used_mb: int, log_tail: bytes) -> None:
         """Give the caller the answer; once."""
@@ -79,7 +72,6 @@ class Run:
 
     def abandon(self, reason: str) -> None:
         """The platform ends it; not the function's fault."""
-        self.stop_timer()
         if not self.outcome.done():
             self.outcome.set_exception(ServiceError("ServiceException", reason, 500))
 
