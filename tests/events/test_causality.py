@@ -67,13 +67,23 @@ async def test_batch_has_several_causes(bench: Bench) -> None:
     assert [node.id for node in (await log.trace("send1")).nodes] == ["send1", "batch", "effect"]
 
 
-async def test_direct_cause_is_left_out_where_the_way_is_known(bench: Bench) -> None:
-    """An invocation puts an object that has an event: the event hangs under the object, not under both."""
+async def test_a_delivery_hangs_under_what_it_tells_of(bench: Bench) -> None:
+    """An invocation puts an object that has an event: the event hangs under the object, and nowhere else."""
     log = bench.state.causality
-    for one in (edge("run", "put"), edge("put", "object"), edge("object", "event"), edge("run", "event")):
+    for one in (edge("run", "put"), edge("put", "object")):
         log.note(one)
+    delivery = bench.make("event", cause=Cause(kind="invocation", id="run"))
+    await bench.state.database.write(lambda tx: bench.state.outbox.add(tx, delivery, ("object", "object")))
     pairs = [(one.from_id, one.to_id) for one in (await log.trace("event")).edges]
     assert pairs == [("run", "put"), ("put", "object"), ("object", "event")]
+
+
+async def test_an_asynchronous_invoke_is_told_once(bench: Bench) -> None:
+    """Call and delivery have one id, and one cause."""
+    log = bench.state.causality
+    log.called(Cause(kind="invocation", id="run"), "event", "lambda:Invoke f", SCOPE)
+    await bench.add(bench.make("event", cause=Cause(kind="invocation", id="run")))
+    assert [(one.from_id, one.to_id) for one in (await log.trace("run")).edges] == [("run", "event")]
 
 
 async def test_cycle_ends(bench: Bench) -> None:

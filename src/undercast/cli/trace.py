@@ -32,9 +32,10 @@ def tree(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]],
     lines: list[str] = []
     shown: set[str] = set()
 
-    def walk(node_id: str, label: str, prefix: str, indent: str) -> None:
-        kind = by_id.get(node_id, {}).get("kind", "")
-        text = f"{label}  {kind} {node_id}".strip() if label else f"{kind} {node_id}"
+    def walk(node_id: str, prefix: str, indent: str) -> None:
+        node = by_id.get(node_id, {})
+        kind, label = node.get("kind", ""), node.get("label", "")
+        text = f"{label}  {kind} {node_id}" if label else f"{kind} {node_id}"
         repeated = node_id in shown
         mark = styled(text, "1") if node_id == asked else text
         lines.append(prefix + mark + (" (above)" if repeated else ""))
@@ -45,9 +46,9 @@ def tree(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]],
         for index, edge in enumerate(below):
             last = index == len(below) - 1
             branch, further = ("└─ ", "   ") if last else ("├─ ", "│  ")
-            walk(str(edge["to"]), str(edge.get("label", "")), indent + branch, indent + further)
+            walk(str(edge["to"]), indent + branch, indent + further)
 
     for node in nodes:
         if str(node["id"]) not in targets:
-            walk(str(node["id"]), "", "", "")
+            walk(str(node["id"]), "", "")
     return lines

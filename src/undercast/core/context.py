@@ -73,6 +73,8 @@ class RequestContext:
     ids: Ids
     caller: CallService
     permits: Permits
+    operation: str = ""
+    """AWS's name of what is asked for; "" for work that no request caused."""
     endpoint: str = "http://localhost:4566"
     """scheme://host:port under which the caller reached the platform."""
     source_ip: str = "127.0.0.1"

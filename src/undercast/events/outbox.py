@@ -58,14 +58,18 @@ class Outbox:
         """Who is told of commits."""
         self._listener = listener
 
-    def add(self, tx: Tx, delivery: Delivery) -> None:
-        """Add a delivery to the caller's transaction, with its causal edge. The router wakes once it has committed."""
+    def add(self, tx: Tx, delivery: Delivery, origin: tuple[str, str] | None = None) -> None:
+        """Add a delivery to the caller's transaction, with its causal edge. The router wakes once it has committed.
+
+        The edge begins at `origin` (kind, id), e.g. the object that changed; at the delivery's cause where that is all.
+        """
         due_at = delivery.due_at or delivery.created_at
+        from_kind, from_id = origin or (delivery.cause.kind, delivery.cause.id)
         order = self._causality.record(
             tx,
             Edge(
-                from_kind=delivery.cause.kind,
-                from_id=delivery.cause.id,
+                from_kind=from_kind,
+                from_id=from_id,
                 to_kind="delivery",
                 to_id=delivery.id,
                 label=f"{delivery.kind} {delivery.target_arn}",

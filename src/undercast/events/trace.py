@@ -4,7 +4,7 @@ A node is an id: the call, delivery or invocation with one request id are one no
 graph is a DAG; its edges are in the total order of the log.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -102,27 +102,16 @@ async def explore(asked: str, sources: Sequence[Query]) -> Trace:
             seen |= frontier
             complete = len(seen) <= MAX_NODES
     edges = [found[order] for order in sorted(found)]
-    shown = tuple(edge for edge in edges if edge.from_id and edge.from_id != edge.to_id)
-    return Trace(asked=asked, nodes=_nodes(edges), edges=_without_shortcuts(shown), complete=complete)
+    shown = _once(edge for edge in edges if edge.from_id and edge.from_id != edge.to_id)
+    return Trace(asked=asked, nodes=_nodes(edges), edges=shown, complete=complete)
 
 
-def _without_shortcuts(edges: Sequence[Edge]) -> tuple[Edge, ...]:
-    """Drop "invocation caused delivery" where "invocation, call, object, delivery" says the same in more words."""
-    parents: dict[str, set[str]] = {}
+def _once(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """One edge for each pair: an asynchronous invoke is a call and a delivery of one id, both with the same cause."""
+    first: dict[tuple[str, str], Edge] = {}
     for edge in edges:
-        parents.setdefault(edge.to_id, set()).add(edge.from_id)
-    indirect = {child: _above(near, parents) for child, near in parents.items() if len(near) > 1}
-    return tuple(edge for edge in edges if edge.from_id not in indirect.get(edge.to_id, ()))
-
-
-def _above(ids: set[str], parents: Mapping[str, set[str]]) -> set[str]:
-    """Everything that is an ancestor of one of these."""
-    above: set[str] = set()
-    frontier = set(ids)
-    while frontier:
-        frontier = {parent for one in frontier for parent in parents.get(one, ())} - above
-        above |= frontier
-    return above
+        first.setdefault((edge.from_id, edge.to_id), edge)
+    return tuple(first.values())
 
 
 async def _edges_at(ids: Iterable[str], column: str, sources: Sequence[Query]) -> list[Edge]:

@@ -141,6 +141,7 @@ class Dispatcher:
             ids=tools.ids,
             caller=self.call,
             permits=self.permits,
+            operation=call.operation,
             endpoint=f"{scheme}://{host}" if host else tools.endpoint,
             source_ip=request.peer or "127.0.0.1",
             user_agent=request.headers.get("user-agent", ""),
@@ -194,6 +195,7 @@ class Dispatcher:
             request_id=self._tools.ids.uuid(),
             principal=principal or ctx.principal,
             scope=scope or ctx.scope,
+            operation=operation,
             is_form=False,
         )
         result = await self._run(inner, mounted, function, operation, params)

@@ -149,12 +149,14 @@ def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVer
     found = deliveries(change, ctx.ids.uuid)
     if not found:
         return
-    name = f"{bucket.arn}/{version.key}?versionId={version.version_id}&sequencer={change.sequence}"
-    label = f"s3:{event} {bucket.name}/{version.key}"
-    s3.causality.record(tx, _edge(ctx, ("call", ctx.request_id), ("object", name), label))
+    origin = ("object", f"{bucket.arn}/{version.key}?versionId={version.version_id}&sequencer={change.sequence}")
+    call, place = ("call", ctx.request_id), f"{bucket.name}/{version.key}"
+    if ctx.cause.kind == "external" and ctx.operation:
+        # What an environment calls, dispatch notes; a call from outside is worth a row only where it has effects.
+        s3.causality.record(tx, _edge(ctx, (ctx.cause.kind, ctx.cause.id), call, f"s3:{ctx.operation} {place}"))
+    s3.causality.record(tx, _edge(ctx, call, origin, f"s3:{event} {place}"))
     for delivery in found:
-        s3.causality.record(tx, _edge(ctx, ("object", name), ("delivery", delivery.id), label))
-        s3.outbox.add(tx, delivery)
+        s3.outbox.add(tx, delivery, origin)
 
 
 def _edge(ctx: RequestContext, start: tuple[str, str], end: tuple[str, str], label: str) -> Edge:
