@@ -22,6 +22,7 @@ _SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _SIGNED_CHUNKS_AND_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 _UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CONTENT_MD5 = "content-md5"
+_SDK_ALGORITHM = "x-amz-sdk-checksum-algorithm"
 _S3 = ("s3", "s3control")
 _OBJECT_CHECKSUM_OPERATIONS = ("CompleteMultipartUpload",)
 """Where x-amz-checksum-* is that of the object, not that of the body."""
@@ -56,6 +57,7 @@ def verified_body(call: VerifiableCall, key: SigningKey | None) -> BodyStream:
         and call.service not in _S3
     ):
         return body  # nothing is said of it, or the signature has covered it: most calls of most services
+    _check_algorithm(call)
     decoder, length = _decoder(call, key), body.length
     if decoder is not None:
         length = _decoded_length(headers)
@@ -75,6 +77,13 @@ def verified_body(call: VerifiableCall, key: SigningKey | None) -> BodyStream:
     verified = BodyStream.of(parts[0] if len(parts) == 1 else b"".join(parts))
     verified.trailers = checks.finish()
     return verified
+
+
+def _check_algorithm(call: VerifiableCall) -> None:
+    """What the SDK says it computes; the checksum itself may be anywhere."""
+    asked = call.request.headers.get(_SDK_ALGORITHM)
+    if asked is not None and call.service in _S3 and asked.lower() not in DIGEST_BYTES:
+        raise ServiceError("InvalidRequest", f"Value for {_SDK_ALGORITHM} header is invalid.")
 
 
 class Checks:

@@ -16,6 +16,7 @@ from undercast.services.s3.errors import (
     BucketAlreadyOwnedByYou,
     BucketNotEmpty,
     IllegalLocationConstraintException,
+    InvalidArgument,
     InvalidBucketAclWithObjectOwnership,
     InvalidLocationConstraint,
 )
@@ -139,7 +140,10 @@ async def list_buckets(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -
     prefix, region, token = params.get("Prefix"), params.get("BucketRegion"), params.get("ContinuationToken")
     after = name_of(token) if token else ""
     paged = any(params.get(name) is not None for name in ("MaxBuckets", "Prefix", "BucketRegion", "ContinuationToken"))
-    limit = params.get("MaxBuckets") or _MAX_BUCKETS
+    limit = params.get("MaxBuckets", _MAX_BUCKETS)
+    if not 1 <= limit <= _MAX_BUCKETS:
+        text = f"Argument max-buckets must be an integer between 1 and {_MAX_BUCKETS}."
+        raise InvalidArgument(text, members={"ArgumentName": "max-buckets", "ArgumentValue": str(limit)})
     found = [
         bucket
         for bucket in owned

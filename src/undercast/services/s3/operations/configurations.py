@@ -58,6 +58,8 @@ def required(bucket: Bucket, kind: str, absent: Callable[..., S3Error]) -> Any:
 async def put_bucket_versioning(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
     """Enable or suspend versioning; it can never be turned off again."""
     given = params["VersioningConfiguration"]
+    if given.get("MFADelete") not in (None, "Enabled", "Disabled"):
+        raise MalformedXML()
     if given.get("MFADelete") == "Enabled":
         raise refused_member("PutBucketVersioning", "VersioningConfiguration.MFADelete", "there are no MFA devices")
     if given.get("Status") not in _STATUSES:
@@ -93,7 +95,8 @@ async def delete_bucket_tagging(s3: S3, ctx: RequestContext, params: Mapping[str
 async def put_bucket_encryption(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
     """Set default encryption; SSE-S3 is the only kind here."""
     rules = params["ServerSideEncryptionConfiguration"]["Rules"]
-    if len(rules) != 1:
+    blocked = (rules[0].get("BlockedEncryptionTypes") or {}).get("EncryptionType", ()) if rules else ()
+    if len(rules) != 1 or not set(blocked) <= {"NONE", "SSE-C"}:
         raise MalformedXML()
     algorithm = (rules[0].get("ApplyServerSideEncryptionByDefault") or {}).get("SSEAlgorithm", "AES256")
     if algorithm != "AES256":

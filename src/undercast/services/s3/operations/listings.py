@@ -185,7 +185,11 @@ def _limit(params: Mapping[str, Any], name: str) -> int:
 
 
 def _encoder(params: Mapping[str, Any]) -> Callable[[str], str]:
-    return url_encoded if params.get("EncodingType") == "url" else str
+    asked = params.get("EncodingType")
+    if asked not in (None, "", "url"):
+        text = "Invalid Encoding Method specified in Request"
+        raise InvalidArgument(text, members={"ArgumentName": "encoding-type", "ArgumentValue": asked})
+    return url_encoded if asked else str
 
 
 def _common(params: Mapping[str, Any], bucket: Bucket, query: Query, found: Page[Any]) -> dict[str, Any]:
