@@ -42,6 +42,10 @@ func handler(ctx context.Context, r request) (interface{}, error) {
 			held = append(held, block)
 			ticks = len(held)
 		}
+	case "loop":
+		for {
+			ticks++
+		}
 	case "background":
 		go func() {
 			for {
