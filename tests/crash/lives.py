@@ -74,7 +74,8 @@ class Lives:
 
     def errors(self) -> str:
         """What all lives have said on standard error."""
-        return self._errors.read_text()
+        lines = self._errors.read_text().splitlines()
+        return "\n".join(line for line in lines if "let through" not in line)
 
     def judge(self) -> None:
         """A last life without violence: nothing is lost, every effect happens, nothing is left."""
@@ -158,6 +159,20 @@ class Lives:
         self._bury(process)
         assert self._before, "there is no sandbox to leave"
 
+    def stop_working(self, limit_s: float) -> None:
+        """No death: SIGTERM under all kinds of traffic."""
+        self.count += 1
+        process = self.start()
+        self._take_inventory(self._platform(self.ready_line(process), process))
+        traffic = Traffic(self.clients, (*STATE, *FUNCTIONS), self.count, self.seed)
+        traffic.wait(self._random.uniform(0.1, 0.6))
+        self._remember(process.pid)
+        self.ledger.problems += traffic.lost
+        process.terminate()
+        assert process.wait(limit_s) == 0, self.context()
+        traffic.stop()
+        assert self.ledger.problems == [], self.context()
+
     def _kill(self, process: subprocess.Popen[str], *, launchers: bool = False) -> None:
         self._remember(process.pid)
         if launchers:
@@ -184,14 +199,16 @@ class Lives:
 
     def start(self, step: int = 0) -> subprocess.Popen[str]:
         """Start a platform on the folder."""
-        program = [sys.executable, "-m", "tests.crash.doomed", str(step), str(self.newer), "start"]
-        place = ["--port", str(self._port), "--data", str(self.data), "--max-environments", "4"]
         with self._errors.open("a") as errors:
-            process = subprocess.Popen(
-                [*program, *place, *self._options], stdout=subprocess.PIPE, stderr=errors, text=True
-            )
+            process = subprocess.Popen(self.command(step), stdout=subprocess.PIPE, stderr=errors, text=True)
         self._processes.append(process)
         return process
+
+    def command(self, step: int = 0) -> list[str]:
+        """How a platform is started here."""
+        program = [sys.executable, "-m", "tests.crash.doomed", str(step), str(self.newer), "start"]
+        place = ["--port", str(self._port), "--data", str(self.data), "--max-environments", "4"]
+        return [*program, *place, *self._options]
 
     def ready_line(self, process: subprocess.Popen[str]) -> str:
         """The ready line; "" when it died before. All that the life before had left has to be gone by then."""

@@ -22,6 +22,8 @@ _HANDSHAKE_BYTE = 0x16
 _SNIFF_TIMEOUT_S = 5.0
 _TLS_HANDSHAKE_TIMEOUT_S = 10.0
 _TLS_SHUTDOWN_TIMEOUT_S = 2.0
+_OPENING_S = 0.2
+"""How long closing waits for handshakes."""
 _ACCEPT_BATCH = 64
 _RETRY_S = 0.1
 _OUT_OF_DESCRIPTORS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -89,15 +91,22 @@ class Listener:
             self._listening.close()
         for connection in list(self._sniffing):
             self._drop(connection)
-        opening = list(self._opening)
-        for task in opening:
-            task.cancel()
-        await asyncio.gather(*opening, return_exceptions=True)
+        await self._end_opening()
         for protocol in list(self._connections):
             protocol.stop()
         await self._all_closed(grace_s)
         if self._connections:
             await asyncio.gather(*(protocol.abort() for protocol in list(self._connections)))
+
+    async def _end_opening(self) -> None:
+        opening = list(self._opening)
+        if opening:
+            # One turn of the loop without TLS. Cancelled within it, uvloop closes a connection that has a request
+            # already, and never says that it is lost.
+            await asyncio.wait(opening, timeout=_OPENING_S)
+        for task in opening:
+            task.cancel()
+        await asyncio.gather(*opening, return_exceptions=True)
 
     async def _all_closed(self, grace_s: float) -> None:
         deadline = self._loop.time() + grace_s

@@ -260,6 +260,33 @@ async def test_closing_cuts_off_what_does_not_end() -> None:
         assert (events, listener.connections) == (["ended"], 0)
 
 
+@pytest.mark.parametrize("turns", range(5))
+async def test_closing_ends_a_connection_that_is_just_opening(turns: int) -> None:
+    """A request that has begun is answered, else the connection closes; neither waits for the rest of the time."""
+    begun = 0
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        nonlocal begun
+        begun += 1
+        await asyncio.sleep(0.01)
+        return HttpResponse(status=200)
+
+    async with serving(handler) as listener:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            ours = socket.create_connection(server.getsockname())
+            ours.sendall(GET)
+            listener.serve(server.accept()[0])
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await asyncio.wait_for(listener.close(60), 10)
+        assert listener.connections == 0
+        with ours, contextlib.suppress(ConnectionResetError):
+            ours.settimeout(10)
+            assert ours.recv(1000).startswith(b"HTTP/1.1 200 ") == bool(begun)
+            return
+        assert begun == 0
+
+
 # The authority.
 
 
