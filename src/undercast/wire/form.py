@@ -7,7 +7,6 @@ AWS: S3 API Reference, "POST Object", "Browser-Based Uploads Using POST (AWS Sig
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from urllib.parse import quote, urlencode, urlsplit
-from xml.sax.saxutils import escape
 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
@@ -20,6 +19,7 @@ from undercast.wire.draft import Draft
 from undercast.wire.hosts import DEFAULT_HOSTS, HostTarget, host_target
 from undercast.wire.multipart import Form, FormReader
 from undercast.wire.post_policy import SizeRange, check_policy
+from undercast.wire.protocols.xml import text_of
 from undercast.wire.sigv2 import claims_of
 from undercast.wire.sigv4_claims import ALGORITHM, Signature
 
@@ -72,7 +72,8 @@ async def opened(call: Call, now: float) -> Call:
     signature = _claims(fields)
     size = check_policy(signature.policy, {**fields, "bucket": bucket}, now) if signature is not None else None
     headers = {name: request.headers[name] for name in _KEPT_HEADERS if name in request.headers}
-    headers.update({name: value.encode().decode("latin-1") for name, value in _as_headers(fields)})
+    for name, value in _as_headers(fields):
+        headers[name] = s3.header_text(name, value).encode().decode("latin-1")
     return replace(
         call,
         request=replace(request, headers=headers, body=BodyStream(_limited(reader.file(), size), None)),
@@ -90,7 +91,7 @@ def answer(draft: Draft, call: Call, form: Mapping[str, str]) -> None:
     bucket, key = call.labels["Bucket"], call.labels["Key"]
     target = form.get("success_action_redirect") or form.get("redirect") or ""
     url = urlsplit(target)
-    if url.scheme in ("http", "https") and url.netloc:
+    if url.scheme in ("http", "https") and url.netloc and target.isascii() and target.isprintable():
         named = urlencode({"bucket": bucket, "key": key, "etag": etag})
         draft.status = 303
         draft.headers.append(("Location", f"{target}{'&' if url.query else '?'}{named}"))
@@ -101,7 +102,7 @@ def answer(draft: Draft, call: Call, form: Mapping[str, str]) -> None:
     draft.status = int(asked) if asked in ("200", "201") else 204
     if draft.status == 201:
         members = {"Location": location, "Bucket": bucket, "Key": key, "ETag": etag}
-        inside = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in members.items())
+        inside = "".join(f"<{name}>{text_of(value)}</{name}>" for name, value in members.items())
         draft.headers.append(("Content-Type", "application/xml"))
         draft.body = f'<?xml version="1.0" encoding="UTF-8"?>\n<PostResponse>{inside}</PostResponse>'.encode()
 

@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
 from undercast.wire.sigv4_claims import Signature
 
@@ -75,8 +76,16 @@ def is_control(request: HttpRequest) -> bool:
 
 def hoisted_headers(headers: Mapping[str, str], query: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     """Headers of a presigned request: SDKs move x-amz-* headers into the signed query string."""
-    moved = {name.lower(): value for name, value in query if name[:6].lower() == "x-amz-"}
+    moved = {name.lower(): header_text(name, value) for name, value in query if name[:6].lower() == "x-amz-"}
     return {**moved, **headers} if moved else headers
+
+
+def header_text(name: str, value: str) -> str:
+    """A header's value that did not come as a header. Raises InvalidArgument for what none can hold."""
+    if not value.isprintable() and any(character < " " and character != "\t" for character in value):
+        text = f"The value of {name} contains a control character, which no header can hold."
+        raise ServiceError("InvalidArgument", text, members={"ArgumentName": name, "ArgumentValue": value})
+    return value
 
 
 def extended_request_id(request_id: str) -> str:

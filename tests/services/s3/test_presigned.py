@@ -79,6 +79,15 @@ def test_presigned_urls_of_version_two(old: Any, target: str) -> None:
     assert answer.headers["content-disposition"] == 'attachment; filename="x y"'
 
 
+@pytest.mark.parametrize("version", ["s3", "s3v4"])
+def test_metadata_that_no_header_can_hold_is_refused(platform: RunningPlatform, target: str, version: str) -> None:
+    """Old SDKs move x-amz-* into the query string, where a line break can be."""
+    signer = platform.client("s3", region="eu-west-1", signature_version=version)
+    url = signer.generate_presigned_url("put_object", {"Bucket": target, "Key": "a"})
+    answer = use(f"{url}&x-amz-meta-n=a%0D%0Aevil:%201", "PUT", b"")
+    assert (answer.status, "<Code>InvalidArgument</Code>" in answer.body) == (400, True)
+
+
 def test_a_url_that_was_changed_is_refused(old: Any, target: str) -> None:
     """Key, verb and overrides are signed."""
     url = old.generate_presigned_url("get_object", {"Bucket": target, "Key": "a"})

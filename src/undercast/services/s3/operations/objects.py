@@ -11,7 +11,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Reply, operation
 from undercast.services.s3 import checksums, ranges, reading, store, versions
 from undercast.services.s3.conditions import check_read
-from undercast.services.s3.errors import InvalidObjectState, InvalidPartNumber, InvalidRequest
+from undercast.services.s3.errors import InvalidArgument, InvalidObjectState, InvalidPartNumber, InvalidRequest
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_key
 from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, ObjectVersion, Payload, moment
@@ -132,6 +132,10 @@ def _overrides(ctx: RequestContext, params: Mapping[str, Any]) -> dict[str, Any]
     found = {header: params[name] for name, header in _OVERRIDES.items() if params.get(name) is not None}
     if found and ctx.principal.kind == "anonymous":
         raise InvalidRequest("Request specific response headers cannot be used for anonymous GET requests.")
+    for header, value in found.items():
+        if isinstance(value, str) and any(character < " " for character in value):
+            text = f"The value of {header} contains a control character, which no header can hold."
+            raise InvalidArgument(text, members={"ArgumentName": header, "ArgumentValue": value})
     return found
 
 
