@@ -1,14 +1,13 @@
 """Go functions (aws-lambda-go) in real sandboxes, on both drivers."""
 
 import asyncio
-import os
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests.e2e.golang import build
 from tests.e2e.sandbox.conftest import Stage
 from tests.fakes_sandbox import a_function, answer
 from undercast.sandbox.model import FunctionVersion
@@ -19,14 +18,7 @@ SOURCE = Path(__file__).parent / "go_function"
 @pytest.fixture(scope="session")
 def binary(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The function of go_function/, built."""
-    go = shutil.which("go")
-    if go is None:
-        pytest.skip("go is not installed")
-    target = tmp_path_factory.mktemp("go") / "bootstrap"
-    command = [go, "build", "-buildvcs=false", "-o", str(target), "."]
-    environment = {**os.environ, "CGO_ENABLED": "0"}
-    subprocess.run(command, cwd=SOURCE, env=environment, check=True, timeout=300)
-    return target
+    return build(SOURCE, tmp_path_factory.mktemp("go") / "bootstrap")
 
 
 @pytest.fixture(params=["provided.al2023", "go1.x"])
