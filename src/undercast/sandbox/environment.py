@@ -243,7 +243,7 @@ class Environment:
                 self._report_last()
             else:
                 # Behind the first step of whatever came from the sockets together with this `next`.
-                self._loop.call_soon(self._loop.call_soon, self._report_last)
+                self._loop.call_soon(self._report_soon)
             self._causes.set_phase(self.id, self._background)
             self._became_idle()
 
@@ -384,6 +384,9 @@ class Environment:
     def _resolve(self, run: Run) -> None:
         tail = self.log.take_tail() if run.invocation.tail_log and not run.outcome.done() else b""
         run.resolve(self.id, self.max_memory_mb, tail)
+
+    def _report_soon(self) -> None:
+        self._loop.call_soon(self._report_last)
 
     def _report_last(self, lines: list[str] | None = None) -> None:
         run, self._unreported = self._unreported, None
