@@ -1,0 +1,66 @@
+"""What a platform process holds: memory, descriptors, threads, tasks, connections, children.
+
+AWS: none.
+"""
+
+import time
+from dataclasses import dataclass
+
+import psutil
+
+from tests.platform import RunningPlatform
+
+SETTLE_S = 40.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """One look."""
+
+    rss_mib: float
+    descriptors: int
+    threads: int
+    tasks: int
+    connections: int
+    children: int
+
+    def kept_within(self, before: "Holdings", rss_mib: float) -> bool:
+        """Whether nothing was left behind. Memory may grow by what bounded caches hold; nothing else may."""
+        counts = [self.descriptors, self.threads, self.tasks, self.connections, self.children]
+        limits = [before.descriptors, before.threads, before.tasks, before.connections, before.children]
+        return self.rss_mib <= before.rss_mib + rss_mib and all(
+            count <= limit for count, limit in zip(counts, limits, strict=True)
+        )
+
+
+def look(platform: RunningPlatform) -> Holdings:
+    """What it holds now."""
+    process = psutil.Process(platform.process.pid)
+    status = platform.ask("/_undercast/status")
+    return Holdings(
+        rss_mib=process.memory_info().rss / 2**20,
+        descriptors=process.num_fds(),
+        threads=process.num_threads(),
+        tasks=int(status["tasks"]),
+        connections=int(status["connections"]),
+        children=len(process.children(recursive=True)),
+    )
+
+
+def settled(platform: RunningPlatform, before: Holdings | None = None, rss_mib: float = 0.0) -> Holdings:
+    """What it holds once idle: the same twice in a row, and within `before` if that is reached in time."""
+    deadline = time.monotonic() + SETTLE_S
+    last = look(platform)
+    while time.monotonic() < deadline:
+        time.sleep(0.5)
+        now = look(platform)
+        quiet = (now.descriptors, now.tasks, now.children) == (last.descriptors, last.tasks, last.children)
+        if now.kept_within(before, rss_mib) if before else quiet and now.children <= _floor(platform):
+            return now
+        last = now
+    return last
+
+
+def _floor(platform: RunningPlatform) -> int:
+    """Children of a platform without sandboxes: its launcher and what that keeps."""
+    return len(psutil.Process(platform.process.pid).children(recursive=True))
