@@ -56,6 +56,11 @@ def waiting_deliveries(data: Path) -> int:
     return int(_rows(data / "state.db", "SELECT COUNT(*) FROM event_delivery")[0][0])
 
 
+def has_report(data: Path) -> bool:
+    """Whether the last line of an invocation is in the file, without anybody having asked for it."""
+    return bool(_rows(data / "journal.db", "SELECT 1 FROM logs_event WHERE message LIKE 'REPORT RequestId:%'"))
+
+
 def corrupt_blobs(data: Path) -> list[str]:
     """Files whose content is not what their name says."""
     return [str(path) for path, blob_id in _files(data) if hashlib.sha256(path.read_bytes()).hexdigest() != blob_id]

@@ -149,12 +149,13 @@ class Lives:
         self.die_working(kinds=kinds, step=self._random.randrange(FEW_STEPS, MANY_STEPS))
 
     def die_frozen(self, *, launchers: bool) -> None:
-        """While the environment of a function that has run waits for the next event."""
+        """While the environment of a function that has run waits for the next event; its log is in the file by then."""
         process = self.start()
         platform = self._platform(self.ready_line(process), process)
         self._take_inventory(platform)
         self.clients.functions.invoke(FunctionName=EFFECT_FUNCTION)
         _wait(lambda: "frozen" in str(platform.ask("/_undercast/status")["sandboxes"]["functions"]), process)
+        _wait(lambda: inventory.has_report(self.data), process)
         self._kill(process, launchers=launchers)
         self._bury(process)
         assert self._before, "there is no sandbox to leave"
