@@ -8,39 +8,10 @@ from pathlib import Path
 
 import pytest
 
-NOBODY = "65534"
+from tests.unprivileged import ROOT, as_nobody, environment, interpreter
+
 HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
 MODULES = ("test_isolation.py", "test_limits.py", "test_lifecycle.py", "test_zygote.py", "test_process_driver.py")
-
-
-def _as_nobody(*command: str) -> list[str]:
-    return ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", *command]
-
-
-def _environment() -> dict[str, str]:
-    packages = next(path for path in sys.path if path.endswith("site-packages"))
-    return {
-        "PATH": "/usr/bin:/bin",
-        "HOME": "/nonexistent",
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{packages}",
-    }
-
-
-def _interpreter() -> str:
-    """One of our version that nobody may execute, with our packages."""
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    for candidate in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
-        check = [candidate, "-c", "import os, sys, pytest, undercast; sys.exit(not os.access(sys.executable, os.X_OK))"]
-        if (
-            Path(candidate).exists()
-            and not subprocess.run(
-                _as_nobody(*check), env=_environment(), cwd="/", capture_output=True, timeout=60
-            ).returncode
-        ):
-            return candidate
-    pytest.skip(f"no {version} that an unprivileged user may run, with this checkout's packages")
 
 
 _REFUSED = """
@@ -69,7 +40,7 @@ def test_where_namespaces_are_refused_auto_falls_back_and_namespace_fails(folder
     script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" -c "$1" "$2"'
     result = subprocess.run(
         ["unshare", "--user", "--map-root-user", "sh", "-c", script, sys.executable, _REFUSED, str(folder)],
-        env=_environment(), cwd=ROOT, capture_output=True, text=True, timeout=60,
+        env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     if "unshare:" in result.stderr:
         pytest.skip(result.stderr)
@@ -88,8 +59,8 @@ def test_the_promises_hold_without_root(module: str) -> None:
     """Rootless bare: one mapped uid, no cgroups, no loop devices."""
     arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", str(HERE / module))
     result = subprocess.run(
-        _as_nobody(_interpreter(), *arguments),
-        env=_environment(),
+        as_nobody(interpreter(), *arguments),
+        env=environment(),
         cwd=ROOT,
         capture_output=True,
         text=True,

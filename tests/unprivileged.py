@@ -1,0 +1,45 @@
+"""Runs commands as a user with no rights at all: nobody, with an interpreter that nobody may execute."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+NOBODY = "65534"
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def as_nobody(*command: str) -> list[str]:
+    """The command as nobody."""
+    return ["setpriv", "--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", *command]
+
+
+def environment() -> dict[str, str]:
+    """What the interpreter needs to find this checkout and its packages."""
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": "/nonexistent",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{packages}",
+    }
+
+
+def interpreter() -> str:
+    """One of our version that nobody may execute, with our packages."""
+    if shutil.which("setpriv") is None:
+        pytest.skip("needs setpriv (util-linux)")
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    for candidate in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
+        if Path(candidate).exists() and _serves(candidate, environment()):
+            return candidate
+    pytest.skip(f"no {version} that an unprivileged user may run, with this checkout's packages")
+
+
+def _serves(candidate: str, variables: Mapping[str, str]) -> bool:
+    check = [candidate, "-c", "import os, sys, pytest, undercast; sys.exit(not os.access(sys.executable, os.X_OK))"]
+    done = subprocess.run(as_nobody(*check), env=variables, cwd="/", capture_output=True, timeout=60, check=False)
+    return done.returncode == 0
