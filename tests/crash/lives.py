@@ -48,6 +48,7 @@ class Lives:
         self._port = _free_port()
         self._prepared = False
         self._before: list[psutil.Process] = []
+        self._groups: set[str] = set()
         self._processes: list[subprocess.Popen[str]] = []
         self.clients = Clients(make=self._client, ledger=Ledger())
         self.ledger = self.clients.ledger
@@ -86,8 +87,7 @@ class Lives:
             self.ledger.problems += inventory.audit(self.data) + inventory.corrupt_blobs(self.data)
             self._remember(platform.process.pid)
         self.ledger.check_effects()
-        self.ledger.problems += self.kernel_leftovers()
-        self.ledger.problems += self.survivors()
+        self.ledger.problems += self.survivors() + self.kernel_leftovers() + self.groups_left()
         if "Traceback" in self.errors():
             self.ledger.problems.append("the platform has failed somewhere")
         assert self.ledger.problems == [], self.context()
@@ -237,6 +237,10 @@ class Lives:
             *(str(loop) for loop in Path("/sys/block").glob("loop*/loop/backing_file") if self._ours(loop)),
         ]
 
+    def groups_left(self) -> list[str]:
+        """Cgroups that are still there, when no platform lives."""
+        return [group for group in self._groups if Path(group).exists()]
+
     def _ours(self, backing_file: Path) -> bool:
         try:
             return str(self.data) in backing_file.read_text()
@@ -253,6 +257,8 @@ class Lives:
         assert self.ledger.problems == [], self.context()
 
     def _remember(self, pid: int) -> None:
+        note = self.data / "run/namespace/cgroups"
+        self._groups |= set(note.read_text().splitlines()) if note.exists() else set()
         try:
             self._before = psutil.Process(pid).children(recursive=True)
         except psutil.NoSuchProcess:

@@ -43,11 +43,18 @@ def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int) -
 @pytest.mark.parametrize("launchers", [False, True], ids=["platform", "platform and launchers"])
 @pytest.mark.parametrize("driver", ["auto", "process"])
 def test_no_sandbox_outlives_its_platform(tmp_path: Path, driver: str, launchers: bool) -> None:
-    """Frozen processes cannot see that nobody asks them any more; they go without the help of another start."""
+    """Frozen processes cannot see that nobody asks them any more; they go without the help of another start.
+
+    Only the empty cgroups of launchers that were killed too have to wait for it.
+    """
     with Lives(tmp_path, 1, ("--driver", driver)) as lives:
         lives.die_frozen(launchers=launchers)
         assert lives.survivors() == []
         assert lives.kernel_leftovers() == []
+        assert launchers or lives.groups_left() == []
+        with lives.alive():
+            pass
+        assert lives.groups_left() == []
 
 
 def test_the_log_of_a_function_survives(tmp_path: Path) -> None:
