@@ -11,7 +11,7 @@ demo: $(SETUP)            ## start the platform, deploy, upload a file, show the
 test: $(SETUP)            ## the whole suite, without the tests marked slow
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-test-slow: $(SETUP)       ## the long ones: 1,000 kills, the whole fuzz, 5 GB objects
+test-slow: $(SETUP)       ## the tests marked slow
 	@$(BIN)/python -m pytest -q -m slow
 
 check: $(SETUP)           ## lint, types, layers, size budgets

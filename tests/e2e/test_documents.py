@@ -1,4 +1,4 @@
-"""Every command in the documents is run, as it is written."""
+"""The documents' commands work: the README's session and `make demo` are run, every make target exists."""
 
 import os
 import re

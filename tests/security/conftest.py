@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from tests.machine import lacking
 from tests.security.tables import machine_tables
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess, SandboxSpec
 from undercast.sandbox.driver import ProcessSpec as Spec
@@ -88,7 +89,7 @@ async def driver(folder: Path) -> AsyncIterator[NamespaceDriver]:
     try:
         await driver.start()
     except SandboxError as error:
-        pytest.skip(str(error))
+        lacking(str(error))
     yield driver
     await driver.stop()
     assert await until(lambda: machine_tables() == before, 5), (before, machine_tables())

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.functions import create_function
+from tests.machine import lacking
 from tests.platform import RunningPlatform, running
 
 ACCOUNT = "000000000000"
@@ -124,7 +125,7 @@ def hostile() -> Iterator[RunningPlatform]:
     """A platform of these tests' own, with a neighbour that holds a secret."""
     with running() as platform:
         if platform.driver != "namespace":
-            pytest.skip("isolation is the namespace driver's; this machine has only the process driver")
+            lacking("isolation is the namespace driver's; this machine has only the process driver")
         create_function(platform, ACCOUNT, "good", GOOD, Environment={"Variables": {"SECRET": SECRET}})
         call(platform, "good", {"n": 1})
         yield platform
@@ -229,7 +230,7 @@ def test_nothing_is_left_of_hostile_functions() -> None:
     """Processes, mounts, cgroups, loop devices and descriptors are the same before and after."""
     with running() as platform:
         if platform.driver != "namespace":
-            pytest.skip("isolation is the namespace driver's; this machine has only the process driver")
+            lacking("isolation is the namespace driver's; this machine has only the process driver")
         create_function(platform, ACCOUNT, "good", GOOD)
         call(platform, "good", {"n": 1})  # zygote, pooled disks and caches are the platform's own
         platform.client("lambda").delete_function(FunctionName="good")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.machine import lacking
 from tests.security.conftest import Make, run, run_python
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 
@@ -14,7 +15,7 @@ MIB = 1024 * 1024
 def _needs(driver: NamespaceDriver, promise: str) -> None:
     strength = {each.name: each.strength for each in driver.capabilities().promises}[promise]
     if strength != "hard":
-        pytest.skip(f"{promise} is {strength} here")
+        lacking(f"{promise} is {strength} here")
 
 
 async def test_a_memory_bomb_is_killed_and_counted(make: Make, driver: NamespaceDriver) -> None:

@@ -197,6 +197,15 @@ def test_skew_within_15_minutes_is_accepted(signed: SignedRequest) -> None:
     verify(signed, SECRET, time.time() + 50)
 
 
+def test_fifteen_minutes_are_the_limit() -> None:
+    """One minute inside is accepted on both sides, one outside is not."""
+    call = sign(**CASES["json"])
+    for skew in (-14 * 60, 14 * 60):
+        verify(call, SECRET, time.time() + skew)
+    for skew in (-16 * 60, 16 * 60):
+        assert rejected(call, time.time() + skew).status in (400, 403)
+
+
 def test_a_presigned_url_ends() -> None:
     """AccessDenied "Request has expired", with the moment."""
     call = sign(**CASES["s3 presigned"])

@@ -1,0 +1,58 @@
+"""The numbers of SPECIFICATION.md are the ones that ship.
+
+The tests of behaviour shrink limits to be quick; these hold the values that a user meets.
+"""
+
+import inspect
+
+from undercast.core.config import Config
+from undercast.events.causality import Retention
+from undercast.events.router import Router
+from undercast.gateway.server import INNER_CONNECTIONS
+from undercast.http.limits import HttpLimits
+from undercast.sandbox.environment import INIT_TIMEOUT_S
+from undercast.store import journal
+from undercast.wire.sigv4_time import SKEW_S
+
+KIB, GIB = 1024, 1024**3
+
+
+def test_limits_of_a_connection() -> None:
+    """64 KiB of head, 6 GiB of body, 20 s for a head, 64 waiting requests, 4,096 connections."""
+    limits = HttpLimits()
+    assert (limits.max_head_bytes, limits.max_body_bytes) == (64 * KIB, 6 * GIB)
+    assert (limits.head_timeout_s, limits.body_timeout_s) == (20.0, 20.0)
+    assert (limits.max_pipelined, limits.max_connections, INNER_CONNECTIONS) == (64, 4096, 256)
+    fields = Config.__dataclass_fields__
+    assert (fields["max_head_bytes"].default, fields["max_body_bytes"].default) == (64 * KIB, 6 * GIB)
+
+
+def test_clock_skew() -> None:
+    """AWS allows 15 minutes."""
+    assert SKEW_S == 15 * 60
+
+
+def test_journal_batch() -> None:
+    """What a SIGKILL may lose."""
+    assert (journal.BATCH_S, journal.BATCH_ROWS) == (0.1, 1000)
+
+
+def test_causal_edges() -> None:
+    """24 hours of the platform clock, a million rows a file."""
+    retention = Retention()
+    assert (retention.age_s, retention.rows) == (24 * 3600, 1_000_000)
+
+
+def test_deliveries_in_flight() -> None:
+    """64 to one target."""
+    assert inspect.signature(Router.__init__).parameters["in_flight_per_target"].default == 64
+
+
+def test_init_limit() -> None:
+    """AWS caps INIT at 10 s."""
+    assert INIT_TIMEOUT_S == 10.0
+
+
+def test_idle_environments() -> None:
+    """An environment that nobody uses is shut down after ten minutes."""
+    assert Config.__dataclass_fields__["idle_timeout_s"].default == 600.0
