@@ -10,6 +10,7 @@ import json
 import logging
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
+from zlib import crc32
 
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import Cause
@@ -107,8 +108,13 @@ class FunctionTarget:
         return Outcome(kind="retry", due_at=due_at, counted=True, reason="function error")
 
     def _later(self, delivery: Delivery, resolved: Resolved | None, reason: str) -> Outcome:
-        """Throttled, or a fault of ours: back to the queue without counting, as long as the event may live."""
+        """Throttled, or a fault of ours: back to the queue without counting, as long as the event may live.
+
+        Events that were throttled together are spread over half the delay: coming back together, all but the reserved
+        concurrency would be throttled again.
+        """
         delay_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
+        delay_s *= 1 - crc32(delivery.id.encode()) / 2**33
         due_at = self._functions.clock.now() + delay_s
         if resolved is not None and due_at - delivery.created_at > resolved.max_age_s:
             due_at = delivery.created_at + resolved.max_age_s + FIRST_BACKOFF_S
