@@ -5,10 +5,9 @@ AWS: S3 User Guide, "Checking object integrity"; API_PutObject's x-amz-checksum-
 """
 
 import hashlib
+import importlib
 from collections.abc import Callable
-from typing import Protocol
-
-from awscrt import checksums
+from typing import Any, Protocol
 
 Checksum = Callable[[bytes, int], int]
 CRC_DIGITS = {"crc32": 8, "crc32c": 8, "crc64nvme": 16}
@@ -46,8 +45,13 @@ class Crc:
 def new_digest(name: str) -> Digest:
     """An empty digest. Raises ValueError for a name that S3 does not have."""
     if name in CRC_DIGITS:
-        checksum: Checksum = getattr(checksums, name)
+        checksum: Checksum = getattr(crt_checksums(), name)
         return Crc(checksum, CRC_DIGITS[name])
     if name in ("md5", "sha1", "sha256"):
         return hashlib.new(name, usedforsecurity=False)
     raise ValueError(f"no digest is called {name}")
+
+
+def crt_checksums() -> Any:
+    """The module awscrt.checksums, imported at first use: it takes 30 ms to load, an eighth of a start."""
+    return importlib.import_module("awscrt.checksums")

@@ -11,11 +11,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from awscrt import checksums as crt
-
 from undercast.core.errors import refused_member
 from undercast.services.s3.errors import BadDigest, InvalidDigest, InvalidRequest
 from undercast.services.s3.models import Checksum, ChecksumType
+from undercast.store.digests import crt_checksums
 
 DEFAULT_ALGORITHM = "CRC64NVME"
 _DIGESTS = {"CRC32": "crc32", "CRC32C": "crc32c", "CRC64NVME": "crc64nvme", "SHA1": "sha1", "SHA256": "sha256"}
@@ -110,6 +109,7 @@ def combine(algorithm: str, kind: ChecksumType, parts: Sequence[tuple[str, int]]
     if kind == "COMPOSITE":
         value = base64.b64encode(_digest(algorithm, b"".join(raw))).decode()
         return Checksum(algorithm=algorithm, value=f"{value}-{len(parts)}", type=kind)
+    crt = crt_checksums()
     join = {"CRC32": crt.combine_crc32, "CRC32C": crt.combine_crc32c, "CRC64NVME": crt.combine_crc64nvme}[algorithm]
     total = int.from_bytes(raw[0], "big")
     for digest, (_, size_bytes) in zip(raw[1:], parts[1:], strict=True):
@@ -123,5 +123,6 @@ def _digest(algorithm: str, data: bytes) -> bytes:
         return hashlib.sha1(data, usedforsecurity=False).digest()
     if algorithm == "SHA256":
         return hashlib.sha256(data).digest()
+    crt = crt_checksums()
     function = {"CRC32": crt.crc32, "CRC32C": crt.crc32c}[algorithm]
     return int(function(data)).to_bytes(4, "big")
