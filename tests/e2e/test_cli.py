@@ -102,6 +102,21 @@ def test_logs_prints_a_functions_log(platform: RunningPlatform, function: str) -
     assert "hello {'n': 5}" in undercast("logs", function, url=platform.url)[0]
 
 
+def test_logs_tail_follows(platform: RunningPlatform, function: str) -> None:
+    """`undercast logs FUNCTION --tail` prints what is added while it runs, until it is interrupted."""
+    command = [sys.executable, "-m", "undercast", "logs", function, "--tail"]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_REGION": "us-east-1"}
+    undercast("invoke", function, '{"n": 6}', url=platform.url)
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as following:
+        try:
+            assert following.stdout is not None
+            assert any("hello {'n': 6}" in line for line in following.stdout)
+            undercast("invoke", function, '{"n": 7}', url=platform.url)
+            assert any("hello {'n': 7}" in line for line in following.stdout)
+        finally:
+            following.terminate()
+
+
 def test_logs_of_nothing_says_when_a_group_appears(platform: RunningPlatform) -> None:
     """An error names the fix."""
     _, error = undercast("logs", "no-such-function", url=platform.url, expect=1)

@@ -20,16 +20,19 @@ from tests.e2e.rows.functions import Deployed, deploy_binary
 from tests.platform import RunningPlatform
 
 ACCOUNTS = {"default": "396803809648", "heronalps": "444253827891"}
+OS_ONLY = ("provided", "provided.al2", "provided.al2023")
 REGIONS = ("us-east-1", "us-west-2")
 
 
-@pytest.mark.parametrize("runtime", ["go1.x", "provided.al2023"])
-@pytest.mark.parametrize("region", REGIONS)
+@pytest.mark.parametrize(
+    ("runtime", "region"),
+    [("go1.x", "us-west-2"), *((runtime, "us-east-1") for runtime in ("go1.x", *OS_ONLY))],
+)
 def test_an_unmodified_go_program_reaches_sts(
     platform: RunningPlatform, account: str, identity_zip: bytes, runtime: str, region: str
 ) -> None:
     """X3: aws-sdk-go v1 asks AWS's own host names, during INIT too: the sandbox's resolver, port 443 and authority."""
-    handler = "bootstrap" if runtime.startswith("provided") else "identity"
+    handler = "bootstrap" if runtime in OS_ONLY else "identity"
     code = identity_zip if handler == "identity" else renamed(identity_zip, handler)
     function = deploy_binary(platform, account, "who", code, handler, Runtime=runtime, region=region, Timeout=10)
     answer = function.run({}).value
