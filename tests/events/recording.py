@@ -79,6 +79,10 @@ class Bench:
         }
         return Delivery(**{**values, **members})  # type: ignore[arg-type]
 
+    async def run(self, sql: str) -> None:
+        """Run one statement on state.db."""
+        await self.state.database.write(lambda tx: tx.execute(sql))
+
     async def rows(self) -> list[str]:
         """Ids that are still in the outbox."""
         found = await self.state.database.read(lambda tx: tx.all("SELECT id FROM event_delivery ORDER BY ord"))

@@ -153,6 +153,24 @@ async def test_follow_up_that_cannot_be_stored_harms_no_other_delivery(bench: Be
     assert bench.target.ids.count("3") == 2
 
 
+async def test_store_that_fails_for_a_while_strands_no_delivery(bench: Bench, clock: FakeClock) -> None:
+    """A full disk: outcomes cannot be written, then they can. Every delivery is done in the end, none is left."""
+    for action in ("DELETE", "UPDATE"):
+        refusal = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+        await bench.run(f"CREATE TRIGGER no_{action} BEFORE {action} ON event_delivery {refusal}")
+    await bench.add(*(bench.make(str(number)) for number in range(400)))
+    await turns()
+    assert len(await bench.rows()) == 400
+    for action in ("DELETE", "UPDATE"):
+        await bench.run(f"DROP TRIGGER no_{action}")
+    for _ in range(12):
+        clock.advance(300)
+        await turns()
+    await bench.router.drained()
+    assert await bench.rows() == []
+    assert bench.router.status()["waiting"] == 0
+
+
 async def test_hanging_target_delays_no_other(bench: Bench) -> None:
     """Poison holds its own queue only."""
 

@@ -131,8 +131,11 @@ class Router:
             return
         now = self._clock.now()
         while len(queue.in_flight) < self._limit:
-            if queue.is_short:
+            if queue.is_short and now >= queue.held_until:
                 self._refill(queue)
+            if now < queue.held_until:
+                self._ring_at(queue, queue.held_until)
+                break
             entry = queue.take(now)
             if entry is None:
                 self._ring_at(queue, queue.next_due)
@@ -146,19 +149,27 @@ class Router:
 
     def _refill(self, queue: TargetQueue) -> None:
         due_at, order = queue.horizon
-        rows = self._database.read_now(
-            lambda tx: tx.all(
-                "SELECT due_at, ord, id FROM event_delivery WHERE target_arn = ? AND (due_at, ord) > (?, ?)"
-                " ORDER BY due_at, ord LIMIT ?",
-                (queue.target_arn, due_at, order, WINDOW),
+        try:
+            rows = self._database.read_now(
+                lambda tx: tx.all(
+                    "SELECT due_at, ord, id FROM event_delivery WHERE target_arn = ? AND (due_at, ord) > (?, ?)"
+                    " ORDER BY due_at, ord LIMIT ?",
+                    (queue.target_arn, due_at, order, WINDOW),
+                )
             )
-        )
+        except Exception as error:  # a store that fails now is asked again; the rows are its own
+            self._hold(queue, error)
+            return
         horizon = (rows[-1]["due_at"], rows[-1]["ord"]) if len(rows) == WINDOW else EVERYTHING
         queue.refill((Entry(row["due_at"], row["ord"], row["id"]) for row in rows), horizon)
 
     async def _attempt(self, queue: TargetQueue, entry: Entry) -> None:
-        delivery = entry.delivery or self._load(entry.id)
-        if delivery is None:  # removed by a reset while it waited
+        try:
+            delivery = entry.delivery or self._load(entry.id)
+        except Exception as error:
+            delivery = None
+            self._hold(queue, error)
+        if delivery is None:  # removed by a reset while it waited, or unreadable now
             queue.in_flight.discard(entry.id)
             self._pump(queue)
             return
@@ -183,24 +194,44 @@ class Router:
     async def _settle(self) -> None:
         """Write outcomes, many in one transaction; while they are written the next ones gather."""
         batch, self._settled = self._settled[:_SETTLED_AT_ONCE], self._settled[_SETTLED_AT_ONCE:]
-        for one, there in await self._write(batch):
-            self._settled_one(one, there)
-        for queue in dict.fromkeys(one.queue for one in batch):
-            self._pump(queue)
-        # A task for each batch: an inline write does not suspend, and others want the loop in between.
-        self._settling = asyncio.create_task(self._settle()) if self._settled else None
+        try:
+            for one, there in await self._write(batch):
+                self._settled_one(one, there)
+            for queue in dict.fromkeys(one.queue for one in batch):
+                self._pump(queue)
+        finally:
+            # A task for each batch: an inline write does not suspend, and others want the loop in between.
+            self._settling = asyncio.create_task(self._settle()) if self._settled else None
 
     async def _write(self, batch: list[Settlement]) -> list[tuple[Settlement, bool]]:
-        """Write outcomes together; when that fails one by one, and the one that fails is delivered again later."""
+        """Write outcomes together, when that fails one by one; what was written, and whether its row was there.
+
+        A delivery whose outcome was not written is delivered again.
+        """
         try:
             return await self._database.write(lambda tx: [(one, self._apply(tx, one)) for one in batch])
         except Exception as error:
             if len(batch) > 1:
                 return [pair for one in batch for pair in await self._write([one])]
             _log.error("the outcome of delivery %s could not be written: %r", batch[0].delivery.id, error)
-        # A disk that is full, a follow-up that cannot be stored: the row is as it was, the back-off only in memory.
-        outcome = self._throttled(batch[0].delivery, "its outcome could not be written")
-        return [(batch[0]._replace(outcome=outcome), True)]
+        return await self._postpone(batch[0])
+
+    async def _postpone(self, one: Settlement) -> list[tuple[Settlement, bool]]:
+        """A follow-up that cannot be stored: try this delivery later. A store that takes nothing: hold its queue."""
+        later = one._replace(outcome=self._throttled(one.delivery, "its outcome could not be written"))
+        try:
+            return [(later, await self._database.write(lambda tx: self._apply(tx, later)))]
+        except Exception as error:
+            one.queue.in_flight.discard(one.delivery.id)
+            self._hold(one.queue, error)
+            return []
+
+    def _hold(self, queue: TargetQueue, error: Exception) -> None:
+        """The store failed on this queue: wait, longer each time, then read its rows again."""
+        wait_s = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(queue.failures, 16))
+        queue.failures += 1
+        queue.hold(self._clock.now() + wait_s)
+        _log.warning("deliveries to %s wait %.0f s: the store failed with %r", queue.target_arn, wait_s, error)
 
     def _apply(self, tx: Tx, one: Settlement) -> bool:
         """Write one outcome; whether the row was still there."""
@@ -223,6 +254,7 @@ class Router:
     def _settled_one(self, one: Settlement, there: bool) -> None:
         outcome, delivery, queue = one.outcome, one.delivery, one.queue
         queue.in_flight.discard(delivery.id)
+        queue.failures = 0
         if not there:
             return
         self._counts[outcome.kind] += 1
@@ -276,18 +308,21 @@ class Router:
         due: dict[str, None] = {}
         while self._rings and self._rings[0][0] <= now:
             due[heapq.heappop(self._rings)[1]] = None
+        rung = [queue for target_arn in due if (queue := self._queues.get(target_arn)) is not None]
+        for queue in rung:
+            queue.rings_at = math.inf
         try:
-            for target_arn in due:
-                queue = self._queues.get(target_arn)
-                if queue is not None:
-                    queue.rings_at = math.inf
-                    self._pump(queue)
+            for queue in rung:
+                self._pump(queue)
         finally:
             self._set_timer()
 
     def _has_work(self) -> bool:
         now = self._clock.now()
-        return any(queue.in_flight or queue.is_short or queue.next_due <= now for queue in self._queues.values())
+        return any(
+            queue.in_flight or (now >= queue.held_until and (queue.is_short or queue.next_due <= now))
+            for queue in self._queues.values()
+        )
 
     def _tell_idle(self) -> None:
         if self._idle:

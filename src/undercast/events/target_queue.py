@@ -35,7 +35,7 @@ class Entry(NamedTuple):
 class TargetQueue:
     """Deliveries of one target_arn."""
 
-    __slots__ = ("_ids", "_waiting", "horizon", "in_flight", "rings_at", "target_arn")
+    __slots__ = ("_ids", "_waiting", "failures", "held_until", "horizon", "in_flight", "rings_at", "target_arn")
 
     def __init__(self, target_arn: str, horizon: Key = EVERYTHING) -> None:
         self.target_arn = target_arn
@@ -43,6 +43,10 @@ class TargetQueue:
         self.in_flight: set[str] = set()
         self.rings_at = math.inf
         """When a timer will look at this queue."""
+        self.held_until = -math.inf
+        """Nothing is begun before: the store could not be read or written."""
+        self.failures = 0
+        """How often in a row."""
         self._waiting: list[Entry] = []
         self._ids: set[str] = set()
 
@@ -68,6 +72,11 @@ class TargetQueue:
         self._waiting.clear()
         self._ids.clear()
         self.horizon = NOTHING
+
+    def hold(self, moment: float) -> None:
+        """The store failed: read the rows again at the moment, whatever is known of them now."""
+        self.forget()
+        self.held_until = moment
 
     def take(self, now: float) -> Entry | None:
         """The next row that is due, now in flight; None when there is none."""
