@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from undercast.core.clock import Clock, HostClock
+from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
-from undercast.http.deadline import Deadline
 from undercast.http.exchange import Exchange
 from undercast.http.limits import HttpLimits
 from undercast.http.requests import RequestReader

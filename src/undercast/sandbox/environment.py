@@ -12,7 +12,7 @@ from typing import Protocol
 
 from undercast.core.clock import Clock, HostClock
 from undercast.core.context import Cause, CauseKind
-from undercast.http.deadline import Deadline
+from undercast.core.deadline import Deadline
 from undercast.sandbox import errors
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault

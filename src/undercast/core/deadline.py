@@ -1,6 +1,6 @@
 """One moment that may move at any time without touching the event loop's timers.
 
-A connection's deadline changes with each request; the timer behind it is set only when it is missing or would come
+A deadline changes with each request or invocation; the timer behind it is set only when it is missing or would come
 too late, and looks again when it fires. AWS: none.
 """
 
