@@ -158,9 +158,9 @@ async def test_store_that_fails_for_a_while_strands_no_delivery(bench: Bench, cl
     for action in ("DELETE", "UPDATE"):
         refusal = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         await bench.run(f"CREATE TRIGGER no_{action} BEFORE {action} ON event_delivery {refusal}")
-    await bench.add(*(bench.make(str(number)) for number in range(400)))
+    await bench.add(*(bench.make(str(number)) for number in range(1000)))
     await turns()
-    assert len(await bench.rows()) == 400
+    assert len(await bench.rows()) == 1000
     for action in ("DELETE", "UPDATE"):
         await bench.run(f"DROP TRIGGER no_{action}")
     for _ in range(12):
