@@ -55,7 +55,7 @@ class RequestLog:
             return
         lines, self._lines = self._lines, []
         try:
-            self._write("".join(json.dumps(line, separators=(",", ":"), default=str) + "\n" for line in lines))
+            self._write("".join(_ENCODER.encode(line) + "\n" for line in lines))
             self._failing = False
         except OSError as error:
             if not self._failing:
