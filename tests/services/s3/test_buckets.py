@@ -111,10 +111,6 @@ def test_configurations_are_read_back(s3: Any, bucket: str) -> None:
     rule: dict[str, Any] = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 5}
     s3.put_bucket_cors(Bucket=bucket, CORSConfiguration={"CORSRules": [rule]})
     assert s3.get_bucket_cors(Bucket=bucket)["CORSRules"] == [rule]
-    website = {"IndexDocument": {"Suffix": "i.html"}, "ErrorDocument": {"Key": "e.html"}}
-    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=website)
-    got = s3.get_bucket_website(Bucket=bucket)
-    assert (got["IndexDocument"], got["ErrorDocument"]) == (website["IndexDocument"], website["ErrorDocument"])
     rule = {"ID": "r", "Status": "Enabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 3}}
     s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
     assert s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == [rule]
@@ -126,6 +122,22 @@ def test_configurations_are_read_back(s3: Any, bucket: str) -> None:
     assert (block["BlockPublicAcls"], block["BlockPublicPolicy"]) == (True, False)
     for delete in ("cors", "website", "lifecycle", "tagging"):
         assert getattr(s3, f"delete_bucket_{delete}")(Bucket=bucket)["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
+def test_the_requester_pays(platform: RunningPlatform, s3: Any, bucket: str) -> None:
+    """Another account's request needs x-amz-request-payer and is answered with x-amz-request-charged."""
+    s3.put_object(Bucket=bucket, Key="a", Body=b"x")
+    s3.delete_public_access_block(Bucket=bucket)
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    s3.put_bucket_request_payment(Bucket=bucket, RequestPaymentConfiguration={"Payer": "Requester"})
+    stranger = platform.client("s3", account="999999999999")
+    with pytest.raises(ClientError) as error:
+        stranger.get_object(Bucket=bucket, Key="a")
+    assert (_error(error)[0], _error(error)[2]) == ("AccessDenied", 403)
+    got = stranger.get_object(Bucket=bucket, Key="a", RequestPayer="requester")
+    assert got["RequestCharged"] == "requester"
+    assert got["ResponseMetadata"]["HTTPHeaders"]["x-amz-request-charged"] == "requester"
 
 
 def test_listings_page_through_everything(s3: Any, bucket: str) -> None:

@@ -7,8 +7,10 @@ import pytest
 
 from tests.fakes import FakeClock
 from tests.state import open_state
-from tests.unit.s3.bench import Bench, bench_on
+from tests.unit.s3.bench import ACCOUNT, Bench, bench_on
 from undercast.core.errors import ServiceError
+from undercast.core.identity import anonymous_principal
+from undercast.services.s3.operations.buckets import MAX_BUCKETS
 from undercast.services.s3.service import MANIFEST, SCHEMA
 
 
@@ -155,7 +157,6 @@ LIFECYCLE = "LifecycleConfiguration"
 CONFIGURATIONS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("Tagging", "Tagging", "Tagging", {"Tagging": TAGS}, TAGS),
     ("Cors", "Cors", "Cors", {"CORSConfiguration": CORS}, CORS),
-    ("Website", "Website", "Website", {"WebsiteConfiguration": WEBSITE}, WEBSITE),
     (LIFECYCLE, LIFECYCLE, "Lifecycle", {LIFECYCLE: RULES}, {**RULES, **SIZES}),
 ]
 
@@ -195,11 +196,67 @@ async def test_what_is_missing_is_refused_by_name(s3: Bench) -> None:
     for operation, params, name in (
         ("PutBucketEncryption", {"ServerSideEncryptionConfiguration": kms}, "SSEAlgorithm=aws:kms"),
         ("PutBucketLogging", {"BucketLoggingStatus": logging}, "LoggingEnabled"),
+        ("PutBucketWebsite", {"WebsiteConfiguration": WEBSITE}, "WebsiteConfiguration"),
         ("CreateBucket", {"ObjectLockEnabledForBucket": True}, "ObjectLockEnabledForBucket"),
     ):
         with pytest.raises(ServiceError) as raised:
             await s3.call(operation, Bucket="bkt", **params)
         assert raised.value.code == "NotImplemented" and name in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "extra", [{"BucketKeyEnabled": True}, {"BlockedEncryptionTypes": {"EncryptionType": ["SSE-C"]}}]
+)
+async def test_nested_members_that_change_nothing_with_sse_s3_are_kept(s3: Bench, extra: dict[str, Any]) -> None:
+    """A bucket key matters to SSE-KMS alone; SSE-C is refused to every object whether it is blocked or not."""
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, **extra}
+    await s3.call("PutBucketEncryption", Bucket="bkt", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    got = (await s3.call("GetBucketEncryption", Bucket="bkt"))["ServerSideEncryptionConfiguration"]["Rules"][0]
+    assert got.items() >= extra.items()
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "code"),
+    [
+        ("PutBucketOwnershipControls", {"OwnershipControls": {"Rules": [{"ObjectOwnership": "Foo"}]}}, "MalformedXML"),
+        ("CreateBucket", {"ObjectOwnership": "Foo"}, "InvalidArgument: Invalid x-amz-object-ownership header: Foo"),
+        ("ListObjectsV2", {"EncodingType": "foo"}, "InvalidArgument: Invalid Encoding Method"),
+        ("PutBucketRequestPayment", {"RequestPaymentConfiguration": {"Payer": "Foo"}}, "MalformedXML"),
+    ],
+)
+async def test_unknown_values_are_refused(s3: Bench, operation: str, params: dict[str, Any], code: str) -> None:
+    """Of an enum, in a document or in a header."""
+    with pytest.raises(ServiceError, match=code):
+        await s3.call(operation, Bucket="bkt", **params)
+
+
+async def test_an_account_has_ten_thousand_buckets(s3: Bench) -> None:
+    """The default quota since November 2024; another account still has room."""
+    rows = [(ACCOUNT, "us-east-1", f"b-{number}", 0.0) for number in range(MAX_BUCKETS - 1)]
+    insert = "INSERT INTO s3_bucket (account_id, region, name, created_at) VALUES (?, ?, ?, ?)"
+    await s3.state.database.write(lambda tx: tx.insert_many(insert, rows))
+    with pytest.raises(ServiceError, match="TooManyBuckets"):
+        await s3.call("CreateBucket", Bucket="one-more")
+    await s3.as_account("999999999999").call("CreateBucket", Bucket="one-more")
+
+
+async def test_who_is_not_the_owner_must_say_that_he_pays(s3: Bench) -> None:
+    """403 without x-amz-request-payer, x-amz-request-charged with it; the owner needs neither, nobody anonymous may."""
+    await s3.put("a")
+    await s3.call("PutBucketRequestPayment", Bucket="bkt", RequestPaymentConfiguration={"Payer": "Requester"})
+    stranger = s3.as_account("999999999999")
+    with pytest.raises(ServiceError, match="AccessDenied") as raised:
+        await stranger.get("a")
+    assert raised.value.status == 403
+    assert (await stranger.get("a", RequestPayer="requester"))["RequestCharged"] == "requester"
+    assert (await stranger.put("b", RequestPayer="requester"))["RequestCharged"] == "requester"
+    assert "RequestCharged" not in await s3.get("a", RequestPayer="requester")
+    await stranger.call("CreateBucket", Bucket="theirs")
+    with pytest.raises(ServiceError, match="AccessDenied"):
+        await stranger.call("CopyObject", Bucket="theirs", Key="c", CopySource="bkt/a")
+    await stranger.call("CopyObject", Bucket="theirs", Key="c", CopySource="bkt/a", RequestPayer="requester")
+    with pytest.raises(ServiceError, match="AccessDenied"):
+        await s3.called_by(anonymous_principal(ACCOUNT)).get("a", RequestPayer="requester")
 
 
 async def test_tags_are_checked(s3: Bench) -> None:

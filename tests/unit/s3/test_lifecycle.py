@@ -14,6 +14,7 @@ from undercast.services.s3.housekeeping import expire_due
 from undercast.services.s3.service import MANIFEST
 
 DAY = 86_400.0
+BIG = bytes(128 * 1024)
 
 
 async def _rules(s3: Bench, *rules: dict[str, Any]) -> None:
@@ -159,9 +160,71 @@ async def test_a_running_service_expires_at_midnight(s3: Bench) -> None:
         ({"Expiration": {"Days": 1}, "Status": "On"}, "MalformedXML"),
         ({"Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": True}}, "MalformedXML"),
         ({"Expiration": {"Days": 1}, "ID": "x" * 256}, "InvalidArgument: ID length"),
+        ({"Transitions": [{"Days": 1, "StorageClass": "NOPE"}]}, "MalformedXML"),
+        ({"Transitions": [{"StorageClass": "GLACIER"}]}, "MalformedXML"),
+        (
+            {"Transitions": [{"Days": -5, "StorageClass": "GLACIER"}]},
+            "InvalidArgument: 'Days' in Transition action must be nonnegative",
+        ),
+        (
+            {"NoncurrentVersionTransitions": [{"NoncurrentDays": 29, "StorageClass": "STANDARD_IA"}]},
+            "InvalidArgument: 'NoncurrentDays' in NoncurrentVersionTransition action must be greater than or equal to",
+        ),
     ],
 )
 async def test_wrong_rules(s3: Bench, rule: dict[str, Any], code: str) -> None:
     """API_PutBucketLifecycleConfiguration."""
     with pytest.raises(ServiceError, match=code):
         await _rules(s3, rule)
+
+
+async def test_objects_move_to_their_storage_class_with_an_event(s3: Bench) -> None:
+    """Of two transitions that are due the colder wins; what is under 128 KB stays, unless the filter says a size."""
+    await s3.notify("s3:LifecycleTransition")
+    glacier = {"Days": 5, "StorageClass": "GLACIER"}
+    await _rules(s3, {"Transitions": [{"Days": 1, "StorageClass": "GLACIER_IR"}, glacier]})
+    await s3.put("big", BIG)
+    await s3.put("small")
+    await _days_later(s3, 2)
+    head = await s3.call("HeadObject", Bucket="bkt", Key="big")
+    assert head["StorageClass"] == "GLACIER_IR"
+    assert (await s3.get("big"))["Body"] == BIG
+    await _days_later(s3, 9)
+    with pytest.raises(ServiceError, match="InvalidObjectState"):
+        await s3.get("big")
+    assert "StorageClass" not in await s3.get("small")
+    names = [json.loads(row["payload"])["Records"][0]["eventName"] for row in s3.deliveries()]
+    assert names == ["LifecycleTransition", "LifecycleTransition"]
+    await _rules(s3, {"Transitions": [glacier], "Filter": {"ObjectSizeGreaterThan": 0}})
+    await _days_later(s3, 1)
+    assert (await s3.call("HeadObject", Bucket="bkt", Key="small"))["StorageClass"] == "GLACIER"
+
+
+async def test_old_versions_move_and_nothing_moves_back(s3: Bench) -> None:
+    """NoncurrentVersionTransitions count from the day that a version was superseded; the waterfall has one way."""
+    await _versioned(s3)
+    await _rules(
+        s3,
+        {"ID": "1", "NoncurrentVersionTransitions": [{"NoncurrentDays": 3, "StorageClass": "GLACIER_IR"}]},
+        {"ID": "2", "Transitions": [{"Days": 40, "StorageClass": "STANDARD_IA"}], "Filter": {"Prefix": "cold"}},
+    )
+    await s3.put("a", BIG)
+    await s3.put("a", BIG)
+    await s3.put("cold", BIG, StorageClass="GLACIER_IR")
+    await _days_later(s3, 60)
+    listed = await s3.call("ListObjectVersions", Bucket="bkt")
+    found = [(entry["Key"], entry["IsLatest"], entry["StorageClass"]) for entry in listed["Versions"]]
+    assert found == [("a", True, "STANDARD"), ("a", False, "GLACIER_IR"), ("cold", True, "GLACIER_IR")]
+
+
+async def test_small_objects_may_be_archived_where_the_minimum_varies(s3: Bench) -> None:
+    """x-amz-transition-default-minimum-object-size: varies_by_storage_class; another word is refused."""
+    rule = {"Status": "Enabled", "Filter": {}, "Transitions": [{"Days": 0, "StorageClass": "DEEP_ARCHIVE"}]}
+    params: dict[str, Any] = {"Bucket": "bkt", "LifecycleConfiguration": {"Rules": [rule]}}
+    minimum = "TransitionDefaultMinimumObjectSize"
+    with pytest.raises(ServiceError, match="InvalidRequest"):
+        await s3.call("PutBucketLifecycleConfiguration", **params, **{minimum: "none"})
+    await s3.call("PutBucketLifecycleConfiguration", **params, **{minimum: "varies_by_storage_class"})
+    await s3.put("small")
+    await _days_later(s3, 2)
+    assert (await s3.call("HeadObject", Bucket="bkt", Key="small"))["StorageClass"] == "DEEP_ARCHIVE"

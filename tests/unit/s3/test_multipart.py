@@ -122,6 +122,28 @@ async def test_composite_checksums(s3: Bench) -> None:
     assert got["Checksum"]["ChecksumSHA256"] == base64.b64encode(raw).decode()
 
 
+async def test_a_checksum_of_another_algorithm_than_the_uploads_is_refused(s3: Bench) -> None:
+    """InvalidPart in a part, as aws-sdk-go-v2 issue 3005 shows; "Checksum Type mismatch occurred" for the whole."""
+    upload = await _begin(s3, ChecksumAlgorithm="SHA256")
+    parts = await _parts(s3, upload, SECOND, ChecksumAlgorithm="SHA256")
+    crc = {"ChecksumCRC32": "AAAAAA=="}
+    with pytest.raises(ServiceError, match="expected checksum Type: sha256, actual checksum Type: crc32"):
+        await _complete(s3, upload, parts, **crc)
+    with pytest.raises(ServiceError, match="InvalidArgument: Invalid Base64 or multiple checksums"):
+        await _complete(s3, upload, [{**parts[0], **crc}])
+    plain = {name: parts[0][name] for name in ("PartNumber", "ETag")}
+    for other in (crc, {"ChecksumSHA512": "AAAA"}):
+        with pytest.raises(ServiceError, match="InvalidPart:"):
+            await _complete(s3, upload, [{**plain, **other}])
+    assert (await _complete(s3, upload, parts))["ChecksumType"] == "COMPOSITE"
+
+
+async def test_an_unknown_checksum_type_is_refused(s3: Bench) -> None:
+    """x-amz-checksum-type is COMPOSITE or FULL_OBJECT."""
+    with pytest.raises(ServiceError, match="InvalidRequest: Value for x-amz-checksum-type header is invalid"):
+        await _begin(s3, ChecksumType="FOO")
+
+
 async def test_full_object_crc32(s3: Bench) -> None:
     """CRCs of parts combine to the CRC of the whole without reading it."""
     upload = await _begin(s3, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import zlib
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -301,3 +302,19 @@ async def test_missing_things(s3: Bench) -> None:
     assert (raised.value.code, raised.value.members) == ("NoSuchBucket", {"BucketName": "nob"})
     with pytest.raises(ServiceError, match="AccessDenied"):
         await s3.put("a", ExpectedBucketOwner="999999999999")
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "text"),
+    [
+        ("CopyObject", {"MetadataDirective": "FOO"}, "InvalidArgument: Unknown metadata directive."),
+        ("CopyObject", {"TaggingDirective": "BAR"}, "InvalidArgument: Unknown tagging directive."),
+        ("GetObjectAttributes", {"ObjectAttributes": ["Foo"]}, "InvalidArgument: Invalid attribute name specified."),
+    ],
+)
+async def test_unknown_values_are_refused(s3: Bench, operation: str, params: dict[str, Any], text: str) -> None:
+    """A mistyped value is an error, not the default."""
+    await s3.put("a")
+    source = {"CopySource": "bkt/a"} if operation == "CopyObject" else {}
+    with pytest.raises(ServiceError, match=text):
+        await s3.call(operation, Bucket="bkt", Key="a", **source, **params)

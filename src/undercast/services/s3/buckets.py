@@ -104,6 +104,11 @@ class Buckets:
             for row in tx.all(sql, (account_id,))
         ]
 
+    def count(self, tx: Tx, account_id: AccountId) -> int:
+        """How many buckets an account has in all regions."""
+        row = tx.one("SELECT count(*) AS n FROM s3_bucket WHERE account_id = ?", (account_id,))
+        return int(row["n"]) if row is not None else 0
+
     def exists(self, tx: Tx, name: str) -> Bucket | None:
         """A bucket as it is inside a transaction, past the cache."""
         return _load(tx, name)

@@ -43,6 +43,19 @@ def declared(params: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str
     return params.get("ChecksumAlgorithm"), None
 
 
+def given(members: Mapping[str, Any]) -> dict[str, str]:
+    """Algorithm -> value of every checksum among a structure's members, whatever the algorithm."""
+    found = {name.removeprefix("Checksum"): value for name, value in members.items() if name.startswith("Checksum")}
+    return {name: value for name, value in found.items() if name not in ("Algorithm", "Mode", "Type") and value}
+
+
+def mismatch(expected: str, actual: str) -> InvalidRequest:
+    """A checksum of another algorithm than the upload's: the text that apache/arrow-rs issue 6793 quotes from S3."""
+    names = [name.lower() or "null" for name in (expected, actual)]
+    text = f"Checksum Type mismatch occurred, expected checksum Type: {names[0]}, actual checksum Type: {names[1]}"
+    return InvalidRequest(text)
+
+
 def _checked(algorithm: str, value: str) -> str:
     try:
         raw = base64.b64decode(value, validate=True)
@@ -88,6 +101,8 @@ def members(checksum: Checksum | None) -> dict[str, str]:
 
 def upload_type(algorithm: str, requested: str | None) -> ChecksumType:
     """FULL_OBJECT or COMPOSITE of a new multipart upload. Raises InvalidRequest for a pair that S3 lacks."""
+    if requested not in (None, "FULL_OBJECT", "COMPOSITE"):
+        raise InvalidRequest("Value for x-amz-checksum-type header is invalid.")
     wanted = requested or ("FULL_OBJECT" if algorithm == "CRC64NVME" else "COMPOSITE")
     kind: ChecksumType = "FULL_OBJECT" if wanted == "FULL_OBJECT" else "COMPOSITE"
     impossible = (algorithm == "CRC64NVME") if kind == "COMPOSITE" else algorithm.startswith("SHA")

@@ -8,7 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.services.s3 import checksums
-from undercast.services.s3.errors import EntityTooSmall, InvalidPart, InvalidPartOrder, InvalidRequest, MalformedXML
+from undercast.services.s3.errors import (
+    EntityTooSmall,
+    InvalidArgument,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRequest,
+    MalformedXML,
+)
 from undercast.services.s3.models import Part, Payload, Upload, UploadedPart
 
 MIN_PART_BYTES = 5 * 1024**2
@@ -45,9 +52,12 @@ def _matching(upload: Upload, item: Mapping[str, Any], part: UploadedPart | None
     members = {"UploadId": upload.upload_id, "PartNumber": str(item["PartNumber"]), "ETag": etag}
     if part is None or part.etag != etag:
         raise InvalidPart(members=members)
-    value = item.get(f"Checksum{upload.checksum_algorithm}")
-    if value is not None and value != part.checksum:
-        raise InvalidPart(members=members)
+    sent = checksums.given(item)
+    if len(sent) > 1:
+        raise InvalidArgument("Invalid Base64 or multiple checksums present in request")
+    value = sent.get(upload.checksum_algorithm)
+    if sent and value != part.checksum:
+        raise InvalidPart(members=members)  # also for a checksum of another algorithm than the upload's
     if value is None and upload.checksum_requested and upload.checksum_type == "COMPOSITE":
         name = upload.checksum_algorithm.lower()
         raise InvalidRequest(
@@ -70,13 +80,16 @@ def payload_of(upload: Upload, chosen: Sequence[UploadedPart], params: Mapping[s
             f"Checksum Type mismatch occurred, expected checksum Type: {upload.checksum_type}, "
             f"actual checksum Type: {kind}"
         )
+    for algorithm in checksums.given(params):
+        if algorithm != upload.checksum_algorithm:
+            raise checksums.mismatch(upload.checksum_algorithm, algorithm)
     checksum = None
     if upload.checksum_algorithm:
         sized = [(part.checksum, part.size_bytes) for part in chosen]
         checksum = checksums.combine(upload.checksum_algorithm, upload.checksum_type, sized)
-        sent = params.get(f"Checksum{upload.checksum_algorithm}")
-        if sent is not None and sent not in (checksum.value, checksum.value.partition("-")[0]):
-            checksums.check_value(upload.checksum_algorithm, sent, checksum.value)
+        expected = params.get(f"Checksum{upload.checksum_algorithm}")
+        if expected is not None and expected not in (checksum.value, checksum.value.partition("-")[0]):
+            checksums.check_value(upload.checksum_algorithm, expected, checksum.value)
     return Payload(
         size_bytes=size_bytes,
         etag=checksums.multipart_etag([part.etag for part in chosen]),

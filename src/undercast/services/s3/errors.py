@@ -104,11 +104,6 @@ class InvalidBucketName(S3Error):
     text = "The specified bucket is not valid."
 
 
-class InvalidBucketState(S3Error):
-    status_code = 409
-    text = "The request is not valid with the current state of the bucket."
-
-
 class InvalidDigest(S3Error):
     text = "The Content-MD5 you specified was invalid."
 

@@ -1,7 +1,7 @@
 """What lifecycle rules remove, and when.
 
-Pure: rules, the versions of one key and the time give the versions to expire. Transitions change nothing here, for
-storage classes have no tiers. AWS: S3 User Guide, "Lifecycle configuration elements", "Expiring objects".
+Pure: rules, the versions of one key and the time give the versions to expire.
+AWS: S3 User Guide, "Lifecycle configuration elements", "Expiring objects".
 """
 
 import math
@@ -56,7 +56,7 @@ def _expires_newest(rule: Mapping[str, Any], newest: ObjectVersion, *, alone: bo
         due = due_at(newest.last_modified, expiration["Days"])
     else:
         return False
-    return bool(due <= now) and _selects(rule, newest)
+    return bool(due <= now) and selects(rule, newest)
 
 
 def _expires_noncurrent(rule: Mapping[str, Any], version: ObjectVersion, age: tuple[int, float], now: float) -> bool:
@@ -65,10 +65,10 @@ def _expires_noncurrent(rule: Mapping[str, Any], version: ObjectVersion, age: tu
     newer, since = age
     if "NoncurrentDays" not in expiration or newer < expiration.get("NewerNoncurrentVersions", 0):
         return False
-    return due_at(since, expiration["NoncurrentDays"]) <= now and _selects(rule, version)
+    return due_at(since, expiration["NoncurrentDays"]) <= now and selects(rule, version)
 
 
-def _selects(rule: Mapping[str, Any], version: ObjectVersion) -> bool:
+def selects(rule: Mapping[str, Any], version: ObjectVersion) -> bool:
     """Whether the rule's filter takes a version: prefix, every tag, size bounds."""
     filters = rule.get("Filter") or {}
     filters = {**filters, **filters.get("And", {})}

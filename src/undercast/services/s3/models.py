@@ -15,6 +15,7 @@ from undercast.core.arn import AccountId, Region, Scope
 NULL_VERSION = "null"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
 ARCHIVED = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 SSE_S3_DEFAULT: Mapping[str, Any] = {
     "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
 }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from undercast.core.service import CrossOrigin, Manifest, operations_of
 from undercast.services.parts import Parts
-from undercast.services.s3 import cors, members
+from undercast.services.s3 import cors, members, requester_pays
 from undercast.services.s3.access import access, policy_of
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.housekeeping import expire_due
@@ -29,6 +29,18 @@ from undercast.services.s3.operations import (
 )
 from undercast.services.s3.sequence import Sequence
 
+OPERATIONS = operations_of(
+    buckets,
+    configurations,
+    copies,
+    deletes,
+    listings,
+    multipart,
+    notifications,
+    objects,
+    permissions,
+    tagging,
+)
 SCHEMA = (Path(__file__).with_name("schema.sql").read_text(),)
 
 
@@ -72,18 +84,7 @@ def cross_origin(s3: S3, request: CrossOrigin) -> Mapping[str, str]:
 MANIFEST = Manifest(
     name="s3",
     build=build,
-    operations=operations_of(
-        buckets,
-        configurations,
-        copies,
-        deletes,
-        listings,
-        multipart,
-        notifications,
-        objects,
-        permissions,
-        tagging,
-    ),
+    operations=requester_pays.charging(OPERATIONS, members.effective()),
     schema=SCHEMA,
     access=access,
     policy_of=policy_of,
@@ -99,8 +100,9 @@ MANIFEST = Manifest(
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
         "Signature Version 2 is taken for every bucket; AWS refuses it in newer regions and for newer buckets.",
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",
-        "Lifecycle rules expire objects and abort uploads; transitions change nothing, for there are no tiers.",
-        "Website configurations are kept; the website host is not served.",
+        "Events that have no cause here (Replication, ObjectRestore, IntelligentTiering, ReducedRedundancyLostObject) "
+        "may be configured, as on AWS, and never come.",
+        "Nobody is billed: x-amz-request-charged says what AWS would say.",
         "Events go to Lambda functions only; queues, topics and EventBridge are refused.",
     ),
 )

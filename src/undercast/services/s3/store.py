@@ -140,6 +140,12 @@ def set_tags(tx: Tx, found: ObjectVersion, tags: dict[str, str]) -> None:
     tx.execute("UPDATE s3_object SET tags = ? WHERE bucket = ? AND key = ? AND sequence = ?", where)
 
 
+def set_storage_class(tx: Tx, found: ObjectVersion, storage_class: str) -> None:
+    """Move a version to another storage class."""
+    where = (storage_class, found.bucket, found.key, found.sequence)
+    tx.execute("UPDATE s3_object SET storage_class = ? WHERE bucket = ? AND key = ? AND sequence = ?", where)
+
+
 def set_acl(tx: Tx, found: ObjectVersion, acl: Sequence[object]) -> None:
     """Replace a version's grants."""
     where = (documents.dumps(acl) if acl else "", found.bucket, found.key, found.sequence)

@@ -19,10 +19,11 @@ from undercast.services.s3.errors import (
     InvalidArgument,
     InvalidBucketAclWithObjectOwnership,
     InvalidLocationConstraint,
+    TooManyBuckets,
 )
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_bucket_name
-from undercast.services.s3.models import SSE_S3_DEFAULT, Bucket, moment, owner_of
+from undercast.services.s3.models import OWNERSHIPS, SSE_S3_DEFAULT, Bucket, moment, owner_of
 from undercast.services.s3.regions import is_region
 from undercast.services.s3.tokens import name_of, token_of
 from undercast.store.database import Tx
@@ -34,7 +35,8 @@ _BLOCK_ALL = {
     "BlockPublicPolicy": True,
     "RestrictPublicBuckets": True,
 }
-_MAX_BUCKETS = 10_000
+MAX_BUCKETS = 10_000
+"""Of an account, by default; and of one page of ListBuckets. S3 User Guide, "General purpose bucket quotas"."""
 
 
 @operation("CreateBucket")
@@ -59,6 +61,8 @@ async def create_bucket(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) 
     def commit(tx: Tx) -> Bucket:
         existing = s3.buckets.exists(tx, name)
         if existing is None:
+            if s3.buckets.count(tx, ctx.account_id) >= MAX_BUCKETS:
+                raise TooManyBuckets()
             s3.buckets.add(tx, bucket)
             return bucket
         if existing.account_id != ctx.account_id:
@@ -94,6 +98,9 @@ def _region(ctx: RequestContext, constraint: str | None) -> Region:
 def _new_configurations(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> dict[str, Any]:
     old = s3.profile == "2019"
     ownership = params.get("ObjectOwnership") or ("ObjectWriter" if old else "BucketOwnerEnforced")
+    if ownership not in OWNERSHIPS:
+        members = {"ArgumentName": "x-amz-object-ownership", "ArgumentValue": ownership}
+        raise InvalidArgument(f"Invalid x-amz-object-ownership header: {ownership}", members=members)
     found: dict[str, Any] = {"ownership": {"Rules": [{"ObjectOwnership": ownership}]}}
     if not old:
         found |= {"public_access_block": _BLOCK_ALL, "encryption": SSE_S3_DEFAULT}
@@ -140,9 +147,9 @@ async def list_buckets(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -
     prefix, region, token = params.get("Prefix"), params.get("BucketRegion"), params.get("ContinuationToken")
     after = name_of(token) if token else ""
     paged = any(params.get(name) is not None for name in ("MaxBuckets", "Prefix", "BucketRegion", "ContinuationToken"))
-    limit = params.get("MaxBuckets", _MAX_BUCKETS)
-    if not 1 <= limit <= _MAX_BUCKETS:
-        text = f"Argument max-buckets must be an integer between 1 and {_MAX_BUCKETS}."
+    limit = params.get("MaxBuckets", MAX_BUCKETS)
+    if not 1 <= limit <= MAX_BUCKETS:
+        text = f"Argument max-buckets must be an integer between 1 and {MAX_BUCKETS}."
         raise InvalidArgument(text, members={"ArgumentName": "max-buckets", "ArgumentValue": str(limit)})
     found = [
         bucket

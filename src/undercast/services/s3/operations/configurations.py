@@ -10,7 +10,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.service import operation
-from undercast.services.s3 import cors, lifecycle, tags, website
+from undercast.services.s3 import cors, lifecycle, tags
 from undercast.services.s3.errors import (
     IllegalVersioningConfigurationException,
     InvalidRequest,
@@ -26,10 +26,10 @@ from undercast.services.s3.errors import (
 )
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import SSE_S3_DEFAULT, Bucket
+from undercast.services.s3.transitions import MINIMUM_SIZES
 from undercast.store.database import Tx
 
 _STATUSES = ("Enabled", "Suspended")
-_MINIMUM_SIZE = "all_storage_classes_128K"
 
 
 async def save(s3: S3, bucket: Bucket, kind: str, document: Any) -> None:
@@ -93,7 +93,10 @@ async def delete_bucket_tagging(s3: S3, ctx: RequestContext, params: Mapping[str
 
 @operation("PutBucketEncryption")
 async def put_bucket_encryption(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Set default encryption; SSE-S3 is the only kind here."""
+    """Set default encryption; SSE-S3 is the only kind here.
+
+    Bucket keys change nothing without SSE-KMS, on AWS too; SSE-C is refused by name whether it is blocked or not.
+    """
     rules = params["ServerSideEncryptionConfiguration"]["Rules"]
     blocked = (rules[0].get("BlockedEncryptionTypes") or {}).get("EncryptionType", ()) if rules else ()
     if len(rules) != 1 or not set(blocked) <= {"NONE", "SSE-C"}:
@@ -141,21 +144,20 @@ async def delete_bucket_cors(s3: S3, ctx: RequestContext, params: Mapping[str, A
 
 @operation("PutBucketWebsite")
 async def put_bucket_website(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Replace the website configuration."""
-    website.check(params["WebsiteConfiguration"])
-    await save(s3, s3.buckets.get(ctx, params), "website", params["WebsiteConfiguration"])
+    """Refused: the website host is not served, and nothing of a configuration would happen."""
+    raise refused_member("PutBucketWebsite", "WebsiteConfiguration", "the website host is not served")
 
 
 @operation("GetBucketWebsite")
 async def get_bucket_website(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The website configuration."""
-    return dict(required(s3.buckets.get(ctx, params), "website", NoSuchWebsiteConfiguration))
+    """Raises NoSuchWebsiteConfiguration: no bucket can be a website here."""
+    raise NoSuchWebsiteConfiguration(members={"BucketName": s3.buckets.get(ctx, params).name})
 
 
 @operation("DeleteBucketWebsite")
 async def delete_bucket_website(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Remove the website configuration."""
-    await remove(s3, s3.buckets.get(ctx, params), "website")
+    """Nothing is there to remove, which AWS answers with success."""
+    s3.buckets.get(ctx, params)
 
 
 @operation("PutBucketLifecycleConfiguration")
@@ -167,7 +169,9 @@ async def put_bucket_lifecycle_configuration(
     given = params.get("LifecycleConfiguration")
     if not given:
         raise MalformedXML()
-    minimum = params.get("TransitionDefaultMinimumObjectSize") or _MINIMUM_SIZE
+    minimum = params.get("TransitionDefaultMinimumObjectSize") or MINIMUM_SIZES[0]
+    if minimum not in MINIMUM_SIZES:
+        raise InvalidRequest("Value for x-amz-transition-default-minimum-object-size header is invalid.")
     document = {"Rules": lifecycle.checked(given["Rules"], ctx.ids.uuid)}
     await save(s3, bucket, "lifecycle", {**document, "TransitionDefaultMinimumObjectSize": minimum})
     return {"TransitionDefaultMinimumObjectSize": minimum}
@@ -204,7 +208,7 @@ async def get_bucket_logging(s3: S3, ctx: RequestContext, params: Mapping[str, A
 
 @operation("PutBucketRequestPayment")
 async def put_bucket_request_payment(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Who pays; here nobody does."""
+    """Who pays: see requester_pays.py for what `Requester` asks of others."""
     payer = params["RequestPaymentConfiguration"]["Payer"]
     if payer not in ("BucketOwner", "Requester"):
         raise MalformedXML()

@@ -89,6 +89,7 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     check_key(params["Key"])
     source = CopySource.parse(params["CopySource"])
     origin = source_bucket(s3, params, source)
+    _check_directives(params)
     found = s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
     if found.size_bytes > MAX_PUT_BYTES:
         text = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT_BYTES}"
@@ -117,6 +118,14 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     if origin.versioning:
         output["CopySourceVersionId"] = source_version.version_id
     return output | written(bucket, version)
+
+
+def _check_directives(params: Mapping[str, Any]) -> None:
+    for member in ("MetadataDirective", "TaggingDirective"):
+        asked, name = params.get(member), member.removesuffix("Directive").lower()
+        if asked not in (None, "COPY", "REPLACE"):
+            members = {"ArgumentName": f"x-amz-{name}-directive", "ArgumentValue": asked}
+            raise InvalidArgument(f"Unknown {name} directive.", members=members)
 
 
 def _algorithm(s3: S3, params: Mapping[str, Any], source: ObjectVersion) -> str | None:

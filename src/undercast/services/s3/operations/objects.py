@@ -29,6 +29,8 @@ _OVERRIDES = {
     "ResponseExpires": "Expires",
 }
 
+_ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
+
 
 @operation("PutObject")
 async def put_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -163,6 +165,9 @@ async def get_object_attributes(s3: S3, ctx: RequestContext, params: Mapping[str
     bucket = s3.buckets.get(ctx, params)
     version = s3.database.read_now(lambda tx: reading.find(tx, bucket, params))
     asked = set(params["ObjectAttributes"])
+    if unknown := asked - _ATTRIBUTES:
+        members = {"ArgumentName": "x-amz-object-attributes", "ArgumentValue": min(unknown)}
+        raise InvalidArgument("Invalid attribute name specified.", members=members)
     output: dict[str, Any] = {"LastModified": moment(version.last_modified)}
     if bucket.versioning:
         output["VersionId"] = version.version_id

@@ -22,14 +22,13 @@ from undercast.services.s3.errors import (
     OwnershipControlsNotFoundError,
 )
 from undercast.services.s3.instance import S3
-from undercast.services.s3.models import Bucket, ObjectVersion, owner_of
+from undercast.services.s3.models import OWNERSHIPS, Bucket, ObjectVersion, owner_of
 from undercast.services.s3.operations.configurations import remove, required, save
 from undercast.services.s3.public_access import is_public
 from undercast.services.s3.versions import announce
 from undercast.store.database import Tx
 
 _SWITCHES = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-_OWNERSHIPS = ("BucketOwnerPreferred", "ObjectWriter", "BucketOwnerEnforced")
 _MAX_POLICY_BYTES = 20 * 1024
 
 
@@ -119,7 +118,7 @@ async def put_bucket_ownership_controls(s3: S3, ctx: RequestContext, params: Map
     """Set object ownership; ACLs cannot be disabled while the bucket's own grants others something."""
     bucket = s3.buckets.get(ctx, params)
     rules = params["OwnershipControls"]["Rules"]
-    if len(rules) != 1 or rules[0]["ObjectOwnership"] not in _OWNERSHIPS:
+    if len(rules) != 1 or rules[0]["ObjectOwnership"] not in OWNERSHIPS:
         raise MalformedXML()
     if rules[0]["ObjectOwnership"] == "BucketOwnerEnforced" and "acl" in bucket.configurations:
         raise InvalidBucketAclWithObjectOwnership()
