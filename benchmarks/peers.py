@@ -3,6 +3,7 @@
 A peer that cannot be installed here is reported as missing; its ratios are then not judged.
 """
 
+import compileall
 import os
 import shutil
 import signal
@@ -31,6 +32,11 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def compile_platform() -> None:
+    """Byte code for Undercast's source, as pip makes it when it installs the peers; some shells forbid to write it."""
+    compileall.compile_dir(HERE.parent / "src" / "undercast", quiet=1)
 
 
 def ministack() -> Path | None:

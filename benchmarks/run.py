@@ -23,6 +23,7 @@ def main() -> int:
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling before a cold start")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    peers.compile_platform()
     plan = measure.Plan(idle_s=arguments.idle)
     rounds: list[figures.Round] = []
     for number in range(arguments.rounds):
