@@ -20,6 +20,7 @@ from tests.crash.function import EFFECTS, EVENTS
 from tests.crash.traffic import EFFECT_FUNCTION, LOG_GROUP, OBJECTS, Clients, promise
 
 PATIENCE_S = 15.0
+SWEEP_S = 10.0
 _REFERENCES = (
     "SELECT blob_id FROM s3_object WHERE blob_id IS NOT NULL",
     "SELECT blob_id FROM s3_object_part",
@@ -175,7 +176,7 @@ def _rows(database: Path, query: str, *values: str) -> list[Any]:
 
 def _settled(look: Callable[[], list[str]]) -> list[str]:
     """What is still wrong after a while."""
-    end = time.monotonic() + PATIENCE_S
+    end = time.monotonic() + SWEEP_S
     while problems := look():
         if time.monotonic() > end:
             break
