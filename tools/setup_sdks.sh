@@ -1,0 +1,56 @@
+#!/bin/sh
+# Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks into .cache/sdks, from its lock files, once.
+# What cannot be installed (no tool, no network) is said in one line, and its tests are skipped.
+cd "$(dirname "$0")/.." || exit 1
+from=tests/conformance/sdks
+to=.cache/sdks
+
+# changed STAMP FILE...: whether a file is newer than the stamp.
+changed() {
+    stamp=$1
+    shift
+    [ -e "$stamp" ] || return 0
+    [ -n "$(find "$@" -newer "$stamp")" ]
+}
+
+missing() {
+    echo "undercast: $1; the tests with AWS's SDK for $2 are skipped" >&2
+}
+
+go=$(command -v go || { [ -x .venv/bin/go ] && echo "$PWD/.venv/bin/go"; })
+if changed $to/go/.ready $from/go/*; then
+    if [ -z "$go" ]; then
+        missing "no go" Go
+    elif mkdir -p $to/go && echo "Building the Go clients (once, about a minute) ..." &&
+        (cd $from/go && "$go" build -buildvcs=false -o ../../../../$to/go/current . &&
+            "$go" build -buildvcs=false -modfile=old.mod -o ../../../../$to/go/old .); then
+        touch $to/go/.ready
+    else
+        missing "the Go clients were not built" Go
+    fi
+fi
+
+if changed $to/node/.ready $from/node/package.json $from/node/package-lock.json; then
+    if ! command -v npm >/dev/null; then
+        missing "no npm" JavaScript
+    elif mkdir -p $to/node && echo "Installing the JavaScript SDK (once) ..." &&
+        cp $from/node/package.json $from/node/package-lock.json $to/node/ &&
+        (cd $to/node && npm ci --silent --no-audit --no-fund --no-progress 2>/dev/null); then
+        touch $to/node/.ready
+    else
+        missing "npm ci failed" JavaScript
+    fi
+fi
+
+if changed $to/java/.ready $from/java/*; then
+    if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
+        missing "no mvn or javac" Java
+    elif mkdir -p $to/java/jars && echo "Installing the Java SDK (once) ..." && rm -f $to/java/jars/* &&
+        mvn -q -B -f $from/java/pom.xml dependency:copy-dependencies -DoutputDirectory="$PWD/$to/java/jars" >/dev/null &&
+        javac -cp "$to/java/jars/*" -d $to/java $from/java/Run.java; then
+        touch $to/java/.ready
+    else
+        missing "Maven or javac failed" Java
+    fi
+fi
+exit 0
