@@ -6,6 +6,7 @@ on when the clock stands still or a restart has set it back.
 """
 
 import asyncio
+import threading
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -86,13 +87,15 @@ class CausalLog:
         self._retention = retention or Retention()
         self._phases: dict[str, Cause] = {}
         self._last = max(_last_order(database), _last_order(journal.database))
+        self._ordering = threading.Lock()
         self._until_expiry = self._retention.every
         self._expiring: asyncio.Task[int] | None = None
 
     def next_order(self) -> int:
         """The next place in the total order: later than everything before it, also before a restart."""
-        self._last = max(self._last + 1, int(self._clock.now() * 1_000_000))
-        return self._last
+        with self._ordering:  # a long transaction records its edges in the store thread
+            self._last = max(self._last + 1, int(self._clock.now() * 1_000_000))
+            return self._last
 
     def record(self, tx: Tx, edge: Edge) -> int:
         """Write an edge in the commit of its delivery; its place in the order."""

@@ -5,6 +5,7 @@ the last reference. A file without a row is what a crash may leave; `sweep` remo
 """
 
 import asyncio
+import io
 import os
 from collections import Counter, deque
 from collections.abc import AsyncIterable, Callable, Mapping
@@ -12,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from undercast.store.blob_reader import BlobReader, OpenBlob
 from undercast.store.database import Database
@@ -140,6 +141,11 @@ class BlobStore:
     async def read_all(self, blob_id: str) -> bytes:
         """The whole content, in memory. Raises BlobMissing."""
         return b"".join([piece async for piece in self.read(blob_id)])
+
+    def open(self, blob_id: str) -> IO[bytes]:
+        """The content as a seekable file, readable to its end even if it is released. Raises BlobMissing."""
+        row = self._row(blob_id)
+        return io.BytesIO(row["body"]) if row["body"] is not None else self.path_of(blob_id).open("rb")
 
     def path_of(self, blob_id: str) -> Path:
         """Where the file of a blob is, if it has one."""

@@ -71,18 +71,17 @@ class Database:
         `long` runs it in the store thread: for what takes more than 2 ms. Other writers wait for it.
         """
         if long:
-            result, tx = await self._owned(self._write_in_thread(fn))
+            result = await self._owned(self._write_in_thread(fn))
         else:
             if self._writer.locked():
                 async with self._writer:
                     pass  # behind the long write; nothing else runs between this and our COMMIT
             try:
-                result, tx = _run(self._inline, fn)
+                result = self._write_inline(fn)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
-                result, tx = await self._owned(self._write_after_foreigner(fn))
-        self._committed(tx)
+                result = await self._owned(self._write_after_foreigner(fn))
         if self._sync is not None:
             await self._sync.wait()
         return result
@@ -130,16 +129,23 @@ class Database:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
-    async def _write_in_thread(self, fn: Callable[[Tx], T]) -> tuple[T, Tx]:
+    def _write_inline(self, fn: Callable[[Tx], T]) -> T:
+        result, tx = _run(self._inline, fn)
+        self._committed(tx)
+        return result
+
+    async def _write_in_thread(self, fn: Callable[[Tx], T]) -> T:
         # The thread first: a writer that waited for a long read would make every inline write wait as well.
         async with self._thread_free, self._writer:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, _run, self._threaded, fn)
+            result, tx = await asyncio.get_running_loop().run_in_executor(self._thread, _run, self._threaded, fn)
+            self._committed(tx)  # under the lock, and also when the caller has been cancelled meanwhile
+            return result
 
     async def _read_in_thread(self, fn: Callable[[Tx], T]) -> T:
         async with self._thread_free:
             return await asyncio.get_running_loop().run_in_executor(self._thread, _look, self._threaded, fn)
 
-    async def _write_after_foreigner(self, fn: Callable[[Tx], T]) -> tuple[T, Tx]:
+    async def _write_after_foreigner(self, fn: Callable[[Tx], T]) -> T:
         """Another program (a user's sqlite3 shell) is writing: wait for it in the thread, never on the loop."""
         async with self._thread_free, self._writer:
             loop = asyncio.get_running_loop()
@@ -147,7 +153,7 @@ class Database:
             while True:
                 await loop.run_in_executor(self._thread, _run, self._threaded, _nothing)
                 try:
-                    return _run(self._inline, fn)
+                    return self._write_inline(fn)
                 except sqlite3.OperationalError as error:
                     if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() > deadline:
                         raise

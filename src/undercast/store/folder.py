@@ -7,12 +7,15 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 from undercast.store.errors import FolderInUse, NewerData, StoreError
 
 LAYOUT = 1
 _PREFIX = "undercast-ephemeral-"
+_BEING_MADE_S = 60.0
+"""A folder without a lock is younger than this while another platform makes it."""
 
 
 class DataFolder:
@@ -137,8 +140,12 @@ def _remove_abandoned(path: Path) -> None:
     """Remove an ephemeral folder of ours that nobody holds."""
     try:
         descriptor = os.open(path / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        if time.time() - path.stat().st_mtime > _BEING_MADE_S:
+            shutil.rmtree(path, ignore_errors=True)
+        return
     except OSError:
-        return  # another user's, or one that is just being made
+        return  # another user's
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         shutil.rmtree(path, ignore_errors=True)

@@ -91,6 +91,18 @@ async def test_read_gives_the_range(state: State, content: bytes, start: int, le
 
 
 @pytest.mark.parametrize("content", [SMALL, LARGE])
+async def test_an_opened_blob_is_a_seekable_file(state: State, content: bytes) -> None:
+    """A package is unpacked from where it lies, also while it is released."""
+    blob_id = await store(state, content)
+    with state.blobs.open(blob_id) as file:
+        await state.database.write(lambda tx: state.blobs.release(tx, blob_id))
+        file.seek(3)
+        assert content[3:] == file.read()
+    with pytest.raises(BlobMissing):
+        state.blobs.open(blob_id)
+
+
+@pytest.mark.parametrize("content", [SMALL, LARGE])
 async def test_content_lives_until_its_last_reference(state: State, content: bytes) -> None:
     """CopyObject shares the content; deleting one of the two keeps the other."""
     blob_id = await store(state, content)

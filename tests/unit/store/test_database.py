@@ -6,6 +6,7 @@ SQLite: https://sqlite.org/isolation.html, https://sqlite.org/wal.html
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -225,3 +226,21 @@ async def test_insert_many_runs_other_statements_once_per_row(database: Database
     assert await database.read(
         lambda tx: {row["name"]: row["size"] for row in tx.all("SELECT name, size FROM item")}
     ) == {"a": 30, "b": 50}
+
+
+async def test_cancelled_long_write_still_tells_those_who_wait_for_its_commit(tmp_path: Path) -> None:
+    """A caller that goes away takes neither the commit nor its wake-ups with it."""
+    database = Database.open(tmp_path / "state.db")
+    told: list[int] = []
+
+    def work(tx: Tx) -> None:
+        time.sleep(0.05)
+        tx.execute("CREATE TABLE t (n INTEGER)")
+        tx.after_commit(lambda: told.append(1))
+
+    writing = asyncio.create_task(database.write(work, long=True))
+    await asyncio.sleep(0.01)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    await database.close()
+    assert told == [1]
