@@ -89,3 +89,29 @@ def test_what_the_simulator_refuses(iam: Any, refusal: Refusal) -> None:
         ResourceHandlingOption="EC2-VPC-InstanceStore",
     )
     assert (code, "ResourceHandlingOption" in message) == ("NotImplemented", True)
+
+
+@pytest.mark.parametrize(
+    ("kind", "good", "bad"),
+    [
+        ("numeric", "1.5", "abc"),
+        ("booleanList", "true", "yes"),
+        ("ip", "10.0.0.0/8", "10.0.0"),
+        ("date", "2024-01-01T00:00:00Z", "soon"),
+        ("binary", "AAAA", "%"),
+    ],
+)
+def test_context_values_are_of_their_type(iam: Any, refusal: Refusal, kind: str, good: str, bad: str) -> None:
+    """ContextKeyType; InvalidInput otherwise."""
+    request: dict[str, Any] = {"PolicyInputList": [allow("s3:*")], "ActionNames": ["s3:GetObject"]}
+    entry = {"ContextKeyName": "aws:k", "ContextKeyType": kind}
+    iam.simulate_custom_policy(**request, ContextEntries=[{**entry, "ContextKeyValues": [good]}])
+    refused = refusal(iam.simulate_custom_policy, **request, ContextEntries=[{**entry, "ContextKeyValues": [bad]}])
+    assert refused[0] == "InvalidInput"
+
+
+def test_one_boundary_can_be_simulated(iam: Any, refusal: Refusal) -> None:
+    """SimulateCustomPolicy: "You can input only one permissions boundary when you pass a policy"."""
+    request: dict[str, Any] = {"PolicyInputList": [allow("s3:*")], "ActionNames": ["s3:GetObject"]}
+    two = [allow("s3:*"), allow("sqs:*")]
+    assert refusal(iam.simulate_custom_policy, **request, PermissionsBoundaryPolicyInputList=two)[0] == "InvalidInput"

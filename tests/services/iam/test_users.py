@@ -193,3 +193,20 @@ def test_the_account(iam: Any, account: str, trust: str, refusal: Refusal) -> No
     assert details["RoleDetailList"][0]["RolePolicyList"][0]["PolicyName"] == "p"
     assert details["Policies"][0]["PolicyVersionList"][0]["VersionId"] == "v1"
     assert iam.get_account_authorization_details(Filter=["Role"])["UserDetailList"] == []
+
+
+def test_authorization_details_have_profiles_and_awss_policies_in_use(iam: Any, trust: str) -> None:
+    """RoleDetail.InstanceProfileList; Filter AWSManagedPolicy gives those of AWS that the account has attached."""
+    iam.create_role(RoleName="r", AssumeRolePolicyDocument=trust)
+    iam.create_instance_profile(InstanceProfileName="p")
+    iam.add_role_to_instance_profile(InstanceProfileName="p", RoleName="r")
+    arn = "arn:aws:iam::aws:policy/AmazonS3FullAccess"
+    assert iam.get_account_authorization_details(Filter=["AWSManagedPolicy"])["Policies"] == []
+    iam.attach_role_policy(RoleName="r", PolicyArn=arn)
+    details = iam.get_account_authorization_details()
+    profile = details["RoleDetailList"][0]["InstanceProfileList"][0]
+    assert (profile["InstanceProfileName"], profile["Roles"][0]["RoleName"]) == ("p", "r")
+    only = iam.get_account_authorization_details(Filter=["AWSManagedPolicy"])
+    assert (only["RoleDetailList"], details["Policies"]) == ([], only["Policies"])
+    found = only["Policies"][0]
+    assert (found["Arn"], found["AttachmentCount"], len(found["PolicyVersionList"])) == (arn, 1, 1)

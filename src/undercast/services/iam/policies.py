@@ -176,6 +176,15 @@ def attached_to(tx: Tx, account_id: AccountId, arn: str) -> list[str]:
     return [row["owner_id"] for row in tx.all(sql, (account_id, arn))]
 
 
+def in_use(tx: Tx, account_id: AccountId) -> list[str]:
+    """ARNs of the policies that some entity of an account has attached, or has as its permissions boundary."""
+    sql = (
+        "SELECT policy_arn AS arn FROM iam_attachment WHERE account_id = ? UNION "
+        "SELECT boundary_arn FROM iam_entity WHERE account_id = ? AND boundary_arn IS NOT NULL ORDER BY arn"
+    )
+    return [row["arn"] for row in tx.all(sql, (account_id, account_id))]
+
+
 def bounded_by(tx: Tx, account_id: AccountId, arn: str) -> list[str]:
     """Unique ids of the entities of an account whose permissions boundary a policy is."""
     rows = tx.all("SELECT id FROM iam_entity WHERE account_id = ? AND boundary_arn = ?", (account_id, arn))

@@ -4,7 +4,7 @@ AWS: IAM API Reference, "GetAccountSummary", "GetAccountAuthorizationDetails", "
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +14,7 @@ from undercast.services.iam import entities, errors, policies, shapes, tags
 from undercast.services.iam.entities import Entity
 from undercast.services.iam.iam import Iam, new_entity
 from undercast.services.iam.kinds import GROUP, KINDS, ROLE, USER, Kind
+from undercast.services.iam.operations.instance_profiles import profiles_of
 from undercast.services.iam.operations.roles import SERVICE_LINKED_PATH
 from undercast.services.iam.pages import page
 from undercast.services.iam.policies import MAX_DOCUMENT, MAX_POLICIES, MAX_VERSIONS
@@ -158,8 +159,8 @@ async def get_account_summary(iam: Iam, ctx: RequestContext, params: Params) -> 
 
 @operation("GetAccountAuthorizationDetails")
 async def get_account_authorization_details(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """Users, groups, roles and customer managed policies with everything that hangs on them."""
-    filters = params.get("Filter") or ["User", "Group", "Role", "LocalManagedPolicy"]
+    """Users, groups, roles and managed policies (AWS's own only where attached) with everything that hangs on them."""
+    filters = params.get("Filter") or ["User", "Group", "Role", "LocalManagedPolicy", "AWSManagedPolicy"]
 
     def collect(tx: Tx) -> Params:
         found: list[tuple[str, str, dict[str, Any]]] = []
@@ -170,7 +171,11 @@ async def get_account_authorization_details(iam: Iam, ctx: RequestContext, param
                     for one in entities.every(tx, ctx.account_id, kind)
                 ]
         if "LocalManagedPolicy" in filters:
-            found += [("Policies", one.id, _policy_details(tx, ctx, one)) for one in policies.every(tx, ctx.account_id)]
+            for one in policies.every(tx, ctx.account_id):
+                found.append(("Policies", one.id, _policy_details(tx, ctx, one, policies.versions(tx, one))))
+        if "AWSManagedPolicy" in filters:
+            for aws in filter(None, map(iam.aws_managed.find, policies.in_use(tx, ctx.account_id))):
+                found.append(("Policies", aws.policy.id, _policy_details(tx, ctx, aws.policy, [aws.version])))
         shown, rest = page(found, lambda entry: entry[0] + entry[1], params)
         names = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
         return {name: [shape for of, _, shape in shown if of == name] for name in names} | rest
@@ -190,11 +195,13 @@ def _details(iam: Iam, tx: Tx, kind: Kind, one: Entity) -> dict[str, Any]:
     if kind is USER:
         groups = [group.name for group in entities.groups_of(tx, one)]
         return shapes.whole_user(one, tags.of(tx, one.id)) | shape | {"GroupList": groups}
-    return shapes.whole_role(one, tags.of(tx, one.id)) | shape | {"InstanceProfileList": []}
+    return shapes.whole_role(one, tags.of(tx, one.id)) | shape | {"InstanceProfileList": profiles_of(tx, one)}
 
 
-def _policy_details(tx: Tx, ctx: RequestContext, one: policies.ManagedPolicy) -> dict[str, Any]:
+def _policy_details(
+    tx: Tx, ctx: RequestContext, one: policies.ManagedPolicy, existing: Sequence[policies.Version]
+) -> dict[str, Any]:
     attachments = len(policies.attached_to(tx, ctx.account_id, one.arn))
-    versions = [shapes.version(version, with_document=True) for version in policies.versions(tx, one)]
+    versions = [shapes.version(version, with_document=True) for version in existing]
     shape = shapes.policy(one, attachments, len(policies.bounded_by(tx, ctx.account_id, one.arn)))
     return shape | {"PolicyVersionList": versions}

@@ -9,6 +9,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.service import operation
 from undercast.services.iam import entities, errors, shapes, tags
+from undercast.services.iam.entities import Entity
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.kinds import ROLE
 from undercast.services.iam.pages import page
@@ -58,9 +59,8 @@ async def list_instance_profiles_for_role(iam: Iam, ctx: RequestContext, params:
 
     def collect(tx: Tx) -> Params:
         role = entities.find(tx, ctx.account_id, ROLE, params["RoleName"])
-        rows = tx.all("SELECT * FROM iam_instance_profile WHERE role_id = ?", (role.id,))
-        shown, rest = page(rows, lambda row: str(row["name"]), params)
-        return {"InstanceProfiles": [_shape(tx, row) for row in shown], **rest}
+        shown, rest = page(profiles_of(tx, role), lambda profile: str(profile["InstanceProfileName"]), params)
+        return {"InstanceProfiles": shown, **rest}
 
     return await iam.read(collect)
 
@@ -108,6 +108,12 @@ async def delete_instance_profile(iam: Iam, ctx: RequestContext, params: Params)
 
     await iam.write(delete)
     return {}
+
+
+def profiles_of(tx: Tx, role: Entity) -> list[dict[str, Any]]:
+    """The profiles that hold a role."""
+    rows = tx.all("SELECT * FROM iam_instance_profile WHERE role_id = ? ORDER BY name", (role.id,))
+    return [_shape(tx, row) for row in rows]
 
 
 def find(tx: Tx, ctx: RequestContext, name: str) -> Row:

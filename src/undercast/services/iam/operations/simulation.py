@@ -14,6 +14,7 @@ from undercast.core.service import operation
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, RequestKeys, evaluate, matching
 from undercast.services.iam import entities, errors
+from undercast.services.iam.context_entries import conditions
 from undercast.services.iam.entities import Entity
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.kinds import KINDS, ROLE, USER
@@ -78,15 +79,16 @@ def _setting(params: Params, caller: Principal, sources: tuple[Source, ...], bou
         Source(type="none", id=f"PolicyInputList.{number}", policy=parse_policy(text, "inline"))
         for number, text in enumerate(params.get("PolicyInputList", ()), 1)
     )
+    if len(params.get("PermissionsBoundaryPolicyInputList", ())) > 1:
+        raise errors.invalid_input("Only one permissions boundary policy can be simulated.")  # text ours
     bounds = tuple(parse_policy(text, "inline") for text in params.get("PermissionsBoundaryPolicyInputList", ()))
-    entries = params.get("ContextEntries", ())
     return Setting(
         caller=caller,
         identity=sources + given,
         boundary=bounds or boundary,
         resource=parse_policy(params["ResourcePolicy"], "resource") if "ResourcePolicy" in params else None,
         resource_owner=_account(params["ResourceOwner"]) if "ResourceOwner" in params else None,
-        conditions={entry["ContextKeyName"]: tuple(entry.get("ContextKeyValues", ())) for entry in entries},
+        conditions=conditions(params.get("ContextEntries", ())),
     )
 
 
