@@ -17,6 +17,7 @@ import pytest
 
 from tests.e2e.functions import create_function
 from tests.e2e.rows.functions import Deployed, deploy_binary
+from tests.machine import lacking
 from tests.platform import RunningPlatform
 
 ACCOUNTS = {"default": "396803809648", "heronalps": "444253827891"}
@@ -68,7 +69,7 @@ def handler(event, context):
 def test_each_environment_has_its_own_paths(platform: RunningPlatform, account: str) -> None:
     """X4: two functions, and two environments of one, at once: own /var/task, own /tmp, which is kept while warm."""
     if platform.driver != "namespace":
-        pytest.skip("the process driver cannot give a function its own /tmp")
+        lacking("the process driver cannot give a function its own /tmp")
     functions = {}
     for name in ("a", "b"):
         create_function(platform, account, name, f"# {name}\n{OWN_PATHS}", Timeout=10)

@@ -8,6 +8,7 @@ import pytest
 
 from tests import platform as platforms
 from tests.e2e.rows.pipeline import Pipeline
+from tests.machine import lacking
 from tests.platform import RunningPlatform
 from tests.unprivileged import as_nobody, environment, interpreter
 
@@ -28,7 +29,7 @@ def rootless() -> Iterator[RunningPlatform]:
 def test_seed_s1_runs_without_root(rootless: RunningPlatform, account: str, s1_zip: bytes) -> None:
     """X3, S1-30: unmodified Go from bucket to bucket; ports 53, 80 and 443 are the sandbox's own."""
     if rootless.driver != "namespace":
-        pytest.skip("this machine gives an unprivileged user no namespaces")
+        lacking("this machine gives an unprivileged user no namespaces")
     pipeline = Pipeline(platform=rootless, account=account)
     pipeline.deploy(s1_zip)
     pipeline.put("foo.json", b"as nobody")
