@@ -241,6 +241,11 @@ def zipped(source: str) -> bytes:
     return buffer.getvalue()
 
 
+def busy_cores() -> float:
+    """Cores that others keep busy just now: what is measured beside them is worth less."""
+    return float(bench_lambda.busy_cores(2.0))
+
+
 def machine() -> str:
     """One line that says what this ran on."""
     cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""

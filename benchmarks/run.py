@@ -30,6 +30,7 @@ def main() -> int:
         found: dict[str, float] = {}
         for part in arguments.only or PARTS:
             peers.say(f"round {number + 1} of {arguments.rounds}: {part}")
+            found[f"busy_cores_before_{part}"] = measure.busy_cores()
             if part == "warm":
                 found.update(measure.warm_and_throughput())
             elif part == "services":
