@@ -107,6 +107,9 @@ class Dispatcher:
 
     async def _answer(self, call: Call, request_id: str, line: dict[str, Any]) -> HttpResponse:
         identity = self.gate.authenticator.authenticate(call)
+        if call.operation:
+            # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
+            self._find(call.service, call.operation)
         body = verified_body(call, identity.signing_key)
         call, params = await parse(call, body)
         line["op"] = f"{call.service}:{call.operation}"
