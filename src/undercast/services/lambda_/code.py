@@ -69,7 +69,7 @@ class CodeStore:
         async with self._lock(sha256):
             if self.present(sha256):
                 return
-            with await self._spooled(self._blobs.read(sha256)) as archive:
+            with self._blobs.open(sha256) as archive:
                 await self._in_thread(_unpack, archive, self._scratch(), self.folder(sha256))
 
     def hold(self, sha256: str) -> None:
@@ -116,7 +116,7 @@ class CodeStore:
         async with self._busy:
             await asyncio.to_thread(function, *args, **kwargs)
 
-    async def _spooled(self, body: BodyStream | AsyncIterator[bytes]) -> IO[bytes]:
+    async def _spooled(self, body: BodyStream) -> IO[bytes]:
         """A seekable copy: in memory while small. Raises when it is larger than any package may be."""
         work = self._root / _WORK
         work.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ class CodeStore:
                 size += len(piece)
                 if size >= package.MAX_UNZIPPED_BYTES:
                     raise package.unzipped_too_large()
-                copy.write(piece)
+                await asyncio.to_thread(copy.write, piece)
         except BaseException:
             copy.close()
             raise
