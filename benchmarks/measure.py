@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, peers
+from benchmarks import bench_lambda, lag, peers
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -163,6 +163,7 @@ def services(plan: Plan) -> Round:
     found |= _start("ours", port, [*peers.PLATFORM, "--port", str(port)], "/_undercast/health")
     with ours() as mine:
         found |= _s3(mine, "ours", plan) | _events(mine, "ours", plan)
+        found |= lag.loop_lag(mine.host, mine.port, mine.client("s3"), mine.client("lambda"))
     if command := peers.ministack():
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
