@@ -14,7 +14,7 @@ SETTLE_S = 40.0
 OWN = 2
 """Descriptors of the looks themselves: the connections of this one and of the one before it that is just closing."""
 POOLED = 8
-"""Threads that the pools (default executor, blobs) may still start: they grow with what ran at once, to a fixed size."""
+"""Threads that the pools (default executor, blobs) may still start: they grow with what ran at once, up to a size."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,4 +63,3 @@ def settled(platform: RunningPlatform, before: Holdings | None = None, rss_mib: 
             return now
         last = now
     return last
-
