@@ -30,6 +30,9 @@ class Journal:
         self.database = database
         self._batch: Batch = {}
         self._rows = 0
+        self._appended = 0
+        self._settled = 0
+        """How many of the appended rows have been through the database, in their order."""
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
 
@@ -42,6 +45,7 @@ class Journal:
         """Write a row soon. Rows of one sql text keep their order; rows of different texts may be reordered."""
         self._batch.setdefault(sql, []).append(params)
         self._rows += 1
+        self._appended += 1
         if self._rows == 1:
             self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._begin)
         elif self._rows == BATCH_ROWS:
@@ -49,10 +53,11 @@ class Journal:
 
     async def flush(self) -> None:
         """Return when everything appended before this call is in the file."""
-        for _ in range(2):  # the batch that is being written, then the one that gathered meanwhile
+        goal = self._appended
+        while self._settled < goal:
             self._begin()
-            if self._flushing is not None:
-                await asyncio.shield(self._flushing)
+            assert self._flushing is not None
+            await asyncio.shield(self._flushing)
 
     async def read(self, fn: Callable[[Tx], T]) -> T:
         """Read in the store thread, behind a flush."""
@@ -78,21 +83,29 @@ class Journal:
         if self._flushing is not None or not self._batch:
             return
         batch, self._batch, self._rows = self._batch, {}, 0
-        self._flushing = asyncio.create_task(self._write_batch(batch))
-        self._flushing.add_done_callback(self._written)
+        self._flushing = asyncio.create_task(self._write_batch(batch, self._appended))
+        self._flushing.add_done_callback(_tell)
 
-    def _written(self, task: asyncio.Task[None]) -> None:
-        self._flushing = None
-        if self._batch and self._timer is None:
-            self._begin()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("a journal batch was lost: %s", error)
+    async def _write_batch(self, batch: Batch, end: int) -> None:
+        try:
+            await self._insert(batch)
+        finally:
+            # In the task, not in a callback of it: whoever awaits the task must find the next one begun.
+            self._flushing = None
+            self._settled = end
+            if self._batch and self._timer is None:
+                self._begin()
 
-    async def _write_batch(self, batch: Batch) -> None:
+    async def _insert(self, batch: Batch) -> None:
         try:
             await self.database.write(lambda tx: _insert(tx, batch), long=True)
         except sqlite3.IntegrityError:
             await self.database.write(lambda tx: _insert_what_fits(tx, batch), long=True)
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.error("a journal batch was lost: %s", error)
 
 
 def _insert(tx: Tx, batch: Batch) -> None:

@@ -75,3 +75,16 @@ async def test_write_comes_behind_the_appends(journal: Journal) -> None:
     await journal.write(lambda tx: tx.execute("DELETE FROM line"))
     journal.append(INSERT, (2,))
     assert await journal.read(numbers) == [2]
+
+
+async def test_flush_in_the_moment_a_batch_ends_writes_the_next_one_too(journal: Journal) -> None:
+    """The batch in hand has just been written and what gathered meanwhile has not: flush waits for both."""
+    for number in range(200):
+        journal.append(INSERT, (2 * number,))
+        journal._begin()
+        writing = journal._flushing
+        journal.append(INSERT, (2 * number + 1,))
+        while writing is not None and not writing.done():
+            await asyncio.sleep(0)
+        await journal.flush()
+        assert len(journal.database.read_now(numbers)) == 2 * number + 2
