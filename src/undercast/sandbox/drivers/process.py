@@ -245,14 +245,20 @@ class ProcessDriver:
     def capabilities(self) -> Capabilities:
         """See `Driver`."""
         fix = "use Linux, and user namespaces or root, for the namespace driver"
-        none = ("Read-only code", "Host files hidden", "Private network", "System calls filtered", "CPU share")
+        shared = ("Own uid per environment", "Process limit", "CPU share", "Read-only code", "Host files hidden")
+        none = (*shared, "Private network", "System calls filtered")
+        names = "only AWS_ENDPOINT_URL leads here; SDKs that ignore it ask AWS"
         return Capabilities(
             driver=self.name,
             promises=(
                 Promise(name="Memory limit", strength="best effort", how="resident size is polled", fix=fix),
                 Promise(name="/tmp limit", strength="best effort", how="the folder is measured, breach kills", fix=fix),
                 Promise(name="Freeze", strength="best effort", how="SIGSTOP to the process tree", fix=fix),
+                Promise(
+                    name="Nothing outlives the platform", strength="best effort", how="a guard ends processes", fix=fix
+                ),
                 *(Promise(name=name, strength="none", how="processes share the host", fix=fix) for name in none),
+                Promise(name="AWS's host names lead here", strength="none", how=names, fix=fix),
             ),
         )
 
