@@ -15,6 +15,7 @@ import socket
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from undercast.events.outbox import Outbox
 from undercast.events.router import Router
 from undercast.gateway.admin import Admin, AdminTools
 from undercast.gateway.auth import Authenticator, Authorizer
+from undercast.gateway.cross_origin import page_allowed
 from undercast.gateway.dispatch import Dispatcher, Gate, Tools
 from undercast.gateway.hosts import HostNames
 from undercast.gateway.request_log import RequestLog
@@ -48,6 +50,7 @@ from undercast.services.lambda_.credentials import RoleCredentials
 from undercast.services.logs.sink import FunctionLogs
 from undercast.services.parts import Parts
 from undercast.services.registry import Mounted
+from undercast.store import clock_offset
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
 from undercast.store.errors import StoreError, is_disk_full
@@ -168,7 +171,12 @@ def _open_state(config: Config) -> _State:
         folder.lock()
         database = Database.open(folder.state_db, durability=config.durability)
         journal = Journal.open(folder.journal_db)
-        owned = {"blob": BlobStore.SCHEMA, "event": Outbox.SCHEMA, "causality": CausalLog.SCHEMA}
+        owned = {
+            "blob": BlobStore.SCHEMA,
+            "event": Outbox.SCHEMA,
+            "causality": CausalLog.SCHEMA,
+            "clock": clock_offset.SCHEMA,
+        }
         migrate_all(database, owned)
         migrate_all(journal.database, {"causality": CausalLog.JOURNAL_SCHEMA})
     except StoreError as error:
@@ -194,7 +202,7 @@ class _Base:
 
 def _base(config: Config, state: _State) -> _Base:
     host_clock = HostClock()
-    platform_clock = PlatformClock(host_clock)
+    platform_clock = PlatformClock(host_clock, clock_offset.offset_of(state.database))
     causality = CausalLog(state.database, state.journal, platform_clock)
     return _Base(
         config=config,
@@ -269,6 +277,7 @@ def _admin_tools(base: _Base, built: list[Platform]) -> AdminTools:
         capabilities=lambda: capabilities_of(built[0].driver),
         causality=base.causality,
         platform_clock=base.platform_clock,
+        keep_offset=lambda offset_s: base.state.database.write(lambda tx: clock_offset.keep_offset(tx, offset_s)),
         drained=lambda: built[0].router.drained(),
         code=lambda request: built[0].services["lambda"].instance.locations.serve(request),
     )
@@ -319,7 +328,11 @@ def _gate(base: _Base, services: Mapping[str, Mounted]) -> Gate:
     loopback = base.config.host in _LOOPBACK
     return Gate(
         authenticator=Authenticator(
-            (iam.credential, sts.session), base.host_clock, issued_keys_only=not loopback, used=iam.note_key_use
+            (iam.credential, sts.session),
+            base.host_clock,
+            issued_keys_only=not loopback,
+            page_allowed=partial(page_allowed, services=services),
+            used=iam.note_key_use,
         ),
         authorizer=Authorizer(iam.policies_of, base.host_clock, base.config.iam),
     )

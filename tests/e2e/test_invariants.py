@@ -4,13 +4,15 @@ import json
 import sqlite3
 import threading
 import time
+from pathlib import Path
 
 from tests.e2e.functions import create_function
-from tests.platform import RunningPlatform
+from tests.platform import RunningPlatform, running
 
 ECHO = "def handler(event, context):\n    return event\n"
 SLOW = """
 import time
+from pathlib import Path
 
 def handler(event, context):
     time.sleep(2)
@@ -79,3 +81,13 @@ def test_a_function_is_its_role_and_no_other_key_works_inside(platform: RunningP
     assert kept.startswith(f"arn:aws:sts::{account}:assumed-role/unknown/")
     if platform.driver == "namespace":
         assert "InvalidClientTokenId" in forged
+
+
+def test_the_platform_clock_goes_on_after_a_restart(tmp_path: Path) -> None:
+    """What was due stays due, and no row is in the future."""
+    with running(tmp_path / "data") as first:
+        first.advance(86_400)
+        first.client("s3").create_bucket(Bucket="tomorrow")
+        made = first.client("s3").list_buckets()["Buckets"][0]["CreationDate"].timestamp()
+    with running(tmp_path / "data") as second:
+        assert second.ask("/_undercast/clock", {"advance_s": 0})["now"] >= made

@@ -32,6 +32,8 @@ class AdminTools:
     capabilities: Callable[[], Mapping[str, Any]]
     causality: CausalLog
     platform_clock: PlatformClock
+    keep_offset: Callable[[float], Awaitable[None]]
+    """Stores how far the platform clock is ahead, before it is moved."""
     drained: Callable[[], Awaitable[None]]
     code: HttpHandler
     """Answers the signed URLs that GetFunction gives (Code.Location)."""
@@ -77,7 +79,7 @@ class Admin:
         if method == "GET" and path.startswith("/_undercast/trace/"):
             return await self._trace(path.removeprefix("/_undercast/trace/"))
         if method == "POST" and path == "/_undercast/clock":
-            return self._advance(await request.body.read(4096))
+            return await self._advance(await request.body.read(4096))
         if method == "POST" and path == "/_undercast/drain":
             await self._tools.drained()
             return {"drained": True}
@@ -103,15 +105,17 @@ class Admin:
         trace = await self._tools.causality.trace(node_id)
         return trace.as_json()
 
-    def _advance(self, body: bytes) -> Answer:
+    async def _advance(self, body: bytes) -> Answer:
         try:
             seconds = float(json.loads(body)["advance_s"])
         except (ValueError, KeyError, TypeError) as error:
             raise ServiceError("BadRequest", 'the body is {"advance_s": seconds}', 400) from error
         if not 0 <= seconds <= 10 * 365 * 86400:
             raise ServiceError("BadRequest", "advance_s is between 0 and ten years", 400)
-        self._tools.platform_clock.advance(seconds)
-        return {"now": self._tools.platform_clock.now()}
+        clock = self._tools.platform_clock
+        await self._tools.keep_offset(clock.offset_s + seconds)
+        clock.advance(seconds)
+        return {"now": clock.now()}
 
 
 def _json(status: int, answer: Answer) -> HttpResponse:
