@@ -291,10 +291,13 @@ class MemoryLog:
 class FixedCredentials:
     """A CredentialSource."""
 
+    def __init__(self) -> None:
+        self.expires_at = 2e9
+
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
         """See CredentialSource."""
         return EnvironmentCredentials(
-            access_key_id="ASIAEXAMPLE", secret_access_key="secret", session_token="token", expires_at=2e9
+            access_key_id="ASIAEXAMPLE", secret_access_key="secret", session_token="token", expires_at=self.expires_at
         )
 
 

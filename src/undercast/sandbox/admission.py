@@ -5,6 +5,7 @@ here invocations wait: synchronous ones first, then the function that has the fe
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -75,6 +76,12 @@ class Queue:
             if not waiter.outcome.done():
                 return waiter
         return None
+
+    def drop(self, waiter: Waiter) -> None:
+        """Its caller has gone. Nothing when it is being served already."""
+        queue = self.synchronous if waiter.invocation.synchronous else self.asynchronous
+        with contextlib.suppress(ValueError):
+            queue.remove(waiter)
 
     def expire(self, before: float) -> list[Waiter]:
         """Take whoever has waited since earlier than this moment."""

@@ -20,6 +20,8 @@ from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.runtimes.plan import RuntimePlan, expand
 from undercast.sandbox.variables import Roots, Surroundings, variables
 
+_LAST_HOUR_S = 3600.0
+"""An environment whose session ends sooner than this is not used again: an invocation and its calls take minutes."""
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """Where a namespace sandbox has the system's roots and the local CA."""
 
@@ -70,7 +72,10 @@ class Creation:
             version_label=plan.version_label,
             version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
         )
-        return Environment(function, sandbox, process, log, watchers)
+        environment = Environment(function, sandbox, process, log, watchers)
+        left_s = issued.expires_at - watchers.host_clock.now()
+        environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
+        return environment
 
     async def release(self, environment_id: str) -> None:
         """Stop serving the listeners of an environment. Before its sandbox is destroyed, which closes them."""

@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 """
 
 import asyncio
+import math
 import signal
 from dataclasses import dataclass
 from typing import Protocol
@@ -73,6 +74,8 @@ class Environment:
         self.log = log
         self.state = State.CREATING
         self.idle_since = 0.0
+        self.usable_until = math.inf
+        """Host-clock seconds: then its credentials are about to end, and it takes no further invocation."""
         self.max_memory_mb = 0
         self._watchers = watchers
         self._clock = watchers.host_clock

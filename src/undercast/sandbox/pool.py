@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 """
 
 import asyncio
+import logging
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,8 @@ from undercast.sandbox.model import (
     LogSink,
 )
 from undercast.sandbox.runtimes.plan import Runtimes
+
+log = logging.getLogger(__name__)
 
 FREEZE_AFTER_S = 0.01
 """An environment that gets its next event within this time was never frozen: a busy function is not slowed."""
@@ -154,14 +157,23 @@ class Pool:
             fleet = self._fleets[fleet_key(function)] = Fleet(function)
         outcome: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         environment = fleet.take()
+        while environment is not None and environment.usable_until <= self._clock.now():
+            self._spawn(self._destroy(environment))
+            environment = fleet.take()
         if environment is not None:
             environment.begin(invocation, outcome)
-        else:
-            self._serial += 1
-            fleet.queue.add(Waiter(invocation, outcome, self._serial, self._clock.monotonic()))
-            self._waiting.add(fleet)
+            return await outcome
+        self._serial += 1
+        waiter = Waiter(invocation, outcome, self._serial, self._clock.monotonic())
+        fleet.queue.add(waiter)
+        self._waiting.add(fleet)
+        try:
             self._dispatch()
-        return await outcome
+            return await outcome
+        except asyncio.CancelledError:
+            fleet.queue.drop(waiter)
+            self._unless_waiting(fleet)
+            raise
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """The function was updated or deleted: its environments (of one version, or all) take no new invocation."""
@@ -211,9 +223,11 @@ class Pool:
         if len(fleet.queue) and self._should_give_way(fleet):
             self._evict(environment)
             return
+        if environment.usable_until <= self._clock.now():
+            self._spawn(self._destroy(environment))
+            return
         waiter = fleet.queue.pop()
-        if not len(fleet.queue):
-            self._waiting.discard(fleet)
+        self._unless_waiting(fleet)
         if waiter is not None:
             environment.begin(waiter.invocation, waiter.outcome)
         elif fleet.retired:
@@ -229,10 +243,12 @@ class Pool:
         """Its sandbox died; take away what is left of it."""
         try:
             await self._release(environment)
-            await environment.sandbox.destroy()
         finally:
-            self._forget(environment)
-        self._dispatch()
+            try:
+                await environment.sandbox.destroy()
+            finally:
+                self._forget(environment)
+                self._dispatch()
 
     def _rest(self, fleet: Fleet, environment: Environment) -> None:
         if environment not in fleet.idle:
@@ -302,9 +318,12 @@ class Pool:
             # Also behind an error that is a defect of ours: nobody waits for ever.
             if problem is not None and (waiter := fleet.queue.pop()) is not None:
                 waiter.fail(problem)
-            if environment is None or environment.id not in fleet.members:
-                await self._undo_start(fleet, environment)
-            self._dispatch()
+            self._unless_waiting(fleet)
+            try:
+                if environment is None or environment.id not in fleet.members:
+                    await self._undo_start(fleet, environment)
+            finally:
+                self._dispatch()
 
     async def _undo_start(self, fleet: Fleet, environment: Environment | None) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:
@@ -312,8 +331,14 @@ class Pool:
             self._admission.init_over()
             self._admission.leave(fleet.function.memory_mb)
         if environment is not None:
-            await self._release(environment)
-            await environment.destroy()
+            try:
+                await self._release(environment)
+            finally:
+                await environment.destroy()
+
+    def _unless_waiting(self, fleet: Fleet) -> None:
+        if not len(fleet.queue):
+            self._waiting.discard(fleet)
 
     def _should_give_way(self, fleet: Fleet) -> bool:
         """Whether a machine that is full should take this environment for another function."""
@@ -349,14 +374,16 @@ class Pool:
         self._spawn(self._destroy(environment, evicted=True))
 
     async def _destroy(self, environment: Environment, *, evicted: bool = False) -> None:
-        """Its room counts as taken until nothing of it is left."""
+        """Its room counts as taken until nothing of it is left, or nothing more can be done about it."""
         try:
             await self._release(environment)
-            await environment.destroy()
         finally:
-            self._evicting -= evicted
-            self._forget(environment)
-        self._dispatch()
+            try:
+                await environment.destroy()
+            finally:
+                self._evicting -= evicted
+                self._forget(environment)
+                self._dispatch()
 
     def _forget(self, environment: Environment) -> None:
         fleet = self._fleet_of.pop(environment.id, None)
@@ -405,22 +432,29 @@ class Pool:
 
     def reap(self) -> None:
         """One round of the reaper."""
-        now = self._clock.monotonic()
+        now, wall = self._clock.monotonic(), self._clock.now()
+        unused_since = now - self._parts.config.idle_timeout_s
         for fleet in tuple(self._fleets.values()):
             for environment in tuple(fleet.idle):
-                if now - environment.idle_since >= self._parts.config.idle_timeout_s:
+                if environment.idle_since <= unused_since or environment.usable_until <= wall:
                     fleet.idle.remove(environment)
                     self._spawn(self._destroy(environment))
             if fleet.is_empty:
                 del self._fleets[fleet.key]
-        for fleet in self._waiting:
+        for fleet in tuple(self._waiting):
             for waiter in fleet.queue.expire(now - _QUEUE_LIMIT_S):
                 waiter.fail(_no_room())
+            self._unless_waiting(fleet)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._on_done)
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("work on an execution environment failed", exc_info=error)
 
 
 def _shutting_down() -> ServiceError:

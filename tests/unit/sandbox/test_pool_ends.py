@@ -1,0 +1,121 @@
+"""What the pool does when something ends badly or in time: failing starts and destructions, cancelled callers, sessions."""
+
+import asyncio
+
+import pytest
+
+from tests.fakes_sandbox import FakeSandbox, FixedCredentials, echo
+from tests.unit.sandbox.conftest import StartBench
+from tests.unit.sandbox.test_pool import MIB_OF_ONE, Gate, invoke, until
+from undercast.core.clock import HostClock
+from undercast.core.errors import ServiceError
+from undercast.sandbox.admission import Limits
+from undercast.sandbox.driver import SandboxError
+
+
+async def test_function_whose_start_failed_waits_no_more(start: StartBench) -> None:
+    """Every dispatch walks those who wait: who has no waiter is not among them."""
+    made = await start(echo)
+    made.driver.create_error = "mount: EPERM"
+    with pytest.raises(ServiceError, match="EPERM"):
+        await invoke(made)
+    assert made.pool._waiting == set()
+
+
+async def test_function_whose_caller_left_waits_no_more(start: StartBench) -> None:
+    """A caller that hangs up takes its place in the queue along."""
+    made = await start(Gate(), limits=Limits(inits=1, memory_mb=MIB_OF_ONE))
+    made.driver.gate = asyncio.Event()
+    first, second = invoke(made), invoke(made, "g")
+    await until(lambda: len(made.pool._waiting) == 2)
+    second.cancel()
+    await asyncio.wait((second,))
+    assert [fleet.function.name for fleet in made.pool._waiting] == ["f"]
+    first.cancel()
+    await asyncio.wait((first,))
+    assert made.pool._waiting == set()
+    made.driver.gate.set()
+
+
+async def test_function_whose_waiters_expired_waits_no_more(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The reaper clears up behind itself."""
+    made = await start(echo)
+    made.driver.gate = asyncio.Event()
+    task = invoke(made)
+    await until(lambda: made.pool._waiting)
+    monkeypatch.setattr("undercast.sandbox.pool._QUEUE_LIMIT_S", -1.0)
+    made.pool.reap()
+    assert made.pool._waiting == set()
+    made.driver.gate.set()
+    with pytest.raises(ServiceError):
+        await task
+
+
+async def test_destruction_that_fails_keeps_nobody_waiting_and_is_told(
+    start: StartBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The next function gets its environment; the defect is in the log."""
+    made = await start(echo, limits=Limits(inits=2, memory_mb=MIB_OF_ONE))
+    await invoke(made, "a")
+    whole = FakeSandbox.destroy
+
+    async def failing(sandbox: FakeSandbox) -> None:
+        await whole(sandbox)
+        raise SandboxError("umount: EBUSY")
+
+    monkeypatch.setattr(FakeSandbox, "destroy", failing)
+    assert (await invoke(made, "b")).payload == b"1"
+    monkeypatch.setattr(FakeSandbox, "destroy", whole)
+    assert "EBUSY" in caplog.text
+
+
+async def test_environment_is_replaced_before_its_session_ends(start: StartBench) -> None:
+    """A role's session lasts 12 hours; a function that is always warm must not lose its credentials."""
+    made = await start(echo)
+    first = await invoke(made)
+    (fleet,) = made.pool._fleets.values()
+    fleet.members[first.environment_id].usable_until = HostClock().now()
+    second = await invoke(made)
+    assert second.environment_id != first.environment_id
+    await until(lambda: made.driver.alive == {second.environment_id})
+
+
+async def test_environment_whose_session_ends_while_it_runs_takes_nothing_more(start: StartBench) -> None:
+    """Whoever waits gets a new one."""
+    gate = Gate()
+    made = await start(gate, limits=Limits(inits=1, memory_mb=MIB_OF_ONE))
+    first = invoke(made)
+    await until(lambda: len(gate.inside) == 1)
+    (fleet,) = made.pool._fleets.values()
+    (environment,) = fleet.members.values()
+    second = invoke(made)
+    environment.usable_until = HostClock().now()
+    gate.open.set()
+    assert (await first).environment_id == environment.id
+    assert (await second).environment_id != environment.id
+
+
+async def test_reaper_takes_idle_environments_whose_session_ends(start: StartBench) -> None:
+    """By the host's wall clock, which goes on while a laptop sleeps."""
+    made = await start(echo)
+    await invoke(made)
+    (fleet,) = made.pool._fleets.values()
+    await until(lambda: fleet.idle)
+    fleet.idle[0].usable_until = HostClock().now()
+    made.pool.reap()
+    await until(lambda: made.driver.alive == set())
+
+
+@pytest.mark.parametrize(("lasts_s", "least_s", "most_s"), [(43_200, 39_000, 39_600), (600, 200, 300)])
+async def test_environment_is_used_until_an_hour_before_its_session_ends(
+    start: StartBench, monkeypatch: pytest.MonkeyPatch, lasts_s: float, least_s: float, most_s: float
+) -> None:
+    """Or half of it, so that a short session does not end every environment at its birth."""
+    made = await start(echo)
+    now = HostClock().now()
+    monkeypatch.setattr(made.pool._parts.credentials, "expires_at", now + lasts_s)
+    assert isinstance(made.pool._parts.credentials, FixedCredentials)
+    await invoke(made)
+    (fleet,) = made.pool._fleets.values()
+    (environment,) = fleet.members.values()
+    assert now + least_s <= environment.usable_until <= now + most_s + 60
