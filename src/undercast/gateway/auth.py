@@ -18,6 +18,7 @@ from undercast.core.errors import ServiceError, access_denied
 from undercast.core.identity import Credential, Principal, anonymous_principal, root_principal
 from undercast.core.service import Access
 from undercast.gateway import auth_errors
+from undercast.gateway.web_pages import PageAllowed, check_no_web_page
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
 from undercast.wire.decode import Call
@@ -62,11 +63,13 @@ class Authenticator:
         host_clock: Clock,
         *,
         issued_keys_only: bool = False,
+        page_allowed: PageAllowed = lambda _: False,
         used: KeyUsed | None = None,
     ) -> None:
         self._sources = tuple(sources)
         self._clock = host_clock
         self._issued_keys_only = issued_keys_only
+        self._page_allowed = page_allowed
         self._used = used
         self._keys = SigningKeys()
 
@@ -83,6 +86,7 @@ class Authenticator:
         if self._issued_keys_only or call.request.environment_id is not None:
             # A function must not become an administrator by signing with a key that it made up (ADR 0007).
             raise auth_errors.unknown_key(call.service, signature.access_key_id)
+        check_no_web_page(call, self._page_allowed)
         check_expiry(signature, self._clock.now())
         account = signature.access_key_id if is_account_id(signature.access_key_id) else DEFAULT_ACCOUNT
         return Identity(principal=root_principal(AccountId(account)))

@@ -60,6 +60,29 @@ def unknown_key(service: str, access_key_id: str) -> ServiceError:
     return _invalid(service)
 
 
+def made_up_query(service: str) -> ServiceError:
+    """A signature in the query string, by a key that was not issued here, where no tool puts one."""
+    return _forbidden(
+        service,
+        "A signature in the query string is accepted here for S3 and for sts:GetCallerIdentity only, unless "
+        "its access key was issued here.",
+    )
+
+
+def web_page(service: str) -> ServiceError:
+    """What a browser sent for a web page of another site, signed with a key that was not issued here."""
+    return _forbidden(
+        service,
+        "Web pages of other sites may send this request only with an access key that was issued here, or to "
+        "S3 by a CORS rule of the bucket.",
+    )
+
+
+def _forbidden(service: str, text: str) -> ServiceError:
+    named = "AccessDenied" if _family(service) in ("s3", "query") else "AccessDeniedException"
+    return ServiceError(named, text, 403)
+
+
 def wrong_token(service: str) -> ServiceError:
     """A session key without its session token, or with another's."""
     if service == "s3":

@@ -37,14 +37,25 @@ def preflight(request: HttpRequest, services: Mapping[str, Mounted], request_id:
 
 def shared(response: HttpResponse, call: Call, services: Mapping[str, Mounted]) -> HttpResponse:
     """An answer, success or error, that the page of an allowed origin may read."""
+    headers = _headers(call, services)
+    if headers is None:
+        return response  # the page is not told; the browser keeps the answer from it
+    return replace(response, headers=(*response.headers, *headers.items()))
+
+
+def page_allowed(call: Call, services: Mapping[str, Mounted]) -> bool:
+    """Whether the service lets pages of the request's Origin send it."""
+    return _headers(call, services) is not None
+
+
+def _headers(call: Call, services: Mapping[str, Mounted]) -> Mapping[str, str] | None:
     origin = call.request.headers.get("origin")
     mounted = services.get(call.service)
     if origin is None or mounted is None or mounted.manifest.cors is None:
-        return response
+        return None
     method = "GET" if call.request.method == "HEAD" else call.request.method
     request = CrossOrigin(origin=origin, method=method, resource=call.labels)
     try:
-        headers = mounted.manifest.cors(mounted.instance, request)
+        return mounted.manifest.cors(mounted.instance, request)
     except ServiceError:
-        return response  # the page is not told; the browser keeps the answer from it
-    return replace(response, headers=(*response.headers, *headers.items()))
+        return None

@@ -35,6 +35,11 @@ def _name_of(host_header: str) -> str:
     return host.partition(":")[0].rstrip(".")
 
 
+def is_local(name: str) -> bool:
+    """Whether a lower-case name is this machine's loopback for every browser, whatever a DNS server says."""
+    return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
 def _is_loopback(name: str) -> bool:
     try:
         return ipaddress.ip_address(name).is_loopback

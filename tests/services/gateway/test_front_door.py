@@ -4,6 +4,7 @@ import http.client
 import json
 import ssl
 import urllib.parse
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
@@ -58,6 +59,76 @@ def test_an_unsigned_control_plane_request_is_refused(platform: RunningPlatform)
     status, body = ask(platform, "POST", "/", form, b"Action=CreateUser&UserName=x&Version=2010-05-08")
     assert status == 403
     assert b"MissingAuthenticationToken" in body
+
+
+def made_up(service: str) -> str:
+    """The query string that signs nothing: what a page can write into any address."""
+    now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    return urllib.parse.urlencode(
+        {
+            "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+            "X-Amz-Credential": f"x/{now[:8]}/us-east-1/{service}/aws4_request",
+            "X-Amz-Date": now,
+            "X-Amz-Expires": "3600",
+            "X-Amz-SignedHeaders": "host",
+            "X-Amz-Signature": "0" * 64,
+        }
+    )
+
+
+PAGE = {"Origin": "http://evil.example", "Sec-Fetch-Site": "cross-site", "Content-Type": "text/plain"}
+FORM = {**PAGE, "Content-Type": "application/x-www-form-urlencoded"}
+IMAGE = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
+CREATE_USER = "Action=CreateUser&UserName=evil&Version=2010-05-08"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "service", "headers", "body"),
+    [
+        ("POST", "/2015-03-31/functions?", "lambda", PAGE, b"{}"),
+        ("POST", "/2015-03-31/functions/f/invocations?", "lambda", PAGE, b"{}"),
+        ("POST", "/2015-03-31/functions/f/invocations?", "lambda", {"Content-Type": "text/plain"}, b"{}"),
+        ("POST", "/?", "iam", FORM, CREATE_USER.encode()),
+        ("POST", f"/?{CREATE_USER}&", "iam", FORM, b""),
+        ("GET", f"/?{CREATE_USER}&", "iam", IMAGE, b""),
+        ("GET", f"/?{CREATE_USER}&", "iam", {}, b""),
+        ("PUT", "/evil-bucket?", "s3", PAGE, b""),
+        ("PUT", "/evil-bucket?", "s3", {"Sec-Fetch-Site": "same-site"}, b""),
+        ("PUT", "/evil-bucket?", "s3", {"Origin": "null"}, b""),
+        ("GET", "/?Action=GetCallerIdentity&Version=2011-06-15&", "sts", IMAGE, b""),
+    ],
+)
+def test_a_web_page_is_not_the_administrator(
+    platform: RunningPlatform, method: str, path: str, service: str, headers: dict[str, str], body: bytes
+) -> None:
+    """A page cannot sign, but it can write a made-up signature into an address: 403, and nothing happened."""
+    status, answer = ask(platform, method, path + made_up(service), headers, body)
+    assert status == 403, answer
+    assert not [user for user in platform.client("iam").list_users()["Users"] if user["UserName"] == "evil"]
+
+
+def test_a_header_signature_of_a_made_up_key_does_not_help_a_page(platform: RunningPlatform) -> None:
+    """A browser asks first, and gets no leave; a request that comes all the same is refused by its Origin."""
+    asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
+    preflight, _ = ask(platform, "OPTIONS", "/2015-03-31/functions/f/invocations", asked)
+    scope = "20260101/us-east-1/lambda/aws4_request"
+    signed = f"AWS4-HMAC-SHA256 Credential=x/{scope}, SignedHeaders=host;x-amz-date, Signature={'0' * 64}"
+    sent = {**PAGE, "Authorization": signed, "X-Amz-Date": "20260101T000000Z"}
+    status, _ = ask(platform, "GET", "/2015-03-31/functions/", sent)
+    assert (preflight >= 400, status) == (True, 403)
+
+
+def test_links_to_objects_and_local_pages_still_work(platform: RunningPlatform) -> None:
+    """A presigned read by a click from anywhere; an upload from the user's own page; an EKS token."""
+    s3 = platform.client("s3")
+    s3.create_bucket(Bucket="linked")
+    local = {"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-site"}
+    assert ask(platform, "PUT", "/linked/k?" + made_up("s3"), local, b"text")[0] == 200
+    assert ask(platform, "PUT", "/linked/k2?" + made_up("s3"), body=b"text")[0] == 200
+    click = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    assert ask(platform, "GET", "/linked/k?" + made_up("s3"), click) == (200, b"text")
+    token = "/?Action=GetCallerIdentity&Version=2011-06-15&" + made_up("sts")
+    assert ask(platform, "GET", token)[0] == 200
 
 
 def test_own_endpoints_refuse_browsers_and_changes_without_the_token(platform: RunningPlatform) -> None:
