@@ -1,4 +1,4 @@
-"""What the pool does when something ends badly or in time: failing starts and destructions, cancelled callers, sessions."""
+"""What the pool does when something ends badly: failing starts and destructions, callers that leave, sessions."""
 
 import asyncio
 
