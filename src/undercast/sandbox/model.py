@@ -38,6 +38,8 @@ class FunctionVersion:
     role_arn: str
     log_group: str
     code_sha256: str = ""
+    traces_actively: bool = False
+    """TracingConfig.Mode Active: an invocation whose caller has not decided is sampled."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

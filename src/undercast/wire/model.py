@@ -125,16 +125,6 @@ class OperationModel:
         return _streaming(self.input)
 
     @cached_property
-    def streaming_output(self) -> str | None:
-        """The output member whose bytes are sent as they are made."""
-        return _streaming(self.output)
-
-    @cached_property
-    def event_stream_input(self) -> str | None:
-        """The input member that is a stream of events."""
-        return _event_stream(self.input)
-
-    @cached_property
     def event_stream_output(self) -> str | None:
         """The output member that is a stream of events."""
         return _event_stream(self.output)

@@ -232,3 +232,30 @@ async def test_every_invocation_has_a_trace_header(world: World) -> None:
     assert world.environments.invocations[1].trace_header == "Root=1-5-6;Parent=7;Sampled=1"
     await world.call("Invoke", FunctionName="f", InvocationType="Event")
     assert world.deliveries()[0].attributes["trace_header"] == "Root=1-5-6;Parent=7;Sampled=1"
+
+
+@pytest.mark.parametrize(
+    ("incoming", "header"),
+    [
+        ("", "Sampled=1"),
+        ("Root=1-5-6;Parent=7", "Root=1-5-6;Parent=7;Sampled=1"),
+        ("Root=1-5-6;Parent=7;Sampled=?", "Root=1-5-6;Parent=7;Sampled=1"),
+        ("Root=1-5-6;Parent=7;Sampled=0", "Root=1-5-6;Parent=7;Sampled=0"),
+    ],
+)
+async def test_active_tracing_samples_what_nobody_decided(world: World, incoming: str, header: str) -> None:
+    """TracingConfig.Mode Active; an upstream decision is kept, as AWS keeps it. Events are decided when queued."""
+    await world.create(TracingConfig={"Mode": "Active"})
+    world.headers = {"x-amzn-trace-id": incoming} if incoming else {}
+    await world.call("Invoke", FunctionName="f")
+    assert world.environments.invocations[0].trace_header.endswith(header)
+    await world.call("Invoke", FunctionName="f", InvocationType="Event")
+    assert world.deliveries()[0].attributes["trace_header"].endswith(header)
+
+
+async def test_a_function_for_another_processor_is_accepted_and_runs_what_is_interpreted(world: World) -> None:
+    """arm64 functions are developed on x86 machines; only a native program depends on it, and says so at INIT."""
+    made = await world.create(Architectures=["arm64"])
+    assert made["Architectures"] == ["arm64"]
+    await world.call("Invoke", FunctionName="f")
+    assert len(world.environments.invocations) == 1

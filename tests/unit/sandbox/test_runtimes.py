@@ -1,5 +1,6 @@
 """The table of runtimes, the lookup of interpreters, and plans."""
 
+import platform
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import undercast.sandbox
 from tests.fakes_sandbox import a_function
 from undercast.core.errors import ServiceError
 from undercast.sandbox.runtimes.lookup import PythonLookup
+from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
 from undercast.sandbox.runtimes.python import PythonRuntime
 from undercast.sandbox.runtimes.table import RUNTIMES
@@ -166,3 +168,46 @@ def test_runtime_folder_is_built_once(tmp_path: Path) -> None:
     assert (python.folder(new) / "boto3/__init__.py").exists()
     assert (folder / "bootstrap.py").exists()
     assert len(list((tmp_path / "runtimes").iterdir())) == 2
+
+
+def elf(machine: int) -> bytes:
+    """The first bytes of a 64-bit little-endian program."""
+    return b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00" + machine.to_bytes(2, "little")
+
+
+@pytest.mark.parametrize(
+    ("content", "machine", "named"),
+    [
+        (elf(183), "x86_64", "it is built for arm64 and this machine is x86_64"),
+        (elf(62), "aarch64", "it is built for x86_64 and this machine is arm64"),
+        (elf(62), "x86_64", ""),
+        (elf(183), "aarch64", ""),
+        (b"#!/bin/sh\n", "x86_64", ""),
+    ],
+)
+def test_a_program_of_the_other_architecture_is_known_by_its_header(
+    tmp_path: Path, content: bytes, machine: str, named: str
+) -> None:
+    """e_machine; a script runs on both, and so does what an emulator of binfmt_misc takes."""
+    (tmp_path / "bootstrap").write_bytes(content)
+    assert mismatch(tmp_path / "bootstrap", machine, tmp_path / "none").endswith(named)
+    assert bool(mismatch(tmp_path / "bootstrap", machine, tmp_path / "none")) == bool(named)
+    for emulator in ("qemu-aarch64", "qemu-x86_64"):
+        (tmp_path / emulator).touch()
+    assert mismatch(tmp_path / "bootstrap", machine, tmp_path) == ""
+
+
+@pytest.mark.parametrize(("runtime", "name", "kind"), [
+    ("provided.al2023", "bootstrap", "Runtime.InvalidEntrypoint"),
+    ("go1.x", "main", "PathError"),
+])  # fmt: skip
+def test_a_native_program_of_the_other_architecture_fails_at_init_by_name(
+    tmp_path: Path, runtime: str, name: str, kind: str
+) -> None:
+    """An arm64 function is accepted anywhere; what cannot run says why."""
+    here, other = ("x86_64", 183) if platform.machine() == "x86_64" else ("arm64", 62)
+    (tmp_path / name).write_bytes(elf(other))
+    fault = runtimes(tmp_path).plan(a_function(runtime=runtime, handler="main", code_dir=tmp_path)).fault
+    assert fault is not None
+    assert (fault.error_type, fault.text.startswith(f"fork/exec /var/task/{name}: exec format error")) == (kind, True)
+    assert fault.text.endswith(f"this machine is {here}")

@@ -13,6 +13,7 @@ from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
+from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.python import PythonRuntime
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
 from undercast.sandbox.variables import Roots
@@ -130,18 +131,25 @@ def _forkable(function: FunctionVersion) -> bool:
 
 
 def _go_plan(function: FunctionVersion) -> RuntimePlan:
-    return RuntimePlan(
-        program="{task}/" + function.handler, execution_env="AWS_Lambda_go1.x", version_label="go:1.undercast"
-    )
+    label = "go:1.undercast"
+    if reason := mismatch(function.code_dir / function.handler):
+        fault = errors.cannot_execute(f"/var/task/{function.handler}", reason, go1x=True)
+        return RuntimePlan(fault=fault, version_label=label)
+    return RuntimePlan(program="{task}/" + function.handler, execution_env="AWS_Lambda_go1.x", version_label=label)
 
 
 def _provided_plan(row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
     """The bootstrap is the function's, else the last layer's that has one."""
     label = f"{row.identifier.replace('.', ':')}.undercast"
-    if (function.code_dir / "bootstrap").exists():
-        return RuntimePlan(program="{task}/bootstrap", arguments=(function.handler,), version_label=label)
-    if any((layer / "bootstrap").exists() for layer in function.layers):
-        return RuntimePlan(program="{opt}/bootstrap", arguments=(function.handler,), version_label=label)
+    folders = [("task", function.code_dir), *(("opt", layer) for layer in reversed(function.layers))]
+    for root, folder in folders:
+        if not (folder / "bootstrap").exists():
+            continue
+        if reason := mismatch(folder / "bootstrap"):
+            place = {"task": "/var/task", "opt": "/opt"}[root]
+            fault = errors.cannot_execute(f"{place}/bootstrap", reason, go1x=False)
+            return RuntimePlan(fault=fault, version_label=label)
+        return RuntimePlan(program=f"{{{root}}}/bootstrap", arguments=(function.handler,), version_label=label)
     return RuntimePlan(fault=errors.no_bootstrap(("/var/task/bootstrap", "/opt/bootstrap")), version_label=label)
 
 

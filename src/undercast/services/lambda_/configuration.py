@@ -93,13 +93,14 @@ def check(operation: str, params: Mapping[str, Any]) -> None:
 
 
 def check_tags(tags: Mapping[str, str]) -> None:
-    """AWS: Lambda Developer Guide, "Using tags on Lambda functions"."""
+    """Number and reserved names; lengths and characters are the model's constraints, which the validator has checked.
+
+    AWS: Lambda Developer Guide, "Using tags on Lambda functions".
+    """
     if len(tags) > MAX_TAGS:
         raise invalid("Number of tags exceeds resource tag limit.")
     if any(key.lower().startswith("aws:") for key in tags):
         raise invalid("aws: prefixed tag key names are not allowed for external use.")
-    if any(not key or len(key) > 128 or len(value) > 256 for key, value in tags.items()):
-        raise invalid("A tag key has 1 to 128 characters and its value at most 256.")
 
 
 def _check_variables(variables: Mapping[str, str]) -> None:

@@ -1,7 +1,7 @@
 """Every input member of every operation that Lambda serves, in one of three classes (I9).
 
-A class is checked against AWS's model at start-up. Members that tools send empty are *stored*: a value that would have
-an effect which is missing here is refused in `configuration` by name.
+`make test` checks the classes against AWS's model (decision 3). Members that tools send empty are *stored*: a value
+that would have an effect which is missing here is refused in `configuration` by name.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ _INVOKE_CONFIG = frozenset(
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateFunction": frozenset({
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
-        "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig",
+        "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig", "TracingConfig",
     }),
     "GetFunction": _QUALIFIED,
     "GetFunctionConfiguration": _QUALIFIED,
@@ -28,7 +28,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "UpdateFunctionConfiguration": frozenset({
         "FunctionName", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Runtime",
-        "RevisionId", "EphemeralStorage", "LoggingConfig",
+        "RevisionId", "EphemeralStorage", "LoggingConfig", "TracingConfig",
     }),
     "PublishVersion": frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"}),
     "ListVersionsByFunction": _PAGED,
@@ -63,15 +63,17 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
 }  # fmt: skip
 
 _STORED_CONFIGURATION = {
-    "VpcConfig": "functions share the machine's network",
+    "VpcConfig": "there are no subnets: each function has a loopback of its own, and what it may reach is relayed",
     "KMSKeyArn": "environment variables are not encrypted here",
-    "TracingConfig": "causes are traced without X-Ray; see `undercast trace`",
     "SnapStart": "None only; PublishedVersions is refused",
     "DeadLetterConfig": "an empty TargetArn only; a target is refused until SQS and SNS exist",
     "Layers": "an empty list only; layers are refused until they exist",
     "FileSystemConfigs": "an empty list only; there is no EFS",
 }
-_ARCHITECTURES = {"Architectures": "code runs on the machine's own architecture"}
+_ARCHITECTURES = {
+    "Architectures": "read back only: interpreted code runs on this machine's processor whatever it says, and a native "
+    "program that is built for another one fails at its first INIT with an error that names both"
+}
 
 STORED: Mapping[str, Mapping[str, str]] = {
     "CreateFunction": {**_STORED_CONFIGURATION, **_ARCHITECTURES},

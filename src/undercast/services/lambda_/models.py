@@ -159,4 +159,5 @@ def executable(version: Version, folder: Path) -> FunctionVersion:
         role_arn=configuration["Role"],
         log_group=configuration["LoggingConfig"]["LogGroup"],
         code_sha256=version.code_sha256,
+        traces_actively=configuration.get("TracingConfig", {}).get("Mode") == "Active",
     )

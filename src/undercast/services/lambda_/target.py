@@ -92,7 +92,12 @@ class FunctionTarget:
             invoked_arn=resolved.invoked_arn,
             cause=Cause(kind="delivery", id=delivery.id),
             client_context=attributes.get("client_context", ""),
-            trace_header=trace_header(attributes.get("trace_header", ""), self._functions.ids, delivery.created_at),
+            trace_header=trace_header(
+                attributes.get("trace_header", ""),
+                self._functions.ids,
+                delivery.created_at,
+                active=function.traces_actively,
+            ),
             synchronous=False,
         )
         parent, chain = parent_of(delivery.cause), carried_by(attributes)

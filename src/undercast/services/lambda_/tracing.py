@@ -8,9 +8,20 @@ from undercast.core.ids import Ids
 HEADER = "x-amzn-trace-id"
 
 
-def trace_header(incoming: str, ids: Ids, now: float) -> str:
-    """The caller's header when it names a trace, else the root of a new one that is not sampled."""
-    if "Root=" in incoming:
+_DECISIONS = ("Sampled=0", "Sampled=1")
+
+
+def trace_header(incoming: str, ids: Ids, now: float, *, active: bool) -> str:
+    """The caller's header when it names a trace, else the root of a new one.
+
+    Who called decides whether the trace is sampled. Where nobody has, a function of Mode Active samples each (AWS:
+    the first request of each second and 5 % of the rest), one of Mode PassThrough none.
+    """
+    fields = [field for field in incoming.split(";") if field]
+    if not any(field.startswith("Root=") for field in fields):
+        digits = ids.hex(40)
+        return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled={int(active)}"
+    if not active or any(field.strip() in _DECISIONS for field in fields):
         return incoming
-    digits = ids.hex(40)
-    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
+    undecided = [field for field in fields if not field.strip().startswith("Sampled=")]
+    return ";".join([*undecided, "Sampled=1"])

@@ -42,11 +42,6 @@ class Housekeeping:
         if self._purging is None or self._purging.done():
             self._purging = asyncio.create_task(self._purge())
 
-    async def purged(self) -> None:
-        """Return when nothing is left to purge."""
-        if self._purging is not None:
-            await self._purging
-
     async def expire(self) -> None:
         """Remove what has expired by now."""
         now_ms = int(self._clock.now() * 1000)

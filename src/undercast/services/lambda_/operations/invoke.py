@@ -54,7 +54,9 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
         payload=payload,
         invoked_arn=resolved.invoked_arn,
         cause=ctx.cause,
-        trace_header=trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now()),
+        trace_header=trace_header(
+            ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now(), active=function.traces_actively
+        ),
         client_context=client_context,
         tail_log=tail,
     )
@@ -87,7 +89,8 @@ async def _queue(
     attributes = encode(functions.lineages.of(parent_of(ctx.cause)))
     if client_context:
         attributes["client_context"] = client_context
-    attributes["trace_header"] = trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now())
+    active = resolved.function.traces_actively
+    attributes["trace_header"] = trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now(), active=active)
     delivery = Delivery(
         id=ctx.request_id,
         kind=KIND,
@@ -129,7 +132,10 @@ def _payload_too_large(size: int, invocation_type: str, limit: int) -> ServiceEr
 
 
 def _client_context(encoded: str) -> str:
-    """The JSON inside, on one line, as it travels in the Runtime API's header."""
+    """The JSON inside, on one line, as it travels in the Runtime API's header.
+
+    Invoke's reference gives the limit and no texts: both texts are ours.
+    """
     if len(encoded) > MAX_CLIENT_CONTEXT_CHARACTERS:
         text = f"ClientContext has {len(encoded)} characters; the limit is {MAX_CLIENT_CONTEXT_CHARACTERS}."
         raise user_error("InvalidRequestContentException", text)

@@ -148,7 +148,7 @@ async def _tag(logs: Logs, ctx: RequestContext, name: str, tags: dict[str, str])
         group = existing_group(tx, ctx.scope, name)
         merged = {**group.tags, **tags}
         if len(merged) > MAX_TAGS:
-            text = f"A resource can have at most {MAX_TAGS} tags."
+            text = f"A resource can have no more than {MAX_TAGS} tags."  # the model's words for this error
             raise ServiceError("TooManyTagsException", text, members={"resourceName": group.arn})
         store.set_tags(tx, group, merged)
 
