@@ -1,5 +1,6 @@
 #!/bin/sh
-# Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks into .cache/sdks, from its lock files, once.
+# Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks and tests/e2e/go_program into .cache/sdks, from
+# their lock files, once.
 # What cannot be installed (no tool, no network) is said in one line, and its tests are skipped.
 cd "$(dirname "$0")/.." || exit 1
 from=tests/conformance/sdks
@@ -18,12 +19,13 @@ missing() {
 }
 
 go=$(command -v go || { [ -x .venv/bin/go ] && echo "$PWD/.venv/bin/go"; })
-if changed $to/go/.ready $from/go/*; then
+if changed $to/go/.ready $from/go/* tests/e2e/go_program/*; then
     if [ -z "$go" ]; then
         missing "no go" Go
     elif mkdir -p $to/go && echo "Building the Go clients (once, about a minute) ..." &&
         (cd $from/go && "$go" build -buildvcs=false -o ../../../../$to/go/current . &&
-            "$go" build -buildvcs=false -modfile=old.mod -o ../../../../$to/go/old .); then
+            "$go" build -buildvcs=false -modfile=old.mod -o ../../../../$to/go/old .) &&
+        (cd tests/e2e/go_program && "$go" build -buildvcs=false -o ../../../$to/go/program .); then
         touch $to/go/.ready
     else
         missing "the Go clients were not built" Go
