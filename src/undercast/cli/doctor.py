@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from undercast.cli.output import show
+from undercast.cli.output import show, working
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
@@ -27,4 +27,6 @@ def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         forward_ports=(),
         idle_timeout_s=600,
     )
-    show(asyncio.run(examine(config_from(options))), as_json)
+    with working("making a sandbox to see what holds"):
+        found = asyncio.run(examine(config_from(options)))
+    show(found, as_json)

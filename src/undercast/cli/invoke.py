@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from undercast.cli.client import aws
-from undercast.cli.output import fail, show, styled
+from undercast.cli.output import fail, show, styled, working
 
 
 def invoke(
@@ -24,7 +24,8 @@ def invoke(
     if qualifier:
         arguments["Qualifier"] = qualifier
     try:
-        answer = aws("lambda").invoke(**arguments)
+        with working(f"running {function}"):
+            answer = aws("lambda").invoke(**arguments)
     except (ClientError, BotoCoreError) as error:
         fail(str(error))
     text = answer["Payload"].read().decode(errors="replace")

@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 
@@ -12,6 +13,18 @@ def fail(message: str, fix: str = "") -> NoReturn:
     if fix:
         print(f"  {fix}", file=sys.stderr)
     raise SystemExit(1)
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Show that something is under way, while the block lasts: a spinner on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console  # imported here: most commands print a line and are done
+
+    with Console(stderr=True).status(text):
+        yield
 
 
 def styled(text: str, style: str) -> str:

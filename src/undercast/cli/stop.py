@@ -10,7 +10,7 @@ import typer
 
 from undercast.cli import environment
 from undercast.cli.client import running_pid
-from undercast.cli.output import fail
+from undercast.cli.output import fail, working
 
 POLL_S = 0.05
 
@@ -26,8 +26,9 @@ def stop(
         fail(f"no platform runs on {folder}", "name its data folder: undercast stop --data DIR")
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + wait
-    while running_pid(folder) == pid:
-        if time.monotonic() > end:
-            fail(f"the platform (pid {pid}) has not ended after {wait:.0f} s", f"look at it, or end it: kill -9 {pid}")
-        time.sleep(POLL_S)
+    with working(f"stopping the platform (pid {pid})"):
+        while running_pid(folder) == pid:
+            if time.monotonic() > end:
+                fail(f"the platform (pid {pid}) has not ended after {wait:.0f} s", f"look, or end it: kill -9 {pid}")
+            time.sleep(POLL_S)
     print(f"stopped (pid {pid})")
