@@ -111,7 +111,8 @@ class Creation:
             self.front_door.adopt(front, sandbox.environment_id, tls=False)
         if "dns" in sandbox.listeners:
             way_out = self._ways_out[sandbox.environment_id] = Outbound(
-                lambda connection, tls: self.front_door.accept(connection, sandbox.environment_id, tls=tls)
+                lambda connection, tls: self.front_door.accept(connection, sandbox.environment_id, tls=tls),
+                self.site.front_door_port,
             )
             await way_out.start(sandbox.listeners)
 

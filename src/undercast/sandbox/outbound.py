@@ -19,11 +19,14 @@ Serve = Callable[[socket.socket, bool], None]
 class Outbound:
     """Serves the listeners of one sandbox from `start` to `close`."""
 
-    def __init__(self, serve: Serve) -> None:
+    def __init__(self, serve: Serve, front_door_port: int) -> None:
+        """`front_door_port` is the platform's own, on the host and, in clear and as TLS, inside."""
         self._serve = serve
+        self._port = front_door_port
         self._names = NameTable()
         self._resolver = Resolver(self._names)
-        self._relay = Relay(self._names)
+        # Across the host's loopback a function would come back as a stranger, who may be anybody (ADR 0007).
+        self._relay = Relay(self._names, ours={front_door_port: self._sniffed})
 
     async def start(self, listeners: Mapping[str, socket.socket]) -> None:
         """Serve whichever of our listeners the sandbox has; the others are left alone."""
@@ -31,11 +34,18 @@ class Outbound:
             if name == DNS:
                 await self._resolver.start(listening)
             elif name == HTTP:
-                self._relay.listen(listening, lambda connection: self._serve(connection, False))
+                self._relay.listen(listening, self._sniffed)
             elif name == HTTPS:
-                self._relay.listen(listening, lambda connection: self._serve(connection, True))
+                own = listening.getsockname()[1] == self._port  # AWS_ENDPOINT_URL is http://localhost:443 then
+                self._relay.listen(listening, self._sniffed if own else self._secure)
             elif name.startswith(FORWARDED):
                 self._relay.listen(listening)
+
+    def _sniffed(self, connection: socket.socket) -> None:
+        self._serve(connection, False)
+
+    def _secure(self, connection: socket.socket) -> None:
+        self._serve(connection, True)
 
     async def close(self) -> None:
         """Close the listeners and cut every connection off."""

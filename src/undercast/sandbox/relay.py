@@ -8,10 +8,11 @@ import asyncio
 import logging
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import cast
 
-from undercast.sandbox.resolver import PLATFORM_ADDRESS, NameTable
+from undercast.sandbox.resolver import HOST_NAME, PLATFORM_ADDRESS, NameTable
 from undercast.sandbox.upstream import connect
 
 log = logging.getLogger(__name__)
@@ -31,9 +32,13 @@ Platform = Callable[[socket.socket], None]
 class Relay:
     """The outbound connections of one sandbox. Owns its listeners from `listen` to `close`."""
 
-    def __init__(self, names: NameTable, connect: Connect = connect) -> None:
+    def __init__(
+        self, names: NameTable, connect: Connect = connect, ours: Mapping[int, Platform] = MappingProxyType({})
+    ) -> None:
+        """`ours` are the platform's own ports on the host's loopback: it gets those connections itself."""
         self._names = names
         self._connect = connect
+        self._ours = ours
         self._loop = asyncio.get_running_loop()
         self._listening: dict[socket.socket, Platform | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -87,6 +92,9 @@ class Relay:
             platform(connection)
             return
         name = self._names.name_of(address)
+        if name == HOST_NAME and port in self._ours:
+            self._ours[port](connection)
+            return
         if name is None or self.connections >= MAX_CONNECTIONS:
             _reset(connection)
             return

@@ -137,7 +137,7 @@ async def test_closing_cuts_everything_off() -> None:
 async def test_outbound_serves_the_listeners_of_a_sandbox() -> None:
     """http and https to the platform, dns to the resolver, tcp:<port> to the relay; others are left alone."""
     served: list[tuple[socket.socket, bool]] = []
-    outbound = Outbound(lambda connection, tls: served.append((connection, tls)))
+    outbound = Outbound(lambda connection, tls: served.append((connection, tls)), front_door_port=4566)
     dns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     dns.bind(("127.0.0.1", 0))
     listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in ("http", "https", "tcp:5432", "runtime")}
@@ -153,6 +153,41 @@ async def test_outbound_serves_the_listeners_of_a_sandbox() -> None:
     assert listeners["runtime"].fileno() >= 0
     for connection in (*(connection for connection, _ in served), listeners["runtime"]):
         connection.close()
+
+
+async def test_the_way_over_the_host_to_our_own_front_door_ends_at_the_listener() -> None:
+    """A function on host.undercast.internal:<front door> stays in its environment; other ports are relayed."""
+    handed: list[socket.socket] = []
+    async with upstream(echo) as ours, upstream(echo) as other:
+        names = NameTable()
+        relay = Relay(names, ours={ours: handed.append})
+        for port in (ours, other):
+            relay.listen(socket.create_server((HOST_ADDRESS, port)))
+        _, writer = await asyncio.open_connection(HOST_ADDRESS, ours)
+        await until(partial(holds, handed, 1))
+        assert relay.connections == 0
+        reader, relayed = await asyncio.open_connection(HOST_ADDRESS, other)
+        relayed.write_eof()
+        assert await asyncio.wait_for(reader.read(), 5) == b"the end"
+        for open_one in (writer, relayed):
+            open_one.close()
+        handed[0].close()
+        await relay.close()
+
+
+async def test_a_front_door_on_443_is_served_in_clear_and_as_tls() -> None:
+    """AWS_ENDPOINT_URL is http://localhost:443 then, and unmodified code speaks TLS to the same port."""
+    served: list[tuple[socket.socket, bool]] = []
+    https = socket.create_server(("127.0.0.1", 0))
+    port = https.getsockname()[1]
+    outbound = Outbound(lambda connection, tls: served.append((connection, tls)), front_door_port=port)
+    await outbound.start({"https": https})
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    await until(partial(holds, served, 1))
+    writer.close()
+    await outbound.close()
+    assert [tls for _, tls in served] == [False]
+    served[0][0].close()
 
 
 # The world.
