@@ -58,7 +58,9 @@ class PlatformClock:
             self._serial += 1
             heapq.heappush(self._sleepers, (moment, self._serial, sleeper))
             try:
-                await asyncio.wait_for(sleeper, left)
+                # Not wait_for: Python 3.11's loses a cancellation that comes together with the result.
+                async with asyncio.timeout(left):
+                    await sleeper
             except TimeoutError:
                 continue
             finally:

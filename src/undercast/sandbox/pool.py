@@ -16,6 +16,7 @@ from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Config
 from undercast.core.errors import ServiceError
 from undercast.core.ids import Ids
+from undercast.core.recurring import every, recur
 from undercast.sandbox.admission import (
     Admission,
     FleetKey,
@@ -113,7 +114,8 @@ class Pool:
             flow=LogFlow(),
             owner=self,
         )
-        self._spawn(self._reap())
+        interval_s = min(parts.config.idle_timeout_s / 4, _MAX_REAP_INTERVAL_S)
+        self._spawn(recur("the reaper of execution environments", self._reap, every(interval_s)))
 
     async def stop(self) -> None:
         """Destroy every environment; returns within 2 s. Running invocations end with an error."""
@@ -421,17 +423,10 @@ class Pool:
             self._freeze_timer = asyncio.get_running_loop().call_later(FREEZE_AFTER_S, self._on_freeze_timer)
 
     async def _reap(self) -> None:
-        """Shut down what has been idle for long, give up what has waited for very long."""
-        interval_s = min(self._parts.config.idle_timeout_s / 4, _MAX_REAP_INTERVAL_S)
-        while not self._stopped.is_set():
-            try:
-                async with asyncio.timeout(interval_s):
-                    await self._stopped.wait()
-            except TimeoutError:
-                self.reap()
+        self.reap()
 
     def reap(self) -> None:
-        """One round of the reaper."""
+        """Shut down what has been idle for long or is about to lose its session; give up who has waited very long."""
         now, wall = self._clock.monotonic(), self._clock.now()
         unused_since = now - self._parts.config.idle_timeout_s
         for fleet in tuple(self._fleets.values()):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -228,3 +229,24 @@ async def test_small_objects_may_be_archived_where_the_minimum_varies(s3: Bench)
     await s3.put("small")
     await _days_later(s3, 2)
     assert (await s3.call("HeadObject", Bucket="bkt", Key="small"))["StorageClass"] == "DEEP_ARCHIVE"
+
+
+async def test_bucket_deleted_during_the_night_does_not_end_it_for_the_others(
+    s3: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rules are looked at bucket by bucket, while requests go on."""
+    await _rules(s3, {"Expiration": {"Days": 1}})
+    await s3.put("a")
+    await s3.call("CreateBucket", Bucket="aaa-first")
+    rules = {"Rules": [{"ID": "x", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]}
+    await s3.call("PutBucketLifecycleConfiguration", Bucket="aaa-first", LifecycleConfiguration=rules)
+    await s3.call("PutObject", Bucket="aaa-first", Key="b", Body=b"b")
+    find = s3.s3.buckets.find
+    # The bucket that has the name at the commit is another than the one whose rules were read.
+    monkeypatch.setattr(
+        s3.s3.buckets,
+        "find",
+        lambda name: replace(found, created_at=0.0) if (found := find(name)) and name == "aaa-first" else found,
+    )
+    await _days_later(s3, 3)
+    assert await s3.keys() == []

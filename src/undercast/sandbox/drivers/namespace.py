@@ -13,6 +13,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from undercast.core.recurring import every, recur
 from undercast.sandbox import driver, limits, polling, seccomp
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Ground, Launcher, LauncherKey
@@ -73,7 +74,8 @@ class NamespaceDriver:
         self._cgroups = limits.find_cgroups(owner)
         note(self._folder, self._cgroups.parents())
         await self._disks.start()
-        self._sampler = asyncio.ensure_future(self._sample())
+        pause = every(_SAMPLE_EVERY_S if self._cgroups.limits_memory else polling.LOOK_EVERY_S)
+        self._sampler = asyncio.ensure_future(recur("the sampling of sandboxes", self._sample, pause))
         # One whole sandbox: what this machine refuses, it refuses here.
         empty = self._folder / "probe"
         empty.mkdir(exist_ok=True)
@@ -194,15 +196,9 @@ class NamespaceDriver:
 
     async def _sample(self) -> None:
         """Peaks between two invocations' ends: a frozen sandbox does not grow."""
-        never = asyncio.Event()
-        every_s = _SAMPLE_EVERY_S if self._cgroups.limits_memory else polling.LOOK_EVERY_S
-        while True:
-            for sandbox in tuple(self._sandboxes):
-                if not sandbox.frozen:
-                    sandbox.sample()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(every_s):
-                    await never.wait()
+        for sandbox in tuple(self._sandboxes):
+            if not sandbox.frozen:
+                sandbox.sample()
 
 
 def _may_give_uids(uid_map: str) -> bool:

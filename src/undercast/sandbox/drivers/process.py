@@ -14,6 +14,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from undercast.core.recurring import every, recur
 from undercast.sandbox import polling
 from undercast.sandbox.driver import (
     Capabilities,
@@ -205,20 +206,20 @@ class ProcessDriver:
         self._guard = Guard()
         self._sandboxes: set[ProcessSandbox] = set()
         self._watch: asyncio.Task[None] | None = None
-        self._stopping = asyncio.Event()
 
     async def start(self) -> None:
         """See `Driver`."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         await self._guard.start()
-        self._watch = asyncio.ensure_future(self._look())
+        pause = every(polling.LOOK_EVERY_S)
+        self._watch = asyncio.ensure_future(recur("the watch over sandboxes", self._look, pause))
 
     async def stop(self) -> None:
         """See `Driver`."""
-        self._stopping.set()
         if self._watch is not None:
-            await self._watch
+            self._watch.cancel()
+            await asyncio.gather(self._watch, return_exceptions=True)
         await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
         await self._guard.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -245,8 +246,8 @@ class ProcessDriver:
     def capabilities(self) -> Capabilities:
         """See `Driver`."""
         fix = "use Linux, and user namespaces or root, for the namespace driver"
-        shared = ("Own uid per environment", "Process limit", "CPU share", "Read-only code", "Host files hidden")
-        none = (*shared, "Private network", "System calls filtered")
+        shared = ("Own uid per environment", "Process limit", "Descriptor limit", "CPU share", "Read-only code")
+        none = (*shared, "Host files hidden", "Private network", "System calls filtered")
         names = "only AWS_ENDPOINT_URL leads here; SDKs that ignore it ask AWS"
         return Capabilities(
             driver=self.name,
@@ -257,19 +258,16 @@ class ProcessDriver:
                 Promise(
                     name="Nothing outlives the platform", strength="best effort", how="a guard ends processes", fix=fix
                 ),
+                Promise(name="/tmp is not memory", strength="hard", how="a folder on disk"),
                 *(Promise(name=name, strength="none", how="processes share the host", fix=fix) for name in none),
                 Promise(name="AWS's host names lead here", strength="none", how=names, fix=fix),
             ),
         )
 
     async def _look(self) -> None:
-        while not self._stopping.is_set():
-            for sandbox in tuple(self._sandboxes):
-                if not sandbox.frozen:
-                    sandbox.look()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(polling.LOOK_EVERY_S):
-                    await self._stopping.wait()
+        for sandbox in tuple(self._sandboxes):
+            if not sandbox.frozen:
+                sandbox.look()
 
 
 def _name_of(error: OSError) -> str:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 
 from undercast.core.clock import PlatformClock
+from undercast.core.recurring import recur
 from undercast.services.logs import store
 from undercast.services.logs.models import Group
 from undercast.store.journal import Journal
@@ -28,7 +29,7 @@ class Housekeeping:
     def start(self) -> None:
         """Begin; finishes first what an earlier run left."""
         self.purge_soon()
-        self._expiring = asyncio.create_task(self._expire_hourly())
+        self._expiring = asyncio.create_task(recur("the expiry of log events", self.expire, self._next_hour))
 
     async def stop(self) -> None:
         """Cancel both; what is left is taken up at the next start."""
@@ -56,7 +57,5 @@ class Housekeeping:
         while await self._journal.write(store.purge):
             continue
 
-    async def _expire_hourly(self) -> None:
-        while True:
-            await self.expire()
-            await self._clock.wait_until(self._clock.now() + INTERVAL_S)
+    async def _next_hour(self) -> None:
+        await self._clock.wait_until(self._clock.now() + INTERVAL_S)

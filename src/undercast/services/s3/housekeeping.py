@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from undercast.core.context import RequestContext
 from undercast.core.identity import service_principal
 from undercast.services.s3 import expiry, store, transitions, uploads, versions
+from undercast.services.s3.errors import NoSuchBucket
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload
 from undercast.store.database import Tx
@@ -24,8 +25,11 @@ async def expire_due(s3: S3) -> None:
         if bucket is None:
             continue
         ctx = s3.internal(bucket.scope, service_principal("s3.amazonaws.com", bucket.account_id))
-        await _expire_versions(s3, ctx, bucket)
-        await _abort_uploads(s3, ctx, bucket)
+        try:
+            await _expire_versions(s3, ctx, bucket)
+            await _abort_uploads(s3, ctx, bucket)
+        except NoSuchBucket:  # it was deleted meanwhile; the others have their turn
+            continue
 
 
 async def _expire_versions(s3: S3, ctx: RequestContext, bucket: Bucket) -> None:

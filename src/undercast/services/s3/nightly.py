@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from undercast.core.clock import PlatformClock
+from undercast.core.recurring import recur
 from undercast.services.s3.expiry import due_at
 
 
@@ -19,7 +20,7 @@ class Nightly:
 
     def start(self, work: Callable[[], Awaitable[None]]) -> None:
         """Begin."""
-        self._task = asyncio.create_task(self._run(work))
+        self._task = asyncio.create_task(recur("the nightly work of S3", work, self._midnight))
 
     async def stop(self) -> None:
         """Cancel; what is left is done at the next start."""
@@ -27,7 +28,5 @@ class Nightly:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _run(self, work: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await work()
-            await self._clock.wait_until(due_at(self._clock.now(), 0))
+    async def _midnight(self) -> None:
+        await self._clock.wait_until(due_at(self._clock.now(), 0))
