@@ -27,6 +27,13 @@ def working(text: str) -> Iterator[None]:
         yield
 
 
+def printable(text: str) -> str:
+    """The text with line breaks, control and direction characters spelled out, as "\\n" or "\\x1b"."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def styled(text: str, style: str) -> str:
     """The text in an ANSI style ("32" green, "31" red, "2" dim) when standard output is a terminal."""
     return f"\x1b[{style}m{text}\x1b[0m" if sys.stdout.isatty() else text

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from undercast.cli import environment
+from undercast.cli import environment, log_lines
 from undercast.cli.output import fail, styled
 from undercast.core.config import Config
 
@@ -80,6 +80,7 @@ def _run(config: Config, begin: float) -> None:
         where = f"driver {platform.driver.name}  data {platform.config.data_dir}"
         print(f"{styled('ready', '32')} {platform.url}  {where}  {took:.0f} ms", flush=True)
 
+    log_lines.install()
     try:
         serve(config, ready)
     except CannotStart as error:

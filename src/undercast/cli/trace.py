@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from undercast.cli.client import ask
-from undercast.cli.output import show, styled
+from undercast.cli.output import printable, show, styled
 
 
 def trace(
@@ -35,7 +35,7 @@ def tree(nodes: Sequence[Mapping[str, Any]], edges: Sequence[Mapping[str, Any]],
     def walk(node_id: str, prefix: str, indent: str) -> None:
         node = by_id.get(node_id, {})
         kind, label = node.get("kind", ""), node.get("label", "")
-        text = f"{label}  {kind} {node_id}" if label else f"{kind} {node_id}"
+        text = printable(f"{label}  {kind} {node_id}" if label else f"{kind} {node_id}")
         repeated = node_id in shown
         mark = styled(text, "1") if node_id == asked else text
         lines.append(prefix + mark + (" (above)" if repeated else ""))

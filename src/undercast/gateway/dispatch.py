@@ -5,7 +5,6 @@ answer with an error that names them (I9). In-process calls between services tak
 """
 
 import logging
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -94,7 +93,7 @@ class Dispatcher:
             line["error"] = error.code
             response = encode_error(call, request, error, request_id)
         except Exception as error:
-            log.error("request %s failed: %s", request_id, traceback.format_exc())
+            log.exception("request %s failed", request_id)
             line["error"] = "InternalFailure"
             failure = ServiceError("InternalFailure", f"Undercast failed on this request: {error!r}", 500)
             response = encode_error(call, request, failure, request_id)
