@@ -213,7 +213,7 @@ def _base(config: Config, state: _State) -> _Base:
         causality=causality,
         outbox=Outbox(state.database, platform_clock, causality),
         host_names=HostNames(config.extra_hosts),
-        request_log=RequestLog(config.data_dir / "requests.log"),
+        request_log=RequestLog(state.folder.requests_log),
         authority=CertificateAuthority(state.folder.ca, host_clock),
     )
 

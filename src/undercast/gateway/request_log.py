@@ -7,6 +7,7 @@ is full loses the lines of that time.
 import asyncio
 import json
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,12 @@ class RequestLog:
             self._failing = True
 
     def _write(self, text: str) -> None:
-        with self._path.open("a", encoding="utf-8") as file:
+        with open(self._path, "a", encoding="utf-8", opener=_private) as file:  # noqa: PTH123 - Path.open has no opener
             file.write(text)
             size = file.tell()
         if size > MAX_FILE_BYTES:
             self._path.replace(self._path.with_suffix(".1.log"))
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -44,6 +44,11 @@ class DataFolder:
         return self.path / "journal.db"
 
     @property
+    def requests_log(self) -> Path:
+        """One line per request."""
+        return self.path / "requests.log"
+
+    @property
     def blobs(self) -> Path:
         """Contents of objects and packages."""
         return self.path / "blobs"
@@ -107,6 +112,18 @@ class DataFolder:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         for folder in (self.blobs, self.code, self.ca, self.run):
             folder.mkdir(mode=0o700, exist_ok=True)
+            folder.chmod(0o700)
+        self._keep_private()
+
+    def _keep_private(self) -> None:
+        """Nobody else reads the files that hold secrets, in a folder that was there before and others may enter, too.
+
+        SQLite gives its journals the mode of the database; the folder itself may be the user's, for other things.
+        """
+        for path in (self.state_db, self.journal_db, self.requests_log):
+            path.touch(mode=0o600)
+            for found in self.path.glob(path.name + "*"):
+                found.chmod(0o600)
 
     def _check_layout(self) -> None:
         mark = self.path / "layout"

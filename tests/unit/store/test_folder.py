@@ -1,9 +1,11 @@
 """The data folder belongs to one process, and to programs that know its layout."""
 
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,25 @@ def test_lock_lays_the_folder_out_for_its_owner_alone(tmp_path: Path) -> None:
     folder.lock()
     assert folder.path.stat().st_mode & 0o077 == 0
     assert all(path.is_dir() for path in (folder.blobs, folder.code, folder.ca, folder.run))
+    folder.unlock()
+
+
+def test_secrets_are_private_in_a_folder_that_others_may_enter(tmp_path: Path) -> None:
+    """Keys and environment variables are rows; a folder made by mkdir is 0755, and its files once were 0644."""
+    tmp_path.chmod(0o755)
+    for name in ("state.db", "journal.db-wal"):
+        (tmp_path / name).touch(mode=0o644)
+    (tmp_path / "blobs").mkdir(mode=0o755)
+    folder = DataFolder(tmp_path)
+    folder.lock()
+    for path in (folder.state_db, folder.journal_db):
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute("CREATE TABLE t (x)")
+            modes = {found.name: found.stat().st_mode & 0o077 for found in tmp_path.glob(path.name + "*")}
+            assert modes == {path.name + end: 0 for end in ("", "-wal", "-shm")}
+    assert folder.requests_log.stat().st_mode & 0o077 == folder.blobs.stat().st_mode & 0o077 == 0
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
     folder.unlock()
 
 
