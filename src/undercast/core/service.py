@@ -1,7 +1,7 @@
 """The manifest of a service: every extension point of the platform, as data.
 
-A folder in `services/` with a `service.py` that has `MANIFEST` is a service; there is no central list. The registry
-checks each manifest at start-up against botocore's model (I9).
+A folder in `services/` with a `service.py` that has `MANIFEST` is a service; there is no central list. `make test`
+checks each manifest against botocore's model (I9, decision 3).
 """
 
 from collections.abc import Awaitable, Callable, Mapping

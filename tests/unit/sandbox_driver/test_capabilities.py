@@ -2,8 +2,15 @@
 
 from pathlib import Path
 
+import pytest
+
+from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.drivers.process import ProcessDriver
+from undercast.sandbox.limits import Cgroups
+from undercast.sandbox.tmpdisk import TmpDisks
+
+SPECIFICATION = Path(__file__).resolve().parents[3] / "SPECIFICATION.md"
 
 
 def test_both_drivers_speak_of_the_same_promises(tmp_path: Path) -> None:
@@ -11,6 +18,27 @@ def test_both_drivers_speak_of_the_same_promises(tmp_path: Path) -> None:
     namespace, process = NamespaceDriver(tmp_path / "a").capabilities(), ProcessDriver(tmp_path / "b").capabilities()
     assert {promise.name for promise in namespace.promises} == {promise.name for promise in process.promises}
     assert [promise.name for promise in process.promises if promise.strength != "hard" and not promise.fix] == []
+
+
+def test_the_promises_are_the_rows_of_the_specification(tmp_path: Path) -> None:
+    """`undercast doctor` prints every row of the isolation table, by the name that it has there (up to its colon)."""
+    table = SPECIFICATION.read_text("utf-8").partition("## Isolation")[2].partition("\n## ")[0]
+    cells = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    rows = {row[0].removeprefix("| ").partition(":")[0]: row for row in cells}
+    del rows["promise"], rows["Rootless promises hold without root"]
+    for driver in (NamespaceDriver(tmp_path / "a"), ProcessDriver(tmp_path / "b")):
+        assert {promise.name for promise in driver.capabilities().promises} == set(rows)
+    for promise in ProcessDriver(tmp_path / "c").capabilities().promises:
+        cell = rows[promise.name][5]
+        assert promise.strength == ("best effort" if cell.startswith("*") else cell.partition(" ")[0]), promise.name
+
+
+@pytest.mark.parametrize(("freezes", "strength"), [(True, "hard"), (False, "best effort")])
+def test_a_freeze_by_signal_is_best_effort(tmp_path: Path, freezes: bool, strength: str) -> None:
+    """SIGSTOP is sent and not awaited; the cgroup freezer tells when all have stopped."""
+    cgroups = Cgroups(freezer_v1=tmp_path if freezes else None)
+    found = namespace_capabilities(cgroups, TmpDisks(tmp_path), rootless=True)
+    assert {promise.name: promise.strength for promise in found.promises}["Freeze"] == strength
 
 
 def test_unmodified_sdks_are_a_promise(tmp_path: Path) -> None:

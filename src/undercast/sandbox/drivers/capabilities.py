@@ -9,6 +9,8 @@ from undercast.sandbox.tmpdisk import TmpDisks
 
 _FIX = "run as root, or under `systemd-run --user --scope -p Delegate=yes`"
 _HARD = (
+    ("Descriptor limit", "RLIMIT_NOFILE"),
+    ("/tmp is not memory", "a file system on disk"),
     ("Read-only code", "read-only mounts"),
     ("Host files hidden", "root file system of its own"),
     ("Private network", "network namespace"),
@@ -31,7 +33,10 @@ def namespace_capabilities(cgroups: Cgroups, disks: TmpDisks, *, rootless: bool)
     if not disks.limited:
         fix = "run as root with loop devices and e2fsprogs"
         tmp = Promise(name="/tmp limit", strength="best effort", how="the folder is measured, breach kills", fix=fix)
-    freeze = Promise(name="Freeze", strength="hard", how="cgroup freezer" if cgroups.freezes else "SIGSTOP by init")
+    freeze = Promise(name="Freeze", strength="hard", how="cgroup freezer")
+    if not cgroups.freezes:
+        # The signal is sent and not awaited: a process may run a little longer.
+        freeze = Promise(name="Freeze", strength="best effort", how="SIGSTOP by init", fix=_FIX)
     uid = Promise(name="Own uid per environment", strength="hard", how="user namespace")
     if rootless:
         uid = Promise(
