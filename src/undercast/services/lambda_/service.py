@@ -89,6 +89,8 @@ MANIFEST = Manifest(
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "A link that points out of the package is refused; AWS unpacks it.",
         "Destinations of asynchronous invokes can be functions only; other targets are refused by name.",
+        "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
+        "the trace header says so, and nothing is sent to X-Ray.",
         "The chain of recursion detection is kept in memory for the last 16,384 invocations.",
     ),
 )
