@@ -64,7 +64,7 @@ class RequestLog:
             self._failing = True
 
     def _write(self, text: str) -> None:
-        with open(self._path, "a", encoding="utf-8", opener=_private) as file:  # noqa: PTH123 - Path.open has no opener
+        with open(self._path, "a", encoding="utf-8", opener=_private) as file:
             file.write(text)
             size = file.tell()
         if size > MAX_FILE_BYTES:
