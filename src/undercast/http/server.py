@@ -315,8 +315,12 @@ class HttpProtocol(asyncio.Protocol):
             return
         self._lingering = True
         self._reader.closed = True
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
+        try:
+            if self._transport.can_write_eof():
+                self._transport.write_eof()
+        except OSError:  # asyncio shuts the socket down at once, uvloop later: the client may have reset it just now
+            self._transport.abort()
+            return
         self._control_reading()
         self._deadline.arm(self._options.limits.linger_s)
 

@@ -1,12 +1,15 @@
 """The HTTP protocol over real sockets, on both event loops."""
 
 import asyncio
+import gc
 import logging
+import socket
+import struct
 from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.unit.http.serving import connected, serving, until
+from tests.unit.http.serving import address_of, connected, serving, until
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.http.server import ServeOptions
 
@@ -490,3 +493,31 @@ async def test_a_stream_of_another_length_is_cut(parts: tuple[bytes, ...], caplo
             body = await (await client.send(GET + GET)).rest()
             assert body.count(b"HTTP/1.1") == 1
             assert len(body.partition(b"\r\n\r\n")[2]) < 7
+
+
+async def test_a_client_that_resets_just_before_the_close_breaks_nothing() -> None:
+    """Whether the reset or the end of the response is seen first is chance."""
+    gone = asyncio.Event()
+    failures: list[dict[str, object]] = []
+
+    async def refuse(request: HttpRequest) -> HttpResponse:
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b"no"
+            await gone.wait()
+
+        return HttpResponse(status=400, body=slowly(), length=2, close=True)
+
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failures.append(context))
+    async with serving(refuse) as listener:
+        client = socket.create_connection(address_of(listener))
+        client.setblocking(False)
+        client.sendall(b"PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 9000000\r\n\r\n")
+        answer = b""
+        while not answer.endswith(b"no"):
+            answer += await asyncio.get_running_loop().sock_recv(client, 4096)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
+        gone.set()
+        await until(lambda: listener.connections == 0)
+    gc.collect()
+    assert failures == []
