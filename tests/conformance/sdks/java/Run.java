@@ -188,7 +188,7 @@ public final class Run {
   private static byte[] fill(SdkPojo builder, JsonNode values) {
     byte[] body = new byte[0];
     for (Map.Entry<String, JsonNode> one : values.properties()) {
-      Optional<SdkField<?>> field = builder.sdkFields().stream().filter(f -> nameOf(f).equalsIgnoreCase(one.getKey())).findFirst();
+      Optional<SdkField<?>> field = builder.sdkFields().stream().filter(f -> nameOf(builder, f).equalsIgnoreCase(one.getKey())).findFirst();
       if (field.isPresent()) {
         field.get().set(builder, value(field.get(), one.getValue()));
       } else if (one.getValue().has("$blob")) {
@@ -198,8 +198,11 @@ public final class Run {
     return body;
   }
 
-  /** AWS's name: Java renames the bucket and the key of a copy. */
-  private static String nameOf(SdkField<?> field) {
+  /** AWS's name: Java renames the bucket and the key of a copy, and two lists of SNS. */
+  private static String nameOf(SdkPojo owner, SdkField<?> field) {
+    if (owner.getClass().getName().contains(".sns.model.AddPermissionRequest")) {
+      return field.memberName().replaceFirst("(AWSAccountId|ActionName)s$", "$1");
+    }
     return field.memberName().replaceFirst("^Destination(?=(Bucket|Key)$)", "");
   }
 
@@ -237,7 +240,7 @@ public final class Run {
     if (value instanceof SdkPojo) {
       Map<String, Object> found = new LinkedHashMap<>();
       for (SdkField<?> field : ((SdkPojo) value).sdkFields()) {
-        found.put(nameOf(field), dump(field.getValueOrDefault(value)));
+        found.put(nameOf((SdkPojo) value, field), dump(field.getValueOrDefault(value)));
       }
       return found;
     }
