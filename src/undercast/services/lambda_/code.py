@@ -151,6 +151,8 @@ def _unpack(archive_file: IO[bytes], scratch: Path, destination: Path) -> None:
         scratch.chmod(_FOLDER_MODE)
         scratch.rename(destination)
     except (UnsafePackage, ServiceError, *package.ZIP_ERRORS) as error:
+        if not package.blames_the_archive(error):
+            raise
         raise UnsafePackage(str(error)) from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

@@ -1,15 +1,19 @@
 """The work behind Pending and InProgress: code is unpacked, then the function becomes Active or Failed.
 
-Each change is one task that this owns. What a killed platform left unfinished is finished before the ready line.
+Each change is one task that this owns. What a killed platform left unfinished is finished before the ready line, unless
+it takes very long. A disk that is full or fails is tried again for a while; then the function is Failed and says so.
 AWS: Lambda Developer Guide, "Lambda function states".
 """
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Coroutine, Iterable
-from itertools import groupby
+from itertools import chain, groupby, repeat
 from typing import Any, Protocol
 
+from undercast.core.errors import ServiceError
+from undercast.core.recurring import every
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
@@ -22,6 +26,9 @@ from undercast.store.errors import BlobMissing
 
 log = logging.getLogger(__name__)
 LONGEST_INVOCATION_S = 1000.0
+RETRY_DELAYS_S = (0.5, 2.0, 10.0)
+"""Host time between the attempts to unpack; the result is written again and again at the longest of them."""
+_RESUME_LIMIT_S = 30.0
 
 
 class Environments(Protocol):
@@ -64,7 +71,9 @@ class Deployments:
         wanted, unfinished = self._database.read_now(lambda tx: (store.all_code(tx), store.unfinished(tx)))
         await self._code.sweep(wanted)
         for _, versions in groupby(unfinished, key=lambda version: (version.arn, version.code_sha256)):
-            await self._deploy(tuple(versions), "")
+            self.begin(tuple(versions))
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=_RESUME_LIMIT_S)
 
     async def idle(self) -> None:
         """Return when no deployment is in progress."""
@@ -79,27 +88,52 @@ class Deployments:
 
     async def _deploy(self, versions: tuple[Version, ...], superseded_sha256: str) -> None:
         first = versions[0]
-        failure: str | None = None
         try:
-            # Active means ready: the first invocation of a runtime must not wait for its interpreter.
-            await asyncio.gather(
-                self._code.unpack(first.code_sha256), self._environments.prepare(first.configuration["Runtime"])
-            )
+            failure = await self._unpack(first)
         except BlobMissing:
             return  # the function was deleted, or its code replaced, before this began
-        except UnsafePackage as error:
-            log.warning("the code of %s cannot be unpacked: %s", first.arn, error)
-            failure = "Lambda could not unzip the deployment package."
+        await self._settle(versions, failure)
+        self._environments.retire(first.arn, LATEST)
+        if superseded_sha256:
+            self.discard((superseded_sha256,))
+
+    async def _unpack(self, version: Version) -> str | None:
+        """None, or why the function is Failed. Raises BlobMissing."""
+        for delay_s in (*RETRY_DELAYS_S, None):
+            try:
+                # Active means ready: the first invocation of a runtime must not wait for its interpreter.
+                await asyncio.gather(
+                    self._code.unpack(version.code_sha256), self._environments.prepare(version.configuration["Runtime"])
+                )
+            except (UnsafePackage, ServiceError) as error:
+                log.warning("the code of %s cannot be unpacked: %s", version.arn, error)
+                return "Lambda could not unzip the deployment package."
+            except (OSError, sqlite3.Error) as error:
+                log.warning("the code of %s cannot be kept: %s", version.arn, error)
+                if delay_s is None:
+                    return f"The platform could not keep the function's code on its disk: {_said(error)}."
+                await every(delay_s)()
+            else:
+                return None
+        raise AssertionError("the last attempt returns")
+
+    async def _settle(self, versions: tuple[Version, ...], failure: str | None) -> None:
+        """Write the outcome, however long the store refuses it: else the function would be Pending until a restart."""
+        first = versions[0]
 
         def settle(tx: Tx) -> None:
             for version in versions:
                 store.settle(tx, version, failure)
             tx.after_commit(lambda: self._catalog.settle(first.scope, first.name))
 
-        await self._database.write(settle)
-        self._environments.retire(first.arn, LATEST)
-        if superseded_sha256:
-            self.discard((superseded_sha256,))
+        for delay_s in chain(RETRY_DELAYS_S, repeat(RETRY_DELAYS_S[-1])):
+            try:
+                await self._database.write(settle)
+            except (OSError, sqlite3.Error) as error:
+                log.warning("the state of %s cannot be written: %s", first.arn, error)
+                await every(delay_s)()
+            else:
+                return
 
     async def _discard(self, sha256: str) -> None:
         await self._code.wait_released(sha256, LONGEST_INVOCATION_S)
@@ -117,3 +151,7 @@ class Deployments:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a deployment failed: %r", error)
+
+
+def _said(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)

@@ -4,6 +4,7 @@ Pure: judges the central directory of a zip and returns the plan of files, folde
 AWS: Lambda Developer Guide, "Working with .zip file archives", "Lambda quotas". .ZIP File Format Specification 4.4.
 """
 
+import errno
 import os
 import stat
 import struct
@@ -41,6 +42,26 @@ ZIP_ERRORS = (
     LookupError,
 )
 """What zipfile and zlib raise for archives that lie (NotImplementedError is a RuntimeError)."""
+_OUR_DISK = frozenset(
+    {
+        errno.ENOSPC,
+        errno.EDQUOT,
+        errno.EACCES,
+        errno.EPERM,
+        errno.EROFS,
+        errno.EIO,
+        errno.EMFILE,
+        errno.ENFILE,
+        errno.ENOMEM,
+    }
+)
+
+
+def blames_the_archive(error: Exception) -> bool:
+    """Whether an error of unpacking is the archive's; a disk that is full or refuses us is no fault of it."""
+    return not (isinstance(error, OSError) and error.errno in _OUR_DISK)
+
+
 MAX_DIRECTORY_BYTES = 16 * 1024 * 1024
 """Ours: of the central directory, which zipfile holds in memory whole."""
 _END_RECORD = b"PK\x05\x06"
@@ -112,6 +133,8 @@ def check(source: IO[bytes]) -> tuple[Entry, ...]:
                 _read_through(archive, infos[entry.index], entry)
             return entries
     except (UnsafePackage, *ZIP_ERRORS) as error:
+        if not blames_the_archive(error):
+            raise
         raise broken() from error
 
 

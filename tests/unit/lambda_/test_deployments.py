@@ -1,0 +1,128 @@
+"""The end of Pending and InProgress when the disk or the store fails."""
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from tests.unit.lambda_.conftest import CODE, OTHER_CODE, ROLE, World
+from undercast.services.lambda_ import code, deployments, store
+from undercast.services.lambda_.package import UnsafePackage
+
+Unpack = Callable[[IO[bytes], Path, Path], None]
+
+
+def failing(times: int, error: Exception) -> Unpack:
+    """Unpacking that fails so often."""
+    left, whole = [times], code._unpack
+
+    def unpack(archive: IO[bytes], scratch: Path, destination: Path) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise error
+        whole(archive, scratch, destination)
+
+    return unpack
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No waiting between the attempts."""
+    monkeypatch.setattr(deployments, "RETRY_DELAYS_S", (0.0, 0.0))
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES])
+async def test_disk_that_fails_for_a_moment_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """The function becomes Active without a restart."""
+    monkeypatch.setattr(code, "_unpack", failing(2, OSError(number, os.strerror(number))))
+    await world.create()
+    assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
+
+
+async def test_disk_that_goes_on_failing_is_named(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Failed, with a StateReason that does not blame the package."""
+    monkeypatch.setattr(code, "_unpack", failing(99, OSError(errno.ENOSPC, "No space left on device")))
+    await world.create()
+    found = await world.call("GetFunctionConfiguration", FunctionName="f")
+    assert found["State"] == "Failed"
+    assert found["StateReason"] == (
+        "The platform could not keep the function's code on its disk: No space left on device."
+    )
+
+
+async def test_function_can_be_mended_once_there_is_room(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An update of the code deploys again."""
+    whole = code._unpack
+    monkeypatch.setattr(code, "_unpack", failing(99, OSError(errno.ENOSPC, "No space left on device")))
+    await world.create()
+    monkeypatch.setattr(code, "_unpack", whole)
+    await world.call("UpdateFunctionCode", FunctionName="f", ZipFile=OTHER_CODE)
+    await world.functions.deployments.idle()
+    assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
+
+
+async def test_write_of_the_state_is_repeated(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that is full for a while leaves no function Pending."""
+    whole, left = store.settle, [5]
+    full = sqlite3.OperationalError("database or disk is full")
+    full.sqlite_errorcode = sqlite3.SQLITE_FULL
+
+    def settle(*args: Any) -> None:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise full
+        whole(*args)
+
+    monkeypatch.setattr(store, "settle", settle)
+    await world.create()
+    assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EACCES, errno.EIO])
+async def test_full_disk_inside_unpacking_is_not_the_packages_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, number: int
+) -> None:
+    """Only what the archive itself causes is UnsafePackage."""
+
+    def refuse(*args: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(code, "_create", refuse)
+    with (tmp_path / "f.zip").open("w+b") as archive:
+        archive.write(CODE)
+        with pytest.raises(OSError, match=os.strerror(number)) as caught:
+            code._unpack(archive, tmp_path / "scratch", tmp_path / "code")
+        assert not isinstance(caught.value, UnsafePackage)
+        assert not (tmp_path / "scratch").exists()
+
+
+async def test_name_too_long_for_a_file_is_the_packages_fault(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The archive asks for what no disk can do."""
+
+    def refuse(*args: Any) -> None:
+        raise OSError(errno.ENAMETOOLONG, "File name too long")
+
+    monkeypatch.setattr(code, "_create", refuse)
+    with (tmp_path / "f.zip").open("w+b") as archive:
+        archive.write(CODE)
+        with pytest.raises(UnsafePackage):
+            code._unpack(archive, tmp_path / "scratch", tmp_path / "code")
+
+
+async def test_leftovers_of_a_killed_platform_are_deployed_at_start(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the ready line."""
+    monkeypatch.setattr(world.functions.deployments, "begin", lambda versions, superseded="": None)
+    await world.call(
+        "CreateFunction", FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="a.h", Code={"ZipFile": CODE}
+    )
+    monkeypatch.undo()
+    await world.functions.deployments.resume()
+    assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
