@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import Clock
+from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal
 from undercast.core.ids import Ids
 
@@ -83,6 +84,9 @@ class RequestContext:
     """Request headers, lower case. For what the models lack (S3's x-amz-* metadata is parsed already)."""
     names_region: bool = True
     """False when neither signature nor host said a region: that of the scope is then only the platform's default."""
+    refusals: Mapping[int, ServiceError] = field(default_factory=dict)
+    """Which of the entries that are decided each for itself (`Access.one_of_many`) were refused, by their place in
+    what `Manifest.access` gave."""
     is_form: bool = False
     """Whether a browser's form carried the request: S3 calls the event Post then."""
 

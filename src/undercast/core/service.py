@@ -41,6 +41,8 @@ class Access:
     """The account that owns the resource, where it can differ from the caller's."""
     needs_resource_policy: bool = False
     """Whether the resource's own policy must allow even in one account: a role's trust policy, a KMS key's policy."""
+    one_of_many: bool = False
+    """Whether a refusal concerns this entry alone: the operation finds it in `RequestContext.refusals` and goes on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

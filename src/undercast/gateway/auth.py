@@ -122,19 +122,30 @@ class Authorizer:
         self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
         self._warned: dict[tuple[str, str, str], None] = {}
 
-    async def authorize(self, ctx: RequestContext, service: str, accesses: Sequence[Access]) -> None:
-        """Raises the service's access-denied error unless everything that the request needs is allowed."""
+    async def authorize(
+        self, ctx: RequestContext, service: str, accesses: Sequence[Access]
+    ) -> Mapping[int, ServiceError]:
+        """Raises the service's access-denied error unless everything that the request needs is allowed.
+
+        Returns, by their place, the refusals of entries that are each decided for itself.
+        """
         principal = ctx.principal
         if principal.kind == "anonymous" and service != "s3":
             raise auth_errors.missing_token(service)
+        refusals: dict[int, ServiceError] = {}
         if self._mode == "off" and principal.kind != "anonymous":
-            return
-        for access in accesses:
+            return refusals
+        for place, access in enumerate(accesses):
             if principal.kind == "root" and access.resource_policy is None and not _foreign(principal, access):
                 continue
             decision = self._decide(ctx, access)
-            if not decision.allowed:
-                raise _denied(principal, service, access, decision)
+            if decision.allowed:
+                continue
+            refusal = _denied(principal, service, access, decision)
+            if not access.one_of_many:
+                raise refusal
+            refusals[place] = refusal
+        return refusals
 
     def resource_permits(
         self,

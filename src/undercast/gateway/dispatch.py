@@ -158,22 +158,26 @@ class Dispatcher:
     async def _run(
         self, ctx: RequestContext, mounted: Mounted, function: OperationFunction, operation: str, params: Params
     ) -> Mapping[str, Any] | Reply | None:
-        resource = await self._authorize(ctx, mounted, operation, params)
+        resource, refusals = await self._authorize(ctx, mounted, operation, params)
+        if refusals:
+            ctx = replace(ctx, refusals=refusals)
         self._refuse(mounted, operation, params)
         if ctx.cause.kind != "external":
             label = f"{mounted.manifest.name}:{operation} {resource}"
             self._tools.causality.called(ctx.cause, ctx.request_id, label, ctx.scope)
         return await function(mounted.instance, ctx, params)
 
-    async def _authorize(self, ctx: RequestContext, mounted: Mounted, operation: str, params: Params) -> str:
-        """Raises access denied; the ARN of the resource that the request is about."""
+    async def _authorize(
+        self, ctx: RequestContext, mounted: Mounted, operation: str, params: Params
+    ) -> tuple[str, Mapping[int, ServiceError]]:
+        """Raises access denied; the ARN of the resource that the request is about, and what alone was refused."""
         manifest = mounted.manifest
         if manifest.access is None:
             accesses: tuple[Access, ...] = (Access(action=f"{manifest.name}:{operation}", resource="*"),)
         else:
             accesses = await manifest.access(mounted.instance, ctx, operation, params)
-        await self.gate.authorizer.authorize(ctx, manifest.name, accesses)
-        return accesses[0].resource if accesses else "*"
+        refusals = await self.gate.authorizer.authorize(ctx, manifest.name, accesses)
+        return (accesses[0].resource if accesses else "*"), refusals
 
     def _refuse(self, mounted: Mounted, operation: str, params: Params) -> None:
         refused = mounted.manifest.refused.get(operation)
@@ -198,6 +202,7 @@ class Dispatcher:
             principal=principal or ctx.principal,
             scope=scope or ctx.scope,
             operation=operation,
+            refusals={},
             is_form=False,
         )
         result = await self._run(inner, mounted, function, operation, params)

@@ -55,6 +55,26 @@ def archive() -> bytes:
     return body.getvalue()
 
 
+def test_a_batch_delete_is_decided_key_by_key(
+    iam: Any, alice: tuple[str, str], bucket: str, platform: RunningPlatform, account: str, signed_in: Clients
+) -> None:
+    """S3 API, DeleteObjects: 200 with an Errors entry for what the caller may not delete; the others go."""
+    arn = f"arn:aws:s3:::{bucket}"
+    deny = {"Effect": "Deny", "Action": "s3:DeleteObject", "Resource": f"{arn}/k"}
+    statements = [{"Effect": "Allow", "Action": "s3:DeleteObject", "Resource": f"{arn}/*"}, deny]
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName="alice", PolicyName="p", PolicyDocument=policy)
+    owner = platform.client("s3", account=account)
+    owner.put_object(Bucket=bucket, Key="gone", Body=b"x")
+    objects = [{"Key": "gone"}, {"Key": "k"}, {"Key": "k", "VersionId": "null"}]
+    answer = signed_in("s3", *alice).delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    assert answer["Deleted"] == [{"Key": "gone"}]
+    refused = [(error["Key"], error.get("VersionId"), error["Code"]) for error in answer["Errors"]]
+    assert refused == [("k", None, "AccessDenied"), ("k", "null", "AccessDenied")]
+    assert "explicit deny" in answer["Errors"][0]["Message"]
+    assert [entry["Key"] for entry in owner.list_objects_v2(Bucket=bucket)["Contents"]] == ["k"]
+
+
 def test_a_user_needs_permission_for_an_object(
     iam: Any, alice: tuple[str, str], bucket: str, account: str, signed_in: Clients, refusal: Refusal
 ) -> None:

@@ -49,6 +49,14 @@ async def test_every_access_must_be_allowed() -> None:
     assert "s3:PutObject" in (await refusal(authorizer(ALLOW_GET), ALICE, GET, put)).message
 
 
+async def test_one_of_many_is_refused_alone() -> None:
+    """DeleteObjects: the operation is told which; any other refusal is still the request's."""
+    put = Access(action="s3:PutObject", resource=OBJECT)
+    refused = await authorizer(ALLOW_GET).authorize(context(ALICE), "s3", [GET, replace(put, one_of_many=True), GET])
+    assert [(place, error.code) for place, error in refused.items()] == [(1, "AccessDenied")]
+    assert "s3:PutObject" in (await refusal(authorizer(ALLOW_GET), ALICE, replace(put, one_of_many=True), put)).message
+
+
 @pytest.mark.parametrize(
     ("service", "code", "status"),
     [

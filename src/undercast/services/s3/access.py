@@ -96,7 +96,7 @@ async def access(s3: S3, ctx: RequestContext, operation: str, params: Mapping[st
     bucket = s3.buckets.find(name)
     if operation == "DeleteObjects":
         return tuple(
-            _object_access(s3, ctx, bucket, ("DeleteObject", {**params, **item}))
+            replace(_object_access(s3, ctx, bucket, ("DeleteObject", {**params, **item})), one_of_many=True)
             for item in params["Delete"]["Objects"]
         )
     if "Key" not in params:

@@ -96,7 +96,6 @@ MANIFEST = Manifest(
     stop=stop,
     reset=reset,
     differences=(
-        "DeleteObjects is authorised as a whole: one key that the caller may not delete refuses the request.",
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
         "Signature Version 2 is taken for every bucket; AWS refuses it in newer regions and for newer buckets.",
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",

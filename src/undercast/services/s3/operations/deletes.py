@@ -36,7 +36,10 @@ async def delete_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) 
 
 @operation("DeleteObjects")
 async def delete_objects(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Delete up to 1,000 keys or versions; Quiet leaves out those that went well."""
+    """Delete up to 1,000 keys or versions; Quiet leaves out those that went well.
+
+    A key that the caller may not delete is an entry of Errors, as one whose condition fails.
+    """
     bucket = s3.buckets.get(ctx, params)
     objects: Sequence[Mapping[str, Any]] = params["Delete"]["Objects"]
     if not 1 <= len(objects) <= _MAX_KEYS:
@@ -59,7 +62,10 @@ def _delete_all(
     s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, group: Sequence[Mapping[str, Any]]
 ) -> list[tuple[Mapping[str, Any], Deleted | ServiceError]]:
     found: list[tuple[Mapping[str, Any], Deleted | ServiceError]] = []
-    for item in group:
+    for place, item in enumerate(group):
+        if place in ctx.refusals:
+            found.append((item, ctx.refusals[place]))
+            continue
         deletion = Deletion(key=item["Key"], version_id=item.get("VersionId"), if_match=item.get("ETag"))
         try:
             # A condition fails before anything is written, so the transaction can go on with the next key.
