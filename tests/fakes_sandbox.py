@@ -293,12 +293,17 @@ class FixedCredentials:
 
     def __init__(self) -> None:
         self.expires_at = 2e9
+        self.ended: list[str] = []
 
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
         """See CredentialSource."""
         return EnvironmentCredentials(
             access_key_id="ASIAEXAMPLE", secret_access_key="secret", session_token="token", expires_at=self.expires_at
         )
+
+    async def end(self, environment_id: str) -> None:
+        """See CredentialSource."""
+        self.ended.append(environment_id)
 
 
 class ClosedDoor:

@@ -231,7 +231,8 @@ def _compose(config: Config, state: _State, listening: socket.socket) -> Platfor
     )
     driver = choose_driver(config, state.folder.run)
     function_logs = FunctionLogs()
-    pool = Pool(_pool_parts(base, dispatcher, front_door, driver, function_logs))
+    credentials = RoleCredentials(dispatcher.internal, lambda key: built[0].services["sts"].instance.end(key))
+    pool = Pool(_pool_parts(base, credentials, front_door, driver, function_logs))
     services = registry.mount(_parts(base, dispatcher, pool))
     function_logs.attach(services["logs"].instance.intake)
     dispatcher.mount(services, _gate(base, services))
@@ -284,7 +285,7 @@ def _admin_tools(base: _Base, built: list[Platform]) -> AdminTools:
 
 
 def _pool_parts(
-    base: _Base, dispatcher: Dispatcher, front_door: FrontDoor, driver: Driver, logs: FunctionLogs
+    base: _Base, credentials: RoleCredentials, front_door: FrontDoor, driver: Driver, logs: FunctionLogs
 ) -> PoolParts:
     state = base.state
     client = Path(undercast.sandbox.__file__).parent / "client"
@@ -295,7 +296,7 @@ def _pool_parts(
             PythonRuntime(runtimes_dir=state.folder.path / "runtimes", client_dir=client),
         ),
         logs=logs,
-        credentials=RoleCredentials(dispatcher.internal),
+        credentials=credentials,
         front_door=front_door,
         causes=base.causality,
         host_clock=base.host_clock,

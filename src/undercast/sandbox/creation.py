@@ -56,6 +56,7 @@ class Creation:
             sandbox = await self.driver.create(self._spec(function, plan, environment_id))
         except BaseException:
             issuing.cancel()
+            await self.credentials.end(environment_id)
             raise
         try:
             issued = await issuing
@@ -78,11 +79,12 @@ class Creation:
         return environment
 
     async def release(self, environment_id: str) -> None:
-        """Stop serving the listeners of an environment. Before its sandbox is destroyed, which closes them."""
+        """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
         way_out = self._ways_out.pop(environment_id, None)
         if way_out is not None:
             await way_out.close()
         self.front_door.release(environment_id)
+        await self.credentials.end(environment_id)
 
     def _stream(self, function: FunctionVersion, environment_id: str) -> str:
         day = time.strftime("%Y/%m/%d", time.gmtime(self.platform_clock.now()))

@@ -105,6 +105,10 @@ class CredentialSource(Protocol):
         """Credentials whose use is traced to this environment."""
         ...
 
+    async def end(self, environment_id: str) -> None:
+        """The environment is gone: its credentials are worth nothing any more. Nothing when it has none."""
+        ...
+
 
 class FrontDoor(Protocol):
     """Serves the platform's AWS APIs on listeners inside a sandbox."""

@@ -1,5 +1,6 @@
 """What outlives a restart, and what expires: STS on a real database, without a platform."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ async def test_a_session_survives_a_restart(tmp_path: Path) -> None:
     before = sts.session(key)
     await database.close()
     again, database = opened(tmp_path, clock)
-    await again.start()
+    await again.clean()
     after = again.session(key)
     assert before is not None
     assert after is not None
@@ -82,7 +83,7 @@ async def test_an_expired_session_is_remembered_without_its_secrets(tmp_path: Pa
     sts, database = opened(tmp_path, clock)
     answer = await assumed(sts, caller(ROOT), {"RoleArn": ROLE, "RoleSessionName": "one", "DurationSeconds": 900})
     clock.tick(901)
-    await sts.start()
+    await sts.clean()
     sts.forget()
     session = sts.session(answer["Credentials"]["AccessKeyId"])
     assert session is not None
@@ -131,3 +132,48 @@ async def test_strict_lets_nobody_assume_an_unknown_role(tmp_path: Path, mode: s
     assert len(accesses) == needed
     assert all(one.needs_resource_policy and one.resource_policy for one in accesses)
     await database.close()
+
+
+async def test_a_day_after_its_end_a_session_is_gone(tmp_path: Path) -> None:
+    """The table does not grow for ever; the host clock counts."""
+    clock = FakeClock()
+    sts, database = opened(tmp_path, clock)
+    await assumed(sts, caller(ROOT), {"RoleArn": ROLE, "RoleSessionName": "one", "DurationSeconds": 900})
+    clock.tick(900 + 86_000)
+    await sts.clean()
+    assert _rows(database) == 1
+    clock.tick(1000)
+    await sts.clean()
+    assert _rows(database) == 0
+    await database.close()
+
+
+async def test_session_that_is_ended_is_refused(tmp_path: Path) -> None:
+    """An environment's credentials end with it; its key is never taken for a foreign one."""
+    clock = FakeClock()
+    sts, database = opened(tmp_path, clock)
+    answer = await assumed(sts, caller(ROOT), {"RoleArn": ROLE, "RoleSessionName": "one"})
+    key = answer["Credentials"]["AccessKeyId"]
+    assert sts.session(key) is not None
+    await sts.end(key)
+    session = sts.session(key)
+    assert session is not None
+    assert (session.secret_access_key, session.expires_at) == ("", clock.host.now())
+    await database.close()
+
+
+async def test_sessions_are_cleaned_at_the_start_and_the_task_ends_with_the_platform(tmp_path: Path) -> None:
+    """What `stop` leaves behind would write to a closed store."""
+    clock = FakeClock()
+    sts, database = opened(tmp_path, clock)
+    await assumed(sts, caller(ROOT), {"RoleArn": ROLE, "RoleSessionName": "one", "DurationSeconds": 900})
+    clock.tick(10 * 86_400)
+    await sts.start()
+    assert _rows(database) == 0
+    await sts.stop()
+    assert len(asyncio.all_tasks()) == 1
+    await database.close()
+
+
+def _rows(database: Database) -> int:
+    return len(database.read_now(lambda tx: tx.all("SELECT access_key_id FROM sts_session")))

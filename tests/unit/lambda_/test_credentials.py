@@ -55,7 +55,12 @@ async def test_session_is_of_the_role_and_a_missing_log_permission_is_told_once(
 
     world.services["sts:AssumeRole"] = issued
     world.services["iam:SimulatePrincipalPolicy"] = lambda _: {"EvaluationResults": [{"EvalDecision": decision}]}
-    source = RoleCredentials(internal)
+    ended: list[str] = []
+
+    async def end(access_key_id: str) -> None:
+        ended.append(access_key_id)
+
+    source = RoleCredentials(internal, end)
     for _ in range(2):
         assert await source.issue(FUNCTION, "env") == EnvironmentCredentials(
             access_key_id="ASIA",
@@ -65,3 +70,6 @@ async def test_session_is_of_the_role_and_a_missing_log_permission_is_told_once(
         )
     assert causes[0] == Cause(kind="init", id="env", environment_id="env")
     assert len([record for record in caplog.records if "AWS would drop" in record.message]) == warnings
+    for _ in range(2):
+        await source.end("env")
+    assert ended == ["ASIA"]

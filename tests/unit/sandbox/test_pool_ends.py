@@ -119,3 +119,15 @@ async def test_environment_is_used_until_an_hour_before_its_session_ends(
     (fleet,) = made.pool._fleets.values()
     (environment,) = fleet.members.values()
     assert now + least_s <= environment.usable_until <= now + most_s + 60
+
+
+async def test_session_ends_with_its_environment(start: StartBench) -> None:
+    """Whoever kept the credentials of an environment that is gone can do nothing with them."""
+    made = await start(echo)
+    environment_id = (await invoke(made)).environment_id
+    credentials = made.pool._parts.credentials
+    assert isinstance(credentials, FixedCredentials)
+    assert credentials.ended == []
+    made.pool.retire("arn:aws:lambda:us-east-1:000000000000:function:f")
+    await until(lambda: made.driver.alive == set())
+    assert credentials.ended == [environment_id]

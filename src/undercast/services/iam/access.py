@@ -3,9 +3,12 @@
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for AWS Identity and Access Management".
 """
 
+import json
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.core.service import Access
 from undercast.services.iam import entities
@@ -13,6 +16,9 @@ from undercast.services.iam.iam import Iam
 from undercast.services.iam.kinds import GROUP, ROLE, USER, Kind
 
 Params = Mapping[str, Any]
+_TRUSTS_ANYBODY: Mapping[str, Any] = MappingProxyType(
+    {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
+)
 _ON_THE_CALLER = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"})
 
 
@@ -66,3 +72,19 @@ def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:
         keys["aws:TagKeys"] = tuple(tag_keys)
     keys.update({f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())})
     return keys
+
+
+async def policy_of(iam: Iam, resource_arn: str) -> Mapping[str, Any] | None:
+    """The trust policy of a role; see `Manifest.policy_of`.
+
+    A role that IAM does not know trusts who asks, unless `--iam strict`, as in STS.
+    """
+    fields = resource_arn.split(":", 5)
+    if len(fields) != 6 or not fields[5].startswith("role/"):
+        return None
+    account, name = AccountId(fields[4]), fields[5].rpartition("/")[2]
+    role = await iam.read(lambda tx: entities.look_up(tx, account, ROLE, name))
+    if role is not None and role.arn == resource_arn:
+        trust: Mapping[str, Any] = json.loads(role.trust_policy)
+        return trust
+    return None if iam.mode == "strict" else _TRUSTS_ANYBODY

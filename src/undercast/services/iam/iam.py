@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from undercast.core.access_keys import PERMANENT
+from undercast.core.config import IamMode
 from undercast.core.context import RequestContext
 from undercast.core.identity import Credential, Principal
 from undercast.policy.document import parse_policy
@@ -33,8 +34,9 @@ _KEY_USE = (
 class Iam:
     """State of IAM. `credential` and `policies_of` are what the gateway asks."""
 
-    def __init__(self, database: Database, journal: Journal) -> None:
+    def __init__(self, database: Database, journal: Journal, mode: IamMode = "enforce") -> None:
         self._database = database
+        self.mode: IamMode = mode
         self.journal = journal
         self.aws_managed = AwsManagedPolicies()
         self.knowledge = Knowledge(database, self.aws_managed)
@@ -43,7 +45,7 @@ class Iam:
     @classmethod
     def build(cls, parts: Parts) -> "Iam":
         """See `Manifest.build`."""
-        return cls(parts.database, parts.journal)
+        return cls(parts.database, parts.journal, parts.config.iam)
 
     async def write(self, fn: Callable[[Tx], T]) -> T:
         """Run a transaction that changes IAM's rows."""

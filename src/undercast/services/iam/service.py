@@ -5,7 +5,7 @@ AWS: IAM API Reference.
 """
 
 from undercast.core.service import Manifest, operations_of
-from undercast.services.iam.access import access
+from undercast.services.iam.access import access, policy_of
 from undercast.services.iam.effective import EFFECTIVE
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.operations import (
@@ -43,6 +43,7 @@ MANIFEST = Manifest(
     schema=SCHEMA,
     journal_schema=JOURNAL_SCHEMA,
     access=access,
+    policy_of=policy_of,
     effective=EFFECTIVE,
     refused=REFUSED,
     reset=Iam.forget,

@@ -5,6 +5,8 @@ AWS: Lambda Developer Guide, "Defining Lambda function permissions with an execu
 """
 
 import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
 
 from undercast.core.arn import Scope
 from undercast.core.context import Cause, RequestContext
@@ -22,10 +24,16 @@ _MAX_REMEMBERED = 10_000
 
 
 class RoleCredentials:
-    """See `sandbox.model.CredentialSource`. `internal` makes the context of the calls to STS and IAM."""
+    """See `sandbox.model.CredentialSource`. `internal` makes the context of the calls to STS and IAM.
 
-    def __init__(self, internal: Internal) -> None:
+    `end_session` is STS's: it takes an access key id. AWS has no operation for it.
+    """
+
+    def __init__(self, internal: Internal, end_session: Callable[[str], Awaitable[None]]) -> None:
         self._internal = internal
+        self._end_session = end_session
+        self._issued: dict[str, str] = {}
+        """Environment id -> access key id."""
         self._looked_at: set[tuple[str, str]] = set()
 
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
@@ -35,6 +43,7 @@ class RoleCredentials:
         ctx = self._internal(Scope(function.account_id, function.region), principal, cause)
         params = {"RoleArn": function.role_arn, "RoleSessionName": function.name, "DurationSeconds": DURATION_S}
         issued = (await ctx.call("sts", "AssumeRole", params))["Credentials"]
+        self._issued[environment_id] = issued["AccessKeyId"]
         await self._look_at_log_permission(ctx, function)
         return EnvironmentCredentials(
             access_key_id=issued["AccessKeyId"],
@@ -42,6 +51,16 @@ class RoleCredentials:
             session_token=issued["SessionToken"],
             expires_at=issued["Expiration"].timestamp(),
         )
+
+    async def end(self, environment_id: str) -> None:
+        """See `CredentialSource`. A store that fails now forgets the session when its time is over."""
+        access_key_id = self._issued.pop(environment_id, None)
+        if access_key_id is None:
+            return
+        try:
+            await self._end_session(access_key_id)
+        except (OSError, sqlite3.Error) as error:
+            log.warning("the session of environment %s cannot be ended: %s", environment_id, error)
 
     async def _look_at_log_permission(self, ctx: RequestContext, function: FunctionVersion) -> None:
         """Once per role and log group. A role that IAM does not know is let through without a word."""

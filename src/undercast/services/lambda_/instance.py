@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from undercast.core.clock import Clock
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
 from undercast.events.outbox import Outbox
@@ -92,14 +91,10 @@ def unqualified(reference: Reference) -> Reference:
 
 
 async def check_role(ctx: RequestContext, role_arn: str, session_name: str) -> None:
-    """Raises when IAM knows the role and its trust policy refuses Lambda. An unknown role passes, as its calls will.
+    """Raises when the role's trust policy refuses Lambda. An unknown role passes, as its calls will. Makes no session.
 
     AWS: Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
     """
     principal = service_principal(PRINCIPAL, ctx.account_id)
-    try:
-        await ctx.call("sts", "AssumeRole", {"RoleArn": role_arn, "RoleSessionName": session_name}, principal=principal)
-    except ServiceError as error:
-        if error.code not in ("AccessDenied", "AccessDeniedException"):
-            raise
-        raise invalid("The role defined for the function cannot be assumed by Lambda.") from error
+    if not await ctx.permits(principal, "sts:AssumeRole", role_arn, {"sts:RoleSessionName": session_name}):
+        raise invalid("The role defined for the function cannot be assumed by Lambda.")

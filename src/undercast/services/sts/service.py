@@ -43,6 +43,7 @@ MANIFEST = Manifest(
         },
     },
     start=Sts.start,
+    stop=Sts.stop,
     reset=Sts.forget,
     differences=(
         "The account's root may assume roles that trust its account; AWS lets root assume none.",

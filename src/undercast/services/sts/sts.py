@@ -4,6 +4,7 @@ An expired session is remembered without its secrets, so that it is refused and 
 AWS: IAM User Guide, "Temporary security credentials in IAM".
 """
 
+import asyncio
 import json
 from typing import TypeVar
 
@@ -11,12 +12,17 @@ from undercast.core.arn import AccountId
 from undercast.core.clock import Clock
 from undercast.core.config import IamMode
 from undercast.core.identity import Credential, Principal
+from undercast.core.recurring import every, recur
 from undercast.policy.document import parse_policy
 from undercast.services.parts import Parts
 from undercast.store.database import Database, Row, Tx
 
 T = TypeVar("T")
 _REMEMBERED = 4096
+_CLEAN_EVERY_S = 3600.0
+_REFUSED_FOR_S = 86_400.0
+"""How long a key is refused as expired; later it is like one that was never issued."""
+_NO_SECRETS = "secret = '', token = '', policies = '[]', tags = '{}'"
 
 
 class Sts:
@@ -27,6 +33,7 @@ class Sts:
         self._clock = host_clock
         self.mode: IamMode = mode
         self._sessions: dict[str, Credential | None] = {}
+        self._cleaning: asyncio.Task[None] | None = None
 
     @classmethod
     def build(cls, parts: Parts) -> "Sts":
@@ -34,9 +41,39 @@ class Sts:
         return cls(parts.database, parts.host_clock, parts.config.iam)
 
     async def start(self) -> None:
-        """Forget the secrets of sessions that are over."""
-        sql = "UPDATE sts_session SET secret = '', token = '', policies = '[]', tags = '{}' WHERE expires_at < ?"
-        await self._database.write(lambda tx: tx.execute(sql, (self._clock.now(),)))
+        """Forget what is over, now and every hour."""
+        await self.clean()
+        self._cleaning = asyncio.create_task(recur("the cleaning of sessions", self.clean, every(_CLEAN_EVERY_S)))
+
+    async def stop(self) -> None:
+        """Cease."""
+        if self._cleaning is not None:
+            self._cleaning.cancel()
+            await asyncio.gather(self._cleaning, return_exceptions=True)
+
+    async def clean(self) -> None:
+        """Forget the secrets of sessions that are over, and a day later the sessions."""
+        now = self._clock.now()
+
+        def forget(tx: Tx) -> None:
+            tx.execute("DELETE FROM sts_session WHERE expires_at < ?", (now - _REFUSED_FOR_S,))
+            tx.execute(f"UPDATE sts_session SET {_NO_SECRETS} WHERE expires_at < ? AND secret <> ''", (now,))
+
+        await self._database.write(forget)
+
+    async def end(self, access_key_id: str) -> None:
+        """The session is over now: whoever still has its key is refused."""
+        now = self._clock.now()
+        sql = f"UPDATE sts_session SET expires_at = ?, {_NO_SECRETS} WHERE access_key_id = ? AND expires_at > ?"
+
+        def forget() -> None:
+            self._sessions.pop(access_key_id, None)
+
+        def expire(tx: Tx) -> None:
+            tx.execute(sql, (now, access_key_id, now))
+            tx.after_commit(forget)
+
+        await self._database.write(expire)
 
     def session(self, access_key_id: str) -> Credential | None:
         """A session's credential, also when it is over; None when STS never issued it."""
