@@ -1,7 +1,9 @@
 """Objects: put, get, ranges, conditions, headers, copies, conditional writes."""
 
+import asyncio
 import base64
 import hashlib
+import threading
 import zlib
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +15,7 @@ from tests.unit.s3.bench import Bench
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.services.s3.service import MANIFEST
+from undercast.store.database import Tx
 
 
 async def test_an_object_comes_back_as_it_was_put(s3: Bench) -> None:
@@ -236,6 +239,41 @@ async def test_a_copy_refers_to_the_same_blob(s3: Bench) -> None:
     assert [row["refs"] for row in rows] == [2]
     await s3.call("DeleteObject", Bucket="bkt", Key="a")
     assert (await s3.get("c"))["Body"] == b"data" * 20000
+
+
+async def test_a_copy_of_what_is_overwritten_meanwhile_is_what_it_read(s3: Bench) -> None:
+    """A read sees an object whole, old or new (S3 User Guide, "Amazon S3 data consistency model"); so does a copy."""
+    old = b"old" * 200_000  # hashed in a thread: the put comes in between
+    await s3.put("a", old, Metadata={"which": "old"})
+    copy = s3.call("CopyObject", Bucket="bkt", Key="c", CopySource="bkt/a", ChecksumAlgorithm="SHA1")
+    copied: dict[str, Any]
+    copied, _ = await asyncio.gather(copy, s3.put("a", b"new", Metadata={"which": "new"}))
+    got = await s3.get("c")
+    assert (got["Body"], got["Metadata"], got["ETag"]) == (old, {"which": "old"}, copied["CopyObjectResult"]["ETag"])
+    assert (await s3.get("a"))["Body"] == b"new"
+
+
+@pytest.mark.parametrize("algorithm", ["CRC64NVME", "SHA1"])
+async def test_a_copy_that_waits_for_the_store_takes_the_source_of_then(s3: Bench, algorithm: str) -> None:
+    """Its blob is still there; where the new source lacks the checksum that was asked for, its bytes are read."""
+    await s3.put("a", b"old")
+    entered, free = threading.Event(), threading.Event()
+
+    def hold(_: Tx) -> None:
+        entered.set()
+        free.wait(20)
+
+    holding = asyncio.create_task(s3.state.database.write(hold, long=True))
+    assert await asyncio.to_thread(entered.wait, 20)
+    put = asyncio.create_task(s3.put("a", b"new", ChecksumAlgorithm=algorithm))
+    call = s3.call("CopyObject", Bucket="bkt", Key="c", CopySource="bkt/a", ChecksumAlgorithm="CRC64NVME")
+    copy = asyncio.create_task(call)
+    for _ in range(20):
+        await asyncio.sleep(0)  # both wait behind the writer
+    free.set()
+    await asyncio.gather(holding, put, copy)
+    got = await s3.get("c", ChecksumMode="ENABLED")
+    assert (got["Body"], "ChecksumCRC64NVME" in got) == (b"new", True)
 
 
 async def test_copy_directives_replace(s3: Bench) -> None:

@@ -4,8 +4,9 @@ Bytes are read again only where the copy needs another digest: a multipart sourc
 AWS: S3 API Reference, CopyObject; S3 User Guide, "Copying, moving, and renaming objects".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import unquote
 
@@ -36,6 +37,10 @@ from undercast.services.s3.writing import (
 )
 from undercast.store.blobs import BlobDraft
 from undercast.store.database import Tx
+from undercast.store.errors import BlobMissing
+
+_ATTEMPTS = 8
+"""A source that is overwritten each time, by one that needs another way to be copied, ends in OperationAborted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +66,15 @@ class CopySource:
     def read_params(self) -> dict[str, Any]:
         """The parameters of a read of this source."""
         return {"Bucket": self.bucket, "Key": self.key, "VersionId": self.version_id}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """A source whose bytes were read. It is what gets copied, even if it is overwritten before the commit."""
+
+    version: ObjectVersion
+    draft: BlobDraft
+    algorithm: str | None
 
 
 def source_bucket(s3: S3, params: Mapping[str, Any], source: CopySource) -> Bucket:
@@ -90,29 +104,33 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     source = CopySource.parse(params["CopySource"])
     origin = source_bucket(s3, params, source)
     _check_directives(params)
-    found = s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
-    if found.size_bytes > MAX_PUT_BYTES:
-        text = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT_BYTES}"
-        raise InvalidRequest(text)
-    algorithm = _algorithm(s3, params, found)
-    draft = None if _same_bytes_do(found, algorithm) else await _read_again(s3, found, algorithm)
 
-    def commit(tx: Tx) -> tuple[ObjectVersion, ObjectVersion]:
-        source_version = find_source(tx, origin, params, source)
-        if source_version.sequence != found.sequence:
-            raise OperationAborted()
+    def commit(tx: Tx, read: _Read | None) -> tuple[ObjectVersion, ObjectVersion] | None:
+        source_version = find_source(tx, origin, params, source) if read is None else read.version
+        if read is None and not _same_bytes_do(source_version, _algorithm(s3, params, source_version)):
+            return None
         _check_changes_something(bucket, params, source_version)
         write = versions.Write(
             bucket=bucket,
             key=params["Key"],
             event="ObjectCreated:Copy",
-            payload=_acquire(s3, tx, source_version, draft, algorithm),
+            payload=_acquire(s3, tx, source_version, read),
             content=_content(ctx, bucket, params, source_version),
             conditions=params,
         )
         return source_version, versions.put(s3, tx, ctx, write)
 
-    source_version, version = await s3.database.write(commit)
+    for _ in range(_ATTEMPTS):
+        try:
+            read = await _read_again(s3, params, lambda tx: find_source(tx, origin, params, source))
+        except BlobMissing:
+            continue  # of an object of many parts a later one went, with the object, before it was opened
+        done = await s3.database.write(partial(commit, read=read))
+        if done is not None:
+            break
+    else:
+        raise OperationAborted()
+    source_version, version = done
     result = {"ETag": version.quoted_etag, "LastModified": moment(version.last_modified)}
     output: dict[str, Any] = {"CopyObjectResult": result | checksums.members(version.checksum)}
     if origin.versioning:
@@ -144,22 +162,31 @@ def _same_bytes_do(source: ObjectVersion, algorithm: str | None) -> bool:
     return source.blob_id is not None and "-" not in source.etag and known == algorithm
 
 
-async def _read_again(s3: S3, source: ObjectVersion, algorithm: str | None) -> BlobDraft:
+async def _read_again(s3: S3, params: Mapping[str, Any], find: Callable[[Tx], ObjectVersion]) -> _Read | None:
+    """The source with the digests that the copy needs, however long that takes; None where its own will do."""
+    source = s3.database.read_now(find)
+    if source.size_bytes > MAX_PUT_BYTES:
+        text = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT_BYTES}"
+        raise InvalidRequest(text)
+    algorithm = _algorithm(s3, params, source)
+    if _same_bytes_do(source, algorithm):
+        return None
     names = ("md5",) if algorithm is None else ("md5", checksums.digest_name(algorithm, "CopyObject"))
-    return await s3.blobs.put(await reading.body_of(s3, source, 0, source.size_bytes), digests=names)
+    draft = await s3.blobs.put(await reading.body_of(s3, source, 0, source.size_bytes), digests=names)
+    return _Read(version=source, draft=draft, algorithm=algorithm)
 
 
-def _acquire(s3: S3, tx: Tx, source: ObjectVersion, draft: BlobDraft | None, algorithm: str | None) -> Payload:
-    if draft is None:
-        if source.blob_id is None:
-            raise OperationAborted()
+def _acquire(s3: S3, tx: Tx, source: ObjectVersion, read: _Read | None) -> Payload:
+    if read is None:
+        assert source.blob_id is not None, "_same_bytes_do"
         s3.blobs.acquire_id(tx, source.blob_id)
         return Payload(size_bytes=source.size_bytes, etag=source.etag, blob_id=source.blob_id, checksum=source.checksum)
+    draft = read.draft
     s3.blobs.acquire(tx, draft)
     checksum = None
-    if algorithm is not None:
-        value = checksums.to_base64(draft.digests[checksums.digest_name(algorithm, "CopyObject")])
-        checksum = Checksum(algorithm=algorithm, value=value)
+    if read.algorithm is not None:
+        value = checksums.to_base64(draft.digests[checksums.digest_name(read.algorithm, "CopyObject")])
+        checksum = Checksum(algorithm=read.algorithm, value=value)
     return Payload(size_bytes=draft.size_bytes, etag=draft.digests["md5"], blob_id=draft.id, checksum=checksum)
 
 
