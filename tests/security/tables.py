@@ -7,7 +7,7 @@ from pathlib import Path
 def machine_tables() -> dict[str, object]:
     """Our descendants, our descriptors by kind, mounts, bound loop devices, and our cgroups."""
     return {
-        "processes": _descendants(os.getpid()),
+        "processes": descendants(os.getpid()),
         "descriptors": _descriptors(),
         # Other programs mount things too; a mount of ours names our folder or a loop device of ours.
         "mounts": sorted(line for line in Path("/proc/self/mounts").read_text().splitlines() if "undercast" in line),
@@ -23,7 +23,8 @@ def _ours(backing_file: Path) -> bool:
         return False
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
+    """Every process below this one."""
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
         try:
@@ -31,7 +32,7 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in children:
-            found += [child, *_descendants(child)] if Path(f"/proc/{child}").exists() else []
+            found += [child, *descendants(child)] if Path(f"/proc/{child}").exists() else []
     return sorted(found)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.security.conftest import PREFIXES, PYTHON, Make, close_pipes, read_to_end
+from tests.security.tables import descendants
 from undercast.sandbox.driver import ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.waiting import until
@@ -159,7 +160,8 @@ def _is_up(descriptor: int) -> bool:
 
 
 def _processes() -> set[int]:
-    return {int(path.name) for path in Path("/proc").glob("[0-9]*")}
+    """Ours only: other tests make sandboxes at the same time."""
+    return set(descendants(os.getpid()))
 
 
 def _name(pid: int) -> str:
