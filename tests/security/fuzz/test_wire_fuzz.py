@@ -21,8 +21,8 @@ SLICE = 16_000
 WHOLE = 200_000
 RSS_SLICE_MIB = 64.0
 RSS_WHOLE_MIB = 160.0
-"""By how much memory may grow: some hundred thousand bodies of up to 1 MiB leave holes in the C heap (Python's own
-objects do not grow: measured with tracemalloc, less than 1 MiB in 20,000 cases)."""
+"""By how much memory may grow, measured and not explained to the end: the models of all services are loaded on the way,
+and bodies of up to 1 MiB leave holes in the heap; Python's own objects grow by less than 1 MiB in 20,000 cases."""
 
 
 def assert_unharmed(outcome: Outcome, cases: int, rss_mib: float) -> None:
