@@ -259,3 +259,23 @@ async def test_a_function_for_another_processor_is_accepted_and_runs_what_is_int
     assert made["Architectures"] == ["arm64"]
     await world.call("Invoke", FunctionName="f")
     assert len(world.environments.invocations) == 1
+
+
+async def test_large_payload_is_checked_while_others_have_their_turn(world: World) -> None:
+    """The platform's one loop answers other requests between the windows of a payload of megabytes."""
+    await world.create()
+    turns, done = 0, asyncio.Event()
+
+    async def other() -> None:
+        nonlocal turns
+        while not done.is_set():
+            turns += 1
+            await asyncio.sleep(0)
+
+    beside = asyncio.create_task(other())
+    payload = b"[" + b"1," * 1_000_000 + b"1]"
+    answer = await world.call("Invoke", FunctionName="f", Payload=payload)
+    done.set()
+    await beside
+    assert answer["Payload"] == payload
+    assert turns > 30

@@ -9,9 +9,10 @@ Lambda asynchronous invocations".
 import json
 import logging
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zlib import crc32
 
+from undercast.core import json_text
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
@@ -58,16 +59,16 @@ class FunctionTarget:
         if not await self._permitted(delivery):
             return self._discarded(delivery, f"the function's policy does not allow {delivery.source_arn}")
         if self._functions.clock.now() - delivery.created_at > resolved.max_age_s:
-            return self._failed(delivery, resolved, TOO_OLD, None)
+            return await self._failed(delivery, resolved, TOO_OLD, None)
         if resolved.reserved == 0:
-            return self._failed(delivery, resolved, EXHAUSTED, None)
+            return await self._failed(delivery, resolved, EXHAUSTED, None)
         try:
             ran = await self._run(delivery, resolved)
         except ServiceError as error:
             if error.code == "RecursiveInvocationException":
-                return self._failed(delivery, resolved, error.code, None)
+                return await self._failed(delivery, resolved, error.code, None)
             return self._later(delivery, resolved, error.message)
-        return self._judged(delivery, resolved, ran)
+        return await self._judged(delivery, resolved, ran)
 
     async def _permitted(self, delivery: Delivery) -> bool:
         """Whether the service that sends an event may invoke the function; what a caller of ours queued, it may.
@@ -103,12 +104,12 @@ class FunctionTarget:
         parent, chain = parent_of(delivery.cause), carried_by(attributes)
         return Ran(function, await run(self._functions, resolved, invocation, parent, chain))
 
-    def _judged(self, delivery: Delivery, resolved: Resolved, ran: Ran) -> Outcome:
+    async def _judged(self, delivery: Delivery, resolved: Resolved, ran: Ran) -> Outcome:
         if ran.result.function_error is None:
-            return Outcome(kind="done", follow_ups=self._records(delivery, resolved, SUCCESS, ran))
+            return Outcome(kind="done", follow_ups=await self._records(delivery, resolved, SUCCESS, ran))
         failures = delivery.attempts + 1
         if failures > resolved.retries:
-            return self._failed(delivery, resolved, EXHAUSTED, ran)
+            return await self._failed(delivery, resolved, EXHAUSTED, ran)
         due_at = self._functions.clock.now() + RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S)) - 1]
         return Outcome(kind="retry", due_at=due_at, counted=True, reason="function error")
 
@@ -125,15 +126,19 @@ class FunctionTarget:
             due_at = delivery.created_at + resolved.max_age_s + FIRST_BACKOFF_S
         return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
 
-    def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
+    async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
         log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, condition)
-        return Outcome(kind="dead", reason=condition, follow_ups=self._records(delivery, resolved, condition, ran))
+        return Outcome(
+            kind="dead", reason=condition, follow_ups=await self._records(delivery, resolved, condition, ran)
+        )
 
     def _discarded(self, delivery: Delivery, reason: str) -> Outcome:
         log.warning("event %s is discarded: %s", delivery.id, reason)
         return Outcome(kind="dead", reason=reason)
 
-    def _records(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> tuple[Delivery, ...]:
+    async def _records(
+        self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None
+    ) -> tuple[Delivery, ...]:
         """The invocation record for the destination that the outcome has, committed together with the outcome."""
         arn = resolved.destinations.get("OnSuccess" if condition == SUCCESS else "OnFailure")
         function = parse_function_arn(arn) if arn else None
@@ -147,7 +152,7 @@ class FunctionTarget:
                 id=functions.ids.uuid(),
                 kind=KIND,
                 target_arn=arn,
-                payload=json.dumps(_record(delivery, resolved, condition, ran, now)).encode(),
+                payload=await _record(delivery, resolved, condition, ran, now),
                 scope=function.scope,
                 created_at=now,
                 cause=Cause(kind="invocation", id=delivery.id),
@@ -157,10 +162,10 @@ class FunctionTarget:
         )
 
 
-def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float) -> dict[str, Any]:
-    """Version 1.0 of the record; only an attempt that ran has a response."""
+async def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float) -> bytes:
+    """Version 1.0 of the record; only an attempt that ran has a response. Payloads go in as they are, unparsed."""
     version = ran.function.version if ran is not None else resolved.function.version
-    record: dict[str, Any] = {
+    record = {
         "version": "1.0",
         "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "requestContext": {
@@ -169,22 +174,24 @@ def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | N
             "condition": condition,
             "approximateInvokeCount": delivery.attempts + (ran is not None),
         },
-        "requestPayload": _value(delivery.payload),
     }
+    text = f'{json.dumps(record)[:-1]}, "requestPayload": {await _value(delivery.payload)}'
     if ran is not None:
         error = ran.result.function_error
-        record["responseContext"] = {
+        context = {
             "statusCode": 200,
             "executedVersion": version,
             **({"functionError": error} if error else {}),
         }
-        record["responsePayload"] = _value(ran.result.payload)
-    return record
+        text += f', "responseContext": {json.dumps(context)}, "responsePayload": {await _value(ran.result.payload)}'
+    return f"{text}}}".encode()
 
 
-def _value(payload: bytes) -> Any:
+async def _value(payload: bytes) -> str:
     """JSON as it is; what a custom runtime answered besides JSON as text."""
+    text = payload.decode(errors="replace")
     try:
-        return json.loads(payload) if payload else None
-    except (ValueError, RecursionError):
-        return payload.decode(errors="replace")
+        await json_text.check(text)
+    except ValueError:
+        return json.dumps(text) if text else "null"
+    return text

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from undercast.core import json_text
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, Reply, operation
@@ -35,7 +36,7 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
     """The three invocation types. A function error is a 200 with FunctionError."""
     payload: bytes = params.get("Payload") or b"{}"
     invocation_type = params.get("InvocationType", "RequestResponse")
-    _check_payload(payload, invocation_type)
+    await _check_payload(payload, invocation_type)
     name, qualifier = params["FunctionName"], params.get("Qualifier")
     resolved = functions.catalog.peek(ctx.scope, name, qualifier)
     if resolved is None:
@@ -77,7 +78,7 @@ async def invoke_async(functions: Lambda, ctx: RequestContext, params: Params) -
     if length is not None and length > MAX_INVOKE_ASYNC_BYTES:
         raise _payload_too_large(length, "Event", MAX_INVOKE_ASYNC_BYTES)
     payload = args if isinstance(args, bytes) else await args.read(MAX_INVOKE_ASYNC_BYTES)
-    _check_payload(payload or b"{}", "Event")
+    await _check_payload(payload or b"{}", "Event")
     resolved = await functions.catalog.resolve(ctx.scope, params["FunctionName"])
     await _queue(functions, ctx, resolved, payload or b"{}", "")
     return {"Status": 202}
@@ -104,25 +105,18 @@ async def _queue(
     await functions.database.write(lambda tx: functions.outbox.add(tx, delivery))
 
 
-def _check_payload(payload: bytes, invocation_type: str) -> None:
+async def _check_payload(payload: bytes, invocation_type: str) -> None:
     if len(payload) > MAX_SYNC_BYTES:
         raise too_large(f"Request must be smaller than {MAX_SYNC_BYTES} bytes for the InvokeFunction operation")
     if invocation_type == "Event" and len(payload) > MAX_ASYNC_BYTES:
         raise _payload_too_large(len(payload), "Event", MAX_ASYNC_BYTES)
     try:
-        _PAYLOADS.decode(payload.decode())
-    except (ValueError, RecursionError) as error:
+        await json_text.check(payload.decode())
+    except ValueError as error:
         raise user_error(
             "InvalidRequestContentException",
             f"Could not parse request body into json: Could not parse payload into json: {error}",
         ) from error
-
-
-def _refuse_constant(text: str) -> None:
-    raise ValueError(f"Unrecognized token '{text}': was expecting ('true', 'false' or 'null')")
-
-
-_PAYLOADS = json.JSONDecoder(parse_constant=_refuse_constant)
 
 
 def _payload_too_large(size: int, invocation_type: str, limit: int) -> ServiceError:

@@ -1,0 +1,167 @@
+"""Whether a text is JSON, found out without building its value and without holding the event loop.
+
+A large text is looked at in windows; between two of them others have their turn. Within a window one regular expression
+runs over all that is not nested deeply; its quantifiers are possessive, so that nothing is looked at twice.
+RFC 8259. A nesting deeper than 1,000 is refused, as AWS's own parser (Jackson) does.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import Generator, Iterator
+from json import JSONDecodeError
+
+SMALL_CHARACTERS = 65_536
+"""Up to here the parser in C is done within some milliseconds."""
+MAX_DEPTH = 1000
+_WINDOW = 32_768
+_STEP_COST = 64
+"""In characters: what a step outside the regular expression counts towards a window."""
+
+_SPACE = r"[ \t\n\r]*+"
+_PIECE = r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))'
+_STRING = rf'"{_PIECE}*+"'
+_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_SCALAR = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
+
+
+def _container_of(value: str) -> str:
+    element, member = rf"{value}{_SPACE}", rf"{_STRING}{_SPACE}:{_SPACE}{value}{_SPACE}"
+    array = rf"\[{_SPACE}(?:{element}(?:,{_SPACE}{element})*+)?+\]"
+    return rf"(?:{array}|\{{{_SPACE}(?:{member}(?:,{_SPACE}{member})*+)?+\}})"
+
+
+_FLAT = rf"(?:{_SCALAR}|{_container_of(_SCALAR)})"
+_SHALLOW = rf"(?:{_SCALAR}|{_container_of(_FLAT)})"
+_IN_ARRAY = re.compile(rf"(?:{_SHALLOW}{_SPACE},{_SPACE})*+")
+_IN_OBJECT = re.compile(rf"(?:{_STRING}{_SPACE}:{_SPACE}{_SHALLOW}{_SPACE},{_SPACE})*+")
+_SPACES = re.compile(_SPACE)
+_PLAIN = re.compile(rf"(?:{_NUMBER}|true|false|null)")
+_PIECES = re.compile(rf"{_PIECE}*+")
+_LONGEST_PIECE = 6
+"""A window may end inside of \\uXXXX."""
+
+
+async def check(text: str) -> None:
+    """Raises JSONDecodeError, a ValueError, unless the text is one JSON value."""
+    if len(text) <= SMALL_CHARACTERS:
+        try:
+            _DECODER.decode(text)
+        except RecursionError as error:
+            raise JSONDecodeError("Nested too deeply", text, 0) from error
+        return
+    for _ in _Scan(text).windows():
+        await asyncio.sleep(0)  # not to wait, but to let others run
+
+
+class _Scan:
+    """One pass over a text."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._open: list[str] = []
+        """The closing brackets that are to come, the innermost last."""
+        self._spent = 0
+
+    def windows(self) -> Iterator[None]:
+        """Yields whenever about a window has been looked at. Raises JSONDecodeError."""
+        self._skip()
+        while True:
+            ended = yield from self._value()
+            while ended:
+                self._skip()
+                if not self._open:
+                    if self._at != len(self._text):
+                        raise self._wrong("Extra data")
+                    return
+                ended = self._close_or_comma()
+
+    def _value(self) -> Generator[None, None, bool]:
+        """Read on where a value, or in an object a member, begins. Gives whether a value has ended there."""
+        before, text = self._at, self._text
+        if self._open:
+            run = _IN_ARRAY if self._open[-1] == "]" else _IN_OBJECT
+            self._at = self._end(run, self._at + _WINDOW)
+        self._spent += self._at - before + _STEP_COST
+        if self._spent >= _WINDOW:
+            self._spent = 0
+            yield
+        if self._open and self._open[-1] == "}":
+            yield from self._key()
+        first = text[self._at : self._at + 1]
+        if first in ("[", "{"):
+            return self._enter("]" if first == "[" else "}")
+        if first == '"':
+            yield from self._string()
+            return True
+        if (plain := _PLAIN.match(text, self._at)) is None:
+            raise self._wrong("Expecting value")
+        self._at = plain.end()
+        return True
+
+    def _enter(self, closing: str) -> bool:
+        self._open.append(closing)
+        if len(self._open) > MAX_DEPTH:
+            raise self._wrong("Nested too deeply")
+        self._at += 1
+        self._skip()
+        if self._text[self._at : self._at + 1] != closing:
+            return False
+        self._at += 1
+        self._open.pop()
+        return True
+
+    def _close_or_comma(self) -> bool:
+        found = self._text[self._at : self._at + 1]
+        if found == self._open[-1]:
+            self._open.pop()
+        elif found != ",":
+            raise self._wrong("Expecting ',' delimiter")
+        self._at += 1
+        if found == ",":
+            self._skip()
+        return found != ","
+
+    def _key(self) -> Iterator[None]:
+        if self._text[self._at : self._at + 1] != '"':
+            raise self._wrong("Expecting property name enclosed in double quotes")
+        yield from self._string()
+        self._skip()
+        if self._text[self._at : self._at + 1] != ":":
+            raise self._wrong("Expecting ':' delimiter")
+        self._at += 1
+        self._skip()
+
+    def _string(self) -> Iterator[None]:
+        text, start = self._text, self._at
+        self._at += 1
+        while True:
+            before = self._at
+            self._at = self._end(_PIECES, before + _WINDOW)
+            found = text[self._at : self._at + 1]
+            if found == '"':
+                self._at += 1
+                return
+            if self._at < before + _WINDOW - _LONGEST_PIECE or not found:
+                if not found:
+                    raise JSONDecodeError("Unterminated string starting at", text, start)
+                raise self._wrong("Invalid \\escape" if found == "\\" else "Invalid control character at")
+            yield
+
+    def _end(self, pattern: re.Pattern[str], until: int) -> int:
+        found = pattern.match(self._text, self._at, until)
+        return self._at if found is None else found.end()
+
+    def _skip(self) -> None:
+        self._at = self._end(_SPACES, len(self._text))
+
+    def _wrong(self, message: str) -> JSONDecodeError:
+        return JSONDecodeError(message, self._text, self._at)
+
+
+def _refuse_constant(text: str) -> None:
+    raise ValueError(f"Unrecognized token '{text}': was expecting ('true', 'false' or 'null')")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)

@@ -1,0 +1,91 @@
+"""JSON is told from what is none exactly as Python's parser tells it, in windows."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from undercast.core import json_text
+from undercast.core.json_text import MAX_DEPTH, _Scan, check
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20)) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=30,
+)
+SOUP = st.text(alphabet='[]{},:"\\u0019aeE+-. \n\ttrufalsn\x01', max_size=24)
+
+
+def scanned(text: str) -> bool:
+    """Whether the scan takes it, whatever its size."""
+    try:
+        for _ in _Scan(text).windows():
+            pass
+    except json.JSONDecodeError:
+        return False
+    return True
+
+
+def parsed(text: str) -> bool:
+    """Whether Python's parser takes it; NaN and Infinity are no JSON."""
+    try:
+        json_text._DECODER.decode(text)
+    except ValueError:
+        return False
+    return True
+
+
+@settings(max_examples=100, deadline=None)
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]))
+def test_every_value_is_taken(value: object, ascii_only: bool, indent: int | None) -> None:
+    """RFC 8259, with and without white space and escapes."""
+    assert scanned(json.dumps(value, ensure_ascii=ascii_only, indent=indent))
+
+
+@settings(max_examples=200, deadline=None)
+@given(SOUP | st.builds(lambda value, at, bit: _wounded(json.dumps(value), at, bit), VALUES, st.integers(0), SOUP))
+def test_what_is_no_json_is_refused_like_the_parser_does(text: str) -> None:
+    """Same verdict on odd texts."""
+    assert scanned(text) == parsed(text)
+
+
+def _wounded(text: str, at: int, bit: str) -> str:
+    at %= len(text)
+    return text[:at] + bit[:2] + text[at + 1 :]
+
+
+BIG = 600_000
+SHAPES = {
+    "numbers": "[" + "1," * (BIG // 2) + "1]",
+    "objects": json.dumps({f"k{i}": [{"a": i, "b": "x"}] for i in range(BIG // 30)}),
+    "plain string": '"' + "a" * BIG + '"',
+    "escapes": '"' + "\\n\\u00e9" * (BIG // 8) + '"',
+    "nested": "[" + "[[[[1]]]]," * (BIG // 10) + "1]",
+    "long keys": json.dumps({"k" * 100_000 + str(i): i for i in range(BIG // 100_000)}),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_large_text_is_looked_at_in_windows(shape: str) -> None:
+    """None of them takes the loop for long: at least one pause for each two windows of text."""
+    text = SHAPES[shape]
+    assert sum(1 for _ in _Scan(text).windows()) >= len(text) // (2 * json_text._WINDOW)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_large_text_with_a_wrong_end_is_refused(shape: str) -> None:
+    """The last character counts."""
+    await check(SHAPES[shape])
+    for text in (SHAPES[shape][:-1], SHAPES[shape] + "]"):
+        with pytest.raises(json.JSONDecodeError):
+            await check(text)
+
+
+@pytest.mark.parametrize("size", [10, 100_000])
+async def test_nesting_is_bounded(size: int) -> None:
+    """Both ways of reading refuse what is deeper than a thousand."""
+    filler = "1," * size
+    await check("[" + filler + "[" * (MAX_DEPTH // 2) + "]" * (MAX_DEPTH // 2) + "]")
+    with pytest.raises(json.JSONDecodeError):
+        await check("[" + filler + "[" * 20_000 + "]" * 20_000 + "]")
