@@ -52,7 +52,7 @@ from undercast.services.parts import Parts
 from undercast.services.registry import Mounted
 from undercast.store import clock_offset
 from undercast.store.blobs import BlobStore
-from undercast.store.database import Database
+from undercast.store.database import Database, Tx
 from undercast.store.errors import StoreError, is_disk_full
 from undercast.store.folder import DataFolder
 from undercast.store.journal import Journal
@@ -61,6 +61,8 @@ from undercast.store.migrations import migrate_all
 log = logging.getLogger(__name__)
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_RUNTIME_API_PORT = 9001
+_KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 GRACE_S = 5.0
 """How long requests in flight may take after SIGTERM."""
 
@@ -94,6 +96,7 @@ class Platform:
     journal: Journal
     blobs: BlobStore
     causality: CausalLog
+    outbox: Outbox
     router: Router
     pool: Pool
     driver: Driver
@@ -138,6 +141,17 @@ class Platform:
         await self.database.close()
         self.folder.unlock()
 
+    async def reset(self) -> None:
+        """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are."""
+        for function in self.pool.status()["functions"]:
+            self.pool.retire(function["function"])
+        await self.database.write(partial(_wipe, self.outbox), long=True)
+        await self.journal.write(partial(_wipe, None))
+        for mounted in self.services.values():
+            if mounted.manifest.reset is not None:
+                mounted.manifest.reset(mounted.instance)
+        await self.blobs.sweep()
+
     def status(self) -> Mapping[str, Any]:
         """For `undercast status`."""
         return {
@@ -152,6 +166,11 @@ class Platform:
 
 def build_platform(config: Config) -> Platform:
     """Build every part. Raises CannotStart; then nothing stays open."""
+    if config.port == _RUNTIME_API_PORT:
+        raise CannotStart(
+            f"port {_RUNTIME_API_PORT} is the Runtime API's inside every sandbox",
+            "choose another: undercast start --port 4566",
+        )
     state = _open_state(config)
     config = replace(config, data_dir=state.folder.path)
     try:
@@ -243,6 +262,7 @@ def _compose(config: Config, state: _State, listening: socket.socket) -> Platfor
         journal=state.journal,
         blobs=state.blobs,
         causality=base.causality,
+        outbox=base.outbox,
         router=Router(state.database, base.outbox, _targets(services), base.platform_clock, base.causality),
         pool=pool,
         driver=driver,
@@ -279,6 +299,7 @@ def _admin_tools(base: _Base, built: list[Platform]) -> AdminTools:
         causality=base.causality,
         platform_clock=base.platform_clock,
         keep_offset=lambda offset_s: base.state.database.write(lambda tx: clock_offset.keep_offset(tx, offset_s)),
+        reset=lambda: built[0].reset(),
         drained=lambda: built[0].router.drained(),
         code=lambda request: built[0].services["lambda"].instance.locations.serve(request),
     )
@@ -355,6 +376,16 @@ def _machine_limits(config: Config) -> Limits:
         environments=config.max_environments,
         memory_mb=max(1024, free // 2 // 2**20),
     )
+
+
+def _wipe(outbox: Outbox | None, tx: Tx) -> None:
+    """Delete every row but those that say what the file is."""
+    tx.execute("PRAGMA defer_foreign_keys = ON")
+    if outbox is not None:
+        outbox.clear(tx)
+    for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        if row["name"] not in _KEPT_BY_RESET and not row["name"].startswith("sqlite_"):
+            tx.execute(f"DELETE FROM {row['name']}")
 
 
 def _token(folder: DataFolder) -> str:

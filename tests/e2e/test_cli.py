@@ -169,6 +169,12 @@ def test_a_port_in_use_is_refused_with_a_fix(platform: RunningPlatform) -> None:
     assert "--port" in error
 
 
+def test_the_runtime_apis_port_is_refused() -> None:
+    """Inside a sandbox 127.0.0.1:9001 is taken."""
+    _, error = undercast("start", "--ephemeral", "--port", "9001", expect=1)
+    assert "Runtime API" in error
+
+
 def test_an_ephemeral_folder_is_gone_after_the_end() -> None:
     """--ephemeral leaves nothing behind."""
     platform = start()

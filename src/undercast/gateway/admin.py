@@ -34,6 +34,7 @@ class AdminTools:
     platform_clock: PlatformClock
     keep_offset: Callable[[float], Awaitable[None]]
     """Stores how far the platform clock is ahead, before it is moved."""
+    reset: Callable[[], Awaitable[None]]
     drained: Callable[[], Awaitable[None]]
     code: HttpHandler
     """Answers the signed URLs that GetFunction gives (Code.Location)."""
@@ -80,6 +81,9 @@ class Admin:
             return await self._trace(path.removeprefix("/_undercast/trace/"))
         if method == "POST" and path == "/_undercast/clock":
             return await self._advance(await request.body.read(4096))
+        if method == "POST" and path == "/_undercast/reset":
+            await self._tools.reset()
+            return {"reset": True}
         if method == "POST" and path == "/_undercast/drain":
             await self._tools.drained()
             return {"drained": True}

@@ -1,0 +1,36 @@
+"""`POST /_undercast/reset`: what test suites call between two tests."""
+
+import os
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.functions import create_function
+from tests.platform import running
+
+ACCOUNT = "000000000000"
+ECHO = "def handler(event, context):\n    print('ran')\n    return event\n"
+
+
+def test_a_reset_leaves_an_empty_platform_that_works() -> None:
+    """Buckets, objects, functions, roles, logs and queued events are gone; the same names can be made again."""
+    with running() as platform:
+        s3, functions, iam = platform.client("s3"), platform.client("lambda"), platform.client("iam")
+        logs = platform.client("logs")
+        for _ in range(2):
+            s3.create_bucket(Bucket="reset-bucket")
+            s3.put_object(Bucket="reset-bucket", Key="k", Body=os.urandom(100_000))
+            iam.create_user(UserName="u")
+            create_function(platform, ACCOUNT, "f", ECHO)
+            assert functions.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"1"
+            functions.invoke(FunctionName="f", InvocationType="Event", Payload=b"2")
+            platform.ask("/_undercast/reset", {})
+            assert s3.list_buckets()["Buckets"] == []
+            assert functions.list_functions()["Functions"] == []
+            assert iam.list_users()["Users"] == []
+            assert logs.describe_log_groups()["logGroups"] == []
+            with pytest.raises(ClientError) as caught:
+                functions.invoke(FunctionName="f")
+            assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+            assert list((platform.data / "blobs").glob("??/*")) == []
+            assert platform.ask("/_undercast/status")["deliveries"]["waiting"] == 0
