@@ -192,6 +192,10 @@ class FakeSandbox:
         """See Sandbox."""
         self.calls.append("thaw")
 
+    def begin_init(self) -> None:
+        """See `Sandbox`."""
+        self.calls.append("begin_init")
+
     def end_init(self) -> None:
         """See Sandbox."""
         self.calls.append("end_init")

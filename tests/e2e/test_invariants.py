@@ -91,3 +91,15 @@ def test_the_platform_clock_goes_on_after_a_restart(tmp_path: Path) -> None:
         made = first.client("s3").list_buckets()["Buckets"][0]["CreationDate"].timestamp()
     with running(tmp_path / "data") as second:
         assert second.ask("/_undercast/clock", {"advance_s": 0})["now"] >= made
+
+
+def test_a_function_recovers_from_a_timeout_at_the_smallest_memory(platform: RunningPlatform, account: str) -> None:
+    """The INIT behind a reset has INIT's CPU: at the share of 128 MB importing the SDK would outlast the timeout."""
+    source = (
+        "import time\nimport boto3\nboto3.client('s3')\n"
+        "def handler(event, context):\n    time.sleep(event['s'])\n    return 'well'\n"
+    )
+    create_function(platform, account, "recovers", source, Timeout=6, MemorySize=128)
+    client = platform.client("lambda", account=account)
+    assert "FunctionError" in client.invoke(FunctionName="recovers", Payload=b'{"s": 30}')
+    assert client.invoke(FunctionName="recovers", Payload=b'{"s": 0}')["Payload"].read() == b'"well"'

@@ -13,7 +13,7 @@ from undercast.core.config import Config
 
 
 def start(  # noqa: PLR0913 - one parameter per option is how typer reads them
-    port: Annotated[int, typer.Option(help="Port for HTTP and HTTPS; 0 takes a free one.")] = 4566,
+    port: Annotated[int, typer.Option(help="Port for HTTP and HTTPS; 0 takes a free one.", min=0, max=65535)] = 4566,
     host: Annotated[str, typer.Option(help="Address to listen on. Beyond loopback, only issued keys are accepted.")] = (
         "127.0.0.1"
     ),
@@ -32,13 +32,13 @@ def start(  # noqa: PLR0913 - one parameter per option is how typer reads them
         Literal["process", "power"], typer.Option(help="What an acknowledged write survives: SIGKILL, or power loss.")
     ] = "process",
     profile: Annotated[Literal["current", "2019"], typer.Option(help="Which era's limits and defaults.")] = "current",
-    max_environments: Annotated[int | None, typer.Option(help="Most execution environments at once.")] = None,
+    max_environments: Annotated[int | None, typer.Option(help="Most execution environments at once.", min=1)] = None,
     host_name: Annotated[list[str] | None, typer.Option(help="A further Host name to answer to.")] = None,
     forward_ports: Annotated[str, typer.Option(help="Ports that functions reach on any host, besides 80 and 443.")] = (
         "5432,3306,6379,27017"
     ),
     idle_timeout: Annotated[
-        float, typer.Option(help="Seconds until an idle execution environment is shut down.")
+        float, typer.Option(help="Seconds until an idle execution environment is shut down.", min=0.1)
     ] = 600,
 ) -> None:
     """Start the platform and stay in the foreground."""

@@ -48,7 +48,7 @@ def access_denied(principal_arn: str, action: str, resource: str, because: str) 
 
 def not_implemented(service: str, operation: str) -> ServiceError:
     """The answer to an operation of AWS that this platform lacks. It names itself; see docs/services/."""
-    text = f"Undercast does not implement {service}:{operation}. docs/services/{service}.md lists what it does."
+    text = f"Undercast does not implement {service}:{operation}. docs/services/ lists what it does."
     return ServiceError("NotImplemented", text, 501, "server")
 
 

@@ -125,6 +125,10 @@ class Sandbox(Protocol):
         """Let every process go on."""
         ...
 
+    def begin_init(self) -> None:
+        """A suppressed INIT begins: the CPU that AWS gives to INIT, until `end_init`. A new sandbox begins with it."""
+        ...
+
     def end_init(self) -> None:
         """From now on the CPU share is memory/1769 of one CPU; AWS gives INIT more."""
         ...

@@ -191,6 +191,9 @@ class Environment:
         """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
         run = self._run = self._new_run(invocation, outcome)
         self._set_phase("invocation", invocation.request_id)
+        # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
+        self.sandbox.begin_init()
+        self._init_ended = False
         problem = await self._initialise(float(self.function.timeout_s))
         if self.state is State.GONE:
             return

@@ -190,6 +190,13 @@ class Group:
         elif self._unified and "cpu" in self._cgroups.controllers:
             _write(self._unified / "cpu.max", f"{quota} {_PERIOD_US}")
 
+    def lift_cpu_share(self) -> None:
+        """As much CPU as the machine has."""
+        if self._cgroups.cpu_v1:
+            _write(self._cgroups.cpu_v1 / self.name / "cpu.cfs_quota_us", "-1")
+        elif self._unified and "cpu" in self._cgroups.controllers:
+            _write(self._unified / "cpu.max", f"max {_PERIOD_US}")
+
     def freeze(self) -> bool:
         """Freeze all members; False when no freezer is there."""
         return self._set_frozen("1", "FROZEN")

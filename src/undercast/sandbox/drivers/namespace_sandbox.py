@@ -164,6 +164,10 @@ class NamespaceSandbox:
             if not self._group.thaw():
                 self._link.send({"op": "signal-all", "number": signal.SIGCONT})
 
+    def begin_init(self) -> None:
+        """See `Sandbox`."""
+        self._group.lift_cpu_share()
+
     def end_init(self) -> None:
         """See `Sandbox`."""
         self._group.apply_cpu_share()

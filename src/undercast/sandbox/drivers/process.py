@@ -134,6 +134,9 @@ class ProcessSandbox:
             self.frozen = False
             self._signal(signal.SIGCONT)
 
+    def begin_init(self) -> None:
+        """See `Sandbox`: here the CPU is not limited."""
+
     def end_init(self) -> None:
         """See `Sandbox`: here the CPU is not limited."""
 

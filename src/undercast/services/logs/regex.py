@@ -128,6 +128,9 @@ def _accepts(atom: re.Match[str]) -> Accepts:
     if atom["char"]:
         wanted = atom["char"]
         return lambda character: character == wanted
+    escape = atom["escape"] or ""
+    if escape[1:2].isalnum() and escape[1:2] not in "dDsSwWx":
+        raise invalid("Invalid filter pattern")  # \b and the like are none of AWS's
     try:
         # One character against a class or an escape: `re` cannot be slow here, and knows their meaning.
         one = re.compile(atom["klass"] or atom["escape"])
