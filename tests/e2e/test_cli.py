@@ -123,6 +123,12 @@ def test_logs_of_nothing_says_when_a_group_appears(platform: RunningPlatform) ->
     assert "a log group appears with the first run" in error
 
 
+def test_trace_of_an_unknown_id_says_so(platform: RunningPlatform) -> None:
+    """An empty answer would look like a success."""
+    _, error = undercast("trace", "no-such-id", url=platform.url, expect=1)
+    assert "nothing is known of no-such-id" in error
+
+
 def test_status_shows_environments(platform: RunningPlatform, function: str) -> None:
     """`undercast status` is readable text, and JSON with --json."""
     undercast("invoke", function, '{"n": 5}', url=platform.url)

@@ -42,7 +42,8 @@ def _events(client: Any, group: str, start_ms: int) -> list[dict[str, Any]]:
         pages = client.get_paginator("filter_log_events").paginate(logGroupName=group, startTime=start_ms)
         return [event for page in pages for event in page["events"]]
     except (ClientError, BotoCoreError) as error:
-        return fail(str(error), "a log group appears with the first run of its function")
+        missing = "ResourceNotFoundException" in str(error)
+        return fail(str(error), "a log group appears with the first run of its function" if missing else "")
 
 
 def _print(event: dict[str, Any], as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from undercast.cli.client import ask
-from undercast.cli.output import printable, show, styled
+from undercast.cli.output import fail, printable, show, styled
 
 
 def trace(
@@ -18,6 +18,8 @@ def trace(
     if as_json:
         show(answer, True)
         return
+    if not answer["edges"]:
+        fail(f"nothing is known of {request_id}", "a request from outside that caused nothing leaves no trace")
     for line in tree(answer["nodes"], answer["edges"], request_id):
         print(line)
 
