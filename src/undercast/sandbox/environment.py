@@ -23,7 +23,8 @@ from undercast.sandbox.logs import EnvironmentLog, end_line, init_report_line, i
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.processes import Processes, RuntimeProcess, start_processes
 from undercast.sandbox.run import TIMED_OUT, Run
-from undercast.sandbox.runtime_api import Answer, RuntimeApi
+from undercast.sandbox.runtime_api import RuntimeApi
+from undercast.sandbox.runtime_connection import Answer
 
 INIT_TIMEOUT_S = 10.0
 """Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""

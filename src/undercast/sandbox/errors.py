@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from undercast.sandbox.runtime_api import MAX_PAYLOAD_BYTES
+from undercast.sandbox.runtime_connection import MAX_PAYLOAD_BYTES
 
 _SIGNALS: Mapping[int, str] = MappingProxyType(
     {

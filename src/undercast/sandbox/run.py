@@ -12,7 +12,8 @@ from undercast.core.errors import ServiceError
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.logs import Report
 from undercast.sandbox.model import Invocation, InvocationResult
-from undercast.sandbox.runtime_api import Answer, RuntimeEvent
+from undercast.sandbox.runtime_api import RuntimeEvent
+from undercast.sandbox.runtime_connection import Answer
 
 TIMED_OUT = "Sandbox.Timedout"
 

@@ -6,16 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from undercast.sandbox.runtime_api import (
-    MAX_CONNECTIONS,
-    MAX_HEAD_BYTES,
-    MAX_PIPELINED,
-    MAX_URL_BYTES,
-    Answer,
-    Message,
-    RuntimeApi,
-    RuntimeEvent,
-)
+from undercast.sandbox.runtime_api import MAX_CONNECTIONS, RuntimeApi, RuntimeEvent
+from undercast.sandbox.runtime_connection import MAX_HEAD_BYTES, MAX_PIPELINED, MAX_URL_BYTES, Answer, Message
 
 NOT_FOUND = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -223,7 +215,7 @@ async def test_many_halves_of_an_answer_hold_no_more_than_two_whole_ones(seen: S
 async def test_body_in_tiny_pieces_takes_its_bytes_only() -> None:
     """A million chunks of one byte are one megabyte."""
     message = Message()
-    message.kept = True
+    message.limit = 1_000_000
     for _ in range(100_000):
         message.add(b"a")
     assert message.answer(is_error=False).payload == b"a" * 100_000

@@ -1,0 +1,309 @@
+"""One connection of a runtime or an extension to the APIs at 127.0.0.1:9001, and the requests on it.
+
+HTTP/1.1, keep-alive, answers in order. The function at the other end may be hostile: nothing that it sends or leaves
+unread grows without bound. What a request means is decided by whoever serves it.
+AWS: Lambda Developer Guide, "Using the Lambda runtime API".
+"""
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Protocol, cast
+
+import httptools
+
+MAX_PAYLOAD_BYTES = 6_291_556
+"""Lambda Developer Guide, "Lambda quotas": 6 MB of payload; the recorded byte limit."""
+MAX_HEAD_BYTES = 1280 * 1024
+"""Runtimes send up to 1 MB of X-Ray cause in one header. Trailers and chunk extensions count, too."""
+_LEAST_READ_BYTES = 2048
+"""A read inside a head counts at least this much: the parser copies a value as it grows."""
+MAX_URL_BYTES = 8192
+MAX_PIPELINED = 64
+"""Requests that one read may hold. A runtime asks one thing and waits for the answer, or sends `next` behind it."""
+_JOIN_BYTES = 256 * 1024
+"""Up to here head and payload are joined for one write; above, copying would cost more than a second system call."""
+_EXTENSION_HEADER = b"lambda-extension-"
+ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
+)
+_REASONS: Mapping[int, str] = MappingProxyType(
+    {
+        200: "OK",
+        202: "Accepted",
+        400: "Bad Request",
+        403: "Forbidden",
+        404: "Not Found",
+        405: "Method Not Allowed",
+        413: "Request Entity Too Large",
+        501: "Not Implemented",
+    }
+)
+
+
+class Misuse(Exception):
+    """Raised in a parser callback: the function does what no runtime does, and its connection is cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a runtime posted. `error_type` is None for a result; for an error it is the runtime's word for it or ""."""
+
+    payload: bytes
+    error_type: str | None = None
+    too_large: bool = False
+
+
+class Served(Protocol):
+    """What a connection needs of whoever answers it."""
+
+    held_bytes: int
+    """Of bodies that are being read on all connections."""
+
+    def opened(self, connection: "Connection") -> bool:
+        """It is there. False when there are too many already."""
+        ...
+
+    def lost(self, connection: "Connection", *, unfinished: bool) -> None:
+        """It ended; `unfinished` inside a response or an error."""
+        ...
+
+    def body_limit(self, url: bytes) -> int:
+        """How many bytes of a request's body are of use; 0 when none is."""
+        ...
+
+    def hold(self, size_bytes: int) -> None:
+        """A piece of such a body is in memory. Raises Misuse when it is too much."""
+        ...
+
+    def serve(self, connection: "Connection", message: "Message") -> None:
+        """Answer one complete request."""
+        ...
+
+
+def _decoded(value: bytes) -> bytes:
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        return value
+
+
+class Message:
+    """One request as it is being read."""
+
+    __slots__ = (
+        "_size",
+        "body",
+        "continued",
+        "error_body",
+        "error_type",
+        "extension_headers",
+        "limit",
+        "method",
+        "too_large",
+        "unread",
+        "url",
+    )
+
+    def __init__(self) -> None:
+        self.url = b""
+        self.method = b""
+        self.error_type = ""
+        self.error_body = b""
+        self.unread = 0
+        """Bytes that came since the last piece of body and were neither that nor the message's end."""
+        self.limit = 0
+        """Of the body, known at the end of the head; 0 when it is of no use."""
+        self.extension_headers: dict[str, str] | None = None
+        """By what follows "lambda-extension-" in their names."""
+        self.continued = False
+        self.too_large = False
+        self.body: bytes | bytearray = b""
+        self._size = 0
+
+    def add(self, part: bytes) -> None:
+        """Take a piece of body; above the limit it is read and dropped, so that memory stays flat."""
+        self._size += len(part)
+        if self._size > (self.limit or MAX_PAYLOAD_BYTES):
+            self.too_large = True
+            self.body = b""
+        elif not self.limit:
+            return
+        elif not self.body:
+            self.body = part
+        else:
+            if isinstance(self.body, bytes):
+                self.body = bytearray(self.body)
+            self.body += part
+
+    def header(self, name: str) -> str:
+        """A header of an extension, "" where it is missing: `name` is what follows "Lambda-Extension-", lower case."""
+        return self.extension_headers.get(name, "") if self.extension_headers is not None else ""
+
+    def answer(self, *, is_error: bool) -> Answer:
+        """The body as an answer. A streamed response may name its error in trailers."""
+        body = bytes(self.body)
+        if is_error:
+            return Answer(body, self.error_type, self.too_large)
+        if self.error_type:
+            return Answer(self.error_body or body, self.error_type, self.too_large)
+        return Answer(body, None, self.too_large)
+
+
+class Connection(asyncio.Protocol):
+    """See the module."""
+
+    def __init__(self, api: Served) -> None:
+        self._api = api
+        self._parser = httptools.HttpRequestParser(self)
+        self._transport: asyncio.Transport | None = None
+        self._message: Message | None = None
+        self._held = 0
+        self._requests = 0
+        self._writing_paused = False
+        self.waits = False
+        """For the event that answers its `next`."""
+        self.extension = False
+        """An extension's: the end of the runtime does not end it."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass
+        if not self._api.opened(self):
+            self.abort()
+            self._transport = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        message, self._message, self._transport = self._message, None, None
+        self._let_go()
+        self._api.lost(self, unfinished=message is not None and message.url.endswith((b"/response", b"/error")))
+
+    def pause_writing(self) -> None:
+        """The runtime does not read its answers: nothing more is taken from it."""
+        self._writing_paused = True
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It has read them."""
+        self._writing_paused = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._transport is None:
+            return
+        self._requests = 0
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._message = None
+            self._let_go()
+            self.abort()
+            return
+        message = self._message
+        if message is not None:
+            message.unread += max(len(data), _LEAST_READ_BYTES)
+            if message.unread > MAX_HEAD_BYTES:
+                self.abort()
+
+    def on_message_begin(self) -> None:
+        """Parser callback."""
+        self._requests += 1
+        if self.waits or self._writing_paused or self._requests > MAX_PIPELINED:
+            raise Misuse
+        self._message = Message()
+
+    def on_url(self, url: bytes) -> None:
+        """Parser callback."""
+        message = self._message
+        if message is not None:
+            message.url += url
+            if len(message.url) > MAX_URL_BYTES:
+                raise Misuse
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Parser callback; also called for trailers."""
+        message = self._message
+        if message is None:
+            return
+        if len(name) == 6 and name.lower() == b"expect":
+            if not message.continued:
+                message.continued = True
+                self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif len(name) > 20:
+            lowered = name.lower()
+            if lowered == b"lambda-runtime-function-error-type":
+                message.error_type = value.decode("latin-1")
+            elif lowered == b"lambda-runtime-function-error-body":
+                message.error_body = _decoded(value)
+            elif lowered.startswith(_EXTENSION_HEADER):
+                headers = message.extension_headers = message.extension_headers or {}
+                headers[lowered[len(_EXTENSION_HEADER) :].decode("latin-1")] = value.decode("latin-1")
+
+    def on_headers_complete(self) -> None:
+        """Parser callback."""
+        message = self._message
+        if message is not None:
+            message.method = self._parser.get_method()
+            message.limit = self._api.body_limit(message.url)
+
+    def on_body(self, body: bytes) -> None:
+        """Parser callback."""
+        message = self._message
+        if message is not None:
+            message.unread = 0
+            message.add(body)
+            if message.limit:
+                self._hold(len(message.body) - self._held)
+
+    def on_message_complete(self) -> None:
+        """Parser callback."""
+        message, self._message = self._message, None
+        if message is not None:
+            self._let_go()
+            self._api.serve(self, message)
+            if not self._parser.should_keep_alive() and not message.url.endswith(b"/next") and self._transport:
+                self._transport.close()
+
+    def _hold(self, more_bytes: int) -> None:
+        self._held += more_bytes
+        self._api.hold(more_bytes)
+
+    def _let_go(self) -> None:
+        if self._held:
+            self._api.held_bytes -= self._held
+            self._held = 0
+
+    def send(self, head: bytes, payload: bytes) -> None:
+        """Answer, also a `next` that waits."""
+        self.waits = False
+        if len(payload) <= _JOIN_BYTES:
+            self.write(head + payload)
+        elif self._transport is not None:
+            self._transport.writelines((head, payload))
+
+    def send_json(self, status: int, value: object, headers: str = "") -> None:
+        """Answer with JSON. `headers` are whole lines, each with its CRLF."""
+        body = json.dumps(value).encode() + b"\n"
+        head = f"HTTP/1.1 {status} {_REASONS[status]}\r\n{headers}Content-Type: application/json\r\n"
+        self.write(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+    def send_error(self, status: int, error_type: str, message: str) -> None:
+        """Answer with the APIs' error shape."""
+        self.send_json(status, {"errorMessage": message, "errorType": error_type})
+
+    def write(self, data: bytes) -> None:
+        """One write; silently nothing when the runtime has gone."""
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def abort(self) -> None:
+        """Drop the connection."""
+        if self._transport is not None:
+            self._transport.abort()
