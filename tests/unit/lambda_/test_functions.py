@@ -84,8 +84,8 @@ async def test_function_name_takes_every_form_of_arn(world: World) -> None:
          " again."),
         ({"Code": {"S3Bucket": "code", "S3Key": "none"}}, "Error occurred while GetObject. S3 Error Code: NoSuchKey."
          " S3 Error Message: The specified key does not exist."),
-        ({"Layers": ["arn:aws:lambda:us-west-2:111122223333:layer:l:1"]}, "Undercast does not support the parameter"
-         " Layers of CreateFunction: layers come with a later version"),
+        ({"Layers": ["arn:aws:lambda:us-west-2:111122223333:layer:l:1"]}, "Layer version"
+         " arn:aws:lambda:us-west-2:111122223333:layer:l:1 does not exist."),
     ],
 )  # fmt: skip
 async def test_limits_are_told_in_aws_words(world: World, members: dict[str, Any], message: str) -> None:

@@ -158,7 +158,7 @@ async def test_streamed_package_stops_at_the_limit(world: World) -> None:
 
 async def unpacked(world: World, data: bytes) -> Path:
     """Where a package that was accepted is."""
-    draft = await world.functions.code.accept(data)
+    draft = (await world.functions.code.accept(data)).draft
     await world.database.write(lambda tx: world.functions.blobs.acquire(tx, draft))
     await world.functions.code.unpack(draft.id)
     return world.functions.code.folder(draft.id)

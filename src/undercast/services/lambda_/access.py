@@ -3,18 +3,20 @@
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for AWS Lambda".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
+from undercast.services.lambda_ import layer_store
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
+from undercast.services.lambda_.layers import LayerReference, parse_layer, parse_layer_arn
 from undercast.services.lambda_.names import function_arn, parse_function_arn, parse_reference
 
 _ACTIONS = {"Invoke": "lambda:InvokeFunction", "InvokeAsync": "lambda:InvokeFunction"}
-_NO_RESOURCE = frozenset({"ListFunctions", "GetAccountSettings"})
-_UNQUALIFIED = frozenset({"CreateFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "PublishVersion"})
+_NO_RESOURCE = frozenset({"ListFunctions", "GetAccountSettings", "ListLayers"})
+_CONFIGURING = frozenset({"CreateFunction", "UpdateFunctionConfiguration"})
 
 
 async def access(functions: Lambda, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -25,11 +27,53 @@ async def access(functions: Lambda, ctx: RequestContext, operation: str, params:
         return functions.catalog.guard(key, lambda: _on_function(functions, ctx, action, params))
     if operation in _NO_RESOURCE:
         return (Access(action=action, resource="*"),)
-    needed = _on_function(functions, ctx, action, params)
-    if operation in ("CreateFunction", "UpdateFunctionConfiguration") and params.get("Role"):
+    if "LayerName" in params or operation == "GetLayerVersionByArn":
+        return (_on_layer(functions, ctx, action, params),)
+    needed = [_on_function(functions, ctx, action, params)]
+    if operation in _CONFIGURING:
+        needed += _on_what_it_uses(functions, params)
+    return tuple(needed)
+
+
+def _on_what_it_uses(functions: Lambda, params: Params) -> Iterator[Access]:
+    """The role that is passed on, and the layers: their own account or their policy must let the caller have them."""
+    if params.get("Role"):
         conditions = {"iam:PassedToService": PRINCIPAL}
-        return needed, Access(action="iam:PassRole", resource=params["Role"], conditions=conditions)
-    return (needed,)
+        yield Access(action="iam:PassRole", resource=params["Role"], conditions=conditions)
+    for arn in params.get("Layers") or ():
+        reference = parse_layer_arn(arn)
+        if reference is not None and (needed := _layer_access(functions, "lambda:GetLayerVersion", reference)):
+            yield needed
+
+
+def _on_layer(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:
+    if action == "lambda:GetLayerVersionByArn":
+        reference, action = parse_layer_arn(params["Arn"]), "lambda:GetLayerVersion"
+    else:
+        try:
+            reference = parse_layer(ctx.scope, params["LayerName"], params.get("VersionNumber", 0))
+        except ServiceError:
+            reference = None  # the operation answers with the reason
+    if reference is None:
+        return Access(action=action, resource="*")
+    return _layer_access(functions, action, reference) or Access(
+        action=action,
+        resource=reference.arn if reference.version else reference.layer_arn,
+        resource_account_id=reference.scope.account_id,
+    )
+
+
+def _layer_access(functions: Lambda, action: str, reference: LayerReference) -> Access | None:
+    """None for a version that is not there: the operation says so."""
+    version = functions.database.read_now(lambda tx: layer_store.find(tx, reference))
+    if version is None:
+        return None
+    return Access(
+        action=action,
+        resource=reference.arn,
+        resource_policy=version.policy,
+        resource_account_id=reference.scope.account_id,
+    )
 
 
 def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:

@@ -76,8 +76,9 @@ class Catalog:
         epoch = self._epoch
         resolved = self._database.read_now(lambda tx: self._load(tx, reference))
         for function in (resolved.function, resolved.other):
-            if function is not None and not self._code.present(function.code_sha256):
-                await self._unpack_again(function)
+            for folder in (function.code_dir, *function.layers) if function is not None else ():
+                if not self._code.present(folder.name):
+                    await self._unpack_again(folder.name)
         if epoch == self._epoch:
             if len(self._resolved) >= MAX_REMEMBERED:
                 self._resolved.clear()
@@ -107,8 +108,7 @@ class Catalog:
     def keep_serving(self, version: Version) -> None:
         """Before an update of $LATEST begins: go on serving this version until `settle`."""
         if version.state == ACTIVE:
-            folder = self._code.folder(version.code_sha256)
-            self._serving.setdefault((version.scope, version.name), executable(version, folder))
+            self._serving.setdefault((version.scope, version.name), executable(version, self._code.folder))
 
     def settle(self, scope: Scope, name: str) -> None:
         """An update is over."""
@@ -172,12 +172,12 @@ class Catalog:
                 return serving
         if found.state != ACTIVE:
             raise not_in_state(found.state)
-        return executable(found, self._code.folder(found.code_sha256))
+        return executable(found, self._code.folder)
 
-    async def _unpack_again(self, function: FunctionVersion) -> None:
+    async def _unpack_again(self, sha256: str) -> None:
         """The folder was deleted by hand; the zip is still there."""
         try:
-            await self._code.unpack(function.code_sha256)
+            await self._code.unpack(sha256)
         except UnsafePackage as error:
             text = "Lambda could not unzip the deployment package."
             raise ServiceError("InvalidZipFileException", text, 502) from error

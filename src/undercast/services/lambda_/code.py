@@ -12,8 +12,9 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, ParamSpec, cast
+from typing import IO, ParamSpec, TypeVar, cast
 from weakref import WeakValueDictionary
 
 from undercast.core.body import BodyStream
@@ -24,6 +25,7 @@ from undercast.services.lambda_.package import Entry, UnsafePackage
 from undercast.store.blobs import BlobDraft, BlobStore
 
 P = ParamSpec("P")
+T = TypeVar("T")
 
 _WORK = ".work"
 _FOLDER_MODE = 0o755
@@ -32,6 +34,14 @@ _PIECE_BYTES = 262_144
 _SMALL_BYTES = 1024 * 1024
 """Packages up to this size are handled in memory."""
 _UNPACKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """An archive that was checked and stored."""
+
+    draft: BlobDraft
+    unzipped_bytes: int
 
 
 class CodeStore:
@@ -54,15 +64,15 @@ class CodeStore:
         """Whether the code is unpacked."""
         return self.folder(sha256).is_dir()
 
-    async def accept(self, body: bytes | BodyStream) -> BlobDraft:
+    async def accept(self, body: bytes | BodyStream) -> Package:
         """Check a package and store the zip. Raises AWS's error for one that is corrupt, unsafe or too large."""
         if isinstance(body, bytes):
-            await self._in_thread(package.check, io.BytesIO(body))
-            return await self._blobs.put(body)
+            size = await self._in_thread(package.check, io.BytesIO(body))
+            return Package(await self._blobs.put(body), size)
         with await self._spooled(body) as archive:
-            await self._in_thread(package.check, archive)
+            size = await self._in_thread(package.check, archive)
             archive.seek(0)
-            return await self._blobs.put(_pieces(archive))
+            return Package(await self._blobs.put(_pieces(archive)), size)
 
     async def unpack(self, sha256: str) -> None:
         """Make the folder from the blob unless it is there. Raises UnsafePackage when the archive cannot be used."""
@@ -112,9 +122,9 @@ class CodeStore:
             lock = self._locks[sha256] = asyncio.Lock()
         return lock
 
-    async def _in_thread(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+    async def _in_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         async with self._busy:
-            await asyncio.to_thread(function, *args, **kwargs)
+            return await asyncio.to_thread(function, *args, **kwargs)
 
     async def _spooled(self, body: BodyStream) -> IO[bytes]:
         """A seekable copy: in memory while small. Raises when it is larger than any package may be."""

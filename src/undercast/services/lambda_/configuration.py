@@ -119,8 +119,6 @@ def _check_variables(variables: Mapping[str, str]) -> None:
 
 def _check_unsupported(operation: str, params: Mapping[str, Any]) -> None:
     """What is accepted when empty, as tools send it, and refused by name when it would have an effect."""
-    if params.get("Layers"):
-        raise refused_member(operation, "Layers", "layers come with a later version")
     if params.get("FileSystemConfigs"):
         raise refused_member(operation, "FileSystemConfigs", "there is no EFS here")
     if params.get("DeadLetterConfig", {}).get("TargetArn"):

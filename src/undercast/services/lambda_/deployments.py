@@ -57,9 +57,9 @@ class Deployments:
         self._environments = environments
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, versions: tuple[Version, ...], superseded_sha256: str = "") -> None:
+    def begin(self, versions: tuple[Version, ...], superseded: tuple[str, ...] = ()) -> None:
         """Deploy versions of one function that share their code. Called after the commit that made them."""
-        self._own(self._deploy(versions, superseded_sha256))
+        self._own(self._deploy(versions, superseded))
 
     def discard(self, digests: Iterable[str]) -> None:
         """Remove unpacked code once no version has it and no invocation runs it."""
@@ -70,7 +70,7 @@ class Deployments:
         """At start: remove leftovers and finish what was in progress."""
         wanted, unfinished = self._database.read_now(lambda tx: (store.all_code(tx), store.unfinished(tx)))
         await self._code.sweep(wanted)
-        for _, versions in groupby(unfinished, key=lambda version: (version.arn, version.code_sha256)):
+        for _, versions in groupby(unfinished, key=lambda version: (version.arn, version.code)):
             self.begin(tuple(versions))
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=_RESUME_LIMIT_S)
@@ -86,7 +86,7 @@ class Deployments:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _deploy(self, versions: tuple[Version, ...], superseded_sha256: str) -> None:
+    async def _deploy(self, versions: tuple[Version, ...], superseded: tuple[str, ...]) -> None:
         first = versions[0]
         try:
             failure = await self._unpack(first)
@@ -94,8 +94,7 @@ class Deployments:
             return  # the function was deleted, or its code replaced, before this began
         await self._settle(versions, failure)
         self._environments.retire(first.arn, LATEST)
-        if superseded_sha256:
-            self.discard((superseded_sha256,))
+        self.discard(superseded)
 
     async def _unpack(self, version: Version) -> str | None:
         """None, or why the function is Failed. Raises BlobMissing."""
@@ -103,7 +102,8 @@ class Deployments:
             try:
                 # Active means ready: the first invocation of a runtime must not wait for its interpreter.
                 await asyncio.gather(
-                    self._code.unpack(version.code_sha256), self._environments.prepare(version.configuration["Runtime"])
+                    *(self._code.unpack(sha256) for sha256 in version.code),
+                    self._environments.prepare(version.configuration["Runtime"]),
                 )
             except (UnsafePackage, ServiceError) as error:
                 log.warning("the code of %s cannot be unpacked: %s", version.arn, error)

@@ -31,11 +31,15 @@ async def run(
         raise recursive()
     functions.concurrency.enter(function.arn, resolved.scope, resolved.reserved, resolved.unreserved_limit)
     functions.code.hold(function.code_sha256)
+    for layer in function.layers:
+        functions.code.hold(layer.name)
     functions.lineages.remember(invocation.request_id, chain)
     try:
         return await functions.environments.invoke(invocation)
     finally:
         functions.code.drop(function.code_sha256)
+        for layer in function.layers:
+            functions.code.drop(layer.name)
         functions.concurrency.leave(function.arn, resolved.scope, resolved.reserved)
 
 

@@ -44,9 +44,10 @@ class Lambda:
 
     def release(self, tx: Tx, versions: list[Version]) -> None:
         """In the transaction that deletes versions: let go of their code, on disk too once it has committed."""
-        for version in versions:
-            self.blobs.release(tx, version.code_sha256)
-        tx.after_commit(lambda: self.deployments.discard(version.code_sha256 for version in versions))
+        released = [sha256 for version in versions for sha256 in version.code]
+        for sha256 in released:
+            self.blobs.release(tx, sha256)
+        tx.after_commit(lambda: self.deployments.discard(released))
 
     def changed(self, tx: Tx) -> None:
         """In a transaction that changes what an invoke resolves to."""

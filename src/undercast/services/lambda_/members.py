@@ -12,11 +12,14 @@ _PAGED = frozenset({"FunctionName", "Marker", "MaxItems"})
 _INVOKE_CONFIG = frozenset(
     {"FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"}
 )
+_LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
+_LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateFunction": frozenset({
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig", "TracingConfig",
+        "Layers",
     }),
     "GetFunction": _QUALIFIED,
     "GetFunctionConfiguration": _QUALIFIED,
@@ -28,7 +31,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "UpdateFunctionConfiguration": frozenset({
         "FunctionName", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Runtime",
-        "RevisionId", "EphemeralStorage", "LoggingConfig", "TracingConfig",
+        "RevisionId", "EphemeralStorage", "LoggingConfig", "TracingConfig", "Layers",
     }),
     "PublishVersion": frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"}),
     "ListVersionsByFunction": _PAGED,
@@ -43,6 +46,19 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "GetPolicy": _QUALIFIED,
     "RemovePermission": _QUALIFIED | {"StatementId", "RevisionId"},
+    "PublishLayerVersion": frozenset({
+        "LayerName", "Description", "Content", "CompatibleArchitectures", "CompatibleRuntimes", "LicenseInfo",
+    }),
+    "ListLayers": _LAYER_FILTERS,
+    "ListLayerVersions": _LAYER_FILTERS | {"LayerName"},
+    "GetLayerVersion": _LAYER_VERSION,
+    "GetLayerVersionByArn": frozenset({"Arn"}),
+    "DeleteLayerVersion": _LAYER_VERSION,
+    "AddLayerVersionPermission": _LAYER_VERSION | {
+        "StatementId", "Action", "Principal", "OrganizationId", "RevisionId",
+    },
+    "GetLayerVersionPolicy": _LAYER_VERSION,
+    "RemoveLayerVersionPermission": _LAYER_VERSION | {"StatementId", "RevisionId"},
     "TagResource": frozenset({"Resource", "Tags"}),
     "UntagResource": frozenset({"Resource", "TagKeys"}),
     "ListTags": frozenset({"Resource"}),
@@ -67,7 +83,6 @@ _STORED_CONFIGURATION = {
     "KMSKeyArn": "environment variables are not encrypted here",
     "SnapStart": "None only; PublishedVersions is refused",
     "DeadLetterConfig": "an empty TargetArn only; a target is refused until SQS and SNS exist",
-    "Layers": "an empty list only; layers are refused until they exist",
     "FileSystemConfigs": "an empty list only; there is no EFS",
 }
 _ARCHITECTURES = {

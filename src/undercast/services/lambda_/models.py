@@ -4,7 +4,7 @@ Pure. AWS: Lambda API Reference, "FunctionConfiguration", "AliasConfiguration".
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.sandbox.model import FunctionVersion
+from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.names import LATEST, function_arn, qualified
 
 PENDING, ACTIVE, FAILED = "Pending", "Active", "Failed"
@@ -49,6 +50,9 @@ class Version:
     code_sha256: str
     """Of the zip, hexadecimal; also the id of its blob."""
     code_size: int
+    unzipped_bytes: int = 0
+    layers: tuple[LayerUse, ...] = ()
+    """The later one's files win."""
     revision_id: str
     modified_at: float
     state: str = PENDING
@@ -56,6 +60,11 @@ class Version:
     update_status: str = ""
     """Empty while the function is being created."""
     update_reason: str = ""
+
+    @property
+    def code(self) -> tuple[str, ...]:
+        """The digests of all that it runs; it holds one reference to the blob of each."""
+        return (self.code_sha256, *(layer.code_sha256 for layer in self.layers))
 
     @property
     def version(self) -> str:
@@ -114,6 +123,7 @@ def summary(version: Version, qualifier: str | None) -> dict[str, Any]:
         "LastModified": timestamp(version.modified_at),
         "Version": version.version,
         "RevisionId": version.revision_id,
+        **({"Layers": [layer.output() for layer in version.layers]} if version.layers else {}),
     }
 
 
@@ -139,8 +149,8 @@ def output(version: Version, qualifier: str | None) -> dict[str, Any]:
     return found
 
 
-def executable(version: Version, folder: Path) -> FunctionVersion:
-    """What the sandbox runs; `folder` holds the unpacked code."""
+def executable(version: Version, folder: Callable[[str], Path]) -> FunctionVersion:
+    """What the sandbox runs; `folder` says where the archive with a digest is unpacked."""
     configuration = version.configuration
     return FunctionVersion(
         arn=version.arn,
@@ -151,7 +161,8 @@ def executable(version: Version, folder: Path) -> FunctionVersion:
         region=version.scope.region,
         runtime=configuration["Runtime"],
         handler=configuration["Handler"],
-        code_dir=folder,
+        code_dir=folder(version.code_sha256),
+        layers=tuple(folder(layer.code_sha256) for layer in version.layers),
         environment=configuration.get("Environment", {}).get("Variables", {}),
         memory_mb=configuration["MemorySize"],
         timeout_s=configuration["Timeout"],

@@ -119,10 +119,10 @@ def unzipped_too_large() -> Exception:
     return invalid(f"Unzipped size must be smaller than {MAX_UNZIPPED_BYTES} bytes")
 
 
-def check(source: IO[bytes]) -> tuple[Entry, ...]:
+def check(source: IO[bytes]) -> int:
     """Read the whole archive once, every checksum included, without writing anything. Blocking: off the loop.
 
-    Raises ServiceError in AWS's words.
+    Returns its size when it is unpacked. Raises ServiceError in AWS's words.
     """
     try:
         _refuse_huge_directory(source)
@@ -131,7 +131,7 @@ def check(source: IO[bytes]) -> tuple[Entry, ...]:
             entries = plan(infos)
             for entry in entries:
                 _read_through(archive, infos[entry.index], entry)
-            return entries
+            return sum(infos[entry.index].file_size for entry in entries)
     except (UnsafePackage, *ZIP_ERRORS) as error:
         if not blames_the_archive(error):
             raise

@@ -65,4 +65,41 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name, qualifier)
     );
     """,
+    """
+    CREATE TABLE lambda_layer (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        last_version INTEGER NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    CREATE TABLE lambda_layer_version (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        configuration TEXT NOT NULL,
+        code_sha256 TEXT NOT NULL,
+        code_size INTEGER NOT NULL,
+        unzipped_bytes INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        statements TEXT NOT NULL,
+        policy_revision_id TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, version)
+    );
+    CREATE TABLE lambda_function_layer (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        position INTEGER NOT NULL,
+        layer_arn TEXT NOT NULL,
+        code_sha256 TEXT NOT NULL,
+        code_size INTEGER NOT NULL,
+        unzipped_bytes INTEGER NOT NULL,
+        PRIMARY KEY (account_id, region, name, number, position)
+    );
+    CREATE INDEX lambda_function_layer_by_code ON lambda_function_layer (code_sha256);
+    ALTER TABLE lambda_version ADD COLUMN unzipped_bytes INTEGER NOT NULL DEFAULT 0;
+    """,
 )

@@ -22,6 +22,7 @@ from undercast.services.lambda_.operations import (
     event_invoke_configs,
     functions,
     invoke,
+    layers,
     policies,
     settings,
     updates,
@@ -72,7 +73,9 @@ def _reset(instance: Lambda) -> None:
 MANIFEST = Manifest(
     name="lambda",
     build=build,
-    operations=operations_of(aliases, event_invoke_configs, functions, invoke, policies, settings, updates, versions),
+    operations=operations_of(
+        aliases, event_invoke_configs, functions, invoke, layers, policies, settings, updates, versions
+    ),
     schema=SCHEMA,
     access=access,
     policy_of=policy_of,
@@ -86,6 +89,8 @@ MANIFEST = Manifest(
     differences=(
         "Every runtime identifier that Lambda ever had can be created; AWS refuses the ones past their block date.",
         "A program or script in a package runs even when the zip has no run bit for it.",
+        "A layer version of another account that is not on this platform is InvalidParameterValueException, on AWS "
+        "AccessDeniedException.",
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "A link that points out of the package is refused; AWS unpacks it.",
         "Destinations of asynchronous invokes can be functions only; other targets are refused by name.",

@@ -6,14 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.models import ACTIVE, FAILED, IN_PROGRESS, PENDING, SUCCESSFUL, Alias, Function, Version
 from undercast.store.database import Row, Tx
 
 Key = tuple[str, str, str]
 
+_VERSION_KEY = "account_id = ? AND region = ? AND name = ? AND number = ?"
+
+_OF_FUNCTION = ("function", "version", "function_layer", "alias", "policy", "event_invoke_config")
 _VERSION_COLUMNS = (
-    "account_id, region, name, number, configuration, code_sha256, code_size, revision_id, modified_at,"
-    " state, state_reason, update_status, update_reason"
+    "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, revision_id,"
+    " modified_at, state, state_reason, update_status, update_reason"
 )
 
 
@@ -75,7 +79,7 @@ def change_function(tx: Tx, changed: Function) -> None:
 
 def delete_function(tx: Tx, scope: Scope, name: str) -> None:
     """Everything but the numbers: Lambda never gives a version number twice."""
-    for table in ("function", "version", "alias", "policy", "event_invoke_config"):
+    for table in _OF_FUNCTION:
         tx.execute(f"DELETE FROM lambda_{table} WHERE account_id = ? AND region = ? AND name = ?", key_of(scope, name))
 
 
@@ -90,10 +94,12 @@ def reserved_elsewhere(tx: Tx, scope: Scope, name: str = "") -> int:
 
 
 def usage(tx: Tx, scope: Scope) -> tuple[int, int]:
-    """(bytes of code of all versions, number of functions)."""
+    """(bytes of code of all versions of functions and layers, number of functions)."""
     code = tx.one(
-        "SELECT COALESCE(SUM(code_size), 0) AS total FROM lambda_version WHERE account_id = ? AND region = ?",
-        (scope.account_id, scope.region),
+        "SELECT (SELECT COALESCE(SUM(code_size), 0) FROM lambda_version WHERE account_id = ? AND region = ?)"
+        " + (SELECT COALESCE(SUM(code_size), 0) FROM lambda_layer_version WHERE account_id = ? AND region = ?)"
+        " AS total",
+        (scope.account_id, scope.region, scope.account_id, scope.region),
     )
     count = tx.one(
         "SELECT COUNT(*) AS total FROM lambda_function WHERE account_id = ? AND region = ?",
@@ -108,19 +114,42 @@ def usage(tx: Tx, scope: Scope) -> tuple[int, int]:
 def add_version(tx: Tx, version: Version) -> None:
     """Insert the row. The caller holds a reference to the code's blob."""
     tx.execute(
-        f"INSERT INTO lambda_version ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO lambda_version ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*key_of(version.scope, version.name), version.number, *_values(version)),
     )
+    _put_layers(tx, version)
 
 
 def change_version(tx: Tx, version: Version) -> None:
     """Write everything but the key."""
     tx.execute(
-        "UPDATE lambda_version SET configuration = ?, code_sha256 = ?, code_size = ?, revision_id = ?,"
-        " modified_at = ?, state = ?, state_reason = ?, update_status = ?, update_reason = ?"
+        "UPDATE lambda_version SET configuration = ?, code_sha256 = ?, code_size = ?, unzipped_bytes = ?,"
+        " revision_id = ?, modified_at = ?, state = ?, state_reason = ?, update_status = ?, update_reason = ?"
         " WHERE account_id = ? AND region = ? AND name = ? AND number = ?",
         (*_values(version), *key_of(version.scope, version.name), version.number),
     )
+    tx.execute(f"DELETE FROM lambda_function_layer WHERE {_VERSION_KEY}", _version_key(version))
+    _put_layers(tx, version)
+
+
+def _put_layers(tx: Tx, version: Version) -> None:
+    for position, layer in enumerate(version.layers):
+        tx.execute(
+            "INSERT INTO lambda_function_layer (account_id, region, name, number, position, layer_arn, code_sha256,"
+            " code_size, unzipped_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *_version_key(version),
+                position,
+                layer.arn,
+                layer.code_sha256,
+                layer.code_size,
+                layer.unzipped_bytes,
+            ),
+        )
+
+
+def _version_key(version: Version) -> tuple[str, str, str, int]:
+    return (*key_of(version.scope, version.name), version.number)
 
 
 def version(tx: Tx, scope: Scope, name: str, number: int) -> Version | None:
@@ -130,7 +159,7 @@ def version(tx: Tx, scope: Scope, name: str, number: int) -> Version | None:
         " WHERE account_id = ? AND region = ? AND name = ? AND number = ?",
         (*key_of(scope, name), number),
     )
-    return _version(row) if row else None
+    return _version(tx, row) if row else None
 
 
 def versions(tx: Tx, scope: Scope, name: str, after: int = -1, limit: int = -1) -> list[Version]:
@@ -140,7 +169,7 @@ def versions(tx: Tx, scope: Scope, name: str, after: int = -1, limit: int = -1) 
         " WHERE account_id = ? AND region = ? AND name = ? AND number > ? ORDER BY number LIMIT ?",
         (*key_of(scope, name), after, limit),
     )
-    return [_version(row) for row in rows]
+    return [_version(tx, row) for row in rows]
 
 
 def all_versions(tx: Tx, scope: Scope, after: tuple[str, int], limit: int, *, latest_only: bool) -> list[Version]:
@@ -150,15 +179,13 @@ def all_versions(tx: Tx, scope: Scope, after: tuple[str, int], limit: int, *, la
         " AND (name > ? OR (name = ? AND number > ?)) AND number <= ? ORDER BY name, number LIMIT ?",
         (scope.account_id, scope.region, after[0], after[0], after[1], 0 if latest_only else 1 << 62, limit),
     )
-    return [_version(row) for row in rows]
+    return [_version(tx, row) for row in rows]
 
 
 def delete_version(tx: Tx, scope: Scope, name: str, number: int) -> None:
     """Remove one published version."""
-    tx.execute(
-        "DELETE FROM lambda_version WHERE account_id = ? AND region = ? AND name = ? AND number = ?",
-        (*key_of(scope, name), number),
-    )
+    for table in ("version", "function_layer"):
+        tx.execute(f"DELETE FROM lambda_{table} WHERE {_VERSION_KEY}", (*key_of(scope, name), number))
 
 
 def next_number(tx: Tx, scope: Scope, name: str) -> int:
@@ -174,13 +201,15 @@ def next_number(tx: Tx, scope: Scope, name: str) -> int:
 
 
 def code_in_use(tx: Tx, sha256: str) -> bool:
-    """Whether any version of any account has this code."""
-    return tx.one("SELECT 1 FROM lambda_version WHERE code_sha256 = ? LIMIT 1", (sha256,)) is not None
+    """Whether any function version of any account has this code, as its own or in a layer."""
+    tables = ("lambda_version", "lambda_function_layer")
+    return any(tx.one(f"SELECT 1 FROM {table} WHERE code_sha256 = ? LIMIT 1", (sha256,)) for table in tables)
 
 
 def all_code(tx: Tx) -> frozenset[str]:
-    """The digests of all code that a version has."""
-    return frozenset(row["code_sha256"] for row in tx.all("SELECT DISTINCT code_sha256 FROM lambda_version"))
+    """The digests of all code that a function version has."""
+    query = "SELECT code_sha256 FROM lambda_version UNION SELECT code_sha256 FROM lambda_function_layer"
+    return frozenset(row["code_sha256"] for row in tx.all(query))
 
 
 def unfinished(tx: Tx) -> list[Version]:
@@ -188,7 +217,7 @@ def unfinished(tx: Tx) -> list[Version]:
     rows = tx.all(
         f"SELECT {_VERSION_COLUMNS} FROM lambda_version WHERE state = ? OR update_status = ?", (PENDING, IN_PROGRESS)
     )
-    return [_version(row) for row in rows]
+    return [_version(tx, row) for row in rows]
 
 
 def settle(tx: Tx, subject: Version, failure: str | None) -> None:
@@ -210,6 +239,7 @@ def _values(version: Version) -> tuple[str | int | float, ...]:
         json.dumps(dict(version.configuration)),
         version.code_sha256,
         version.code_size,
+        version.unzipped_bytes,
         version.revision_id,
         version.modified_at,
         version.state,
@@ -219,7 +249,7 @@ def _values(version: Version) -> tuple[str | int | float, ...]:
     )
 
 
-def _version(row: Row) -> Version:
+def _version(tx: Tx, row: Row) -> Version:
     return Version(
         scope=_scope(row),
         name=row["name"],
@@ -227,12 +257,30 @@ def _version(row: Row) -> Version:
         configuration=json.loads(row["configuration"]),
         code_sha256=row["code_sha256"],
         code_size=row["code_size"],
+        unzipped_bytes=row["unzipped_bytes"],
+        layers=_layers(tx, row),
         revision_id=row["revision_id"],
         modified_at=row["modified_at"],
         state=row["state"],
         state_reason=row["state_reason"],
         update_status=row["update_status"],
         update_reason=row["update_reason"],
+    )
+
+
+def _layers(tx: Tx, row: Row) -> tuple[LayerUse, ...]:
+    rows = tx.all(
+        f"SELECT * FROM lambda_function_layer WHERE {_VERSION_KEY} ORDER BY position",
+        (row["account_id"], row["region"], row["name"], row["number"]),
+    )
+    return tuple(
+        LayerUse(
+            arn=layer["layer_arn"],
+            code_sha256=layer["code_sha256"],
+            code_size=layer["code_size"],
+            unzipped_bytes=layer["unzipped_bytes"],
+        )
+        for layer in rows
     )
 
 

@@ -4,7 +4,6 @@ AWS: Lambda API Reference, CreateAlias, GetAlias, UpdateAlias, DeleteAlias, List
 "Implement Lambda canary deployments using a weighted alias".
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -24,7 +23,7 @@ from undercast.services.lambda_.errors import (
 from undercast.services.lambda_.instance import Lambda, existing_function
 from undercast.services.lambda_.models import Alias
 from undercast.services.lambda_.names import LATEST, Reference, parse_reference, qualified
-from undercast.services.lambda_.operations.functions import PAGE_ITEMS
+from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.database import Tx
 
 ALIAS_PATTERN = "(?!^[0-9]+$)([a-zA-Z0-9-_]+)"
@@ -108,8 +107,8 @@ async def delete_alias(functions: Lambda, ctx: RequestContext, params: Params) -
 async def list_aliases(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The aliases of a function by name, or those of one version."""
     reference = parse_reference(ctx.scope, params["FunctionName"])
-    limit = min(params.get("MaxItems") or PAGE_ITEMS, PAGE_ITEMS)
-    after = _position(params.get("Marker"))
+    limit = page_size(params)
+    after = position(params)
     version = params.get("FunctionVersion")
 
     def read(tx: Tx) -> list[Alias]:
@@ -118,10 +117,8 @@ async def list_aliases(functions: Lambda, ctx: RequestContext, params: Params) -
         return [alias for alias in found if alias.alias > after and version in (None, alias.version)]
 
     found = functions.database.read_now(read)
-    result: dict[str, Any] = {"Aliases": [alias.output() for alias in found[:limit]]}
-    if len(found) > limit:
-        result["NextMarker"] = base64.b64encode(found[limit - 1].alias.encode()).decode()
-    return result
+    listed = [alias.output() for alias in found[:limit]]
+    return {"Aliases": listed, **marker(found, limit, lambda alias: alias.alias)}
 
 
 def _existing(tx: Tx, reference: Reference, name: str) -> Alias:
@@ -155,10 +152,3 @@ def _check_versions(tx: Tx, reference: Reference, alias: Alias) -> None:
             f"Invalid function version {alias.version}. "
             "Function version in AdditionalVersionWeights cannot be the version of the alias itself."
         )
-
-
-def _position(marker: str | None) -> str:
-    try:
-        return base64.b64decode(marker or "", validate=True).decode()
-    except ValueError as error:
-        raise invalid("Invalid Marker.") from error

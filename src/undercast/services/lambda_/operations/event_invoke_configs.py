@@ -4,7 +4,6 @@ AWS: Lambda API Reference, PutFunctionEventInvokeConfig and its companions; Deve
 settings for asynchronous invocations", "Capturing records of Lambda asynchronous invocations".
 """
 
-import base64
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -17,7 +16,7 @@ from undercast.services.lambda_.catalog import destinations_of
 from undercast.services.lambda_.errors import invalid, not_found
 from undercast.services.lambda_.instance import Lambda, existing_function, existing_qualifier
 from undercast.services.lambda_.names import LATEST, Reference, parse_function_arn, parse_reference, qualified
-from undercast.services.lambda_.operations.functions import PAGE_ITEMS
+from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.database import Tx
 
 _MEMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
@@ -71,23 +70,19 @@ async def delete_function_event_invoke_config(functions: Lambda, ctx: RequestCon
 async def list_function_event_invoke_configs(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """All settings of a function, by qualifier."""
     reference = parse_reference(ctx.scope, params["FunctionName"])
-    limit = min(params.get("MaxItems") or PAGE_ITEMS, PAGE_ITEMS)
-    after = _position(params.get("Marker"))
+    limit = page_size(params)
+    after = position(params)
 
     def read(tx: Tx) -> list[tuple[str, dict[str, Any], float]]:
         existing_function(tx, reference)
         return [row for row in store.invoke_configs(tx, reference.scope, reference.name) if row[0] > after]
 
     found = functions.database.read_now(read)
-    result: dict[str, Any] = {
-        "FunctionEventInvokeConfigs": [
-            _output(Reference(reference.scope, reference.name, qualifier), settings, at)
-            for qualifier, settings, at in found[:limit]
-        ]
-    }
-    if len(found) > limit:
-        result["NextMarker"] = base64.b64encode(found[limit - 1][0].encode()).decode()
-    return result
+    listed = [
+        _output(Reference(reference.scope, reference.name, qualifier), settings, at)
+        for qualifier, settings, at in found[:limit]
+    ]
+    return {"FunctionEventInvokeConfigs": listed, **marker(found, limit, lambda row: row[0])}
 
 
 async def _write(functions: Lambda, ctx: RequestContext, operation_name: str, params: Params) -> dict[str, Any]:
@@ -142,10 +137,3 @@ def _output(reference: Reference, settings: Mapping[str, Any], modified_at: floa
         "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}},
         **settings,
     }
-
-
-def _position(marker: str | None) -> str:
-    try:
-        return base64.b64decode(marker or "", validate=True).decode()
-    except ValueError as error:
-        raise invalid("Invalid Marker.") from error

@@ -3,26 +3,27 @@
 AWS: Lambda API Reference, CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions, DeleteFunction.
 """
 
-import base64
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
-from undercast.services.lambda_ import concurrency, configuration, package, store
+from undercast.services.lambda_ import concurrency, configuration, layer_store, package, store
 from undercast.services.lambda_.catalog import number_of
 from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
 from undercast.services.lambda_.instance import Lambda, check_role, existing_function, existing_version, unqualified
+from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import Function, Version, output, summary
 from undercast.services.lambda_.names import LATEST, Reference, parse_reference
 from undercast.services.lambda_.operations.uploads import accept_code
+from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.blobs import BlobDraft
 from undercast.store.database import Tx
 
 MAX_CODE_BYTES = 80_530_636_800
 """75 GB per account and region."""
-PAGE_ITEMS = 50
 
 
 @operation("CreateFunction")
@@ -33,44 +34,55 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
     if functions.database.read_now(lambda tx: store.function(tx, reference.scope, reference.name)) is not None:
         raise _exists(reference.name)
     await check_role(ctx, members["Role"], reference.name)
-    draft = await accept_code(functions, ctx, "CreateFunction", params["Code"])
+    code = await accept_code(functions, ctx, "CreateFunction", params["Code"])
     latest = Version(
         scope=reference.scope,
         name=reference.name,
         number=0,
         configuration=members,
-        code_sha256=draft.id,
-        code_size=draft.size_bytes,
+        code_sha256=code.draft.id,
+        code_size=code.draft.size_bytes,
+        unzipped_bytes=code.unzipped_bytes,
         revision_id=ctx.ids.uuid(),
         modified_at=ctx.clock.now(),
     )
     function = Function(scope=reference.scope, name=reference.name, tags=params.get("Tags") or {})
-    publish = bool(params.get("Publish"))
-    made = await functions.database.write(lambda tx: _insert(functions, tx, function, latest, draft, publish))
+
+    def insert(tx: Tx) -> tuple[Version, ...]:
+        first = replace(latest, layers=layer_store.uses(tx, reference.scope, params.get("Layers") or ()))
+        check_unzipped(first.unzipped_bytes, first.layers)
+        if not store.add_function(tx, function):
+            raise _exists(function.name)
+        return _insert(functions, tx, first, code.draft, publish=bool(params.get("Publish")))
+
+    made = await functions.database.write(insert)
     return output(made[-1], None)
 
 
-def _insert(
-    functions: Lambda, tx: Tx, function: Function, latest: Version, draft: BlobDraft, publish: bool
-) -> tuple[Version, ...]:
-    if not store.add_function(tx, function):
-        raise _exists(function.name)
+def _insert(functions: Lambda, tx: Tx, latest: Version, draft: BlobDraft, *, publish: bool) -> tuple[Version, ...]:
     made: tuple[Version, ...] = (latest,)
     if publish:
-        number = store.next_number(tx, function.scope, function.name)
+        number = store.next_number(tx, latest.scope, latest.name)
         made = (latest, replace(latest, number=number, revision_id=functions.ids.uuid()))
     for version in made:
         functions.blobs.acquire(tx, draft)
-        store.add_version(tx, version)
-    check_code_storage(tx, latest)
+        add_version(functions, tx, version)
+    check_code_storage(tx, latest.scope)
     functions.changed(tx)
     tx.after_commit(lambda: functions.deployments.begin(made))
     return made
 
 
-def check_code_storage(tx: Tx, version: Version) -> None:
+def add_version(functions: Lambda, tx: Tx, version: Version) -> None:
+    """Insert the row of a version; the reference to its code's blob is the caller's, those to its layers are not."""
+    for layer in version.layers:
+        functions.blobs.acquire_id(tx, layer.code_sha256)
+    store.add_version(tx, version)
+
+
+def check_code_storage(tx: Tx, scope: Scope) -> None:
     """In a transaction that has stored code: undo it when the account has too much."""
-    if store.usage(tx, version.scope)[0] > MAX_CODE_BYTES:
+    if store.usage(tx, scope)[0] > MAX_CODE_BYTES:
         raise code_storage_exceeded()
 
 
@@ -108,23 +120,22 @@ async def get_function_configuration(functions: Lambda, ctx: RequestContext, par
 async def list_functions(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """All functions of the account and region by name; with FunctionVersion=ALL every version."""
     every = params.get("FunctionVersion") == "ALL"
-    after = _position(params.get("Marker"))
-    limit = min(params.get("MaxItems") or PAGE_ITEMS, PAGE_ITEMS)
+    after = _after(params)
+    limit = page_size(params)
     found = functions.database.read_now(
         lambda tx: store.all_versions(tx, ctx.scope, after, limit + 1, latest_only=not every)
     )
     page = found[:limit]
-    result: dict[str, Any] = {"Functions": [summary(version, version.version if every else None) for version in page]}
-    if len(found) > limit:
-        result["NextMarker"] = base64.b64encode(f"{page[-1].name}:{page[-1].number}".encode()).decode()
-    return result
+    listed = [summary(version, version.version if every else None) for version in page]
+    return {"Functions": listed, **marker(found, limit, lambda version: f"{version.name}:{version.number}")}
 
 
-def _position(marker: str | None) -> tuple[str, int]:
-    if not marker:
+def _after(params: Params) -> tuple[str, int]:
+    start = position(params)
+    if not start:
         return "", 0
     try:
-        name, _, number = base64.b64decode(marker, validate=True).decode().rpartition(":")
+        name, _, number = start.rpartition(":")
         return name, int(number)
     except ValueError as error:
         raise invalid("Invalid Marker.") from error

@@ -4,19 +4,20 @@ What runs stays in service until the update is Successful.
 AWS: Lambda API Reference, UpdateFunctionCode, UpdateFunctionConfiguration; Developer Guide, "Lambda function states".
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
-from undercast.services.lambda_ import configuration, store
+from undercast.services.lambda_ import configuration, layer_store, store
 from undercast.services.lambda_.errors import stale_revision, update_in_progress
 from undercast.services.lambda_.instance import Lambda, check_role, existing_version, unqualified
+from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import IN_PROGRESS, PENDING, Version, output
 from undercast.services.lambda_.names import Reference, parse_reference
-from undercast.services.lambda_.operations.functions import check_code_storage
+from undercast.services.lambda_.operations.functions import add_version, check_code_storage
 from undercast.services.lambda_.operations.uploads import accept_code
-from undercast.store.blobs import BlobDraft
 from undercast.store.database import Tx
 
 
@@ -25,7 +26,7 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
     """Replace the package of $LATEST; with Publish a version of it is made, with DryRun nothing is changed."""
     reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
     functions.database.read_now(lambda tx: changeable(tx, reference, params))
-    draft = await accept_code(functions, ctx, "UpdateFunctionCode", params)
+    code = await accept_code(functions, ctx, "UpdateFunctionCode", params)
     architectures = params.get("Architectures")
 
     def update(tx: Tx) -> tuple[Version, ...]:
@@ -34,37 +35,39 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
         changed = replace(
             current,
             configuration=members,
-            code_sha256=draft.id,
-            code_size=draft.size_bytes,
+            code_sha256=code.draft.id,
+            code_size=code.draft.size_bytes,
+            unzipped_bytes=code.unzipped_bytes,
             modified_at=ctx.clock.now(),
             revision_id=ctx.ids.uuid(),
             update_status=IN_PROGRESS,
         )
+        check_unzipped(changed.unzipped_bytes, changed.layers)
         if params.get("DryRun"):
-            return (replace(current, code_sha256=draft.id, code_size=draft.size_bytes),)
-        return _replace_code(functions, tx, current, changed, draft, publish=bool(params.get("Publish")))
+            return (replace(current, code_sha256=changed.code_sha256, code_size=changed.code_size),)
+        functions.blobs.acquire(tx, code.draft)
+        return _replace_code(functions, tx, current, changed, publish=bool(params.get("Publish")))
 
     made = await functions.database.write(update)
     return output(made[-1], made[-1].version if len(made) > 1 else None)
 
 
 def _replace_code(
-    functions: Lambda, tx: Tx, current: Version, changed: Version, draft: BlobDraft, *, publish: bool
+    functions: Lambda, tx: Tx, current: Version, changed: Version, *, publish: bool
 ) -> tuple[Version, ...]:
     functions.catalog.keep_serving(current)
-    functions.blobs.acquire(tx, draft)
     functions.blobs.release(tx, current.code_sha256)
     store.change_version(tx, changed)
     made: tuple[Version, ...] = (changed,)
     if publish:
         number = store.next_number(tx, changed.scope, changed.name)
         published = replace(changed, number=number, state=PENDING, update_status="", revision_id=functions.ids.uuid())
-        functions.blobs.acquire(tx, draft)
-        store.add_version(tx, published)
+        functions.blobs.acquire_id(tx, published.code_sha256)
+        add_version(functions, tx, published)
         made = (changed, published)
-    check_code_storage(tx, changed)
+    check_code_storage(tx, changed.scope)
     functions.changed(tx)
-    superseded = current.code_sha256 if current.code_sha256 != changed.code_sha256 else ""
+    superseded = tuple({current.code_sha256} - {changed.code_sha256})
     tx.after_commit(lambda: functions.deployments.begin(made, superseded))
     return made
 
@@ -86,13 +89,26 @@ async def update_function_configuration(functions: Lambda, ctx: RequestContext, 
             revision_id=ctx.ids.uuid(),
             update_status=IN_PROGRESS,
         )
+        if "Layers" in params:
+            changed = _replace_layers(functions, tx, changed, params["Layers"])
         functions.catalog.keep_serving(current)
         store.change_version(tx, changed)
         functions.changed(tx)
-        tx.after_commit(lambda: functions.deployments.begin((changed,)))
+        superseded = tuple(set(current.code) - set(changed.code))
+        tx.after_commit(lambda: functions.deployments.begin((changed,), superseded))
         return changed
 
     return output(await functions.database.write(update), None)
+
+
+def _replace_layers(functions: Lambda, tx: Tx, version: Version, arns: Sequence[str]) -> Version:
+    layers = layer_store.uses(tx, version.scope, arns)
+    check_unzipped(version.unzipped_bytes, layers)
+    for layer in layers:
+        functions.blobs.acquire_id(tx, layer.code_sha256)
+    for layer in version.layers:
+        functions.blobs.release(tx, layer.code_sha256)
+    return replace(version, layers=layers)
 
 
 def changeable(tx: Tx, reference: Reference, params: Params) -> Version:

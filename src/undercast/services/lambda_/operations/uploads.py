@@ -10,9 +10,9 @@ from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.services.lambda_ import package
+from undercast.services.lambda_.code import Package
 from undercast.services.lambda_.errors import invalid, too_large, user_error
 from undercast.services.lambda_.instance import Lambda
-from undercast.store.blobs import BlobDraft
 
 MAX_REQUEST_BYTES = 70_167_211
 """A request that carries 50 MB of zip in base64, and its other members."""
@@ -22,7 +22,7 @@ _UNSUPPORTED = {
 }
 
 
-async def accept_code(functions: Lambda, ctx: RequestContext, operation: str, code: Mapping[str, Any]) -> BlobDraft:
+async def accept_code(functions: Lambda, ctx: RequestContext, operation: str, code: Mapping[str, Any]) -> Package:
     """The package, checked and stored. Raises AWS's error for one that is missing, broken or too large."""
     for member, reason in _UNSUPPORTED.items():
         if code.get(member):

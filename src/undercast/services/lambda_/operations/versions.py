@@ -3,7 +3,6 @@
 AWS: Lambda API Reference, PublishVersion, ListVersionsByFunction; Developer Guide, "Manage Lambda function versions".
 """
 
-import base64
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +13,9 @@ from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
 from undercast.services.lambda_.models import Version, code_digest, output, summary
 from undercast.services.lambda_.names import parse_reference
-from undercast.services.lambda_.operations.functions import PAGE_ITEMS, check_code_storage
+from undercast.services.lambda_.operations.functions import add_version, check_code_storage
 from undercast.services.lambda_.operations.updates import changeable
+from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.database import Tx
 
 
@@ -44,8 +44,8 @@ async def publish_version(functions: Lambda, ctx: RequestContext, params: Params
             modified_at=ctx.clock.now(),
         )
         functions.blobs.acquire_id(tx, published.code_sha256)
-        store.add_version(tx, published)
-        check_code_storage(tx, published)
+        add_version(functions, tx, published)
+        check_code_storage(tx, published.scope)
         functions.changed(tx)
         return published
 
@@ -56,15 +56,15 @@ async def publish_version(functions: Lambda, ctx: RequestContext, params: Params
 def _same(one: Version, other: Version) -> bool:
     ours = {**one.configuration, "Description": ""}
     theirs = {**other.configuration, "Description": ""}
-    return one.code_sha256 == other.code_sha256 and ours == theirs
+    return (one.code_sha256, one.layers, ours) == (other.code_sha256, other.layers, theirs)
 
 
 @operation("ListVersionsByFunction")
 async def list_versions_by_function(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """$LATEST and the published versions, oldest first."""
     reference = parse_reference(ctx.scope, params["FunctionName"])
-    limit = min(params.get("MaxItems") or PAGE_ITEMS, PAGE_ITEMS)
-    after = _position(params.get("Marker"))
+    limit = page_size(params)
+    after = _after(params)
 
     def read(tx: Tx) -> list[Version]:
         existing_function(tx, reference)
@@ -72,16 +72,12 @@ async def list_versions_by_function(functions: Lambda, ctx: RequestContext, para
 
     found = functions.database.read_now(read)
     page = found[:limit]
-    result: dict[str, Any] = {"Versions": [summary(version, version.version) for version in page]}
-    if len(found) > limit:
-        result["NextMarker"] = base64.b64encode(str(page[-1].number).encode()).decode()
-    return result
+    listed = [summary(version, version.version) for version in page]
+    return {"Versions": listed, **marker(found, limit, lambda version: str(version.number))}
 
 
-def _position(marker: str | None) -> int:
-    if not marker:
-        return -1
+def _after(params: Params) -> int:
     try:
-        return int(base64.b64decode(marker, validate=True))
+        return int(position(params) or -1)
     except ValueError as error:
         raise invalid("Invalid Marker.") from error
