@@ -1,0 +1,60 @@
+"""The `undercast` command as typer sees it. One file per command; this one only lists them."""
+
+import inspect
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Annotated, Any, Literal
+
+import typer
+
+from undercast import __version__
+from undercast.cli import doctor, env, invoke, logs, status, stop, trace
+from undercast.cli.start_options import OPTIONS, Option
+
+app = typer.Typer(
+    name="undercast",
+    help="Run AWS Lambda applications on this machine: no Docker, no AWS account.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _start() -> Callable[..., None]:
+    """`start` with the options of the table; the platform is loaded once they are known to be right."""
+
+    def start(**values: Any) -> None:
+        import_module("undercast.cli.start").start(values, time.perf_counter())
+
+    parameters = [
+        inspect.Parameter(
+            option.name, inspect.Parameter.KEYWORD_ONLY, default=option.default, annotation=_typed(option)
+        )
+        for option in OPTIONS
+    ]
+    vars(start)["__signature__"] = inspect.Signature(parameters)
+    return start
+
+
+def _typed(option: Option) -> Any:
+    kind: Any = Literal[option.kind] if isinstance(option.kind, tuple) else option.kind
+    kind = list[kind] if option.repeated else kind
+    kind = kind if option.default is not None else kind | None
+    return Annotated[kind, typer.Option(option.flag, help=option.help, min=option.least, max=option.most)]
+
+
+app.command("start", help="Start the platform and stay in the foreground.")(_start())
+app.command("stop")(stop.stop)
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.command("env")(env.env)
+app.command("logs")(logs.logs)
+app.command("invoke")(invoke.invoke)
+app.command("trace")(trace.trace)
+
+
+@app.command("version")
+def version() -> None:
+    """Print the version."""
+    print(f"undercast {__version__}")
