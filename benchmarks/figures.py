@@ -16,7 +16,7 @@ Round = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One promise. `over` None: `ours` is judged by itself, in its own unit."""
+    """One promise. `over` None: `ours` is judged by itself, in its own unit. With `above`, both count from there on."""
 
     name: str
     ours: str
@@ -24,6 +24,7 @@ class Figure:
     bound: float
     at_least: bool = False
     unit: str = "ms"
+    above: str | None = None
 
 
 FIGURES = (
@@ -46,6 +47,27 @@ FIGURES = (
         bound=2.0,
         at_least=True,
         unit="MiB/s",
+    ),
+    Figure(
+        name="S3 put 1 KiB above boto3 / ministack's",
+        ours="put1k_ours",
+        over="put1k_ministack",
+        bound=0.5,
+        above="put1k_boto3",
+    ),
+    Figure(
+        name="S3 get 1 KiB above boto3 / ministack's",
+        ours="get1k_ours",
+        over="get1k_ministack",
+        bound=0.5,
+        above="get1k_boto3",
+    ),
+    Figure(
+        name="S3 put 8 MiB above boto3 / ministack's",
+        ours="put8m_ms_ours",
+        over="put8m_ms_ministack",
+        bound=0.5,
+        above="put8m_ms_boto3",
     ),
     Figure(name="put to handler's first line / ministack", ours="event_ours", over="event_ministack", bound=1.0),
     Figure(name="event-loop lag p99, 8 MiB puts", ours="lag_put8m_p99", over=None, bound=20.0),
@@ -89,8 +111,8 @@ def _ratio(figure: Figure, one: Round) -> float | None:
     ours = one.get(figure.ours)
     if figure.over is None or ours is None:
         return ours
-    over = one.get(figure.over)
-    return ours / over if over else None
+    over, floor = one.get(figure.over), 0.0 if figure.above is None else one.get(figure.above)
+    return (ours - floor) / (over - floor) if over is not None and floor is not None and over > floor else None
 
 
 def table(rounds: Sequence[Round], verdicts: Sequence[Verdict]) -> str:

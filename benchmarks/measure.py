@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, lag, peers
+from benchmarks import bench_lambda, lag, peers, s3
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -157,18 +157,21 @@ def _runtime_pss() -> float:
 
 
 def services(plan: Plan) -> Round:
-    """Start to ready (ms), S3 through boto3 (ms, MiB/s), and put to handler's first line (ms): ours and ministack."""
+    """Start to ready (ms), S3 through boto3, and put to handler's first line (ms): ours, boto3 alone and ministack."""
     found: dict[str, float] = {}
     port = peers.free_port()
     found |= _start("ours", port, [*peers.PLATFORM, "--port", str(port)], "/_undercast/health")
     with ours() as mine:
-        found |= _s3(mine, "ours", plan) | _events(mine, "ours", plan)
+        found |= s3.measured(mine, "ours", plan.objects) | _events(mine, "ours", plan)
         found |= lag.loop_lag(mine.host, mine.port, mine.client("s3"), mine.client("lambda"))
+    port = peers.free_port()
+    with s3.boto3_alone(port):
+        found |= s3.measured(target(port, "boto3"), "boto3", plan.objects)
     if command := peers.ministack():
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
             peer = target(port, "ministack", pid=pid)
-            found |= _s3(peer, "ministack", plan) | _events(peer, "ministack", plan)
+            found |= s3.measured(peer, "ministack", plan.objects) | _events(peer, "ministack", plan)
         found |= _start("ministack", port, ["env", f"GATEWAY_PORT={port}", str(command)], "/")
     return found
 
@@ -183,35 +186,24 @@ def _start(name: str, port: int, command: list[str], health: str) -> Round:
     return {f"start_{name}": statistics.median(times), f"start_{name}_min": min(times)}
 
 
-def _s3(subject: Any, name: str, plan: Plan) -> Round:
-    subject.args.ops = plan.objects
-    result = bench_lambda.sec_s3(subject)
-    return {
-        f"put1k_{name}": result["1KiB"]["put"]["p50"],
-        f"get1k_{name}": result["1KiB"]["get"]["p50"],
-        f"put8m_{name}": result["8MiB"]["put_mib_s"],
-        f"get8m_{name}": result["8MiB"]["get_mib_s"],
-    }
-
-
 def _events(subject: Any, name: str, plan: Plan) -> Round:
     """Put to handler's first line, warm; the handler prints its clock and the log is read afterwards."""
     function, bucket = subject.fresh("event"), subject.fresh("bench-ev")
     arn = subject.create(function, RUNTIME, zipped(EVENT_CODE), "app.handler")
-    s3 = subject.client("s3")
-    s3.create_bucket(Bucket=bucket)
+    client = subject.client("s3")
+    client.create_bucket(Bucket=bucket)
     subject.client("lambda").add_permission(
         FunctionName=function, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com",
         SourceArn=f"arn:aws:s3:::{bucket}",
     )  # fmt: skip
     configuration = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
-    s3.put_bucket_notification_configuration(
+    client.put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [configuration]}
     )
     sent = {}
     for number in range(plan.events + 1):
         sent[f"e{number}"] = time.time_ns()
-        s3.put_object(Bucket=bucket, Key=f"e{number}", Body=b"x" * 1024)
+        client.put_object(Bucket=bucket, Key=f"e{number}", Body=b"x" * 1024)
         time.sleep(0.5 if number == 0 else 0.02)
     seen = _lines(subject, function, len(sent))
     delays = [(seen[key] - began) / 1e6 for key, began in sent.items() if key in seen and key != "e0"]

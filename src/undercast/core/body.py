@@ -4,21 +4,48 @@ A reader that stops reading stops the sender (back-pressure). Verification (payl
 BodyStream around this one that raises at its end, so no reader can commit what was not verified.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Protocol
 
 from undercast.core.errors import ServiceError
+
+
+class Blocks(Protocol):
+    """A large body that is received into its reader's own buffers, block by block, without a copy in between."""
+
+    @property
+    def lanes(self) -> tuple[Callable[[memoryview], None], ...]:
+        """What has to see each block, in order: verification's digests. May run in a thread, beside the next `fill`."""
+        ...
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Names of the digests that `finish` gives."""
+        ...
+
+    async def fill(self, buffer: memoryview) -> int:
+        """Receive until the buffer is full or the body ends; how many bytes there are. Raises what cut it short."""
+        ...
+
+    def finish(self) -> Mapping[str, str]:
+        """Behind the last block: digest name -> hexadecimal. Raises when the body is not what its sender said (I1)."""
+        ...
 
 
 class BodyStream:
     """A message body. `length` is its size in bytes when the sender declared it, else None."""
 
-    __slots__ = ("_source", "buffered", "length", "trailers")
+    __slots__ = ("_source", "blocks", "buffered", "digests", "length", "trailers")
 
     def __init__(self, source: AsyncIterator[bytes] | None, length: int | None, buffered: bytes | None = None) -> None:
         self._source = source
         self.length = length
         self.buffered = buffered
         self.trailers: Mapping[str, str] = {}
+        self.blocks: Blocks | None = None
+        """The other way to read the body, where there is one; it is read once, by either."""
+        self.digests: Mapping[str, str] = {}
+        """Of a body in memory, what verification has computed: digest name -> hexadecimal."""
 
     @classmethod
     def of(cls, data: bytes) -> "BodyStream":

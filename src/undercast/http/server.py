@@ -215,7 +215,10 @@ class HttpProtocol(asyncio.Protocol):
     def _advance(self) -> None:
         """Start the next request if it is its turn."""
         queue = self._reader.queue
-        while queue and self._active is None and queue[0].ready and not self._writer.paused and not self._lingering:
+        while queue and self._active is None and not self._writer.paused and not self._lingering:
+            if not queue[0].ready:
+                self.body_wanted(queue[0])  # it is gathered: all of it costs less than asking the handler first
+                break
             self._active = exchange = queue.popleft()
             self._heading = False
             self._task = self._loop.create_task(self._serve(exchange))

@@ -15,8 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
 
+from undercast.core.body import Blocks, BodyStream
 from undercast.store.blob_reader import BlobReader, OpenBlob
 from undercast.store.database import Database
+from undercast.store.digests import digest_of
 from undercast.store.errors import BlobMissing
 from undercast.store.intake import INLINE_BYTES, Intake
 from undercast.store.transaction import Row, Tx
@@ -26,6 +28,9 @@ T = TypeVar("T")
 OFF_LOOP_BYTES = 256 * 1024
 """Bodies above this are hashed and written by a thread, in blocks of at least this size."""
 _DRAFTS = ".drafts"
+_BUFFER_BYTES = 512 * 1024
+_SPARE_BUFFERS = 4
+"""Kept for the next body: fresh memory costs a page fault per 4 KiB, as long as its SHA-256."""
 
 
 class Hold:
@@ -78,18 +83,29 @@ class BlobStore:
         self._holds: Counter[str] = Counter()
         self._dropped: deque[str] = deque()
         self._removals: set[asyncio.Task[None]] = set()
+        self._spare: list[bytearray] = []
         self._drafts = folder / _DRAFTS
         self._drafts.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._leftovers = tuple(self._drafts.iterdir())
         self._serial = max((int(path.name) for path in self._leftovers), default=0)
 
-    async def put(self, body: AsyncIterable[bytes] | bytes, *, digests: tuple[str, ...] = ()) -> BlobDraft:
+    async def put(self, body: BodyStream | AsyncIterable[bytes] | bytes, *, digests: tuple[str, ...] = ()) -> BlobDraft:
         """Store a body, in flat memory however large it is. What the body raises is raised here; nothing is left."""
         self._drop_holds()
-        intake = Intake(self._new_draft(), digests)
+        content = body.buffered if isinstance(body, BodyStream) else body
+        if isinstance(content, bytes) and len(content) <= INLINE_BYTES:
+            return _small(content, digests, body.digests if isinstance(body, BodyStream) else {})
+        blocks = body.blocks if isinstance(body, BodyStream) else None
+        known = frozenset[str]() if blocks is None else blocks.digests
+        intake = Intake(self._new_draft(), {"sha256", *digests} - known, () if blocks is None else blocks.lanes)
         try:
-            await self._take_in(intake, body)
-            found = intake.digests()
+            found: Mapping[str, str] = {}
+            if blocks is not None:
+                await self._take_blocks(intake, blocks)
+                found = blocks.finish()
+            else:
+                await self._take_in(intake, content if isinstance(content, bytes) else body)
+            found = {**found, **intake.digests()}
             blob_id = found["sha256"]
             asked = {name: found[name] for name in digests}
             small = intake.inline_body()
@@ -137,6 +153,13 @@ class BlobStore:
         if row["body"] is not None:
             return BlobReader.of(row["body"][start:stop])
         return BlobReader(OpenBlob(self.path_of(blob_id)), start, stop, self._threads)
+
+    def read_row(self, blob_id: str) -> bytes:
+        """The whole content of a blob of at most INLINE_BYTES. Raises BlobMissing."""
+        body: bytes | None = self._row(blob_id)["body"]
+        if body is None:
+            raise BlobMissing(blob_id)
+        return body
 
     async def read_all(self, blob_id: str) -> bytes:
         """The whole content, in memory. Raises BlobMissing."""
@@ -208,7 +231,28 @@ class BlobStore:
             job.result()
         await self._take_block(intake, b"".join(pieces))
 
-    async def _take_block(self, intake: Intake, block: bytes) -> None:
+    async def _take_blocks(self, intake: Intake, blocks: Blocks) -> None:
+        """Threads hash and write one buffer while the loop receives into the other."""
+        buffers = [self._spare.pop() if self._spare else bytearray(_BUFFER_BYTES) for _ in range(2)]
+        job: asyncio.Task[None] | None = None
+        try:
+            filled = _BUFFER_BYTES
+            while filled == _BUFFER_BYTES:
+                buffer = memoryview(buffers[0])
+                filled = await blocks.fill(buffer)
+                if job is not None:
+                    await job
+                job = asyncio.create_task(self._take_block(intake, buffer[:filled]))
+                buffers.reverse()
+        finally:
+            if job is not None:
+                await asyncio.wait([job])
+            if len(self._spare) < _SPARE_BUFFERS:
+                self._spare += buffers
+        if job is not None:
+            job.result()
+
+    async def _take_block(self, intake: Intake, block: bytes | memoryview) -> None:
         if len(block) <= OFF_LOOP_BYTES:
             intake.take(block)
         else:
@@ -235,7 +279,7 @@ class BlobStore:
         return self._drafts / str(self._serial)
 
     def _row(self, blob_id: str) -> Row:
-        row = self._database.read_now(lambda tx: tx.one("SELECT size_bytes, body FROM blob WHERE id = ?", (blob_id,)))
+        row = self._database.read_row(lambda tx: tx.one("SELECT size_bytes, body FROM blob WHERE id = ?", (blob_id,)))
         if row is None:
             raise BlobMissing(blob_id)
         return row
@@ -297,6 +341,13 @@ class BlobStore:
         if not path.exists():
             return f"row {row['id']} has no file"
         return None if path.stat().st_size == row["size_bytes"] else f"file {row['id']} has a wrong size"
+
+
+def _small(content: bytes, digests: tuple[str, ...], known: Mapping[str, str]) -> BlobDraft:
+    """The draft of a body that becomes a row."""
+    found = {name: known.get(name) or digest_of(name, content) for name in digests}
+    blob_id = found.get("sha256") or known.get("sha256") or digest_of("sha256", content)
+    return BlobDraft(id=blob_id, size_bytes=len(content), digests=found, body=content)
 
 
 def _files_of(tx: Tx, prefix: str) -> set[str]:

@@ -96,6 +96,19 @@ class Database:
         """`read` without await, for the event loop's own hot paths."""
         return _look(self._inline, fn)
 
+    def read_row(self, fn: Callable[[Tx], T]) -> T:
+        """`read_now` for a function of one statement, which is a snapshot by itself: half the cost."""
+        tx = Tx(self._inline)
+        try:
+            return fn(tx)
+        finally:
+            tx.end()
+
+    @property
+    def changes(self) -> int:
+        """Grows with every row that this process changes: what was read at the same number is still so."""
+        return self._inline.total_changes + self._threaded.total_changes
+
     def write_now(self, fn: Callable[[Tx], T]) -> T:
         """`write` without await: only before anything else uses the database (migrations)."""
         result, tx = _run(self._inline, fn)
@@ -161,7 +174,7 @@ class Database:
     def _committed(self, tx: Tx) -> None:
         if self._sync is not None:
             self._sync.note()
-        rows = self._inline.total_changes + self._threaded.total_changes
+        rows = self.changes
         if rows - self._folded_rows > _CHECKPOINT_ROWS and not self._closed:
             self._begin_checkpoint(rows)
         for callback in tx.callbacks:

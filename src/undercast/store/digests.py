@@ -6,17 +6,18 @@ AWS: S3 User Guide, "Checking object integrity"; API_PutObject's x-amz-checksum-
 
 import hashlib
 import importlib
+import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
-Checksum = Callable[[bytes, int], int]
+Checksum = Callable[[bytes | memoryview, int], int]
 CRC_DIGITS = {"crc32": 8, "crc32c": 8, "crc64nvme": 16}
 
 
 class Digest(Protocol):
     """Takes the bytes in order, knows their digest."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """The next bytes."""
         ...
 
@@ -33,7 +34,7 @@ class Crc:
         self._digits = digits
         self._value = 0
 
-    def update(self, data: bytes) -> None:
+    def update(self, data: bytes | memoryview) -> None:
         """See `Digest`."""
         self._value = self._checksum(data, self._value)
 
@@ -45,11 +46,18 @@ class Crc:
 def new_digest(name: str) -> Digest:
     """An empty digest. Raises ValueError for a name that S3 does not have."""
     if name in CRC_DIGITS:
-        checksum: Checksum = getattr(crt_checksums(), name)
+        checksum: Checksum = zlib.crc32 if name == "crc32" else getattr(crt_checksums(), name)
         return Crc(checksum, CRC_DIGITS[name])
     if name in ("md5", "sha1", "sha256"):
         return hashlib.new(name, usedforsecurity=False)
     raise ValueError(f"no digest is called {name}")
+
+
+def digest_of(name: str, data: bytes) -> str:
+    """The digest of all the bytes, hexadecimal. Raises as `new_digest` does."""
+    digest = new_digest(name)
+    digest.update(data)
+    return digest.hexdigest()
 
 
 def crt_checksums() -> Any:

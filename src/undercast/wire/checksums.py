@@ -34,7 +34,7 @@ _XXHASH = MappingProxyType({"xxhash64": "new_xxhash64", "xxhash3": "new_xxhash3_
 class Checksum(Protocol):
     """A running digest."""
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """Take more of the payload."""
         ...
 
@@ -48,12 +48,12 @@ class Crc:
 
     __slots__ = ("_function", "_size_bytes", "_value")
 
-    def __init__(self, function: Callable[[bytes, int], int], size_bytes: int) -> None:
+    def __init__(self, function: Callable[[bytes | memoryview, int], int], size_bytes: int) -> None:
         self._function = function
         self._size_bytes = size_bytes
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """See `Checksum`."""
         self._value = self._function(data, self._value)
 
@@ -70,9 +70,9 @@ class XxHash:
     def __init__(self, running: Any) -> None:
         self._running = running
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         """See `Checksum`."""
-        self._running.update(data)
+        self._running.update(bytes(data))  # awscrt takes nothing else
 
     def digest(self) -> bytes:
         """See `Checksum`."""

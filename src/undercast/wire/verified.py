@@ -12,7 +12,7 @@ import hmac
 import typing
 from collections.abc import AsyncIterator, Callable, Mapping
 
-from undercast.core.body import BodyStream
+from undercast.core.body import Blocks, BodyStream
 from undercast.core.errors import ServiceError, not_implemented
 from undercast.wire.aws_chunked import ChunkDecoder, malformed_trailer
 from undercast.wire.checksums import DIGEST_BYTES, PREFIX, Checksum, decode_digest, new_checksum
@@ -22,6 +22,8 @@ _SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _SIGNED_CHUNKS_AND_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
 _UNSIGNED_CHUNKS = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
 CONTENT_MD5 = "content-md5"
+_STORED_AS = {"payload": "sha256", CONTENT_MD5: "md5"}
+"""What runs under another name than its digest's."""
 _SDK_ALGORITHM = "x-amz-sdk-checksum-algorithm"
 _S3 = ("s3", "s3control")
 _OBJECT_CHECKSUM_OPERATIONS = ("CompleteMultipartUpload",)
@@ -72,10 +74,13 @@ def verified_body(call: VerifiableCall, key: SigningKey | None) -> BodyStream:
             verified.trailers = trailers
 
         verified = BodyStream(_reading(body, checks, keep), length)
+        if body.blocks is not None and decoder is None:
+            verified.blocks = _VerifiedBlocks(body.blocks, checks, keep)
         return verified
     parts = checks.take(buffered)
     verified = BodyStream.of(parts[0] if len(parts) == 1 else b"".join(parts))
     verified.trailers = checks.finish()
+    verified.digests = checks.digests
     return verified
 
 
@@ -89,7 +94,7 @@ def _check_algorithm(call: VerifiableCall) -> None:
 class Checks:
     """The digests that run over one payload, and what each should come to."""
 
-    __slots__ = ("_decoder", "_length", "running", "signed_head", "stated", "trailing")
+    __slots__ = ("_decoder", "_length", "digests", "running", "signed_head", "stated", "trailing")
 
     def __init__(self, decoder: ChunkDecoder | None, length: int | None) -> None:
         self._decoder = decoder
@@ -102,14 +107,20 @@ class Checks:
         """Algorithms whose value comes in a trailing header."""
         self.signed_head: tuple[SigningKey, str] | None = None
         """A signature that waits for the payload's hash."""
+        self.digests: Mapping[str, str] = {}
+        """Once finished: hexadecimal by the store's names, so that nothing is computed twice."""
 
     def take(self, data: bytes) -> list[bytes]:
         """Bytes as they came -> the payload in them, which every digest has seen."""
         parts = [data] if self._decoder is None else self._decoder.feed(data)
         for part in parts:
-            for checksum in self.running.values():
-                checksum.update(part)
+            self.see(part)
         return parts
+
+    def see(self, part: bytes | memoryview) -> None:
+        """Bytes of the payload."""
+        for checksum in self.running.values():
+            checksum.update(part)
 
     def finish(self) -> Mapping[str, str]:
         """The verified checksums as headers. Raises S3's error for the first that is wrong."""
@@ -123,6 +134,7 @@ class Checks:
             raise malformed_trailer()
         digests = {name: checksum.digest() for name, checksum in self.running.items()}
         self._check_payload(digests.get("payload", b"").hex())
+        self.digests = {_STORED_AS.get(name, name): digest.hex() for name, digest in digests.items()}
         stated = {**self.stated, **{name: trailers[PREFIX + name] for name in self.trailing}}
         verified = {}
         for name, digest in digests.items():
@@ -164,6 +176,27 @@ async def _reading(body: BodyStream, checks: Checks, keep: Callable[[Mapping[str
         for part in await asyncio.to_thread(checks.take, data) if large else checks.take(data):
             yield part
     keep(checks.finish())
+
+
+class _VerifiedBlocks:
+    """See `core.body.Blocks`."""
+
+    __slots__ = ("_checks", "_keep", "_received", "digests", "lanes")
+
+    def __init__(self, received: Blocks, checks: Checks, keep: Callable[[Mapping[str, str]], None]) -> None:
+        self._received = received
+        self._checks = checks
+        self._keep = keep
+        self.lanes: tuple[Callable[[memoryview], None], ...] = (*received.lanes, checks.see)
+        self.digests = frozenset(_STORED_AS.get(name, name) for name in checks.running)
+
+    async def fill(self, buffer: memoryview) -> int:
+        return await self._received.fill(buffer)
+
+    def finish(self) -> Mapping[str, str]:
+        self._received.finish()
+        self._keep(self._checks.finish())
+        return self._checks.digests
 
 
 def _plan(call: VerifiableCall, key: SigningKey | None, checks: Checks) -> None:

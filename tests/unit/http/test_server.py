@@ -120,14 +120,44 @@ async def test_100_continue_is_sent_when_the_handler_reads() -> None:
         assert (await (await client.send(b"hello")).response())[2] == b"PUT / 5 hello"
 
 
-async def test_100_continue_is_not_sent_when_the_handler_refuses() -> None:
+async def test_a_small_body_is_asked_for_before_the_handler_starts() -> None:
+    """RFC 9110, 10.1.1: a server may; what is gathered costs less than the handler's answer would take."""
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=403, body=request.body.buffered or b"")
+
+    async with serving(handler) as listener, connected(listener) as client:
+        await client.send(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        assert (await client.response())[0] == 100
+        status, headers, body = await (await client.send(b"hello")).response()
+        assert (status, "connection" in headers, body) == (403, False, b"hello")
+
+
+async def test_a_small_body_is_asked_for_in_its_turn() -> None:
+    """RFC 9110, 15.2: an interim response comes behind the final one of the request before."""
+    wanted = asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        await wanted.wait()
+        return HttpResponse(status=200, body=await request.body.read())
+
+    async with serving(handler) as listener, connected(listener) as client:
+        second = b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        await client.send(b"GET / HTTP/1.1\r\n\r\n" + second)
+        await asyncio.sleep(0.05)
+        wanted.set()
+        assert [(await client.response())[0], (await client.response())[0]] == [200, 100]
+        assert (await (await client.send(b"hello")).response())[2] == b"hello"
+
+
+async def test_100_continue_is_not_sent_when_the_handler_refuses_a_large_body() -> None:
     """A client that is refused never sends its object; the connection ends, because the body may still come."""
 
     async def handler(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=403)
 
     async with serving(handler) as listener, connected(listener) as client:
-        await client.send(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        await client.send(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 70000\r\n\r\n")
         status, headers, _ = await client.response()
         assert (status, headers["connection"]) == (403, "close")
         assert await client.rest() == b""

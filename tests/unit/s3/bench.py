@@ -14,6 +14,7 @@ from undercast.core.identity import Principal, root_principal
 from undercast.core.service import Access, Reply
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.instance import S3
+from undercast.services.s3.lookups import Lookups
 from undercast.services.s3.nightly import Nightly
 from undercast.services.s3.sequence import Sequence
 from undercast.services.s3.service import MANIFEST
@@ -123,6 +124,7 @@ def bench_on(state: State, clock: FakeClock, profile: Profile = "current") -> Be
         outbox=state.outbox,
         causality=state.causality,
         buckets=Buckets(state.database),
+        lookups=Lookups(state.database),
         sequence=Sequence(clock.host),
         ids=ids,
         internal=internal,

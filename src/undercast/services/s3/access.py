@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Access
-from undercast.services.s3 import acl, store
+from undercast.services.s3 import acl
 from undercast.services.s3.errors import S3Error
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import Bucket, ObjectVersion
@@ -148,7 +148,11 @@ def _object_access(
     if params.get("VersionId") is not None:
         action = _versioned(action)
     resource, conditions = f"{_arn(params['Bucket'])}/{params['Key']}", _conditions(params)
-    existing = None if bucket is None or _is_owner(ctx, bucket) else _existing(s3, params)
+    existing = None
+    # A plain put into a bucket without ACLs is allowed or not whatever it replaces.
+    by_existing = bucket is not None and (action in _BY_EXISTING_TAG or bucket.ownership != "BucketOwnerEnforced")
+    if by_existing and bucket is not None and not _is_owner(ctx, bucket):
+        existing = _existing(s3, params)
     if existing is not None and action in _BY_EXISTING_TAG:
         conditions |= {f"s3:ExistingObjectTag/{key}": value for key, value in existing.content.tags.items()}
     found = _entry(s3, ctx, bucket, f"s3:{action}", (resource, conditions))
@@ -165,10 +169,9 @@ def _is_owner(ctx: RequestContext, bucket: Bucket) -> bool:
 
 def _existing(s3: S3, params: Mapping[str, Any]) -> ObjectVersion | None:
     """The version that a request is about, if it is there."""
-    bucket, key, version_id = params["Bucket"], params["Key"], params.get("VersionId")
-    if version_id is not None:
-        return s3.database.read_now(lambda tx: store.version(tx, bucket, key, version_id))
-    return s3.database.read_now(lambda tx: store.current(tx, bucket, key))
+    version_id = params.get("VersionId")
+    found = s3.lookups.named(params["Bucket"], params["Key"], version_id)
+    return None if found is not None and version_id is None and found.is_delete_marker else found
 
 
 def _versioned(action: str) -> str:

@@ -13,7 +13,7 @@ _MOMENT = "$datetime"
 
 def dumps(value: Any) -> str:
     """JSON text of a structure that may hold datetimes."""
-    return json.dumps(value, default=_encode, separators=(",", ":"), ensure_ascii=False)
+    return _dumps(value)
 
 
 def loads(text: str) -> Any:
@@ -27,6 +27,10 @@ def _encode(value: object) -> dict[str, str]:
     if isinstance(value, datetime):
         return {_MOMENT: value.isoformat()}
     raise TypeError(f"{type(value).__name__} cannot be stored")
+
+
+# Made once: json.dumps makes an encoder at every call that asks for anything but its defaults.
+_dumps = json.JSONEncoder(default=_encode, separators=(",", ":"), ensure_ascii=False).encode
 
 
 def _decode(value: dict[str, Any]) -> Any:

@@ -11,6 +11,7 @@ from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.parts import Internal
 from undercast.services.s3.buckets import Buckets
+from undercast.services.s3.lookups import Lookups
 from undercast.services.s3.nightly import Nightly
 from undercast.services.s3.sequence import Sequence
 from undercast.store.blobs import BlobStore
@@ -26,6 +27,7 @@ class S3:
     outbox: Outbox
     causality: CausalLog
     buckets: Buckets
+    lookups: Lookups
     sequence: Sequence
     ids: Ids
     internal: Internal

@@ -25,17 +25,27 @@ _OPEN_AHEAD = 64
 def find(tx: Tx, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
     """The version of `params` Key and VersionId. Raises NoSuchKey, NoSuchVersion or MethodNotAllowed."""
     key, version_id = params["Key"], params.get("VersionId")
+    if version_id is None:
+        return _readable(store.latest(tx, bucket.name, key), params)
+    return _readable(store.version(tx, bucket.name, key, version_id), params)
+
+
+def look_up(s3: S3, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
+    """`find` outside a transaction."""
+    return _readable(s3.lookups.named(bucket.name, params["Key"], params.get("VersionId")), params)
+
+
+def _readable(found: ObjectVersion | None, params: Mapping[str, Any]) -> ObjectVersion:
+    key, version_id = params["Key"], params.get("VersionId")
     if version_id == "":
         text = "Version id cannot be the empty string"
         raise InvalidArgument(text, members={"ArgumentName": "versionId", "ArgumentValue": ""})
     if version_id is None:
-        found = store.latest(tx, bucket.name, key)
         if found is None:
             raise NoSuchKey(members={"Key": key})
         if found.is_delete_marker:
             raise NoSuchKey(members={"Key": key}, headers=_marker_headers(found))
         return found
-    found = store.version(tx, bucket.name, key, version_id)
     if found is None:
         raise NoSuchVersion(members={"Key": key, "VersionId": version_id})
     if found.is_delete_marker:
@@ -54,8 +64,8 @@ async def body_of(s3: S3, version: ObjectVersion, start: int, length: int) -> Bo
     if version.blob_id is not None:
         if version.size_bytes > _IN_MEMORY_BYTES:
             return BodyStream(s3.blobs.read(version.blob_id, start, length), length)
-        data = await s3.blobs.read_all(version.blob_id)
-        return BodyStream.of(data[start : start + length])
+        data = s3.blobs.read_row(version.blob_id)
+        return BodyStream.of(data if length == len(data) else data[start : start + length])
     parts = s3.database.read_now(lambda tx: store.parts(tx, version.sequence, start, start + length))
     return BodyStream(_joined(s3, deque(parts), start, start + length), length)
 

@@ -4,7 +4,7 @@ Nothing is committed here; a body that does not match what its request says of i
 AWS: S3 User Guide, "Checking object integrity in Amazon S3"; S3 API Reference, PutObject.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,19 +42,13 @@ async def receive(
     names = {name: checksums.digest_name(name, operation) for name in (algorithm, kept) if name}
     body = params.get("Body", b"")
     _check_length(body.length if isinstance(body, BodyStream) else len(body))
-    draft = await s3.blobs.put(_source(body), digests=("md5", *dict.fromkeys(names.values())))
+    draft = await s3.blobs.put(body, digests=("md5", *dict.fromkeys(names.values())))
     _check_length(draft.size_bytes)
     checksums.check_md5(params.get("ContentMD5"), draft.digests["md5"])
     computed = {name: checksums.to_base64(draft.digests[digest]) for name, digest in names.items()}
     if algorithm is not None:
         checksums.check_value(algorithm, value, computed[algorithm])
     return Received(draft=draft, checksum=Checksum(algorithm=kept, value=computed[kept]) if kept else None)
-
-
-def _source(body: BodyStream | bytes) -> BodyStream | bytes | AsyncIterator[bytes]:
-    if isinstance(body, BodyStream) and body.buffered is not None:
-        return body.buffered
-    return body
 
 
 def _check_length(size_bytes: int | None) -> None:

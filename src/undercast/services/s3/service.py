@@ -14,6 +14,7 @@ from undercast.services.s3.access import access, policy_of
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.housekeeping import expire_due
 from undercast.services.s3.instance import S3
+from undercast.services.s3.lookups import Lookups
 from undercast.services.s3.nightly import Nightly
 from undercast.services.s3.operations import (
     buckets,
@@ -52,6 +53,7 @@ def build(parts: Parts) -> S3:
         outbox=parts.outbox,
         causality=parts.causality,
         buckets=Buckets(parts.database),
+        lookups=Lookups(parts.database),
         sequence=Sequence(parts.host_clock),
         ids=parts.ids,
         internal=parts.internal,

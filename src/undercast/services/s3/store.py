@@ -41,12 +41,6 @@ def latest(tx: Tx, bucket: str, key: str) -> ObjectVersion | None:
     return None if row is None else _version_of(row)
 
 
-def current(tx: Tx, bucket: str, key: str) -> ObjectVersion | None:
-    """The current version of a key; None where there is none or it is a delete marker."""
-    found = latest(tx, bucket, key)
-    return None if found is None or found.is_delete_marker else found
-
-
 def version(tx: Tx, bucket: str, key: str, version_id: str) -> ObjectVersion | None:
     """One version, or delete marker, by its id."""
     row = tx.one(_VERSION, (bucket, key, version_id))

@@ -58,7 +58,8 @@ class _Places:
 
     labels: tuple[_Place, ...]
     query: tuple[_Place, ...]
-    headers: tuple[_Place, ...]
+    headers: Mapping[str, _Place]
+    """By the header's name: a request has fewer headers than an operation of S3 has members."""
     prefixes: tuple[_Place, ...]
 
 
@@ -72,7 +73,7 @@ def _compile_parse(operation: OperationModel, fmt: BodyFormat) -> Parse:
     places = _Places(
         labels=_places(shape, "uri"),
         query=_places(shape, "querystring"),
-        headers=_places(shape, "header"),
+        headers={place.wire_name: place for place in _places(shape, "header")},
         prefixes=_places(shape, "headers"),
     )
     read_body = _body_reader(shape, fmt)
@@ -158,9 +159,9 @@ def _read_headers(places: _Places, call: Call, fmt: BodyFormat, found: dict[str,
     headers = call.request.headers
     if call.signature is not None and call.signature.kind == "presigned" and call.service == s3.SERVICE:
         headers = s3.hoisted_headers(headers, call.query)
-    for place in places.headers:
-        text = headers.get(place.wire_name)
-        if text is not None and (text or place.kind == "string"):
+    for name, text in headers.items():
+        place = places.headers.get(name)
+        if place is not None and (text or place.kind == "string"):
             found[place.member] = _read(fmt, "header", place, _unicode(text))
     for place in places.prefixes:
         cut = len(place.wire_name)
@@ -254,23 +255,25 @@ def _compile_encode(operation: OperationModel, fmt: BodyFormat, root: str) -> En
 
 
 def _header_writer(shape: Shape) -> Callable[[Mapping[str, Any], Draft], None]:
-    single = []
+    single = {}
     prefixed = []
+    length_member = None
     for name, member in shape.members.items():
         if member["location"] == "header":
-            single.append((name, member.wire_name or name, _header_text(member)))
+            if (member.wire_name or name).lower() == "content-length":
+                length_member = name
+            else:
+                single[name] = member.wire_name or name, _header_text(member)
         elif member["location"] == "headers":
             prefixed.append((name, member.wire_name or ""))
 
     def write(output: Mapping[str, Any], draft: Draft) -> None:
-        for name, header, text in single:
-            value = output.get(name)
-            if value is None:
-                continue
-            if header.lower() == "content-length":
-                draft.length = value
-            else:
-                draft.headers.append((header, text(value)))
+        for name, value in output.items():
+            found = single.get(name)
+            if found is not None and value is not None:
+                draft.headers.append((found[0], found[1](value)))
+        if length_member is not None:
+            draft.length = output.get(length_member)
         for name, prefix in prefixed:
             for key, value in (output.get(name) or {}).items():
                 draft.headers.append((prefix + key, value))

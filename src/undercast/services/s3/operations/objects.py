@@ -72,7 +72,7 @@ def written(bucket: Bucket, version: ObjectVersion) -> dict[str, Any]:
 async def get_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Reply:
     """An object or a range of it."""
     bucket = s3.buckets.get(ctx, params)
-    version = s3.database.read_now(lambda tx: reading.find(tx, bucket, params))
+    version = reading.look_up(s3, bucket, params)
     check_read(params, version)
     if version.content.storage_class in ARCHIVED:
         raise InvalidObjectState(members={"StorageClass": version.content.storage_class})
@@ -86,7 +86,7 @@ async def get_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
 async def head_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Reply:
     """What GetObject would answer, without the body."""
     bucket = s3.buckets.get(ctx, params)
-    version = s3.database.read_now(lambda tx: reading.find(tx, bucket, params))
+    version = reading.look_up(s3, bucket, params)
     check_read(params, version)
     output, span = _described(s3, ctx, bucket, version, params)
     return Reply(output=output, status=None if span is None else 206)
@@ -163,7 +163,7 @@ def _part(s3: S3, version: ObjectVersion, number: int) -> tuple[ByteRange, Check
 async def get_object_attributes(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The chosen attributes, without the body."""
     bucket = s3.buckets.get(ctx, params)
-    version = s3.database.read_now(lambda tx: reading.find(tx, bucket, params))
+    version = reading.look_up(s3, bucket, params)
     asked = set(params["ObjectAttributes"])
     if unknown := asked - _ATTRIBUTES:
         members = {"ArgumentName": "x-amz-object-attributes", "ArgumentValue": min(unknown)}

@@ -159,7 +159,7 @@ async def put_bucket_acl(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
 async def get_object_acl(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Owner and grants of a version."""
     bucket = s3.buckets.get(ctx, params)
-    version = s3.database.read_now(lambda tx: reading.find(tx, bucket, params))
+    version = reading.look_up(s3, bucket, params)
     owner = version.content.owner_account_id
     return {"Owner": owner_of(owner), "Grants": acl.listed(version.content.acl, owner)}
 

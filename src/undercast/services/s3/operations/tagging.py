@@ -33,7 +33,7 @@ async def delete_object_tagging(s3: S3, ctx: RequestContext, params: Mapping[str
 async def get_object_tagging(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """The tags of a version."""
     bucket = s3.buckets.get(ctx, params)
-    version = s3.database.read_now(lambda tx: reading.find(tx, bucket, params))
+    version = reading.look_up(s3, bucket, params)
     return {"TagSet": tags.tag_set(version.content.tags), **_version_id(bucket, version)}
 
 
