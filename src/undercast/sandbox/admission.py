@@ -7,12 +7,15 @@ here invocations wait: synchronous ones first, then the function that has the fe
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 
+QUEUE_LIMIT_S = 900.0
+"""Host time that an invocation waits for an environment before it is given up."""
 FleetKey = tuple[str, str, str]
 """ARN, version, revision."""
 
@@ -131,6 +134,16 @@ class Admission:
             return False
         return self.memory_mb + memory_mb <= self.limits.memory_mb
 
+    def status(self) -> Mapping[str, Any]:
+        """For `undercast status`."""
+        limits = self.limits
+        return {
+            "environments": self.environments,
+            "inits": self.inits,
+            "memory_mb": self.memory_mb,
+            "limits": {"inits": limits.inits, "environments": limits.environments, "memory_mb": limits.memory_mb},
+        }
+
     def enter(self, memory_mb: int) -> None:
         """An environment begins its INIT."""
         self.inits += 1
@@ -158,3 +171,14 @@ def gives_way(own: Demand, others: Iterable[Demand]) -> bool:
         or (other.synchronous and not own.synchronous and other.environments < own.environments)
         for other in others
     )
+
+
+def shutting_down() -> ServiceError:
+    """The answer to whoever still waits when the platform ends."""
+    return ServiceError("ServiceException", "The platform is shutting down", 500)
+
+
+def no_room() -> ServiceError:
+    """The answer to who has waited for very long."""
+    text = f"No execution environment became free in {QUEUE_LIMIT_S:.0f} s; raise --max-environments"
+    return ServiceError("ServiceException", text, 500)

@@ -8,6 +8,7 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from undercast.core.clock import Clock
 from undercast.core.ids import Ids
@@ -35,6 +36,14 @@ class Site:
     ca_bundle: Path | None = None
 
 
+class _Given(NamedTuple):
+    """What one environment has that others of its function have not."""
+
+    credentials: EnvironmentCredentials
+    log_stream: str
+    initialization_type: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:
     """Makes environments. One per platform."""
@@ -48,7 +57,9 @@ class Creation:
     site: Site
     _ways_out: dict[str, Outbound] = field(default_factory=dict)
 
-    async def create(self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers) -> Environment:
+    async def create(
+        self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, *, provisioned: bool = False
+    ) -> Environment:
         """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
         environment_id = self.ids.hex(32)
         issuing = asyncio.ensure_future(self.credentials.issue(function, environment_id))
@@ -66,14 +77,16 @@ class Creation:
             await sandbox.destroy()
             raise
         log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
+        given = _Given(issued, log.stream, "provisioned-concurrency" if provisioned else "on-demand")
         process = RuntimeProcess(
-            spec=self._process(function, plan, sandbox, issued, log.stream) if plan.fault is None else None,
+            spec=self._process(function, plan, sandbox, given) if plan.fault is None else None,
             fault=plan.fault,
             go1x=function.runtime == "go1.x",
             version_label=plan.version_label,
             version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
         )
         environment = Environment(function, sandbox, process, log, watchers)
+        environment.provisioned = provisioned
         left_s = issued.expires_at - watchers.host_clock.now()
         environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
         return environment
@@ -118,18 +131,12 @@ class Creation:
             )
             await way_out.start(sandbox.listeners)
 
-    def _process(
-        self,
-        function: FunctionVersion,
-        plan: RuntimePlan,
-        sandbox: Sandbox,
-        credentials: EnvironmentCredentials,
-        log_stream: str,
-    ) -> ProcessSpec:
+    def _process(self, function: FunctionVersion, plan: RuntimePlan, sandbox: Sandbox, given: _Given) -> ProcessSpec:
         roots = Roots(task=sandbox.code_root, opt=sandbox.opt_root, tmp=sandbox.tmp_root, runtime=sandbox.runtime_root)
         surroundings = Surroundings(
             runtime_api=sandbox.runtime_api,
-            log_stream=log_stream,
+            log_stream=given.log_stream,
+            initialization_type=given.initialization_type,
             endpoint_url=f"http://localhost:{self.site.front_door_port}",
             ca_bundle=self._bundle_path(sandbox),
             roots=roots,
@@ -138,7 +145,7 @@ class Creation:
         )
         return ProcessSpec(
             argv=plan.argv(roots),
-            environment=variables(function, credentials, surroundings),
+            environment=variables(function, given.credentials, surroundings),
             cwd=roots.task,
             zygote=bool(plan.forkable and plan.python and self.driver.zygote_runs(plan.python)),
             telemetry=plan.telemetry,

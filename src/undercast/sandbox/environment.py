@@ -28,6 +28,8 @@ from undercast.sandbox.runtime_connection import Answer
 
 INIT_TIMEOUT_S = 10.0
 """Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""
+PROVISIONED_INIT_TIMEOUT_S = 130.0
+"""Or the function's timeout, whichever is longer."""
 _EXIT_GRACE_S = 0.05
 """How long the last words of a dead runtime may take from its socket to us."""
 _KILL_TIMEOUT_S = 5.0
@@ -77,6 +79,8 @@ class Environment:
         self.idle_since = 0.0
         self.usable_until = math.inf
         """Host-clock seconds: then its credentials are about to end, and it takes no further invocation."""
+        self.provisioned = False
+        """Initialised before anybody called: its INIT may take longer and is in no invocation's report."""
         self.max_memory_mb = 0
         self._watchers = watchers
         self._clock = watchers.host_clock
@@ -105,7 +109,8 @@ class Environment:
         self._set_phase("init", self.id)
         self.log.hold(init_start_line(self._runtime.version_label, self._runtime.version_arn))
         began = self._clock.monotonic()
-        problem = await self._initialise(INIT_TIMEOUT_S)
+        limit_s = max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s) if self.provisioned else INIT_TIMEOUT_S
+        problem = await self._initialise(limit_s)
         if self.state is State.GONE:
             raise SandboxError("the sandbox died during INIT")
         took_ms = (self._clock.monotonic() - began) * 1000
@@ -113,7 +118,7 @@ class Environment:
             self._report_init(problem, took_ms, "init")
             await self._clear()
         elif self.state is State.READY:
-            self._init_duration_ms = took_ms
+            self._init_duration_ms = None if self.provisioned else took_ms
             self._became_idle()
 
     def begin(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:

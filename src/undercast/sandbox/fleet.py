@@ -4,12 +4,15 @@ Bookkeeping only; `pool` decides what is started, evicted and shut down.
 AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 """
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from undercast.sandbox.admission import Demand, FleetKey, Queue, fleet_key
 from undercast.sandbox.environment import Environment
 from undercast.sandbox.lifecycle import IDLE, State
 from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.provision import Provision, Provisioned
 from undercast.sandbox.runtimes.plan import RuntimePlan
 
 SETTLE_S = 0.02
@@ -29,6 +32,25 @@ class Fleet:
     starting: int = 0
     queue: Queue = field(default_factory=Queue)
     retired: bool = False
+    provision: Provision = field(default_factory=Provision)
+
+    @property
+    def memory_mb(self) -> int:
+        """The memory setting of each environment."""
+        return self.function.memory_mb
+
+    @property
+    def allocated(self) -> int:
+        """Provisioned environments that are initialised."""
+        return sum(1 for member in self.members.values() if member.provisioned)
+
+    @property
+    def provisioned(self) -> Provisioned:
+        """What there is of provisioned concurrency."""
+        provision = self.provision
+        return Provisioned(
+            allocated=min(self.allocated, provision.wanted), ready=provision.ready, failure=provision.failure
+        )
 
     @property
     def key(self) -> FleetKey:
@@ -37,8 +59,65 @@ class Fleet:
 
     @property
     def is_empty(self) -> bool:
-        """Nobody runs, starts or waits."""
-        return not self.members and not self.starting and not len(self.queue)
+        """Nobody runs, starts or waits, and nothing is to be kept ready."""
+        return not (self.members or self.starting or len(self.queue) or self.provision.wanted)
+
+    def join(self, environment: Environment) -> None:
+        """Its INIT is over."""
+        self.not_started(environment.provisioned)
+        self.members[environment.id] = environment
+        if environment.provisioned and self.allocated >= self.provision.wanted:
+            self.provision.ready, self.provision.failure = True, ""
+
+    def not_started(self, provisioned: bool) -> None:
+        """A start has ended."""
+        self.starting -= 1
+        self.provision.starting -= provisioned
+
+    def rest(self, environment: Environment) -> None:
+        """It is idle. Provisioned ones are behind the others and so taken first: what overflows goes on-demand."""
+        if environment in self.idle:
+            return
+        if environment.provisioned or not self.provision.wanted:
+            self.idle.append(environment)
+        else:
+            self.idle.insert(0, environment)
+
+    def has_surplus(self, environment: Environment) -> bool:
+        """Whether it was provisioned and more are than asked for."""
+        return environment.provisioned and self.allocated > self.provision.wanted
+
+    def surplus(self) -> list[Environment]:
+        """Idle provisioned environments that are too many."""
+        too_many = max(0, self.allocated - self.provision.wanted)
+        return [environment for environment in self.idle if environment.provisioned][:too_many]
+
+    def outdated(self, unused_since: float, now: float) -> list[Environment]:
+        """Idle ones that have not been used since, and those that are about to lose their session."""
+        return [
+            environment
+            for environment in self.idle
+            if (environment.idle_since <= unused_since and not environment.provisioned)
+            or environment.usable_until <= now
+        ]
+
+    def longest_idle(self) -> Environment | None:
+        """What may be taken away when room is needed; never what is to be kept ready."""
+        if not self.provision.wanted:
+            return self.idle[0] if self.idle else None
+        on_demand = [environment for environment in self.idle if not environment.provisioned]
+        return min(on_demand, key=lambda environment: environment.idle_since, default=None)
+
+    def status(self) -> Mapping[str, Any]:
+        """For `undercast status`."""
+        return {
+            "function": self.function.arn,
+            "version": self.function.version,
+            "environments": {member.id: str(member.state) for member in self.members.values()},
+            "starting": self.starting,
+            "waiting": len(self.queue),
+            **({"provisioned": self.allocated} if self.provision.wanted else {}),
+        }
 
     def take(self) -> Environment | None:
         """The environment that was used last; those that died or are being reset meanwhile are not idle any more."""
@@ -65,3 +144,16 @@ class Fleet:
             oldest=head.serial if head is not None else 0,
             memory_mb=self.function.memory_mb,
         )
+
+
+def dispensable(fleets: Iterable[Fleet], wanting: Fleet, unused_since: float) -> Environment | None:
+    """The longest idle environment of what has more of them than who wants one, or was not used since."""
+    has = len(wanting.members) + wanting.starting
+    found: Environment | None = None
+    for fleet in fleets:
+        candidate = fleet.longest_idle()
+        if candidate is None or (len(fleet.members) <= has and candidate.idle_since >= unused_since):
+            continue
+        if found is None or candidate.idle_since < found.idle_since:
+            found = candidate
+    return found

@@ -7,7 +7,7 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,37 +18,40 @@ from undercast.core.errors import ServiceError
 from undercast.core.ids import Ids
 from undercast.core.recurring import every, recur
 from undercast.sandbox.admission import (
+    QUEUE_LIMIT_S,
     Admission,
     FleetKey,
     Limits,
     Waiter,
     fleet_key,
     gives_way,
+    no_room,
+    shutting_down,
     urgency,
 )
 from undercast.sandbox.creation import Creation, Site
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.environment import Environment, Watchers
-from undercast.sandbox.fleet import SETTLE_S, Fleet
+from undercast.sandbox.fleet import SETTLE_S, Fleet, dispensable
+from undercast.sandbox.freezer import Freezer
 from undercast.sandbox.lifecycle import State
 from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.model import (
     CauseBook,
     CredentialSource,
     FrontDoor,
+    FunctionVersion,
     Invocation,
     InvocationResult,
     LogSink,
 )
+from undercast.sandbox.provision import INIT_FAILURE, Provisioned, too_many
 from undercast.sandbox.runtimes.plan import Runtimes
 
 log = logging.getLogger(__name__)
 
-FREEZE_AFTER_S = 0.01
-"""An environment that gets its next event within this time was never frozen: a busy function is not slowed."""
 KEEP_WARM_S = 30.0
 """A function that floods the machine does not take the environments of those that were used within this time."""
-_QUEUE_LIMIT_S = 900.0
 _STOP_LIMIT_S = 2.0
 _MAX_REAP_INTERVAL_S = 15.0
 
@@ -86,8 +89,8 @@ class Pool:
         self._tasks: set[asyncio.Task[None]] = set()
         self._serial = 0
         self._evicting = 0
-        self._thawed: dict[str, Environment] = {}
-        self._freeze_timer: asyncio.TimerHandle | None = None
+        self._freezer = Freezer(parts.host_clock)
+        self._provisioned: dict[FleetKey, Fleet] = {}
         self._settle_timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
 
@@ -120,12 +123,12 @@ class Pool:
     async def stop(self) -> None:
         """Destroy every environment; returns within 2 s. Running invocations end with an error."""
         self._stopped.set()
-        for timer in (self._freeze_timer, self._settle_timer):
-            if timer is not None:
-                timer.cancel()
+        self._freezer.stop()
+        if self._settle_timer is not None:
+            self._settle_timer.cancel()
         for fleet in self._waiting:
             while (waiter := fleet.queue.pop()) is not None:
-                waiter.fail(_shutting_down())
+                waiter.fail(shutting_down())
         members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
         for task in tuple(self._tasks):
             task.cancel()
@@ -152,7 +155,7 @@ class Pool:
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation. Raises ServiceError where there is no answer of function or sandbox."""
         if self._stopped.is_set():
-            raise _shutting_down()
+            raise shutting_down()
         function = invocation.function
         fleet = self._fleets.get((function.arn, function.version, function.revision))
         if fleet is None:
@@ -177,41 +180,35 @@ class Pool:
             self._unless_waiting(fleet)
             raise
 
+    def provision(self, function: FunctionVersion, wanted: int) -> None:
+        """Keep so many environments of a version initialised from now on; 0 gives them up."""
+        fleet = self._fleets.setdefault(fleet_key(function), Fleet(function))
+        fleet.provision.want(wanted)
+        if wanted:
+            self._provisioned[fleet.key] = fleet
+        else:
+            self._provisioned.pop(fleet.key, None)
+        self._end(fleet, fleet.surplus())
+        self._dispatch()
+
+    def provisioned(self, function: FunctionVersion) -> Provisioned:
+        """How many of them there are."""
+        fleet = self._fleets.get(fleet_key(function))
+        return fleet.provisioned if fleet is not None else Provisioned()
+
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """The function was updated or deleted: its environments (of one version, or all) take no new invocation."""
         for key, fleet in tuple(self._fleets.items()):
             if key[0] == function_arn and version in (None, key[1]):
                 del self._fleets[key]
+                self._provisioned.pop(key, None)
                 fleet.retired = True
-                idle, fleet.idle = fleet.idle, []
-                for environment in idle:
-                    self._spawn(self._destroy(environment))
+                self._end(fleet, tuple(fleet.idle))
 
     def status(self) -> Mapping[str, Any]:
         """For `undercast status`: environments by function, queues, limits."""
-        functions = [
-            {
-                "function": fleet.function.arn,
-                "version": fleet.function.version,
-                "environments": {member.id: str(member.state) for member in fleet.members.values()},
-                "starting": fleet.starting,
-                "waiting": len(fleet.queue),
-            }
-            for fleet in self._fleets.values()
-        ]
-        admission = self._admission
-        return {
-            "driver": self._parts.driver.name,
-            "functions": functions,
-            "environments": admission.environments,
-            "inits": admission.inits,
-            "memory_mb": admission.memory_mb,
-            "limits": {
-                "inits": admission.limits.inits,
-                "environments": admission.limits.environments,
-                "memory_mb": admission.limits.memory_mb,
-            },
-        }
+        functions = [fleet.status() for fleet in self._fleets.values()]
+        return {"driver": self._parts.driver.name, "functions": functions, **self._admission.status()}
 
     # Owner of the environments
 
@@ -221,6 +218,9 @@ class Pool:
         if fleet is None or self._stopped.is_set():
             return
         if environment.id not in fleet.members:
+            if environment.provisioned and environment.state is State.STALE:
+                fleet.provision.fail(INIT_FAILURE)
+                return  # `_start` takes it away
             self._started(fleet, environment)
         if len(fleet.queue) and self._should_give_way(fleet):
             self._evict(environment)
@@ -232,7 +232,7 @@ class Pool:
         self._unless_waiting(fleet)
         if waiter is not None:
             environment.begin(waiter.invocation, waiter.outcome)
-        elif fleet.retired:
+        elif fleet.retired or fleet.has_surplus(environment):
             self._spawn(self._destroy(environment))
         else:
             self._rest(fleet, environment)
@@ -253,33 +253,51 @@ class Pool:
                 self._dispatch()
 
     def _rest(self, fleet: Fleet, environment: Environment) -> None:
-        if environment not in fleet.idle:
-            fleet.idle.append(environment)
+        fleet.rest(environment)
         if environment.state is State.READY:
-            self._freeze_soon(environment)
-        if self._waiting:
+            self._freezer.watch(environment)
+        if self._waiting or self._provisioned:
             self._dispatch()
 
     def _started(self, fleet: Fleet, environment: Environment) -> None:
-        fleet.members[environment.id] = environment
-        fleet.starting -= 1
+        fleet.join(environment)
         self._admission.init_over()
 
     # Starting, evicting, ending
 
     def _dispatch(self) -> None:
-        """Start environments for whoever waits, as far as the machine allows."""
-        if self._stopped.is_set():
-            return
+        """Start environments as far as the machine allows: for whoever waits, then those that are to be kept ready."""
+        if not self._stopped.is_set():
+            self._start_wanted()
+            self._start_provisioned()
+
+    def _start_provisioned(self) -> None:
+        for fleet in self._provisioned.values():
+            while fleet.provision.missing(fleet.allocated) > 0 and self._admission.has_init_slot():
+                limits = self._admission.limits
+                if reason := too_many(fleet, self._provisioned.values(), limits):
+                    fleet.provision.fail(reason)
+                    break
+                if not self._admission.has_room(fleet.memory_mb):
+                    if not self._evicting:
+                        self._evict_longest_idle(fleet)
+                    return
+                fleet.provision.starting += 1
+                self._begin_start(fleet, provisioned=True)
+
+    def _begin_start(self, fleet: Fleet, *, provisioned: bool = False) -> None:
+        fleet.starting += 1
+        self._admission.enter(fleet.memory_mb)
+        self._spawn(self._start(fleet, provisioned=provisioned))
+
+    def _start_wanted(self) -> None:
         while self._admission.has_init_slot():
             wants = {fleet: want for fleet in self._waiting if (want := self._wants(fleet)) > 0}
             if not wants:
                 return
             fleet = min(wants, key=lambda fleet: urgency(fleet.demand()))
-            if self._admission.has_room(fleet.function.memory_mb):
-                fleet.starting += 1
-                self._admission.enter(fleet.function.memory_mb)
-                self._spawn(self._start(fleet))
+            if self._admission.has_room(fleet.memory_mb):
+                self._begin_start(fleet)
             elif self._evicting >= sum(wants.values()) or not self._evict_longest_idle(fleet):
                 return
 
@@ -298,7 +316,7 @@ class Pool:
         self._settle_timer = None
         self._dispatch()
 
-    async def _start(self, fleet: Fleet) -> None:
+    async def _start(self, fleet: Fleet, *, provisioned: bool) -> None:
         """Create an environment and run its INIT; whoever waits gets it through `on_idle`."""
         assert self._creation is not None
         assert self._watchers is not None
@@ -308,7 +326,9 @@ class Pool:
             if fleet.plan is None:
                 # Blocks on the file system: looks for interpreters, may build /var/runtime.
                 fleet.plan = await asyncio.to_thread(self._parts.runtimes.plan, fleet.function)
-            environment = await self._creation.create(fleet.function, fleet.plan, self._watchers)
+            environment = await self._creation.create(
+                fleet.function, fleet.plan, self._watchers, provisioned=provisioned
+            )
             self._fleet_of[environment.id] = fleet
             await environment.start()
             problem = None
@@ -318,18 +338,20 @@ class Pool:
             problem = ServiceError("ServiceException", f"No execution environment could be made: {error}", 500)
         finally:
             # Also behind an error that is a defect of ours: nobody waits for ever.
-            if problem is not None and (waiter := fleet.queue.pop()) is not None:
+            if problem is not None and provisioned:
+                fleet.provision.fail(problem.message)
+            elif problem is not None and (waiter := fleet.queue.pop()) is not None:
                 waiter.fail(problem)
             self._unless_waiting(fleet)
             try:
                 if environment is None or environment.id not in fleet.members:
-                    await self._undo_start(fleet, environment)
+                    await self._undo_start(fleet, environment, provisioned=provisioned)
             finally:
                 self._dispatch()
 
-    async def _undo_start(self, fleet: Fleet, environment: Environment | None) -> None:
+    async def _undo_start(self, fleet: Fleet, environment: Environment | None, *, provisioned: bool) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:
-            fleet.starting -= 1
+            fleet.not_started(provisioned)
             self._admission.init_over()
             self._admission.leave(fleet.function.memory_mb)
         if environment is not None:
@@ -349,24 +371,16 @@ class Pool:
             for other in self._waiting
             if other is not fleet
             and self._wants(other) > self._evicting
-            and not self._admission.has_room(other.function.memory_mb)
+            and not self._admission.has_room(other.memory_mb)
         ]
         return bool(others) and gives_way(fleet.demand(), others)
 
     def _evict_longest_idle(self, wanting: Fleet) -> bool:
-        """Make room: of what has more environments than who wants one, or has not been used for a while."""
-        has = len(wanting.members) + wanting.starting
-        unused_since = self._clock.monotonic() - KEEP_WARM_S
-        oldest: Environment | None = None
-        for fleet in self._fleets.values():
-            if not fleet.idle or (len(fleet.members) <= has and fleet.idle[0].idle_since >= unused_since):
-                continue
-            if oldest is None or fleet.idle[0].idle_since < oldest.idle_since:
-                oldest = fleet.idle[0]
-        if oldest is None:
-            return False
-        self._evict(oldest)
-        return True
+        """Make room, if anything can be taken away."""
+        environment = dispensable(self._fleets.values(), wanting, self._clock.monotonic() - KEEP_WARM_S)
+        if environment is not None:
+            self._evict(environment)
+        return environment is not None
 
     def _evict(self, environment: Environment) -> None:
         fleet = self._fleet_of[environment.id]
@@ -374,6 +388,11 @@ class Pool:
             fleet.idle.remove(environment)
         self._evicting += 1
         self._spawn(self._destroy(environment, evicted=True))
+
+    def _end(self, fleet: Fleet, idle: Iterable[Environment]) -> None:
+        for environment in idle:
+            fleet.idle.remove(environment)
+            self._spawn(self._destroy(environment))
 
     async def _destroy(self, environment: Environment, *, evicted: bool = False) -> None:
         """Its room counts as taken until nothing of it is left, or nothing more can be done about it."""
@@ -394,7 +413,7 @@ class Pool:
         if environment in fleet.idle:
             fleet.idle.remove(environment)
         if fleet.members.pop(environment.id, None) is None:
-            fleet.starting -= 1
+            fleet.not_started(environment.provisioned)
             self._admission.init_over()
         self._admission.leave(fleet.function.memory_mb)
 
@@ -404,24 +423,6 @@ class Pool:
 
     # Time
 
-    def _freeze_soon(self, environment: Environment) -> None:
-        self._thawed[environment.id] = environment
-        if self._freeze_timer is None:
-            self._freeze_timer = asyncio.get_running_loop().call_later(FREEZE_AFTER_S, self._on_freeze_timer)
-
-    def _on_freeze_timer(self) -> None:
-        """Freeze who has been idle for long enough; who is busy comes back by itself."""
-        self._freeze_timer = None
-        due = self._clock.monotonic() - FREEZE_AFTER_S
-        for environment in tuple(self._thawed.values()):
-            if environment.state is not State.READY:
-                del self._thawed[environment.id]
-            elif environment.idle_since <= due:
-                del self._thawed[environment.id]
-                environment.freeze()
-        if self._thawed:
-            self._freeze_timer = asyncio.get_running_loop().call_later(FREEZE_AFTER_S, self._on_freeze_timer)
-
     async def _reap(self) -> None:
         self.reap()
 
@@ -430,15 +431,15 @@ class Pool:
         now, wall = self._clock.monotonic(), self._clock.now()
         unused_since = now - self._parts.config.idle_timeout_s
         for fleet in tuple(self._fleets.values()):
-            for environment in tuple(fleet.idle):
-                if environment.idle_since <= unused_since or environment.usable_until <= wall:
-                    fleet.idle.remove(environment)
-                    self._spawn(self._destroy(environment))
+            self._end(fleet, fleet.outdated(unused_since, wall))
             if fleet.is_empty:
                 del self._fleets[fleet.key]
+        for fleet in self._provisioned.values():
+            fleet.provision.paused = False
+        self._dispatch()
         for fleet in tuple(self._waiting):
-            for waiter in fleet.queue.expire(now - _QUEUE_LIMIT_S):
-                waiter.fail(_no_room())
+            for waiter in fleet.queue.expire(now - QUEUE_LIMIT_S):
+                waiter.fail(no_room())
             self._unless_waiting(fleet)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -450,12 +451,3 @@ class Pool:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("work on an execution environment failed", exc_info=error)
-
-
-def _shutting_down() -> ServiceError:
-    return ServiceError("ServiceException", "The platform is shutting down", 500)
-
-
-def _no_room() -> ServiceError:
-    text = f"No execution environment became free in {_QUEUE_LIMIT_S:.0f} s; raise --max-environments"
-    return ServiceError("ServiceException", text, 500)

@@ -27,6 +27,8 @@ class Surroundings:
     runtime_api: str
     log_stream: str
     endpoint_url: str
+    initialization_type: str = "on-demand"
+    """Or "provisioned-concurrency"."""
     ca_bundle: str = ""
     """Path inside the sandbox of system roots and local CA; "" where there is none."""
     roots: Roots = field(default_factory=Roots)
@@ -83,7 +85,7 @@ def _reserved(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
         "AWS_LAMBDA_LOG_GROUP_NAME": function.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": surroundings.log_stream,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": surroundings.initialization_type,
         "AWS_REGION": function.region,
         "AWS_DEFAULT_REGION": function.region,
         "AWS_ACCESS_KEY_ID": credentials.access_key_id,

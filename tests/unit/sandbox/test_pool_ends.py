@@ -43,7 +43,7 @@ async def test_function_whose_waiters_expired_waits_no_more(start: StartBench, m
     made.driver.gate = asyncio.Event()
     task = invoke(made)
     await until(lambda: made.pool._waiting)
-    monkeypatch.setattr("undercast.sandbox.pool._QUEUE_LIMIT_S", -1.0)
+    monkeypatch.setattr("undercast.sandbox.pool.QUEUE_LIMIT_S", -1.0)
     made.pool.reap()
     assert made.pool._waiting == set()
     made.driver.gate.set()
