@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks and tests/e2e/go_program into .cache/sdks, from
-# their lock files, once.
+# their lock files, once; builds the cache extension with its tests, and the layers of examples/cipher.
 # What cannot be installed (no tool, no network) is said in one line, and its tests are skipped.
 cd "$(dirname "$0")/.." || exit 1
 from=tests/conformance/sdks
@@ -29,6 +29,26 @@ if changed $to/go/.ready $from/go/* tests/e2e/go_program/*; then
         touch $to/go/.ready
     else
         missing "the Go clients were not built" Go
+    fi
+fi
+
+if changed $to/cache/.ready src/undercast_cache/*; then
+    if [ -z "$go" ]; then
+        missing "no go" Go
+    elif mkdir -p $to/cache && echo "Building the cache extension (once) ..." &&
+        .venv/bin/python src/undercast_cache/build.py --out $to/cache >/dev/null &&
+        (cd src/undercast_cache && "$go" vet . && "$go" test -c -o ../../$to/cache/cache.test .); then
+        touch $to/cache/.ready
+    else
+        missing "the cache extension was not built" "Go"
+    fi
+fi
+
+if changed $to/cipher/.ready examples/cipher/build.py examples/cipher/go examples/cipher/python; then
+    if .venv/bin/python examples/cipher/build.py --out $to/cipher >/dev/null; then
+        touch $to/cipher/.ready
+    else
+        missing "the layers of examples/cipher were not built" Go
     fi
 fi
 
