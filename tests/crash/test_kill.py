@@ -4,10 +4,12 @@ The ledger lives in this process; the killed one is tests/crash/worker.py.
 """
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.crash.conftest import Tell
 from tests.crash.ledger import Killer, Ledger, Victim
 
 
@@ -15,8 +17,9 @@ def run(folder: Path, number: int, durability: str, step: str, ledger: Ledger) -
     return Victim([sys.executable, "-m", "tests.crash.worker", str(folder), str(number), durability, step], ledger)
 
 
-def kill_many(folder: Path, kills: int, seed: int, durability: str) -> Ledger:
+def kill_many(folder: Path, kills: int, seed: int, durability: str, *, tell: Tell = lambda text: None) -> Ledger:
     """So many runs, each killed; then one that ends by itself with every delivery done."""
+    begin = time.monotonic()
     ledger = Ledger()
     killer = Killer(seed)
     for number in range(kills):
@@ -24,6 +27,7 @@ def kill_many(folder: Path, kills: int, seed: int, durability: str) -> Ledger:
         assert ledger.problems == []
     last = run(folder, kills, durability, "drain", ledger)
     assert last.finish() == 0
+    tell(f"store, seed {seed}: {kills} kills, {time.monotonic() - begin:.0f} s")
     ledger.check_effects()
     return ledger
 
@@ -39,6 +43,6 @@ def test_nothing_acknowledged_is_lost(tmp_path: Path, durability: str, kills: in
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(10))
-def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int) -> None:
+def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int, tell: Tell) -> None:
     """The same, 100 kills on one folder, with ten seeds."""
-    assert kill_many(tmp_path, 100, seed, "process").problems == []
+    assert kill_many(tmp_path, 100, seed, "process", tell=tell).problems == []

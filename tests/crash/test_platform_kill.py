@@ -3,18 +3,25 @@
 The ledger and the clients live in this process; the platform is one like a user's, on one folder and one port.
 """
 
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.crash.conftest import Tell
 from tests.crash.lives import Lives
 
+REPORT_EVERY = 25
 
-def kill_many(folder: Path, kills: int, seed: int, *options: str) -> None:
+
+def kill_many(folder: Path, kills: int, seed: int, *options: str, tell: Tell = lambda text: None) -> None:
     """So many lives, and the judgement."""
+    begin = time.monotonic()
     with Lives(folder, seed, options) as lives:
-        for _ in range(kills):
+        for done in range(1, kills + 1):
             lives.next_death()
+            if done % REPORT_EVERY == 0:
+                tell(f"platform, seed {seed}: {done} of {kills} kills, {time.monotonic() - begin:.0f} s")
         lives.judge()
         assert len(lives.ledger.events) >= kills
 
@@ -35,9 +42,9 @@ def test_nothing_is_lost_with_other_drivers_and_durability(tmp_path: Path, optio
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("seed", range(10))
-def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int) -> None:
+def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int, tell: Tell) -> None:
     """The same, 100 kills on one folder, with ten seeds."""
-    kill_many(tmp_path, 100, seed)
+    kill_many(tmp_path, 100, seed, tell=tell)
 
 
 @pytest.mark.parametrize("launchers", [False, True], ids=["platform", "platform and launchers"])

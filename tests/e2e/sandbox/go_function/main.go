@@ -24,6 +24,9 @@ func handler(ctx context.Context, r request) (interface{}, error) {
 	switch r.Do {
 	case "panic":
 		panic("at the disco")
+	case "panic elsewhere":
+		go func() { panic("in the back room") }()
+		time.Sleep(20 * time.Second)
 	case "exit":
 		os.Exit(7)
 	case "overflow":

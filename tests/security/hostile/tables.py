@@ -1,0 +1,92 @@
+"""What a running platform holds of the machine: counted, because the kernel gives other numbers each time.
+
+Namespaces and cgroups of the platform's own helpers (launcher, zygotes, the neighbour's sandbox) are in every count.
+"""
+
+import hashlib
+import time
+from pathlib import Path
+
+from tests.platform import RunningPlatform
+
+PATIENCE_S = 30.0
+LOOK_S = 0.25
+Tables = dict[str, int]
+
+
+def machine_tables(platform: RunningPlatform) -> Tables:
+    """Processes, descriptors, mounts, loop devices, cgroups and namespaces of a platform and its sandboxes."""
+    pid = platform.process.pid
+    processes = _descendants(pid)
+    devices = [_read(path) for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+    # The driver names its cgroups after its folder, so that a restart finds what a kill left.
+    owner = "undercast-" + hashlib.sha256(str((platform.data / "run").resolve()).encode()).hexdigest()[:12]
+    return {
+        "processes": len(processes),
+        "descriptors": sum("socket:" not in _link(path) for path in Path(f"/proc/{pid}/fd").iterdir()),
+        "mounts": sum(str(platform.data) in line for line in _mounts(processes)),
+        "loop devices": sum(str(platform.data) in name for name in devices),
+        "cgroups": sum(path.is_dir() for path in Path("/sys/fs/cgroup").glob(f"**/{owner}/*")),
+        "namespaces": len(
+            {
+                _link(Path(f"/proc/{one}/ns/{kind}"))
+                for one in processes
+                for kind in ("net", "mnt", "pid", "ipc", "user")
+            }
+        ),
+    }
+
+
+def settled(platform: RunningPlatform) -> Tables:
+    """The tables once they stay the same."""
+    end = time.monotonic() + PATIENCE_S
+    before: Tables = {}
+    while (now := machine_tables(platform)) != before:
+        assert time.monotonic() < end, f"the tables do not settle: {before}, then {now}"
+        before = now
+        time.sleep(4 * LOOK_S)
+    return now
+
+
+def await_same(platform: RunningPlatform, before: Tables) -> None:
+    """Wait until the tables are as they were."""
+    end = time.monotonic() + PATIENCE_S
+    while (now := machine_tables(platform)) != before:
+        assert time.monotonic() < end, f"before {before}, after {now}: {platform.ask('/_undercast/status')}"
+        time.sleep(LOOK_S)
+
+
+def _mounts(processes: set[int]) -> list[str]:
+    """The mount tables of the host and of every process, each namespace once."""
+    tables = {_link(Path(f"/proc/{one}/ns/mnt")): one for one in processes}
+    lines = Path("/proc/self/mounts").read_text().splitlines()
+    for one in tables.values():
+        lines += _read(Path(f"/proc/{one}/mounts")).splitlines()
+    return lines
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:  # it has just gone, or is another user's
+        return ""
+
+
+def _link(path: Path) -> str:
+    try:
+        return str(path.readlink())
+    except OSError:
+        return ""
+
+
+def _descendants(pid: int) -> set[int]:
+    """The process and everything below it."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        fields = _read(path).rpartition(")")[2].split()
+        if fields:
+            parents[int(path.parent.name)] = int(fields[1])
+    found = {pid}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
