@@ -1,5 +1,6 @@
 """Runs commands as a user with no rights at all: nobody, with an interpreter that nobody may execute."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -20,12 +21,25 @@ def as_nobody(*command: str) -> list[str]:
 def environment() -> dict[str, str]:
     """What the interpreter needs to find this checkout and its packages."""
     packages = next(path for path in sys.path if path.endswith("site-packages"))
+    asked = {name: os.environ[name] for name in ("UNDERCAST_REQUIRE_NAMESPACE",) if name in os.environ}
     return {
         "PATH": "/usr/bin:/bin",
         "HOME": "/nonexistent",
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONPATH": f"{ROOT}:{ROOT / 'src'}:{packages}",
+        **asked,
     }
+
+
+def run_tests(*arguments: str, timeout_s: float) -> None:
+    """Run tests of this suite as nobody: all have to pass, and at least one has to run."""
+    command = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", *arguments)
+    done = subprocess.run(
+        as_nobody(interpreter(), *command),
+        env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=timeout_s, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " passed" in done.stdout, done.stdout
 
 
 def interpreter() -> str:

@@ -45,6 +45,7 @@ from undercast.sandbox.pool import Pool, PoolParts
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Runtimes
 from undercast.sandbox.runtimes.python import PythonRuntime
+from undercast.sandbox.runtimes.survey import survey
 from undercast.services import registry
 from undercast.services.lambda_.credentials import RoleCredentials
 from undercast.services.logs.sink import FunctionLogs
@@ -61,6 +62,7 @@ from undercast.store.migrations import migrate_all
 log = logging.getLogger(__name__)
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 _RUNTIME_API_PORT = 9001
 _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 GRACE_S = 5.0
@@ -95,6 +97,7 @@ class Platform:
     database: Database
     journal: Journal
     blobs: BlobStore
+    platform_clock: PlatformClock
     causality: CausalLog
     outbox: Outbox
     router: Router
@@ -109,8 +112,13 @@ class Platform:
     @property
     def url(self) -> str:
         """Where callers reach it."""
-        host = "localhost" if self.config.host in _LOOPBACK else self.config.host
+        host = "localhost" if self.config.host in _LOOPBACK | _EVERY_ADDRESS else self.config.host
         return f"http://{host}:{self.config.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can call."""
+        return self.config.host in _LOOPBACK
 
     async def start(self) -> None:
         """Begin to work: sandboxes first, then services and deliveries, callers last."""
@@ -123,6 +131,7 @@ class Platform:
                 await mounted.manifest.start(mounted.instance)
         await self.router.start()
         self.front_door.listen(self.listening)
+        self.folder.address.write_text(f"{self.url}\n")
 
     async def stop(self) -> None:
         """End in the opposite order. What was acknowledged is on disk when this returns."""
@@ -157,6 +166,9 @@ class Platform:
         return {
             "url": self.url,
             "driver": self.driver.name,
+            "data": str(self.config.data_dir),
+            "pid": os.getpid(),
+            "clock": {"now": self.platform_clock.now(), "ahead_s": self.platform_clock.offset_s},
             "connections": self.front_door.connections,
             "tasks": len(asyncio.all_tasks()),
             "deliveries": self.router.status(),
@@ -231,7 +243,7 @@ def _base(config: Config, state: _State) -> _Base:
         ids=SystemIds(),
         causality=causality,
         outbox=Outbox(state.database, platform_clock, causality),
-        host_names=HostNames(config.extra_hosts),
+        host_names=HostNames(config.extra_hosts, addresses=config.host not in _LOOPBACK),
         request_log=RequestLog(state.folder.requests_log),
         authority=CertificateAuthority(state.folder.ca, host_clock),
     )
@@ -261,6 +273,7 @@ def _compose(config: Config, state: _State, listening: socket.socket) -> Platfor
         database=state.database,
         journal=state.journal,
         blobs=state.blobs,
+        platform_clock=base.platform_clock,
         causality=base.causality,
         outbox=base.outbox,
         router=Router(state.database, base.outbox, _targets(services), base.platform_clock, base.causality),
@@ -418,7 +431,7 @@ async def examine(config: Config) -> Mapping[str, Any]:
         driver = choose_driver(config, folder.run)
         await driver.start()
         try:
-            return capabilities_of(driver)
+            return {**capabilities_of(driver), "runtimes": survey(PythonLookup(config.search_path, config.home_dir))}
         finally:
             await driver.stop()
     finally:

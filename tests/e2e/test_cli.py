@@ -135,7 +135,14 @@ def test_status_shows_environments(platform: RunningPlatform, function: str) -> 
     answer = json.loads(undercast("status", "--json", url=platform.url)[0])
     functions = [entry["function"] for entry in answer["sandboxes"]["functions"]]
     assert f"arn:aws:lambda:us-east-1:000000000000:function:{function}" in functions
-    assert "sandboxes" in undercast("status", url=platform.url)[0]
+    lines = undercast("status", url=platform.url)[0].splitlines()
+    assert lines[0].split()[:2] == ["platform", platform.url]
+    assert f"pid {platform.process.pid}" in lines[0]
+    head = next(line.split() for line in lines if line.startswith("function "))
+    assert head == ["function", "version", "account", "region", "environments", "waiting"]
+    (mine,) = (line.split() for line in lines if line.startswith(f"{function} "))
+    assert mine[:5] == [function, "$LATEST", "000000000000", "us-east-1", "1"]
+    assert mine[-1] == "0"
 
 
 def test_no_platform_says_how_to_start_one() -> None:
@@ -149,6 +156,8 @@ def test_doctor_lists_what_is_isolated() -> None:
     answer = json.loads(undercast("doctor", "--json")[0])
     assert answer["driver"] in ("namespace", "process")
     assert answer["promises"]["Memory limit"].split(":")[0] in ("hard", "best effort", "none")
+    assert answer["runtimes"][PYTHON].startswith("/")
+    assert answer["runtimes"]["provided.al2023"] == "the package's own bootstrap"
 
 
 def test_stop_ends_the_platform_of_a_folder(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unprivileged import ROOT, as_nobody, environment, interpreter
+from tests.unprivileged import ROOT, environment, run_tests
 
 HERE = Path(__file__).parent
 MODULES = ("test_isolation.py", "test_limits.py", "test_lifecycle.py", "test_zygote.py", "test_process_driver.py")
@@ -57,13 +57,4 @@ def test_where_namespaces_are_refused_auto_falls_back_and_namespace_fails(folder
 @pytest.mark.parametrize("module", MODULES)
 def test_the_promises_hold_without_root(module: str) -> None:
     """Rootless bare: one mapped uid, no cgroups, no loop devices."""
-    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--no-header", str(HERE / module))
-    result = subprocess.run(
-        as_nobody(interpreter(), *arguments),
-        env=environment(),
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert result.returncode == 0, result.stdout + result.stderr
+    run_tests(str(HERE / module), timeout_s=280)

@@ -1,51 +1,82 @@
-"""How commands speak to a running platform: its own endpoints by HTTP, AWS's APIs by botocore."""
+"""How commands find a running platform and speak to it: its own endpoints by HTTP, AWS's APIs by botocore.
+
+One rule for all commands: `--data DIR`, else AWS_ENDPOINT_URL, else the platform on the default data folder, else the
+default port. A running platform writes its address into its data folder.
+"""
 
 import json
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from undercast.cli import environment
 from undercast.cli.output import fail
+from undercast.store.folder import address_of, holder
 
 TIMEOUT_S = 30.0
+STARTING_S = 10.0
+POLL_S = 0.05
+DEFAULT_URL = "http://localhost:4566"
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", help="Data folder of the platform. Else: AWS_ENDPOINT_URL, the default data folder's, port 4566."
+    ),
+]
 
 
-def ask(path: str, *, body: dict[str, Any] | None = None, token: str = "") -> dict[str, Any]:
-    """GET (or POST with a body) one of the platform's own endpoints. Exits with a hint when nothing answers."""
-    url = environment.endpoint().rstrip("/") + path
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(url, data=data, headers={"x-undercast-token": token})
+def locate(data: Path | None) -> str:
+    """Where the platform is reached. Exits with a hint when none runs on a folder that was named."""
+    if data is not None:
+        return _address(data) or fail(f"no platform runs on {data}", f"start one: undercast start --data {data}")
+    return environment.endpoint() or _address(environment.default_data_dir()) or DEFAULT_URL
+
+
+def _address(folder: Path) -> str | None:
+    """The address of the platform on a folder; waits for one that is just starting."""
+    end = time.monotonic() + STARTING_S
+    while (found := address_of(folder)) is None and holder(folder) is not None and time.monotonic() < end:
+        time.sleep(POLL_S)
+    return found
+
+
+def ask(url: str, path: str) -> dict[str, Any]:
+    """GET one of the platform's own endpoints. Exits with a hint when no platform answers."""
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        with urllib.request.urlopen(url.rstrip("/") + path, timeout=TIMEOUT_S) as answer:
             parsed: dict[str, Any] = json.load(answer)
             return parsed
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
         return fail(f"{path} answered {error.code}: {text[:400]}")
-    except (urllib.error.URLError, TimeoutError) as error:
+    except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
-        return fail(f"no platform answers at {environment.endpoint()} ({reason})", "start one: undercast start")
+        return fail(f"no platform answers at {url} ({reason})", _advice(url))
 
 
-def aws(service: str) -> Any:
-    """A boto3 client of the running platform."""
+def _advice(url: str) -> str:
+    folder = environment.default_data_dir()
+    running = address_of(folder)
+    if running is None or running == url:
+        return "start one: undercast start; or name the folder of one that runs: --data DIR"
+    return f"AWS_ENDPOINT_URL says so; one runs at {running}: unset AWS_ENDPOINT_URL, or use --data {folder}"
+
+
+def aws(url: str, service: str) -> Any:
+    """A boto3 client of the platform."""
     import boto3  # imported here: half a second that `start` and `status` need not pay
 
     key, secret = environment.credentials()
     make: Any = boto3.client  # the service is a variable here, so boto3's stubs cannot say which client it is
     return make(
         service,
-        endpoint_url=environment.endpoint(),
+        endpoint_url=url,
         region_name=environment.region(),
         aws_access_key_id=key,
         aws_secret_access_key=secret,
     )
-
-
-def running_pid(data_dir: Path) -> int | None:
-    """The pid in the data folder's lock, or None when no platform holds it."""
-    from undercast.store.folder import holder
-
-    return holder(data_dir)

@@ -1,4 +1,4 @@
-"""`undercast doctor`: what this machine can isolate, what degrades, and the fix."""
+"""`undercast doctor`: what this machine can isolate and run, what degrades, and the fix."""
 
 import asyncio
 from typing import Annotated

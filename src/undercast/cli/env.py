@@ -6,14 +6,18 @@ from typing import Annotated
 import typer
 
 from undercast.cli import environment
+from undercast.cli.client import DataOption, locate
 from undercast.cli.output import show
 
 
-def env(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def env(
+    data: DataOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Print export lines that point the AWS CLI, SDKs, SAM and Terraform at the platform: eval "$(undercast env)"."""
     key, secret = environment.credentials()
     values = {
-        "AWS_ENDPOINT_URL": environment.endpoint(),
+        "AWS_ENDPOINT_URL": locate(data),
         "AWS_REGION": environment.region(),
         "AWS_DEFAULT_REGION": environment.region(),
         "AWS_ACCESS_KEY_ID": key,

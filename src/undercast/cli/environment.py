@@ -34,9 +34,9 @@ def default_data_dir() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "undercast"
 
 
-def endpoint() -> str:
-    """Where the CLI's other commands find the platform: AWS_ENDPOINT_URL, else the default port."""
-    return os.environ.get("AWS_ENDPOINT_URL") or "http://localhost:4566"
+def endpoint() -> str | None:
+    """Where this user's AWS tools go: AWS_ENDPOINT_URL, None when it is not set."""
+    return os.environ.get("AWS_ENDPOINT_URL") or None
 
 
 def region() -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from undercast.cli.client import aws
+from undercast.cli.client import DataOption, aws, locate
 from undercast.cli.output import fail, show, styled, working
 
 
@@ -15,6 +15,7 @@ def invoke(
     function: Annotated[str, typer.Argument(help="Name or ARN of the function.")],
     payload: Annotated[str, typer.Argument(help="JSON, @FILE, or - for standard input.")] = "{}",
     qualifier: Annotated[str | None, typer.Option(help="Version or alias.")] = None,
+    data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON: payload, error, log, version.")] = False,
 ) -> None:
     """Invoke a function; its log goes to standard error, its answer to standard output."""
@@ -25,7 +26,7 @@ def invoke(
         arguments["Qualifier"] = qualifier
     try:
         with working(f"running {function}"):
-            answer = aws("lambda").invoke(**arguments)
+            answer = aws(locate(data), "lambda").invoke(**arguments)
     except (ClientError, BotoCoreError) as error:
         fail(str(error))
     text = answer["Payload"].read().decode(errors="replace")

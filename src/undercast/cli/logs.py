@@ -1,4 +1,7 @@
-"""`undercast logs`: print a function's log, and follow it."""
+"""`undercast logs`: print a function's log, and follow it.
+
+Times are the platform clock's, as in CloudWatch: behind `POST /_undercast/clock` they are ahead of this machine's.
+"""
 
 import datetime
 import time
@@ -6,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from undercast.cli.client import aws
+from undercast.cli.client import DataOption, ask, aws, locate
 from undercast.cli.output import fail, show, styled
 
 POLL_S = 0.5
@@ -15,14 +18,21 @@ POLL_S = 0.5
 def logs(
     function: Annotated[str, typer.Argument(help="Function name, or a log group that starts with /.")],
     tail: Annotated[bool, typer.Option("--tail", help="Go on printing what is added.")] = False,
-    since: Annotated[float, typer.Option(help="How many minutes back to start.")] = 60.0,
+    since: Annotated[float, typer.Option(help="How many minutes back to start, on the platform's clock.")] = 60.0,
+    data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event.")] = False,
 ) -> None:
-    """Print the log events of a function."""
+    """Print the log events of a function.
+
+    Times are UTC on the platform's clock: where it was advanced (POST /_undercast/clock), they are as far ahead of
+    this machine's; `undercast status` shows by how much.
+    """
     group = function if function.startswith("/") else f"/aws/lambda/{function}"
-    client = aws("logs")
+    url = locate(data)
+    now = ask(url, "/_undercast/status")["clock"]["now"]
+    client = aws(url, "logs")
     seen: set[str] = set()
-    start_ms = int((time.time() - since * 60) * 1000)
+    start_ms = int((now - since * 60) * 1000)
     while True:
         for event in _events(client, group, start_ms):
             if event["eventId"] in seen:

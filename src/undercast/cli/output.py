@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
@@ -46,6 +46,28 @@ def show(answer: Mapping[str, Any], as_json: bool) -> None:
         return
     for line in _lines(answer, ""):
         print(line)
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], empty: str) -> None:
+    """Rows under a head: a table on a terminal, aligned columns elsewhere; `empty` where there is no row."""
+    if not rows:
+        print(empty)
+        return
+    cells = [tuple(printable(cell) for cell in row) for row in rows]
+    if sys.stdout.isatty():
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        drawn = Table(*head)
+        for row in cells:
+            drawn.add_row(*(Text(cell) for cell in row))
+        Console().print(drawn)
+        return
+    lines = [tuple(head), *cells]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    for line in lines:
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _lines(answer: Mapping[str, Any], indent: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.app import CannotStart, Platform, serve
@@ -34,6 +34,8 @@ def start(values: Mapping[str, Any], begin: float) -> None:
         took = (time.perf_counter() - begin) * 1000
         if platform.driver.notice:
             print(platform.driver.notice, file=sys.stderr)
+        if not platform.loopback:
+            print(_beyond_loopback(options.host_names), file=sys.stderr)
         where = f"driver {platform.driver.name}  data {platform.config.data_dir}"
         print(f"{styled('ready', '32')} {platform.url}  {where}  {took:.0f} ms", flush=True)
 
@@ -42,6 +44,15 @@ def start(values: Mapping[str, Any], begin: float) -> None:
         serve(environment.config_from(options), ready)
     except CannotStart as error:
         fail(error.what, error.fix)
+
+
+def _beyond_loopback(host_names: Sequence[str]) -> str:
+    """Who may call, and what to do where nobody can yet."""
+    names = ", ".join(host_names) or "no name (add one: --host-name NAME)"
+    return (
+        f"beyond loopback: answers to this machine's addresses and {names}; takes only keys that it issued "
+        "(make one while it listens on loopback: aws iam create-user, aws iam create-access-key)"
+    )
 
 
 def _ports(text: str) -> tuple[int, ...]:

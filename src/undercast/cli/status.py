@@ -1,13 +1,57 @@
 """`undercast status`: what the running platform is busy with."""
 
-from typing import Annotated
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Any
 
 import typer
 
-from undercast.cli.client import ask
-from undercast.cli.output import show
+from undercast.cli.client import DataOption, ask, locate
+from undercast.cli.output import show, table
+
+_HEAD = ("function", "version", "account", "region", "environments", "waiting")
 
 
-def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show environments, queues and deliveries of the running platform."""
-    show(ask("/_undercast/status"), as_json)
+def status(
+    data: DataOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show functions, environments, queues and deliveries of the running platform."""
+    answer = ask(locate(data), "/_undercast/status")
+    if as_json:
+        show(answer, True)
+        return
+    show(summary(answer), False)
+    print()
+    rows = [row(function) for function in answer["sandboxes"]["functions"]]
+    table(_HEAD, rows, "no function has run yet")
+
+
+def summary(answer: Mapping[str, Any]) -> dict[str, str]:
+    """The platform in a few lines."""
+    sandboxes, deliveries, clock = answer["sandboxes"], answer["deliveries"], answer["clock"]
+    limits = sandboxes["limits"]
+    ahead = f", {clock['ahead_s']:.0f} s ahead of this machine" if clock["ahead_s"] else ""
+    return {
+        "platform": f"{answer['url']}  driver {answer['driver']}  pid {answer['pid']}",
+        "data": str(answer["data"]),
+        "clock": datetime.fromtimestamp(clock["now"], tz=UTC).isoformat(timespec="seconds") + ahead,
+        "environments": f"{_of(sandboxes['environments'], limits['environments'])}, "
+        f"{_of(sandboxes['memory_mb'], limits['memory_mb'])} MB, {_of(sandboxes['inits'], limits['inits'])} in INIT",
+        "deliveries": ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in deliveries.items()),
+    }
+
+
+def row(function: Mapping[str, Any]) -> Sequence[str]:
+    """One line of the table. `arn:aws:lambda:REGION:ACCOUNT:function:NAME`."""
+    _, _, _, region, account, _, name, *_ = str(function["function"]).split(":")
+    states = Counter(function["environments"].values())
+    if function["starting"]:
+        states["starting"] += function["starting"]
+    environments = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
+    return name, str(function["version"]), account, region, environments, str(function["waiting"])
+
+
+def _of(number: int, limit: int | None) -> str:
+    return str(number) if limit is None else f"{number} of {limit}"

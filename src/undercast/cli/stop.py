@@ -1,4 +1,4 @@
-"""`undercast stop`: ask the platform that holds a data folder to end, and wait for it."""
+"""`undercast stop`: ask a platform to end, and wait for it."""
 
 import os
 import signal
@@ -9,26 +9,39 @@ from typing import Annotated
 import typer
 
 from undercast.cli import environment
-from undercast.cli.client import running_pid
+from undercast.cli.client import DataOption, ask
 from undercast.cli.output import fail, working
+from undercast.store.folder import holder
 
 POLL_S = 0.05
 
 
 def stop(
-    data: Annotated[Path | None, typer.Option(help="Data folder of the platform to stop.")] = None,
+    data: DataOption = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for its end.")] = 15.0,
 ) -> None:
-    """Stop the platform that uses the data folder."""
-    folder = data or environment.default_data_dir()
-    pid = running_pid(folder)
+    """Stop a platform: that of a data folder, or the one at AWS_ENDPOINT_URL."""
+    folder = data or _folder()
+    pid = holder(folder)
     if pid is None:
         fail(f"no platform runs on {folder}", "name its data folder: undercast stop --data DIR")
     os.kill(pid, signal.SIGTERM)
     end = time.monotonic() + wait
     with working(f"stopping the platform (pid {pid})"):
-        while running_pid(folder) == pid:
+        while holder(folder) == pid:
             if time.monotonic() > end:
                 fail(f"the platform (pid {pid}) has not ended after {wait:.0f} s", f"look, or end it: kill -9 {pid}")
             time.sleep(POLL_S)
     print(f"stopped (pid {pid})")
+
+
+def _folder() -> Path:
+    """The folder of the platform at AWS_ENDPOINT_URL; the default folder when that is not set."""
+    url = environment.endpoint()
+    if url is None:
+        return environment.default_data_dir()
+    answer = ask(url, "/_undercast/status")
+    folder = Path(answer["data"])
+    if holder(folder) != answer["pid"]:
+        fail(f"the platform at {url} is not a process of this machine that you may end", "stop it where it runs")
+    return folder

@@ -5,16 +5,17 @@ from typing import Annotated, Any
 
 import typer
 
-from undercast.cli.client import ask
+from undercast.cli.client import DataOption, ask, locate
 from undercast.cli.output import fail, printable, show, styled
 
 
 def trace(
     request_id: Annotated[str, typer.Argument(help="A request id: of a put, an event, an invocation.")],
+    data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the graph as JSON.")] = False,
 ) -> None:
     """Print put -> event -> invocation -> put."""
-    answer = ask(f"/_undercast/trace/{request_id}")
+    answer = ask(locate(data), f"/_undercast/trace/{request_id}")
     if as_json:
         show(answer, True)
         return

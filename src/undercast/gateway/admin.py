@@ -15,7 +15,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.events.causality import CausalLog
-from undercast.gateway.hosts import HostNames
+from undercast.gateway.hosts import NOT_SERVED, HostNames
 
 Answer = Mapping[str, Any]
 
@@ -67,7 +67,7 @@ class Admin:
 
     async def _answer(self, request: HttpRequest) -> Answer:
         if not self._tools.host_names.allowed(request.headers.get("host", "")):
-            raise ServiceError("Forbidden", "this Host name is not served", 403)
+            raise ServiceError("Forbidden", NOT_SERVED, 403)
         path = request.path.rstrip("/")
         method = "GET" if request.method == "HEAD" else request.method
         if answer := self._open.get((method, path)):

@@ -20,7 +20,7 @@ from undercast.core.service import Access, OperationFunction, Params, Reply
 from undercast.events.causality import CausalLog
 from undercast.gateway.auth import Authenticator, Authorizer, Identity
 from undercast.gateway.cross_origin import preflight, shared
-from undercast.gateway.hosts import HostNames
+from undercast.gateway.hosts import NOT_SERVED, HostNames
 from undercast.gateway.request_log import RequestLog
 from undercast.services.registry import Mounted
 from undercast.wire.decode import Call, decode, parse
@@ -81,9 +81,7 @@ class Dispatcher:
         line: dict[str, Any] = {"at": tools.host_clock.now(), "id": request_id}
         try:
             if not tools.host_names.allowed(request.headers.get("host", "")):
-                raise ServiceError(
-                    "AccessDenied", "This Host name is not served; see `undercast start --host-name`.", 403
-                )
+                raise ServiceError("AccessDenied", NOT_SERVED, 403)
             response = preflight(request, self._services, request_id)
             if response is None:
                 call = decode(request)

@@ -6,15 +6,21 @@ be ours is refused before anything is parsed.
 
 import ipaddress
 
+NOT_SERVED = "This Host name is not served. If it names this machine: undercast start --host-name NAME"
 _EXACT = frozenset({"localhost", "localhost.localstack.cloud", "host.undercast.internal", "sandbox.localdomain"})
 _SUFFIXES = (".localhost", ".localhost.localstack.cloud", ".amazonaws.com", ".amazonaws.com.cn")
 
 
 class HostNames:
-    """The names under which this platform answers. `extra` are further exact names from the configuration."""
+    """The names under which this platform answers. `extra` are further exact names from the configuration.
 
-    def __init__(self, extra: tuple[str, ...] = ()) -> None:
+    `addresses`: an address in place of a name is answered, too, because the platform listens beyond loopback. A page
+    that rebinds a name sends the name, never an address.
+    """
+
+    def __init__(self, extra: tuple[str, ...] = (), *, addresses: bool = False) -> None:
         self._exact = _EXACT | {name.lower() for name in extra}
+        self._addresses = addresses
         self._seen: set[str] = set()
 
     def allowed(self, host_header: str) -> bool:
@@ -22,10 +28,13 @@ class HostNames:
         if host_header in self._seen or not host_header:
             return True
         name = _name_of(host_header)
-        answer = name in self._exact or name.endswith(_SUFFIXES) or _is_loopback(name)
+        answer = name in self._exact or name.endswith(_SUFFIXES) or self._is_address(name)
         if answer and len(self._seen) < 1024:
             self._seen.add(host_header)
         return answer
+
+    def _is_address(self, name: str) -> bool:
+        return _is_address(name) if self._addresses else _is_loopback(name)
 
 
 def _name_of(host_header: str) -> str:
@@ -38,6 +47,14 @@ def _name_of(host_header: str) -> str:
 def is_local(name: str) -> bool:
     """Whether a lower-case name is this machine's loopback for every browser, whatever a DNS server says."""
     return name == "localhost" or name.endswith(".localhost") or _is_loopback(name)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_loopback(name: str) -> bool:

@@ -69,6 +69,11 @@ class DataFolder:
         return self.path / "token"
 
     @property
+    def address(self) -> Path:
+        """The file that says where the platform that holds this folder is reached; see `address_of`."""
+        return self.path / "address"
+
+    @property
     def run(self) -> Path:
         """Sockets and marks of the running process; empty after a clean stop."""
         return self.path / "run"
@@ -94,6 +99,7 @@ class DataFolder:
         if self.ephemeral:
             shutil.rmtree(self.path, ignore_errors=True)
         else:
+            self.address.unlink(missing_ok=True)
             os.ftruncate(self._lock, 0)
         os.close(self._lock)
         self._lock = None
@@ -108,6 +114,7 @@ class DataFolder:
                 "or start with another folder (--data DIR, --ephemeral)."
             ) from None
         self._check_layout()
+        self.address.unlink(missing_ok=True)  # a killed platform's; the new one writes its own once it listens
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         for folder in (self.blobs, self.code, self.ca, self.run):
@@ -151,6 +158,16 @@ def holder(path: Path) -> int | None:
     finally:
         os.close(descriptor)
     return None
+
+
+def address_of(path: Path) -> str | None:
+    """Where the platform that holds the folder is reached; None when none does, or while it is starting."""
+    if holder(path) is None:
+        return None
+    try:
+        return (path / "address").read_text().strip() or None
+    except OSError:
+        return None
 
 
 def _remove_abandoned(path: Path) -> None:

@@ -191,10 +191,9 @@ def test_the_aws_cli(platform: RunningPlatform, account: str, tmp_path: Path, tr
         "AWS_CONFIG_FILE": str(tmp_path / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
     }
-    aws = Path(sys.executable).with_name("aws")
 
     def run(*arguments: str) -> Any:
-        command = [sys.executable, str(aws), *arguments, "--output", "json"]
+        command = [sys.executable, "-m", "awscli", *arguments, "--output", "json"]
         output = subprocess.run(command, env=environment, capture_output=True, check=True, timeout=60).stdout
         return json.loads(output) if output else None
 

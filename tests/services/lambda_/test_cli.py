@@ -23,7 +23,7 @@ def test_package_is_uploaded_and_invoked_by_the_cli(aws: Account, tmp_path: Path
     (tmp_path / "event.json").write_text('{"a": 1}')
 
     def run(*arguments: str) -> dict[str, Any]:
-        command = [sys.executable, str(Path(sys.executable).with_name("aws")), "lambda", *arguments, "--output", "json"]
+        command = [sys.executable, "-m", "awscli", "lambda", *arguments, "--output", "json"]
         done = subprocess.run(
             command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
         )

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -119,7 +118,7 @@ def test_cli_reads_and_writes(platform: RunningPlatform, logs: Any, account: str
     }
 
     def aws(*arguments: str) -> dict[str, Any]:
-        command = [sys.executable, str(Path(sys.executable).with_name("aws")), "logs", *arguments, "--output", "json"]
+        command = [sys.executable, "-m", "awscli", "logs", *arguments, "--output", "json"]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
         found: dict[str, Any] = json.loads(done.stdout or "{}")
         return found

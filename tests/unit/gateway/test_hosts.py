@@ -39,6 +39,14 @@ def test_a_configured_name_is_served() -> None:
     assert HostNames(("build-box",)).allowed("Build-Box:4566")
 
 
+def test_addresses_are_served_where_the_platform_listens_beyond_loopback() -> None:
+    """A page that rebinds a name sends that name; an address in Host is a caller who typed it."""
+    names = HostNames(addresses=True)
+    assert names.allowed("10.0.0.1:4566")
+    assert names.allowed("[fd00::1]:4566")
+    assert not names.allowed("evil.example:4566")
+
+
 def test_remembered_names_are_bounded() -> None:
     """A client that invents names cannot grow the memory."""
     names = HostNames()
