@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks and tests/e2e/go_program into .cache/sdks, from
-# their lock files, once; builds the cache extension with its tests, and the layers of examples/cipher.
+# Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks and tests/e2e/go_program, and interpreters and
+# AWS's runtime clients for tests/e2e/sandbox, into .cache/sdks, from their lock files, once; builds the cache extension
+# with its tests, and the layers of examples/cipher.
 # What cannot be installed (no tool, no network) is said in one line, and its tests are skipped.
 cd "$(dirname "$0")/.." || exit 1
 from=tests/conformance/sdks
@@ -61,6 +62,19 @@ if changed $to/node/.ready $from/node/package.json $from/node/package-lock.json;
         touch $to/node/.ready
     else
         missing "npm ci failed" JavaScript
+    fi
+fi
+
+runtimes=tests/conformance/runtimes
+if changed $to/node-runtimes/.ready $runtimes/node/package.json $runtimes/node/package-lock.json; then
+    if ! command -v npm >/dev/null; then
+        missing "no npm" "JavaScript v2, and those of Node.js runtimes,"
+    elif mkdir -p $to/node-runtimes && echo "Installing Node.js runtimes (once, half a minute) ..." &&
+        cp $runtimes/node/package.json $runtimes/node/package-lock.json $to/node-runtimes/ &&
+        (cd $to/node-runtimes && npm ci --silent --ignore-scripts --no-audit --no-fund --no-progress 2>/dev/null); then
+        touch $to/node-runtimes/.ready
+    else
+        missing "npm ci failed" "JavaScript v2, and those of Node.js runtimes,"
     fi
 fi
 

@@ -42,8 +42,10 @@ from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Driver
 from undercast.sandbox.drivers.choice import choose_driver
 from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Runtimes
+from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
 from undercast.sandbox.runtimes.survey import survey
 from undercast.services import registry
@@ -328,6 +330,14 @@ def _pool_parts(
         runtimes=Runtimes(
             PythonLookup(base.config.search_path, base.config.home_dir),
             PythonRuntime(runtimes_dir=state.folder.path / "runtimes", client_dir=client),
+            language_families(
+                Ground(
+                    lookup=ProgramLookup(base.config.search_path, base.config.home_dir),
+                    runtimes_dir=state.folder.path / "runtimes",
+                    client_dir=client,
+                    installs_dir=installs_dir(base.config.home_dir),
+                )
+            ),
         ),
         logs=logs,
         credentials=credentials,

@@ -83,6 +83,7 @@ class Creation:
             fault=plan.fault,
             go1x=function.runtime == "go1.x",
             version_label=plan.version_label,
+            notice=plan.notice,
             version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
         )
         environment = Environment(function, sandbox, process, log, watchers)

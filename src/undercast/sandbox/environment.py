@@ -108,6 +108,8 @@ class Environment:
         self._server = await self._loop.create_server(self._api.connection, sock=self.sandbox.listeners["runtime"])
         self._set_phase("init", self.id)
         self.log.hold(init_start_line(self._runtime.version_label, self._runtime.version_arn))
+        if self._runtime.notice:
+            self.log.hold(f"undercast: {self._runtime.notice}\n")
         began = self._clock.monotonic()
         limit_s = max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s) if self.provisioned else INIT_TIMEOUT_S
         problem = await self._initialise(limit_s)

@@ -38,6 +38,8 @@ class RuntimeProcess:
     version_label: str = ""
     """Behind "INIT_START Runtime Version: "."""
     version_arn: str = ""
+    notice: str = ""
+    """What the user should know of this start, for the log."""
 
 
 class Processes:

@@ -1,7 +1,7 @@
 """Pools on the real drivers. Each test leaves no process, cgroup, mount or listener of its own."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,8 +20,10 @@ from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
 from undercast.sandbox.runtimes.lookup import PythonLookup
-from undercast.sandbox.runtimes.plan import Runtimes
+from undercast.sandbox.runtimes.plan import Family, Runtimes
+from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
 
 CLIENT = Path(undercast.sandbox.__file__).parent / "client"
@@ -113,13 +115,16 @@ async def stage(tmp_path: Path, runtimes_dir: Path, driver_name: DriverName) -> 
     assert made.pool.status()["environments"] == 0
 
 
-def make_stage(driver: Driver, config: Config, python: PythonRuntime) -> Stage:
-    """A pool that has not been started."""
+def make_stage(
+    driver: Driver, config: Config, python: PythonRuntime, others: Mapping[str, Family] | None = None
+) -> Stage:
+    """A pool that has not been started. `others` stands for the machine's other languages."""
+    others = others or families(config.data_dir / "runtimes", python.client_dir)
     log, causes, host = MemoryLog(), Causes(), HostClock()
     lookup = PythonLookup(tuple(os.environ["PATH"].split(os.pathsep)), Path.home())
     parts = PoolParts(
         driver=driver,
-        runtimes=Runtimes(lookup, python),
+        runtimes=Runtimes(lookup, python, others),
         logs=log,
         credentials=FixedCredentials(),
         front_door=ClosedDoor(),
@@ -132,6 +137,19 @@ def make_stage(driver: Driver, config: Config, python: PythonRuntime) -> Stage:
     )
     _open_to_all(config.data_dir)
     return Stage(pool=Pool(parts), driver=driver, log=log, causes=causes, folder=config.data_dir, runtimes=lookup)
+
+
+def families(runtimes_dir: Path, client_dir: Path) -> Mapping[str, Family]:
+    """The other languages of this machine, with what tests or users have installed."""
+    search_path = tuple(os.environ["PATH"].split(os.pathsep))
+    return language_families(
+        Ground(
+            lookup=ProgramLookup(search_path, Path.home()),
+            runtimes_dir=runtimes_dir,
+            client_dir=client_dir,
+            installs_dir=installs_dir(Path.home()),
+        )
+    )
 
 
 def _open_to_all(folder: Path) -> Path:

@@ -40,9 +40,9 @@ class PythonLookup:
     def _candidates(self, version: tuple[int, ...]) -> Iterator[Interpreter]:
         name = "python" + ".".join(map(str, version))
         for path in self._paths(name, version):
-            real = _program(path)
+            real = is_program(path)
             if real is not None and _is_version(real, version):
-                yield Interpreter(path=real, version=version, prefixes=_prefixes(real))
+                yield Interpreter(path=real, version=version, prefixes=prefixes_of(real))
 
     def _paths(self, name: str, version: tuple[int, ...]) -> Iterator[Path]:
         if sys.version_info[:2] == version:
@@ -61,7 +61,7 @@ class PythonLookup:
         yield from (Path(folder, name) for folder in ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"))
 
 
-def _program(path: Path) -> Path | None:
+def is_program(path: Path) -> Path | None:
     """The real file behind the path, when it is a binary program."""
     try:
         real = path.resolve(strict=True)
@@ -77,7 +77,8 @@ def _is_version(real: Path, version: tuple[int, ...]) -> bool:
     return any((real.parent.parent / folder / f"python{dotted}" / "os.py").exists() for folder in ("lib", "lib64"))
 
 
-def _prefixes(real: Path) -> tuple[Path, ...]:
+def prefixes_of(real: Path) -> tuple[Path, ...]:
+    """The folder that an interpreter in PREFIX/bin needs; none when it is one of the system's."""
     prefix = real.parent.parent
     return () if str(prefix) == "/usr" or str(prefix).startswith(tuple(f"{root}/" for root in _SYSTEM)) else (prefix,)
 

@@ -7,6 +7,8 @@ AWS: Lambda Developer Guide, "Lambda runtimes", "Building a custom runtime for A
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
+from typing import Protocol
 
 from undercast.core.errors import ServiceError
 from undercast.sandbox import errors
@@ -44,10 +46,20 @@ class RuntimePlan:
     """Nothing in the function demands a fresh interpreter."""
     telemetry: bool = False
     version_label: str = ""
+    notice: str = ""
+    """What the user should know of this start, for the function's log."""
 
     def argv(self, roots: Roots) -> tuple[str, ...]:
         """The command as the sandbox sees it."""
         return (expand(self.program, roots), *(expand(option, roots) for option in self.options), *self.arguments)
+
+
+class Family(Protocol):
+    """The functions of one language."""
+
+    def plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
+        """How to start the function. Raises InvalidRuntimeException where this machine cannot, naming the fix."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,15 +78,19 @@ def expand(template: str, roots: Roots) -> str:
 class Runtimes:
     """Plans for functions, with what was found on this machine."""
 
-    def __init__(self, lookup: PythonLookup, python: PythonRuntime) -> None:
+    def __init__(
+        self, lookup: PythonLookup, python: PythonRuntime, families: Mapping[str, Family] = MappingProxyType({})
+    ) -> None:
+        """`families` are languages that are neither Python nor compiled."""
         self._lookup = lookup
         self._python = python
+        self._families = families
 
     def plan(self, function: FunctionVersion) -> RuntimePlan:
         """How to start the function. Raises InvalidRuntimeException where this machine cannot, naming the fix."""
         row = RUNTIMES.get(function.runtime)
         if row is None:
-            raise _invalid_runtime(f"The runtime {function.runtime} is unknown")
+            raise invalid_runtime(f"The runtime {function.runtime} is unknown")
         python = self.python(function.runtime)
         if python is not None:
             return self._python_plan(python, function)
@@ -82,8 +98,10 @@ class Runtimes:
             return _go_plan(function)
         if row.family == "provided":
             return _provided_plan(row, function)
+        if row.family in self._families:
+            return self._families[row.family].plan(row, function)
         language = LATER[row.family]
-        raise _invalid_runtime(
+        raise invalid_runtime(
             f"Undercast cannot run {function.runtime} ({language}) yet. "
             "Package the function with a bootstrap and use the runtime provided.al2023"
         )
@@ -96,7 +114,7 @@ class Runtimes:
         found = next((hit for version in (row.version, *row.nearest) if (hit := self._lookup.find(version))), None)
         if found is None:
             dotted = ".".join(map(str, row.version))
-            raise _invalid_runtime(
+            raise invalid_runtime(
                 f"No python{dotted} is installed for the runtime {row.identifier}. "
                 f"Install it (`uv python install {dotted}`, `pyenv install {dotted}` or your system's packages) "
                 "and try again"
@@ -105,9 +123,7 @@ class Runtimes:
 
     def _python_plan(self, python: PreparedPython, function: FunctionVersion) -> RuntimePlan:
         found = python.interpreter
-        wrapper = function.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
-        command = (str(found.path), "{runtime}/bootstrap.py")
-        program, options = (wrapper, command) if wrapper else (command[0], command[1:])
+        program, options = with_wrapper((str(found.path), "{runtime}/bootstrap.py"), function)
         return RuntimePlan(
             program=program,
             options=options,
@@ -117,7 +133,7 @@ class Runtimes:
             runtime_dir=python.runtime_dir,
             python=found.path,
             prefixes=found.prefixes,
-            forkable=not wrapper and _forkable(function),
+            forkable=program == str(found.path) and _forkable(function),
             telemetry=True,
             version_label=f"python:{'.'.join(map(str, found.version))}.undercast",
         )
@@ -153,5 +169,12 @@ def _provided_plan(row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
     return RuntimePlan(fault=errors.no_bootstrap(("/var/task/bootstrap", "/opt/bootstrap")), version_label=label)
 
 
-def _invalid_runtime(text: str) -> ServiceError:
+def with_wrapper(command: tuple[str, ...], function: FunctionVersion) -> tuple[str, tuple[str, ...]]:
+    """Program and options: AWS_LAMBDA_EXEC_WRAPPER gets the runtime's command as its arguments."""
+    wrapper = function.environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+    return (wrapper, command) if wrapper else (command[0], command[1:])
+
+
+def invalid_runtime(text: str) -> ServiceError:
+    """The error of an invocation that this machine has no runtime for."""
     return ServiceError("InvalidRuntimeException", text, 502, members={"Type": "Server"})

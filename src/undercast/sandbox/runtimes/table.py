@@ -31,19 +31,24 @@ def _python(minor: int, *, deprecated: bool = False) -> RuntimeRow:
     )
 
 
-def _node(name: str, *version: int, deprecated: bool = False) -> RuntimeRow:
-    return RuntimeRow(identifier=name, family="nodejs", version=version, deprecated=deprecated)
+_NODE_MAJORS = (12, 14, 16, 18, 20, 22, 24)
+"""Versions that our runtime client runs on."""
+
+
+def _node(name: str, major: int, *, deprecated: bool = False) -> RuntimeRow:
+    nearest = tuple((other,) for other in _NODE_MAJORS if other > major) if deprecated else ()
+    return RuntimeRow(identifier=name, family="nodejs", version=(major,), nearest=nearest, deprecated=deprecated)
 
 
 _ROWS = (
     RuntimeRow(identifier="python2.7", family="python", version=(2, 7), deprecated=True),
     *(_python(minor, deprecated=True) for minor in (6, 7, 8, 9)),
     *(_python(minor) for minor in (10, 11, 12, 13, 14)),
-    _node("nodejs", 0, 10, deprecated=True),
-    _node("nodejs4.3", 4, 3, deprecated=True),
-    _node("nodejs4.3-edge", 4, 3, deprecated=True),
-    _node("nodejs6.10", 6, 10, deprecated=True),
-    _node("nodejs8.10", 8, 10, deprecated=True),
+    _node("nodejs", 0, deprecated=True),
+    _node("nodejs4.3", 4, deprecated=True),
+    _node("nodejs4.3-edge", 4, deprecated=True),
+    _node("nodejs6.10", 6, deprecated=True),
+    _node("nodejs8.10", 8, deprecated=True),
     *(_node(f"nodejs{major}.x", major, deprecated=True) for major in (10, 12, 14, 16, 18)),
     *(_node(f"nodejs{major}.x", major) for major in (20, 22, 24)),
     RuntimeRow(identifier="java8", family="java", version=(8,), deprecated=True),
@@ -69,6 +74,6 @@ RUNTIMES: Mapping[str, RuntimeRow] = MappingProxyType({row.identifier: row for r
 """By identifier."""
 
 LATER: Mapping[str, str] = MappingProxyType(
-    {"nodejs": "Node.js", "java": "Java", "ruby": "Ruby", "dotnet": ".NET"},
+    {"java": "Java", "ruby": "Ruby", "dotnet": ".NET"},
 )
 """Families whose functions are accepted but cannot run yet, by the name users know."""

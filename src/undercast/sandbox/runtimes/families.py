@@ -1,0 +1,39 @@
+"""The languages besides Python: which there are, and what all of them need.
+
+AWS: Lambda Developer Guide, "Lambda runtimes".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercast.sandbox.runtimes.node import NodeRuntime
+from undercast.sandbox.runtimes.plan import Family
+from undercast.sandbox.runtimes.programs import ProgramLookup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where interpreters are looked for, and the folders of the platform and of the user's installations."""
+
+    lookup: ProgramLookup
+    runtimes_dir: Path
+    client_dir: Path
+    installs_dir: Path
+
+
+def installs_dir(home: Path) -> Path:
+    """What `undercast runtimes install` fills: interpreters, SDKs, runtime clients. A user's platforms share it."""
+    return home / ".cache/undercast/runtimes"
+
+
+def language_families(ground: Ground) -> Mapping[str, Family]:
+    """By the family's name in the table of runtimes."""
+    return {
+        "nodejs": NodeRuntime(
+            lookup=ground.lookup,
+            runtimes_dir=ground.runtimes_dir,
+            client_dir=ground.client_dir / "node",
+            installs_dir=ground.installs_dir,
+        )
+    }
