@@ -6,10 +6,12 @@ For tests of environments and the pool. Each spawn runs the script of the sandbo
 import asyncio
 import json
 import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from tests.fakes import CountingIds, FakeClock
 from undercast.core.arn import DEFAULT_ACCOUNT, DEFAULT_REGION
@@ -39,9 +41,14 @@ class FakeRuntime:
     def __init__(self, process: "FakeProcess", spec: ProcessSpec, address: str) -> None:
         self.process = process
         self.environment = spec.environment
+        self._spec = spec
         self._address = address
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
+
+    def another(self) -> "FakeRuntime":
+        """The same process with a connection of its own."""
+        return FakeRuntime(self.process, self._spec, self._address)
 
     def print(self, text: str) -> None:
         """Write to stdout."""
@@ -62,10 +69,11 @@ class FakeRuntime:
         return await self.receive()
 
     async def send(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
-        """The request without its answer."""
-        lines = [f"{method} /2018-06-01/runtime/{path} HTTP/1.1", "Host: 127.0.0.1:9001"]
+        """The request without its answer. A path without a slash in front is one of the Runtime API."""
+        target = path if path.startswith("/") else f"/2018-06-01/runtime/{path}"
+        lines = [f"{method} {target} HTTP/1.1", "Host: 127.0.0.1:9001"]
         lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-        if method == "POST":
+        if method in ("POST", "PUT"):
             lines.append(f"Content-Length: {len(body)}")
         await self.write("\r\n".join([*lines, "", ""]).encode() + body)
 
@@ -98,6 +106,31 @@ class FakeRuntime:
         status, _, _ = await self.request("POST", f"invocation/{request_id}/response", body)
         return status
 
+    async def extension(
+        self, method: str, path: str, body: object = None, identifier: str = "", **headers: str
+    ) -> tuple[int, dict[str, str], Any]:
+        """One request of the Extensions API: status, headers, parsed body. `headers` without "Lambda-Extension-"."""
+        named = {f"Lambda-Extension-{name.replace('_', '-')}": value for name, value in headers.items()}
+        if identifier:
+            named["Lambda-Extension-Identifier"] = identifier
+        data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, answered, text = await self.request(method, f"/2020-01-01/extension/{path}", data, named)
+        return status, answered, json.loads(text) if text else None
+
+    async def register(self, *events: str, name: str = "") -> str:
+        """Register under the name of the file, or another: the identifier."""
+        body = {"events": list(events)}
+        status, headers, answer = await self.extension("POST", "register", body, Name=name or self.process.name)
+        assert status == 200, answer
+        return headers["lambda-extension-identifier"]
+
+    async def event(self, identifier: str) -> dict[str, Any]:
+        """Wait for an event of the Extensions API."""
+        status, _, event = await self.extension("GET", "event/next", identifier=identifier)
+        assert status == 200, event
+        assert isinstance(event, dict)
+        return event
+
     def hang_up(self) -> None:
         """Close the connection, as the end of a process does."""
         if self._writer is not None:
@@ -117,6 +150,9 @@ class FakeProcess:
 
     def __init__(self, script: Script, spec: ProcessSpec, address: str, pid: int) -> None:
         self.pid = pid
+        self.name = spec.argv[0].rpartition("/")[2]
+        self.signals: list[int] = []
+        self.ignores_sigterm = False
         self.stdout, self.stdout_end = os.pipe()
         self.stderr, self.stderr_end = os.pipe()
         self.telemetry: int | None = None
@@ -147,7 +183,10 @@ class FakeProcess:
 
     def signal(self, number: int) -> None:
         """See SandboxProcess."""
-        self._task.cancel()
+        if not self.exited.done():
+            self.signals.append(number)
+            if number != signal.SIGTERM or not self.ignores_sigterm:
+                self._task.cancel()
 
     async def kill(self) -> None:
         """End it and wait for its end."""
@@ -175,11 +214,15 @@ class FakeSandbox:
     async def spawn(self, spec: ProcessSpec) -> FakeProcess:
         """See Sandbox."""
         self.calls.append("spawn")
-        if self._driver.spawn_error:
-            raise SandboxError(self._driver.spawn_error)
-        scripts = self._driver.scripts
-        script = scripts[min(self._driver.spawned, len(scripts) - 1)]
-        self._driver.spawned += 1
+        name = spec.argv[0].rpartition("/")[2]
+        if error := self._driver.spawn_errors.get(name) or self._driver.spawn_error:
+            raise SandboxError(error)
+        self._driver.order.append(name)
+        script = self._driver.extensions.get(name)
+        if script is None:
+            scripts = self._driver.scripts
+            script = scripts[min(self._driver.spawned, len(scripts) - 1)]
+            self._driver.spawned += 1
         process = FakeProcess(script, spec, self.runtime_api, self._driver.spawned)
         self.processes.append(process)
         return process
@@ -232,7 +275,12 @@ class FakeDriver:
 
     def __init__(self, *scripts: Script) -> None:
         self.scripts = scripts or (echo,)
+        self.extensions: dict[str, Script] = {}
+        """By the names of their files."""
         self.spawned = 0
+        """Runtimes, without extensions."""
+        self.order: list[str] = []
+        self.spawn_errors: dict[str, str] = {}
         self.sandboxes: list[FakeSandbox] = []
         self.alive: set[str] = set()
         self.create_error = ""

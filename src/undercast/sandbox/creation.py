@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,12 +15,13 @@ from undercast.core.clock import Clock
 from undercast.core.ids import Ids
 from undercast.sandbox.driver import Driver, ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.environment import Environment, Watchers
+from undercast.sandbox.extension_files import FOLDER, external_extensions
 from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.runtimes.plan import RuntimePlan, expand
-from undercast.sandbox.variables import Roots, Surroundings, variables
+from undercast.sandbox.variables import Roots, Surroundings, extension_variables, variables
 
 _LAST_HOUR_S = 3600.0
 """An environment whose session ends sooner than this is not used again: an invocation and its calls take minutes."""
@@ -78,9 +80,11 @@ class Creation:
             raise
         log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
         given = _Given(issued, log.stream, "provisioned-concurrency" if provisioned else "on-demand")
+        runtime = self._process(function, plan, sandbox, given)
         process = RuntimeProcess(
-            spec=self._process(function, plan, sandbox, given) if plan.fault is None else None,
+            spec=runtime if plan.fault is None else None,
             fault=plan.fault,
+            extensions=self._extensions(function, plan, sandbox, runtime.environment),
             go1x=function.runtime == "go1.x",
             version_label=plan.version_label,
             notice=plan.notice,
@@ -151,6 +155,16 @@ class Creation:
             zygote=bool(plan.forkable and plan.python and self.driver.zygote_runs(plan.python)),
             telemetry=plan.telemetry,
         )
+
+    def _extensions(
+        self, function: FunctionVersion, plan: RuntimePlan, sandbox: Sandbox, variables: Mapping[str, str]
+    ) -> dict[str, ProcessSpec]:
+        names = external_extensions(function.layers)
+        if not names:
+            return {}
+        environment = extension_variables(variables, function, plan.variables)
+        folder = f"{sandbox.opt_root}/{FOLDER}"
+        return {name: ProcessSpec(argv=(f"{folder}/{name}",), environment=environment, cwd="/") for name in names}
 
     def _bundle_path(self, sandbox: Sandbox) -> str:
         """A sandbox with a root file system of its own has the bundle at the usual place."""

@@ -59,15 +59,23 @@ def timed_out(timeout_s: float) -> Fault:
     return Fault("Sandbox.Timedout", f"Task timed out after {timeout_s:.2f} seconds")
 
 
-def exited(code: int | None, signal: int | None) -> Fault:
-    """The runtime process ended without an answer."""
+def exited(code: int | None, signal: int | None, error_type: str = "") -> Fault:
+    """The runtime process ended without an answer; `error_type` is what an internal extension said before."""
+    error_type = error_type or "Runtime.ExitError"
+    if signal is not None or code:
+        return Fault(error_type, f"Runtime exited with error: {_exit_text(code, signal)}")
+    return Fault(error_type, "Runtime exited without providing a reason")
+
+
+def extension_ended(code: int | None, signal: int | None, error_type: str = "") -> Fault:
+    """An external extension ended before its time; `error_type` is Extension.InitError or .ExitError if it said so."""
+    return Fault(error_type or "Extension.Crash", _exit_text(code, signal))
+
+
+def _exit_text(code: int | None, signal: int | None) -> str:
     if signal is not None:
-        return Fault(
-            "Runtime.ExitError", f"Runtime exited with error: signal: {_SIGNALS.get(signal, f'signal {signal}')}"
-        )
-    if code:
-        return Fault("Runtime.ExitError", f"Runtime exited with error: exit status {code}")
-    return Fault("Runtime.ExitError", "Runtime exited without providing a reason")
+        return f"signal: {_SIGNALS.get(signal, f'signal {signal}')}"
+    return f"exit status {code}" if code else "exit code 0"
 
 
 def response_too_large() -> Fault:
@@ -84,6 +92,16 @@ def truncated_response() -> Fault:
 def no_bootstrap(searched: tuple[str, ...]) -> Fault:
     """An OS-only runtime without a bootstrap."""
     return Fault("Runtime.InvalidEntrypoint", f"Couldn't find valid bootstrap(s): [{' '.join(searched)}]")
+
+
+def cannot_launch(path: str, reason: str) -> Fault:
+    """`execve` refused an extension's program."""
+    return Fault("Extension.LaunchError", f"fork/exec {path}: {reason}")
+
+
+def too_many_extensions() -> Fault:
+    """One more file in /opt/extensions than an environment can have."""
+    return Fault("Extension.LaunchError", "ErrTooManyExtensions")
 
 
 def cannot_execute(path: str, reason: str, *, go1x: bool) -> Fault:

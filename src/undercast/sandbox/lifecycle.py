@@ -1,12 +1,14 @@
-"""The life of one execution environment, as a table.
+"""The life of one execution environment and of the extensions in it, as tables.
 
-Data without I/O: `environment.py` asks `step` before it acts, so an event that comes twice or late cannot be missed.
-AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle".
+Data without I/O: whoever acts asks `step` first, so an event that comes twice or late cannot be missed.
+AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle", "Using the Lambda Extensions
+API to create extensions"; the extensions' states by the names in AWS's messages.
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
+from typing import NamedTuple
 
 
 class State(StrEnum):
@@ -25,9 +27,11 @@ class State(StrEnum):
     ANSWERED = "answered"
     """The answer is given; a member has not yet asked for `next`. Counts into Duration."""
     RESET = "reset"
-    """An invoke or init failed: processes are being killed; /tmp and the log stream stay."""
+    """An invoke or init failed: extensions get SHUTDOWN, processes are killed; /tmp and the log stream stay."""
     STALE = "stale"
     """No process runs. The next invoke begins with a suppressed INIT."""
+    SHUTDOWN = "shutdown"
+    """Never used again: runtime and extensions may end by themselves within their budget."""
     GONE = "gone"
     """Destroyed, or being destroyed."""
 
@@ -46,6 +50,8 @@ class Event(StrEnum):
     """An error, an exit or a deadline."""
     CLEAR = "clear"
     """All processes are gone."""
+    SHUTDOWN = "shutdown"
+    """It is idle and shall end."""
     DESTROY = "destroy"
 
 
@@ -70,6 +76,8 @@ _TABLE: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.ANSWERED, Event.FAIL): State.RESET,
         (State.RESET, Event.CLEAR): State.STALE,
         (State.STALE, Event.START): State.INIT,
+        (State.READY, Event.SHUTDOWN): State.SHUTDOWN,
+        (State.FROZEN, Event.SHUTDOWN): State.SHUTDOWN,
     }
 )
 
@@ -91,3 +99,57 @@ def accepts(state: State, event: Event) -> bool:
 
 IDLE = frozenset({State.READY, State.FROZEN, State.STALE})
 """States in which an environment can take an invocation."""
+
+
+class ExtensionState(StrEnum):
+    """Where an extension stands, by the name that AWS's messages and EXTENSION lines give it."""
+
+    STARTED = "Started"
+    """Its process runs, or is about to."""
+    REGISTERED = "Registered"
+    READY = "Ready"
+    """It waits for an event."""
+    RUNNING = "Running"
+    """It has an event and has not asked for the next one."""
+    INIT_ERROR = "InitError"
+    EXIT_ERROR = "ExitError"
+    LAUNCH_ERROR = "LaunchError"
+
+
+_EXTENSION_STEPS: Mapping[ExtensionState, frozenset[ExtensionState]] = MappingProxyType(
+    {
+        ExtensionState.STARTED: frozenset({ExtensionState.REGISTERED, ExtensionState.LAUNCH_ERROR}),
+        ExtensionState.REGISTERED: frozenset(
+            {ExtensionState.READY, ExtensionState.INIT_ERROR, ExtensionState.EXIT_ERROR}
+        ),
+        ExtensionState.READY: frozenset({ExtensionState.RUNNING, ExtensionState.EXIT_ERROR}),
+        ExtensionState.RUNNING: frozenset({ExtensionState.READY, ExtensionState.EXIT_ERROR}),
+        ExtensionState.INIT_ERROR: frozenset({ExtensionState.INIT_ERROR}),
+        ExtensionState.EXIT_ERROR: frozenset({ExtensionState.EXIT_ERROR}),
+        ExtensionState.LAUNCH_ERROR: frozenset(),
+    }
+)
+"""An error may be posted again, and the first one counts."""
+
+
+def may_become(state: ExtensionState, following: ExtensionState) -> bool:
+    """Whether an extension may go from one state to another."""
+    return following in _EXTENSION_STEPS[state]
+
+
+class ShutdownBudget(NamedTuple):
+    """Seconds that SHUTDOWN may take."""
+
+    total_s: float
+    runtime_s: float
+    """Of them, until the runtime is killed."""
+
+
+def shutdown_budget(*, external: bool, internal: bool) -> ShutdownBudget:
+    """0 ms without extensions, 500 ms with internal ones only, 2,000 ms with external ones.
+
+    With external ones the runtime has 300 ms of it, or 500 ms with internal ones too.
+    """
+    if external:
+        return ShutdownBudget(2.0, 0.5 if internal else 0.3)
+    return ShutdownBudget(0.5, 0.5) if internal else ShutdownBudget(0.0, 0.0)

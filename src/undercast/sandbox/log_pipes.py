@@ -146,9 +146,16 @@ class LogPump:
     """Reads one descriptor of a process and writes what it reads to the log. Closes it in the end."""
 
     def __init__(
-        self, descriptor: int, reader: LineReader | FrameReader, write: Callable[[list[str]], None], flow: LogFlow
+        self,
+        descriptor: int,
+        reader: LineReader | FrameReader,
+        write: Callable[[list[str]], None],
+        flow: LogFlow,
+        name: str = "",
     ) -> None:
         self.descriptor = descriptor
+        self.name = name
+        """Of the extension that writes, "" for the runtime."""
         self._reader = reader
         self._write = write
         self._flow = flow

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from undercast.core.clock import Clock
+from undercast.sandbox.extensions import Extension
 from undercast.sandbox.model import FunctionVersion, LogEvent, LogSink
 
 TAIL_BYTES = 4096
@@ -71,6 +72,14 @@ def init_report_line(duration_ms: float, phase: str, status: str, error_type: st
     """The line about an INIT that failed; `phase` is "init", or "invoke" for a suppressed init."""
     kind = f"\tError Type: {error_type}" if error_type else ""
     return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}\n"
+
+
+def extension_line(extension: Extension) -> str:
+    """The line about an extension at the end of INIT, successful or not."""
+    error = f"\tError Type: {extension.error_type}" if extension.error_type else ""
+    return (
+        f"EXTENSION\tName: {extension.name}\tState: {extension.state}\tEvents: [{', '.join(extension.events)}]{error}\n"
+    )
 
 
 class EnvironmentLog:

@@ -1,16 +1,18 @@
-"""The runtime process of an execution environment and the pipes that it writes to.
+"""The processes of an execution environment, extensions and runtime, and the pipes that they write to.
 
 Started and closed by the environment; a program that cannot be executed is a fault of the function, told as AWS does.
-AWS: Lambda Developer Guide, "Troubleshoot execution issues in Lambda", Runtime.InvalidEntrypoint.
+AWS: Lambda Developer Guide, "Troubleshoot execution issues in Lambda" (InvalidEntrypoint, Extension.LaunchError).
 """
 
+import asyncio
 import select
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Protocol
 
 from undercast.sandbox import errors
-from undercast.sandbox.driver import ProcessSpec, Sandbox, SandboxError, SandboxProcess
+from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.log_pipes import FrameReader, LineReader, LogFlow, LogPump
 
@@ -29,7 +31,7 @@ _EXEC_REASONS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuntimeProcess:
-    """How the runtime of a function is started, or why it cannot be."""
+    """How the processes of a function are started, or why its runtime cannot be."""
 
     spec: ProcessSpec | None
     fault: Fault | None = None
@@ -40,45 +42,105 @@ class RuntimeProcess:
     version_arn: str = ""
     notice: str = ""
     """What the user should know of this start, for the log."""
+    extensions: Mapping[str, ProcessSpec] = field(default_factory=dict)
+    """External extensions by the names of their files, in the order in which they start."""
+
+
+class Output(Protocol):
+    """Takes what the processes write; `extension` is its name, "" for the runtime."""
+
+    def write(self, lines: list[str], extension: str = "") -> None:
+        """Now."""
+        ...
+
+    def hold(self, lines: list[str], extension: str = "") -> None:
+        """Together with what is written next."""
+        ...
 
 
 class Processes:
-    """One runtime process and the readers of its pipes."""
+    """What runs now. `on_exit` is called for whichever ends: its name, "" for the runtime."""
 
-    def __init__(self, runtime: SandboxProcess, pumps: tuple[LogPump, ...]) -> None:
-        self.runtime = runtime
-        self._pumps = pumps
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        launch: RuntimeProcess,
+        output: Output,
+        flow: LogFlow,
+        on_exit: Callable[[SandboxProcess, str, ExitStatus], None],
+    ) -> None:
+        self.runtime: SandboxProcess | None = None
+        self.extensions: dict[str, SandboxProcess] = {}
+        self._sandbox = sandbox
+        self._launch = launch
+        self._output = output
+        self._flow = flow
+        self._on_exit = on_exit
+        self._pumps: list[LogPump] = []
         self._poll = select.poll()
-        for pump in pumps:
-            self._poll.register(pump.descriptor, select.POLLIN)
 
-    def drain(self) -> list[str]:
-        """What is in the pipes now. One system call tells that it is nothing, as mostly."""
+    async def start_runtime(self) -> Fault | None:
+        """Start the runtime; or why that is not possible."""
+        spec = self._launch.spec
+        if spec is None:
+            return self._launch.fault or errors.exited(None, None)
+        started = await self._spawn(spec, "")
+        if isinstance(started, str):
+            return errors.cannot_execute(spec.argv[0], started, go1x=self._launch.go1x)
+        self.runtime = started
+        self._watch(started, "")
+        return None
+
+    async def start_extension(self, name: str) -> Fault | None:
+        """Start an external extension; or why that is not possible."""
+        spec = self._launch.extensions[name]
+        started = await self._spawn(spec, name)
+        if isinstance(started, str):
+            return errors.cannot_launch(spec.argv[0], started)
+        self.extensions[name] = started
+        self._watch(started, name)
+        return None
+
+    async def _spawn(self, spec: ProcessSpec, name: str) -> SandboxProcess | str:
+        try:
+            process = await self._sandbox.spawn(spec)
+        except SandboxError as error:
+            # The driver's text holds the system's error code, as in "ENOENT: ...".
+            return next((reason for code, reason in _EXEC_REASONS.items() if f"{code}:" in str(error)), str(error))
+        readers: list[tuple[int, LineReader | FrameReader]] = [
+            (process.stdout, LineReader()),
+            (process.stderr, LineReader()),
+        ]
+        if process.telemetry is not None:
+            readers.append((process.telemetry, FrameReader()))
+        for descriptor, reader in readers:
+            self._pumps.append(LogPump(descriptor, reader, _named(self._output.write, name), self._flow, name))
+            self._poll.register(descriptor, select.POLLIN)
+        return process
+
+    def _watch(self, process: SandboxProcess, name: str) -> None:
+        def ended(done: "asyncio.Future[ExitStatus]") -> None:
+            if not done.cancelled() and (process is self.runtime or self.extensions.get(name) is process):
+                self._on_exit(process, name, done.result())
+
+        process.exited.add_done_callback(ended)
+
+    def drain(self) -> None:
+        """Hold what is in the pipes now. One system call tells that it is nothing, as mostly."""
         reads = bool(self._poll.poll(0))
-        return [line for pump in self._pumps for line in pump.drain(reads=reads)]
+        for pump in self._pumps:
+            if lines := pump.drain(reads=reads):
+                self._output.hold(lines, pump.name)
 
     def close(self) -> None:
-        """Stop reading."""
+        """Forget them and stop reading."""
+        self.runtime = None
+        self.extensions.clear()
         for pump in self._pumps:
             pump.close()
+        self._pumps.clear()
+        self._poll = select.poll()
 
 
-async def start_processes(
-    sandbox: Sandbox, runtime: RuntimeProcess, write: Callable[[list[str]], None], flow: LogFlow
-) -> Processes | Fault:
-    """Start the runtime; or why that is not possible."""
-    if runtime.spec is None:
-        return runtime.fault or errors.exited(None, None)
-    try:
-        process = await sandbox.spawn(runtime.spec)
-    except SandboxError as error:
-        # The driver's text holds the system's error code, as in "ENOENT: ...".
-        reason = next((reason for code, reason in _EXEC_REASONS.items() if f"{code}:" in str(error)), str(error))
-        return errors.cannot_execute(runtime.spec.argv[0], reason, go1x=runtime.go1x)
-    pumps = [
-        LogPump(process.stdout, LineReader(), write, flow),
-        LogPump(process.stderr, LineReader(), write, flow),
-    ]
-    if process.telemetry is not None:
-        pumps.append(LogPump(process.telemetry, FrameReader(), write, flow))
-    return Processes(process, tuple(pumps))
+def _named(write: Callable[[list[str], str], None], name: str) -> Callable[[list[str]], None]:
+    return lambda lines: write(lines, name)

@@ -49,6 +49,19 @@ class Run:
             client_context=self.invocation.client_context,
         )
 
+    def extension_event(self) -> dict[str, object]:
+        """What extensions get from `event/next`."""
+        invocation = self.invocation
+        event: dict[str, object] = {
+            "eventType": "INVOKE",
+            "deadlineMs": self.deadline_ms,
+            "requestId": invocation.request_id,
+            "invokedFunctionArn": invocation.invoked_arn,
+        }
+        if invocation.trace_header:
+            event["tracing"] = {"type": "X-Amzn-Trace-Id", "value": invocation.trace_header}
+        return event
+
     def resolve(self, environment_id: str, max_memory_used_mb: int, log_tail: bytes) -> None:
         """Give the caller the answer; once."""
         if self.outcome.done():

@@ -26,7 +26,7 @@ _PREFIX = b"/2018-06-01/runtime/"
 _INVOCATION = _PREFIX + b"invocation/"
 _NEXT = _INVOCATION + b"next"
 _INIT_ERROR = _PREFIX + b"init/error"
-_LATER = (b"/2020-01-01/extension/", b"/2020-08-15/logs", b"/2022-07-01/telemetry")
+_LATER = (b"/2020-08-15/logs", b"/2022-07-01/telemetry")
 Handler = Callable[[Connection, Message], None]
 """Answers one request of an API beside the runtime's."""
 

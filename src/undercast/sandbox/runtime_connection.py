@@ -179,6 +179,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         message, self._message, self._transport = self._message, None, None
+        self.waits = False
         self._let_go()
         self._api.lost(self, unfinished=message is not None and message.url.endswith((b"/response", b"/error")))
 

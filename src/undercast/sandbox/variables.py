@@ -4,10 +4,26 @@ Pure. The function's own variables win over Lambda's defaults and lose against t
 AWS: Lambda Developer Guide, "Using Lambda environment variables", "Defined runtime environment variables".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion
+
+_RUNTIME_ONLY = frozenset(
+    {
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS",
+        "LAMBDA_RUNTIME_DIR",
+        "LAMBDA_TASK_ROOT",
+        "_AWS_XRAY_DAEMON_ADDRESS",
+        "_AWS_XRAY_DAEMON_PORT",
+        "_HANDLER",
+    }
+)
+"""Lambda Developer Guide, Extensions API, "Permissions and configuration": not for extensions."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +64,14 @@ def variables(
         **function.environment,
         **_reserved(function, credentials, surroundings),
     }
+
+
+def extension_variables(
+    complete: Mapping[str, str], function: FunctionVersion, runtime: Iterable[str]
+) -> dict[str, str]:
+    """What external extensions get of a runtime's environment; `runtime` are the names that its family adds."""
+    own = {name for name in runtime if name not in function.environment}
+    return {name: value for name, value in complete.items() if name not in _RUNTIME_ONLY and name not in own}
 
 
 def _defaults(surroundings: Surroundings) -> dict[str, str]:

@@ -4,7 +4,17 @@ from itertools import product
 
 import pytest
 
-from undercast.sandbox.lifecycle import IDLE, Event, IllegalStep, State, accepts, step
+from undercast.sandbox.lifecycle import (
+    IDLE,
+    Event,
+    ExtensionState,
+    IllegalStep,
+    State,
+    accepts,
+    may_become,
+    shutdown_budget,
+    step,
+)
 
 
 def walk(*events: Event) -> State:
@@ -42,3 +52,30 @@ def test_destroyed_is_final() -> None:
         assert accepts(state, Event.DESTROY) is (state is not State.GONE)
         if state is State.GONE:
             assert not accepts(state, event)
+
+
+def test_only_idle_environments_are_shut_down() -> None:
+    """What runs ends first; a stale one has no process that could be told."""
+    able = {state for state in State if accepts(state, Event.SHUTDOWN)}
+    assert able == {State.READY, State.FROZEN}
+    assert walk(Event.START, Event.SETTLE, Event.FREEZE, Event.SHUTDOWN, Event.DESTROY) is State.GONE
+
+
+def test_shutdown_budgets() -> None:
+    """0, 500 and 2,000 ms; the runtime has 300 ms of the last, or 500 ms beside an internal extension."""
+    assert shutdown_budget(external=False, internal=False) == (0.0, 0.0)
+    assert shutdown_budget(external=False, internal=True) == (0.5, 0.5)
+    assert shutdown_budget(external=True, internal=False) == (2.0, 0.3)
+    assert shutdown_budget(external=True, internal=True) == (2.0, 0.5)
+
+
+def test_an_extension_registers_once_and_ends_with_an_error() -> None:
+    """Behind init/error and exit/error only the same call is answered."""
+    states = list(ExtensionState)
+    assert [state for state in states if may_become(state, ExtensionState.REGISTERED)] == [ExtensionState.STARTED]
+    for error in (ExtensionState.INIT_ERROR, ExtensionState.EXIT_ERROR):
+        assert [state for state in states if may_become(error, state)] == [error]
+    assert [state for state in states if may_become(state, ExtensionState.INIT_ERROR)] == [
+        ExtensionState.REGISTERED,
+        ExtensionState.INIT_ERROR,
+    ]

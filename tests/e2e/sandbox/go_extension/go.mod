@@ -1,0 +1,3 @@
+module go_extension
+
+go 1.21
