@@ -184,7 +184,11 @@ class Pool:
 
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """Keep so many environments of a version initialised from now on; 0 gives them up."""
-        fleet = self._fleets.setdefault(fleet_key(function), Fleet(function))
+        fleet = self._fleets.get(fleet_key(function))
+        if fleet is None:
+            if not wanted:
+                return
+            fleet = self._fleets[fleet_key(function)] = Fleet(function)
         fleet.provision.want(wanted)
         if wanted:
             self._provisioned[fleet.key] = fleet

@@ -19,7 +19,8 @@ from undercast.core.service import Reply
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox, delivery_of
-from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.provision import Provisioned
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
@@ -27,6 +28,7 @@ from undercast.services.lambda_.deployments import Deployments
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.service import MANIFEST
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
@@ -72,11 +74,21 @@ class FakeEnvironments:
     answer: Answer = echo
     invocations: list[Invocation] = field(default_factory=list)
     retired: list[tuple[str, str | None]] = field(default_factory=list)
+    provisions: list[tuple[str, int]] = field(default_factory=list)
+    there: Provisioned = field(default_factory=Provisioned)
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `deployments.Environments`."""
         self.invocations.append(invocation)
         return await self.answer(invocation)
+
+    def provision(self, function: FunctionVersion, wanted: int) -> None:
+        """See `deployments.Environments`."""
+        self.provisions.append((function.version, wanted))
+
+    def provisioned(self, function: FunctionVersion) -> Provisioned:
+        """See `deployments.Environments`."""
+        return self.there
 
     async def prepare(self, runtime: str) -> None:
         """See `deployments.Environments`."""
@@ -185,7 +197,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     migrate(journal.database, "causal", CausalLog.JOURNAL_SCHEMA)
     blobs = BlobStore(tmp_path / "blobs", database)
     code = CodeStore(tmp_path / "code", blobs, ids)
-    catalog = Catalog(database, code)
+    concurrency = Concurrency(clock.host)
+    catalog = Catalog(database, code, concurrency)
     made: World
     functions = Lambda(
         database=database,
@@ -195,7 +208,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         code=code,
         catalog=catalog,
         deployments=Deployments(database, code, catalog, environments),
-        concurrency=Concurrency(),
+        provisioning=Provisioning(database, catalog, environments),
+        concurrency=concurrency,
         lineages=Lineages(),
         locations=CodeLocations(blobs, clock.host, b"secret"),
         internal=lambda scope, principal, cause=EXTERNAL: made.context(),
@@ -212,6 +226,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         services={"s3:GetObject": get_object},
     )
     yield made
+    await functions.provisioning.stop()
     await functions.deployments.stop()
     await blobs.close()
     await journal.close()

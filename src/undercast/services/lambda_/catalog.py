@@ -14,11 +14,12 @@ from undercast.core.service import Access
 from undercast.sandbox.model import FunctionVersion
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.code import CodeStore
-from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT
+from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT, Concurrency, Lane
 from undercast.services.lambda_.errors import function_not_found, not_in_state
-from undercast.services.lambda_.models import ACTIVE, IN_PROGRESS, Alias, Version, executable
-from undercast.services.lambda_.names import LATEST, Reference, parse_reference
+from undercast.services.lambda_.models import ACTIVE, IN_PROGRESS, Alias, Function, Version, executable
+from undercast.services.lambda_.names import LATEST, Reference, number_of, parse_reference
 from undercast.services.lambda_.package import UnsafePackage
+from undercast.services.lambda_.provisioned import read, wanted
 from undercast.store.database import Database, Tx
 
 MAX_REMEMBERED = 10_000
@@ -37,7 +38,8 @@ class Resolved:
     function: FunctionVersion
     invoked_arn: str
     reserved: int | None
-    unreserved_limit: int
+    lanes: Mapping[str, tuple[Lane, ...]]
+    """Version -> where its invocations count: provisioned concurrency first, then the function's or the account's."""
     recursion_allowed: bool
     retries: int
     max_age_s: int
@@ -55,9 +57,10 @@ class Resolved:
 class Catalog:
     """Resolves names to what runs."""
 
-    def __init__(self, database: Database, code: CodeStore) -> None:
+    def __init__(self, database: Database, code: CodeStore, concurrency: Concurrency) -> None:
         self._database = database
         self._code = code
+        self._concurrency = concurrency
         self._resolved: dict[ReferenceKey, Resolved] = {}
         self._guards: dict[ReferenceKey, tuple[Access, ...]] = {}
         self._serving: dict[tuple[Scope, str], FunctionVersion] = {}
@@ -121,6 +124,7 @@ class Catalog:
         self._resolved.clear()
         self._guards.clear()
         self._policies.clear()
+        self._concurrency.forget_idle()
 
     def clear(self) -> None:
         """Rows were deleted behind our back (reset)."""
@@ -142,7 +146,7 @@ class Catalog:
             function=version,
             invoked_arn=reference.arn,
             reserved=function.reserved_concurrency,
-            unreserved_limit=ACCOUNT_LIMIT - store.reserved_elsewhere(tx, scope),
+            lanes={one.version: self._lanes(tx, function, one.version) for one in (version, other) if one is not None},
             recursion_allowed=function.recursive_loop == "Allow",
             retries=settings.get("MaximumRetryAttempts", DEFAULT_RETRIES),
             max_age_s=settings.get("MaximumEventAgeInSeconds", DEFAULT_MAX_AGE_S),
@@ -150,6 +154,21 @@ class Catalog:
             other=other,
             other_weight=weight,
         )
+
+    def _lanes(self, tx: Tx, function: Function, version: str) -> tuple[Lane, ...]:
+        """AWS: provisioned concurrency is a part of the reserved one, or else of the account's."""
+        scope, reserved = function.scope, function.reserved_concurrency
+        provisioned = wanted(*read(tx, scope, function.name))
+        found: list[Lane] = []
+        if count := provisioned.get(number_of(version) or 0, 0):
+            key = "provisioned", function.arn, version
+            found.append(self._concurrency.lane(key, count, is_reserved=reserved is not None))
+        if reserved is None:
+            found.append(self._concurrency.lane(scope, ACCOUNT_LIMIT - store.claimed_elsewhere(tx, scope)))
+        else:
+            limit = max(0, reserved - sum(provisioned.values()))
+            found.append(self._concurrency.lane(("reserved", function.arn), limit, is_reserved=True))
+        return tuple(found)
 
     def _versions(
         self, tx: Tx, reference: Reference, alias: Alias | None
@@ -192,13 +211,6 @@ def destinations_of(settings: Mapping[str, Any]) -> dict[str, str]:
     """ "OnSuccess" and "OnFailure" -> ARN, where one is set."""
     configured = settings.get("DestinationConfig") or {}
     return {name: target["Destination"] for name, target in configured.items() if target.get("Destination")}
-
-
-def number_of(version: str) -> int | None:
-    """0 for $LATEST, the number of a published version, None for anything else."""
-    if version == LATEST:
-        return 0
-    return int(version) if version.isdigit() and version != "0" else None
 
 
 def _alias_of(tx: Tx, reference: Reference) -> Alias | None:

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 
 from undercast.core.errors import ServiceError
 from undercast.core.recurring import every
-from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.provision import Provisioned
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
@@ -40,6 +41,14 @@ class Environments(Protocol):
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """Shut down the environments of one version, or of all; a busy one finishes its invocation first."""
+        ...
+
+    def provision(self, function: FunctionVersion, wanted: int) -> None:
+        """Keep so many environments of a version initialised; 0 gives them up."""
+        ...
+
+    def provisioned(self, function: FunctionVersion) -> Provisioned:
+        """How many of them there are."""
         ...
 
     async def prepare(self, runtime: str) -> None:

@@ -66,8 +66,9 @@ def stale_revision(what: str = "GetFunction/GetAlias") -> ServiceError:
 
 
 def throttled(reason: str) -> ServiceError:
-    """429. Lambda Developer Guide, "Understanding Lambda function scaling"."""
-    return ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, members={"Type": "User", "Reason": reason})
+    """429. Lambda Developer Guide, "Understanding Lambda function scaling". Model: Retry-After counts seconds."""
+    members = {"Type": "User", "Reason": reason, "retryAfterSeconds": "1"}
+    return ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
 
 
 def too_large(message: str) -> ServiceError:

@@ -29,7 +29,7 @@ async def run(
     chain = functions.lineages.extend(parent_id, function.arn, carried_chain)
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         raise recursive()
-    functions.concurrency.enter(function.arn, resolved.scope, resolved.reserved, resolved.unreserved_limit)
+    lane = functions.concurrency.enter(resolved.lanes[function.version], synchronous=invocation.synchronous)
     functions.code.hold(function.code_sha256)
     for layer in function.layers:
         functions.code.hold(layer.name)
@@ -40,7 +40,7 @@ async def run(
         functions.code.drop(function.code_sha256)
         for layer in function.layers:
             functions.code.drop(layer.name)
-        functions.concurrency.leave(function.arn, resolved.scope, resolved.reserved)
+        functions.concurrency.leave(lane)
 
 
 def recursive() -> ServiceError:

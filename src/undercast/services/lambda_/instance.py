@@ -8,7 +8,7 @@ from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
 from undercast.events.outbox import Outbox
 from undercast.services.lambda_ import store
-from undercast.services.lambda_.catalog import Catalog, number_of
+from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments, Environments
@@ -16,7 +16,8 @@ from undercast.services.lambda_.errors import function_not_found, invalid
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.models import Function, Version
-from undercast.services.lambda_.names import LATEST, Reference
+from undercast.services.lambda_.names import LATEST, Reference, number_of
+from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.parts import Internal
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
@@ -35,6 +36,7 @@ class Lambda:
     code: CodeStore
     catalog: Catalog
     deployments: Deployments
+    provisioning: Provisioning
     concurrency: Concurrency
     lineages: Lineages
     locations: CodeLocations

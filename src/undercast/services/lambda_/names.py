@@ -80,3 +80,10 @@ def parse_function_arn(arn: str) -> Reference | None:
     if len(parts) not in (7, 8) or parts[0] != "arn" or parts[2] != "lambda" or parts[5] != "function":
         return None
     return Reference(Scope(AccountId(parts[4]), Region(parts[3])), parts[6], parts[7] if len(parts) == 8 else None)
+
+
+def number_of(version: str) -> int | None:
+    """0 for $LATEST, the number of a published version, None for anything else."""
+    if version == LATEST:
+        return 0
+    return int(version) if version.isdigit() and version != "0" else None

@@ -102,4 +102,15 @@ SCHEMA = (
     CREATE INDEX lambda_function_layer_by_code ON lambda_function_layer (code_sha256);
     ALTER TABLE lambda_version ADD COLUMN unzipped_bytes INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE lambda_provisioned (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        qualifier TEXT NOT NULL,
+        requested INTEGER NOT NULL,
+        modified_at REAL NOT NULL,
+        PRIMARY KEY (account_id, region, name, qualifier)
+    );
+    """,
 )

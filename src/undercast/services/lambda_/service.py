@@ -24,10 +24,12 @@ from undercast.services.lambda_.operations import (
     invoke,
     layers,
     policies,
+    provisioned_concurrency,
     settings,
     updates,
     versions,
 )
+from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.parts import Parts
@@ -36,7 +38,8 @@ from undercast.services.parts import Parts
 def build(parts: Parts) -> Lambda:
     """The instance that every operation gets."""
     code = CodeStore(parts.config.data_dir / "code", parts.blobs, parts.ids)
-    catalog = Catalog(parts.database, code)
+    concurrency = Concurrency(parts.host_clock)
+    catalog = Catalog(parts.database, code, concurrency)
     return Lambda(
         database=parts.database,
         blobs=parts.blobs,
@@ -45,7 +48,8 @@ def build(parts: Parts) -> Lambda:
         code=code,
         catalog=catalog,
         deployments=Deployments(parts.database, code, catalog, parts.pool),
-        concurrency=Concurrency(),
+        provisioning=Provisioning(parts.database, catalog, parts.pool),
+        concurrency=concurrency,
         lineages=Lineages(),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
         internal=parts.internal,
@@ -60,21 +64,33 @@ def _targets(instance: Lambda) -> Mapping[str, Any]:
 
 async def _start(instance: Lambda) -> None:
     await instance.deployments.resume()
+    await instance.provisioning.start()
 
 
 async def _stop(instance: Lambda) -> None:
+    await instance.provisioning.stop()
     await instance.deployments.stop()
 
 
 def _reset(instance: Lambda) -> None:
     instance.catalog.clear()
+    instance.provisioning.clear()
 
 
 MANIFEST = Manifest(
     name="lambda",
     build=build,
     operations=operations_of(
-        aliases, event_invoke_configs, functions, invoke, layers, policies, settings, updates, versions
+        aliases,
+        event_invoke_configs,
+        functions,
+        invoke,
+        layers,
+        policies,
+        provisioned_concurrency,
+        settings,
+        updates,
+        versions,
     ),
     schema=SCHEMA,
     access=access,

@@ -14,7 +14,9 @@ Key = tuple[str, str, str]
 
 _VERSION_KEY = "account_id = ? AND region = ? AND name = ? AND number = ?"
 
-_OF_FUNCTION = ("function", "version", "function_layer", "alias", "policy", "event_invoke_config")
+_QUALIFIED = ("policy", "event_invoke_config", "provisioned")
+"""Tables of what a version or an alias has."""
+_OF_FUNCTION = ("function", "version", "function_layer", "alias", *_QUALIFIED)
 _VERSION_COLUMNS = (
     "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, revision_id,"
     " modified_at, state, state_reason, update_status, update_reason"
@@ -91,6 +93,17 @@ def reserved_elsewhere(tx: Tx, scope: Scope, name: str = "") -> int:
         key_of(scope, name),
     )
     return int(row["total"]) if row else 0
+
+
+def claimed_elsewhere(tx: Tx, scope: Scope, name: str = "") -> int:
+    """Concurrency that the other functions of the scope have for themselves: reserved, or else provisioned."""
+    row = tx.one(
+        "SELECT COALESCE(SUM(p.requested), 0) AS total FROM lambda_provisioned p JOIN lambda_function f"
+        " ON f.account_id = p.account_id AND f.region = p.region AND f.name = p.name"
+        " WHERE p.account_id = ? AND p.region = ? AND p.name <> ? AND f.reserved_concurrency IS NULL",
+        key_of(scope, name),
+    )
+    return reserved_elsewhere(tx, scope, name) + (int(row["total"]) if row else 0)
 
 
 def usage(tx: Tx, scope: Scope) -> tuple[int, int]:
@@ -183,9 +196,18 @@ def all_versions(tx: Tx, scope: Scope, after: tuple[str, int], limit: int, *, la
 
 
 def delete_version(tx: Tx, scope: Scope, name: str, number: int) -> None:
-    """Remove one published version."""
+    """Remove one published version, with what names it."""
     for table in ("version", "function_layer"):
         tx.execute(f"DELETE FROM lambda_{table} WHERE {_VERSION_KEY}", (*key_of(scope, name), number))
+    _delete_qualified(tx, scope, name, str(number))
+
+
+def _delete_qualified(tx: Tx, scope: Scope, name: str, qualifier: str) -> None:
+    for table in _QUALIFIED:
+        tx.execute(
+            f"DELETE FROM lambda_{table} WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
+            (*key_of(scope, name), qualifier),
+        )
 
 
 def next_number(tx: Tx, scope: Scope, name: str) -> int:
@@ -324,12 +346,12 @@ def put_alias(tx: Tx, alias: Alias) -> None:
 
 
 def delete_alias(tx: Tx, scope: Scope, name: str, alias_name: str) -> None:
-    """Remove one alias, with the policy and the invoke configuration that name it."""
-    for table, column in (("alias", "alias"), ("policy", "qualifier"), ("event_invoke_config", "qualifier")):
-        tx.execute(
-            f"DELETE FROM lambda_{table} WHERE account_id = ? AND region = ? AND name = ? AND {column} = ?",
-            (*key_of(scope, name), alias_name),
-        )
+    """Remove one alias, with what names it."""
+    tx.execute(
+        "DELETE FROM lambda_alias WHERE account_id = ? AND region = ? AND name = ? AND alias = ?",
+        (*key_of(scope, name), alias_name),
+    )
+    _delete_qualified(tx, scope, name, alias_name)
 
 
 def _alias(row: Row) -> Alias:
@@ -413,4 +435,42 @@ def delete_invoke_config(tx: Tx, key: Key, qualifier: str) -> bool:
             "DELETE FROM lambda_event_invoke_config WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
             (*key, qualifier),
         )
+    )
+
+
+# Provisioned concurrency
+
+
+def provisioned(tx: Tx, scope: Scope, name: str) -> list[tuple[str, int, float]]:
+    """(qualifier, requested, time of change) of a function."""
+    rows = tx.all(
+        "SELECT qualifier, requested, modified_at FROM lambda_provisioned"
+        " WHERE account_id = ? AND region = ? AND name = ? ORDER BY qualifier",
+        key_of(scope, name),
+    )
+    return [(row["qualifier"], row["requested"], row["modified_at"]) for row in rows]
+
+
+def provisioned_functions(tx: Tx) -> list[tuple[Scope, str]]:
+    """All functions that have any."""
+    return [
+        (_scope(row), row["name"]) for row in tx.all("SELECT DISTINCT account_id, region, name FROM lambda_provisioned")
+    ]
+
+
+def put_provisioned(tx: Tx, key: Key, qualifier: str, requested: int, at: float) -> None:
+    """Insert or replace."""
+    tx.execute(
+        "INSERT INTO lambda_provisioned (account_id, region, name, qualifier, requested, modified_at)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, region, name, qualifier) DO UPDATE SET"
+        " requested = excluded.requested, modified_at = excluded.modified_at",
+        (*key, qualifier, requested, at),
+    )
+
+
+def delete_provisioned(tx: Tx, key: Key, qualifier: str) -> None:
+    """Nothing when there is none."""
+    tx.execute(
+        "DELETE FROM lambda_provisioned WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
+        (*key, qualifier),
     )

@@ -11,7 +11,6 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import store
-from undercast.services.lambda_.catalog import number_of
 from undercast.services.lambda_.errors import (
     conflict,
     function_not_found,
@@ -22,7 +21,7 @@ from undercast.services.lambda_.errors import (
 )
 from undercast.services.lambda_.instance import Lambda, existing_function
 from undercast.services.lambda_.models import Alias
-from undercast.services.lambda_.names import LATEST, Reference, parse_reference, qualified
+from undercast.services.lambda_.names import LATEST, Reference, number_of, parse_reference, qualified
 from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.database import Tx
 
@@ -84,6 +83,7 @@ async def update_alias(functions: Lambda, ctx: RequestContext, params: Params) -
         _check_versions(tx, reference, changed)
         store.put_alias(tx, changed)
         functions.changed(tx)
+        functions.provisioning.follow(tx, reference.scope, reference.name)
         return changed
 
     return (await functions.database.write(update)).output()
@@ -98,6 +98,7 @@ async def delete_alias(functions: Lambda, ctx: RequestContext, params: Params) -
         existing_function(tx, reference)
         store.delete_alias(tx, reference.scope, reference.name, params["Name"])
         functions.changed(tx)
+        functions.provisioning.follow(tx, reference.scope, reference.name)
 
     await functions.database.write(delete)
     return Reply(output={}, status=204)

@@ -11,12 +11,11 @@ from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import concurrency, configuration, layer_store, package, store
-from undercast.services.lambda_.catalog import number_of
 from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
 from undercast.services.lambda_.instance import Lambda, check_role, existing_function, existing_version, unqualified
 from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import Function, Version, output, summary
-from undercast.services.lambda_.names import LATEST, Reference, parse_reference
+from undercast.services.lambda_.names import LATEST, Reference, number_of, parse_reference
 from undercast.services.lambda_.operations.uploads import accept_code
 from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.blobs import BlobDraft
@@ -184,6 +183,7 @@ def _forget(
     functions: Lambda, tx: Tx, reference: Reference, versions: list[Version], retired: str | None = None
 ) -> None:
     functions.changed(tx)
+    functions.provisioning.follow(tx, reference.scope, reference.name)
     tx.after_commit(lambda: functions.environments.retire(reference.function_arn, retired))
     functions.release(tx, versions)
 

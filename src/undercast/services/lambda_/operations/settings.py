@@ -17,6 +17,7 @@ from undercast.services.lambda_.errors import function_not_found, invalid
 from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
 from undercast.services.lambda_.models import Function
 from undercast.services.lambda_.names import Reference, parse_function_arn, parse_reference
+from undercast.services.lambda_.provisioned import read, wanted
 from undercast.store.database import Tx
 
 
@@ -62,7 +63,13 @@ async def put_function_concurrency(functions: Lambda, ctx: RequestContext, param
 
     def reserve(tx: Tx) -> None:
         function = existing_function(tx, reference)
-        others = store.reserved_elsewhere(tx, reference.scope, reference.name)
+        others = store.claimed_elsewhere(tx, reference.scope, reference.name)
+        provisioned = sum(wanted(*read(tx, reference.scope, reference.name)).values())
+        if reserved < provisioned:
+            raise invalid(
+                f"ReservedConcurrentExecutions {reserved} should not be lower than function's total provisioned "
+                f"concurrency [{provisioned}]."
+            )
         if reserved and ACCOUNT_LIMIT - others - reserved < MIN_UNRESERVED:
             raise invalid(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
