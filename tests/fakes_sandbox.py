@@ -296,7 +296,7 @@ class FakeDriver:
     async def stop(self) -> None:
         """See Driver."""
 
-    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
+    async def warm(self, spec: SandboxSpec) -> None:
         """See Driver."""
 
     async def create(self, spec: SandboxSpec) -> FakeSandbox:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.machine import lacking
-from tests.security.tables import machine_tables
+from tests.security.tables import FOLDERS, machine_tables
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess, SandboxSpec
 from undercast.sandbox.driver import ProcessSpec as Spec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
@@ -75,7 +75,7 @@ async def run_python(sandbox: Sandbox, source: str) -> Output:
 @pytest.fixture
 def folder() -> AsyncIterator[Path] | Any:
     """A folder that every user may enter (pytest's own is 0700)."""
-    path = Path(tempfile.mkdtemp(prefix="undercast-test-"))
+    path = Path(tempfile.mkdtemp(prefix=FOLDERS))
     path.chmod(0o755)
     yield path
     shutil.rmtree(path, ignore_errors=True)

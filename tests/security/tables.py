@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+FOLDERS = f"undercast-test-{os.getpid()}-"
+"""How the folders of this run begin: other runs on this machine have disks of their own."""
+
 
 def machine_tables() -> dict[str, object]:
     """Our descendants, our descriptors by kind, mounts, bound loop devices, and our cgroups."""
@@ -18,7 +21,7 @@ def machine_tables() -> dict[str, object]:
 
 def _ours(backing_file: Path) -> bool:
     try:
-        return "undercast-test-" in backing_file.read_text()
+        return FOLDERS in backing_file.read_text()
     except OSError:
         return False
 

@@ -1,6 +1,7 @@
 """Life and death of sandboxes: processes, freezing, reset, and every way for the platform to die."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.security.conftest import PYTHON, Make, close_pipes, read_to_end, run
+from tests.security.tables import descendants
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.waiting import until
@@ -87,6 +89,40 @@ async def test_orphans_are_reaped_and_killed_with_the_rest(make: Make) -> None:
     assert output.stdout.split() == ["kept", "3"]
     await sandbox.kill_processes()
     close_pipes(waiting)
+
+
+async def test_a_reset_before_the_first_process_leaves_a_sandbox_that_works(make: Make) -> None:
+    """The process that waits for its program is killed like any other; the next one is forked in its place."""
+    sandbox = await make()
+    await sandbox.kill_processes()
+    assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
+async def test_a_spare_is_kept_of_the_last_kinds_only(driver: NamespaceDriver, folder: Path) -> None:
+    """Each costs as much as an idle environment."""
+    for port in range(5001, 5006):
+        await driver.warm(SandboxSpec(environment_id="", code_dir=folder, front_door_port=port))
+    assert await until(lambda: _inits() == 3, 60)
+
+
+async def test_what_is_put_into_a_spare_is_in_no_other(make: Make, folder: Path) -> None:
+    """Two sandboxes of a kind, made ready before their functions were known, see their own code and layers only."""
+    seen = []
+    for number in range(2):
+        for name in ("code", "upper", "lower"):
+            (folder / f"{name}{number}").mkdir()
+            (folder / f"{name}{number}/{name}").write_text(str(number))
+        layers = (folder / f"lower{number}", folder / f"upper{number}")
+        sandbox = await make(code_dir=folder / f"code{number}", layers=layers)
+        script = "ls /var/task /opt /tmp; cat /var/task/* /opt/*; for f in /var/task/x /opt/x; do echo x > $f; done"
+        output = await run(sandbox, "/bin/sh", "-c", script + "; cat /proc/mounts")
+        listing, _, mounts = output.stdout.partition(f"{number}" * 3)
+        seen.append(listing.split())
+        assert output.stderr.count("Read-only file system") == 2
+        places = [line.split()[1] for line in mounts.splitlines()]
+        assert places.count("/var/task") == 1
+        assert not [place for place in places if place.startswith("/.host")]
+    assert seen == [["/opt:", "lower", "upper", "/tmp:", "/var/task:", "code"]] * 2
 
 
 async def test_frozen_processes_do_not_run_and_go_on_after_thaw(make: Make) -> None:
@@ -202,6 +238,14 @@ async def test_the_death_of_the_platform_leaves_no_sandbox(make: Make, folder: P
     assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
     await again.stop()
     assert not [parent for parent in parents if Path(parent).exists()]
+
+
+def _inits() -> int:
+    names = []
+    for pid in descendants(os.getpid()):
+        with contextlib.suppress(OSError):
+            names.append(Path(f"/proc/{pid}/comm").read_text().strip())
+    return names.count("undercast-init")
 
 
 def _sleepers(mark: str) -> list[str]:

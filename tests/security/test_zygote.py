@@ -3,6 +3,7 @@
 import functools
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,49 @@ async def test_forked_and_fresh_are_alike(python: Path, driver: NamespaceDriver,
     assert forked == fresh
 
 
+TOUCHING = """
+import os, resource, socket
+
+BUFFER = bytearray(8 << 20)
+
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+def run():
+    before = faults()
+    for place in range(0, len(BUFFER), 4096):
+        BUFFER[place] = 1
+    os.write(1, b"%d " % (faults() - before))
+    with socket.create_connection(("127.0.0.1", 9001)) as api:
+        for _ in range(2):
+            api.sendall(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
+            api.recv(65536)
+
+if __name__ == "__main__":
+    run()
+"""
+
+
+async def test_a_runner_has_taken_the_page_faults_that_every_runtime_takes(make: Make, folder: Path) -> None:
+    """The zygote's rehearsal finds what a runtime writes before its first answer; who is forked later faults itself."""
+    (folder / "runtime").mkdir()
+    (folder / "runtime/bootstrap.py").write_text(TOUCHING)
+    sandbox = await make(python=PYTHON, runtime_dir=folder / "runtime", prefixes=PREFIXES)
+    counts = []
+    for _ in range(2):
+        spec = ProcessSpec(argv=(str(PYTHON), "/var/runtime/bootstrap.py"), environment={}, zygote=True)
+        process = await sandbox.spawn(spec)
+        text: list[bytes] = []
+        assert await until(functools.partial(_read, process.stdout, text), 10)
+        counts.append(int(text[0]))
+        process.signal(signal.SIGKILL)
+        await process.exited
+        close_pipes(process)
+    runner, forked = counts
+    assert runner < 100
+    assert forked > 1500
+
+
 async def test_interpreters_that_are_too_old_have_no_zygote(driver: NamespaceDriver) -> None:
     """python2.7 and python3.6 functions get a fresh interpreter."""
     assert not driver.zygote_runs(Path("/nowhere/bin/python2.7"))
@@ -150,6 +194,14 @@ async def test_an_idle_sandbox_costs_less_than_a_fresh_runtime_and_a_mebibyte(
     own = sum(fresh[python.name]) / len(fresh[python.name])
     whole = sum(forked["undercast-init"]) / 3 + sum(forked[python.name]) / len(forked[python.name])
     assert whole <= own + 1024
+
+
+def _read(descriptor: int, text: list[bytes]) -> bool:
+    try:
+        text.append(os.read(descriptor, 100))
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _is_up(descriptor: int) -> bool:

@@ -7,7 +7,7 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.processes import RuntimeProcess
-from undercast.sandbox.runtimes.plan import RuntimePlan, expand
+from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand
 from undercast.sandbox.variables import Roots, Surroundings, extension_variables, variables
 
 _LAST_HOUR_S = 3600.0
@@ -95,6 +95,22 @@ class Creation:
         left_s = issued.expires_at - watchers.host_clock.now()
         environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
         return environment
+
+    async def warm(self, python: PreparedPython | None) -> None:
+        """Get ready for first sandboxes of a Python, or of none. Raises SandboxError."""
+        nowhere = Path("/nonexistent")
+        spec = SandboxSpec(
+            environment_id="",
+            code_dir=nowhere,
+            front_door_port=self.site.front_door_port,
+            ports=self.site.forward_ports,
+            ca_bundle=self.site.ca_bundle,
+        )
+        if python is not None:
+            found = python.interpreter
+            zygote = found.path if self.driver.zygote_runs(found.path) else None
+            spec = replace(spec, runtime_dir=python.runtime_dir, prefixes=found.prefixes, python=zygote)
+        await self.driver.warm(spec)
 
     async def release(self, environment_id: str) -> None:
         """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""

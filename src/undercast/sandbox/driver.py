@@ -191,8 +191,8 @@ class Driver(Protocol):
         """Destroy every sandbox and end the launcher and the zygotes."""
         ...
 
-    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
-        """Start the zygote of an interpreter ahead of its first sandbox. Cheap when it runs already."""
+    async def warm(self, spec: SandboxSpec) -> None:
+        """Get ready for sandboxes like this one (a zygote, a spare). What is a function's own in it does not count."""
         ...
 
     async def create(self, spec: SandboxSpec) -> Sandbox:

@@ -143,13 +143,11 @@ class Pool:
             return
 
     async def prepare(self, runtime: str) -> None:
-        """Get ready for first invocations of a runtime: /var/runtime and the zygote of its interpreter."""
-        runtimes, driver = self._parts.runtimes, self._parts.driver
+        """Get ready for first invocations of a runtime: /var/runtime, its interpreter's zygote, a spare sandbox."""
+        if self._creation is None:
+            return
         try:
-            python = await asyncio.to_thread(runtimes.python, runtime)
-            if python is not None and driver.zygote_runs(python.interpreter.path):
-                interpreter = python.interpreter
-                await driver.warm(interpreter.path, python.runtime_dir, interpreter.prefixes)
+            await self._creation.warm(await asyncio.to_thread(self._parts.runtimes.python, runtime))
         except (ServiceError, SandboxError, OSError):
             # The invocation will meet the same problem, and has somebody to tell it to.
             return

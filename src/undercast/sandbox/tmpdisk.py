@@ -29,6 +29,7 @@ _LOOP_CTL_GET_FREE, _LOOP_CTL_REMOVE, _LOOP_CONFIGURE = 0x4C82, 0x4C81, 0x4C0A
 _LOOP_FLAGS_AT, _LOOP_CONFIG_BYTES, _LO_FLAGS_AUTOCLEAR = 60, 304, 4
 _EXT4_IOC_SHUTDOWN, _WITHOUT_FLUSH = 0x8004587D, 2
 _ATTEMPTS = 20
+_REFILL_AFTER_S = 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,6 +65,7 @@ class TmpDisks:
         self.limited = False
         """Whether the file system itself ends at the limit."""
         self._spare: asyncio.Task[TmpDisk] | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Make the folder, empty, and find out what works here."""
@@ -92,13 +94,18 @@ class TmpDisks:
             os.chown(place, uid, uid)
         return TmpDisk(folder=str(place.resolve()))
 
+    def refill_soon(self) -> None:
+        """Have a spare made when the start that took the last one is over."""
+        asyncio.get_running_loop().call_later(_REFILL_AFTER_S, self.refill)
+
     def refill(self) -> None:
         """Have a spare made."""
-        if self.limited and self._spare is None:
+        if self.limited and self._spare is None and not self._stopped:
             self._spare = asyncio.ensure_future(asyncio.to_thread(self._make, _DEFAULT_MB))
 
     async def stop(self) -> None:
-        """Free the spare."""
+        """Free the spare, and have no other."""
+        self._stopped = True
         spare, self._spare = self._spare, None
         if spare is not None:
             with contextlib.suppress(OSError):

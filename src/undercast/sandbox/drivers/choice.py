@@ -41,9 +41,9 @@ class AutoDriver:
         """See `Driver`."""
         await self._chosen.stop()
 
-    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
+    async def warm(self, spec: SandboxSpec) -> None:
         """See `Driver`."""
-        await self._chosen.warm(python, runtime_dir, prefixes)
+        await self._chosen.warm(spec)
 
     async def create(self, spec: SandboxSpec) -> Sandbox:
         """See `Driver`."""

@@ -15,12 +15,13 @@ from typing import Any
 import undercast
 from undercast.sandbox import launcher as launcher_package
 from undercast.sandbox import rootfs, seccomp
-from undercast.sandbox.driver import SandboxError
+from undercast.sandbox.driver import SandboxError, SandboxSpec
 from undercast.sandbox.launcher.link import Link, close_all
 
 _ENVIRONMENT_BYTES = 12 * 1024
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 2.0
+_PLACE_LIMIT_S = 10.0
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
 
 
@@ -32,6 +33,67 @@ class LauncherKey:
     """The interpreter whose zygote it is; None: not a zygote."""
     runtime_dir: Path | None = None
     prefixes: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What sandboxes have to have in common that one can stand ready for any function of that kind."""
+
+    launcher: LauncherKey
+    runtime_dir: Path | None
+    prefixes: tuple[Path, ...]
+    front_door_port: int
+    ports: tuple[int, ...]
+    ca_bundle: Path | None
+
+    @classmethod
+    def of(cls, spec: SandboxSpec) -> "Kind":
+        """The kind of what `spec` asks for."""
+        launcher = LauncherKey()
+        if spec.python is not None:
+            launcher = LauncherKey(python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes)
+        return cls(
+            launcher=launcher,
+            runtime_dir=spec.runtime_dir,
+            prefixes=spec.prefixes,
+            front_door_port=spec.front_door_port,
+            ports=spec.ports,
+            ca_bundle=spec.ca_bundle,
+        )
+
+    @property
+    def zygote(self) -> bool:
+        """Whether its launcher has a runtime imported."""
+        return self.launcher.python is not None
+
+    def order(self) -> dict[str, Any]:
+        """What the first process of a sandbox is told."""
+        binds: list[tuple[str, str]] = []
+        if self.ca_bundle is not None:
+            binds.append((str(self.ca_bundle.resolve()), rootfs.CA_BUNDLE))
+        if not self.zygote:
+            binds += rootfs.prefix_binds(self.prefixes)
+            if self.runtime_dir is not None:
+                binds.append((str(self.runtime_dir.resolve()), "/var/runtime"))
+        return {"op": "plant", "binds": binds, "listen": self._listeners()}
+
+    def _listeners(self) -> list[tuple[str, str, str, int]]:
+        """(name, protocol, address, port), no port twice."""
+        wanted = [
+            ("runtime", "tcp", "127.0.0.1", 9001),
+            ("dns", "udp", "127.0.0.1", 53),
+            ("http", "tcp", "0.0.0.0", 80),
+            ("https", "tcp", "0.0.0.0", 443),
+            ("front", "tcp", "127.0.0.1", self.front_door_port),
+            *((f"tcp:{port}", "tcp", "0.0.0.0", port) for port in self.ports),
+        ]
+        taken: set[tuple[str, int]] = set()
+        chosen = []
+        for entry in wanted:
+            if (place := (entry[1], entry[3])) not in taken:
+                taken.add(place)
+                chosen.append(entry)
+        return chosen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +114,8 @@ class Launcher:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._placing: dict[int, asyncio.Future[None]] = {}
+        self._serial = 0
         self.link: Link
 
     @classmethod
@@ -98,6 +162,21 @@ class Launcher:
         """Ask for a sandbox; its init process answers on the first descriptor. False when the launcher is gone."""
         return self.link.send(message, descriptors)
 
+    async def place(self, order: dict[str, Any], descriptors: Sequence[int]) -> None:
+        """Put what is a function's own into a sandbox. Raises SandboxError with the step that failed."""
+        self._serial += 1
+        serial = self._serial
+        placed = self._placing[serial] = asyncio.get_running_loop().create_future()
+        try:
+            if not self.link.send({"op": "place", "serial": serial, **order}, descriptors):
+                raise SandboxError("the launcher is gone")
+            async with asyncio.timeout(_PLACE_LIMIT_S):
+                await placed
+        except TimeoutError:
+            raise SandboxError(f"the function's files were not put in place in {_PLACE_LIMIT_S:.0f} s") from None
+        finally:
+            del self._placing[serial]
+
     async def stop(self) -> None:
         """End it; the kernel kills the sandboxes that are left."""
         self.link.close()
@@ -111,6 +190,12 @@ class Launcher:
 
     def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
         close_all(descriptors)
+        placed = self._placing.get(message.get("placed", 0))
+        if placed is not None and not placed.done():
+            if "error" in message:
+                placed.set_exception(SandboxError(message["error"]))
+            else:
+                placed.set_result(None)
         if self._ready.done():
             return
         if "error" in message:
@@ -119,6 +204,9 @@ class Launcher:
             self._ready.set_result(None)
 
     def _on_close(self) -> None:
+        for placed in self._placing.values():
+            if not placed.done():
+                placed.set_exception(SandboxError("the launcher is gone"))
         if not self._ready.done():
             self._ready.set_exception(SandboxError("the launcher ended while starting; see launcher.log"))
 
@@ -135,6 +223,7 @@ def _configuration(key: LauncherKey, root: Path, ground: Ground) -> dict[str, An
         "rootless": ground.rootless,
         "cgroups": [str(parent) for parent in ground.cgroups],
         "preload": key.python is not None,
+        "python": str(key.python or ground.python),
         "template": asdict(rootfs.template(key.prefixes, runtime_dir)),
         "filter": seccomp.filter_program(platform.machine()).hex(),
         "inside_uid": rootfs.INSIDE_UID,

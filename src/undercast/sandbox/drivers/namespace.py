@@ -16,9 +16,10 @@ from pathlib import Path
 from undercast.core.recurring import every, recur
 from undercast.sandbox import driver, limits, polling, seccomp
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
-from undercast.sandbox.drivers.launchers import Ground, Launcher, LauncherKey
+from undercast.sandbox.drivers.launchers import Ground, Kind, Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
 from undercast.sandbox.drivers.refusal import refusal
+from undercast.sandbox.drivers.spares import Spares
 from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
 
@@ -30,8 +31,6 @@ _OLDEST_ZYGOTE = (3, 8)
 _AT_ONCE = 16
 """More would not fit into the launcher's socket, and be no faster."""
 _SAMPLE_EVERY_S = 0.1
-_REFILL_AFTER_S = 0.2
-"""Later than the start that took the spare, so that both do not compete for the CPU."""
 
 
 class NamespaceDriver:
@@ -51,10 +50,9 @@ class NamespaceDriver:
         self._rootless = not _may_give_uids(Path("/proc/self/uid_map").read_text())
         self._cgroups = limits.Cgroups()
         self._disks = TmpDisks(self._folder / "tmp")
-        self._spares: dict[LauncherKey, asyncio.Task[NamespaceSandbox]] = {}
+        self._spares = Spares(self._plant)
         self._planting = asyncio.Semaphore(_AT_ONCE)
         self._serial = 0
-        self._stopping = False
         self._sampler: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -79,13 +77,11 @@ class NamespaceDriver:
         # One whole sandbox: what this machine refuses, it refuses here.
         empty = self._folder / "probe"
         empty.mkdir(exist_ok=True)
-        await (await self.create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
+        await (await self._create(driver.SandboxSpec(environment_id="probe", code_dir=empty))).destroy()
 
     async def stop(self) -> None:
         """See `Driver`."""
-        self._stopping = True
-        await asyncio.gather(*self._spares.values(), return_exceptions=True)
-        self._spares.clear()
+        await self._spares.stop()
         await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)))
         for task in self._launchers.values():
             with contextlib.suppress(driver.SandboxError):
@@ -98,16 +94,22 @@ class NamespaceDriver:
             await asyncio.gather(self._sampler, return_exceptions=True)
         self._cgroups.remove()
 
-    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
+    async def warm(self, spec: driver.SandboxSpec) -> None:
         """See `Driver`."""
-        key = LauncherKey(python=python, runtime_dir=runtime_dir, prefixes=prefixes)
-        await self._launcher(key)
-        self._refill(key)
+        kind = Kind.of(spec)
+        await self._launcher(kind.launcher)
+        self._disks.refill()
+        self._spares.refill(kind)
 
     async def create(self, spec: driver.SandboxSpec) -> NamespaceSandbox:
         """See `Driver`."""
-        key = _key(spec)
-        sandbox = await self._planted(key)
+        sandbox = await self._create(spec)
+        self._disks.refill_soon()
+        self._spares.refill_soon(Kind.of(spec))
+        return sandbox
+
+    async def _create(self, spec: driver.SandboxSpec) -> NamespaceSandbox:
+        sandbox = await self._spares.take(Kind.of(spec))
         try:
             disk = await self._disks.take(spec.environment_id, spec.tmp_mb, sandbox.uid)
             await sandbox.furnish(spec, disk)
@@ -116,22 +118,10 @@ class NamespaceDriver:
             if isinstance(error, OSError):
                 raise driver.SandboxError(str(error)) from error
             raise
-        asyncio.get_running_loop().call_later(_REFILL_AFTER_S, self._refill, key)
         return sandbox
 
-    async def _planted(self, key: LauncherKey) -> NamespaceSandbox:
-        """The spare sandbox of this launcher, or a new one."""
-        spare = self._spares.pop(key, None)
-        if spare is not None:
-            with contextlib.suppress(driver.SandboxError):
-                sandbox = await spare
-                if not sandbox.died.done():
-                    return sandbox
-                await sandbox.destroy()
-        return await self._plant(key)
-
-    async def _plant(self, key: LauncherKey) -> NamespaceSandbox:
-        launcher = await self._launcher(key)
+    async def _plant(self, kind: Kind) -> NamespaceSandbox:
+        launcher = await self._launcher(kind.launcher)
         uid = os.getuid() if self._rootless else self._take_uid()
         self._serial += 1
         try:
@@ -142,19 +132,11 @@ class NamespaceDriver:
         self._sandboxes.add(sandbox)
         try:
             async with self._planting:
-                await sandbox.plant(launcher.create)
+                await sandbox.plant(kind, launcher)
         except BaseException:
             await sandbox.destroy()
             raise
         return sandbox
-
-    def _refill(self, key: LauncherKey) -> None:
-        """Have one sandbox of each launcher ready but for its function: entering a cgroup after a while takes 5 ms."""
-        if self._stopping:
-            return
-        self._disks.refill()
-        if key not in self._spares:
-            self._spares[key] = asyncio.ensure_future(self._plant(key))
 
     def zygote_runs(self, python: Path) -> bool:
         """See `Driver`."""
@@ -207,9 +189,3 @@ def _may_give_uids(uid_map: str) -> bool:
     return os.geteuid() == 0 and any(
         start <= _UID_BASE and start + count >= _UID_BASE + _UIDS for start, _, count in ranges
     )
-
-
-def _key(spec: driver.SandboxSpec) -> LauncherKey:
-    if spec.python is None:
-        return LauncherKey()
-    return LauncherKey(python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes)

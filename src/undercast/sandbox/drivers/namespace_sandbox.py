@@ -14,9 +14,9 @@ from typing import Any
 
 from undercast.sandbox import polling
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
+from undercast.sandbox.drivers.launchers import Kind, Launcher
 from undercast.sandbox.launcher.link import Link, close_all
 from undercast.sandbox.limits import Group
-from undercast.sandbox.rootfs import CA_BUNDLE, prefix_binds
 from undercast.sandbox.tmpdisk import TmpDisk
 from undercast.sandbox.waiting import until
 
@@ -27,6 +27,8 @@ RUNTIME_API = "127.0.0.1:9001"
 _ANSWER_LIMIT_S = 10.0
 _GONE_LIMIT_S = 5.0
 _TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
+_RUNNER = 0
+"""The process that waits in a new sandbox for its program; the others count from 1."""
 
 
 class NamespaceProcess:
@@ -65,7 +67,13 @@ class NamespaceSandbox:
         self._disk: TmpDisk | None = None
         self._link = Link(self._on_message, self._on_close)
         self._step: asyncio.Future[None] = loop.create_future()
-        """Done when init has answered to `plant` or `furnish`."""
+        """Done when init has answered to `plant`."""
+        self._runner = Link(self._on_runner_failure, self._on_runner_started)
+        self._runner_pid = 0
+        self._launcher: Launcher | None = None
+        self._runner_is_zygote = False
+        self._mounts = -1
+        """Its mount namespace, until its function's files are in it."""
         self._pidfd = -1
         self._processes: dict[int, NamespaceProcess] = {}
         self._starting: dict[int, asyncio.Future[int]] = {}
@@ -81,12 +89,16 @@ class NamespaceSandbox:
         self._init_pid = -1
         self._samples = 0
 
-    async def plant(self, ask: Callable[[dict[str, Any], list[int]], bool]) -> None:
-        """Have the launcher make (`ask`) what is alike in all sandboxes. Raises SandboxError."""
+    async def plant(self, kind: Kind, launcher: Launcher) -> None:
+        """Have the launcher make what is alike in all sandboxes of a kind. Raises SandboxError."""
+        self._launcher = launcher
+        self._runner_is_zygote = kind.zygote
         entrances = self._group.entrances()
-        asked = ask({"uid": self.uid, "group": self._group.name}, [self._link.theirs.fileno(), *entrances])
+        links = [self._link.theirs.fileno(), self._runner.theirs.fileno()]
+        asked = launcher.create({**kind.order(), "uid": self.uid, "group": self._group.name}, [*links, *entrances])
         close_all(entrances)
         self._link.theirs.close()
+        self._runner.theirs.close()
         if not asked:
             raise SandboxError("the launcher is gone")
         await self._answer()
@@ -100,10 +112,10 @@ class NamespaceSandbox:
             self._group.limit(spec.memory_mb)
         except OSError as error:
             raise SandboxError(str(error)) from error
-        self._step = asyncio.get_running_loop().create_future()
-        if not self._link.send(_order(spec, disk), disk.descriptors):
-            raise SandboxError("the sandbox is gone")
-        await self._answer()
+        assert self._launcher is not None
+        await self._launcher.place(_order(spec, disk), [self._mounts, *disk.descriptors])
+        # What holds the namespace holds its mounts: nobody needs it any more.
+        self._close_mounts()
 
     async def _answer(self) -> None:
         try:
@@ -117,30 +129,13 @@ class NamespaceSandbox:
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3 if spec.telemetry else 2)]
         for read_end, _ in pipes:
             os.set_blocking(read_end, False)
-        environment = dict(spec.environment)
-        if spec.telemetry:
-            environment[_TELEMETRY_VARIABLE] = "3"
         ends = [read_end for read_end, _ in pipes]
         process = NamespaceProcess(self._link, (ends[0], ends[1], ends[2] if spec.telemetry else None))
-        self._serial += 1
-        serial = self._serial
-        self._processes[serial] = process
-        started = self._starting[serial] = asyncio.get_running_loop().create_future()
-        order = {
-            "op": "spawn",
-            "serial": serial,
-            "argv": spec.argv,
-            "environment": environment,
-            "cwd": spec.cwd,
-            "zygote": spec.zygote,
-        }
-        sent = self._link.send(order, [write_end for _, write_end in pipes])
+        serial = self._send_order(spec, process, [write_end for _, write_end in pipes])
         close_all([write_end for _, write_end in pipes])
         try:
-            if not sent:
-                raise SandboxError("the sandbox is gone")
             async with asyncio.timeout(_ANSWER_LIMIT_S):
-                process.pid = await started
+                process.pid = await self._starting[serial]
         except (SandboxError, TimeoutError) as error:
             self._processes.pop(serial, None)
             close_all(ends)
@@ -148,6 +143,35 @@ class NamespaceSandbox:
         finally:
             self._starting.pop(serial, None)
         return process
+
+    def _send_order(self, spec: ProcessSpec, process: NamespaceProcess, pipes: list[int]) -> int:
+        """To the runner that waits for it, else to init, which forks; returns the process's number."""
+        environment = {**spec.environment, _TELEMETRY_VARIABLE: "3"} if spec.telemetry else dict(spec.environment)
+        order = {"argv": spec.argv, "environment": environment, "cwd": spec.cwd, "zygote": spec.zygote}
+        runner = spec.zygote == self._runner_is_zygote and self._runner_pid and not self._runner.closed
+        if runner:
+            self._expect(_RUNNER, process)
+            if self._runner.send(order, pipes):
+                return _RUNNER
+            del self._processes[_RUNNER], self._starting[_RUNNER]
+        self._serial += 1
+        self._expect(self._serial, process)
+        if not self._link.send({"op": "spawn", "serial": self._serial, **order}, pipes):
+            self._settle(self._serial, SandboxError("the sandbox is gone"))
+        return self._serial
+
+    def _expect(self, serial: int, process: NamespaceProcess) -> None:
+        self._processes[serial] = process
+        self._starting[serial] = asyncio.get_running_loop().create_future()
+
+    def _on_runner_started(self) -> None:
+        """The runner has closed its end: it is what it was told to be, or dead, which init reports."""
+        if self._runner_pid:
+            self._settle(_RUNNER, self._runner_pid)
+
+    def _on_runner_failure(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        close_all(descriptors)
+        self._settle(_RUNNER, SandboxError(message["error"]))
 
     def freeze(self) -> None:
         """See `Sandbox`."""
@@ -234,6 +258,8 @@ class NamespaceSandbox:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
         self._link.close()
+        self._runner.close()
+        self._close_mounts()
         if self._pidfd >= 0:
             try:
                 async with asyncio.timeout(_GONE_LIMIT_S):
@@ -246,6 +272,11 @@ class NamespaceSandbox:
         if not await until(self._group.remove, _GONE_LIMIT_S):
             raise SandboxError(f"the cgroup of sandbox {self.environment_id} could not be removed")
         self._released(self)
+
+    def _close_mounts(self) -> None:
+        if self._mounts >= 0:
+            os.close(self._mounts)
+            self._mounts = -1
 
     def _release(self) -> None:
         for listener in self.listeners.values():
@@ -263,11 +294,10 @@ class NamespaceSandbox:
             self._pidfd = descriptors[0]
             self._init_pid = polling.pid_of(self._pidfd)
             asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
-            self._advance(None)
-            return
-        if "ready" in message:
-            sockets = (socket.socket(fileno=number) for number in descriptors)
-            self.listeners = dict(zip(message["ready"], sockets, strict=True))
+            self._mounts = descriptors[1]
+            self._runner_pid = message["runner"]
+            sockets = (socket.socket(fileno=number) for number in descriptors[2:])
+            self.listeners = dict(zip(message["planted"], sockets, strict=True))
             self._advance(None)
             return
         close_all(descriptors)
@@ -333,35 +363,4 @@ def _order(spec: SandboxSpec, disk: TmpDisk) -> dict[str, Any]:
     layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
     if len(layers) == 1:
         binds.append((layers.pop(), "/opt"))
-    if spec.ca_bundle is not None:
-        binds.append((str(spec.ca_bundle.resolve()), CA_BUNDLE))
-    if spec.python is None:
-        binds += prefix_binds(spec.prefixes)
-        if spec.runtime_dir is not None:
-            binds.append((str(spec.runtime_dir.resolve()), "/var/runtime"))
-    return {
-        "binds": binds,
-        "layers": layers,
-        "tmp": disk.folder,
-        "shm_mb": spec.memory_mb,
-        "listen": _listeners(spec),
-    }
-
-
-def _listeners(spec: SandboxSpec) -> list[tuple[str, str, str, int]]:
-    """(name, protocol, address, port), no port twice."""
-    wanted = [
-        ("runtime", "tcp", "127.0.0.1", 9001),
-        ("dns", "udp", "127.0.0.1", 53),
-        ("http", "tcp", "0.0.0.0", 80),
-        ("https", "tcp", "0.0.0.0", 443),
-        ("front", "tcp", "127.0.0.1", spec.front_door_port),
-        *((f"tcp:{port}", "tcp", "0.0.0.0", port) for port in spec.ports),
-    ]
-    taken: set[tuple[str, int]] = set()
-    chosen = []
-    for entry in wanted:
-        if (place := (entry[1], entry[3])) not in taken:
-            taken.add(place)
-            chosen.append(entry)
-    return chosen
+    return {"binds": binds, "layers": layers, "tmp": disk.folder, "shm_mb": spec.memory_mb}

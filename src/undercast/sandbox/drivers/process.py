@@ -227,8 +227,8 @@ class ProcessDriver:
         await self._guard.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
 
-    async def warm(self, python: Path, runtime_dir: Path, prefixes: tuple[Path, ...] = ()) -> None:
-        """See `Driver`: there is no zygote here."""
+    async def warm(self, spec: SandboxSpec) -> None:
+        """See `Driver`: nothing stands ready here."""
 
     async def create(self, spec: SandboxSpec) -> ProcessSandbox:
         """See `Driver`."""

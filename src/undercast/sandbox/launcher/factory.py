@@ -6,6 +6,7 @@ with it. With `preload` it is the zygote of its interpreter: what it has importe
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import os
 import signal
@@ -15,7 +16,8 @@ from typing import Any
 from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.farewell import Groups
 from undercast.sandbox.launcher.init import Init
-from undercast.sandbox.launcher.places import HOST, make_place, write_id_maps
+from undercast.sandbox.launcher.places import HOST, Placing, make_place, write_id_maps
+from undercast.sandbox.launcher.rehearsal import rehearse
 from undercast.sandbox.launcher.zygote import Become, preload
 
 _NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | kernel.CLONE_NEWUTS | kernel.CLONE_NEWNET
@@ -35,7 +37,8 @@ class Factory:
             return None
         self._config = first[0]
         try:
-            self._start()
+            placing = self._start()
+            pages = rehearse(self._config["python"]) if self._config["preload"] else None
         except (OSError, ImportError, SyntaxError) as error:
             frames.send(self._link, {"error": str(error)})
             return None
@@ -43,16 +46,29 @@ class Factory:
         groups = Groups(self._config["cgroups"])
         while (request := frames.receive(self._link)) is not None:
             message, descriptors = request
-            groups.add(message["group"])
-            if kernel.fork(_NAMESPACES) == 0:
-                self._link.close()
-                return Init(self._config, message, descriptors).serve()
+            if message["op"] == "place":
+                self._place(placing, message, descriptors)
+            else:
+                groups.add(message["group"])
+                if kernel.fork(_NAMESPACES) == 0:
+                    self._link.close()
+                    placing.forget()
+                    return Init(self._config, pages, message, descriptors).serve()
             for descriptor in descriptors:
                 os.close(descriptor)
         groups.end()
         return None
 
-    def _start(self) -> None:
+    def _place(self, placing: Placing, message: dict[str, Any], descriptors: list[int]) -> None:
+        answer = {"placed": message["serial"]}
+        try:
+            placing.place(message, descriptors)
+        except OSError as error:
+            answer["error"] = str(error)
+        with contextlib.suppress(OSError):  # the control plane is gone: the next read sees it
+            frames.send(self._link, answer)
+
+    def _start(self) -> Placing:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to handle
         os.umask(0o022)
@@ -60,6 +76,7 @@ class Factory:
             _become_root_of_user_namespace()
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
+        placing = Placing(os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC))
         _build(self._config["root"], self._config["template"])
         kernel.pivot_root(self._config["root"], self._config["root"] + HOST)
         os.chdir("/")
@@ -67,6 +84,7 @@ class Factory:
             preload()
         gc.collect()
         gc.freeze()
+        return placing
 
 
 def _become_root_of_user_namespace() -> None:

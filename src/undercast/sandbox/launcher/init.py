@@ -6,68 +6,75 @@ the kernel kills the whole sandbox; it ends when the control plane closes its li
 
 from __future__ import annotations
 
-import fcntl
 import os
 import resource
 import select
 import signal
 import socket
-import struct
 from typing import Any
 
 from undercast.sandbox.launcher import frames, kernel
-from undercast.sandbox.launcher.places import furnish, private_places, write_id_maps
-from undercast.sandbox.launcher.spawn import start
+from undercast.sandbox.launcher.places import furnish, write_id_maps
+from undercast.sandbox.launcher.rehearsal import Pages
+from undercast.sandbox.launcher.spawn import start, start_runner
 from undercast.sandbox.launcher.zygote import Become
 
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _CAP_SYS_ADMIN = 1 << 21
+_RUNNER = 0
+"""The control plane's number for the process that waits for its program."""
 
 
 class Init:
     """Process 1 of one sandbox."""
 
-    def __init__(self, config: dict[str, Any], request: dict[str, Any], descriptors: list[int]) -> None:
+    def __init__(
+        self, config: dict[str, Any], pages: Pages | None, request: dict[str, Any], descriptors: list[int]
+    ) -> None:
+        """`pages` are what a runtime touches; None: the launcher is no zygote."""
         self._config = config
+        self._pages = pages
         self._uid = request["uid"]
+        self._order = request
         self._link = socket.socket(fileno=descriptors[0])
-        self._groups = descriptors[1:]
+        self._runner = descriptors[1]
+        self._groups = descriptors[2:]
         self._processes: dict[int, int] = {}
         """pid -> the control plane's number for the process."""
 
     def serve(self) -> Become | None:
         """Make the sandbox and serve it. Returns only in a forked runtime."""
         try:
-            listeners = self._make()
+            become = self._make()
         except OSError as error:
             frames.send(self._link, {"error": str(error)})
             os._exit(1)
-        frames.send(self._link, {"ready": list(listeners)}, [listener.fileno() for listener in listeners.values()])
-        for listener in listeners.values():
-            listener.close()
-        return self._loop()
+        return become or self._loop()
 
-    def _make(self) -> dict[str, socket.socket]:
+    def _make(self) -> Become | None:
+        """All sandboxes are alike up to here: one can stand ready before its function is known."""
         kernel.die_with_parent()
         kernel.set_name("undercast-init")
         for group in self._groups:
             os.write(group, b"0")
             os.close(group)
         kernel.sethostname("sandbox")
-        _bring_loopback_up()
-        private_places()
+        kernel.bring_loopback_up()
+        listeners = _listen(self._order["listen"])
+        furnish(self._order["binds"])
+        mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         pidfd = kernel.pidfd_open(os.getpid())
-        frames.send(self._link, {"planted": True}, [pidfd])
-        os.close(pidfd)
-        # Up to here all sandboxes are alike, so that one can stand ready before its function is known.
-        request = frames.receive(self._link)
-        if request is None:
-            os._exit(0)
-        order, descriptors = request
-        listeners = _listen(order["listen"])
-        furnish(order, descriptors)
         self._confine()
-        return listeners
+        runner = start_runner(self._runner, [self._link, *listeners.values()], self._pages)
+        if isinstance(runner, Become):
+            return runner
+        self._processes[runner] = _RUNNER
+        passed = [pidfd, mounts, *(listener.fileno() for listener in listeners.values())]
+        frames.send(self._link, {"planted": list(listeners), "runner": runner}, passed)
+        for descriptor in (pidfd, mounts, self._runner):
+            os.close(descriptor)
+        for listener in listeners.values():
+            listener.close()
+        return None
 
     def _confine(self) -> None:
         """Give up every right, for good. The order matters: each step needs what the next one takes."""
@@ -164,13 +171,6 @@ def _signal_all(number: int) -> None:
         os.kill(-1, number)  # everything in this pid namespace but ourselves
     except ProcessLookupError:
         return
-
-
-def _bring_loopback_up() -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = struct.pack("16sH14x", b"lo", 0)
-        flags = struct.unpack("16sH14x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]
-        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
 
 
 def _listen(wanted: list[list[Any]]) -> dict[str, socket.socket]:

@@ -5,8 +5,11 @@ Sources: man pages unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(
 """
 
 import ctypes
+import fcntl
 import os
 import signal
+import socket
+import struct
 
 CLONE_NEWNS = 0x00020000
 CLONE_NEWCGROUP = 0x02000000
@@ -27,7 +30,9 @@ MS_PRIVATE = 0x40000
 MNT_DETACH = 2
 
 _AT_FDCWD = -100
+_AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
+_OPEN_TREE_CLONE = 1
 _ATTR_RDONLY = 0x1
 _ATTR_NOSUID = 0x2
 _ATTR_NODEV = 0x4
@@ -35,6 +40,9 @@ _ATTR_NOATIME = 0x10
 _FSCONFIG_SET_STRING = 1
 _FSCONFIG_CMD_CREATE = 6
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
+
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
+_MADV_POPULATE_READ, _MADV_POPULATE_WRITE = 22, 23
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
@@ -48,7 +56,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 _LAST_CAPABILITY = 63
 
 # The newer calls have the same number everywhere; the last two are older than that agreement.
-_MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 429, 430, 431, 432
+_OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 428, 429, 430, 431, 432
 _PIDFD_OPEN, _CLOSE_RANGE, _MOUNT_SETATTR = 434, 436, 442
 _PIVOT_ROOT, _CLONE = (41, 220) if os.uname().machine == "aarch64" else (155, 56)
 
@@ -109,20 +117,42 @@ def bind(source: str, target: str) -> None:
 def bind_read_only(source: str, target: str) -> None:
     """The same, read-only with everything mounted below, without set-uid programs and devices."""
     bind(source, target)
-    # A plain remount would have to repeat flags that a user namespace may not clear, and spares submounts.
-    attributes = _MountAttributes(_ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV, 0, 0, 0)
-    size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    step = f"make {target} read-only"
-    flags = ctypes.c_uint(_AT_RECURSIVE)
-    _syscall(step, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), flags, ctypes.byref(attributes), size)
+    _set_attributes(_AT_FDCWD, target, _AT_RECURSIVE, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
 
 
 def read_only(target: str) -> None:
     """Make one mount read-only, and leave what is mounted below it."""
-    attributes = _MountAttributes(_ATTR_RDONLY, 0, 0, 0)
+    _set_attributes(_AT_FDCWD, target, 0, _ATTR_RDONLY)
+
+
+def tree(source: str) -> int:
+    """A second view of a tree, submounts included, that is nowhere yet: it lives as long as its descriptor."""
+    flags = ctypes.c_uint(_OPEN_TREE_CLONE | _AT_RECURSIVE | os.O_CLOEXEC)
+    return _syscall(f"open {source}", _OPEN_TREE, _AT_FDCWD, source.encode(), flags)
+
+
+def read_only_tree(source: str) -> int:
+    """The same, with the restrictions of `bind_read_only`."""
+    descriptor = tree(source)
+    try:
+        _set_attributes(descriptor, "", _AT_EMPTY_PATH | _AT_RECURSIVE, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _set_attributes(folder: int, path: str, flags: int, added: int) -> None:
+    # A plain remount would have to repeat flags that a user namespace may not clear, and spares submounts.
+    attributes = _MountAttributes(added, 0, 0, 0)
     size = ctypes.c_size_t(ctypes.sizeof(attributes))
-    step = f"make {target} read-only"
-    _syscall(step, _MOUNT_SETATTR, _AT_FDCWD, target.encode(), 0, ctypes.byref(attributes), size)
+    arguments = (path.encode(), ctypes.c_uint(flags), ctypes.byref(attributes), size)
+    _syscall(f"restrict {path or 'a tree'}", _MOUNT_SETATTR, folder, *arguments)
+
+
+def enter(namespace: int, kind: int) -> None:
+    """Move into the namespace behind a descriptor; of a mount namespace, to its root."""
+    _check(_libc.setns(namespace, kind), f"setns({kind:#x})")
 
 
 def detached_mount(kind: str, source: str, options: "tuple[str, ...]" = ()) -> int:
@@ -157,6 +187,20 @@ def pivot_root(new: str, old: str) -> None:
 def sethostname(name: str) -> None:
     """Only in an own uts namespace."""
     _check(_libc.sethostname(name.encode(), len(name)), "sethostname")
+
+
+def bring_loopback_up() -> None:
+    """A new network namespace has it down: netdevice(7)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = struct.pack("16sH14x", b"lo", 0)
+        flags = struct.unpack("16sH14x", fcntl.ioctl(control, _SIOCGIFFLAGS, request))[1]
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", flags | _IFF_UP))
+
+
+def populate(start: int, size: int, *, write: bool) -> None:
+    """Take the page faults of a range at once; what is not there, or not possible here, is left."""
+    advice = _MADV_POPULATE_WRITE if write else _MADV_POPULATE_READ
+    _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(size), advice)
 
 
 def pidfd_open(pid: int) -> int:

@@ -1,7 +1,7 @@
 """The file system of one sandbox: what it does not share with others, laid over the template.
 
-Runs in the sandbox's first process, in its own mount namespace, while the host's tree is still at /.host.
-Sources: proc(5) (hidepid), mount_namespaces(7).
+`furnish` runs in the first process of a sandbox, while the host's tree is at /.host; `Placing` later in the launcher.
+Sources: proc(5) (hidepid), mount_namespaces(7), setns(2), mount_setattr(2).
 """
 
 from __future__ import annotations
@@ -12,34 +12,78 @@ from typing import Any
 from undercast.sandbox.launcher import kernel
 
 HOST = "/.host"
+SHM_MB = 128
+"""Until the function's memory is known."""
 _WRITABLE = kernel.MS_NOSUID | kernel.MS_NODEV
 _MASKED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-def private_places() -> None:
-    """A new /proc, of the new pid namespace."""
+def furnish(binds: list[list[str]]) -> None:
+    """Everything that does not depend on the function; then the root is read-only and the host's tree is gone."""
     # Processes of other credentials (the init process) are not listed.
     kernel.mount("proc", "/proc", "proc", _MASKED, "hidepid=invisible")
     kernel.bind("/proc/sys", "/proc/sys")
     kernel.read_only("/proc/sys")
-
-
-def furnish(order: dict[str, Any], descriptors: list[int]) -> None:
-    """Put code, layers, /dev/shm and /tmp in place, then take away the host's tree."""
-    kernel.mount("tmpfs", "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={order['shm_mb']}m")
-    for source, target in order["binds"]:
+    kernel.mount("tmpfs", "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={SHM_MB}m")
+    for source, target in binds:
         make_place(HOST + source, target)
         kernel.bind_read_only(HOST + source, target)
-    if order["layers"]:
-        lower = ":".join(HOST + path.replace("\\", "\\\\").replace(":", "\\:") for path in order["layers"])
-        kernel.mount("overlay", "/opt", "overlay", kernel.MS_RDONLY | _WRITABLE, "lowerdir=" + lower)
-    if descriptors:
-        kernel.move_mount(descriptors[0], "/tmp")
-        os.close(descriptors[0])
-    else:
-        kernel.bind(HOST + order["tmp"], "/tmp")
     kernel.read_only("/")
     kernel.unmount(HOST)
+
+
+class Placing:
+    """Puts the code, layers and /tmp of a function into a sandbox that stands ready, from outside."""
+
+    def __init__(self, home: int) -> None:
+        """`home` is our own mount namespace."""
+        self._home = home
+
+    def place(self, order: dict[str, Any], descriptors: list[int]) -> None:
+        """The first descriptor is the sandbox's mount namespace, the second its /tmp. Raises OSError."""
+        trees: list[tuple[int, str]] = []
+        try:
+            for source, target in order["binds"]:
+                trees.append((kernel.read_only_tree(HOST + source), target))
+            if order["layers"]:
+                trees.append((_merged(order["layers"]), "/opt"))
+            if order["tmp"]:
+                trees.append((kernel.tree(HOST + order["tmp"]), "/tmp"))
+            kernel.enter(descriptors[0], kernel.CLONE_NEWNS)
+            try:
+                _put(trees + [(descriptor, "/tmp") for descriptor in descriptors[1:]], order["shm_mb"])
+            finally:
+                self._return()
+        finally:
+            for descriptor, _ in trees:
+                os.close(descriptor)
+
+    def forget(self) -> None:
+        """In a sandbox's own process: it must not have the way back."""
+        os.close(self._home)
+
+    def _return(self) -> None:
+        try:
+            kernel.enter(self._home, kernel.CLONE_NEWNS)
+        except OSError:
+            os._exit(1)  # a launcher in a sandbox's mounts would make the next one of them
+
+
+def _put(trees: list[tuple[int, str]], shm_mb: int) -> None:
+    for descriptor, target in trees:
+        kernel.move_mount(descriptor, target)
+    if shm_mb != SHM_MB:
+        kernel.mount("tmpfs", "/dev/shm", "tmpfs", kernel.MS_REMOUNT | _WRITABLE, f"size={shm_mb}m")
+
+
+def _merged(layers: list[str]) -> int:
+    """Layers over each other. Mounted for a moment at our own /opt: fsconfig(2) takes paths of 255 bytes only."""
+    lower = ":".join(HOST + path.replace("\\", "\\\\").replace(":", "\\:") for path in layers)
+    kernel.mount("overlay", "/opt", "overlay", kernel.MS_RDONLY | _WRITABLE, "lowerdir=" + lower)
+    try:
+        return kernel.tree("/opt")
+    finally:
+        kernel.unmount("/opt")
 
 
 def make_place(source: str, target: str) -> None:

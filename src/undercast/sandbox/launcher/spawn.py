@@ -1,22 +1,32 @@
-"""Starts one process in a sandbox, from its init process.
+"""Starts processes in a sandbox, from its init process; the first one, the runner, waits for what it is to run.
 
-The child inherits every restriction of init. Descriptors: 0 is /dev/null, 1 and 2 are pipes, 3 the telemetry pipe.
+A child inherits every restriction of init. Descriptors: 0 is /dev/null, 1 and 2 are pipes, 3 the telemetry pipe.
 """
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import json
 import os
 import signal
-from typing import Any
+import socket
+from collections.abc import Sequence
+from typing import Any, NoReturn, Protocol
 
-from undercast.sandbox.launcher import kernel
+from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.zygote import Become
 
 _REPORT = 1023
 """Highest number under RLIMIT_NOFILE: out of the way, and closed by the exec."""
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD)
+
+
+class Touchable(Protocol):
+    """Memory that is needed soon."""
+
+    def touch(self) -> None:
+        """Take its page faults now."""
 
 
 def start(message: dict[str, Any], pipes: list[int]) -> Become | int | str:
@@ -30,7 +40,10 @@ def start(message: dict[str, Any], pipes: list[int]) -> Become | int | str:
         return _reason(error)
     if pid == 0:
         os.close(failure)
-        return _child(message, pipes, report)
+        os.setsid()
+        if message["zygote"]:
+            return Become(lambda: _enter(message, pipes, report))
+        _enter(message, pipes, report)
     os.close(report)
     for descriptor in pipes:
         os.close(descriptor)
@@ -40,25 +53,64 @@ def start(message: dict[str, Any], pipes: list[int]) -> Become | int | str:
     if not reason:
         return pid
     os.waitpid(pid, 0)
-    return reason.decode()
+    return str(json.loads(reason)["error"])
 
 
-def _child(message: dict[str, Any], pipes: list[int], report: int) -> Become:
-    argv, environment = message["argv"], message["environment"]
+def start_runner(link: int, ours: Sequence[socket.socket], pages: Touchable | None) -> Become | int:
+    """Fork the process that will be the sandbox's runtime: its pid; in itself what it is to become.
+
+    The fork and the first touch of its memory are behind it when its program, function and environment come.
+    """
+    pid = os.fork()
+    if pid != 0:
+        return pid
+    for other in ours:
+        other.close()  # by its object, which would otherwise close a later descriptor of this number
+    os.dup2(link, _REPORT, inheritable=False)
+    kernel.close_range(3, _REPORT - 1)
+    os.setsid()
+    if pages is None:
+        _await_order()
+    return Become(lambda: _await_order(pages))
+
+
+def perform(argv: list[str], environment: dict[str, str]) -> NoReturn:
+    """Be the runtime of a rehearsal: silent, and gone when it ends."""
+    try:
+        pipes = [os.open("/dev/null", os.O_WRONLY) for _ in range(3)]
+        message = {"argv": argv, "environment": environment, "cwd": "/var/task", "zygote": True}
+        Become(lambda: _enter(message, pipes, os.open("/dev/null", os.O_WRONLY))).run(set())
+    finally:
+        os._exit(0)
+
+
+def _await_order(pages: Touchable | None = None) -> dict[str, Any]:
+    if pages is not None:
+        pages.touch()
+    link = socket.socket(fileno=_REPORT)
+    request = frames.receive(link)
+    link.detach()
+    if request is None:
+        os._exit(0)
+    message, pipes = request
+    return _enter(message, pipes, _REPORT)
+
+
+def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, Any]:
+    """Take descriptors and folder, then execute the program; or return the order in the zygote's child."""
     try:
         _own_descriptors(pipes, report)
-        os.setsid()
         os.chdir(message["cwd"])
         if not message["zygote"]:
             for number in _RESET:
                 signal.signal(number, signal.SIG_DFL)
-            os.execve(argv[0], argv, environment)
+            os.execve(message["argv"][0], message["argv"], message["environment"])
     except OSError as error:
-        os.write(_REPORT, _reason(error).encode())
+        os.write(_REPORT, json.dumps({"error": _reason(error)}).encode())
         os._exit(127)
     kernel.set_dumpable(True)
     os.close(_REPORT)
-    return Become(argv, environment)
+    return message
 
 
 def _reason(error: OSError) -> str:
@@ -67,7 +119,8 @@ def _reason(error: OSError) -> str:
 
 def _own_descriptors(pipes: list[int], report: int) -> None:
     signal.set_wakeup_fd(-1)
-    os.dup2(report, _REPORT, inheritable=False)
+    if report != _REPORT:
+        os.dup2(report, _REPORT, inheritable=False)
     null = os.open("/dev/null", os.O_RDONLY)
     # Out of the way first: a source may have the number of another's target.
     sources = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 16) for descriptor in (null, *pipes)]

@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from undercast.sandbox.launcher import kernel
@@ -31,32 +32,40 @@ def preload() -> None:
 class Become:
     """What a forked process has still to do: be the runtime."""
 
-    def __init__(self, argv: list[str], environment: dict[str, str]) -> None:
-        self._argv = argv
-        self._environment = environment
+    def __init__(self, await_order: Callable[[], dict[str, Any]]) -> None:
+        """`await_order` returns when it is known for whom: with argv and environment."""
+        self._await_order = await_order
 
     def run(self, ours: set[str]) -> None:
         """Forget the launcher (the modules `ours`) and run. The caller's frames are all that is left of it."""
-        _restore_signals()
-        bootstrap: Any = sys.modules.pop(_BOOTSTRAP)
-        for name in ours:
-            sys.modules.pop(name, None)
-        bootstrap.__name__ = "__main__"
-        sys.modules["__main__"] = bootstrap
-        sys.argv = self._argv[1:]
-        if sys.version_info >= (3, 10):
-            sys.orig_argv[:] = self._argv
+        bootstrap = _settle(ours)
         # PEP 538: where the locale is not installed, Python itself has set this at its start.
         coerced = os.environ.get("LC_CTYPE")
         os.environ.clear()
-        os.environ.update(self._environment)
-        if coerced and not {"LC_ALL", "LC_CTYPE"} & set(self._environment):
+        order = self._await_order()
+        argv, environment = order["argv"], order["environment"]
+        sys.argv = argv[1:]
+        if sys.version_info >= (3, 10):
+            sys.orig_argv[:] = argv
+        os.environ.update(environment)
+        if coerced and not {"LC_ALL", "LC_CTYPE"} & set(environment):
             os.environ["LC_CTYPE"] = coerced
         time.tzset()
-        kernel.set_name(os.path.basename(self._argv[0]))
-        _rewrite("arg", self._argv)
-        _rewrite("env", [f"{name}={value}" for name, value in self._environment.items()])
+        kernel.set_name(os.path.basename(argv[0]))
+        _rewrite("arg", argv)
+        _rewrite("env", [f"{name}={value}" for name, value in environment.items()])
         bootstrap.run()
+
+
+def _settle(ours: set[str]) -> Any:
+    """What does not depend on the function. Returns the bootstrap module."""
+    _restore_signals()
+    bootstrap = sys.modules.pop(_BOOTSTRAP)
+    for name in ours:
+        sys.modules.pop(name, None)
+    bootstrap.__name__ = "__main__"
+    sys.modules["__main__"] = bootstrap
+    return bootstrap
 
 
 def _restore_signals() -> None:
