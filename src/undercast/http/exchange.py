@@ -5,6 +5,7 @@ AWS: S3 API Reference, "List of error codes" (IncompleteBody).
 """
 
 import asyncio
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from undercast.core.body import BodyStream
@@ -21,6 +22,14 @@ class Flow(Protocol):
 
     def body_taken(self) -> None:
         """The reader has taken what was held: the sender may go on."""
+        ...
+
+    def room_given(self, exchange: "Exchange") -> None:
+        """The reader has given a buffer (`Exchange.room`) and holds nothing: bytes may go straight into it."""
+        ...
+
+    def room_taken(self, exchange: "Exchange") -> None:
+        """The buffer is the reader's again."""
         ...
 
 
@@ -45,6 +54,7 @@ class Exchange:
         "parts",
         "received_bytes",
         "refusal",
+        "room",
         "stream",
         "target",
         "trailers",
@@ -74,6 +84,8 @@ class Exchange:
         self.refusal: HttpResponse | None = None
         """The answer to a request that never reaches the handler."""
         self.stream: BodyStream | None = None
+        self.room: memoryview | None = None
+        """What is left of the buffer that `fill` was given; only while it waits."""
         self.trailers: dict[str, str] | None = None
         self._waiter: asyncio.Future[None] | None = None
 
@@ -92,6 +104,7 @@ class Exchange:
                 stream.trailers = self.trailers
         else:
             stream = BodyStream(self, self.declared_bytes)
+            stream.blocks = _Blocks(self)
         self.stream = stream
         return stream
 
@@ -115,6 +128,64 @@ class Exchange:
             self.error = error
             self._wake()
 
+    @property
+    def left_bytes(self) -> int:
+        """How much of a body of declared length has not come."""
+        return (self.declared_bytes or 0) - self.received_bytes
+
+    def filled(self, size: int) -> None:
+        """So many bytes have come straight into the room."""
+        self.received_bytes += size
+        room = self.room
+        if room is not None:
+            self.room = room = room[size:]
+            if not room or not self.left_bytes:
+                self._wake()
+
+    async def fill(self, buffer: memoryview) -> int:
+        """See `core.body.Blocks`."""
+        self._flow.body_wanted(self)
+        rest = buffer
+        while rest and not (self.complete and not self.parts):
+            if self.parts:
+                rest = rest[self._hand_over(rest) :]
+            elif self.error is not None:
+                raise self.error
+            else:
+                rest = await self._received_into(rest)
+        return len(buffer) - len(rest)
+
+    async def _received_into(self, room: memoryview) -> memoryview:
+        """Wait for bytes; what is left of the room when some have come straight into it."""
+        self.room = room
+        self._flow.room_given(self)
+        try:
+            await self._arrival()
+        finally:
+            room, self.room = self.room, None
+            self._flow.room_taken(self)
+        return room
+
+    def _hand_over(self, room: memoryview) -> int:
+        """Copy what is held into a buffer, as much as it takes."""
+        held = self.parts[0]
+        size = min(len(held), len(room))
+        room[:size] = held[:size]
+        if size == len(held):
+            del self.parts[0]
+        else:
+            self.parts[0] = held[size:]
+        self.held_bytes -= size
+        self._flow.body_taken()
+        return size
+
+    async def _arrival(self) -> None:
+        self._waiter = asyncio.get_running_loop().create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
     def _wake(self) -> None:
         waiter = self._waiter
         if waiter is not None and not waiter.done():
@@ -132,13 +203,27 @@ class Exchange:
                 raise StopAsyncIteration
             if self.error is not None:
                 raise self.error
-            self._waiter = asyncio.get_running_loop().create_future()
-            try:
-                await self._waiter
-            finally:
-                self._waiter = None
+            await self._arrival()
         part = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         self.parts = []
         self.held_bytes = 0
         self._flow.body_taken()
         return part
+
+
+class _Blocks:
+    """See `core.body.Blocks`: a body of which nothing was said yet."""
+
+    __slots__ = ("_exchange",)
+
+    lanes: tuple[Callable[[memoryview], None], ...] = ()
+    digests: frozenset[str] = frozenset()
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    async def fill(self, buffer: memoryview) -> int:
+        return await self._exchange.fill(buffer)
+
+    def finish(self) -> Mapping[str, str]:
+        return {}

@@ -263,6 +263,24 @@ class RequestReader:
             exchange.trailers = {}
         exchange.trailers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
+    def lend(self, exchange: Exchange) -> bool:
+        """Whether the rest of a body may be received past the parser; then `body_received` or `take_back` follows."""
+        return exchange is self.receiving and exchange.left_bytes > 0 and not exchange.chunked and not self._resumes
+
+    def body_received(self) -> None:
+        """The last byte of a lent body has come."""
+        self._parser = httptools.HttpRequestParser(self)
+        self.on_message_complete()
+
+    def take_back(self, exchange: Exchange) -> None:
+        """Nobody receives a lent body any more: what is left of it is parsed again."""
+        self._parse_rest(b"Content-Length: %d" % exchange.left_bytes)
+
+    def _parse_rest(self, framing: bytes) -> None:
+        """Begin in the middle of a body, behind a head that is made up."""
+        self._parser = httptools.HttpRequestParser(_BehindMadeUp(self))
+        self._parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
+
     def _ignore_upgrade(self, rest: bytes) -> None:
         """We never upgrade. Java's client offers h2c on every request; the parser then skips the body, we must not."""
         if not self._resumes:
@@ -270,17 +288,16 @@ class RequestReader:
             return
         self._resumes = False
         exchange = self.receiving
-        self._parser = httptools.HttpRequestParser(_BehindUpgrade(self))
         framing = b"Transfer-Encoding: chunked"
         if exchange is not None and not exchange.chunked:
             framing = b"Content-Length: %d" % (exchange.declared_bytes or 0)
-        self._parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
+        self._parse_rest(framing)
         if rest:
             self.feed(rest)
 
 
-class _BehindUpgrade:
-    """Callbacks of the parser that takes over behind an offer to upgrade: all but its first, made-up head count."""
+class _BehindMadeUp:
+    """Callbacks of a parser that takes over in the middle of a request: all but its first, made-up head count."""
 
     def __init__(self, reader: RequestReader) -> None:
         self._reader = reader

@@ -14,6 +14,7 @@ from typing import cast
 from undercast.core.clock import Clock, HostClock
 from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.http.direct import DirectBody
 from undercast.http.exchange import Exchange
 from undercast.http.limits import HttpLimits
 from undercast.http.requests import RequestReader
@@ -46,6 +47,7 @@ class HttpProtocol(asyncio.Protocol):
         "_active",
         "_connections",
         "_deadline",
+        "_direct",
         "_half_closed",
         "_handler",
         "_heading",
@@ -93,6 +95,7 @@ class HttpProtocol(asyncio.Protocol):
         self._streaming = False
         self._live = False
         self._paused = False
+        self._direct: DirectBody | None = None
         self._heading = True
         self._half_closed = False
         self._stopping = False
@@ -210,6 +213,35 @@ class HttpProtocol(asyncio.Protocol):
         if self._paused:
             self._control_reading()
 
+    def room_given(self, exchange: Exchange) -> None:
+        """See `Flow`. TLS has its own buffers: there the parser goes on."""
+        if self._direct is None:
+            if self._secure or self._transport.is_closing() or not self._reader.lend(exchange):
+                return
+            if not self._paused:
+                self._transport.pause_reading()
+            self._direct = DirectBody(self, self._transport, exchange)
+            self._transport.set_protocol(self._direct)
+        self._direct.resume()
+
+    def room_taken(self, exchange: Exchange) -> None:
+        """See `Flow`."""
+        if self._direct is not None:
+            self._direct.pause()
+
+    def direct_ended(self) -> None:
+        """See `direct.Lender`."""
+        self._end_direct()
+        self._reader.body_received()
+
+    def _end_direct(self) -> None:
+        """Receive here again."""
+        direct, self._direct, self._paused = self._direct, None, False
+        if direct is not None and not self._transport.is_closing():
+            direct.pause()
+            self._transport.set_protocol(self)
+            self._transport.resume_reading()
+
     # Requests.
 
     def _advance(self) -> None:
@@ -285,6 +317,9 @@ class HttpProtocol(asyncio.Protocol):
 
     def _give_up_body(self, exchange: Exchange) -> None:
         """The response is known before the request has come in whole: drop a little that is left, else close."""
+        if self._direct is not None:
+            self._end_direct()
+            self._reader.take_back(exchange)
         exchange.unwanted, exchange.parts, exchange.held_bytes = True, [], 0
         exchange.limit_bytes = exchange.received_bytes + self._options.limits.drain_bytes
         left = (exchange.declared_bytes or 0) - exchange.received_bytes
@@ -331,6 +366,8 @@ class HttpProtocol(asyncio.Protocol):
 
     def _control_reading(self) -> None:
         """Stop the sender while requests wait or a body is not read; let it go on else."""
+        if self._direct is not None:
+            return
         reader = self._reader
         body = reader.receiving
         full = body is not None and not body.gathers and body.held_bytes > self._options.limits.buffer_bytes
@@ -363,7 +400,8 @@ class HttpProtocol(asyncio.Protocol):
             self._writer.close()
         elif body is not None:
             arrived = body.received_bytes - self._received_before
-            if self._paused or body.expects_continue or arrived >= limits.min_body_rate * limits.body_timeout_s:
+            waits = self._paused or (self._direct is not None and not self._direct.reading)
+            if waits or body.expects_continue or arrived >= limits.min_body_rate * limits.body_timeout_s:
                 self._received_before = body.received_bytes
                 self._deadline.arm(limits.body_timeout_s)
             else:

@@ -28,7 +28,7 @@ T = TypeVar("T")
 OFF_LOOP_BYTES = 256 * 1024
 """Bodies above this are hashed and written by a thread, in blocks of at least this size."""
 _DRAFTS = ".drafts"
-_BUFFER_BYTES = 512 * 1024
+_BUFFER_BYTES = 1024 * 1024
 _SPARE_BUFFERS = 4
 """Kept for the next body: fresh memory costs a page fault per 4 KiB, as long as its SHA-256."""
 
@@ -233,17 +233,19 @@ class BlobStore:
 
     async def _take_blocks(self, intake: Intake, blocks: Blocks) -> None:
         """Threads hash and write one buffer while the loop receives into the other."""
-        buffers = [self._spare.pop() if self._spare else bytearray(_BUFFER_BYTES) for _ in range(2)]
+        buffers = deque[bytearray]()
         job: asyncio.Task[None] | None = None
         try:
             filled = _BUFFER_BYTES
             while filled == _BUFFER_BYTES:
+                if len(buffers) < 2:
+                    buffers.appendleft(self._spare.pop() if self._spare else bytearray(_BUFFER_BYTES))
                 buffer = memoryview(buffers[0])
                 filled = await blocks.fill(buffer)
                 if job is not None:
                     await job
                 job = asyncio.create_task(self._take_block(intake, buffer[:filled]))
-                buffers.reverse()
+                buffers.rotate()
         finally:
             if job is not None:
                 await asyncio.wait([job])

@@ -1,5 +1,6 @@
 """Large objects: multipart through boto3's transfer manager and by hand, and a body that streams."""
 
+import base64
 import hashlib
 import io
 import os
@@ -23,6 +24,30 @@ def test_a_file_goes_up_in_parts_and_comes_back(s3: Any, bucket: str, tmp_path: 
     assert head["ETag"].endswith('-3"') and head["ContentType"] == "x/y"
     s3.download_file(bucket, "big", str(target), Config=config)
     assert hashlib.sha256(target.read_bytes()).digest() == hashlib.sha256(source.read_bytes()).digest()
+
+
+def test_a_large_body_that_is_not_what_its_head_says_leaves_nothing(s3: Any, bucket: str) -> None:
+    """S3 User Guide, "Checking object integrity": payload hash, CRC-32 and Content-MD5 are held at the body's end."""
+    data, wrong = os.urandom(3 * MIB + 1), base64.b64encode(bytes(16)).decode()
+
+    def tampered(request: Any, **_: Any) -> None:
+        request.body = bytes(len(data))
+
+    def refusal(**members: Any) -> str:
+        with pytest.raises(ClientError) as error:
+            s3.put_object(Bucket=bucket, Key="a", Body=data, **members)
+        return str(error.value.response["Error"]["Code"])
+
+    assert refusal(ContentMD5=wrong) == "BadDigest"
+    assert refusal(ChecksumCRC32=base64.b64encode(bytes(4)).decode()) == "BadDigest"
+    s3.meta.events.register("before-send.s3.PutObject", tampered)
+    try:
+        assert refusal() == "XAmzContentSHA256Mismatch"
+    finally:
+        s3.meta.events.unregister("before-send.s3.PutObject", tampered)
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
+    s3.put_object(Bucket=bucket, Key="a", Body=data)
+    assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == data
 
 
 def test_multipart_by_hand(s3: Any, bucket: str) -> None:
