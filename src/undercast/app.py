@@ -441,7 +441,8 @@ async def examine(config: Config) -> Mapping[str, Any]:
         driver = choose_driver(config, folder.run)
         await driver.start()
         try:
-            return {**capabilities_of(driver), "runtimes": survey(PythonLookup(config.search_path, config.home_dir))}
+            places = (config.search_path, config.home_dir)
+            return {**capabilities_of(driver), "runtimes": survey(PythonLookup(*places), ProgramLookup(*places))}
         finally:
             await driver.stop()
     finally:
