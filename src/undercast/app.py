@@ -441,8 +441,7 @@ async def examine(config: Config) -> Mapping[str, Any]:
         driver = choose_driver(config, folder.run)
         await driver.start()
         try:
-            places = (config.search_path, config.home_dir)
-            return {**capabilities_of(driver), "runtimes": survey(PythonLookup(*places), ProgramLookup(*places))}
+            return {**capabilities_of(driver), "runtimes": survey(PythonLookup(config.search_path, config.home_dir))}
         finally:
             await driver.stop()
     finally:

@@ -4,13 +4,12 @@ Header names are lower case; a repeated header's values are joined with ",", as 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from undercast.core.body import BodyStream
-from undercast.core.record import record
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """A request whose head has been read. `target` is the raw request target, still percent-encoded."""
 
@@ -34,7 +33,7 @@ class HttpRequest:
         return self.target.partition("?")[2]
 
 
-@record
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpResponse:
     """A response. `body` is bytes, or an iterator that is written as it yields (chunked unless `length` is known)."""
 

@@ -21,7 +21,14 @@ Check = Callable[[Any, str, Found], None]
 
 _CODES = ("ValidationException", "InvalidParameterException", "BadRequestException")
 """Codes by which services report violations, when an operation models them; in order of preference."""
-_OPEN_ENUMS = frozenset({("lambda", "Runtime")})
+_OPEN_ENUMS = frozenset(
+    {
+        ("lambda", "Runtime"),
+        ("sqs", "QueueAttributeName"),
+        ("sqs", "MessageSystemAttributeName"),
+        ("sqs", "MessageSystemAttributeNameForSends"),
+    }
+)
 """Enums whose service answers an unknown value with an error of its own."""
 
 

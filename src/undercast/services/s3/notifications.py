@@ -1,10 +1,9 @@
 """Event notifications: configuration + change -> deliveries.
 
-Pure. Only functions are destinations yet; the others are refused by PutBucketNotificationConfiguration.
+Pure. EventBridge is no destination yet; PutBucketNotificationConfiguration refuses it.
 AWS: S3 User Guide, "Event message structure", "Supported event types", "Configuring filters using object key names".
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +11,9 @@ from datetime import UTC, datetime
 from hashlib import sha256, sha512
 from typing import Any
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import EXTERNAL, Cause, RequestContext
 from undercast.events.delivery import Delivery
+from undercast.services.s3.destinations import check_arn, delivery, entries
 from undercast.services.s3.errors import InvalidArgument
 from undercast.services.s3.keys import url_encoded
 from undercast.services.s3.models import Bucket, ObjectVersion
@@ -69,30 +68,24 @@ def principal_id(ctx: RequestContext) -> str:
 
 
 def deliveries(change: Change, new_id: Callable[[], str]) -> list[Delivery]:
-    """One delivery for each function that the bucket's configuration names for this change."""
+    """One delivery for each destination that the bucket's configuration names for this change."""
     configuration = change.bucket.configurations.get("notification")
     if not configuration:
         return []
-    found: list[Delivery] = []
-    for entry in configuration.get("LambdaFunctionConfigurations", ()):
-        if not any(covers(event, change.event) for event in entry["Events"]) or not _passes(entry, change.key):
-            continue
-        arn = Arn.parse(entry["LambdaFunctionArn"])
-        payload = json.dumps({"Records": [record(change, entry["Id"])]}, separators=(",", ":")).encode()
-        delivery = Delivery(
+    return [
+        delivery(
+            destination,
+            entry,
+            change.bucket,
+            {"Records": [record(change, entry["Id"])]},
             id=new_id(),
-            kind="lambda",
-            target_arn=str(arn),
-            payload=payload,
-            scope=Scope(AccountId(arn.account_id), Region(arn.region)),
             created_at=change.at,
             cause=change.cause,
-            source_arn=change.bucket.arn,
-            attributes={"source_account": change.bucket.account_id},
             due_at=change.at,
         )
-        found.append(delivery)
-    return found
+        for destination, entry in entries(configuration)
+        if any(covers(event, change.event) for event in entry["Events"]) and _passes(entry, change.key)
+    ]
 
 
 def record(change: Change, configuration_id: str) -> dict[str, Any]:
@@ -153,20 +146,22 @@ def _filter(entry: Mapping[str, Any]) -> tuple[str, str]:
     return values.get("prefix", ""), values.get("suffix", "")
 
 
-def checked(configuration: Mapping[str, Any], bucket: Bucket, new_id: Callable[[], str]) -> list[dict[str, Any]]:
-    """The LambdaFunctionConfigurations to store: each with an id. Raises InvalidArgument in AWS's words."""
-    entries: list[dict[str, Any]] = []
-    for given in configuration.get("LambdaFunctionConfigurations", ()):
-        _check_events(given["Events"])
-        _check_filter(given)
-        _check_arn(given["LambdaFunctionArn"], bucket)
-        entries.append({**given, "Id": given.get("Id") or new_id()})
-    if len({entry["Id"] for entry in entries}) < len(entries):
+def checked(given: Mapping[str, Any], bucket: Bucket, new_id: Callable[[], str]) -> dict[str, list[dict[str, Any]]]:
+    """The configuration to store: each entry with an id. Raises InvalidArgument in AWS's words."""
+    stored: dict[str, list[dict[str, Any]]] = {}
+    seen: list[dict[str, Any]] = []
+    for destination, entry in entries(given):
+        _check_events(entry["Events"])
+        _check_filter(entry)
+        check_arn(destination, entry[destination.arn_member], bucket)
+        seen.append({**entry, "Id": entry.get("Id") or new_id()})
+        stored.setdefault(destination.member, []).append(seen[-1])
+    if len({entry["Id"] for entry in seen}) < len(seen):
         raise InvalidArgument("Same ID used for multiple configurations. IDs must be unique")
-    for index, entry in enumerate(entries):
-        for other in entries[:index]:
-            _check_overlap(entry, other)
-    return entries
+    for index, one in enumerate(seen):
+        for other in seen[:index]:
+            _check_overlap(one, other)
+    return stored
 
 
 def _check_events(events: Sequence[str]) -> None:
@@ -190,17 +185,6 @@ def _check_filter(entry: Mapping[str, Any]) -> None:
         if len(rule.get("Value", "").encode()) > _MAX_FILTER_BYTES:
             raise InvalidArgument("Size of filter rule value cannot exceed 1024 bytes in UTF-8", members=members)
         seen.add(name)
-
-
-def _check_arn(text: str, bucket: Bucket) -> None:
-    parts = text.split(":")
-    members = {"ArgumentName": "CloudFunction", "ArgumentValue": text}
-    well_formed = len(parts) in (7, 8) and parts[0] == "arn" and parts[2] == "lambda" and parts[5] == "function"
-    if not well_formed or not parts[6] or not parts[4].isdigit():
-        raise InvalidArgument("The ARN is not well formed", members=members)
-    if parts[3] != bucket.region:
-        text = "The notification destination service region is not valid for the bucket location constraint"
-        raise InvalidArgument(text, members=members)
 
 
 def _check_overlap(entry: Mapping[str, Any], other: Mapping[str, Any]) -> None:

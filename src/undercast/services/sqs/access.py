@@ -1,0 +1,54 @@
+"""What each SQS request needs: its action on the queue, and the queue's own policy.
+
+A batch needs the action of its single form.
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SQS".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.arn import AccountId, Arn, Scope
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Access, Params
+from undercast.services.sqs.errors import no_queue
+from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.models import QueueName, named_by_arn, named_by_url
+from undercast.services.sqs.operations.moves import task_source
+
+
+async def access(sqs: Sqs, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`. A queue that is not there needs what its name would."""
+    action = f"sqs:{operation.removesuffix('Batch')}"
+    if operation == "ListQueues":
+        return (Access(action=action, resource=str(Arn.of(ctx.scope, "sqs", "*"))),)
+    name = _name(ctx, params)
+    queue = sqs.queues.find(name)
+    if queue is None and ctx.principal.account_id != name.scope.account_id:
+        raise no_queue()  # whether there is such a queue in another account is nobody's business
+    return (
+        Access(
+            action=action,
+            resource=str(Arn.of(name.scope, "sqs", name.name)),
+            resource_policy=queue.policy if queue is not None else None,
+            resource_account_id=name.scope.account_id,
+        ),
+    )
+
+
+def _name(ctx: RequestContext, params: Params) -> QueueName:
+    if "QueueUrl" in params:
+        return named_by_url(params["QueueUrl"], ctx.region)
+    if "QueueName" in params:
+        account = AccountId(params.get("QueueOwnerAWSAccountId") or ctx.account_id)
+        return QueueName(Scope(account, ctx.region), params["QueueName"])
+    return named_by_arn(params["SourceArn"] if "SourceArn" in params else task_source(params["TaskHandle"]))
+
+
+async def policy_of(sqs: Sqs, arn: str) -> Mapping[str, Any] | None:
+    """See `core.service.Manifest.policy_of`."""
+    try:
+        queue = sqs.queues.find(named_by_arn(arn))
+    except ServiceError:
+        return None
+    return queue.policy if queue is not None else None

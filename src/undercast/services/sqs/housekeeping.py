@@ -1,0 +1,58 @@
+"""Messages that are older than their queue keeps them, and deduplication ids whose five minutes are over, are removed.
+
+What has expired is never given out; this only takes the rows away. Paused on the platform clock.
+AWS: SQS API Reference, SetQueueAttributes, MessageRetentionPeriod.
+"""
+
+import asyncio
+
+from undercast.core.clock import PlatformClock
+from undercast.core.recurring import recur
+from undercast.services.sqs import messages
+from undercast.services.sqs.models import queue_of
+from undercast.store.database import Database, Tx
+
+ROUND_S = 300.0
+_AT_ONCE = 1000
+
+
+class Housekeeping:
+    """One task; see the module."""
+
+    def __init__(self, database: Database, clock: PlatformClock) -> None:
+        self._database = database
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin with a pause: the start is busy enough."""
+        self._task = asyncio.get_running_loop().create_task(self._begin())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _begin(self) -> None:
+        await self._pause()
+        await recur("SQS's expiry of messages", self.round, self._pause)
+
+    async def _pause(self) -> None:
+        await self._clock.wait_until(self._clock.now() + ROUND_S)
+
+    async def round(self) -> None:
+        """Remove what has expired, a thousand rows of one queue at a time."""
+        while await self._database.write(self._some, long=True) == _AT_ONCE:
+            pass
+
+    def _some(self, tx: Tx) -> int:
+        now = self._clock.now()
+        tx.execute("DELETE FROM sqs_deduplication WHERE ends_at <= ?", (now,))
+        tx.execute("DELETE FROM sqs_attempt WHERE ends_at <= ?", (now,))
+        removed = 0
+        for row in tx.all("SELECT * FROM sqs_queue"):
+            removed += messages.expire(tx, queue_of(row), now, _AT_ONCE - removed)
+            if removed >= _AT_ONCE:
+                break
+        return removed

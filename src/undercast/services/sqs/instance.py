@@ -1,0 +1,34 @@
+"""SQS as its operations see it."""
+
+from dataclasses import dataclass
+
+from undercast.core.clock import PlatformClock
+from undercast.core.context import RequestContext
+from undercast.core.ids import Ids
+from undercast.events.causality import CausalLog
+from undercast.services.parts import Internal
+from undercast.services.sqs.housekeeping import Housekeeping
+from undercast.services.sqs.models import Queue, named_by_url
+from undercast.services.sqs.moving import Moves
+from undercast.services.sqs.queues import Queues
+from undercast.services.sqs.waiting import Waiting
+from undercast.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sqs:
+    """One per platform."""
+
+    database: Database
+    queues: Queues
+    waiting: Waiting
+    moves: Moves
+    housekeeping: Housekeeping
+    causality: CausalLog
+    internal: Internal
+    clock: PlatformClock
+    ids: Ids
+
+    def queue(self, ctx: RequestContext, url: str) -> Queue:
+        """The queue of a QueueUrl. Raises QueueDoesNotExist."""
+        return self.queues.get(named_by_url(url, ctx.region))

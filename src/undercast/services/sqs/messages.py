@@ -1,0 +1,270 @@
+"""The rows of messages: sent, received, hidden, deleted, moved to a dead-letter queue.
+
+Every function runs in the caller's transaction, so that what a request does to several messages happens at once.
+AWS: SQS Developer Guide, "Amazon SQS visibility timeout", "FIFO queue delivery logic", "Amazon SQS dead-letter queues".
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from undercast.services.sqs.models import (
+    ATTEMPT_S,
+    DEDUPLICATION_S,
+    NewMessage,
+    Queue,
+    Receipt,
+    encode_attributes,
+)
+from undercast.store.database import Row, Tx
+
+_COLUMNS = (
+    "queue_id, id, body, body_md5, attributes, attributes_md5, sender_id, trace_header, group_id, deduplication_id,"
+    " source_arn, sent_at, visible_at, receives, first_received_at, receipt"
+)
+_INSERT = f"INSERT INTO sqs_message ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_STANDARD = (
+    "SELECT * FROM sqs_message WHERE queue_id = ? AND visible_at <= ? AND +sent_at > ? ORDER BY visible_at, sequence"
+    " LIMIT ?"
+)
+_FIFO = (
+    # An earlier message of the group that is hidden (in flight or delayed) holds back those behind it. The plus signs
+    # keep SQLite on the index of the order, where it stops at the limit.
+    "SELECT * FROM sqs_message AS message WHERE queue_id = ? AND +visible_at <= ? AND +sent_at > ? AND NOT EXISTS ("
+    "SELECT 1 FROM sqs_message AS earlier WHERE earlier.queue_id = message.queue_id AND earlier.group_id ="
+    " message.group_id AND earlier.group_id != '' AND earlier.sequence < message.sequence AND earlier.visible_at > ?)"
+    " ORDER BY sequence LIMIT ?"
+)
+SEQUENCE_START = 18_850_000_000_000_000_000
+"""SequenceNumber has 20 digits; ours begin where those of today's queues are."""
+
+
+class Sent(NamedTuple):
+    """A message that is in its queue; or, when it repeats one, that one."""
+
+    id: str
+    sequence: int
+    is_new: bool
+
+
+class Taken(NamedTuple):
+    """What one ReceiveMessage gives, and whether messages went to the dead-letter queue on the way."""
+
+    rows: list[Row]
+    receipts: list[Receipt]
+    receives: list[int]
+    first_received_at: list[float]
+    dead: int
+
+
+def send(tx: Tx, queue: Queue, message: NewMessage, now: float) -> Sent:
+    """Put one message at the end, unless a FIFO queue has had it within the last five minutes."""
+    key = _deduplication_key(queue, message)
+    if key:
+        tx.execute("DELETE FROM sqs_deduplication WHERE queue_id = ? AND ends_at <= ?", (queue.id, now))
+        known = tx.one("SELECT * FROM sqs_deduplication WHERE queue_id = ? AND key = ?", (queue.id, key))
+        if known is not None:
+            return Sent(known["message_id"], known["sequence"], False)
+    tx.execute(_INSERT, _row(queue, message))
+    sequence = _last_sequence(tx)
+    if key:
+        tx.execute(
+            "INSERT INTO sqs_deduplication (queue_id, key, message_id, sequence, ends_at) VALUES (?, ?, ?, ?, ?)",
+            (queue.id, key, message.id, sequence, now + DEDUPLICATION_S),
+        )
+    return Sent(message.id, sequence, True)
+
+
+def _deduplication_key(queue: Queue, message: NewMessage) -> str:
+    if not queue.is_fifo:
+        return ""
+    group = message.group_id if queue.deduplicates_per_group else ""
+    return json.dumps([group, message.deduplication_id])
+
+
+def _row(queue: Queue, message: NewMessage) -> tuple[str | int | float, ...]:
+    return (
+        queue.id,
+        message.id,
+        message.body,
+        message.body_md5,
+        encode_attributes(message.attributes),
+        message.attributes_md5,
+        message.sender_id,
+        message.trace_header,
+        message.group_id,
+        message.deduplication_id,
+        "",
+        message.sent_at,
+        message.sent_at + message.delay_s,
+        0,
+        0.0,
+        "",
+    )
+
+
+def _last_sequence(tx: Tx) -> int:
+    row = tx.one("SELECT last_insert_rowid() AS sequence")
+    return 0 if row is None else int(row["sequence"])
+
+
+class Wish(NamedTuple):
+    """What a ReceiveMessage asks for."""
+
+    most: int
+    visibility_s: float
+    attempt_id: str = ""
+
+
+def receive(
+    tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, now: float, new_nonce: Callable[[], str]
+) -> Taken:
+    """Take messages that are visible, hide them, count the receive; what was received too often moves away."""
+    if wish.attempt_id and (again := _repeated(tx, queue, wish, now, new_nonce)) is not None:
+        return again
+    taken = Taken([], [], [], [], 0)
+    dead = 0
+    while len(taken.rows) < wish.most:
+        rows = _visible(tx, queue, now, wish.most - len(taken.rows))
+        if not rows:
+            break
+        for row in rows:
+            if dead_letters is not None and queue.redrive and row["receives"] >= queue.redrive.max_receives:
+                move(tx, row, dead_letters, queue.arn, now)
+                dead += 1
+            else:
+                _hide(tx, row, wish, now, new_nonce(), taken)
+    if wish.attempt_id and taken.rows:
+        _remember(tx, queue, wish, taken, now)
+    return taken._replace(dead=dead)
+
+
+def _visible(tx: Tx, queue: Queue, now: float, most: int) -> list[Row]:
+    oldest = now - queue.retention_s
+    if queue.is_fifo:
+        return tx.all(_FIFO, (queue.id, now, oldest, now, most))
+    return tx.all(_STANDARD, (queue.id, now, oldest, most))
+
+
+def _hide(tx: Tx, row: Row, wish: Wish, now: float, nonce: str, taken: Taken) -> None:
+    first = row["first_received_at"] or now
+    # A timeout of 0 leaves the message visible; a moment later, so that one request does not take it twice.
+    visible_at = now + max(wish.visibility_s, 1e-6)
+    tx.execute(
+        "UPDATE sqs_message SET visible_at = ?, receives = receives + 1, first_received_at = ?, receipt = ?"
+        " WHERE sequence = ?",
+        (visible_at, first, nonce, row["sequence"]),
+    )
+    taken.rows.append(row)
+    taken.receipts.append(Receipt(row["queue_id"], row["sequence"], nonce))
+    taken.receives.append(row["receives"] + 1)
+    taken.first_received_at.append(first)
+
+
+def _repeated(tx: Tx, queue: Queue, wish: Wish, now: float, new_nonce: Callable[[], str]) -> Taken | None:
+    """The same messages for the same ReceiveRequestAttemptId, while all of them are still in flight."""
+    tx.execute("DELETE FROM sqs_attempt WHERE queue_id = ? AND ends_at <= ?", (queue.id, now))
+    known = tx.one("SELECT * FROM sqs_attempt WHERE queue_id = ? AND id = ?", (queue.id, wish.attempt_id))
+    if known is None:
+        return None
+    taken = Taken([], [], [], [], 0)
+    nonces: dict[str, str] = json.loads(known["sequences"])
+    for sequence, nonce in nonces.items():
+        row = tx.one("SELECT * FROM sqs_message WHERE sequence = ? AND receipt = ?", (int(sequence), nonce))
+        if row is None or row["visible_at"] <= now:
+            return None
+        _hide(tx, row, wish, now, new_nonce(), taken)
+    _remember(tx, queue, wish, taken, now)
+    return taken
+
+
+def _remember(tx: Tx, queue: Queue, wish: Wish, taken: Taken, now: float) -> None:
+    sequences = {str(receipt.sequence): receipt.nonce for receipt in taken.receipts}
+    tx.execute("DELETE FROM sqs_attempt WHERE queue_id = ? AND id = ?", (queue.id, wish.attempt_id))
+    tx.execute(
+        "INSERT INTO sqs_attempt (queue_id, id, sequences, ends_at) VALUES (?, ?, ?, ?)",
+        (queue.id, wish.attempt_id, json.dumps(sequences), now + ATTEMPT_S),
+    )
+
+
+def move(tx: Tx, row: Row, target: Queue, source_arn: str, now: float) -> None:
+    """Into another queue. AWS: in a standard queue a moved message keeps its age, in a FIFO queue it begins anew."""
+    tx.execute("DELETE FROM sqs_message WHERE sequence = ?", (row["sequence"],))
+    moved = dict(zip(row.keys(), tuple(row), strict=True))
+    moved |= {"queue_id": target.id, "visible_at": now, "receipt": "", "source_arn": source_arn}
+    if target.is_fifo:
+        moved["sent_at"] = now
+    tx.execute(_INSERT, tuple(moved[name] for name in _COLUMNS.split(", ")))
+
+
+def of_receipt(tx: Tx, receipt: Receipt) -> Row | None:
+    """The message of a receipt handle, whoever received it last."""
+    return tx.one(
+        "SELECT sequence, receipt, visible_at FROM sqs_message WHERE sequence = ? AND queue_id = ?",
+        (receipt.sequence, receipt.queue_id),
+    )
+
+
+def delete(tx: Tx, receipt: Receipt) -> bool:
+    """Delete the message, if this is its latest receipt; whether it was."""
+    return bool(
+        tx.execute(
+            "DELETE FROM sqs_message WHERE sequence = ? AND queue_id = ? AND receipt = ?",
+            (receipt.sequence, receipt.queue_id, receipt.nonce),
+        )
+    )
+
+
+def set_visible_at(tx: Tx, sequence: int, visible_at: float) -> None:
+    """Hide the message until then."""
+    tx.execute("UPDATE sqs_message SET visible_at = ? WHERE sequence = ?", (visible_at, sequence))
+
+
+def purge(tx: Tx, queue: Queue) -> int:
+    """Delete all messages; how many."""
+    return tx.execute("DELETE FROM sqs_message WHERE queue_id = ?", (queue.id,))
+
+
+def expire(tx: Tx, queue: Queue, now: float, most: int) -> int:
+    """Delete messages that are older than the queue keeps them; how many."""
+    return tx.execute(
+        "DELETE FROM sqs_message WHERE sequence IN ("
+        "SELECT sequence FROM sqs_message WHERE queue_id = ? AND sent_at <= ? LIMIT ?)",
+        (queue.id, now - queue.retention_s, most),
+    )
+
+
+class Counts(NamedTuple):
+    """The three approximate numbers of GetQueueAttributes; exact here."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+def count(tx: Tx, queue: Queue, now: float) -> Counts:
+    """What is in the queue now."""
+    row = tx.one(
+        "SELECT COUNT(*) FILTER (WHERE visible_at <= ?1) AS visible,"
+        " COUNT(*) FILTER (WHERE visible_at > ?1 AND receives > 0) AS in_flight,"
+        " COUNT(*) FILTER (WHERE visible_at > ?1 AND receives = 0) AS delayed"
+        " FROM sqs_message WHERE queue_id = ?2 AND sent_at > ?3",
+        (now, queue.id, now - queue.retention_s),
+    )
+    return Counts(0, 0, 0) if row is None else Counts(row["visible"], row["in_flight"], row["delayed"])
+
+
+def next_visible_at(tx: Tx, queue: Queue, now: float) -> float | None:
+    """When the next hidden message comes back; None when none is hidden."""
+    row = tx.one(
+        "SELECT MIN(visible_at) AS moment FROM sqs_message WHERE queue_id = ? AND visible_at > ?", (queue.id, now)
+    )
+    return None if row is None else row["moment"]
+
+
+def at_rest(tx: Tx, queue: Queue, now: float, most: int) -> Sequence[Row]:
+    """The oldest messages that are not in flight, for a move task."""
+    return tx.all(
+        "SELECT * FROM sqs_message WHERE queue_id = ? AND +visible_at <= ? ORDER BY sequence LIMIT ?",
+        (queue.id, now, most),
+    )

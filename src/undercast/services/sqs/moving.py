@@ -1,0 +1,140 @@
+"""Message move tasks: from a dead-letter queue back to where its messages came from, or to another queue.
+
+The task is a row, each batch of messages one commit with the count; a task that a stop interrupts goes on at the start.
+AWS: SQS Developer Guide, "Configure a dead-letter queue redrive"; API Reference, StartMessageMoveTask.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from undercast.core.arn import Scope
+from undercast.core.clock import PlatformClock
+from undercast.core.recurring import every
+from undercast.services.sqs import messages, queues
+from undercast.services.sqs.models import Queue, named_by_arn
+from undercast.services.sqs.queues import Queues
+from undercast.services.sqs.waiting import Waiting
+from undercast.store.database import Database, Row, Tx
+
+BATCH = 100
+FASTEST_PER_S = 500
+RUNNING, COMPLETED, CANCELLING, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveTask:
+    """A task that is about to start. `rate` is messages per second; 0 lets us choose."""
+
+    id: str
+    scope: Scope
+    source_arn: str
+    destination_arn: str
+    """"" for the queues that the messages came from."""
+    rate: int
+    to_move: int
+    started_at: float
+
+
+class Moves:
+    """Runs the tasks."""
+
+    def __init__(self, database: Database, known: Queues, waiting: Waiting, clock: PlatformClock) -> None:
+        self._database = database
+        self._known = known
+        self._waiting = waiting
+        self._clock = clock
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    async def resume(self) -> None:
+        """Go on with what the last stop interrupted."""
+        rows = await self._database.read(lambda tx: tx.all("SELECT id FROM sqs_move_task WHERE status = ?", (RUNNING,)))
+        for row in rows:
+            self.run(row["id"])
+
+    def run(self, task_id: str) -> None:
+        """Begin, or go on."""
+        self._running[task_id] = asyncio.get_running_loop().create_task(self._run(task_id))
+
+    async def stop(self) -> None:
+        """End for now: rows stay RUNNING."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+
+    async def _run(self, task_id: str) -> None:
+        try:
+            while True:
+                moved, rate = await self._database.write(lambda tx: self._batch(tx, task_id))
+                if not moved:
+                    return
+                await every(moved / rate)()
+        finally:
+            self._running.pop(task_id, None)
+
+    def _batch(self, tx: Tx, task_id: str) -> tuple[int, int]:
+        """Move some messages; (how many, how many a second). Nothing when the task is over."""
+        task = tx.one("SELECT * FROM sqs_move_task WHERE id = ?", (task_id,))
+        if task is None or task["status"] != RUNNING:
+            return 0, 1
+        rate = task["rate"] or FASTEST_PER_S
+        source = queues.find(tx, named_by_arn(task["source_arn"]))
+        rows = messages.at_rest(tx, source, self._clock.now(), min(BATCH, rate)) if source is not None else ()
+        moved, failure = self._move(tx, task, rows)
+        status = FAILED if failure else RUNNING if moved else COMPLETED
+        tx.execute(
+            "UPDATE sqs_move_task SET moved = moved + ?, status = ?, failure = ? WHERE id = ?",
+            (moved, status, failure, task_id),
+        )
+        return (moved, rate) if status == RUNNING else (0, rate)
+
+    def _move(self, tx: Tx, task: Row, rows: Sequence[Row]) -> tuple[int, str]:
+        """(how many, why no more)."""
+        targets: dict[str, Queue] = {}
+        for moved, row in enumerate(rows):
+            arn = task["destination_arn"] or row["source_arn"]
+            target = targets.get(arn) or (queues.find(tx, named_by_arn(arn)) if arn else None)
+            if target is None:
+                return moved, "AWS.SimpleQueueService.NonExistentQueue"
+            targets[arn] = target
+            messages.move(tx, row, target, "", self._clock.now())
+        for target in targets.values():
+            tx.after_commit(lambda queue_id=target.id: self._waiting.wake_all(queue_id))  # type: ignore[misc]
+        return len(rows), ""
+
+
+def add(tx: Tx, task: MoveTask) -> None:
+    """A task that runs from now on."""
+    tx.execute(
+        "INSERT INTO sqs_move_task (id, account_id, region, source_arn, destination_arn, rate, status, failure,"
+        " to_move, moved, started_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', ?, 0, ?)",
+        (
+            task.id,
+            *task.scope,
+            task.source_arn,
+            task.destination_arn,
+            task.rate,
+            RUNNING,
+            task.to_move,
+            task.started_at,
+        ),
+    )
+
+
+def of_source(tx: Tx, source_arn: str, most: int) -> Sequence[Row]:
+    """The tasks of a dead-letter queue, the latest first."""
+    return tx.all(
+        "SELECT * FROM sqs_move_task WHERE source_arn = ? ORDER BY started_at DESC, id LIMIT ?", (source_arn, most)
+    )
+
+
+def find(tx: Tx, task_id: str) -> Row | None:
+    """A task by its id."""
+    return tx.one("SELECT * FROM sqs_move_task WHERE id = ?", (task_id,))
+
+
+def cancel(tx: Tx, task_id: str) -> None:
+    """No further message is moved."""
+    tx.execute("UPDATE sqs_move_task SET status = ? WHERE id = ?", (CANCELLED, task_id))

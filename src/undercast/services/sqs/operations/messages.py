@@ -1,0 +1,190 @@
+"""SendMessage, ReceiveMessage, DeleteMessage and ChangeMessageVisibility.
+
+AWS: SQS API Reference, the operations of these names.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Params, operation
+from undercast.services.sqs import messages, sending
+from undercast.services.sqs.errors import bad_receipt_handle, invalid_value, invalid_value_of
+from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.messages import Taken, Wish
+from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn, parse_handle
+from undercast.services.sqs.receiving import Selection, selection
+from undercast.store.database import Tx
+
+MAX_VISIBILITY_S = 43_200
+MAX_WAIT_S = 20
+MAX_MESSAGES = 10
+
+
+@operation("SendMessage")
+async def send_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """One message at the end of the queue."""
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    checked = sending.check(sqs, ctx, queue, params)
+    sent = await sqs.database.write(lambda tx: sending.store(sqs, tx, ctx, queue, checked.message))
+    return sent_output(queue, checked, sent)
+
+
+def sent_output(queue: Queue, checked: sending.Checked, sent: messages.Sent) -> dict[str, Any]:
+    """What the sender is told; a repeated message is told as the first one."""
+    result = {"MessageId": sent.id, "MD5OfMessageBody": checked.message.body_md5}
+    if checked.message.attributes_md5:
+        result["MD5OfMessageAttributes"] = checked.message.attributes_md5
+    if checked.system_md5:
+        result["MD5OfMessageSystemAttributes"] = checked.system_md5
+    if queue.is_fifo:
+        result["SequenceNumber"] = str(messages.SEQUENCE_START + sent.sequence)
+    return result
+
+
+@operation("ReceiveMessage")
+async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Messages that are visible; with a wait time, as soon as there is one."""
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    wish, wait_s = _wish(queue, params)
+    wanted = selection(params)
+    ends_at = ctx.host_clock.now() + wait_s
+    while True:
+        now = sqs.clock.now()
+        dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
+        taken = await sqs.database.write(lambda tx: messages.receive(tx, queue, dead_letters, wish, now, _nonce(ctx)))  # noqa: B023
+        if dead_letters is not None and taken.dead:
+            sqs.waiting.wake(dead_letters.id, taken.dead)
+        left_s = ends_at - ctx.host_clock.now()
+        if taken.rows or left_s <= 0:
+            return _output(queue, wanted, taken)
+        comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, now))  # noqa: B023
+        await sqs.waiting.wait(queue.id, left_s, comes_back_at)
+        queue = sqs.queue(ctx, params["QueueUrl"])  # it may have been changed or deleted meanwhile
+
+
+def _nonce(ctx: RequestContext) -> Any:
+    return lambda: ctx.ids.hex(16)
+
+
+def _wish(queue: Queue, params: Params) -> tuple[Wish, float]:
+    most = params.get("MaxNumberOfMessages", 1)
+    if not 1 <= most <= MAX_MESSAGES:
+        raise invalid_value_of("MaxNumberOfMessages", most, "Must be between 1 and 10, if provided.")
+    visibility_s = params.get("VisibilityTimeout", queue.visibility_s)
+    if not 0 <= visibility_s <= MAX_VISIBILITY_S:
+        raise invalid_value_of("VisibilityTimeout", visibility_s, "Must be >= 0 and <= 43200, if provided.")
+    wait_s = params.get("WaitTimeSeconds", queue.wait_s)
+    if not 0 <= wait_s <= MAX_WAIT_S:
+        raise invalid_value_of("WaitTimeSeconds", wait_s, "Must be >= 0 and <= 20, if provided.")
+    attempt_id = params.get("ReceiveRequestAttemptId", "")
+    if attempt_id and not queue.is_fifo:
+        reason = "The request include parameter that is not valid for this queue type."
+        raise invalid_value_of("ReceiveRequestAttemptId", attempt_id, reason)
+    return Wish(most, visibility_s, attempt_id), wait_s
+
+
+def _output(queue: Queue, wanted: Selection, taken: Taken) -> dict[str, Any]:
+    if not taken.rows:
+        return {}
+    return {"Messages": [_message(queue, wanted, taken, place) for place in range(len(taken.rows))]}
+
+
+def _message(queue: Queue, wanted: Selection, taken: Taken, place: int) -> dict[str, Any]:
+    row = taken.rows[place]
+    message: dict[str, Any] = {
+        "MessageId": row["id"],
+        "ReceiptHandle": taken.receipts[place].handle,
+        "MD5OfBody": row["body_md5"],
+        "Body": row["body"],
+    }
+    if wanted.system and (system := wanted.of_system(_system(queue, taken, place))):
+        message["Attributes"] = system
+    if wanted.attributes and row["attributes"]:
+        attributes = wanted.of_attributes(decode_attributes(row["attributes"]))
+        if attributes:
+            message["MessageAttributes"] = attributes
+            message["MD5OfMessageAttributes"] = wanted.digest(attributes, row["attributes_md5"])
+    return message
+
+
+def _system(queue: Queue, taken: Taken, place: int) -> dict[str, str]:
+    row = taken.rows[place]
+    system = {
+        "SenderId": row["sender_id"],
+        "SentTimestamp": str(int(row["sent_at"] * 1000)),
+        "ApproximateReceiveCount": str(taken.receives[place]),
+        "ApproximateFirstReceiveTimestamp": str(int(taken.first_received_at[place] * 1000)),
+    }
+    if queue.is_fifo:
+        system["SequenceNumber"] = str(messages.SEQUENCE_START + row["sequence"])
+        system["MessageDeduplicationId"] = row["deduplication_id"]
+    for name, column in (
+        ("MessageGroupId", "group_id"),
+        ("AWSTraceHeader", "trace_header"),
+        ("DeadLetterQueueSourceArn", "source_arn"),
+    ):
+        if row[column]:
+            system[name] = row[column]
+    return system
+
+
+@operation("DeleteMessage")
+async def delete_message(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
+    """Delete what was received. Deleting twice is no error."""
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    await sqs.database.write(lambda tx: delete_one(sqs, tx, queue, params))
+
+
+def delete_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None:
+    """Raises ReceiptHandleIsInvalid, and InvalidParameterValue for a FIFO message whose receipt has expired.
+
+    AWS: a standard queue takes an old receipt handle without an error, and the message may stay.
+    """
+    receipt = parse_handle(entry["ReceiptHandle"])
+    if receipt.queue_id != queue.id:
+        raise bad_receipt_handle(entry["ReceiptHandle"])
+    if queue.is_fifo:
+        row = messages.of_receipt(tx, receipt)
+        if row is not None and (row["receipt"] != receipt.nonce or row["visible_at"] <= sqs.clock.now()):
+            raise _expired(entry["ReceiptHandle"])
+    if messages.delete(tx, receipt) and queue.is_fifo:
+        # The next message of the group may be received now.
+        tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
+
+
+@operation("ChangeMessageVisibility")
+async def change_message_visibility(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
+    """Hide a received message for longer, or let it be seen at once."""
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    await sqs.database.write(lambda tx: change_one(sqs, tx, queue, params))
+
+
+def change_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None:
+    """Raises MessageNotInflight for a message that is visible, deleted or received again meanwhile."""
+    timeout_s = entry.get("VisibilityTimeout", 0)
+    if not 0 <= timeout_s <= MAX_VISIBILITY_S:
+        raise invalid_value_of(
+            "VisibilityTimeout", timeout_s, "VisibilityTimeout must be an integer between 0 and 43200"
+        )
+    receipt = parse_handle(entry["ReceiptHandle"])
+    if receipt.queue_id != queue.id:
+        raise bad_receipt_handle(entry["ReceiptHandle"])
+    row, now = messages.of_receipt(tx, receipt), sqs.clock.now()
+    if row is None:
+        text = f"Value {entry['ReceiptHandle']} for parameter ReceiptHandle is invalid. Reason: Message does not exist "
+        raise invalid_value(text + "or is not available for visibility timeout change.")
+    if row["visible_at"] <= now or row["receipt"] != receipt.nonce:
+        if queue.is_fifo:
+            raise _expired(entry["ReceiptHandle"])
+        raise ServiceError("MessageNotInflight", "The specified message isn't in flight.")
+    messages.set_visible_at(tx, row["sequence"], now + timeout_s)
+    if timeout_s == 0:
+        tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
+    else:
+        tx.after_commit(lambda: sqs.waiting.ring_at(queue.id, now + timeout_s))
+
+
+def _expired(handle: str) -> ServiceError:
+    return invalid_value_of("ReceiptHandle", handle, "The receipt handle has expired.")

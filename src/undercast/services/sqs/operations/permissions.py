@@ -1,0 +1,81 @@
+"""AddPermission and RemovePermission: statements of the queue's policy by label.
+
+AWS: SQS API Reference, the operations of these names.
+"""
+
+import json
+import re
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Params, operation
+from undercast.services.sqs.errors import invalid_value, invalid_value_of
+from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.models import Queue, named_by_url
+from undercast.services.sqs.operations.queues import change_attributes
+
+ACTIONS = frozenset({
+    "*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes",
+    "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",
+})  # fmt: skip
+MAX_STATEMENTS = 20
+_LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
+
+
+@operation("AddPermission")
+async def add_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
+    """Let other accounts use the queue."""
+    label, actions = params["Label"], params["Actions"]
+    if not _LABEL.fullmatch(label):
+        raise invalid_value(f"Value {label} for parameter Label is invalid. Reason: Label must be 1 to 80 alphanumeric "
+                            "characters, hyphens or underscores.")  # fmt: skip
+    for action in actions:
+        if action not in ACTIONS:
+            allowed = ", ".join(sorted(ACTIONS))
+            raise invalid_value(f"Value SQS:{action} for parameter ActionName is invalid. Reason: Please refer to the "
+                                f"appropriate WSDL for a list of valid actions: {allowed}")  # fmt: skip
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    statements = _statements(queue)
+    if any(statement.get("Sid") == label for statement in statements):
+        raise invalid_value_of("Label", label, "Already exists.")
+    if len(statements) >= MAX_STATEMENTS:
+        raise ServiceError(
+            "OverLimit", f"{MAX_STATEMENTS} statements were found, maximum allowed is {MAX_STATEMENTS}.", 403
+        )
+    statements.append(
+        {
+            "Sid": label,
+            "Effect": "Allow",
+            "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in params["AWSAccountIds"]])},
+            "Action": _one_or_all([f"SQS:{action}" for action in actions]),
+            "Resource": queue.arn,
+        }
+    )
+    await _save(sqs, ctx, params, queue, statements)
+
+
+@operation("RemovePermission")
+async def remove_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
+    """Take a statement away again."""
+    queue, label = sqs.queue(ctx, params["QueueUrl"]), params["Label"]
+    statements = _statements(queue)
+    left = [statement for statement in statements if statement.get("Sid") != label]
+    if len(left) == len(statements):
+        raise invalid_value_of("Label", label, "can't find label on existing policy.")
+    await _save(sqs, ctx, params, queue, left)
+
+
+def _statements(queue: Queue) -> list[dict[str, Any]]:
+    statements = (queue.policy or {}).get("Statement", [])
+    return [dict(statement) for statement in (statements if isinstance(statements, list) else [statements])]
+
+
+async def _save(sqs: Sqs, ctx: RequestContext, params: Params, queue: Queue, statements: list[dict[str, Any]]) -> None:
+    known = queue.policy or {"Version": "2012-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy"}
+    policy = json.dumps({**known, "Statement": statements}) if statements else ""
+    await change_attributes(sqs, ctx, named_by_url(params["QueueUrl"], ctx.region), {"Policy": policy})
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values

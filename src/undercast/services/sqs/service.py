@@ -1,0 +1,79 @@
+"""SQS's manifest: what the service offers to the platform.
+
+AWS: SQS API Reference.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.parts import Parts
+from undercast.services.sqs.access import access, policy_of
+from undercast.services.sqs.housekeeping import Housekeeping
+from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.members import EFFECTIVE
+from undercast.services.sqs.moving import Moves
+from undercast.services.sqs.operations import batches, messages, moves, permissions, queues
+from undercast.services.sqs.queues import Queues
+from undercast.services.sqs.schema import SCHEMA
+from undercast.services.sqs.target import KIND, QueueTarget
+from undercast.services.sqs.waiting import Waiting
+
+
+def build(parts: Parts) -> Sqs:
+    """The instance that every operation gets."""
+    known, waiting = Queues(parts.database), Waiting(parts.platform_clock)
+    return Sqs(
+        database=parts.database,
+        queues=known,
+        waiting=waiting,
+        moves=Moves(parts.database, known, waiting, parts.platform_clock),
+        housekeeping=Housekeeping(parts.database, parts.platform_clock),
+        causality=parts.causality,
+        internal=parts.internal,
+        clock=parts.platform_clock,
+        ids=parts.ids,
+    )
+
+
+def _targets(sqs: Sqs) -> Mapping[str, Any]:
+    return {KIND: QueueTarget(sqs)}
+
+
+async def _start(sqs: Sqs) -> None:
+    sqs.housekeeping.start()
+    await sqs.moves.resume()
+
+
+async def _stop(sqs: Sqs) -> None:
+    await sqs.housekeeping.stop()
+    await sqs.moves.stop()
+    await sqs.waiting.stop()
+
+
+def _reset(sqs: Sqs) -> None:
+    sqs.queues.forget()
+
+
+MANIFEST = Manifest(
+    name="sqs",
+    build=build,
+    operations=operations_of(batches, messages, moves, permissions, queues),
+    schema=SCHEMA,
+    access=access,
+    policy_of=policy_of,
+    effective=EFFECTIVE,
+    targets=_targets,
+    start=_start,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "A queue's name can be used again at once after DeleteQueue; AWS makes one wait 60 seconds.",
+        "The approximate numbers of GetQueueAttributes are exact, and changes of attributes hold at once.",
+        "Standard queues give each message once per visibility timeout and in the order in which they became visible.",
+        "KmsMasterKeyId and SqsManagedSseEnabled are kept and shown; messages are not encrypted on disk.",
+        "Request rates and the number of messages in flight are not limited (RequestThrottled and OverLimit are never "
+        "raised for them).",
+        "A receipt handle that is not the latest never deletes a message of a standard queue; on AWS it may.",
+    ),
+)

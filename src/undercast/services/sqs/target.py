@@ -1,0 +1,84 @@
+"""Queues as targets of deliveries: S3's events, SNS's messages, destinations and dead letters of functions.
+
+At least once: an attempt that a crash repeats puts a second message into a standard queue.
+AWS: SQS Developer Guide, "Basic examples of Amazon SQS policies" (services are let in by the queue's policy).
+"""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.arn import AccountId, Arn
+from undercast.core.context import Cause
+from undercast.core.errors import ServiceError
+from undercast.core.identity import Principal, service_principal
+from undercast.events.delivery import Delivery, Outcome
+from undercast.services.sqs import sending
+from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn
+
+log = logging.getLogger(__name__)
+
+KIND = "sqs"
+
+
+class QueueTarget:
+    """See `events.delivery.Target`.
+
+    Attributes of a delivery: `source_account` (a service sends for this account and the queue's policy decides;
+    without it the sender was authorised before), `message_attributes` (JSON, as `models.encode_attributes` writes it),
+    `group_id`, `deduplication_id`, `trace_header`.
+    """
+
+    def __init__(self, sqs: Sqs) -> None:
+        self._sqs = sqs
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Try once. A queue that is gone, refuses, or cannot take the message ends the delivery."""
+        queue = self._sqs.queues.find(named_by_arn(delivery.target_arn))
+        if queue is None:
+            return _dead(delivery, "the queue does not exist")
+        principal = _sender(delivery)
+        ctx = self._sqs.internal(delivery.scope, principal, Cause(kind="delivery", id=delivery.id))
+        if not await self._permitted(delivery, queue, principal):
+            return _dead(delivery, f"the queue's policy does not allow {delivery.source_arn or principal.arn}")
+        try:
+            checked = sending.check(self._sqs, ctx, queue, _entry(delivery))
+        except ServiceError as error:
+            return _dead(delivery, error.message)
+        await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked.message))
+        return Outcome(kind="done")
+
+    async def _permitted(self, delivery: Delivery, queue: Queue, principal: Principal) -> bool:
+        account = delivery.attributes.get("source_account")
+        if account is None:
+            return True
+        conditions = {"aws:SourceArn": delivery.source_arn, "aws:SourceAccount": account}
+        ctx = self._sqs.internal(delivery.scope, principal)
+        return await ctx.permits(principal, "sqs:SendMessage", queue.arn, conditions)
+
+
+def _sender(delivery: Delivery) -> Principal:
+    service = Arn.parse(delivery.source_arn).service if delivery.source_arn else "lambda"
+    account = AccountId(delivery.attributes.get("source_account") or delivery.scope.account_id)
+    return service_principal(f"{service}.amazonaws.com", account)
+
+
+def _entry(delivery: Delivery) -> dict[str, Any]:
+    attributes: Mapping[str, str] = delivery.attributes
+    entry: dict[str, Any] = {"MessageBody": delivery.payload.decode()}
+    if "message_attributes" in attributes:
+        entry["MessageAttributes"] = decode_attributes(attributes["message_attributes"])
+    for name, member in (("group_id", "MessageGroupId"), ("deduplication_id", "MessageDeduplicationId")):
+        if attributes.get(name):
+            entry[member] = attributes[name]
+    if attributes.get("trace_header"):
+        entry["MessageSystemAttributes"] = {
+            "AWSTraceHeader": {"DataType": "String", "StringValue": attributes["trace_header"]}
+        }
+    return entry
+
+
+def _dead(delivery: Delivery, reason: str) -> Outcome:
+    log.warning("the message %s for %s is discarded: %s", delivery.id, delivery.target_arn, reason)
+    return Outcome(kind="dead", reason=reason)

@@ -1,0 +1,107 @@
+"""Dead-letter queues and message move tasks.
+
+AWS: SQS Developer Guide, "Using dead-letter queues in Amazon SQS", "Configure a dead-letter queue redrive".
+"""
+
+import json
+import time
+from typing import Any
+
+from tests.services.sqs.actions import arn, bodies, counts, receive, refusal, send
+
+
+def with_dead_letters(sqs: Any, most: int = 1, suffix: str = "") -> tuple[str, str]:
+    """(queue, its dead-letter queue)."""
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if suffix else {}
+    dead = sqs.create_queue(QueueName=f"dead{suffix}", Attributes=fifo)["QueueUrl"]
+    policy = json.dumps({"deadLetterTargetArn": arn(sqs, dead), "maxReceiveCount": most})
+    source = sqs.create_queue(QueueName=f"source{suffix}", Attributes={**fifo, "RedrivePolicy": policy})["QueueUrl"]
+    return source, dead
+
+
+def fail(sqs: Any, url: str, times: int) -> None:
+    """Receive everything and do not delete it, so often."""
+    for _ in range(times):
+        receive(sqs, url, VisibilityTimeout=0)
+
+
+def test_a_message_that_was_received_too_often_moves(sqs: Any) -> None:
+    """After maxReceiveCount receives the next one moves it, with its id and where it came from."""
+    source, dead = with_dead_letters(sqs, 2)
+    send(sqs, source, "poison")
+    (message,) = receive(sqs, source, VisibilityTimeout=0)
+    fail(sqs, source, 1)
+    assert receive(sqs, source) == []
+    (moved,) = receive(sqs, dead, AttributeNames=["All"])
+    assert (moved["Body"], moved["MessageId"]) == ("poison", message["MessageId"])
+    assert moved["Attributes"]["DeadLetterQueueSourceArn"] == arn(sqs, source)
+    assert moved["Attributes"]["ApproximateReceiveCount"] == "3"
+    assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [source]
+
+
+def test_poison_of_a_fifo_group_does_not_block_it(sqs: Any) -> None:
+    """The next message of the group comes when the first has moved."""
+    source, dead = with_dead_letters(sqs, 1, ".fifo")
+    send(sqs, source, "poison", "good", MessageGroupId="g")
+    receive(sqs, source, VisibilityTimeout=0, MaxNumberOfMessages=1)
+    assert bodies(receive(sqs, source, MaxNumberOfMessages=1)) == ["good"]
+    assert bodies(receive(sqs, dead)) == ["poison"]
+
+
+def test_a_redrive_policy_is_checked(sqs: Any, queue: str, fifo: str) -> None:
+    """The dead-letter queue must be there, of the same kind, and allow it."""
+    for target, text in (
+        (arn(sqs, queue) + "x", "Dead letter target does not exist."),
+        (arn(sqs, fifo), "Dead-letter queue must be same type"),
+    ):
+        policy = json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": "3"})
+        code, message = refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={"RedrivePolicy": policy})
+        assert (code, text in message) == ("InvalidParameterValue", True)
+    other = sqs.create_queue(QueueName="closed", Attributes={"RedriveAllowPolicy": '{"redrivePermission": "denyAll"}'})
+    policy = json.dumps({"deadLetterTargetArn": arn(sqs, other["QueueUrl"]), "maxReceiveCount": 3})
+    code, _ = refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={"RedrivePolicy": policy})
+    assert code == "InvalidParameterValue"
+    too_many = json.dumps({"deadLetterTargetArn": arn(sqs, queue), "maxReceiveCount": 1001})
+    code, text = refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={"RedrivePolicy": too_many})
+    assert "valid values are from 1 to 1000" in text
+
+
+def test_a_move_task_brings_messages_back(sqs: Any) -> None:
+    """To the queues that they came from; the task's counts tell it."""
+    source, dead = with_dead_letters(sqs)
+    send(sqs, source, *(str(number) for number in range(25)))
+    while counts(sqs, dead)[0] < 25:
+        fail(sqs, source, 1)
+    sqs.start_message_move_task(SourceArn=arn(sqs, dead))
+    for _ in range(100):
+        (task,) = sqs.list_message_move_tasks(SourceArn=arn(sqs, dead))["Results"]
+        if task["Status"] != "RUNNING":
+            break
+        time.sleep(0.05)
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 25)
+    assert "TaskHandle" not in task
+    assert (counts(sqs, source), counts(sqs, dead)) == ((25, 0, 0), (0, 0, 0))
+
+
+def test_a_move_task_can_be_cancelled(sqs: Any, queue: str) -> None:
+    """One message a second into another queue; a second task is refused meanwhile."""
+    source, dead = with_dead_letters(sqs)
+    send(sqs, source, *(str(number) for number in range(5)))
+    while counts(sqs, dead)[0] < 5:
+        fail(sqs, source, 1)
+    given = {"SourceArn": arn(sqs, dead), "DestinationArn": arn(sqs, queue), "MaxNumberOfMessagesPerSecond": 1}
+    handle = sqs.start_message_move_task(**given)["TaskHandle"]
+    assert refusal(sqs.start_message_move_task, **given)[0] == "AWS.SimpleQueueService.UnsupportedOperation"
+    moved = sqs.cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
+    (task,) = sqs.list_message_move_tasks(SourceArn=arn(sqs, dead))["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("CANCELLED", moved)
+    assert counts(sqs, dead)[0] + counts(sqs, queue)[0] == 5
+
+
+def test_only_a_dead_letter_queue_can_be_moved(sqs: Any, queue: str) -> None:
+    """And a task handle must be ours."""
+    code, text = refusal(sqs.start_message_move_task, SourceArn=arn(sqs, queue))
+    assert (code, text) == ("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+    assert refusal(sqs.cancel_message_move_task, TaskHandle="bad")[0] == "InvalidParameterValue"
+    missing = arn(sqs, queue) + "x"
+    assert refusal(sqs.start_message_move_task, SourceArn=missing)[0] == "ResourceNotFoundException"
