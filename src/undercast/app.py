@@ -47,7 +47,7 @@ from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Runtimes
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
-from undercast.sandbox.runtimes.survey import survey
+from undercast.sandbox.runtimes.survey import summary, survey
 from undercast.services import registry
 from undercast.services.lambda_.credentials import RoleCredentials
 from undercast.services.logs.sink import FunctionLogs
@@ -441,7 +441,9 @@ async def examine(config: Config) -> Mapping[str, Any]:
         driver = choose_driver(config, folder.run)
         await driver.start()
         try:
-            return {**capabilities_of(driver), "runtimes": survey(PythonLookup(config.search_path, config.home_dir))}
+            search = (config.search_path, config.home_dir)
+            states = survey(PythonLookup(*search), ProgramLookup(*search))
+            return {**capabilities_of(driver), "runtimes": summary(states)}
         finally:
             await driver.stop()
     finally:

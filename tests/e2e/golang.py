@@ -24,9 +24,9 @@ def go_command() -> str:
     return found
 
 
-def build(module: Path, target: Path, package: str = ".") -> Path:
-    """A static Linux binary of one package of a module, as S1's build.sh makes it."""
-    command = [go_command(), "build", "-buildvcs=false", "-o", str(target), package]
+def build(module: Path, target: Path, package: str = ".", *, modfile: str = "go.mod") -> Path:
+    """A static Linux binary of one package of a module, as S1's build.sh makes it; `modfile` pins other versions."""
+    command = [go_command(), "build", "-buildvcs=false", f"-modfile={modfile}", "-o", str(target), package]
     environment = {**os.environ, "CGO_ENABLED": "0", "GOOS": "linux", "GOFLAGS": "-mod=readonly"}
     subprocess.run(command, cwd=module, env=environment, check=True, timeout=300)
     return target

@@ -161,6 +161,7 @@ class Creation:
             endpoint_url=f"http://localhost:{self.site.front_door_port}",
             ca_bundle=self._bundle_path(sandbox),
             roots=roots,
+            rpc_port=sandbox.rpc_port if function.runtime == "go1.x" else 0,
             execution_env=plan.execution_env,
             runtime_variables={name: expand(value, roots) for name, value in plan.variables.items()},
         )

@@ -100,6 +100,8 @@ class Sandbox(Protocol):
     """The host's uid that its processes have."""
     runtime_api: str
     """host:port as the processes see it: "127.0.0.1:9001" unless the driver cannot give a private loopback."""
+    rpc_port: int
+    """A TCP port of the sandbox's loopback that is left to a go1.x function to listen on."""
     listeners: Mapping[str, socket.socket]
     """Bound and listening inside: "runtime" (127.0.0.1:9001); in the namespace driver also "front" (front-door port),
     "http" (0.0.0.0:80), "https" (0.0.0.0:443), "dns" (UDP 127.0.0.1:53, bound) and "tcp:<port>" for each of
@@ -115,6 +117,10 @@ class Sandbox(Protocol):
 
     async def spawn(self, spec: ProcessSpec) -> SandboxProcess:
         """Start a process. Raises SandboxError when the program cannot be executed (text: "ENOENT: ...")."""
+        ...
+
+    async def connect(self, port: int) -> socket.socket:
+        """A connection to a port of the sandbox's loopback, non-blocking. Raises OSError or SandboxError."""
         ...
 
     def freeze(self) -> None:

@@ -19,6 +19,7 @@ from undercast.sandbox import errors, extensions_api
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.extensions import Extensions
+from undercast.sandbox.gorpc.client import meet
 from undercast.sandbox.initialisation import Initialisation, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
@@ -171,10 +172,14 @@ class Environment:
         """Run INIT and wait for its end. None when it succeeded, else what went wrong."""
         self.state = step(self.state, Event.START)
         init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over)
+        meeting = self._loop.create_task(meet(self.sandbox, self._api, self._processes)) if self._launch.go1x else None
         try:
             problem = await init.run(tuple(self._launch.extensions), timeout_s)
         finally:
             self._init = None
+            if meeting is not None:
+                meeting.cancel()
+                await asyncio.gather(meeting, return_exceptions=True)
         if problem is not None and accepts(self.state, Event.FAIL):
             self.state = step(self.state, Event.FAIL)
         self._reporter.init_ended(self._extensions)

@@ -92,6 +92,24 @@ def _one_line(text: str) -> str:
     return text.replace("\r", " ").replace("\n", " ") if "\n" in text or "\r" in text else text
 
 
+class Peer(Protocol):
+    """A connection of the runtime or an extension."""
+
+    extension: bool
+
+    def abort(self) -> None:
+        """Close it at once."""
+        ...
+
+
+class Waiter(Peer, Protocol):
+    """A runtime that speaks another protocol and takes its events here."""
+
+    def take(self, event: RuntimeEvent) -> None:
+        """The event that it asked for."""
+        ...
+
+
 class RuntimeApi:
     """State of one runtime towards its API; outlives the processes of a reset."""
 
@@ -103,7 +121,8 @@ class RuntimeApi:
         self._current: RuntimeEvent | None = None
         self._answer_prefix = b""
         self._waiting: deque[Connection] = deque()
-        self.connections: set[Connection] = set()
+        self._waiter: Waiter | None = None
+        self.connections: set[Peer] = set()
         self.held_bytes = 0
         """Of answers that are being read."""
         self._closed: asyncio.Future[None] | None = None
@@ -119,12 +138,34 @@ class RuntimeApi:
         self.state = RuntimeState.RUNNING
         if self._waiting:
             self._waiting.popleft().send(event.head(), event.payload)
+        elif self._waiter is not None:
+            waiter, self._waiter = self._waiter, None
+            waiter.take(event)
+
+    def joined(self, peer: Peer) -> None:
+        """A connection of the runtime that is no connection to this API, but ends like one."""
+        self.connections.add(peer)
+
+    def asks(self, waiter: Waiter) -> None:
+        """What `next` is to a runtime that speaks this API."""
+        self._waiter = waiter
+        if self.state is not RuntimeState.READY:
+            self.state = RuntimeState.READY
+            self._events.on_next()
+
+    def answered(self, answer: Answer) -> None:
+        """What a response or an error is to a runtime that speaks this API."""
+        if self.state is RuntimeState.RUNNING:
+            self.state = RuntimeState.RESPONSE_SENT
+            self._current = None
+            self._events.on_response(answer)
 
     def restart(self) -> None:
         """Forget the runtime: its processes were killed. Connections that are left belong to nobody."""
         self.state = RuntimeState.STARTED
         self._current = None
         self._waiting.clear()
+        self._waiter = None
         for connection in tuple(self.connections):
             connection.abort()
         self.connections.clear()
@@ -163,10 +204,12 @@ class RuntimeApi:
         if self.held_bytes > _MAX_HELD_BYTES:
             raise Misuse
 
-    def lost(self, connection: Connection, *, unfinished: bool) -> None:
+    def lost(self, connection: Peer, *, unfinished: bool) -> None:
         """See Served."""
         self.connections.discard(connection)
-        if connection in self._waiting:
+        if connection is self._waiter:
+            self._waiter = None
+        if isinstance(connection, Connection) and connection in self._waiting:
             self._waiting.remove(connection)
         if unfinished and self.state is RuntimeState.RUNNING:
             self._events.on_truncated()

@@ -48,6 +48,8 @@ class Surroundings:
     ca_bundle: str = ""
     """Path inside the sandbox of system roots and local CA; "" where there is none."""
     roots: Roots = field(default_factory=Roots)
+    rpc_port: int = 0
+    """Where a go1.x function is to listen; 0 for other runtimes."""
     execution_env: str = ""
     """AWS_EXECUTION_ENV; "" for OS-only runtimes, as on AWS."""
     runtime_variables: Mapping[str, str] = field(default_factory=dict)
@@ -118,6 +120,8 @@ def _reserved(
         "LAMBDA_TASK_ROOT": surroundings.roots.task,
         "LAMBDA_RUNTIME_DIR": surroundings.roots.runtime,
     }
+    if surroundings.rpc_port:
+        reserved["_LAMBDA_SERVER_PORT"] = str(surroundings.rpc_port)
     if surroundings.execution_env:
         reserved["AWS_EXECUTION_ENV"] = surroundings.execution_env
     return reserved

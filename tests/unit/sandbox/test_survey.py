@@ -4,7 +4,8 @@ import sys
 from pathlib import Path
 
 from undercast.sandbox.runtimes.lookup import PythonLookup
-from undercast.sandbox.runtimes.survey import survey
+from undercast.sandbox.runtimes.programs import ProgramLookup
+from undercast.sandbox.runtimes.survey import summary, survey
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES
 
 OURS = f"python3.{sys.version_info.minor}"
@@ -23,16 +24,17 @@ def an_interpreter(folder: Path, dotted: str) -> str:
 def test_each_identifier_is_an_interpreter_or_a_fix(tmp_path: Path) -> None:
     """Found ones by path, the nearest younger one for a deprecated identifier, a command for a missing one."""
     program = an_interpreter(tmp_path / ".pyenv/versions/3.8.18", "3.8")
-    found = survey(PythonLookup((), tmp_path))
+    found = summary(survey(PythonLookup((), tmp_path), ProgramLookup((), tmp_path)))
     assert found[OURS].startswith("/")
     assert found["python3.8"] == program
-    assert found["python3.6"].startswith(f"{program} (no python3.6 here")
+    assert found["python3.6"].startswith(f"{program} (3.8; its own version: uv python install 3.6")
+    assert found["nodejs22.x"] == "missing: undercast runtimes install nodejs22.x"
     assert "uv python install 2.7" in found["python2.7"]
     assert "bootstrap" in found["provided.al2023"]
 
 
 def test_every_identifier_of_aws_is_in_it(tmp_path: Path) -> None:
     """A family that cannot run yet is one entry."""
-    found = survey(PythonLookup((), tmp_path))
+    found = summary(survey(PythonLookup((), tmp_path), ProgramLookup((), tmp_path)))
     known = {name for name, row in RUNTIMES.items() if row.family not in LATER}
     assert set(found) == known | {f"{family}*" for family in LATER}

@@ -24,8 +24,10 @@ _MIB = 1024 * 1024
 _TMP_EVERY = 8
 """Looks at memory per look at /tmp, which costs more."""
 RUNTIME_API = "127.0.0.1:9001"
+_RPC_PORT = 9002
 _ANSWER_LIMIT_S = 10.0
 _GONE_LIMIT_S = 5.0
+_CONNECT_LIMIT_S = 1.0
 _TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
 _RUNNER = 0
 """The process that waits in a new sandbox for its program; the others count from 1."""
@@ -50,6 +52,7 @@ class NamespaceSandbox:
     """See `driver.Sandbox`."""
 
     runtime_api = RUNTIME_API
+    rpc_port = _RPC_PORT
     code_root = "/var/task"
     opt_root = "/opt"
     tmp_root = "/tmp"
@@ -88,6 +91,25 @@ class NamespaceSandbox:
         self._limit_bytes = self._tmp_bytes = 0
         self._init_pid = -1
         self._samples = 0
+
+    async def connect(self, port: int) -> socket.socket:
+        """See `Sandbox`."""
+        self._serial += 1
+        serial = self._serial
+        answered = self._starting[serial] = asyncio.get_running_loop().create_future()
+        try:
+            if not self._link.send({"op": "connect", "serial": serial, "port": port}):
+                raise SandboxError("the sandbox is gone")
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                connection = socket.socket(fileno=await answered)
+        finally:
+            self._starting.pop(serial, None)
+        try:
+            await _connected(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     async def plant(self, kind: Kind, launcher: Launcher) -> None:
         """Have the launcher make what is alike in all sandboxes of a kind. Raises SandboxError."""
@@ -300,6 +322,9 @@ class NamespaceSandbox:
             self.listeners = dict(zip(message["planted"], sockets, strict=True))
             self._advance(None)
             return
+        if "connected" in message:
+            self._settle_connection(message["connected"], descriptors[0])
+            return
         close_all(descriptors)
         if "started" in message:
             self._settle(message["started"], message["pid"])
@@ -320,6 +345,13 @@ class NamespaceSandbox:
             self._step.set_result(None)
         else:
             self._step.set_exception(failure)
+
+    def _settle_connection(self, serial: int, descriptor: int) -> None:
+        waiting = self._starting.get(serial)
+        if waiting is None or waiting.done():
+            os.close(descriptor)
+        else:
+            waiting.set_result(descriptor)
 
     def _settle(self, serial: int, outcome: int | SandboxError) -> None:
         waiting = self._starting.get(serial)
@@ -356,6 +388,25 @@ class NamespaceSandbox:
         with contextlib.suppress(BlockingIOError):
             os.read(self._oom_descriptor, 4096)
         callback()
+
+
+def _finish(waiting: "asyncio.Future[None]") -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+async def _connected(connection: socket.socket) -> None:
+    """Wait for a connection that is under way. Raises OSError."""
+    loop = asyncio.get_running_loop()
+    writable: asyncio.Future[None] = loop.create_future()
+    loop.add_writer(connection.fileno(), _finish, writable)
+    try:
+        async with asyncio.timeout(_CONNECT_LIMIT_S):
+            await writable
+    finally:
+        loop.remove_writer(connection.fileno())
+    if error := connection.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+        raise OSError(error, os.strerror(error))
 
 
 def _order(spec: SandboxSpec, disk: TmpDisk) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from undercast.sandbox.waiting import until
 
 _MIB = 1024 * 1024
 _GONE_LIMIT_S = 5.0
+_CONNECT_LIMIT_S = 1.0
 _TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
 _TMP_EVERY = 20
 """Looks at memory per look at /tmp, which costs more."""
@@ -68,6 +69,7 @@ class ProcessSandbox:
         listener.listen(128)
         self.listeners: Mapping[str, socket.socket] = {"runtime": listener}
         self.runtime_api = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.rpc_port = _free_port()
         self._folder = folder
         self._guard = guard
         self._empty = folder / "empty"
@@ -120,6 +122,18 @@ class ProcessSandbox:
         started = PlainProcess(process, (ends[0], ends[1], ends[2] if spec.telemetry else None))
         self._processes.append(started)
         return started
+
+    async def connect(self, port: int) -> socket.socket:
+        """See `Sandbox`: the host's loopback is shared, so this may be anybody's port."""
+        connection = socket.socket()
+        connection.setblocking(False)
+        try:
+            async with asyncio.timeout(_CONNECT_LIMIT_S):
+                await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def freeze(self) -> None:
         """See `Sandbox`."""
@@ -271,6 +285,13 @@ class ProcessDriver:
         for sandbox in tuple(self._sandboxes):
             if not sandbox.frozen:
                 sandbox.look()
+
+
+def _free_port() -> int:
+    """A port that nobody has at the moment: the host's loopback has none that is kept for us."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def _name_of(error: OSError) -> str:

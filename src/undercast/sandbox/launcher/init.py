@@ -6,6 +6,7 @@ the kernel kills the whole sandbox; it ends when the control plane closes its li
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import select
@@ -134,6 +135,8 @@ class Init:
                 frames.send(self._link, {"started": message["serial"], "pid": outcome})
             else:
                 frames.send(self._link, {"failed": message["serial"], "error": outcome})
+        elif operation == "connect":
+            self._connect(message["serial"], message["port"])
         elif operation == "signal":
             # Only children that are not reaped yet, so that the number cannot mean another process.
             if message["pid"] in self._processes:
@@ -145,6 +148,15 @@ class Init:
             self._reap(0)
             frames.send(self._link, {"empty": True})
         return None
+
+    def _connect(self, serial: int, port: int) -> None:
+        """Begin a connection from inside and pass it out; never wait, for whoever listens may not accept."""
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as connection:
+            number = connection.connect_ex(("127.0.0.1", port))
+            if number in (0, errno.EINPROGRESS):
+                frames.send(self._link, {"connected": serial}, [connection.fileno()])
+            else:
+                frames.send(self._link, {"failed": serial, "error": errno.errorcode.get(number, "EIO")})
 
     def _reap(self, flags: int = os.WNOHANG) -> None:
         """Report whoever has ended; without WNOHANG wait for the last one."""

@@ -1,33 +1,82 @@
 """Which runtimes this machine has: what each identifier runs on, or what brings it.
 
-Looks and runs nothing. AWS: Lambda Developer Guide, "Lambda runtimes".
+Starts no function; an interpreter other than Python's is asked for its version.
+AWS: Lambda Developer Guide, "Lambda runtimes".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from undercast.sandbox.runtimes.lookup import PythonLookup
+from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
+from undercast.sandbox.runtimes.programs import PLACES, ProgramLookup
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
 
 _OWN = {"go": "the package's own binary", "provided": "the package's own bootstrap"}
 
 
-def survey(lookup: PythonLookup) -> Mapping[str, str]:
-    """Identifier -> interpreter, or "missing: " and the fix; a family that cannot run yet is one entry."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeState:
+    """One identifier on this machine."""
+
+    identifier: str
+    state: Literal["ready", "nearest", "missing", "unsupported"]
+    """`nearest`: served by another version, because its own is not installed."""
+    interpreter: str = ""
+    version: str = ""
+    fix: str = ""
+    """What installs it, or what to do instead."""
+
+
+def survey(pythons: PythonLookup, programs: ProgramLookup) -> tuple[RuntimeState, ...]:
+    """Every identifier of Lambda, in the table's order. Blocks while interpreters tell their versions."""
+    return tuple(_state(row, pythons, programs) for row in RUNTIMES.values())
+
+
+def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
+    """Identifier -> one line for people; a family that cannot run yet is one entry."""
     found: dict[str, str] = {}
-    for row in RUNTIMES.values():
-        if row.family in LATER:
-            found[f"{row.family}*"] = f"{LATER[row.family]} is not served yet: package a bootstrap for provided.al2023"
-        elif row.family == "python":
-            found[row.identifier] = _python(lookup, row)
+    for state in states:
+        if state.state == "unsupported":
+            found[f"{RUNTIMES[state.identifier].family}*"] = state.fix
+        elif state.state == "missing":
+            found[state.identifier] = f"missing: {state.fix}"
         else:
-            found[row.identifier] = _OWN[row.family]
+            instead = f" ({state.version}; its own version: {state.fix})" if state.state == "nearest" else ""
+            found[state.identifier] = f"{state.interpreter}{instead}"
     return found
 
 
-def _python(lookup: PythonLookup, row: RuntimeRow) -> str:
-    dotted = ".".join(map(str, row.version))
+def _state(row: RuntimeRow, pythons: PythonLookup, programs: ProgramLookup) -> RuntimeState:
+    if row.family in _OWN:
+        return RuntimeState(identifier=row.identifier, state="ready", interpreter=_OWN[row.family])
+    if row.family in LATER:
+        fix = f"{LATER[row.family]} is not served yet: package a bootstrap for provided.al2023"
+        return RuntimeState(identifier=row.identifier, state="unsupported", fix=fix)
+    for version, hit in _hits(row, pythons, programs):
+        own = version == row.version
+        return RuntimeState(
+            identifier=row.identifier,
+            state="ready" if own else "nearest",
+            interpreter=str(hit.path),
+            version=".".join(map(str, hit.version)),
+            fix="" if own else install_hint(row),
+        )
+    return RuntimeState(identifier=row.identifier, state="missing", fix=install_hint(row))
+
+
+def _hits(
+    row: RuntimeRow, pythons: PythonLookup, programs: ProgramLookup
+) -> Iterator[tuple[tuple[int, ...], Interpreter]]:
     for version in (row.version, *row.nearest):
-        if hit := lookup.find(version):
-            instead = "" if version == row.version else f" (no python{dotted} here: the next younger one)"
-            return f"{hit.path}{instead}"
-    return f"missing: uv python install {dotted}, pyenv install {dotted}, or the system's package python{dotted}"
+        hit = pythons.find(version) if row.family == "python" else programs.find(row.family, version)
+        if hit is not None:
+            yield version, hit
+
+
+def install_hint(row: RuntimeRow) -> str:
+    """The command that installs the row's own interpreter."""
+    dotted = ".".join(map(str, row.version))
+    if row.family in PLACES:
+        return f"undercast runtimes install {row.identifier}"
+    return f"uv python install {dotted}, pyenv install {dotted}, or the system's package python{dotted}"
