@@ -70,6 +70,12 @@ FIGURES = (
         above="put8m_ms_boto3",
     ),
     Figure(name="put to handler's first line / ministack", ours="event_ours", over="event_ministack", bound=1.0),
+    Figure(
+        name="warm invoke beside a bucket that triggers itself / alone",
+        ours="neighbour_beside",
+        over="neighbour_alone",
+        bound=3.0,
+    ),
     Figure(name="event-loop lag p99, 8 MiB puts", ours="lag_put8m_p99", over=None, bound=20.0),
     Figure(name="event-loop lag p99, CreateFunction of 50 MB", ours="lag_create50m_p99", over=None, bound=20.0),
 )

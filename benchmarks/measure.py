@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, lag, peers, s3
+from benchmarks import bench_lambda, lag, neighbour, peers, s3
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -111,6 +111,13 @@ def _invokes(subject: Any, name: str, levels: Sequence[int]) -> Round:
             raise RuntimeError(f"{name}: {load['errors']} errors at {level} at once")
         found[f"rps{level}_{name}"] = load["rps"]
     return found
+
+
+def neighbour_of_a_loop() -> Round:
+    """Warm invokes of a function while another one's bucket triggers itself, and alone (p50, ms)."""
+    with ours() as mine:
+        mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME), MemorySize=MEMORY_MB)
+        return neighbour.measured(mine, FUNCTION, RUNTIME, MEMORY_MB)
 
 
 def cold(plan: Plan) -> Round:

@@ -1,6 +1,7 @@
 """`make bench`: three interleaved rounds of floors, peers and Undercast; ratios, their median, every round.
 
-Exits 1 on a miss that docs/benchmarks.md does not record. `--only warm|cold|services`, `--rounds N`, `--json FILE`.
+Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (warm, services, cold, neighbour),
+`--rounds N`, `--json FILE`.
 """
 
 import argparse
@@ -12,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import figures, measure, peers
 
-PARTS = ("warm", "services", "cold")
+PARTS = ("warm", "services", "cold", "neighbour")
 
 
 def main() -> int:
@@ -35,6 +36,8 @@ def main() -> int:
                 found.update(measure.warm_and_throughput())
             elif part == "services":
                 found.update(measure.services(plan))
+            elif part == "neighbour":
+                found.update(measure.neighbour_of_a_loop())
             else:
                 found.update(measure.cold(plan))
         rounds.append(found)

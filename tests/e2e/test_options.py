@@ -1,7 +1,6 @@
 """Options of `undercast start` that change what the platform does, each on a platform started with it."""
 
 import json
-import time
 import urllib.parse
 
 import boto3
@@ -57,18 +56,6 @@ def test_max_environments_bounds_them() -> None:
         for name in ("one", "two", "one"):
             assert invoke(platform, name) is None
             assert platform.ask("/_undercast/status")["sandboxes"]["environments"] == 1
-
-
-def test_idle_environments_are_shut_down() -> None:
-    """--idle-timeout, in seconds of the host's clock."""
-    with running(options=["--idle-timeout", "1"]) as platform:
-        create_function(platform, ACCOUNT, "idle", ECHO)
-        assert invoke(platform, "idle") is None
-        end = time.monotonic() + 30
-        while platform.ask("/_undercast/status")["sandboxes"]["environments"]:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        assert invoke(platform, "idle") is None
 
 
 def test_beyond_loopback_only_issued_keys_are_accepted() -> None:

@@ -4,7 +4,7 @@ Frozen. Made by `gateway.dispatch` for a call from outside and for `ctx.call`; s
 """
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
 
 from undercast.core.arn import AccountId, Region, Scope
@@ -12,11 +12,12 @@ from undercast.core.clock import Clock
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal
 from undercast.core.ids import Ids
+from undercast.core.record import record
 
 CauseKind = Literal["external", "call", "invocation", "init", "post-response", "background", "delivery", "internal"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cause:
     """Why a request or a delivery happens (I10).
 
@@ -59,7 +60,7 @@ class Permits(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RequestContext:
     """One request, seen from an operation."""
 

@@ -4,12 +4,13 @@ Header names are lower case; a repeated header's values are joined with ",", as 
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.body import BodyStream
+from undercast.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HttpRequest:
     """A request whose head has been read. `target` is the raw request target, still percent-encoded."""
 
@@ -33,7 +34,7 @@ class HttpRequest:
         return self.target.partition("?")[2]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HttpResponse:
     """A response. `body` is bytes, or an iterator that is written as it yields (chunked unless `length` is known)."""
 

@@ -6,10 +6,15 @@
 import os
 import secrets
 from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 _UPPER_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_DRAWN_BYTES = 4096
+_DRAWN_BYTES = 5120
+_DIGITS = 40
+"""Of one draw: what a trace header takes, and more than a UUID does."""
+_VARIANT: Mapping[str, str] = MappingProxyType({digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"})
 _ALNUM = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 
@@ -46,8 +51,7 @@ class SystemIds:
     def uuid(self) -> str:
         """See `Ids`. Version 4 of RFC 9562, put together by hand: the uuid module takes four times as long."""
         digits = self._take()
-        variant = "89ab"[int(digits[16], 16) & 3]
-        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:32]}"
 
     def hex(self, digits: int) -> str:
         """See `Ids`."""
@@ -57,13 +61,13 @@ class SystemIds:
         return text[:digits]
 
     def _take(self) -> str:
-        """32 digits that were never given out. Popping is atomic: ids are asked for in threads too."""
+        """40 digits that were never given out. Popping is atomic: ids are asked for in threads too."""
         try:
             return self._drawn.popleft()
         except IndexError:
             text = os.urandom(_DRAWN_BYTES).hex()
-            self._drawn.extend(text[at : at + 32] for at in range(32, len(text), 32))
-            return text[:32]
+            self._drawn.extend([text[at : at + _DIGITS] for at in range(_DIGITS, len(text), _DIGITS)])
+            return text[:_DIGITS]
 
     def base32(self, characters: int) -> str:
         """See `Ids`."""

@@ -8,7 +8,7 @@ RFC 8259. A nesting deeper than 1,000 is refused, as AWS's own parser (Jackson) 
 import asyncio
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from json import JSONDecodeError
 
 SMALL_CHARACTERS = 65_536
@@ -45,13 +45,23 @@ _LONGEST_PIECE = 6
 async def check(text: str) -> None:
     """Raises JSONDecodeError, a ValueError, unless the text is one JSON value."""
     if len(text) <= SMALL_CHARACTERS:
-        try:
-            _DECODER.decode(text)
-        except RecursionError as error:
-            raise JSONDecodeError("Nested too deeply", text, 0) from error
+        check_small(text)
         return
     for _ in _Scan(text).windows():
         await asyncio.sleep(0)  # not to wait, but to let others run
+
+
+def check_small(text: str) -> None:
+    """The same at once, for at most SMALL_CHARACTERS."""
+    try:
+        try:
+            _, end = _SCAN(text, 0)
+        except StopIteration:
+            end = -1
+        if end != len(text):
+            _DECODER.decode(text)  # there is white space around the value, or it raises what is wrong
+    except RecursionError as error:
+        raise JSONDecodeError("Nested too deeply", text, 0) from error
 
 
 class _Scan:
@@ -165,3 +175,5 @@ def _refuse_constant(text: str) -> None:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_SCAN: Callable[[str, int], tuple[object, int]] = vars(_DECODER)["scan_once"]
+"""The parser in C by itself: `decode` looks for white space around the value with two regular expressions."""

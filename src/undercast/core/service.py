@@ -10,13 +10,14 @@ from types import ModuleType
 from typing import Any
 
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 
 Params = Mapping[str, Any]
 OperationFunction = Callable[[Any, RequestContext, Params], Awaitable["Mapping[str, Any] | Reply | None"]]
 _TAG = "__aws_operation__"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reply:
     """An operation's result that needs another status or further headers than the model says (206, 304, 204)."""
 

@@ -6,7 +6,6 @@ an unsigned request passes only where AWS accepts one. AWS: IAM User Guide, "How
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +15,7 @@ from undercast.core.config import IamMode
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, access_denied
 from undercast.core.identity import Credential, Principal, anonymous_principal, root_principal
+from undercast.core.record import record
 from undercast.core.service import Access
 from undercast.gateway import auth_errors
 from undercast.gateway.web_pages import PageAllowed, check_no_web_page
@@ -43,7 +43,7 @@ _PLATFORM = "undercast.internal"
 _REMEMBERED = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Identity:
     """The outcome of authentication."""
 

@@ -21,9 +21,9 @@ from undercast.events.causality import CausalLog
 from undercast.gateway.auth import Authenticator, Authorizer, Identity
 from undercast.gateway.cross_origin import preflight, shared
 from undercast.gateway.hosts import NOT_SERVED, HostNames
-from undercast.gateway.request_log import RequestLog
+from undercast.gateway.request_log import RequestLine, RequestLog
 from undercast.services.registry import Mounted
-from undercast.wire.decode import Call, decode, parse
+from undercast.wire.decode import Call, decode, parse, parse_now
 from undercast.wire.encode import encode_error, encode_output
 from undercast.wire.form import opened
 from undercast.wire.verified import verified_body
@@ -78,43 +78,42 @@ class Dispatcher:
         started = tools.host_clock.monotonic()
         request_id = tools.ids.uuid()
         call: Call | None = None
-        line: dict[str, Any] = {"at": tools.host_clock.now(), "id": request_id}
+        line = RequestLine(tools.host_clock.now(), request_id)
         try:
             if not tools.host_names.allowed(request.headers.get("host", "")):
                 raise ServiceError("AccessDenied", NOT_SERVED, 403)
-            response = preflight(request, self._services, request_id)
+            response = preflight(request, self._services, request_id) if request.method == "OPTIONS" else None
             if response is None:
                 call = decode(request)
-                call = await opened(call, tools.host_clock.now())
+                if not call.operation:
+                    call = await opened(call, line.at)
                 response = await self._answer(call, request_id, line)
         except ServiceError as error:
-            line["error"] = error.code
+            line.error = error.code
             response = encode_error(call, request, error, request_id)
         except Exception as error:
             log.exception("request %s failed", request_id)
-            line["error"] = "InternalFailure"
+            line.error = "InternalFailure"
             failure = ServiceError("InternalFailure", f"Undercast failed on this request: {error!r}", 500)
             response = encode_error(call, request, failure, request_id)
         if call is not None and "origin" in request.headers:
             response = shared(response, call, self._services)
-        line["status"] = response.status
-        line["ms"] = round((tools.host_clock.monotonic() - started) * 1000, 3)
+        line.status = response.status
+        line.milliseconds = (tools.host_clock.monotonic() - started) * 1000
         tools.request_log.add(line)
         return response
 
-    async def _answer(self, call: Call, request_id: str, line: dict[str, Any]) -> HttpResponse:
+    async def _answer(self, call: Call, request_id: str, line: RequestLine) -> HttpResponse:
         identity = self.gate.authenticator.authenticate(call)
-        if call.operation:
-            # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
-            self._find(call.service, call.operation)
+        # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
+        found = self._find(call.service, call.operation) if call.operation else None
         body = verified_body(call, identity.signing_key)
-        call, params = await parse(call, body)
-        line["op"] = f"{call.service}:{call.operation}"
-        function, mounted = self._find(call.service, call.operation)
+        call, params = parse_now(call, body) or await parse(call, body)
+        line.operation = f"{call.service}:{call.operation}"
+        function, mounted = found or self._find(call.service, call.operation)
         ctx = self._context(call, identity, request_id)
-        line["by"] = ctx.principal.arn
-        if ctx.cause.id:
-            line["cause"] = ctx.cause.id
+        line.by = ctx.principal.arn
+        line.cause = ctx.cause.id
         result = await self._run(ctx, mounted, function, call.operation, params)
         if isinstance(result, Reply):
             return encode_output(call, result.output, request_id, status=result.status, headers=result.headers)

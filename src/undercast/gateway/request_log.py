@@ -1,21 +1,49 @@
 """One structured line per request, batched to a file. Never payloads, never credentials.
 
-The line costs a list append on the request path; a task writes the batch. SIGKILL may lose the last batch, a disk that
+The line costs a small object on the request path; a task writes the batch. SIGKILL may lose the last batch, a disk that
 is full loses the lines of that time.
 """
 
 import asyncio
-import json
 import logging
 import os
+from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
-from typing import Any
 
 _log = logging.getLogger(__name__)
 
 FLUSH_EVERY_S = 0.2
-_ENCODER = json.JSONEncoder(separators=(",", ":"), default=str)
 MAX_FILE_BYTES = 64 * 1024 * 1024
+
+
+class RequestLine:
+    """What is said of one request. Filled in as it becomes known; what stays "" is left out."""
+
+    __slots__ = ("at", "by", "cause", "error", "id", "milliseconds", "operation", "status")
+
+    def __init__(self, at: float, request_id: str) -> None:
+        self.at = at
+        self.id = request_id
+        self.operation = ""
+        self.by = ""
+        """The caller's ARN."""
+        self.cause = ""
+        self.error = ""
+        self.status = 0
+        self.milliseconds = 0.0
+
+    def text(self) -> str:
+        """The line as JSON. Put together by hand: a general encoder takes three times as long."""
+        text = f'{{"at":{self.at!r},"id":"{self.id}"'
+        if self.operation:
+            text += f',"op":{quoted(self.operation)}'
+        if self.by:
+            text += f',"by":{quoted(self.by)}'
+        if self.cause:
+            text += f',"cause":{quoted(self.cause)}'
+        if self.error:
+            text += f',"error":{quoted(self.error)}'
+        return f'{text},"status":{self.status},"ms":{self.milliseconds:.3f}}}\n'
 
 
 class RequestLog:
@@ -23,12 +51,12 @@ class RequestLog:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lines: list[dict[str, Any]] = []
+        self._lines: list[RequestLine] = []
         self._task: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
         self._failing = False
 
-    def add(self, line: dict[str, Any]) -> None:
+    def add(self, line: RequestLine) -> None:
         """Queue one line."""
         self._lines.append(line)
 
@@ -56,7 +84,7 @@ class RequestLog:
             return
         lines, self._lines = self._lines, []
         try:
-            self._write("".join(_ENCODER.encode(line) + "\n" for line in lines))
+            self._write("".join([line.text() for line in lines]))
             self._failing = False
         except OSError as error:
             if not self._failing:

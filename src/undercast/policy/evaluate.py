@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from undercast.core.identity import Principal
+from undercast.core.record import record
 from undercast.policy.document import Policy, Statement
 from undercast.policy.principals import Meant
 from undercast.policy.variables import KeyLookup, Values
@@ -16,7 +17,7 @@ _TYPES = {"assumed-role": "AssumedRole", "user": "User", "root": "Account", "ano
 ConditionValues = Mapping[str, str | tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AuthorizationRequest:
     """Who wants to do what, with the condition keys of the request."""
 

@@ -128,7 +128,8 @@ class Environment:
         if invocation.tail_log:
             self._reporter.tail_begins()
         if self.state is State.STALE:
-            self._spawn_task(self._begin_with_init(invocation, outcome))
+            run = self._run = self._new_run(invocation, outcome)
+            self._spawn_task(self._begin_with_init(run))
         else:
             self._hand_over(self._new_run(invocation, outcome))
 
@@ -190,9 +191,11 @@ class Environment:
         self.state = step(self.state, Event.SETTLE)
         self.sandbox.end_init()
 
-    async def _begin_with_init(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
+    async def _begin_with_init(self, run: Run) -> None:
         """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
-        run = self._run = self._new_run(invocation, outcome)
+        if self._run is not run:
+            return  # the sandbox has died since `begin`, and whoever waits was told
+        invocation = run.invocation
         self._set_phase("invocation", invocation.request_id)
         # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
         self.sandbox.begin_init()

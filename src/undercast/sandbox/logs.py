@@ -6,9 +6,9 @@ AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", 
 
 import math
 from collections import deque
-from dataclasses import dataclass
 
 from undercast.core.clock import Clock
+from undercast.core.record import record
 from undercast.sandbox.extensions import Extension
 from undercast.sandbox.model import FunctionVersion, LogEvent, LogSink
 
@@ -16,7 +16,7 @@ TAIL_BYTES = 4096
 """X-Amz-Log-Result: the last 4 KB of the invocation's log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Report:
     """What the REPORT line says of an invocation."""
 

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol
 
 from undercast.core.arn import AccountId, Region
 from undercast.core.context import EXTERNAL, Cause
+from undercast.core.record import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,7 @@ class FunctionVersion:
     """TracingConfig.Mode Active: an invocation whose caller has not decided is sampled."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Invocation:
     """One request to a function."""
 
@@ -59,7 +60,7 @@ class Invocation:
     """Synchronous invokes are admitted first."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class InvocationResult:
     """The answer. `function_error` is the X-Amz-Function-Error value ("Unhandled") or None. Times in milliseconds."""
 

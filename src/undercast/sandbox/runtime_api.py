@@ -9,11 +9,11 @@ Emulator renders them.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Protocol
 
+from undercast.core.record import record
 from undercast.sandbox.runtime_connection import ACCEPTED, MAX_PAYLOAD_BYTES, Answer, Connection, Message, Misuse
 
 MAX_CONNECTIONS = 64
@@ -61,7 +61,7 @@ class RuntimeEvents(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RuntimeEvent:
     """One event for `next`. Header values may hold any text; line breaks are taken out."""
 

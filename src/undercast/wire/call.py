@@ -5,10 +5,11 @@ AWS: Smithy's AWS protocol specifications, "Request binding".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
 from undercast.core.http import HttpRequest
+from undercast.core.record import record
 from undercast.wire.sigv4_claims import Signature
 
 Protocol = Literal["json", "aws-cbor", "query", "rest-json", "rest-xml", "smithy-rpc-v2-cbor"]
@@ -18,7 +19,7 @@ AWS_CBOR = "application/x-amz-cbor-"
 """How the content type of an "aws-cbor" request begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Call:
     """A request and what it asks for.
 

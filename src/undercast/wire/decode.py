@@ -23,7 +23,7 @@ from undercast.wire.large import LARGE_BYTES, parse_large
 from undercast.wire.model import OperationModel, catalogue
 from undercast.wire.signature import Signature, parse_signature
 
-__all__ = ["Call", "decode", "parse"]
+__all__ = ["Call", "decode", "parse", "parse_now"]
 
 MAX_BUFFERED_BYTES = 128 * 1024 * 1024
 """Bodies that have to be whole before they can be parsed; the largest that AWS takes is CreateFunction's 70 MB."""
@@ -52,14 +52,27 @@ def decode(request: HttpRequest, hosts: HostRules = DEFAULT_HOSTS) -> Call:
     return _rest_call(request, signature, host, query)
 
 
+def parse_now(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]] | None:
+    """`parse` where nothing has to be waited for: a streamed blob, a small body that is in memory. Else None."""
+    if not call.operation:
+        return None
+    compiled = codec(call.service, call.operation, call.protocol)
+    if compiled.streams_input:
+        return call, compiled.parse(call, body)
+    data = body.buffered
+    if data is None or len(data) > LARGE_BYTES or "content-encoding" in call.request.headers:
+        return None
+    return call, compiled.parse(call, data)
+
+
 async def parse(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]]:
     """Read the body and give the parameters as botocore's client takes them, validated.
 
     The call comes back completed: a query request names its operation in the body. Blobs are bytes, streaming blobs
     are the `body` itself, timestamps are datetime in UTC. Raises ServiceError in AWS's words.
     """
-    if call.operation and (streamed := codec(call.service, call.operation, call.protocol)).streams_input:
-        return call, streamed.parse(call, body)
+    if (parsed := parse_now(call, body)) is not None:
+        return parsed
     data = await body.read(MAX_BUFFERED_BYTES)
     if call.request.headers.get("content-encoding") == "gzip" and _may_be_compressed(call):
         data = _inflate(data)

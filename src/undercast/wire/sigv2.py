@@ -14,7 +14,7 @@ from undercast.core.http import HttpRequest
 from undercast.wire import s3
 from undercast.wire import sigv4_errors as errors
 from undercast.wire.hosts import DEFAULT_HOSTS, host_target
-from undercast.wire.sigv4 import SignedCall, SigningKey
+from undercast.wire.sigv4 import DerivedKey, SignedCall, SigningKey
 from undercast.wire.sigv4_claims import Signature, query_pairs
 from undercast.wire.sigv4_time import SKEW_S, extended, moment
 
@@ -120,7 +120,7 @@ def verify(call: SignedCall, secret: str, now: float) -> SigningKey:
     claims = call.signature
     if claims is None:
         raise ValueError("the call is not signed")
-    key = SigningKey(key=secret.encode(), signature=claims, protocol=call.protocol)
+    key = SigningKey(key=DerivedKey(secret, claims), signature=claims, protocol=call.protocol)
     if claims.kind == "form":
         check(claims, secret, claims.policy)
         return key

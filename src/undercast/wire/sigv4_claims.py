@@ -5,20 +5,20 @@ AWS: IAM User Guide, "Elements of an AWS API request signature"; S3 API Referenc
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 from urllib.parse import unquote
 
 from undercast.core.errors import not_implemented
 from undercast.core.http import HttpRequest
+from undercast.core.record import record
 from undercast.wire import sigv4_errors as errors
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 _USUAL_CHARACTERS = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Signature:
     """A signature as the request claims it. `date`, `region` and `service` are the credential scope."""
 

@@ -50,6 +50,18 @@ def test_what_is_no_json_is_refused_like_the_parser_does(text: str) -> None:
     assert scanned(text) == parsed(text)
 
 
+@settings(max_examples=200, deadline=None)
+@given(SOUP | VALUES.map(json.dumps))
+def test_a_small_text_is_checked_like_the_parser_does(text: str) -> None:
+    """White space around the value, nothing at all, something behind it."""
+    try:
+        json_text.check_small(text)
+    except json.JSONDecodeError:
+        assert not parsed(text)
+    else:
+        assert parsed(text)
+
+
 def _wounded(text: str, at: int, bit: str) -> str:
     at %= len(text)
     return text[:at] + bit[:2] + text[at + 1 :]

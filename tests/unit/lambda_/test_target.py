@@ -171,7 +171,7 @@ async def test_settings_of_asynchronous_invokes(world: World) -> None:
     assert (found["MaximumRetryAttempts"], found["MaximumEventAgeInSeconds"]) == (1, 90)
     listed = await world.call("ListFunctionEventInvokeConfigs", FunctionName="f")
     assert [one["FunctionArn"] for one in listed["FunctionEventInvokeConfigs"]] == [f"{ARN}:$LATEST"]
-    with pytest.raises(ServiceError, match="only functions can be destinations yet"):
+    with pytest.raises(ServiceError, match="queues do not exist here yet"):
         queue = {"OnFailure": {"Destination": "arn:aws:sqs:us-west-2:111122223333:dead"}}
         await world.call("PutFunctionEventInvokeConfig", FunctionName="f", DestinationConfig=queue)
     with pytest.raises(ServiceError, match="at least one of error handling or destination"):

@@ -448,6 +448,25 @@ async def test_sandbox_that_dies_during_a_suppressed_init(start: StartBench) -> 
     assert (await made.pool.invoke(made.invocation(b"9"))).payload == b"9"
 
 
+async def test_sandbox_that_dies_just_before_a_suppressed_init(start: StartBench) -> None:
+    """The invocation was handed to it already: it ends as one whose sandbox died, and nobody waits for ever."""
+
+    async def leave(runtime: FakeRuntime) -> None:
+        await runtime.next()
+        raise Exit(1)
+
+    made = await start(leave, echo)
+    await made.pool.invoke(made.invocation())
+    async with asyncio.timeout(5):
+        while "stale" not in str(made.pool.status()):
+            await asyncio.sleep(0.001)
+    made.driver.sandboxes[0].died.set_result(None)
+    made.driver.alive.discard(made.driver.sandboxes[0].environment_id)
+    async with asyncio.timeout(5):
+        assert b"signal: killed" in (await made.pool.invoke(made.invocation(b"8"))).payload
+        assert (await made.pool.invoke(made.invocation(b"9"))).payload == b"9"
+
+
 async def test_suppressed_init_that_hangs_is_a_timeout(start: StartBench) -> None:
     """Its limit is the function's timeout."""
     made = await start(fail_init, hang_in_init)

@@ -19,7 +19,7 @@ from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.wire.aws_chunked import ChunkDecoder
 from undercast.wire.checksums import DIGEST_BYTES, new_checksum
-from undercast.wire.sigv4 import SigningKey, derive_key, verify
+from undercast.wire.sigv4 import DerivedKey, SigningKey, verify
 from undercast.wire.verified import verified_body
 
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128")
@@ -247,7 +247,7 @@ def resigned(call: SignedRequest, payload_hash: str) -> SignedRequest:
     claims = call.signature
     assert claims is not None
     text = caught.value.members["StringToSign"]
-    key = SigningKey(key=derive_key(SECRET, claims), signature=claims, protocol="rest-xml")
+    key = SigningKey(key=DerivedKey(SECRET, claims), signature=claims, protocol="rest-xml")
     header = call.request.headers["authorization"].replace(claims.signature, key.sign(text))
     return call.with_headers(authorization=header)
 

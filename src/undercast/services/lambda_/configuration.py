@@ -59,6 +59,10 @@ def changed(operation: str, current: Mapping[str, Any], params: Mapping[str, Any
         result["EphemeralStorage"] = {"Size": params["EphemeralStorage"]["Size"]}
     if "LoggingConfig" in params:
         result["LoggingConfig"] = {**result["LoggingConfig"], **params["LoggingConfig"]}
+    if "DeadLetterConfig" in params:
+        result.pop("DeadLetterConfig", None)
+        if arn := params["DeadLetterConfig"].get("TargetArn"):
+            result["DeadLetterConfig"] = {"TargetArn": arn}
     if "VpcConfig" in params:
         result["VpcConfig"] = _vpc(params["VpcConfig"])
     if "KMSKeyArn" in params:
@@ -121,8 +125,6 @@ def _check_unsupported(operation: str, params: Mapping[str, Any]) -> None:
     """What is accepted when empty, as tools send it, and refused by name when it would have an effect."""
     if params.get("FileSystemConfigs"):
         raise refused_member(operation, "FileSystemConfigs", "there is no EFS here")
-    if params.get("DeadLetterConfig", {}).get("TargetArn"):
-        raise refused_member(operation, "DeadLetterConfig", "SQS and SNS come with a later version")
     if params.get("SnapStart", {}).get("ApplyOn", "None") != "None":
         raise refused_member(operation, "SnapStart.ApplyOn", "there are no snapshots here")
     if params.get("PackageType", "Zip") != "Zip":

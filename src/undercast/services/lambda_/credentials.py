@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 
 from undercast.core.arn import Scope
 from undercast.core.context import Cause, RequestContext
-from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion
 from undercast.services.lambda_.instance import PRINCIPAL
+from undercast.services.lambda_.roles import allows
 from undercast.services.parts import Internal
 
 log = logging.getLogger(__name__)
@@ -71,16 +71,7 @@ class RoleCredentials:
             self._looked_at.clear()
         self._looked_at.add(key)
         group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{function.log_group}"
-        params = {
-            "PolicySourceArn": function.role_arn,
-            "ActionNames": ["logs:PutLogEvents"],
-            "ResourceArns": [f"{group}:log-stream:any"],
-        }
-        try:
-            results = (await ctx.call("iam", "SimulatePrincipalPolicy", params))["EvaluationResults"]
-        except ServiceError:
-            return
-        if any(result["EvalDecision"] != "allowed" for result in results):
+        if await allows(ctx, function.role_arn, "logs:PutLogEvents", f"{group}:log-stream:any") is False:
             log.warning(
                 "%s may not logs:PutLogEvents on %s: AWS would drop this function's log.", function.role_arn, group
             )

@@ -19,7 +19,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateFunction": frozenset({
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig", "TracingConfig",
-        "Layers",
+        "Layers", "DeadLetterConfig",
     }),
     "GetFunction": _QUALIFIED,
     "GetFunctionConfiguration": _QUALIFIED,
@@ -32,6 +32,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "UpdateFunctionConfiguration": frozenset({
         "FunctionName", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Runtime",
         "RevisionId", "EphemeralStorage", "LoggingConfig", "TracingConfig", "Layers",
+        "DeadLetterConfig",
     }),
     "PublishVersion": frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"}),
     "ListVersionsByFunction": _PAGED,
@@ -86,7 +87,6 @@ _STORED_CONFIGURATION = {
     "VpcConfig": "there are no subnets: each function has a loopback of its own, and what it may reach is relayed",
     "KMSKeyArn": "environment variables are not encrypted here",
     "SnapStart": "None only; PublishedVersions is refused",
-    "DeadLetterConfig": "an empty TargetArn only; a target is refused until SQS and SNS exist",
     "FileSystemConfigs": "an empty list only; there is no EFS",
 }
 _ARCHITECTURES = {

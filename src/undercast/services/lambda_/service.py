@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, operations_of
+from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.access import access, policy_of
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments
+from undercast.services.lambda_.destinations import DestinationTarget
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -59,7 +61,7 @@ def build(parts: Parts) -> Lambda:
 
 
 def _targets(instance: Lambda) -> Mapping[str, Any]:
-    return {invoke.KIND: FunctionTarget(instance)}
+    return {invoke.KIND: FunctionTarget(instance), destinations.KIND: DestinationTarget(instance)}
 
 
 async def _start(instance: Lambda) -> None:
@@ -109,7 +111,9 @@ MANIFEST = Manifest(
         "AccessDeniedException.",
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "A link that points out of the package is refused; AWS unpacks it.",
-        "Destinations of asynchronous invokes can be functions only; other targets are refused by name.",
+        "Queues, topics and event buses as destinations or for dead letters are refused by name until those services "
+        "exist.",
+        "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",
         "The chain of recursion detection is kept in memory for the last 16,384 invocations.",

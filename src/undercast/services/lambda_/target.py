@@ -8,22 +8,25 @@ Lambda asynchronous invocations".
 
 import json
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
 from zlib import crc32
 
 from undercast.core import json_text
-from undercast.core.arn import AccountId, Arn
+from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import carried_by, encode
-from undercast.services.lambda_.names import parse_function_arn, qualified
+from undercast.services.lambda_.names import number_of, parse_function_arn, qualified
 from undercast.services.lambda_.operations.invoke import KIND
 from undercast.services.lambda_.tracing import trace_header
 
@@ -128,8 +131,9 @@ class FunctionTarget:
 
     async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
         log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, condition)
+        records = await self._records(delivery, resolved, condition, ran)
         return Outcome(
-            kind="dead", reason=condition, follow_ups=await self._records(delivery, resolved, condition, ran)
+            kind="dead", reason=condition, follow_ups=(*records, *self._dead_letters(delivery, resolved, ran))
         )
 
     def _discarded(self, delivery: Delivery, reason: str) -> Outcome:
@@ -141,24 +145,46 @@ class FunctionTarget:
     ) -> tuple[Delivery, ...]:
         """The invocation record for the destination that the outcome has, committed together with the outcome."""
         arn = resolved.destinations.get("OnSuccess" if condition == SUCCESS else "OnFailure")
-        function = parse_function_arn(arn) if arn else None
-        if arn is None or function is None:
+        if arn is None:
             return ()
-        functions = self._functions
-        now = functions.clock.now()
-        chain = functions.lineages.of(delivery.id)
-        return (
-            Delivery(
-                id=functions.ids.uuid(),
-                kind=KIND,
-                target_arn=arn,
-                payload=await _record(delivery, resolved, condition, ran, now),
-                scope=function.scope,
-                created_at=now,
-                cause=Cause(kind="invocation", id=delivery.id),
-                source_arn=resolved.function.arn,
-                attributes=encode(chain),
-            ),
+        payload = await _record(delivery, resolved, condition, ran, self._functions.clock.now())
+        function = parse_function_arn(arn)
+        if function is None:
+            return (self._sent(delivery, resolved, arn, payload, {"condition": condition}),)
+        sent = self._sent(delivery, resolved, arn, payload, encode(self._functions.lineages.of(delivery.id)))
+        return (replace(sent, kind=KIND, scope=function.scope),)
+
+    def _dead_letters(self, delivery: Delivery, resolved: Resolved, ran: Ran | None) -> tuple[Delivery, ...]:
+        """The event itself, for the queue or topic of DeadLetterConfig. Read from the store: failures are few."""
+        function = ran.function if ran is not None else resolved.function
+        number = number_of(function.version) or 0
+        version = self._functions.database.read_now(lambda tx: store.version(tx, resolved.scope, function.name, number))
+        arn = version.configuration.get("DeadLetterConfig", {}).get("TargetArn") if version is not None else None
+        if not arn:
+            return ()
+        attributes = destinations.dead_letter(delivery, ran.result.payload if ran is not None else b"")
+        return (self._sent(delivery, resolved, arn, delivery.payload, attributes),)
+
+    def _sent(
+        self, event: Delivery, resolved: Resolved, arn: str, payload: bytes, attributes: Mapping[str, str]
+    ) -> Delivery:
+        """What Lambda sends because of an event, committed together with the event's outcome."""
+        target = Arn.parse(arn)
+        function = resolved.function
+        return Delivery(
+            id=self._functions.ids.uuid(),
+            kind=destinations.KIND,
+            target_arn=arn,
+            payload=payload,
+            scope=Scope(AccountId(target.account_id or function.account_id), Region(target.region or function.region)),
+            created_at=self._functions.clock.now(),
+            cause=Cause(kind="invocation", id=event.id),
+            source_arn=function.arn,
+            attributes={
+                "role_arn": function.role_arn,
+                "function_arn": qualified(function.arn, function.version),
+                **attributes,
+            },
         )
 
 

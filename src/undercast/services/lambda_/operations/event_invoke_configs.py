@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.context import RequestContext
-from undercast.core.errors import refused_member
 from undercast.core.service import Params, Reply, operation
-from undercast.services.lambda_ import store
+from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import destinations_of
 from undercast.services.lambda_.errors import invalid, not_found
-from undercast.services.lambda_.instance import Lambda, existing_function, existing_qualifier
+from undercast.services.lambda_.instance import Lambda, existing_function, existing_qualifier, existing_version
+from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.names import LATEST, Reference, parse_function_arn, parse_reference, qualified
 from undercast.services.lambda_.paging import marker, page_size, position
+from undercast.services.lambda_.roles import allows
 from undercast.store.database import Tx
 
 _MEMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
@@ -91,10 +92,12 @@ async def _write(functions: Lambda, ctx: RequestContext, operation_name: str, pa
     if not asked:
         raise invalid(_NOTHING_SET)
     now = ctx.clock.now()
+    version = functions.database.read_now(lambda tx: existing_version(tx, reference))
+    for name, arn in destinations_of(asked).items():
+        await _check_destination(functions, ctx, version, name, arn)
 
     def write(tx: Tx) -> dict[str, Any]:
         existing_qualifier(tx, reference)
-        _check_destinations(tx, operation_name, reference, asked)
         settings = asked
         if operation_name.startswith("Update"):
             found = store.invoke_config(tx, reference.scope, reference.name, str(reference.qualifier))
@@ -109,16 +112,21 @@ async def _write(functions: Lambda, ctx: RequestContext, operation_name: str, pa
     return _output(reference, await functions.database.write(write), now)
 
 
-def _check_destinations(tx: Tx, operation_name: str, reference: Reference, asked: Mapping[str, Any]) -> None:
-    for name, arn in destinations_of(asked).items():
-        function = parse_function_arn(arn)
-        if function is None:
-            reason = "only functions can be destinations yet"
-            raise refused_member(operation_name, f"DestinationConfig.{name}.Destination={arn}", reason)
-        if (function.scope, function.name) == (reference.scope, reference.name):
-            raise invalid("You can't specify the function as a destination for itself.")
-        if store.function(tx, function.scope, function.name) is None:
+async def _check_destination(functions: Lambda, ctx: RequestContext, version: Version, name: str, arn: str) -> None:
+    """It must exist, the function's role must be allowed to send there, and buckets are for failures only."""
+    role_arn = version.configuration["Role"]
+    function = parse_function_arn(arn)
+    if function is None:
+        if name == "OnSuccess" and arn.startswith("arn:aws:s3:"):
             raise invalid(f"The destination ARN {arn} is invalid.")
+        await destinations.check(ctx, arn, role_arn, f"DestinationConfig.{name}.Destination={arn}")
+        return
+    if (function.scope, function.name) == (version.scope, version.name):
+        raise invalid("You can't specify the function as a destination for itself.")
+    if functions.database.read_now(lambda tx: store.function(tx, function.scope, function.name)) is None:
+        raise invalid(f"The destination ARN {arn} is invalid.")
+    if await allows(ctx, role_arn, "lambda:InvokeFunction", arn) is False:
+        raise invalid(f"The function's execution role does not have permissions to call InvokeFunction on {arn}")
 
 
 def _reference(ctx: RequestContext, params: Params) -> Reference:

@@ -11,6 +11,7 @@ from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import concurrency, configuration, layer_store, package, store
+from undercast.services.lambda_.destinations import check_dead_letter
 from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
 from undercast.services.lambda_.instance import Lambda, check_role, existing_function, existing_version, unqualified
 from undercast.services.lambda_.layers import check_unzipped
@@ -33,6 +34,8 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
     if functions.database.read_now(lambda tx: store.function(tx, reference.scope, reference.name)) is not None:
         raise _exists(reference.name)
     await check_role(ctx, members["Role"], reference.name)
+    if "DeadLetterConfig" in members:
+        await check_dead_letter(ctx, "CreateFunction", members["DeadLetterConfig"]["TargetArn"], members["Role"])
     code = await accept_code(functions, ctx, "CreateFunction", params["Code"])
     latest = Version(
         scope=reference.scope,

@@ -111,7 +111,11 @@ async def _check_payload(payload: bytes, invocation_type: str) -> None:
     if invocation_type == "Event" and len(payload) > MAX_ASYNC_BYTES:
         raise _payload_too_large(len(payload), "Event", MAX_ASYNC_BYTES)
     try:
-        await json_text.check(payload.decode())
+        text = payload.decode()
+        if len(text) <= json_text.SMALL_CHARACTERS:
+            json_text.check_small(text)
+        else:
+            await json_text.check(text)
     except ValueError as error:
         raise user_error(
             "InvalidRequestContentException",

@@ -11,6 +11,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.lambda_ import configuration, layer_store, store
+from undercast.services.lambda_.destinations import check_dead_letter
 from undercast.services.lambda_.errors import stale_revision, update_in_progress
 from undercast.services.lambda_.instance import Lambda, check_role, existing_version, unqualified
 from undercast.services.lambda_.layers import check_unzipped
@@ -76,9 +77,12 @@ def _replace_code(
 async def update_function_configuration(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Change what is given and leave the rest. Environments of the earlier configuration are shut down."""
     reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
-    functions.database.read_now(lambda tx: changeable(tx, reference, params))
+    before = functions.database.read_now(lambda tx: changeable(tx, reference, params))
+    role_arn = params.get("Role", before.configuration["Role"])
     if "Role" in params:
-        await check_role(ctx, params["Role"], reference.name)
+        await check_role(ctx, role_arn, reference.name)
+    if arn := params.get("DeadLetterConfig", {}).get("TargetArn"):
+        await check_dead_letter(ctx, "UpdateFunctionConfiguration", arn, role_arn)
 
     def update(tx: Tx) -> Version:
         current = changeable(tx, reference, params)

@@ -1,0 +1,123 @@
+"""What becomes of asynchronous invokes, with functions that really run: records in functions and buckets."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.services.lambda_.conftest import Account, package
+
+KEEP = """
+import json, boto3
+def handler(event, context):
+    boto3.client("s3").put_object(Bucket=BUCKET, Key=event["requestContext"]["condition"], Body=json.dumps(event))
+"""
+
+
+def settle(aws: Account, until: Any) -> Any:
+    """Deliver everything, moving the platform clock over the retries; what `until` finds at last."""
+    for _ in range(40):
+        aws.platform.drain()
+        if found := until():
+            return found
+        aws.platform.advance(60)
+        time.sleep(0.05)
+    raise AssertionError("nothing came")
+
+
+def test_records_reach_a_function_and_a_bucket(aws: Account) -> None:
+    """OnSuccess to a function, OnFailure to a bucket after two retries; record 1.0 with the payloads (S4-27)."""
+    functions, s3 = aws.client("lambda"), aws.client("s3")
+    bucket = f"records-{aws.id}"
+    s3.create_bucket(Bucket=bucket)
+    aws.create("keeper", Code={"ZipFile": package(app=f"BUCKET = {bucket!r}\n{KEEP}")}, Timeout=20)
+    aws.create("f")
+    destinations = {
+        "OnSuccess": {"Destination": f"arn:aws:lambda:us-east-1:{aws.id}:function:keeper"},
+        "OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"},
+    }
+    functions.put_function_event_invoke_config(FunctionName="f", DestinationConfig=destinations)
+
+    def keys(prefix: str) -> list[str]:
+        found = s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", [])
+        return [entry["Key"] for entry in found]
+
+    def record(prefix: str) -> Any:
+        (key,) = settle(aws, lambda: keys(prefix))
+        return json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+
+    aws.invoke("f", {"n": 1}, InvocationType="Event")
+    success = record("Success")
+    assert (success["version"], success["requestPayload"]) == ("1.0", {"n": 1})
+    assert success["responsePayload"]["event"] == {"n": 1}
+    assert success["responseContext"] == {"statusCode": 200, "executedVersion": "$LATEST"}
+
+    aws.invoke("f", {"raise": "no"}, InvocationType="Event")
+    failure = record("aws/lambda/async/f/")
+    assert failure["requestContext"]["condition"] == "RetriesExhausted"
+    assert failure["requestContext"]["approximateInvokeCount"] == 3
+    assert failure["requestContext"]["functionArn"] == f"arn:aws:lambda:us-east-1:{aws.id}:function:f:$LATEST"
+    assert failure["responseContext"]["functionError"] == "Unhandled"
+    assert failure["responsePayload"]["errorMessage"] == "no"
+    assert len(keys("aws/lambda/async/f/")) == 1
+
+
+def test_destination_of_an_alias_is_its_own(aws: Account) -> None:
+    """Event invoke configurations are per qualifier: the alias fails to a bucket, the function itself nowhere."""
+    functions, s3 = aws.client("lambda"), aws.client("s3")
+    bucket = f"alias-{aws.id}"
+    s3.create_bucket(Bucket=bucket)
+    aws.create(Publish=True)
+    functions.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    destination = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
+    functions.put_function_event_invoke_config(
+        FunctionName="f", Qualifier="live", DestinationConfig=destination, MaximumRetryAttempts=0
+    )
+    functions.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+    aws.invoke(event={"raise": "x"}, InvocationType="Event")
+    aws.invoke(event={"raise": "y"}, InvocationType="Event", Qualifier="live")
+    found = settle(aws, lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"))
+    assert len(found) == 1
+    assert json.loads(s3.get_object(Bucket=bucket, Key=found[0]["Key"])["Body"].read())["requestPayload"] == {
+        "raise": "y"
+    }
+
+
+def test_destination_needs_the_roles_permission(aws: Account) -> None:
+    """A role that IAM knows is asked when a destination is configured, and again when a record is sent."""
+    functions, s3, iam = aws.client("lambda"), aws.client("s3"), aws.client("iam")
+    bucket = f"asked-{aws.id}"
+    s3.create_bucket(Bucket=bucket)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="worker", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    aws.create(Role=role)
+    params = {"FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}}
+    with pytest.raises(ClientError, match="execution role does not have permissions to call PutObject on arn:aws:s3"):
+        functions.put_function_event_invoke_config(**params)
+    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName="worker", PolicyName="p", PolicyDocument=policy)
+    functions.put_function_event_invoke_config(**params, MaximumRetryAttempts=0)
+    aws.invoke(event={"raise": "x"}, InvocationType="Event")
+    assert len(settle(aws, lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"))) == 1
+    iam.delete_role_policy(RoleName="worker", PolicyName="p")
+    aws.invoke(event={"raise": "x"}, InvocationType="Event")
+    time.sleep(0.3)
+    aws.platform.drain()
+    assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == 1
+
+
+def test_queue_is_refused_by_name(aws: Account) -> None:
+    """There is no SQS yet: a destination and a dead-letter queue say so."""
+    functions = aws.client("lambda")
+    aws.create()
+    arn = f"arn:aws:sqs:us-east-1:{aws.id}:q"
+    with pytest.raises(ClientError, match=r"DestinationConfig.OnFailure.Destination=.* queues do not exist here yet"):
+        functions.put_function_event_invoke_config(
+            FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn}}
+        )
+    with pytest.raises(ClientError, match=r"DeadLetterConfig.TargetArn=.* queues do not exist here yet"):
+        functions.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": arn})

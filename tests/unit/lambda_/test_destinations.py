@@ -1,0 +1,156 @@
+"""Destinations and dead letters that other services take, with services that the test plays."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.unit.lambda_.conftest import World, fail
+from tests.unit.lambda_.test_target import ARN, deliver, event
+from undercast.core.errors import ServiceError
+from undercast.events.delivery import Delivery, Outcome
+from undercast.services.lambda_.destinations import DestinationTarget
+
+QUEUE = "arn:aws:sqs:us-west-2:111122223333:dead"
+TOPIC = "arn:aws:sns:us-west-2:111122223333:news"
+BUS = "arn:aws:events:us-west-2:111122223333:event-bus/default"
+BUCKET = "arn:aws:s3:::records"
+
+
+def play(world: World) -> list[tuple[str, Mapping[str, Any]]]:
+    """Services that accept everything; what they were asked to keep."""
+    kept: list[tuple[str, Mapping[str, Any]]] = []
+
+    def keep(name: str) -> None:
+        def answer(params: Mapping[str, Any]) -> Mapping[str, Any]:
+            kept.append((name, params))
+            return {}
+
+        world.services[name] = answer
+
+    for name in ("sqs:SendMessage", "sns:Publish", "events:PutEvents", "s3:PutObject"):
+        keep(name)
+    for name in ("sns:GetTopicAttributes", "events:DescribeEventBus", "s3:HeadBucket"):
+        world.services[name] = lambda params: {}
+    world.services["sqs:GetQueueUrl"] = lambda params: {"QueueUrl": f"http://queue/{params['QueueName']}"}
+    return kept
+
+
+def decide(world: World, decision: str) -> None:
+    """What IAM says of the role."""
+    answer = {"EvaluationResults": [{"EvalDecision": decision}]}
+    world.services["iam:SimulatePrincipalPolicy"] = lambda params: answer
+
+
+async def configure(world: World, arn: str, name: str = "OnFailure") -> None:
+    """Put a destination."""
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", DestinationConfig={name: {"Destination": arn}})
+
+
+async def send(world: World, delivery: Delivery) -> Outcome:
+    """One attempt."""
+    return await DestinationTarget(world.functions).deliver(delivery)
+
+
+async def failed(world: World) -> tuple[Delivery, ...]:
+    """What follows an event that has failed for the last time."""
+    world.environments.answer = fail
+    (delivery,) = world.deliveries()
+    return (await deliver(world, replace(delivery, attempts=2))).follow_ups
+
+
+@pytest.mark.parametrize("arn", [QUEUE, TOPIC, BUS, BUCKET])
+async def test_record_is_sent_by_the_other_services_api(world: World, arn: str) -> None:
+    """A queue's or topic's Message, an event's detail, an object: each is the record."""
+    await event(world)
+    kept = play(world)
+    await configure(world, arn)
+    (delivery,) = await failed(world)
+    assert (delivery.kind, delivery.target_arn) == ("lambda-destination", arn)
+    assert await send(world, delivery) == Outcome(kind="done")
+    ((name, params),) = kept
+    record = json.loads(delivery.payload)
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    if name == "sqs:SendMessage":
+        assert (params["QueueUrl"], json.loads(params["MessageBody"])) == ("http://queue/dead", record)
+    elif name == "sns:Publish":
+        assert (params["TopicArn"], json.loads(params["Message"])) == (TOPIC, record)
+    elif name == "events:PutEvents":
+        (entry,) = params["Entries"]
+        assert (entry["Source"], entry["DetailType"]) == ("lambda", "Lambda Function Invocation Result - Failure")
+        assert (entry["Resources"], json.loads(entry["Detail"])) == ([BUS, f"{ARN}:$LATEST"], record)
+    else:
+        key = f"aws/lambda/async/f/2023/11/14/2023-11-14T22.13.20-{delivery.id}"
+        assert (params["Bucket"], params["Key"], json.loads(params["Body"])) == ("records", key, record)
+
+
+async def test_dead_letter_is_the_event_itself(world: World) -> None:
+    """Dead-letter queue: the event's body; RequestID, ErrorCode, ErrorMessage as attributes."""
+    kept = play(world)
+    await world.create(DeadLetterConfig={"TargetArn": QUEUE})
+    found = await world.call("GetFunctionConfiguration", FunctionName="f")
+    assert found["DeadLetterConfig"] == {"TargetArn": QUEUE}
+    await world.call("Invoke", FunctionName="f", Payload=b'{"a": 1}', InvocationType="Event")
+    (letter,) = await failed(world)
+    assert (await send(world, letter)).kind == "done"
+    ((_, params),) = kept
+    assert params["MessageBody"] == '{"a": 1}'
+    attributes = {name: value["StringValue"] for name, value in params["MessageAttributes"].items()}
+    event_id = world.deliveries()[0].id
+    assert attributes == {"RequestID": event_id, "ErrorCode": "200", "ErrorMessage": '{"errorType":"E"}'}
+    await world.call("UpdateFunctionConfiguration", FunctionName="f", DeadLetterConfig={"TargetArn": ""})
+    assert "DeadLetterConfig" not in await world.call("GetFunctionConfiguration", FunctionName="f")
+
+
+async def test_missing_service_is_named(world: World) -> None:
+    """Until a service exists, configuring a destination there is refused by name; then nothing here changes."""
+    await world.create()
+    with pytest.raises(ServiceError, match="topics do not exist here yet") as caught:
+        await configure(world, TOPIC)
+    assert (caught.value.code, caught.value.status) == ("NotImplemented", 501)
+    with pytest.raises(ServiceError, match=r"DeadLetterConfig.TargetArn=.* queues do not exist here yet"):
+        await world.call("UpdateFunctionConfiguration", FunctionName="f", DeadLetterConfig={"TargetArn": QUEUE})
+    play(world)
+    await configure(world, TOPIC)
+
+
+async def test_destination_must_exist_and_the_role_must_be_allowed(world: World) -> None:
+    """InvalidParameterValueException; buckets are for failures only, FIFO queues are none."""
+    await world.create()
+    await world.create("other")
+    play(world)
+    for arn, name in ((BUCKET, "OnSuccess"), (f"{QUEUE}.fifo", "OnFailure"), ("arn:aws:kinesis:::x", "OnFailure")):
+        with pytest.raises(ServiceError, match=r"The destination ARN .* is invalid"):
+            await configure(world, arn, name)
+    decide(world, "implicitDeny")
+    world.permitted = False
+    with pytest.raises(ServiceError, match="execution role does not have permissions to call SendMessage on arn:aws:s"):
+        await configure(world, QUEUE)
+    with pytest.raises(ServiceError, match="does not have permissions to call InvokeFunction on"):
+        await configure(world, f"{ARN[:-1]}other")
+    with pytest.raises(ServiceError, match="provided execution role does not have permissions to call Publish on SNS"):
+        await world.call("UpdateFunctionConfiguration", FunctionName="f", DeadLetterConfig={"TargetArn": TOPIC})
+    decide(world, "allowed")
+    await configure(world, QUEUE)
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"), [(403, "dead"), (400, "dead"), (500, "retry"), (503, "retry"), (429, "retry")]
+)
+async def test_refusal_ends_a_record_and_a_fault_does_not(world: World, status: int, kind: str) -> None:
+    """A permission that is missing loses the record (DestinationDeliveryFailures); a fault is tried again."""
+    await event(world)
+    play(world)
+    await configure(world, QUEUE)
+    (delivery,) = await failed(world)
+
+    def refuse(params: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise ServiceError("Refused", "no", status)
+
+    world.services["sqs:SendMessage"] = refuse
+    outcome = await send(world, delivery)
+    assert (outcome.kind, outcome.counted) == (kind, kind == "dead")
+    world.clock.advance(21_601)
+    assert (await send(world, delivery)).kind == "dead"
