@@ -110,14 +110,44 @@ def test_destination_needs_the_roles_permission(aws: Account) -> None:
     assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == 1
 
 
-def test_queue_is_refused_by_name(aws: Account) -> None:
-    """There is no SQS yet: a destination and a dead-letter queue say so."""
+def test_queues_get_records_and_dead_letters(aws: Account) -> None:
+    """A queue gets the record as OnFailure, and as DeadLetterConfig the event itself with three attributes."""
+    functions, sqs = aws.client("lambda"), aws.client("sqs")
+    urls = [sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("records", "letters")]
+    arns = [f"arn:aws:sqs:us-east-1:{aws.id}:{name}" for name in ("records", "letters")]
+    aws.create(DeadLetterConfig={"TargetArn": arns[1]})
+    assert functions.get_function_configuration(FunctionName="f")["DeadLetterConfig"] == {"TargetArn": arns[1]}
+    functions.put_function_event_invoke_config(
+        FunctionName="f", MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arns[0]}}
+    )
+    aws.invoke(event={"raise": "no"}, InvocationType="Event")
+
+    def receive(url: str) -> Any:
+        (message,) = settle(
+            aws, lambda: sqs.receive_message(QueueUrl=url, MessageAttributeNames=["All"]).get("Messages")
+        )
+        return message
+
+    record = json.loads(receive(urls[0])["Body"])
+    letter = receive(urls[1])
+    assert record["requestContext"]["condition"] == "RetriesExhausted"
+    assert json.loads(letter["Body"]) == {"raise": "no"}
+    attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
+    request_id = record["requestContext"]["requestId"]
+    assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "no"}
+    absent = {"OnFailure": {"Destination": f"{arns[0]}-absent"}}
+    with pytest.raises(ClientError, match="The destination ARN"):
+        functions.put_function_event_invoke_config(FunctionName="f", DestinationConfig=absent)
+
+
+def test_topic_is_refused_by_name(aws: Account) -> None:
+    """There is no SNS yet: a destination and a dead-letter target say so."""
     functions = aws.client("lambda")
     aws.create()
-    arn = f"arn:aws:sqs:us-east-1:{aws.id}:q"
-    with pytest.raises(ClientError, match=r"DestinationConfig.OnFailure.Destination=.* queues do not exist here yet"):
+    arn = f"arn:aws:sns:us-east-1:{aws.id}:t"
+    with pytest.raises(ClientError, match=r"DestinationConfig.OnFailure.Destination=.* topics do not exist here yet"):
         functions.put_function_event_invoke_config(
             FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn}}
         )
-    with pytest.raises(ClientError, match=r"DeadLetterConfig.TargetArn=.* queues do not exist here yet"):
+    with pytest.raises(ClientError, match=r"DeadLetterConfig.TargetArn=.* topics do not exist here yet"):
         functions.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": arn})

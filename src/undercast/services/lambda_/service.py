@@ -111,8 +111,7 @@ MANIFEST = Manifest(
         "AccessDeniedException.",
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "A link that points out of the package is refused; AWS unpacks it.",
-        "Queues, topics and event buses as destinations or for dead letters are refused by name until those services "
-        "exist.",
+        "Topics and event buses as destinations or for dead letters are refused by name until those services exist.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",
