@@ -45,7 +45,7 @@ class BodyStream:
         self.blocks: Blocks | None = None
         """The other way to read the body, where there is one; it is read once, by either."""
         self.digests: Mapping[str, str] = {}
-        """Of a body in memory, what verification has computed: digest name -> hexadecimal."""
+        """Once it is in memory, what verification has computed: digest name -> hexadecimal."""
 
     @classmethod
     def of(cls, data: bytes) -> "BodyStream":

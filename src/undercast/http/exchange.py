@@ -39,6 +39,7 @@ class Exchange:
     __slots__ = (
         "_flow",
         "_waiter",
+        "asks_at_once",
         "chunked",
         "complete",
         "declared_bytes",
@@ -73,6 +74,8 @@ class Exchange:
         self.expects_continue = False
         self.gathers = True
         """Whether the handler waits until the body is complete."""
+        self.asks_at_once = False
+        """Whether 100 Continue goes out before the handler starts: a small body costs less than to wait for leave."""
         self.parts: list[bytes] = []
         self.held_bytes = 0
         self.received_bytes = 0

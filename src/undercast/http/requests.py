@@ -248,7 +248,8 @@ class RequestReader:
                 exchange.gathers = True
                 self.fail_body(ServiceError("InvalidRequest", "Unknown expectation", 417), 417)
             elif exchange.declared_bytes != 0:
-                exchange.expects_continue = True
+                exchange.expects_continue, exchange.asks_at_once = True, exchange.gathers
+                exchange.gathers = False
         self._resumes = "upgrade" in headers and exchange.declared_bytes != 0 and self._parser.should_upgrade()
 
     def _add_trailer(self, name: bytes, value: bytes) -> None:

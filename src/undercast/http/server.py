@@ -247,11 +247,10 @@ class HttpProtocol(asyncio.Protocol):
     def _advance(self) -> None:
         """Start the next request if it is its turn."""
         queue = self._reader.queue
-        while queue and self._active is None and not self._writer.paused and not self._lingering:
-            if not queue[0].ready:
-                self.body_wanted(queue[0])  # it is gathered: all of it costs less than asking the handler first
-                break
+        while queue and self._active is None and queue[0].ready and not self._writer.paused and not self._lingering:
             self._active = exchange = queue.popleft()
+            if exchange.asks_at_once:
+                self.body_wanted(exchange)  # while it comes, the handler looks at the head
             self._heading = False
             self._task = self._loop.create_task(self._serve(exchange))
         if self._paused:

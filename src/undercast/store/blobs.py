@@ -92,7 +92,7 @@ class BlobStore:
     async def put(self, body: BodyStream | AsyncIterable[bytes] | bytes, *, digests: tuple[str, ...] = ()) -> BlobDraft:
         """Store a body, in flat memory however large it is. What the body raises is raised here; nothing is left."""
         self._drop_holds()
-        content = body.buffered if isinstance(body, BodyStream) else body
+        content = await _in_memory(body) if isinstance(body, BodyStream) else body
         if isinstance(content, bytes) and len(content) <= INLINE_BYTES:
             return _small(content, digests, body.digests if isinstance(body, BodyStream) else {})
         blocks = body.blocks if isinstance(body, BodyStream) else None
@@ -343,6 +343,12 @@ class BlobStore:
         if not path.exists():
             return f"row {row['id']} has no file"
         return None if path.stat().st_size == row["size_bytes"] else f"file {row['id']} has a wrong size"
+
+
+async def _in_memory(body: BodyStream) -> bytes | None:
+    """What has come already, and what is small; None for what has to be streamed."""
+    small = body.length is not None and body.length <= INLINE_BYTES
+    return await body.read() if small else body.buffered
 
 
 def _small(content: bytes, digests: tuple[str, ...], known: Mapping[str, str]) -> BlobDraft:

@@ -71,7 +71,7 @@ def verified_body(call: VerifiableCall, key: SigningKey | None) -> BodyStream:
     if buffered is None or len(buffered) > INLINE_HASH_BYTES:
 
         def keep(trailers: Mapping[str, str]) -> None:
-            verified.trailers = trailers
+            verified.trailers, verified.digests = trailers, checks.digests
 
         verified = BodyStream(_reading(body, checks, keep), length)
         if body.blocks is not None and decoder is None:

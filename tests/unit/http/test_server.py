@@ -120,17 +120,18 @@ async def test_100_continue_is_sent_when_the_handler_reads() -> None:
         assert (await (await client.send(b"hello")).response())[2] == b"PUT / 5 hello"
 
 
-async def test_a_small_body_is_asked_for_before_the_handler_starts() -> None:
-    """RFC 9110, 10.1.1: a server may; what is gathered costs less than the handler's answer would take."""
+async def test_a_small_body_is_asked_for_before_the_handler_decides() -> None:
+    """RFC 9110, 10.1.1: a server may; the answer may come before the body, which is then read past."""
 
     async def handler(request: HttpRequest) -> HttpResponse:
-        return HttpResponse(status=403, body=request.body.buffered or b"")
+        assert request.body.buffered is None
+        return HttpResponse(status=403)
 
     async with serving(handler) as listener, connected(listener) as client:
-        await client.send(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
-        assert (await client.response())[0] == 100
-        status, headers, body = await (await client.send(b"hello")).response()
-        assert (status, "connection" in headers, body) == (403, False, b"hello")
+        for _ in range(2):
+            await client.send(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+            assert [(await client.response())[0], (await client.response())[0]] == [100, 403]
+            await client.send(b"hello")
 
 
 async def test_a_small_body_is_asked_for_in_its_turn() -> None:
