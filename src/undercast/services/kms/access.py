@@ -1,0 +1,110 @@
+"""What each KMS request needs: its action on the key, and the key's own policy or a grant must allow it, too.
+
+AWS: KMS Developer Guide, "Determining access to AWS KMS keys", "Key policies in AWS KMS"; Service Authorization
+Reference, "Actions, resources, and condition keys for AWS Key Management Service".
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.arn import Arn
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Access, Params
+from undercast.services.kms import ciphertext, store
+from undercast.services.kms.errors import no_alias, no_key
+from undercast.services.kms.instance import Kms
+from undercast.services.kms.models import Key, default_policy, parse_name
+
+_ON_NO_KEY = frozenset({"CreateKey", "ListKeys", "ListAliases", "GenerateRandom", "ListRetirableGrants"})
+
+
+async def access(kms: Kms, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`."""
+    if operation in _ON_NO_KEY:
+        return (Access(action=f"kms:{operation}", resource="*"),)
+    if operation == "RetireGrant":
+        return ()  # the grant itself says who may
+    if operation == "ReEncrypt":
+        source = _source(kms, ctx, params, params.get("SourceKeyId", ""))
+        target = _named(kms, ctx, params["DestinationKeyId"])
+        return (
+            *_on(kms, ctx, source, "ReEncryptFrom", params.get("SourceEncryptionContext")),
+            *_on(kms, ctx, target, "ReEncryptTo", params.get("DestinationEncryptionContext")),
+        )
+    if operation == "Decrypt":
+        key = _source(kms, ctx, params, params.get("KeyId", ""))
+        return _on(kms, ctx, key, operation, params.get("EncryptionContext"))
+    if operation in ("CreateAlias", "UpdateAlias", "DeleteAlias"):
+        alias = Access(action=f"kms:{operation}", resource=str(Arn.of(ctx.scope, "kms", params["AliasName"])))
+        target = _named(kms, ctx, params["TargetKeyId"]) if "TargetKeyId" in params else None
+        return (alias, *_on(kms, ctx, target, operation, None)) if target else (alias,)
+    return _on(kms, ctx, _named(kms, ctx, params["KeyId"]), operation, params.get("EncryptionContext"))
+
+
+def _named(kms: Kms, ctx: RequestContext, text: str) -> Key | None:
+    """None for what is not there in the caller's account: the operation says so."""
+    name = parse_name(text, ctx.scope)
+    key = kms.find(name)
+    if key is None and name.scope.account_id != ctx.account_id:
+        raise no_alias(name.arn) if name.alias else no_key(name.arn)
+    return key
+
+
+def _source(kms: Kms, ctx: RequestContext, params: Params, named: str) -> Key | None:
+    if named:
+        return _named(kms, ctx, named)
+    try:
+        envelope = ciphertext.parse(params.get("CiphertextBlob", b""))
+    except ServiceError:
+        return None
+    return kms.database.read_now(lambda tx: store.find_in_region(tx, envelope.key_id, ctx.region))
+
+
+def _on(
+    kms: Kms, ctx: RequestContext, key: Key | None, operation: str, context: Mapping[str, str] | None
+) -> tuple[Access, ...]:
+    if key is None:
+        return (Access(action=f"kms:{operation}", resource=str(Arn.of(ctx.scope, "kms", "key/*"))),)
+    conditions: dict[str, str | tuple[str, ...]] = {
+        f"kms:EncryptionContext:{name}": value for name, value in (context or {}).items()
+    }
+    if context:
+        conditions["kms:EncryptionContextKeys"] = tuple(context)
+    conditions["kms:CallerAccount"] = ctx.account_id
+    return (
+        Access(
+            action=f"kms:{operation}",
+            resource=key.arn,
+            conditions=conditions,
+            resource_policy=_with_grants(kms, ctx, key, operation, context or {}),
+            resource_account_id=key.scope.account_id,
+            needs_resource_policy=True,
+        ),
+    )
+
+
+def _with_grants(
+    kms: Kms, ctx: RequestContext, key: Key, operation: str, context: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """The key's policy; where a grant covers the caller, with a statement more that allows it."""
+    policy = default_policy(key.scope.account_id) if key.manager == "AWS" else key.policy
+    mine = {ctx.principal.arn, ctx.principal.role_arn}
+    grants = kms.database.read_now(lambda tx: store.grants_of(tx, key.id))
+    if not any(grant.grantee in mine and grant.covers(operation, context) for grant in grants):
+        return policy
+    statements = policy["Statement"]
+    granted = {
+        "Effect": "Allow",
+        "Principal": {"AWS": ctx.principal.arn},
+        "Action": f"kms:{operation}",
+        "Resource": "*",
+    }
+    return {**policy, "Statement": [*(statements if isinstance(statements, list) else [statements]), granted]}
+
+
+async def policy_of(kms: Kms, arn: str) -> Mapping[str, Any] | None:
+    """See `core.service.Manifest.policy_of`."""
+    name = Arn.parse(arn)
+    key = kms.database.read_now(lambda tx: store.find_in_region(tx, name.resource.removeprefix("key/"), name.region))
+    return key.policy if key is not None and key.arn == arn else None

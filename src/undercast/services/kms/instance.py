@@ -1,0 +1,102 @@
+"""KMS as its operations see it."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from undercast.core.arn import Scope
+from undercast.core.clock import PlatformClock
+from undercast.core.context import RequestContext
+from undercast.core.ids import Ids
+from undercast.services.kms import material, store
+from undercast.services.kms.errors import no_alias, no_key
+from undercast.services.kms.models import ENABLED, Key, Material, Named, default_policy, parse_name
+from undercast.services.kms.specs import ENCRYPT, SYMMETRIC
+from undercast.services.kms.upkeep import Upkeep
+from undercast.store.database import Database, Tx
+
+_MANAGED: Mapping[str, str] = {
+    "alias/aws/ssm": "Default key that protects my SSM parameters when no other key is defined",
+    "alias/aws/secretsmanager": "Default key that protects my Secrets Manager data when no other key is defined",
+    "alias/aws/s3": "Default key that protects my S3 objects when no other key is defined",
+    "alias/aws/sqs": "Default key that protects my SQS messages when no other key is defined",
+    "alias/aws/sns": "Default key that protects my SNS data when no other key is defined",
+    "alias/aws/dynamodb": "Default key that protects my DynamoDB data when no other key is defined",
+    "alias/aws/lambda": "Default key that protects my Lambda functions when no other key is defined",
+    "alias/aws/kinesis": "Default key that protects my Kinesis data when no other key is defined",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kms:
+    """One per platform."""
+
+    database: Database
+    upkeep: Upkeep
+    clock: PlatformClock
+    ids: Ids
+
+    async def key(self, ctx: RequestContext, text: str) -> Key:
+        """The key of a KeyId. Keys of AWS services come into being at their first use. Raises NotFoundException."""
+        name = parse_name(text, ctx.scope)
+        key = self.find(name)
+        if key is None and name.alias in _MANAGED:
+            return await self._managed(name)
+        if key is None:
+            raise no_alias(name.arn) if name.alias else no_key(name.arn)
+        return key
+
+    def find(self, name: Named) -> Key | None:
+        """None where there is no such key."""
+        return self.database.read_now(lambda tx: store.find(tx, name))
+
+    async def material(self, key: Key, number: int = 0) -> Material | None:
+        """One generation of its secret; the newest for 0."""
+        return await self.database.read(lambda tx: store.material(tx, key, number))
+
+    async def newest(self, key: Key) -> Material:
+        """The generation that encrypts, after the states that forbid it were asked."""
+        key.require_usable()
+        found = await self.material(key)
+        assert found is not None, "a key that is there has material"
+        return found
+
+    async def _managed(self, name: Named) -> Key:
+        scope = name.scope
+        made = new_key(scope, self.ids.uuid(), SYMMETRIC, ENCRYPT, self.clock.now())
+        key = _as_managed(made, _MANAGED[name.alias], self.clock.now())
+        secret = await asyncio.to_thread(material.generate, SYMMETRIC)
+
+        def write(tx: Tx) -> Key:
+            known = store.find(tx, name)
+            if known is not None:
+                return known
+            store.add_key(tx, key, secret)
+            store.set_alias(tx, scope, name.alias, key.id, self.clock.now())
+            return key
+
+        return await self.database.write(write)
+
+
+def new_key(scope: Scope, key_id: str, spec: str, usage: str, now: float) -> Key:
+    """A key with AWS's defaults."""
+    return Key(
+        scope=scope,
+        id=key_id,
+        spec=spec,
+        usage=usage,
+        description="",
+        policy=default_policy(scope.account_id),
+        tags={},
+        state=ENABLED,
+        manager="CUSTOMER",
+        created_at=now,
+        deletion_at=None,
+        multi_region=False,
+        rotation_days=0,
+        rotates_at=None,
+    )
+
+
+def _as_managed(key: Key, description: str, now: float) -> Key:
+    return replace(key, manager="AWS", description=description, rotation_days=365, rotates_at=now + 365 * 86_400.0)

@@ -1,0 +1,232 @@
+"""Keys, aliases and grants as frozen data.
+
+Pure. AWS: KMS Developer Guide, "KMS keys", "Key states of AWS KMS keys", "Grants in AWS KMS".
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.services.kms.errors import disabled, invalid_state
+from undercast.services.kms.specs import ALGORITHM_MEMBERS, SPECS
+from undercast.store.database import Row
+
+ENABLED, DISABLED, PENDING_DELETION = "Enabled", "Disabled", "PendingDeletion"
+_KEY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
+
+
+def moment(seconds: float) -> datetime:
+    """A timestamp for an answer."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One KMS key without its material."""
+
+    scope: Scope
+    id: str
+    spec: str
+    usage: str
+    description: str
+    policy: Mapping[str, Any]
+    tags: Mapping[str, str]
+    state: str
+    manager: str
+    """"CUSTOMER" or "AWS"."""
+    created_at: float
+    deletion_at: float | None
+    multi_region: bool
+    rotation_days: int
+    """0: not rotated by itself."""
+    rotates_at: float | None
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return str(Arn.of(self.scope, "kms", f"key/{self.id}"))
+
+    @property
+    def algorithms(self) -> tuple[str, ...]:
+        """Those of its usage."""
+        return SPECS[self.spec].algorithms[self.usage]
+
+    def require_usable(self) -> None:
+        """Raises DisabledException or KMSInvalidStateException."""
+        if self.state == DISABLED:
+            raise disabled(self.arn)
+        if self.state != ENABLED:
+            raise invalid_state(self.arn, "pending deletion")
+
+    def output(self) -> dict[str, Any]:
+        """KeyMetadata."""
+        metadata: dict[str, Any] = {
+            "AWSAccountId": self.scope.account_id,
+            "KeyId": self.id,
+            "Arn": self.arn,
+            "CreationDate": moment(self.created_at),
+            "Enabled": self.state == ENABLED,
+            "Description": self.description,
+            "KeyUsage": self.usage,
+            "KeyState": self.state,
+            "Origin": "AWS_KMS",
+            "KeyManager": self.manager,
+            "CustomerMasterKeySpec": self.spec,
+            "KeySpec": self.spec,
+            ALGORITHM_MEMBERS[self.usage]: list(self.algorithms),
+            "MultiRegion": self.multi_region,
+        }
+        if self.deletion_at is not None:
+            metadata["DeletionDate"] = moment(self.deletion_at)
+        if self.multi_region:
+            primary = {"Arn": self.arn, "Region": self.scope.region}
+            metadata["MultiRegionConfiguration"] = {
+                "MultiRegionKeyType": "PRIMARY",
+                "PrimaryKey": primary,
+                "ReplicaKeys": [],
+            }
+        return metadata
+
+
+def key_of(row: Row) -> Key:
+    """A key from its row."""
+    return Key(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        id=row["id"],
+        spec=row["spec"],
+        usage=row["usage"],
+        description=row["description"],
+        policy=json.loads(row["policy"]),
+        tags=json.loads(row["tags"]),
+        state=row["state"],
+        manager=row["manager"],
+        created_at=row["created_at"],
+        deletion_at=row["deletion_at"],
+        multi_region=bool(row["multi_region"]),
+        rotation_days=row["rotation_days"],
+        rotates_at=row["rotates_at"],
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """One generation of a key's secret."""
+
+    number: int
+    secret: bytes
+    made_at: float
+    reason: str
+    """"" for the first, else RotationType."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What a KeyId parameter says: a key's id, or an alias, in an account and region."""
+
+    scope: Scope
+    key_id: str = ""
+    alias: str = ""
+
+    @property
+    def arn(self) -> str:
+        """As AWS's errors name it."""
+        return str(Arn.of(self.scope, "kms", self.alias or f"key/{self.key_id}"))
+
+
+def parse_name(text: str, scope: Scope) -> Named:
+    """A KeyId in any of its four forms: id, key ARN, alias name, alias ARN."""
+    if text.startswith("arn:"):
+        arn = Arn.parse(text)
+        scope = Scope(AccountId(arn.account_id), Region(arn.region))
+        text = arn.resource
+    if text.startswith("alias/"):
+        return Named(scope=scope, alias=text)
+    return Named(scope=scope, key_id=text.removeprefix("key/"))
+
+
+def is_key_id(text: str) -> bool:
+    """Whether the text has the form of a key id."""
+    return _KEY_ID.fullmatch(text) is not None
+
+
+def default_policy(account_id: str) -> dict[str, Any]:
+    """The policy of a key that was made without one: the account decides by IAM.
+
+    AWS: KMS Developer Guide, "Default key policy".
+    """
+    return {
+        "Version": "2012-10-17",
+        "Id": "key-default-1",
+        "Statement": [
+            {
+                "Sid": "Enable IAM User Permissions",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+                "Action": "kms:*",
+                "Resource": "*",
+            }
+        ],
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """Lets one principal use a key."""
+
+    scope: Scope
+    id: str
+    key_id: str
+    token: str
+    name: str
+    grantee: str
+    retiring: str
+    operations: tuple[str, ...]
+    constraints: Mapping[str, Any]
+    created_at: float
+
+    def output(self) -> dict[str, Any]:
+        """GrantListEntry."""
+        entry: dict[str, Any] = {
+            "KeyId": str(Arn.of(self.scope, "kms", f"key/{self.key_id}")),
+            "GrantId": self.id,
+            "Name": self.name,
+            "CreationDate": moment(self.created_at),
+            "GranteePrincipal": self.grantee,
+            "IssuingAccount": f"arn:aws:iam::{self.scope.account_id}:root",
+            "Operations": list(self.operations),
+        }
+        if self.retiring:
+            entry["RetiringPrincipal"] = self.retiring
+        if self.constraints:
+            entry["Constraints"] = dict(self.constraints)
+        return entry
+
+    def covers(self, operation: str, context: Mapping[str, str]) -> bool:
+        """Whether it lets its grantee do this with this encryption context."""
+        if operation not in self.operations:
+            return False
+        equal = self.constraints.get("EncryptionContextEquals")
+        subset = self.constraints.get("EncryptionContextSubset")
+        return (equal is None or dict(equal) == dict(context)) and (
+            subset is None or all(context.get(name) == value for name, value in subset.items())
+        )
+
+
+def grant_of(row: Row) -> Grant:
+    """A grant from its row."""
+    return Grant(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        id=row["id"],
+        key_id=row["key_id"],
+        token=row["token"],
+        name=row["name"],
+        grantee=row["grantee"],
+        retiring=row["retiring"],
+        operations=tuple(json.loads(row["operations"])),
+        constraints=json.loads(row["constraints"]),
+        created_at=row["created_at"],
+    )

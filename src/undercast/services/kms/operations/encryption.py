@@ -1,0 +1,204 @@
+"""Encrypt, Decrypt, ReEncrypt, data keys and random bytes.
+
+AWS: KMS API Reference, the operations of these names.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Params, operation
+from undercast.services.kms import ciphertext, material, store
+from undercast.services.kms.errors import bad_ciphertext, invalid, invalid_algorithm, invalid_usage, wrong_key
+from undercast.services.kms.instance import Kms
+from undercast.services.kms.models import Key
+from undercast.services.kms.specs import ENCRYPT, SYMMETRIC
+
+MAX_PLAINTEXT_BYTES = 4096
+MAX_RANDOM_BYTES = 1024
+_DATA_KEY_BYTES = {"AES_256": 32, "AES_128": 16}
+_NO_CONTEXT: Mapping[str, str] = {}
+
+
+class Opened(NamedTuple):
+    """What a ciphertext holds, and which key it was."""
+
+    plaintext: bytes
+    key: Key
+    algorithm: str
+
+
+def dry_run(params: Params) -> None:
+    """Raises DryRunOperationException when the caller only wanted to know whether it may."""
+    if params.get("DryRun"):
+        text = "The request would have succeeded, but the DryRun option is set."
+        raise ServiceError("DryRunOperationException", text, 412)
+
+
+async def seal(kms: Kms, key: Key, plaintext: bytes, context: Mapping[str, str], algorithm: str = "") -> bytes:
+    """Encrypt with the newest material. Raises AWS's errors for state, usage, algorithm and size."""
+    newest = await kms.newest(key)
+    if key.usage != ENCRYPT:
+        raise invalid_usage(key.arn, key.usage)
+    algorithm = algorithm or SYMMETRIC
+    if algorithm not in key.algorithms:
+        raise invalid_algorithm(algorithm, key.spec)
+    if key.spec == SYMMETRIC:
+        return ciphertext.seal(key.id, newest.number, newest.secret, plaintext, context)
+    if context:
+        raise invalid("EncryptionContext is not supported for asymmetric keys.")
+    try:
+        return await asyncio.to_thread(material.rsa_encrypt, newest.secret, algorithm, plaintext)
+    except ValueError:
+        text = f"Algorithm {algorithm} and key spec {key.spec} cannot encrypt data larger than the key allows."
+        raise invalid(text) from None
+
+
+async def unseal(
+    kms: Kms, ctx: RequestContext, blob: bytes, named: str, context: Mapping[str, str], algorithm: str
+) -> Opened:
+    """Decrypt. `named` is the KeyId of the request or ""; asymmetric ciphertexts need it."""
+    wanted = await kms.key(ctx, named) if named else None
+    if algorithm not in ("", SYMMETRIC):
+        if wanted is None:
+            raise invalid("KeyId is required to decrypt with an asymmetric key.")
+        return await _unseal_rsa(kms, wanted, blob, algorithm)
+    envelope = ciphertext.parse(blob)
+    key = await kms.database.read(lambda tx: store.find_in_region(tx, envelope.key_id, ctx.region))
+    if key is None:
+        raise bad_ciphertext()
+    if wanted is not None and wanted.arn != key.arn:
+        raise wrong_key()
+    key.require_usable()
+    generation = await kms.material(key, envelope.material)
+    if generation is None:
+        raise bad_ciphertext()
+    return Opened(ciphertext.unseal(envelope, generation.secret, context), key, SYMMETRIC)
+
+
+async def _unseal_rsa(kms: Kms, key: Key, blob: bytes, algorithm: str) -> Opened:
+    newest = await kms.newest(key)
+    if key.usage != ENCRYPT:
+        raise invalid_usage(key.arn, key.usage)
+    if algorithm not in key.algorithms:
+        raise invalid_algorithm(algorithm, key.spec)
+    try:
+        plaintext = await asyncio.to_thread(material.rsa_decrypt, newest.secret, algorithm, blob)
+    except ValueError:
+        raise bad_ciphertext() from None
+    return Opened(plaintext, key, algorithm)
+
+
+@operation("Encrypt")
+async def encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Up to 4 KiB."""
+    key, algorithm = await kms.key(ctx, params["KeyId"]), params.get("EncryptionAlgorithm", SYMMETRIC)
+    blob = await seal(kms, key, params["Plaintext"], params.get("EncryptionContext") or _NO_CONTEXT, algorithm)
+    dry_run(params)
+    return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": algorithm}
+
+
+@operation("Decrypt")
+async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """What Encrypt, GenerateDataKey and ReEncrypt gave."""
+    if "CiphertextBlob" not in params:
+        raise invalid("CiphertextBlob is required.")
+    context = params.get("EncryptionContext") or _NO_CONTEXT
+    algorithm = params.get("EncryptionAlgorithm", "")
+    opened = await unseal(kms, ctx, params["CiphertextBlob"], params.get("KeyId", ""), context, algorithm)
+    dry_run(params)
+    return {"KeyId": opened.key.arn, "Plaintext": opened.plaintext, "EncryptionAlgorithm": opened.algorithm}
+
+
+@operation("ReEncrypt")
+async def re_encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Decrypt and encrypt again without showing the plaintext."""
+    if "CiphertextBlob" not in params:
+        raise invalid("CiphertextBlob is required.")
+    context = params.get("SourceEncryptionContext") or _NO_CONTEXT
+    algorithm = params.get("SourceEncryptionAlgorithm", "")
+    opened = await unseal(kms, ctx, params["CiphertextBlob"], params.get("SourceKeyId", ""), context, algorithm)
+    target, chosen = await kms.key(ctx, params["DestinationKeyId"]), params.get("DestinationEncryptionAlgorithm", "")
+    blob = await seal(kms, target, opened.plaintext, params.get("DestinationEncryptionContext") or _NO_CONTEXT, chosen)
+    dry_run(params)
+    return {
+        "CiphertextBlob": blob,
+        "SourceKeyId": opened.key.arn,
+        "KeyId": target.arn,
+        "SourceEncryptionAlgorithm": opened.algorithm,
+        "DestinationEncryptionAlgorithm": chosen or SYMMETRIC,
+    }
+
+
+@operation("GenerateDataKey")
+async def generate_data_key(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Random bytes, plain and encrypted."""
+    plaintext = os.urandom(_data_key_bytes(params))
+    return {**await _sealed_data_key(kms, ctx, params, plaintext), "Plaintext": plaintext}
+
+
+@operation("GenerateDataKeyWithoutPlaintext")
+async def generate_data_key_without_plaintext(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Random bytes, encrypted only."""
+    return await _sealed_data_key(kms, ctx, params, os.urandom(_data_key_bytes(params)))
+
+
+async def _sealed_data_key(kms: Kms, ctx: RequestContext, params: Params, plaintext: bytes) -> dict[str, Any]:
+    key = await _symmetric(kms, ctx, params)
+    blob = await seal(kms, key, plaintext, params.get("EncryptionContext") or _NO_CONTEXT)
+    dry_run(params)
+    return {"CiphertextBlob": blob, "KeyId": key.arn}
+
+
+async def _symmetric(kms: Kms, ctx: RequestContext, params: Params) -> Key:
+    key = await kms.key(ctx, params["KeyId"])
+    if key.spec != SYMMETRIC:
+        raise invalid_usage(key.arn, key.usage)
+    return key
+
+
+def _data_key_bytes(params: Params) -> int:
+    spec, count = params.get("KeySpec"), params.get("NumberOfBytes")
+    if (spec is None) == (count is None):
+        raise invalid("Please specify either number of bytes or key spec.")
+    size: int = count or 0 if spec is None else _DATA_KEY_BYTES[spec]
+    if not 1 <= size <= MAX_RANDOM_BYTES:
+        raise invalid(f"NumberOfBytes must be between 1 and {MAX_RANDOM_BYTES}.")
+    return size
+
+
+@operation("GenerateDataKeyPair")
+async def generate_data_key_pair(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """An asymmetric pair, its private half plain and encrypted."""
+    result, private = await _pair(kms, ctx, params)
+    return {**result, "PrivateKeyPlaintext": private}
+
+
+@operation("GenerateDataKeyPairWithoutPlaintext")
+async def generate_data_key_pair_without_plaintext(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """An asymmetric pair, its private half encrypted only."""
+    result, _ = await _pair(kms, ctx, params)
+    return result
+
+
+async def _pair(kms: Kms, ctx: RequestContext, params: Params) -> tuple[dict[str, Any], bytes]:
+    key, spec = await _symmetric(kms, ctx, params), params["KeyPairSpec"]
+    if not spec.startswith(("RSA_", "ECC_")):
+        raise ServiceError("UnsupportedOperationException", f"The key pair spec {spec} is not supported here.")
+    private = await asyncio.to_thread(material.generate, spec)
+    blob = await seal(kms, key, private, params.get("EncryptionContext") or _NO_CONTEXT)
+    dry_run(params)
+    public = material.public_key(private)
+    return {"PrivateKeyCiphertextBlob": blob, "PublicKey": public, "KeyId": key.arn, "KeyPairSpec": spec}, private
+
+
+@operation("GenerateRandom")
+async def generate_random(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Random bytes."""
+    count = params.get("NumberOfBytes")
+    if count is None:
+        raise invalid("NumberOfBytes is required.")
+    return {"Plaintext": os.urandom(count)}

@@ -1,0 +1,131 @@
+"""Grants: create, list, retire, revoke.
+
+AWS: KMS API Reference, the operations of these names; Developer Guide, "Grants in AWS KMS".
+"""
+
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError, access_denied
+from undercast.core.service import Params, operation
+from undercast.services.kms import store
+from undercast.services.kms.errors import invalid
+from undercast.services.kms.instance import Kms
+from undercast.services.kms.models import Grant
+from undercast.services.kms.operations.encryption import dry_run
+from undercast.services.kms.operations.keys import require_alive
+from undercast.services.kms.pages import page, position
+from undercast.store.database import Tx
+
+DEFAULT_PAGE = 50
+
+
+@operation("CreateGrant")
+async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Let a principal use the key; the same grant by name once."""
+    key = await kms.key(ctx, params["KeyId"])
+    require_alive(key)
+    grantee = params.get("GranteePrincipal")
+    if not grantee:
+        raise invalid("GranteePrincipal is required.")
+    dry_run(params)
+    grant = Grant(
+        scope=key.scope,
+        id=ctx.ids.hex(64),
+        key_id=key.id,
+        token=ctx.ids.hex(128),
+        name=params.get("Name", ""),
+        grantee=grantee,
+        retiring=params.get("RetiringPrincipal", ""),
+        operations=tuple(params["Operations"]),
+        constraints=dict(params.get("Constraints") or {}),
+        created_at=ctx.clock.now(),
+    )
+
+    def write(tx: Tx) -> Grant:
+        for known in store.grants_of(tx, key.id) if grant.name else ():
+            if _content(known) == _content(grant):
+                return known
+        store.add_grant(tx, grant)
+        return grant
+
+    made = await kms.database.write(write)
+    return {"GrantToken": made.token, "GrantId": made.id}
+
+
+def _content(grant: Grant) -> tuple[Any, ...]:
+    return (grant.name, grant.grantee, grant.retiring, grant.operations, dict(grant.constraints))
+
+
+@operation("ListGrants")
+async def list_grants(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """A key's grants, all or those of a grantee."""
+    key, limit, after = await kms.key(ctx, params["KeyId"]), params.get("Limit", DEFAULT_PAGE), position(params)
+    wanted, grantee = params.get("GrantId"), params.get("GranteePrincipal")
+    found = [
+        grant
+        for grant in await kms.database.read(lambda tx: store.grants_of(tx, key.id, after))
+        if wanted in (None, grant.id) and grantee in (None, grant.grantee)
+    ]
+    return page("Grants", found, limit, lambda grant: grant.id, Grant.output)
+
+
+@operation("ListRetirableGrants")
+async def list_retirable_grants(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """The grants that a principal may retire."""
+    limit, after = params.get("Limit", DEFAULT_PAGE), position(params)
+    retiring = params.get("RetiringPrincipal")
+    if not retiring:
+        raise invalid("RetiringPrincipal is required.")
+    found = [
+        grant
+        for grant in await kms.database.read(lambda tx: store.grants_of_account(tx, ctx.scope, after, -1))
+        if grant.retiring == retiring
+    ]
+    return page("Grants", found, limit, lambda grant: grant.id, Grant.output)
+
+
+@operation("RevokeGrant")
+async def revoke_grant(kms: Kms, ctx: RequestContext, params: Params) -> None:
+    """Take a grant away."""
+    key = await kms.key(ctx, params["KeyId"])
+    dry_run(params)
+
+    def write(tx: Tx) -> None:
+        there = any(grant.id == params["GrantId"] for grant in store.grants_of(tx, key.id))
+        if not there or not store.delete_grant(tx, params["GrantId"]):
+            raise ServiceError("NotFoundException", f"Grant ID {params['GrantId']} not found")
+
+    await kms.database.write(write)
+
+
+@operation("RetireGrant")
+async def retire_grant(kms: Kms, ctx: RequestContext, params: Params) -> None:
+    """Give a grant back: its retiring principal, its grantee where the grant lets it, or the account."""
+    grant = await _named(kms, ctx, params)
+    principal = ctx.principal
+    mine = {principal.arn, principal.role_arn}
+    may = (
+        grant.retiring in mine
+        or (grant.grantee in mine and "RetireGrant" in grant.operations)
+        or (principal.kind == "root" and principal.account_id == grant.scope.account_id)
+    )
+    if not may:
+        raise access_denied(principal.arn, "kms:RetireGrant", grant.id, "")
+    dry_run(params)
+    await kms.database.write(lambda tx: store.delete_grant(tx, grant.id))
+
+
+async def _named(kms: Kms, ctx: RequestContext, params: Params) -> Grant:
+    if params.get("GrantToken"):
+        found = await kms.database.read(lambda tx: store.grant_by_token(tx, params["GrantToken"]))
+        if found is None:
+            raise ServiceError("InvalidGrantTokenException", "The grant token is invalid.")
+        return found
+    if not params.get("GrantId") or not params.get("KeyId"):
+        raise invalid("Either GrantToken, or GrantId and KeyId, must be given.")
+    key = await kms.key(ctx, params["KeyId"])
+    for grant in await kms.database.read(lambda tx: store.grants_of(tx, key.id)):
+        if grant.id == params["GrantId"]:
+            return grant
+    raise ServiceError("NotFoundException", f"Grant ID {params['GrantId']} not found")

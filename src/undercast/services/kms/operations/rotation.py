@@ -1,0 +1,77 @@
+"""Rotation of key material, by itself and on demand.
+
+AWS: KMS API Reference, the operations of these names; Developer Guide, "Rotating AWS KMS keys".
+"""
+
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Params, operation
+from undercast.services.kms import store
+from undercast.services.kms.errors import invalid, unsupported
+from undercast.services.kms.instance import Kms
+from undercast.services.kms.models import Key, Material, moment
+from undercast.services.kms.operations.keys import require_customer
+from undercast.services.kms.pages import page, position
+from undercast.services.kms.specs import SYMMETRIC
+from undercast.services.kms.upkeep import DAY_S
+
+DEFAULT_DAYS = 365
+
+
+@operation("EnableKeyRotation")
+async def enable_key_rotation(kms: Kms, ctx: RequestContext, params: Params) -> None:
+    """New material every 90 to 2,560 days."""
+    key, days = await _rotatable(kms, ctx, params), params.get("RotationPeriodInDays", DEFAULT_DAYS)
+    if not 90 <= days <= 2560:
+        raise invalid("RotationPeriodInDays must be between 90 and 2560.")
+    rotates_at = ctx.clock.now() + days * DAY_S
+    await kms.database.write(lambda tx: store.change(tx, key, rotation_days=days, rotates_at=rotates_at))
+
+
+@operation("DisableKeyRotation")
+async def disable_key_rotation(kms: Kms, ctx: RequestContext, params: Params) -> None:
+    """No further rotation by itself."""
+    key = await _rotatable(kms, ctx, params)
+    await kms.database.write(lambda tx: store.change(tx, key, rotation_days=0, rotates_at=None))
+
+
+async def _rotatable(kms: Kms, ctx: RequestContext, params: Params) -> Key:
+    key = await kms.key(ctx, params["KeyId"])
+    key.require_usable()
+    require_customer(key, "Key rotation")
+    if key.spec != SYMMETRIC:
+        raise unsupported(f"{key.arn} key spec {key.spec} does not support rotation.")
+    return key
+
+
+@operation("GetKeyRotationStatus")
+async def get_key_rotation_status(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Whether it rotates by itself, and when next."""
+    key = await kms.key(ctx, params["KeyId"])
+    result: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": key.rotation_days > 0}
+    if key.rotates_at is not None:
+        result |= {"RotationPeriodInDays": key.rotation_days, "NextRotationDate": moment(key.rotates_at)}
+    return result
+
+
+@operation("RotateKeyOnDemand")
+async def rotate_key_on_demand(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """New material now."""
+    key = await _rotatable(kms, ctx, params)
+    await kms.upkeep.rotate(key, "ON_DEMAND")
+    return {"KeyId": key.arn}
+
+
+@operation("ListKeyRotations")
+async def list_key_rotations(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """The rotations so far, the newest first."""
+    key, limit = await kms.key(ctx, params["KeyId"]), params.get("Limit", 100)
+    after = position(params)
+    every = await kms.database.read(lambda tx: store.materials(tx, key))
+    found = [one for one in every if one.reason and (not after or one.number < int(after))]
+
+    def entry(one: Material) -> dict[str, Any]:
+        return {"KeyId": key.id, "RotationDate": moment(one.made_at), "RotationType": one.reason}
+
+    return page("Rotations", found, limit, lambda one: str(one.number), entry)
