@@ -15,7 +15,9 @@ from undercast.services.lambda_.layers import LayerReference, parse_layer, parse
 from undercast.services.lambda_.names import function_arn, parse_function_arn, parse_reference
 
 _ACTIONS = {"Invoke": "lambda:InvokeFunction", "InvokeAsync": "lambda:InvokeFunction"}
-_NO_RESOURCE = frozenset({"ListFunctions", "GetAccountSettings", "ListLayers"})
+_NO_RESOURCE = frozenset({
+    "ListFunctions", "GetAccountSettings", "ListLayers", "CreateCodeSigningConfig", "ListCodeSigningConfigs",
+})  # fmt: skip
 _CONFIGURING = frozenset({"CreateFunction", "UpdateFunctionConfiguration"})
 
 
@@ -29,6 +31,8 @@ async def access(functions: Lambda, ctx: RequestContext, operation: str, params:
         return (Access(action=action, resource="*"),)
     if "LayerName" in params or operation == "GetLayerVersionByArn":
         return (_on_layer(functions, ctx, action, params),)
+    if "FunctionName" not in params and "CodeSigningConfigArn" in params:
+        return (Access(action=action, resource=params["CodeSigningConfigArn"]),)
     needed = [_on_function(functions, ctx, action, params)]
     if operation in _CONFIGURING:
         needed += _on_what_it_uses(functions, params)

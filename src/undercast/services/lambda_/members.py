@@ -12,6 +12,7 @@ _PAGED = frozenset({"FunctionName", "Marker", "MaxItems"})
 _INVOKE_CONFIG = frozenset(
     {"FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"}
 )
+_SIGNING = frozenset({"CodeSigningConfigArn"})
 _LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
 _LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
 
@@ -78,7 +79,17 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DeleteFunctionEventInvokeConfig": _QUALIFIED,
     "ListFunctionEventInvokeConfigs": _PAGED,
     "GetAccountSettings": frozenset(),
+    "CreateCodeSigningConfig": frozenset({"Tags"}),
+    "GetCodeSigningConfig": _SIGNING,
+    "UpdateCodeSigningConfig": _SIGNING,
+    "DeleteCodeSigningConfig": _SIGNING,
+    "ListCodeSigningConfigs": frozenset({"Marker", "MaxItems"}),
+    "PutFunctionCodeSigningConfig": _NAME,
     "GetFunctionCodeSigningConfig": _NAME,
+    "DeleteFunctionCodeSigningConfig": _NAME,
+    "ListFunctionsByCodeSigningConfig": _SIGNING | {"Marker", "MaxItems"},
+    "PutRuntimeManagementConfig": _QUALIFIED,
+    "GetRuntimeManagementConfig": _QUALIFIED,
     "Invoke": frozenset({"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}),
     "InvokeAsync": frozenset({"FunctionName", "InvokeArgs"}),
 }  # fmt: skip
@@ -94,8 +105,16 @@ _ARCHITECTURES = {
     "program that is built for another one fails at its first INIT with an error that names both"
 }
 
+_UNSIGNED = "there is no AWS Signer: no signature is looked at, with either policy"
+_SIGNING_MEMBERS = dict.fromkeys(("Description", "AllowedPublishers", "CodeSigningPolicies"), _UNSIGNED)
+_ONE_RUNTIME = "the runtimes are those of this machine and are never updated by the platform"
+
 STORED: Mapping[str, Mapping[str, str]] = {
-    "CreateFunction": {**_STORED_CONFIGURATION, **_ARCHITECTURES},
+    "CreateFunction": {**_STORED_CONFIGURATION, **_ARCHITECTURES, "CodeSigningConfigArn": _UNSIGNED},
+    "CreateCodeSigningConfig": _SIGNING_MEMBERS,
+    "UpdateCodeSigningConfig": _SIGNING_MEMBERS,
+    "PutFunctionCodeSigningConfig": {"CodeSigningConfigArn": _UNSIGNED},
+    "PutRuntimeManagementConfig": {"UpdateRuntimeOn": _ONE_RUNTIME, "RuntimeVersionArn": _ONE_RUNTIME},
     "UpdateFunctionConfiguration": _STORED_CONFIGURATION,
     "UpdateFunctionCode": _ARCHITECTURES,
     "ListFunctions": {"MasterRegion": "there are no Lambda@Edge replicas; only the own region's functions exist"},
@@ -114,7 +133,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "CreateFunction": {
         **_LATER_KINDS,
         **_PUBLISH_TO,
-        "CodeSigningConfigArn": "code signing is not supported",
         "TenancyConfig": "tenant isolation is not supported",
     },
     "UpdateFunctionConfiguration": _LATER_KINDS,

@@ -113,4 +113,31 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name, qualifier)
     );
     """,
+    """
+    CREATE TABLE lambda_code_signing_config (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        id TEXT NOT NULL,
+        configuration TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        modified_at REAL NOT NULL,
+        PRIMARY KEY (account_id, region, id)
+    );
+    CREATE TABLE lambda_function_signing (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        config_arn TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    CREATE TABLE lambda_runtime_management (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        qualifier TEXT NOT NULL,
+        update_on TEXT NOT NULL,
+        version_arn TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, qualifier)
+    );
+    """,
 )

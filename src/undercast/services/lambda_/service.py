@@ -21,13 +21,16 @@ from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.lambda_.operations import (
     aliases,
+    code_signing,
     event_invoke_configs,
     functions,
     invoke,
     layers,
     policies,
     provisioned_concurrency,
+    runtime_management,
     settings,
+    tags,
     updates,
     versions,
 )
@@ -84,13 +87,16 @@ MANIFEST = Manifest(
     build=build,
     operations=operations_of(
         aliases,
+        code_signing,
         event_invoke_configs,
         functions,
         invoke,
         layers,
         policies,
         provisioned_concurrency,
+        runtime_management,
         settings,
+        tags,
         updates,
         versions,
     ),

@@ -14,9 +14,9 @@ Key = tuple[str, str, str]
 
 _VERSION_KEY = "account_id = ? AND region = ? AND name = ? AND number = ?"
 
-_QUALIFIED = ("policy", "event_invoke_config", "provisioned")
+_QUALIFIED = ("policy", "event_invoke_config", "provisioned", "runtime_management")
 """Tables of what a version or an alias has."""
-_OF_FUNCTION = ("function", "version", "function_layer", "alias", *_QUALIFIED)
+_OF_FUNCTION = ("function", "version", "function_layer", "alias", "function_signing", *_QUALIFIED)
 _VERSION_COLUMNS = (
     "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, revision_id,"
     " modified_at, state, state_reason, update_status, update_reason"
@@ -473,4 +473,27 @@ def delete_provisioned(tx: Tx, key: Key, qualifier: str) -> None:
     tx.execute(
         "DELETE FROM lambda_provisioned WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
         (*key, qualifier),
+    )
+
+
+# Runtime management
+
+
+def runtime_management(tx: Tx, key: Key, qualifier: str) -> tuple[str, str] | None:
+    """(UpdateRuntimeOn, RuntimeVersionArn or "") of a qualifier."""
+    row = tx.one(
+        "SELECT update_on, version_arn FROM lambda_runtime_management"
+        " WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
+        (*key, qualifier),
+    )
+    return (row["update_on"], row["version_arn"]) if row else None
+
+
+def put_runtime_management(tx: Tx, key: Key, qualifier: str, update_on: str, version_arn: str) -> None:
+    """Insert or replace."""
+    tx.execute(
+        "INSERT INTO lambda_runtime_management (account_id, region, name, qualifier, update_on, version_arn)"
+        " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, region, name, qualifier) DO UPDATE SET"
+        " update_on = excluded.update_on, version_arn = excluded.version_arn",
+        (*key, qualifier, update_on, version_arn),
     )

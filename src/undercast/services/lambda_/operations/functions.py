@@ -3,14 +3,13 @@
 AWS: Lambda API Reference, CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions, DeleteFunction.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
-from undercast.services.lambda_ import concurrency, configuration, layer_store, package, store
+from undercast.services.lambda_ import code_signing, concurrency, configuration, layer_store, package, store
 from undercast.services.lambda_.destinations import check_dead_letter
 from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
 from undercast.services.lambda_.instance import Lambda, check_role, existing_function, existing_version, unqualified
@@ -55,6 +54,8 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
         check_unzipped(first.unzipped_bytes, first.layers)
         if not store.add_function(tx, function):
             raise _exists(function.name)
+        if arn := params.get("CodeSigningConfigArn"):
+            code_signing.assign(tx, function.scope, function.name, code_signing.usable(tx, arn).arn)
         return _insert(functions, tx, first, code.draft, publish=bool(params.get("Publish")))
 
     made = await functions.database.write(insert)
@@ -189,14 +190,6 @@ def _forget(
     functions.provisioning.follow(tx, reference.scope, reference.name)
     tx.after_commit(lambda: functions.environments.retire(reference.function_arn, retired))
     functions.release(tx, versions)
-
-
-@operation("GetFunctionCodeSigningConfig")
-async def get_function_code_signing_config(functions: Lambda, ctx: RequestContext, params: Params) -> Mapping[str, Any]:
-    """No function here has a code signing configuration; AWS answers so for one without."""
-    reference = parse_reference(ctx.scope, params["FunctionName"])
-    functions.database.read_now(lambda tx: existing_function(tx, reference))
-    return {"FunctionName": reference.name}
 
 
 @operation("GetAccountSettings")

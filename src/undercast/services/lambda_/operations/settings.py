@@ -1,7 +1,7 @@
-"""Settings of a function as a whole: tags, reserved concurrency, recursion.
+"""Settings of a function as a whole: reserved concurrency, recursion.
 
-AWS: Lambda API Reference, TagResource, UntagResource, ListTags, PutFunctionConcurrency and its companions,
-PutFunctionRecursionConfig; Developer Guide, "Configuring reserved concurrency".
+AWS: Lambda API Reference, PutFunctionConcurrency and its companions, PutFunctionRecursionConfig; Developer Guide,
+"Configuring reserved concurrency".
 """
 
 from collections.abc import Callable
@@ -12,47 +12,12 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT, MIN_UNRESERVED
-from undercast.services.lambda_.configuration import check_tags
-from undercast.services.lambda_.errors import function_not_found, invalid
+from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
 from undercast.services.lambda_.models import Function
-from undercast.services.lambda_.names import Reference, parse_function_arn, parse_reference
+from undercast.services.lambda_.names import Reference, parse_reference
 from undercast.services.lambda_.provisioned import read, wanted
 from undercast.store.database import Tx
-
-
-@operation("TagResource")
-async def tag_resource(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
-    """Add tags or change their values."""
-    reference = _taggable(ctx, params["Resource"])
-
-    def add(function: Function) -> Function:
-        tags = {**function.tags, **params["Tags"]}
-        check_tags(tags)
-        return replace(function, tags=tags)
-
-    await _change(functions, reference, add)
-    return Reply(output={}, status=204)
-
-
-@operation("UntagResource")
-async def untag_resource(functions: Lambda, ctx: RequestContext, params: Params) -> Reply:
-    """Remove tags by key."""
-    keys = frozenset(params["TagKeys"])
-    reference = _taggable(ctx, params["Resource"])
-
-    def remove(function: Function) -> Function:
-        return replace(function, tags={key: value for key, value in function.tags.items() if key not in keys})
-
-    await _change(functions, reference, remove)
-    return Reply(output={}, status=204)
-
-
-@operation("ListTags")
-async def list_tags(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """A function's tags."""
-    reference = _taggable(ctx, params["Resource"])
-    return {"Tags": dict(functions.database.read_now(lambda tx: existing_function(tx, reference)).tags)}
 
 
 @operation("PutFunctionConcurrency")
@@ -119,15 +84,3 @@ async def _change(functions: Lambda, reference: Reference, change: Callable[[Fun
         functions.changed(tx)
 
     await functions.database.write(apply)
-
-
-def _taggable(ctx: RequestContext, arn: str) -> Reference:
-    reference = parse_function_arn(arn)
-    if reference is None or reference.scope.region != ctx.region:
-        raise function_not_found(arn)
-    if reference.qualifier is not None:
-        raise invalid(
-            "Tags on function aliases and versions are not supported. Please specify either a function ARN or an "
-            "event source mapping ARN."
-        )
-    return reference
