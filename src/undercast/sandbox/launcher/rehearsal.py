@@ -113,15 +113,13 @@ def _conduct(python: str) -> list[list[int]]:
         if performer == 0:
             listener.close()
             perform([python, "/var/runtime/bootstrap.py", "rehearsal.handler"], _ENVIRONMENT)
-        if _serve(listener, kernel.pidfd_open(performer)):
-            return _touched(performer, mappings)
-    return []
+        return _serve(listener, performer, mappings)
 
 
-def _serve(listener: socket.socket, performer: int) -> bool:
-    """Give one event; whether the runtime asked for a second one."""
+def _serve(listener: socket.socket, performer: int, mappings: list[tuple[int, int]]) -> list[list[int]]:
+    """Give one event; what the runtime has touched when it asks for a second one, and waits."""
     asked = 0
-    either: list[Any] = [listener, performer]
+    either: list[Any] = [listener, kernel.pidfd_open(performer)]
     while listener in select.select(either, [], [], _LIMIT_S)[0]:
         connection, _ = listener.accept()
         connection.settimeout(_LIMIT_S)
@@ -134,9 +132,9 @@ def _serve(listener: socket.socket, performer: int) -> bool:
                 file.read(size)
                 asked += line.startswith(b"GET")
                 if asked == 2:
-                    return True
+                    return _touched(performer, mappings)
                 connection.sendall(_EVENT if line.startswith(b"GET") else _ACCEPTED)
-    return False
+    return []
 
 
 def _mappings() -> list[tuple[int, int]]:
