@@ -212,6 +212,9 @@ class FakeSandbox:
         self.processes: list[FakeProcess] = []
         self._driver = driver
 
+    async def furnished(self) -> None:
+        """See Sandbox."""
+
     async def spawn(self, spec: ProcessSpec) -> FakeProcess:
         """See Sandbox."""
         self.calls.append("spawn")

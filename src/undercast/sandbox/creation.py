@@ -74,26 +74,27 @@ class Creation:
         try:
             issued = await issuing
             await self._serve_network(sandbox)
+            log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
+            given = _Given(issued, log.stream, "provisioned-concurrency" if provisioned else "on-demand")
+            runtime = self._process(function, plan, sandbox, given)
+            process = RuntimeProcess(
+                spec=runtime if plan.fault is None else None,
+                fault=plan.fault,
+                extensions=self._extensions(function, plan, sandbox, runtime.environment),
+                go1x=function.runtime == "go1.x",
+                version_label=plan.version_label,
+                notice=plan.notice,
+                version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
+            )
+            environment = Environment(function, sandbox, process, log, watchers)
+            environment.provisioned = provisioned
+            left_s = issued.expires_at - watchers.host_clock.now()
+            environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
+            await sandbox.furnished()
         except BaseException:
             await self.release(environment_id)
             await sandbox.destroy()
             raise
-        log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
-        given = _Given(issued, log.stream, "provisioned-concurrency" if provisioned else "on-demand")
-        runtime = self._process(function, plan, sandbox, given)
-        process = RuntimeProcess(
-            spec=runtime if plan.fault is None else None,
-            fault=plan.fault,
-            extensions=self._extensions(function, plan, sandbox, runtime.environment),
-            go1x=function.runtime == "go1.x",
-            version_label=plan.version_label,
-            notice=plan.notice,
-            version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
-        )
-        environment = Environment(function, sandbox, process, log, watchers)
-        environment.provisioned = provisioned
-        left_s = issued.expires_at - watchers.host_clock.now()
-        environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
         return environment
 
     async def warm(self, python: PreparedPython | None) -> None:

@@ -115,6 +115,10 @@ class Sandbox(Protocol):
     died: "asyncio.Future[None]"
     """Done when the sandbox is gone, by `destroy` or without our doing (then every process has exited with it)."""
 
+    async def furnished(self) -> None:
+        """Wait until code, layers and /tmp are in place. Before `spawn`. Raises SandboxError."""
+        ...
+
     async def spawn(self, spec: ProcessSpec) -> SandboxProcess:
         """Start a process. Raises SandboxError when the program cannot be executed (text: "ENOENT: ...")."""
         ...
@@ -202,7 +206,7 @@ class Driver(Protocol):
         ...
 
     async def create(self, spec: SandboxSpec) -> Sandbox:
-        """Make a sandbox. Raises SandboxError."""
+        """Make a sandbox; its files may still be on their way (`Sandbox.furnished`). Raises SandboxError."""
         ...
 
     def zygote_runs(self, python: Path) -> bool:

@@ -47,6 +47,7 @@ from undercast.sandbox.model import (
 )
 from undercast.sandbox.provision import INIT_FAILURE, Provisioned, too_many
 from undercast.sandbox.runtimes.plan import Runtimes
+from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES
 
 log = logging.getLogger(__name__)
 
@@ -93,6 +94,8 @@ class Pool:
         self._freezer = Freezer(parts.host_clock)
         self._provisioned: dict[FleetKey, Fleet] = {}
         self._settle_timer: asyncio.TimerHandle | None = None
+        self._prepared: set[str] = set()
+        """Runtimes whose interpreter and folders were found: a plan for one does not wait for the file system."""
         self._stopped = asyncio.Event()
 
     async def start(self, front_door_port: int | None = None) -> None:
@@ -147,7 +150,10 @@ class Pool:
         if self._creation is None:
             return
         try:
-            await self._creation.warm(await asyncio.to_thread(self._parts.runtimes.python, runtime))
+            python = await asyncio.to_thread(self._parts.runtimes.python, runtime)
+            if python is not None or RUNTIMES[runtime].family in COMPILED:
+                self._prepared.add(runtime)
+                await self._creation.warm(python)
         except (ServiceError, SandboxError, OSError):
             # The invocation will meet the same problem, and has somebody to tell it to.
             return
@@ -327,9 +333,12 @@ class Pool:
         environment: Environment | None = None
         problem: ServiceError | None = ServiceError("ServiceException", "No execution environment could be made", 500)
         try:
-            if fleet.plan is None:
+            if fleet.plan is None and fleet.function.runtime in self._prepared:
+                fleet.plan = self._parts.runtimes.plan(fleet.function)
+            elif fleet.plan is None:
                 # Blocks on the file system: looks for interpreters, may build /var/runtime.
                 fleet.plan = await asyncio.to_thread(self._parts.runtimes.plan, fleet.function)
+                self._prepared.add(fleet.function.runtime)
             environment = await self._creation.create(
                 fleet.function, fleet.plan, self._watchers, provisioned=provisioned
             )

@@ -21,7 +21,6 @@ from undercast.sandbox.launcher.link import Link, close_all
 _ENVIRONMENT_BYTES = 12 * 1024
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 2.0
-_PLACE_LIMIT_S = 10.0
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
 
 
@@ -162,20 +161,15 @@ class Launcher:
         """Ask for a sandbox; its init process answers on the first descriptor. False when the launcher is gone."""
         return self.link.send(message, descriptors)
 
-    async def place(self, order: dict[str, Any], descriptors: Sequence[int]) -> None:
-        """Put what is a function's own into a sandbox. Raises SandboxError with the step that failed."""
+    def place(self, order: dict[str, Any], descriptors: Sequence[int]) -> asyncio.Future[None]:
+        """Put what is a function's own into a sandbox. The outcome may be a SandboxError with the step that failed."""
         self._serial += 1
         serial = self._serial
         placed = self._placing[serial] = asyncio.get_running_loop().create_future()
-        try:
-            if not self.link.send({"op": "place", "serial": serial, **order}, descriptors):
-                raise SandboxError("the launcher is gone")
-            async with asyncio.timeout(_PLACE_LIMIT_S):
-                await placed
-        except TimeoutError:
-            raise SandboxError(f"the function's files were not put in place in {_PLACE_LIMIT_S:.0f} s") from None
-        finally:
-            del self._placing[serial]
+        placed.add_done_callback(lambda done: (self._placing.pop(serial), done.exception()))
+        if not self.link.send({"op": "place", "serial": serial, **order}, descriptors):
+            placed.set_exception(SandboxError("the launcher is gone"))
+        return placed
 
     async def stop(self) -> None:
         """End it; the kernel kills the sandboxes that are left."""
@@ -204,7 +198,7 @@ class Launcher:
             self._ready.set_result(None)
 
     def _on_close(self) -> None:
-        for placed in self._placing.values():
+        for placed in tuple(self._placing.values()):
             if not placed.done():
                 placed.set_exception(SandboxError("the launcher is gone"))
         if not self._ready.done():

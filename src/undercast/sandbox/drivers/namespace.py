@@ -112,7 +112,7 @@ class NamespaceDriver:
         sandbox = await self._spares.take(Kind.of(spec))
         try:
             disk = await self._disks.take(spec.environment_id, spec.tmp_mb, sandbox.uid)
-            await sandbox.furnish(spec, disk)
+            sandbox.furnish(spec, disk)
         except BaseException as error:
             await sandbox.destroy()
             if isinstance(error, OSError):

@@ -74,6 +74,7 @@ class NamespaceSandbox:
         self._runner = Link(self._on_runner_failure, self._on_runner_started)
         self._runner_pid = 0
         self._launcher: Launcher | None = None
+        self._placed: asyncio.Future[None] | None = None
         self._runner_is_zygote = False
         self._mounts = -1
         """Its mount namespace, until its function's files are in it."""
@@ -125,8 +126,8 @@ class NamespaceSandbox:
             raise SandboxError("the launcher is gone")
         await self._answer()
 
-    async def furnish(self, spec: SandboxSpec, disk: TmpDisk) -> None:
-        """Make it this environment's: its limits, code and /tmp. Raises SandboxError."""
+    def furnish(self, spec: SandboxSpec, disk: TmpDisk) -> None:
+        """Make it this environment's: its limits, and soon (`furnished`) its code and /tmp. Raises SandboxError."""
         self.environment_id = spec.environment_id
         self._disk = disk
         self._limit_bytes, self._tmp_bytes = spec.memory_mb * _MIB, spec.tmp_mb * _MIB
@@ -135,9 +136,19 @@ class NamespaceSandbox:
         except OSError as error:
             raise SandboxError(str(error)) from error
         assert self._launcher is not None
-        await self._launcher.place(_order(spec, disk), [self._mounts, *disk.descriptors])
+        self._placed = self._launcher.place(_order(spec, disk), [self._mounts, *disk.descriptors])
         # What holds the namespace holds its mounts: nobody needs it any more.
         self._close_mounts()
+
+    async def furnished(self) -> None:
+        """See `Sandbox`."""
+        if self._placed is None:
+            return
+        try:
+            async with asyncio.timeout(_ANSWER_LIMIT_S):
+                await asyncio.shield(self._placed)
+        except TimeoutError:
+            raise SandboxError(f"the function's files were not in place in {_ANSWER_LIMIT_S:.0f} s") from None
 
     async def _answer(self) -> None:
         try:
@@ -148,6 +159,7 @@ class NamespaceSandbox:
 
     async def spawn(self, spec: ProcessSpec) -> NamespaceProcess:
         """See `Sandbox`."""
+        await self.furnished()
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3 if spec.telemetry else 2)]
         for read_end, _ in pipes:
             os.set_blocking(read_end, False)

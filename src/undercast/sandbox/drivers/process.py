@@ -96,6 +96,9 @@ class ProcessSandbox:
             for layer in self._layers:
                 shutil.copytree(layer, self.opt_root, symlinks=True, dirs_exist_ok=True)
 
+    async def furnished(self) -> None:
+        """See `Sandbox`: it was made as a whole."""
+
     async def spawn(self, spec: ProcessSpec) -> PlainProcess:
         """See `Sandbox`."""
         pipes = [os.pipe2(os.O_CLOEXEC) if hasattr(os, "pipe2") else os.pipe() for _ in range(2 + spec.telemetry)]

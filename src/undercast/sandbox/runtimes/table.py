@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 Family = Literal["python", "nodejs", "java", "ruby", "dotnet", "go", "provided"]
+COMPILED = frozenset({"go", "provided"})
+"""Families whose functions bring their program."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
