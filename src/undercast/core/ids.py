@@ -71,12 +71,22 @@ class SystemIds:
 
     def base32(self, characters: int) -> str:
         """See `Ids`."""
-        return "".join(secrets.choice(_UPPER_BASE32) for _ in range(characters))
+        return _drawn_from(_UPPER_BASE32, characters)
 
     def alnum(self, characters: int) -> str:
         """See `Ids`."""
-        return "".join(secrets.choice(_ALNUM) for _ in range(characters))
+        return _drawn_from(_ALNUM, characters)
 
     def random(self) -> float:
         """See `Ids`."""
         return secrets.randbelow(1 << 53) / (1 << 53)
+
+
+def _drawn_from(alphabet: str, characters: int) -> str:
+    """Each character as likely as any other: bytes beyond the last whole round of the alphabet are thrown away."""
+    whole = 256 - 256 % len(alphabet)
+    text = ""
+    while len(text) < characters:
+        drawn = os.urandom(2 * (characters - len(text)))
+        text += "".join([alphabet[byte % len(alphabet)] for byte in drawn if byte < whole])
+    return text[:characters]

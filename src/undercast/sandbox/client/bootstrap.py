@@ -47,7 +47,9 @@ _STANDARD = (
     "uuid",
     "xml.etree.ElementTree",
 )
-PRELOAD = (_CLIENT + ".__main__" if _CLIENT == "awslambdaric" else _CLIENT,) + _STANDARD
+PRELOAD = (
+    ("awslambdaric.__main__", "awslambdaric.lambda_literals") if _CLIENT == "awslambdaric" else (_CLIENT,)
+) + _STANDARD
 """What a zygote imports before it forks."""
 
 

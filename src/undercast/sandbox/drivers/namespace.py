@@ -52,6 +52,7 @@ class NamespaceDriver:
         self._disks = TmpDisks(self._folder / "tmp")
         self._spares = Spares(self._plant)
         self._planting = asyncio.Semaphore(_AT_ONCE)
+        self._zygotes: dict[Path, bool] = {}
         self._serial = 0
         self._sampler: asyncio.Task[None] | None = None
 
@@ -140,8 +141,12 @@ class NamespaceDriver:
 
     def zygote_runs(self, python: Path) -> bool:
         """See `Driver`."""
-        version = _VERSIONED.fullmatch(python.resolve().name)
-        return version is not None and (int(version[1]), int(version[2])) >= _OLDEST_ZYGOTE
+        runs = self._zygotes.get(python)
+        if runs is None:
+            version = _VERSIONED.fullmatch(python.resolve().name)
+            runs = version is not None and (int(version[1]), int(version[2])) >= _OLDEST_ZYGOTE
+            self._zygotes[python] = runs
+        return runs
 
     def launcher_pids(self) -> list[int]:
         """The host's process ids of the launchers, for `status` and for tests."""

@@ -20,6 +20,8 @@ _CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 _SDK_SINCE = (3, 10)
 """Below, the SDK that we ship has syntax that the interpreter cannot read; functions bring their own."""
+_LAYOUT = b"2"
+"""Of the folder: a new number makes new folders."""
 _OWN = ("bootstrap.py", "undercast_runtime_client.py")
 
 
@@ -66,7 +68,7 @@ class PythonRuntime:
         return (*client, *(_SDK if interpreter.version >= _SDK_SINCE else ()))
 
     def _name(self, interpreter: Interpreter, packages: tuple[str, ...]) -> str:
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(_LAYOUT)
         for name in packages:
             digest.update(f"{name}=={metadata.version(name)};".encode())
         for name in _OWN:
@@ -75,14 +77,14 @@ class PythonRuntime:
 
 
 def _install(distribution: metadata.Distribution, target: Path) -> None:
-    """Put a package's modules into the folder; neither its scripts nor its byte code."""
+    """Put a package's modules into the folder, with the byte code that its installer made for our own Python."""
     for file in distribution.files or ():
-        if file.parts[0] == ".." or "__pycache__" in file.parts:
+        source = Path(str(distribution.locate_file(file)))
+        if file.parts[0] == ".." or not source.exists():
             continue
         destination = target / file
         destination.parent.mkdir(parents=True, exist_ok=True)
-        source = Path(str(distribution.locate_file(file)))
         try:
             os.link(source, destination)
         except OSError:
-            shutil.copyfile(source, destination)
+            shutil.copy2(source, destination)  # byte code is good for a source of the same time

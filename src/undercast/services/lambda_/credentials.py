@@ -4,6 +4,7 @@ The platform writes a function's log whatever the role allows; where AWS would d
 AWS: Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
 """
 
+import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 DURATION_S = 43_200
 """Twelve hours, the longest session that AWS issues; an idle environment lives far shorter."""
 _MAX_REMEMBERED = 10_000
+_LOOK_AFTER_S = 0.1
 
 
 class RoleCredentials:
@@ -35,6 +37,8 @@ class RoleCredentials:
         self._issued: dict[str, str] = {}
         """Environment id -> access key id."""
         self._looked_at: set[tuple[str, str]] = set()
+        self._looks: dict[str, asyncio.TimerHandle | asyncio.Task[None]] = {}
+        """Environment id -> the look that its credentials caused."""
 
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
         """Assume the function's role as the Lambda service, for this environment."""
@@ -44,7 +48,7 @@ class RoleCredentials:
         params = {"RoleArn": function.role_arn, "RoleSessionName": function.name, "DurationSeconds": DURATION_S}
         issued = (await ctx.call("sts", "AssumeRole", params))["Credentials"]
         self._issued[environment_id] = issued["AccessKeyId"]
-        await self._look_at_log_permission(ctx, function)
+        self._look_later(ctx, function, environment_id)
         return EnvironmentCredentials(
             access_key_id=issued["AccessKeyId"],
             secret_access_key=issued["SecretAccessKey"],
@@ -54,6 +58,9 @@ class RoleCredentials:
 
     async def end(self, environment_id: str) -> None:
         """See `CredentialSource`. A store that fails now forgets the session when its time is over."""
+        look = self._looks.pop(environment_id, None)
+        if look is not None:
+            look.cancel()
         access_key_id = self._issued.pop(environment_id, None)
         if access_key_id is None:
             return
@@ -62,14 +69,23 @@ class RoleCredentials:
         except (OSError, sqlite3.Error) as error:
             log.warning("the session of environment %s cannot be ended: %s", environment_id, error)
 
-    async def _look_at_log_permission(self, ctx: RequestContext, function: FunctionVersion) -> None:
-        """Once per role and log group. A role that IAM does not know is let through without a word."""
+    def _look_later(self, ctx: RequestContext, function: FunctionVersion, environment_id: str) -> None:
+        """Once per role and log group, behind the start: to read a policy for the first time takes as long as that."""
         key = function.role_arn, function.log_group
         if key in self._looked_at:
             return
         if len(self._looked_at) >= _MAX_REMEMBERED:
             self._looked_at.clear()
         self._looked_at.add(key)
+        loop = asyncio.get_running_loop()
+
+        def begin() -> None:
+            self._looks[environment_id] = loop.create_task(self._look_at_log_permission(ctx, function))
+
+        self._looks[environment_id] = loop.call_later(_LOOK_AFTER_S, begin)
+
+    async def _look_at_log_permission(self, ctx: RequestContext, function: FunctionVersion) -> None:
+        """A role that IAM does not know is let through without a word."""
         group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{function.log_group}"
         if await allows(ctx, function.role_arn, "logs:PutLogEvents", f"{group}:log-stream:any") is False:
             log.warning(
