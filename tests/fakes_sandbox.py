@@ -232,8 +232,15 @@ class FakeSandbox:
         return process
 
     async def connect(self, port: int) -> socket.socket:
-        """See Sandbox."""
-        raise ConnectionRefusedError
+        """See Sandbox: its loopback is this machine's, for listeners that a test has started."""
+        connection = socket.socket()
+        connection.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        except OSError:
+            connection.close()
+            raise
+        return connection
 
     def freeze(self) -> None:
         """See Sandbox."""

@@ -19,18 +19,22 @@ from undercast.sandbox import errors, extensions_api
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.extensions import Extensions
+from undercast.sandbox.extensions_api import ExtensionsApi
 from undercast.sandbox.gorpc.client import meet
 from undercast.sandbox.initialisation import Initialisation, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.platform_events import Phase
 from undercast.sandbox.processes import Processes, RuntimeProcess
-from undercast.sandbox.reporting import Reporter, error_type_of
+from undercast.sandbox.reporting import Channels, Reporter, error_type_of
 from undercast.sandbox.run import TIMED_OUT, Run
 from undercast.sandbox.runtime_api import RuntimeApi, RuntimeState
 from undercast.sandbox.runtime_connection import Answer
 from undercast.sandbox.shutdown import Reason, shut_down
+from undercast.sandbox.telemetry import Telemetry
+from undercast.sandbox.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
 
 INIT_TIMEOUT_S = 10.0
 """Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""
@@ -90,10 +94,27 @@ class Environment:
         self._loop = asyncio.get_running_loop()
         self._launch = launch
         self._extensions = Extensions(watchers.ids, self._on_extension_change)
-        serve_extensions = extensions_api.ExtensionsApi(self._extensions, function).serve
-        self._api = RuntimeApi(self, {extensions_api.PATH: serve_extensions})
+        self._telemetry = Telemetry(sandbox.connect, watchers.platform_clock, is_json=False)
+        self._reporter = Reporter(
+            function,
+            sandbox,
+            Channels(
+                log=log,
+                telemetry=self._telemetry,
+                host_clock=watchers.host_clock,
+                platform_clock=watchers.platform_clock,
+            ),
+        )
+        subscribe = TelemetryApi(self._extensions, self._telemetry, self._reporter.tell).serve
+        self._api = RuntimeApi(
+            self,
+            {
+                extensions_api.PATH: ExtensionsApi(self._extensions, function).serve,
+                TELEMETRY_PATH: subscribe,
+                LOGS_PATH: subscribe,
+            },
+        )
         self._server: asyncio.Server | None = None
-        self._reporter = Reporter(function, sandbox, log, watchers.host_clock)
         self._processes = Processes(sandbox, launch, self._reporter, watchers.flow, self._on_exit)
         self._reporter.drain = self._processes.drain
         self._init: Initialisation | None = None
@@ -109,18 +130,18 @@ class Environment:
         self.sandbox.died.add_done_callback(lambda _: self._on_died())
         self._server = await self._loop.create_server(self._api.connection, sock=self.sandbox.listeners["runtime"])
         self._set_phase("init", self.id)
-        self._reporter.init_started(self._launch)
-        began = self._clock.monotonic()
-        limit_s = max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s) if self.provisioned else INIT_TIMEOUT_S
-        problem = await self._initialise(limit_s)
+        limit_s = INIT_TIMEOUT_S
+        if self.provisioned:
+            limit_s = max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s)
+            self._reporter.init_type = "provisioned-concurrency"
+        problem = await self._initialise(limit_s, "init")
         if self.state is State.GONE:
             raise SandboxError("the sandbox died during INIT")
-        took_ms = (self._clock.monotonic() - began) * 1000
         if problem is not None:
-            self._reporter.init_failed(problem, took_ms, "init")
             await self._clear(_reason(error_type_of(problem)))
         elif self.state is State.READY:
-            self._init_duration_ms = None if self.provisioned else took_ms
+            if self.provisioned:
+                self._init_duration_ms = None
             self._became_idle()
 
     def begin(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
@@ -138,20 +159,33 @@ class Environment:
         if self.state is State.READY:
             self._reporter.flush()
             self.state = step(self.state, Event.FREEZE)
+            if self._telemetry.active:
+                self._telemetry.freeze()
             self.sandbox.freeze()
 
+    def _thaw(self) -> None:
+        self.sandbox.thaw()
+        if self._telemetry.active:
+            self._telemetry.thaw()
+
     async def shut_down(self) -> None:
-        """SHUTDOWN of an idle environment, which is never used again. Its network still serves. At most 2 s."""
+        """SHUTDOWN of an environment that is never used again. Its network still serves. At most 2 s."""
         if not accepts(self.state, Event.SHUTDOWN):
             return
+        run, self._run = self._run, None
+        if run is not None:
+            self._end(run)
         self._reporter.flush()
         was_frozen = self.state is State.FROZEN
         self.state = step(self.state, Event.SHUTDOWN)
         if self._extensions:
             if was_frozen:
-                self.sandbox.thaw()
-            await shut_down(self._processes, self._extensions, self._clock, Reason.SPINDOWN)
+                self._thaw()
+            await self._shut_down_processes(Reason.SPINDOWN)
             self._reporter.last_words()
+
+    async def _shut_down_processes(self, reason: Reason) -> None:
+        await shut_down(self._processes, self._extensions, self._telemetry, self._clock, reason)
 
     async def destroy(self) -> None:
         """The processes are killed and nothing is left."""
@@ -169,9 +203,11 @@ class Environment:
 
     # INIT
 
-    async def _initialise(self, timeout_s: float) -> Problem | None:
+    async def _initialise(self, timeout_s: float, phase: Phase) -> Problem | None:
         """Run INIT and wait for its end. None when it succeeded, else what went wrong."""
         self.state = step(self.state, Event.START)
+        self._reporter.init_started(self._launch, phase)
+        began = self._clock.monotonic()
         init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over)
         meeting = self._loop.create_task(meet(self.sandbox, self._api, self._processes)) if self._launch.go1x else None
         try:
@@ -181,9 +217,12 @@ class Environment:
             if meeting is not None:
                 meeting.cancel()
                 await asyncio.gather(meeting, return_exceptions=True)
+        self._init_duration_ms = took_ms = (self._clock.monotonic() - began) * 1000
+        if problem is None and self.state is not State.READY:
+            problem = errors.exited(None, None)  # it ended in the same moment
         if problem is not None and accepts(self.state, Event.FAIL):
             self.state = step(self.state, Event.FAIL)
-        self._reporter.init_ended(self._extensions)
+        self._reporter.init_ended(self._extensions, problem, took_ms, phase)
         return problem
 
     def _on_init_over(self) -> None:
@@ -199,14 +238,13 @@ class Environment:
         self._set_phase("invocation", invocation.request_id)
         # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
         self.sandbox.begin_init()
-        problem = await self._initialise(float(self.function.timeout_s))
+        problem = await self._initialise(float(self.function.timeout_s), "invoke")
         if self.state is State.GONE:
             return
-        if problem is None and self.state is State.READY:
+        self._init_duration_ms = None
+        if problem is None:
             self._hand_over(run)
             return
-        problem = problem or errors.exited(None, None)
-        self._reporter.init_failed(problem, (self._clock.monotonic() - run.began) * 1000, "invoke")
         self._reporter.started(run)
         self._watchers.causes.invoked(invocation, self.id)
         if isinstance(problem, Answer):
@@ -224,7 +262,7 @@ class Environment:
     def _hand_over(self, run: Run) -> None:
         """Give the event to the waiting runtime first; the bookkeeping hides behind the function's own work."""
         if self.state is State.FROZEN:
-            self.sandbox.thaw()
+            self._thaw()
         self.state = step(self.state, Event.INVOKE)
         invocation = run.invocation
         self._run = run
@@ -232,6 +270,7 @@ class Environment:
         self._api.offer(run.event)
         if self._extensions:
             self._extensions.invoke(run.extension_event)
+            run.extended = self._extensions.busy > 0
         self._reporter.started(run)
         left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
         self._deadline.arm(max(left_s, 0.0))
@@ -243,8 +282,11 @@ class Environment:
         """See RuntimeEvents."""
         if self._init is not None:
             self._init.runtime_asked()
-        elif self.state is State.ANSWERED and not self._extensions.busy:
-            self._settle()
+        elif self.state is State.ANSWERED:
+            if self._telemetry.active and self._run is not None:
+                self._reporter.runtime_done(self._run)
+            if not self._extensions.busy:
+                self._settle()
 
     def _on_extension_change(self) -> None:
         """All have registered, or asked for what comes next."""
@@ -258,10 +300,8 @@ class Environment:
         run, self._run = self._run, None
         if run is None:
             return
-        self._deadline.lift()
         self.state = step(self.state, Event.SETTLE)
-        run.duration_ms = (self._clock.monotonic() - run.began) * 1000
-        self._reporter.ended(run)
+        self._end(run)
         if run.invocation.tail_log:
             self._reporter.flush()
         else:
@@ -269,6 +309,11 @@ class Environment:
             self._loop.call_soon(self._report_soon)
         self._causes.set_phase(self.id, self._background)
         self._became_idle()
+
+    def _end(self, run: Run) -> None:
+        self._deadline.lift()
+        run.duration_ms = (self._clock.monotonic() - run.began) * 1000
+        self._reporter.ended(run)
 
     def _report_soon(self) -> None:
         self._loop.call_soon(self._reporter.flush)
@@ -280,6 +325,7 @@ class Environment:
             return
         self.state = step(self.state, Event.ANSWER)
         run.duration_ms = (self._clock.monotonic() - run.began) * 1000
+        run.answered_ms = run.duration_ms
         run.answer = answer
         if answer.too_large:
             run.fault = errors.response_too_large()
@@ -359,7 +405,7 @@ class Environment:
         run.duration_ms = (self._clock.monotonic() - run.began) * 1000
         if error_type == TIMED_OUT:
             run.duration_ms = self.function.timeout_s * 1000.0
-        self._reporter.failed(run, fault, self._watchers.platform_clock.now())
+        self._reporter.failed(run, fault)
         self._spawn_task(self._clear(_reason(error_type)))
 
     async def _clear(self, reason: Reason) -> None:
@@ -368,8 +414,8 @@ class Environment:
             return
         try:
             if self._extensions:
-                self.sandbox.thaw()
-                await shut_down(self._processes, self._extensions, self._clock, reason)
+                self._thaw()
+                await self._shut_down_processes(reason)
             async with asyncio.timeout(_KILL_TIMEOUT_S):
                 await self.sandbox.kill_processes()
         except (TimeoutError, SandboxError):
@@ -379,6 +425,7 @@ class Environment:
             return
         self._reporter.last_words()
         self._processes.close()
+        self._telemetry.close()
         self._api.restart()
         self.state = step(self.state, Event.CLEAR)
         self._init_duration_ms = None
@@ -422,6 +469,7 @@ class Environment:
 
     def _close(self) -> None:
         self._processes.close()
+        self._telemetry.close()
         self._api.restart()
         if self._server is not None:
             self._server.close()

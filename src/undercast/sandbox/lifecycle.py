@@ -51,7 +51,7 @@ class Event(StrEnum):
     CLEAR = "clear"
     """All processes are gone."""
     SHUTDOWN = "shutdown"
-    """It is idle and shall end."""
+    """It is idle, or its caller has the answer, and it shall end."""
     DESTROY = "destroy"
 
 
@@ -78,6 +78,7 @@ _TABLE: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.STALE, Event.START): State.INIT,
         (State.READY, Event.SHUTDOWN): State.SHUTDOWN,
         (State.FROZEN, Event.SHUTDOWN): State.SHUTDOWN,
+        (State.ANSWERED, Event.SHUTDOWN): State.SHUTDOWN,
     }
 )
 

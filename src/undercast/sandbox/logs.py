@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", 
 
 import math
 from collections import deque
+from collections.abc import Sequence
 
 from undercast.core.clock import Clock
 from undercast.core.record import record
@@ -80,6 +81,12 @@ def extension_line(extension: Extension) -> str:
     return (
         f"EXTENSION\tName: {extension.name}\tState: {extension.state}\tEvents: [{', '.join(extension.events)}]{error}\n"
     )
+
+
+def subscription_line(api: str, name: str, types: Sequence[str]) -> str:
+    """The line about an extension that subscribed to the Telemetry or the Logs API."""
+    listed = ", ".join(kind.capitalize() for kind in types)
+    return f"{api.upper()}\tName: {name}\tState: Subscribed\tTypes: [{listed}]\n"
 
 
 class EnvironmentLog:

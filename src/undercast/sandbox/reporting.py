@@ -1,43 +1,54 @@
-"""What an execution environment tells of itself: its log, REPORT figures, and the callers' answers with their log tail.
+"""What an execution environment tells of itself: its log, telemetry, REPORT figures, and the callers' log tails.
 
-END and REPORT of an invocation wait for a next event that is at hand, so that they delay nobody.
-AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", "Invoke" (LogType).
+END and REPORT of an invocation wait for a next event that is at hand, so that they delay nobody. Event objects are made
+only where somebody reads them.
+AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", "Invoke" (LogType), Telemetry API.
 """
 
 import signal
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from undercast.core.clock import HostClock
+from undercast.core.clock import Clock, HostClock
 from undercast.sandbox import errors
+from undercast.sandbox import platform_events as told
 from undercast.sandbox.driver import Sandbox
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.initialisation import Problem
-from undercast.sandbox.logs import (
-    EnvironmentLog,
-    end_line,
-    extension_line,
-    init_report_line,
-    init_start_line,
-    start_line,
-)
+from undercast.sandbox.logs import EnvironmentLog, end_line, start_line
 from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.platform_events import Init, PlatformEvent
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.run import TIMED_OUT, Run
+from undercast.sandbox.telemetry import Telemetry
 
 _MEMORY_SAMPLE_S = 0.1
 _MIB = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """Whom the reporter tells, and the clocks."""
+
+    log: EnvironmentLog
+    telemetry: Telemetry
+    host_clock: HostClock
+    platform_clock: Clock
+
+
 class Reporter:
     """See the module. `drain` makes the environment's pipes hand over what they hold."""
 
-    def __init__(self, function: FunctionVersion, sandbox: Sandbox, log: EnvironmentLog, clock: HostClock) -> None:
+    def __init__(self, function: FunctionVersion, sandbox: Sandbox, channels: Channels) -> None:
         self.max_memory_mb = 0
+        self.init_type: told.InitType = "on-demand"
         self._function = function
         self._sandbox = sandbox
-        self._log = log
-        self._clock = clock
+        self._log = channels.log
+        self._telemetry = channels.telemetry
+        self._clock = channels.host_clock
+        self._platform_clock = channels.platform_clock
         self._unreported: Run | None = None
         self._sampled_at = 0.0
         self._oom_kills = 0
@@ -48,37 +59,56 @@ class Reporter:
     def write(self, lines: list[str], extension: str = "") -> None:
         """See Output."""
         self._log.write(lines)
+        if self._telemetry.active:
+            self._telemetry.lines("extension" if extension else "function", lines)
 
     def hold(self, lines: list[str], extension: str = "") -> None:
         """See Output."""
         for line in lines:
             self._log.hold(line)
+        if self._telemetry.active:
+            self._telemetry.lines("extension" if extension else "function", lines)
 
     def last_words(self) -> None:
         """The processes are gone: what they left in their pipes."""
         self.drain()
         self._log.write([])
 
+    def tell(self, event: PlatformEvent) -> None:
+        """Hand an event to the log, which holds it for the next write, and to the subscribers."""
+        if event.text:
+            self._log.hold(event.text)
+        if self._telemetry.active:
+            self._telemetry.publish(event)
+
     # INIT
 
-    def init_started(self, launch: RuntimeProcess) -> None:
+    def init_started(self, launch: RuntimeProcess, phase: told.Phase) -> None:
         """The first line of the stream, and what the user should know of this start."""
-        self._log.hold(init_start_line(launch.version_label, launch.version_arn))
-        if launch.notice:
-            self._log.hold(f"undercast: {launch.notice}\n")
+        self._telemetry.restart()
+        event = Init(type=self.init_type, phase=phase).start(launch.version_label, launch.version_arn)
+        if phase == "init":
+            self.tell(event)
+            if launch.notice:
+                self._log.hold(f"undercast: {launch.notice}\n")
+        else:
+            self._telemetry.publish(event)
 
-    def init_ended(self, extensions: Extensions) -> None:
-        """One line for each extension."""
-        if extensions:
-            self.drain()
-            self._log.write([extension_line(member) for member in extensions.by_name.values()])
-
-    def init_failed(self, problem: Problem, took_ms: float, phase: str) -> None:
-        """INIT_REPORT is written for what went wrong only."""
-        error_type = error_type_of(problem)
-        status = "timeout" if error_type == TIMED_OUT else "error"
+    def init_ended(self, extensions: Extensions, problem: Problem | None, took_ms: float, phase: told.Phase) -> None:
+        """One line for each extension; INIT_REPORT is written for what went wrong only."""
+        if problem is None and not extensions:
+            self._telemetry.close_subscriptions()
+            return
+        error_type = "" if problem is None else error_type_of(problem)
+        status = "success" if problem is None else "timeout" if error_type == TIMED_OUT else "error"
+        init = Init(type=self.init_type, phase=phase, status=status, error_type=error_type)
         self.drain()
-        self._log.write([init_report_line(took_ms, phase, status, "" if status == "timeout" else error_type)])
+        self.tell(init.runtime_done())
+        for member in extensions.by_name.values():
+            self.tell(told.extension_event(member))
+        self.tell(init.report(took_ms))
+        self._log.write([])
+        self._telemetry.close_subscriptions()
 
     # INVOKE
 
@@ -95,7 +125,17 @@ class Reporter:
     def started(self, run: Run) -> None:
         """The event is handed over."""
         self.flush(drained=True)
-        self._log.hold(start_line(run.request_id, self._function.version))
+        if self._telemetry.active:
+            self.tell(told.start_event(run, self._function.version))
+        else:
+            self._log.hold(start_line(run.request_id, self._function.version))
+
+    def runtime_done(self, run: Run) -> None:
+        """The runtime has asked for the next event."""
+        run.runtime_ms = (self._clock.monotonic() - run.began) * 1000
+        if self._telemetry.active:
+            self.drain()
+            self.tell(told.runtime_done_event(run, self._platform_clock.now()))
 
     def ended(self, run: Run) -> None:
         """Everyone has asked for the next event."""
@@ -110,16 +150,21 @@ class Reporter:
                 self.drain()
             self._write_report(run)
 
-    def failed(self, run: Run, fault: Fault | None, now: float) -> None:
-        """END and REPORT of an invocation that failed. `now` is platform-clock seconds."""
+    def failed(self, run: Run, fault: Fault | None) -> None:
+        """END and REPORT of an invocation that failed."""
         error_type = fault.error_type if fault is not None else error_type_of(run.answer)
+        now = self._platform_clock.now()
         self._sample_memory(now=True)
         self.drain()
         if fault is not None:
-            self._log.hold(run.failure_line(fault, now))
+            self.tell(told.fault_event(run.failure_line(fault, now)))
             if self._ran_out_of_memory(fault):
                 error_type = "Runtime.OutOfMemory"
                 self.max_memory_mb = self._function.memory_mb
+        if self._telemetry.active and not run.runtime_ms:
+            run.runtime_ms = run.duration_ms
+            status = "timeout" if error_type == TIMED_OUT else "error"
+            self.tell(told.runtime_done_event(run, now, status, "" if status == "timeout" else error_type))
         self._write_report(run, error_type)
 
     def resolve(self, run: Run) -> None:
@@ -130,6 +175,9 @@ class Reporter:
     def _write_report(self, run: Run, error_type: str = "") -> None:
         report = run.report(self.max_memory_mb, error_type)
         self._log.write([end_line(run.request_id), report.line()])
+        if self._telemetry.active:
+            self._telemetry.publish(told.end_event(run.request_id))
+            self._telemetry.publish(told.report_event(run, report, self._platform_clock.now()))
         self.resolve(run)
 
     def _ran_out_of_memory(self, fault: Fault) -> bool:

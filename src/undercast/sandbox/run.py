@@ -31,6 +31,12 @@ class Run:
     """Why there is no answer of the function, or why its answer does not count."""
     duration_ms: float = 0.0
     init_duration_ms: float | None = None
+    answered_ms: float = 0.0
+    """From its beginning to the runtime's answer."""
+    runtime_ms: float = 0.0
+    """To the runtime's next request: what is more in Duration is the extensions'."""
+    extended: bool = False
+    """Whether an extension has its event, too."""
 
     @property
     def request_id(self) -> str:

@@ -26,7 +26,6 @@ _PREFIX = b"/2018-06-01/runtime/"
 _INVOCATION = _PREFIX + b"invocation/"
 _NEXT = _INVOCATION + b"next"
 _INIT_ERROR = _PREFIX + b"init/error"
-_LATER = (b"/2020-08-15/logs", b"/2022-07-01/telemetry")
 Handler = Callable[[Connection, Message], None]
 """Answers one request of an API beside the runtime's."""
 
@@ -232,9 +231,6 @@ class RuntimeApi:
                 connection.send_error(413, "RequestEntityTooLarge", text)
             else:
                 handler(connection, message)
-        elif url.startswith(_LATER):
-            path = url.decode("latin-1")
-            connection.send_error(501, "NotImplemented", f"Undercast does not implement {path} yet")
         else:
             connection.send_error(404, "NotFound", "404 page not found")
 

@@ -39,7 +39,6 @@ _REASONS: Mapping[int, str] = MappingProxyType(
         404: "Not Found",
         405: "Method Not Allowed",
         413: "Request Entity Too Large",
-        501: "Not Implemented",
     }
 )
 

@@ -15,6 +15,10 @@ from undercast.sandbox.driver import SandboxProcess
 from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.lifecycle import shutdown_budget
 from undercast.sandbox.processes import Processes
+from undercast.sandbox.telemetry import Telemetry
+
+_FLUSH_LIMIT_S = 0.3
+"""How long the subscribers of telemetry may take for what is left; ours."""
 
 
 class Reason(StrEnum):
@@ -25,8 +29,10 @@ class Reason(StrEnum):
     FAILURE = "failure"
 
 
-async def shut_down(processes: Processes, extensions: Extensions, clock: HostClock, reason: Reason) -> None:
-    """Let them end. Returns when all have, or when the time is over."""
+async def shut_down(
+    processes: Processes, extensions: Extensions, telemetry: Telemetry, clock: HostClock, reason: Reason
+) -> None:
+    """Let them end. Returns when all have, or when the time is over. SHUTDOWN comes behind all telemetry."""
     if not extensions:
         return
     budget = shutdown_budget(external=extensions.external, internal=extensions.internal)
@@ -37,6 +43,7 @@ async def shut_down(processes: Processes, extensions: Extensions, clock: HostClo
         runtime.signal(signal.SIGTERM)
         await _ended((runtime,), budget.runtime_s)
         runtime.signal(signal.SIGKILL)
+    await telemetry.flush(min(_FLUSH_LIMIT_S, end - clock.monotonic()))
     told = extensions.shut_down(reason, deadline_ms)
     for name, process in processes.extensions.items():
         if name not in told:

@@ -54,10 +54,10 @@ def test_destroyed_is_final() -> None:
             assert not accepts(state, event)
 
 
-def test_only_idle_environments_are_shut_down() -> None:
-    """What runs ends first; a stale one has no process that could be told."""
+def test_nobody_who_waits_is_cut_off_by_a_shutdown() -> None:
+    """What has no answer yet is not shut down gracefully; a stale one has no process that could be told."""
     able = {state for state in State if accepts(state, Event.SHUTDOWN)}
-    assert able == {State.READY, State.FROZEN}
+    assert able == {State.READY, State.FROZEN, State.ANSWERED}
     assert walk(Event.START, Event.SETTLE, Event.FREEZE, Event.SHUTDOWN, Event.DESTROY) is State.GONE
 
 

@@ -118,20 +118,6 @@ async def test_what_does_not_exist(start: StartBench, method: str, path: str, st
     assert set(json.loads(body)) == {"errorMessage", "errorType"}
 
 
-async def test_telemetry_api_names_itself(start: StartBench) -> None:
-    """Not there yet: an explicit error, never an empty success."""
-
-    async def script(runtime: FakeRuntime, seen: Seen) -> None:
-        request_id, _, _ = await runtime.next()
-        await runtime.write(b"POST /2022-07-01/telemetry HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
-        seen["extension"] = await runtime.receive()
-        await runtime.respond(request_id, b"1")
-
-    status, _, body = (await collect(start, script))["extension"]
-    assert status == 501
-    assert b"/2022-07-01/telemetry" in body
-
-
 async def test_chunked_and_streamed_responses_are_collected(start: StartBench) -> None:
     """A streaming runtime's chunks make one payload for Invoke."""
 

@@ -1,0 +1,380 @@
+"""Telemetry and Logs API subscriptions of scripted extensions, delivered to real listeners."""
+
+import asyncio
+import json
+import re
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeClock
+from tests.fakes_sandbox import Bench, Exit, FakeRuntime, Script, echo
+from tests.unit.sandbox.conftest import StartBench
+from tests.unit.sandbox.test_extensions import layer, until
+from undercast.sandbox.telemetry import Telemetry
+from undercast.sandbox.telemetry_api import Invalid, parse
+from undercast.sandbox.telemetry_delivery import Delivery, Destination
+
+TELEMETRY, LOGS = "/2022-07-01/telemetry", "/2020-08-15/logs"
+
+
+class Listener:
+    """An HTTP or TCP listener that keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.batches: list[int] = []
+        self.requests: list[str] = []
+        self.refusals = 0
+        """So many requests get a 500."""
+        self.port = 0
+        self._server: asyncio.Server | None = None
+
+    async def start(self, *, tcp: bool = False) -> None:
+        """Listen on a free port."""
+        serve = self._tcp if tcp else self._http
+        self._server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    def stop(self) -> None:
+        """Stop listening."""
+        if self._server is not None:
+            self._server.close()
+
+    async def _http(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode()
+        length = int(re.search(r"Content-Length: (\d+)", head)[1])  # type: ignore[index]
+        body = await reader.readexactly(length)
+        self.requests.append(head.partition("\r\n")[0])
+        if self.refusals:
+            self.refusals -= 1
+            writer.write(b"HTTP/1.1 500 No\r\nContent-Length: 0\r\n\r\n")
+        else:
+            events = json.loads(body)
+            self.batches.append(len(events))
+            self.events.extend(events)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async def _tcp(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            self.events.append(json.loads(line))
+        writer.close()
+
+    async def got(self, event_type: str, count: int = 1) -> None:
+        """Wait for so many events of a type."""
+        async with asyncio.timeout(5):
+            while sum(event["type"] == event_type for event in self.events) < count:
+                await asyncio.sleep(0.002)
+
+    @property
+    def types(self) -> list[str]:
+        """Of the events, in order."""
+        return [event["type"] for event in self.events]
+
+
+StartListener = Callable[..., Awaitable[Listener]]
+
+
+@pytest.fixture
+async def listening() -> AsyncIterator[StartListener]:
+    """`await listening(tcp=...)` gives a listener."""
+    made: list[Listener] = []
+
+    async def begin(*, tcp: bool = False) -> Listener:
+        listener = Listener()
+        await listener.start(tcp=tcp)
+        made.append(listener)
+        return listener
+
+    yield begin
+    for listener in made:
+        listener.stop()
+
+
+def request(port: int, *types: str, tcp: bool = False, version: str = "2022-12-13", **more: Any) -> dict[str, Any]:
+    """A subscription with the shortest buffering time."""
+    destination = {"protocol": "TCP", "port": port} if tcp else {
+        "protocol": "HTTP", "URI": f"http://sandbox.localdomain:{port}/logs?x=1",
+    }  # fmt: skip
+    return {
+        "schemaVersion": version,
+        "types": list(types),
+        "destination": destination,
+        "buffering": {"timeoutMs": 25},
+        **more,
+    }
+
+
+def subscriber(seen: list[Any], body: object, path: str = TELEMETRY) -> Script:
+    """An extension that prints, registers, subscribes, and takes its events."""
+
+    async def script(runtime: FakeRuntime) -> None:
+        runtime.print("starting\n")
+        await asyncio.sleep(0.02)
+        identifier = await runtime.register("INVOKE", "SHUTDOWN")
+        headers = {"Lambda-Extension-Identifier": identifier}
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        status, _, text = await runtime.request("PUT", path, data, headers)
+        seen.append((status, json.loads(text)))
+        while (await runtime.event(identifier))["eventType"] != "SHUTDOWN":
+            pass
+
+    return script
+
+
+async def chatty(runtime: FakeRuntime) -> None:
+    """Prints a line in each invocation."""
+    while True:
+        request_id, body, _ = await runtime.next()
+        runtime.print('{"level": "INFO", "n": 1}\n')
+        await runtime.respond(request_id, body)
+
+
+async def subscribed(start: StartBench, tmp_path: Path, runtime: Script, body: object, path: str = TELEMETRY) -> Bench:
+    """A pool whose extension `x` subscribes."""
+    made = await start(runtime)
+    seen: list[Any] = []
+    made.driver.extensions = {"x": subscriber(seen, body, path)}
+    await made.pool.invoke(made.invocation(b"12345", request_id="r-1", layers=layer(tmp_path, "x")))
+    assert seen == [(200, "OK")]
+    await until(made, "REPORT RequestId: r-1")
+    return made
+
+
+async def test_events_come_in_order_over_http(start: StartBench, tmp_path: Path, listening: StartListener) -> None:
+    """From platform.initStart on, though the extension subscribed later; each with time, type and record."""
+    listener = await listening()
+    body = request(listener.port, "platform", "function", "extension")
+    made = await subscribed(start, tmp_path, chatty, body)
+    await made.pool.stop()
+    assert listener.requests[0] == "POST /logs?x=1 HTTP/1.1"
+    assert listener.types == [
+        "platform.initStart",
+        "extension",
+        "platform.telemetrySubscription",
+        "platform.initRuntimeDone",
+        "platform.extension",
+        "platform.initReport",
+        "platform.start",
+        "function",
+        "platform.runtimeDone",
+        "platform.report",
+    ]
+    assert all(re.fullmatch(r"2023-11-14T22:13:20\.000Z", event["time"]) for event in listener.events)
+    records = {event["type"]: event["record"] for event in listener.events}
+    arn = "arn:aws:lambda:us-east-1::runtime:provided.al2023"
+    init = {"initializationType": "on-demand", "phase": "init"}
+    assert records["platform.initStart"] == init | {"runtimeVersion": "fake:1", "runtimeVersionArn": arn}
+    assert records["platform.initRuntimeDone"] == init | {"status": "success"}
+    assert records["platform.initReport"]["metrics"]["durationMs"] > 0
+    assert records["platform.extension"] == {"name": "x", "state": "Ready", "events": ["INVOKE", "SHUTDOWN"]}
+    types = ["platform", "function", "extension"]
+    assert records["platform.telemetrySubscription"] == {"name": "x", "state": "Subscribed", "types": types}
+    assert records["platform.start"] == {"requestId": "r-1", "version": "$LATEST"}
+    assert records["function"] == '{"level": "INFO", "n": 1}'
+    assert records["extension"] == "starting"
+    done = records["platform.runtimeDone"]
+    assert (done["requestId"], done["status"], done["metrics"]["producedBytes"]) == ("r-1", "success", 5)
+    assert [span["name"] for span in done["spans"]] == ["responseLatency", "responseDuration", "runtimeOverhead"]
+    report = records["platform.report"]
+    assert report["status"] == "success"
+    assert set(report["metrics"]) == {
+        "durationMs",
+        "billedDurationMs",
+        "memorySizeMB",
+        "maxMemoryUsedMB",
+        "initDurationMs",
+    }
+    line = "TELEMETRY\tName: x\tState: Subscribed\tTypes: [Platform, Function, Extension]\n"
+    assert line in made.log.messages
+
+
+async def test_events_come_over_tcp(start: StartBench, tmp_path: Path, listening: StartListener) -> None:
+    """NDJSON on one connection; only the types that were asked for."""
+    listener = await listening(tcp=True)
+    made = await subscribed(start, tmp_path, chatty, request(listener.port, "function", tcp=True))
+    await made.pool.invoke(made.invocation(request_id="r-2", layers=(tmp_path / "layer",)))
+    await made.pool.stop()
+    assert listener.types == ["function", "function"]
+
+
+@pytest.mark.parametrize("version", ["2020-08-15", "2021-03-18"])
+async def test_logs_api(start: StartBench, tmp_path: Path, listening: StartListener, version: str) -> None:
+    """The older API has no INIT events; runtimeDone with the schema of 2021-03-18; PUT where it is asked for."""
+    listener = await listening()
+    body = request(listener.port, "platform", version=version)
+    body["destination"]["method"] = "PUT"
+    made = await subscribed(start, tmp_path, echo, body, LOGS)
+    await made.pool.stop()
+    assert listener.requests[0] == "PUT /logs?x=1 HTTP/1.1"
+    done = ["platform.runtimeDone"] if version == "2021-03-18" else []
+    assert listener.types == [
+        "platform.logsSubscription",
+        "platform.extension",
+        "platform.start",
+        *done,
+        "platform.end",
+        "platform.report",
+    ]
+
+
+async def test_failed_invocations_are_told(start: StartBench, tmp_path: Path, listening: StartListener) -> None:
+    """runtimeDone and report say error and its type; the extension gets them before it ends."""
+
+    async def crash(runtime: FakeRuntime) -> None:
+        await runtime.next()
+        raise Exit(1)
+
+    listener = await listening()
+    await subscribed(start, tmp_path, crash, request(listener.port, "platform"))
+    await listener.got("platform.report")
+    failed = {"status": "error", "errorType": "Runtime.ExitError"}
+    for event in listener.events:
+        if event["type"] in ("platform.runtimeDone", "platform.report"):
+            assert {key: event["record"][key] for key in failed} == failed
+
+
+async def test_refused_batches_are_repeated(start: StartBench, tmp_path: Path, listening: StartListener) -> None:
+    """With a pause, without loss, in order."""
+    listener = await listening()
+    listener.refusals = 2
+    made = await subscribed(start, tmp_path, chatty, request(listener.port, "platform", "function"))
+    await made.pool.stop()
+    assert listener.types[:2] == ["platform.initStart", "platform.telemetrySubscription"]
+    assert len(listener.types) == len(set(listener.types)) == 9
+
+
+async def test_nothing_is_sent_to_a_frozen_environment(
+    start: StartBench, tmp_path: Path, listening: StartListener
+) -> None:
+    """What is left waits for the next invocation, or for SHUTDOWN."""
+    listener = await listening()
+    body = request(listener.port, "platform", buffering={"timeoutMs": 300})
+    made = await subscribed(start, tmp_path, echo, body)
+    async with asyncio.timeout(5):
+        while "freeze" not in made.driver.sandboxes[0].calls:
+            await asyncio.sleep(0.002)
+    await asyncio.sleep(0.5)
+    assert listener.types == []
+    await made.pool.stop()
+    assert listener.types[-1] == "platform.report"
+
+
+async def test_requests_that_are_refused(start: StartBench, tmp_path: Path, listening: StartListener) -> None:
+    """ValidationError names each problem; the other API and the time behind INIT are closed."""
+    listener = await listening()
+    seen: list[Any] = []
+    body = json.dumps(request(listener.port, "platform")).encode()
+
+    async def script(runtime: FakeRuntime) -> None:
+        identifier = await runtime.register("INVOKE", "SHUTDOWN")
+
+        async def put(path: str, data: bytes, identifier: str = identifier) -> None:
+            status, _, text = await runtime.request("PUT", path, data, {"Lambda-Extension-Identifier": identifier})
+            seen.append((status, json.loads(text)))
+
+        await put(TELEMETRY, body, "")
+        await put(
+            TELEMETRY,
+            b'{"schemaVersion": "2022-07-01", "destination": {"protocol": "HTTP", "URI": "http://sandbox.localdomain"}}',
+        )
+        await put(TELEMETRY, body)
+        await put(TELEMETRY, body)
+        await put(LOGS, body.replace(b"2022-12-13", b"2020-08-15"))
+        await runtime.event(identifier)
+        await put(TELEMETRY, body)
+        await put(LOGS, body)
+        await runtime.event(identifier)
+        await asyncio.Event().wait()
+
+    made = await start(echo)
+    made.driver.extensions = {"x": script}
+    await made.pool.invoke(made.invocation(layers=layer(tmp_path, "x")))
+    async with asyncio.timeout(5):
+        while len(seen) < 7:
+            await asyncio.sleep(0.002)
+    await made.pool.stop()
+    assert [status for status, _ in seen] == [403, 400, 200, 200, 400, 403, 403]
+    assert seen[0][1]["errorType"] == "Extension.MissingExtensionIdentifier"
+    assert seen[1][1] == {
+        "errorType": "ValidationError",
+        "errorMessage": "URI port is not provided; types should not be empty",
+    }
+    assert seen[4][1]["errorType"] == "Logs.ValidationError"
+    assert seen[5][1]["errorType"] == "Telemetry.SubscriptionClosed"
+    assert seen[6][1]["errorType"] == "Logs.SubscriptionClosed"
+    assert listener.types.count("platform.start") == 1
+    assert listener.types.count("platform.telemetrySubscription") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"schemaVersion": "2021-01-01"}, "schemaVersion should be one of 2022-07-01, 2022-12-13, 2025-01-29"),
+        ({"types": ["platform", "x"]}, "types should be among platform, function, extension"),
+        ({"buffering": {"maxItems": 999}}, "maxItems should be between 1000 and 10000"),
+        ({"buffering": {"maxBytes": 1048577}}, "maxBytes should be between 262144 and 1048576"),
+        ({"buffering": {"timeoutMs": 24}}, "timeoutMs should be between 25 and 30000"),
+        ({"buffering": {"timeoutMs": True}}, "timeoutMs should be between 25 and 30000"),
+        ({"destination": {"protocol": "UDP"}}, "destination protocol should be HTTP or TCP"),
+        ({"destination": {"protocol": "HTTP", "URI": "https://sandbox:1"}}, "URI should begin with http://"),
+        ({"destination": {"protocol": "HTTP", "URI": "http://10.0.0.1:1"}}, "URI host should be sandbox.localdomain"),
+        ({"destination": {"protocol": "HTTP", "URI": "http://sandbox:9001"}}, "port 9001 is reserved"),
+        ({"destination": {"protocol": "HTTP", "URI": "http://sandbox:99999"}}, "URI is not valid"),
+        ({"destination": {"protocol": "HTTP", "URI": "http://sandbox:80/a b"}}, "URI path is not valid"),
+        ({"destination": {"protocol": "TCP", "port": 0}}, "port should be between 1 and 65535"),
+        ({"destination": {"protocol": "TCP"}}, "port should be between 1 and 65535"),
+    ],
+)
+def test_limits_of_a_subscription(change: dict[str, Any], problem: str) -> None:
+    """Limits as the Telemetry API reference has them; ports and hosts of the environment only."""
+    with pytest.raises(Invalid) as raised:
+        parse("telemetry", json.dumps(request(8080, "platform") | change).encode())
+    assert str(raised.value) == problem
+
+
+async def test_slow_subscriber_costs_bounded_memory_and_is_told(listening: StartListener) -> None:
+    """Beyond twice maxBytes events are dropped; platform.logsDropped counts them."""
+    listener = await listening()
+    listener.refusals = 3
+
+    async def connect(port: int) -> socket.socket:
+        connection = socket.socket()
+        connection.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+        return connection
+
+    def dropped(records: int, size_bytes: int) -> bytes:
+        record = {"droppedRecords": records, "droppedBytes": size_bytes}
+        return json.dumps({"type": "platform.logsDropped", "record": record}).encode()
+
+    delivery = Delivery(Destination(protocol="HTTP", port=listener.port, timeout_s=0.025), connect, dropped)
+    event = json.dumps({"type": "function", "record": "x" * 1000}).encode()
+    for _ in range(5000):
+        delivery.add(event)
+    await asyncio.sleep(0)
+    await listener.got("platform.logsDropped")
+    kept = listener.types.count("function")
+    told = next(event["record"] for event in listener.events if event["type"] == "platform.logsDropped")
+    assert kept * len(event) <= 2 * 262_144
+    assert told == {"droppedRecords": 5000 - kept, "droppedBytes": (5000 - kept) * len(event)}
+    delivery.close()
+
+
+def test_telemetry_without_subscribers_is_off() -> None:
+    """Telemetry that nobody subscribed to costs no event object in an invocation."""
+    telemetry = Telemetry(_no_connection, FakeClock(), is_json=False)
+    assert telemetry.active is False
+    telemetry.restart()
+    assert telemetry.active is True
+    telemetry.close_subscriptions()
+    assert telemetry.active is False
+
+
+async def _no_connection(port: int) -> socket.socket:
+    raise ConnectionRefusedError
