@@ -93,9 +93,14 @@ class CausalLog:
 
     def next_order(self) -> int:
         """The next place in the total order: later than everything before it, also before a restart."""
+        return self._order_at(self._clock.now())
+
+    def _order_at(self, now: float) -> int:
+        order = int(now * 1_000_000)
         with self._ordering:  # a long transaction records its edges in the store thread
-            self._last = max(self._last + 1, int(self._clock.now() * 1_000_000))
-            return self._last
+            last = self._last
+            self._last = order = order if order > last else last + 1
+        return order
 
     def record(self, tx: Tx, edge: Edge) -> int:
         """Write an edge in the commit of its delivery; its place in the order."""
@@ -134,12 +139,13 @@ class CausalLog:
         """Note that an invocation begins in an environment."""
         cause = invocation.cause
         function = invocation.function
+        now = self._clock.now()
         # The row as `_row` makes it of an Edge, without the Edge: every invocation comes through here.
         row = (
             function.account_id,
             function.region,
-            self.next_order(),
-            self._clock.now(),
+            self._order_at(now),
+            now,
             cause.kind,
             cause.id,
             "invocation",

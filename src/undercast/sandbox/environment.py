@@ -116,7 +116,7 @@ class Environment:
         )
         self._server: asyncio.Server | None = None
         self._processes = Processes(sandbox, launch, self._reporter, watchers.flow, self._on_exit)
-        self._reporter.drain = self._processes.drain
+        self._reporter.drain, self._reporter.drain_polled = self._processes.drain, self._processes.drain_polled
         self._init: Initialisation | None = None
         self._init_duration_ms: float | None = None
         self._run: Run | None = None
@@ -316,7 +316,8 @@ class Environment:
         self._reporter.ended(run)
 
     def _report_soon(self) -> None:
-        self._loop.call_soon(self._reporter.flush)
+        # Called before the loop polls, the next one after it has.
+        self._loop.call_soon(self._reporter.flush_polled)
 
     def on_response(self, answer: Answer) -> None:
         """See RuntimeEvents."""

@@ -24,6 +24,11 @@ class LineReader:
     def __init__(self) -> None:
         self._rest = b""
 
+    @property
+    def unfinished(self) -> bool:
+        """Whether `flush` has something to give."""
+        return bool(self._rest)
+
     def feed(self, data: bytes) -> list[str]:
         """The events that are complete."""
         lines = _newline_split(self._rest + data)
@@ -51,6 +56,11 @@ class FrameReader:
         self._buffer = bytearray()
         self._left = 0
         self._plain: LineReader | None = None
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether `flush` has something to do."""
+        return bool(self._buffer) or bool(self._left) or (self._plain is not None and self._plain.unfinished)
 
     def feed(self, data: bytes) -> list[str]:
         """The records that are complete. What is no frame is taken as lines from there on."""
@@ -164,6 +174,16 @@ class LogPump:
         self._open = True
         os.set_blocking(descriptor, False)
         self._loop.add_reader(descriptor, self._on_readable)
+
+    @property
+    def rests(self) -> bool:
+        """Whether the loop does not look at the pipe: it was flooded."""
+        return self._resume is not None
+
+    @property
+    def holds(self) -> bool:
+        """Whether something without its line break or its end was read."""
+        return self._reader.unfinished
 
     def drain(self, *, reads: bool = True) -> list[str]:
         """What is in the pipe now, with `reads`, and what is left without a line break.

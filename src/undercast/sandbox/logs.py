@@ -38,20 +38,18 @@ class Report:
 
     def line(self) -> str:
         """The REPORT line as AWS writes it."""
-        parts = [
-            f"REPORT RequestId: {self.request_id}",
-            f"Duration: {self.duration_ms:.2f} ms",
-            f"Billed Duration: {self.billed_ms} ms",
-            f"Memory Size: {self.memory_mb} MB",
-            f"Max Memory Used: {self.max_memory_used_mb} MB",
-        ]
+        text = (
+            f"REPORT RequestId: {self.request_id}\tDuration: {self.duration_ms:.2f} ms\t"
+            f"Billed Duration: {self.billed_ms} ms\tMemory Size: {self.memory_mb} MB\t"
+            f"Max Memory Used: {self.max_memory_used_mb} MB\t"
+        )
         if self.init_duration_ms is not None:
-            parts.append(f"Init Duration: {self.init_duration_ms:.2f} ms")
+            text += f"Init Duration: {self.init_duration_ms:.2f} ms\t"
         if self.status:
-            parts.append(f"Status: {self.status}")
+            text += f"Status: {self.status}\t"
         if self.error_type:
-            parts.append(f"Error Type: {self.error_type}")
-        return "\t".join(parts) + "\t\n"
+            text += f"Error Type: {self.error_type}\t"
+        return text + "\n"
 
 
 def start_line(request_id: str, version: str) -> str:

@@ -127,9 +127,18 @@ class Processes:
 
     def drain(self) -> None:
         """Hold what is in the pipes now. One system call tells that it is nothing, as mostly."""
-        reads = bool(self._poll.poll(0))
+        self._take(reads=bool(self._poll.poll(0)))
+
+    def drain_polled(self) -> None:
+        """The same without a system call, when the event loop has looked at the pipes since they were written to.
+
+        Then their readers have been called; only one that rests after a flood has left something.
+        """
+        self._take(reads=any(pump.rests for pump in self._pumps))
+
+    def _take(self, *, reads: bool) -> None:
         for pump in self._pumps:
-            if lines := pump.drain(reads=reads):
+            if (reads or pump.holds) and (lines := pump.drain(reads=reads)):
                 self._output.hold(lines, pump.name)
 
     def close(self) -> None:

@@ -38,7 +38,7 @@ class Channels:
 
 
 class Reporter:
-    """See the module. `drain` makes the environment's pipes hand over what they hold."""
+    """See the module. `drain` and `drain_polled` make the environment's pipes hand over what they hold."""
 
     def __init__(self, function: FunctionVersion, sandbox: Sandbox, channels: Channels) -> None:
         self.max_memory_mb = 0
@@ -53,6 +53,7 @@ class Reporter:
         self._sampled_at = 0.0
         self._oom_kills = 0
         self.drain: Callable[[], None] = _nothing
+        self.drain_polled: Callable[[], None] = _nothing
 
     # Output of the processes
 
@@ -140,6 +141,12 @@ class Reporter:
     def ended(self, run: Run) -> None:
         """Everyone has asked for the next event."""
         self._unreported = run
+
+    def flush_polled(self) -> None:
+        """`flush` when the event loop has looked at the pipes since the runtime asked for its next event."""
+        if self._unreported is not None:
+            self.drain_polled()
+            self.flush(drained=True)
 
     def flush(self, *, drained: bool = False) -> None:
         """END and REPORT of the invocation that is over, if they are still to come."""

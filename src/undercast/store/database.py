@@ -32,7 +32,7 @@ _PRAGMAS = (
     "PRAGMA wal_autocheckpoint=0",
 )
 _CHECKPOINT_ROWS = 1024
-"""Rows changed between two checkpoints: some 2,000 to 8,000 frames (pages) of the WAL."""
+"""Rows changed between two checkpoints: some 2,000 to 8,000 frames (pages) of the WAL, unless `open` is told more."""
 _RESTART_FRAMES = 8192
 """From here on (32 MiB) writers wait while the WAL starts again: a passive checkpoint never catches a busy writer."""
 _TRUNCATE_BYTES = 256 * 1024 * 1024
@@ -44,9 +44,10 @@ _log = logging.getLogger(__name__)
 class Database:
     """`write` and `read` run a function in a transaction. Made by `Database.open`, used from one event loop."""
 
-    def __init__(self, path: Path, durability: Durability) -> None:
+    def __init__(self, path: Path, durability: Durability, checkpoint_rows: int = _CHECKPOINT_ROWS) -> None:
         self.path = path
         self.durability = durability
+        self._checkpoint_rows = checkpoint_rows
         self._inline = _connect(path, cache_kib=8192, busy_s=0.0)
         self._threaded = _connect(path, cache_kib=2048, busy_s=_FOREIGN_WRITER_S)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"store-{path.stem}")
@@ -61,9 +62,11 @@ class Database:
         self._closed = False
 
     @classmethod
-    def open(cls, path: Path, *, durability: Durability = "process") -> "Database":
+    def open(
+        cls, path: Path, *, durability: Durability = "process", checkpoint_rows: int = _CHECKPOINT_ROWS
+    ) -> "Database":
         """Open or create the file. "process" survives SIGKILL, "power" also a power cut."""
-        return cls(path, durability)
+        return cls(path, durability, checkpoint_rows)
 
     async def write(self, fn: Callable[[Tx], T], *, long: bool = False) -> T:
         """Run a function that changes rows; all of it or, on any exception, nothing.
@@ -175,7 +178,7 @@ class Database:
         if self._sync is not None:
             self._sync.note()
         rows = self.changes
-        if rows - self._folded_rows > _CHECKPOINT_ROWS and not self._closed:
+        if rows - self._folded_rows > self._checkpoint_rows and not self._closed:
             self._begin_checkpoint(rows)
         for callback in tx.callbacks:
             callback()

@@ -20,6 +20,8 @@ Batch = dict[str, list[Sequence[SqlValue]]]
 
 BATCH_ROWS = 1000
 BATCH_S = 0.1
+_CHECKPOINT_ROWS = 8 * BATCH_ROWS
+"""Some 4,000 frames: a page that eight batches have changed goes into the file once, and one fdatasync serves them."""
 _log = logging.getLogger(__name__)
 
 
@@ -39,17 +41,25 @@ class Journal:
     @classmethod
     def open(cls, path: Path) -> "Journal":
         """Open or create the file."""
-        return cls(Database.open(path))
+        return cls(Database.open(path, checkpoint_rows=_CHECKPOINT_ROWS))
 
     def append(self, sql: str, params: Sequence[SqlValue]) -> None:
         """Write a row soon. Rows of one sql text keep their order; rows of different texts may be reordered."""
-        self._batch.setdefault(sql, []).append(params)
-        self._rows += 1
-        self._appended += 1
-        if self._rows == 1:
-            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._begin)
-        elif self._rows == BATCH_ROWS:
+        self.extend(sql, (params,))
+
+    def extend(self, sql: str, rows: Sequence[Sequence[SqlValue]]) -> None:
+        """Write several rows of one statement soon, as `append` does."""
+        batch = self._batch.get(sql)
+        if batch is None:
+            batch = self._batch[sql] = []
+        batch.extend(rows)
+        before = self._rows
+        self._rows = after = before + len(rows)
+        self._appended += len(rows)
+        if before < BATCH_ROWS <= after:
             self._begin()
+        elif before == 0:
+            self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._begin)
 
     async def flush(self) -> None:
         """Return when everything appended before this call is in the file."""

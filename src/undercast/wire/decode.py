@@ -46,10 +46,11 @@ def decode(request: HttpRequest, hosts: HostRules = DEFAULT_HOSTS) -> Call:
         call = _cbor_call(request, signature, region)
         if call is not None:
             return call
-    query = query_pairs(request.query)
+    path, _, raw_query = request.target.partition("?")
+    query = query_pairs(raw_query) if raw_query else ()
     if _is_query(request, signature, host, query):
         return _query_call(request, signature, host, query)
-    return _rest_call(request, signature, host, query)
+    return _rest_call(request, signature, host, (path, query))
 
 
 def parse_now(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]] | None:
@@ -138,11 +139,11 @@ def _is_query(
     request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
 ) -> bool:
     """Whether the request is a query one. A form's content type alone does not say so: curl sends it with anything."""
-    if request.method not in ("GET", "POST"):
+    method = request.method
+    if method != "POST" and method != "GET":
         return False
     named = bool(query) and any(name == "Action" for name, _ in query)
-    form = request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM)
-    if not (named or form):
+    if not named and (method != "POST" or not request.headers.get("content-type", "").startswith(_FORM)):
         return False
     if signature is not None or host.endpoint is not None:
         return any("query" in catalogue().entries[name].protocols for name in _claimed(signature, host))
@@ -209,9 +210,10 @@ def _query_services(call: Call, version: str) -> tuple[str, ...]:
 
 
 def _rest_call(
-    request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
+    request: HttpRequest, signature: Signature | None, host: HostTarget, target: tuple[str, tuple[tuple[str, str], ...]]
 ) -> Call:
-    path = request.path
+    """`target` is the path as it was sent and the decoded query string."""
+    path, query = target
     if path[:1] != "/":
         path = _absolute(path)
     for service in _rest_services(request, signature, host, path):
@@ -267,6 +269,7 @@ def _rest_of(protocols: tuple[str, ...]) -> str | None:
     return next((protocol for protocol in protocols if protocol.startswith("rest-")), None)
 
 
+@lru_cache(maxsize=1024)
 def _rest_protocol(service: str) -> Protocol:
     return "rest-xml" if "rest-xml" in catalogue().entries[service].protocols else "rest-json"
 

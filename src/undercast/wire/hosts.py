@@ -12,9 +12,9 @@ LOCAL_SUFFIXES = (".localhost.localstack.cloud", ".localhost")
 _REGION_PARTS = (3, 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostRules:
-    """Suffixes under which service and bucket names are looked for; longer ones first."""
+    """Suffixes under which service and bucket names are looked for; longer ones first. Compared by identity."""
 
     suffixes: tuple[str, ...] = (*AWS_SUFFIXES, *LOCAL_SUFFIXES)
 

@@ -52,8 +52,7 @@ def parse_signature(request: HttpRequest) -> Signature | None:
         if authorization.startswith("AWS4-"):
             raise not_implemented("sigv4", authorization.partition(" ")[0])
         return None
-    query = request.query
-    return _from_query(query) if "X-Amz-" in query else None
+    return _from_query(request.query) if "X-Amz-" in request.target else None
 
 
 def query_pairs(query: str) -> list[tuple[str, str]]:

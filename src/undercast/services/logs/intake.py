@@ -81,16 +81,16 @@ class Intake:
 
     def append(self, name: StreamName, key: int, events: Sequence[tuple[int, str]]) -> None:
         """Write (timestamp in ms, message) pairs soon. Never blocks."""
-        size = 0
-        for _, message in events:
-            size += (len(message) if message.isascii() else len(message.encode())) + EVENT_OVERHEAD_BYTES
-        if self._backlog + size > MAX_BACKLOG_BYTES:
-            self._dropped[name] = self._dropped.get(name, 0) + len(events)
-            return
+        size = len(events) * EVENT_OVERHEAD_BYTES
         now_ms = int(self._clock.now() * 1000)
-        append, sql = self._journal.append, store.ADD_EVENT
+        rows: list[tuple[int, int, int, str]] = []
         for timestamp_ms, message in events:
-            append(sql, (key, timestamp_ms, now_ms, message))
+            size += len(message) if message.isascii() else len(message.encode())
+            rows.append((key, timestamp_ms, now_ms, message))
+        if self._backlog + size > MAX_BACKLOG_BYTES:
+            self._dropped[name] = self._dropped.get(name, 0) + len(rows)
+            return
+        self._journal.extend(store.ADD_EVENT, rows)
         self._count(name, size)
 
     def save_sizes(self) -> None:

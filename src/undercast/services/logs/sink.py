@@ -10,12 +10,16 @@ from undercast.core.arn import Scope
 from undercast.sandbox.model import FunctionVersion, LogEvent
 from undercast.services.logs.intake import Intake, StreamName
 
+_MAX_NAMES = 4096
+
 
 class FunctionLogs:
     """See `sandbox.model.LogSink`."""
 
     def __init__(self) -> None:
         self._intake: Intake | None = None
+        self._names: dict[str, tuple[FunctionVersion, StreamName]] = {}
+        """Of the streams that are written to: made once, for every invocation asks for its own."""
 
     def attach(self, intake: Intake) -> None:
         """Once, before any environment starts: the pool is built before the services are."""
@@ -24,8 +28,16 @@ class FunctionLogs:
     def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
         """Stream names are random, so one that is unknown here does not exist."""
         assert self._intake is not None
-        name = StreamName(Scope(function.account_id, function.region), function.log_group, log_stream)
+        known = self._names.get(log_stream)
+        name = known[1] if known is not None and known[0] is function else self._name(function, log_stream)
         key = self._intake.known(name)
         if key is None:
             key = self._intake.create(name)
         self._intake.append(name, key, events)
+
+    def _name(self, function: FunctionVersion, log_stream: str) -> StreamName:
+        if len(self._names) >= _MAX_NAMES:
+            self._names.clear()
+        name = StreamName(Scope(function.account_id, function.region), function.log_group, log_stream)
+        self._names[log_stream] = (function, name)
+        return name
