@@ -98,7 +98,16 @@ def start(
     if found is None:
         process.kill()
         raise AssertionError(f"no ready line within {START_TIMEOUT_S} s, but {line!r} (exit {process.wait(30)})")
-    return RunningPlatform(url=found["url"], driver=found["driver"], data=Path(found["data"]), process=process)
+    return RunningPlatform(url=found["url"], driver=_driver(found), data=Path(found["data"]), process=process)
+
+
+def _driver(found: re.Match[str]) -> str:
+    """The one that `auto` came to; the question is answered when the start is over."""
+    if found["driver"] != "auto":
+        return found["driver"]
+    url = f"http://127.0.0.1:{found['url'].rpartition(':')[2]}/_undercast/status"
+    with urllib.request.urlopen(url, timeout=START_TIMEOUT_S) as answer:
+        return str(json.load(answer)["driver"])
 
 
 def stop(platform: RunningPlatform) -> int:

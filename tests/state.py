@@ -7,8 +7,10 @@ from pathlib import Path
 
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Durability
+from undercast.events import schema as events_schema
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
+from undercast.store import schema as store_schema
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
 from undercast.store.journal import Journal
@@ -37,9 +39,9 @@ async def open_state(
     """Open or create everything, with further schemas for state.db; close it at the end."""
     database = Database.open(folder / "state.db", durability=durability)
     journal = Journal.open(folder / "journal.db")
-    ours = {"blob": BlobStore.SCHEMA, "event": Outbox.SCHEMA, "causal": CausalLog.SCHEMA}
+    ours = {"blob": store_schema.BLOB, "event": events_schema.DELIVERY, "causal": events_schema.EDGE}
     migrate_all(database, {**ours, **(schemas or {})})
-    migrate(journal.database, "causal", CausalLog.JOURNAL_SCHEMA)
+    migrate(journal.database, "causal", events_schema.EDGE)
     causality = CausalLog(database, journal, clock)
     blobs = BlobStore(folder / "blobs", database)
     outbox = Outbox(database, clock, causality)

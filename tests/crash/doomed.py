@@ -5,12 +5,11 @@ migrations of S3's and the logs' tables: started on a folder of a program that h
 """
 
 import sys
-from dataclasses import replace
 
 from tests.crash.ledger import die_at_step
 from undercast.cli import main as command
-from undercast.services.logs import service as logs
-from undercast.services.s3 import service as s3
+from undercast.services.logs import schema as logs
+from undercast.services.s3 import schema as s3
 
 # Half of either step is visible: no object would be found, no line be a number.
 KEYS = (
@@ -25,9 +24,8 @@ LINES = (
 
 def grow_newer(steps: int) -> None:
     """Give two services further migrations."""
-    vars(s3)["MANIFEST"] = replace(s3.MANIFEST, schema=(*s3.MANIFEST.schema, *map(KEYS.format, range(steps))))
-    journal = (*logs.MANIFEST.journal_schema, *map(LINES.format, range(steps)))
-    vars(logs)["MANIFEST"] = replace(logs.MANIFEST, journal_schema=journal)
+    vars(s3)["SCHEMA"] = (*s3.SCHEMA, *map(KEYS.format, range(steps)))
+    vars(logs)["JOURNAL_SCHEMA"] = (*logs.JOURNAL_SCHEMA, *map(LINES.format, range(steps)))
 
 
 if __name__ == "__main__":

@@ -2,28 +2,12 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from undercast.cli.output import fail
 from undercast.core.config import Config
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StartOptions:
-    """What `undercast start` was told; None where the user said nothing."""
-
-    port: int
-    host: str
-    data: Path | None
-    ephemeral: bool
-    driver: str
-    iam: str
-    durability: str
-    profile: str
-    max_environments: int | None
-    host_names: tuple[str, ...]
-    forward_ports: tuple[int, ...]
-    idle_timeout_s: float
 
 
 def default_data_dir() -> Path:
@@ -49,24 +33,34 @@ def credentials() -> tuple[str, str]:
     return os.environ.get("AWS_ACCESS_KEY_ID") or "test", os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"
 
 
-def config_from(options: StartOptions) -> Config:
-    """The platform's configuration from the options and this user's environment."""
+def config_from(values: Mapping[str, Any]) -> Config:
+    """The platform's configuration from the values of `start_options` and this user's environment."""
     search_path = tuple(part for part in os.environ.get("PATH", "").split(os.pathsep) if part)
     own = str(Path(sys.prefix) / "bin")
     return Config(
-        data_dir=options.data or default_data_dir(),
-        host=options.host,
-        port=options.port,
-        ephemeral=options.ephemeral,
-        driver=options.driver,  # type: ignore[arg-type]  # the CLI's choices are the literals
-        iam=options.iam,  # type: ignore[arg-type]
-        durability=options.durability,  # type: ignore[arg-type]
-        profile=options.profile,  # type: ignore[arg-type]
+        data_dir=values["data"] or default_data_dir(),
+        host=values["host"],
+        port=values["port"],
+        ephemeral=values["ephemeral"],
+        driver=values["driver"],
+        iam=values["iam"],
+        durability=values["durability"],
+        profile=values["profile"],
         default_region=region(),
-        extra_hosts=options.host_names,
-        forward_ports=options.forward_ports,
-        max_environments=options.max_environments,
-        idle_timeout_s=options.idle_timeout_s,
+        extra_hosts=tuple(values["host_name"]),
+        forward_ports=_ports(values["forward_ports"]),
+        max_environments=values["max_environments"],
+        idle_timeout_s=values["idle_timeout"],
         search_path=tuple(part for part in search_path if part != own),
         home_dir=Path.home(),
     )
+
+
+def _ports(text: str) -> tuple[int, ...]:
+    try:
+        ports = tuple(int(part) for part in text.split(",") if part.strip())
+    except ValueError:
+        ports = (-1,)
+    if not all(0 < port < 65536 for port in ports):
+        fail(f"--forward-ports {text!r} is not a list of port numbers", "for example: --forward-ports 5432,6379")
+    return ports

@@ -51,12 +51,13 @@ OPTIONS = (
     Option("forward_ports", str, "5432,3306,6379,27017", "Ports that functions reach on any host, besides 80 and 443."),
     Option("idle_timeout", float, 600.0, "Seconds until an idle execution environment is shut down.", least=0.1),
 )
+DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}
 _BY_FLAG = {option.flag: option for option in OPTIONS}
 
 
 def plain(words: Sequence[str]) -> Mapping[str, Any] | None:
     """The options by name, defaults included; None when the words need more than a look."""
-    values = {option.name: option.default for option in OPTIONS}
+    values = dict(DEFAULTS)
     rest = iter(words)
     for word in rest:
         flag, equals, text = word.partition("=")

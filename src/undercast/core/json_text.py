@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Generator, Iterator
+from functools import cache
 from json import JSONDecodeError
 
 SMALL_CHARACTERS = 65_536
@@ -31,10 +32,15 @@ def _container_of(value: str) -> str:
     return rf"(?:{array}|\{{{_SPACE}(?:{member}(?:,{_SPACE}{member})*+)?+\}})"
 
 
-_FLAT = rf"(?:{_SCALAR}|{_container_of(_SCALAR)})"
-_SHALLOW = rf"(?:{_SCALAR}|{_container_of(_FLAT)})"
-_IN_ARRAY = re.compile(rf"(?:{_SHALLOW}{_SPACE},{_SPACE})*+")
-_IN_OBJECT = re.compile(rf"(?:{_STRING}{_SPACE}:{_SPACE}{_SHALLOW}{_SPACE},{_SPACE})*+")
+@cache
+def _elements_in(closing: str) -> re.Pattern[str]:
+    """Elements of the array or object that ends with "]" or "}". Compiled at first use: it takes 8 ms."""
+    flat = rf"(?:{_SCALAR}|{_container_of(_SCALAR)})"
+    shallow = rf"(?:{_SCALAR}|{_container_of(flat)})"
+    name = "" if closing == "]" else rf"{_STRING}{_SPACE}:{_SPACE}"
+    return re.compile(rf"(?:{name}{shallow}{_SPACE},{_SPACE})*+")
+
+
 _SPACES = re.compile(_SPACE)
 _PLAIN = re.compile(rf"(?:{_NUMBER}|true|false|null)")
 _PIECES = re.compile(rf"{_PIECE}*+")
@@ -91,7 +97,7 @@ class _Scan:
         """Read on where a value, or in an object a member, begins. Gives whether a value has ended there."""
         before, text = self._at, self._text
         if self._open:
-            run = _IN_ARRAY if self._open[-1] == "]" else _IN_OBJECT
+            run = _elements_in(self._open[-1])
             self._at = self._end(run, self._at + _WINDOW)
         self._spent += self._at - before + _STEP_COST
         if self._spent >= _WINDOW:

@@ -96,10 +96,6 @@ class Manifest:
     build: Callable[..., Any]
     """Takes `services.parts.Parts`, returns the service instance that every operation gets first."""
     operations: Mapping[str, OperationFunction]
-    schema: tuple[str, ...] = ()
-    """SQL migrations in order; the index + 1 is the version. Only ever appended to."""
-    journal_schema: tuple[str, ...] = ()
-    """The same for tables in the batched second file (log events, edges, metrics)."""
     access: Callable[[Any, RequestContext, str, Params], Awaitable[tuple[Access, ...]]] | None = None
     """(instance, ctx, operation, params) -> what the request needs. None: "<name>:<Operation>" on "*"."""
     policy_of: Callable[[Any, str], Awaitable[Mapping[str, Any] | None]] | None = None
@@ -114,7 +110,7 @@ class Manifest:
     targets: Callable[[Any], Mapping[str, Any]] | None = None
     """instance -> target kind -> `events.delivery.Target`."""
     start: Callable[[Any], Awaitable[None]] | None = None
-    """Runs once before the ready line."""
+    """Runs once before the first request is handed on."""
     stop: Callable[[Any], Awaitable[None]] | None = None
     """Runs once at shutdown; must return within 2 s."""
     reset: Callable[[Any], None] | None = None

@@ -19,15 +19,6 @@ from undercast.store.journal import Journal
 
 __all__ = ["CausalLog", "Edge", "Retention", "Trace"]
 
-_TABLE = """
-CREATE TABLE causal_edge (
-    account_id TEXT NOT NULL, region TEXT NOT NULL, ord INTEGER PRIMARY KEY, at REAL NOT NULL,
-    from_kind TEXT NOT NULL, from_id TEXT NOT NULL, to_kind TEXT NOT NULL, to_id TEXT NOT NULL,
-    label TEXT NOT NULL, environment_id TEXT NOT NULL
-);
-CREATE INDEX causal_edge_from ON causal_edge (from_id);
-CREATE INDEX causal_edge_to ON causal_edge (to_id);
-"""
 _INSERT = (
     "INSERT INTO causal_edge (account_id, region, ord, at, from_kind, from_id, to_kind, to_id, label, environment_id)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -74,9 +65,6 @@ class CausalLog:
 
     Made after both schemas were applied: the order goes on where the files end.
     """
-
-    SCHEMA = (_TABLE,)
-    JOURNAL_SCHEMA = (_TABLE,)
 
     def __init__(
         self, database: Database, journal: Journal, clock: PlatformClock, retention: Retention | None = None

@@ -35,19 +35,6 @@ class Listener(Protocol):
 class Outbox:
     """Adds deliveries to a transaction."""
 
-    SCHEMA = (
-        """
-        CREATE TABLE event_delivery (
-            account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT PRIMARY KEY, ord INTEGER NOT NULL,
-            target_arn TEXT NOT NULL, kind TEXT NOT NULL, due_at REAL NOT NULL, payload BLOB NOT NULL,
-            created_at REAL NOT NULL, cause_kind TEXT NOT NULL, cause_id TEXT NOT NULL, cause_environment_id TEXT,
-            source_arn TEXT NOT NULL, attributes TEXT NOT NULL, attempts INTEGER NOT NULL, throttles INTEGER NOT NULL
-        );
-        CREATE INDEX event_delivery_due ON event_delivery (target_arn, due_at, ord, id);
-        """,
-    )
-    """Apply with `migrate(database, "event", Outbox.SCHEMA)`."""
-
     def __init__(self, database: Database, clock: PlatformClock, causality: CausalLog) -> None:
         self._database = database
         self._clock = clock

@@ -1,7 +1,7 @@
-"""The platform's own endpoints: health, status, trace, clock.
+"""The platform's own endpoints: status, trace, clock.
 
-Not AWS's. A browser page can reach loopback, so everything but health refuses an `Origin` header, and a change needs
-the token in the data folder. A function inside a sandbox sees health only.
+Not AWS's. A browser page can reach loopback, so all refuse an `Origin` header, and a change needs
+the token in the data folder. A function inside a sandbox sees none of them.
 """
 
 import hmac
@@ -10,14 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from undercast import __version__
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.events.causality import CausalLog
-from undercast.gateway.hosts import NOT_SERVED, HostNames
-
-Answer = Mapping[str, Any]
+from undercast.gateway.health import Answer, check_host, in_json, refusal
+from undercast.gateway.hosts import HostNames
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +24,6 @@ class AdminTools:
 
     token: str
     host_names: HostNames
-    services: Callable[[], Mapping[str, str]]
-    """Service -> "running"."""
     status: Callable[[], Mapping[str, Any]]
     capabilities: Callable[[], Mapping[str, Any]]
     causality: CausalLog
@@ -41,37 +37,24 @@ class AdminTools:
 
 
 class Admin:
-    """Answers `/_undercast/*` and what tools of LocalStack wait for, `/_localstack/*`."""
+    """Answers `/_undercast/*`, but for health."""
 
     def __init__(self, tools: AdminTools) -> None:
         self._tools = tools
-        self._open: Mapping[tuple[str, str], Callable[[], Answer]] = {
-            ("GET", "/_undercast/health"): self._health,
-            ("GET", "/_localstack/health"): self._health,
-            ("GET", "/_localstack/init"): self._init,
-        }
-
-    @staticmethod
-    def owns(target: str) -> bool:
-        """Whether this request target is ours. No S3 bucket name starts with an underscore."""
-        return target.startswith(("/_undercast/", "/_localstack/"))
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer in JSON."""
         try:
             if request.method == "GET" and request.path.startswith("/_undercast/code/"):
                 return await self._tools.code(request)
-            return _json(200, await self._answer(request))
+            return in_json(200, await self._answer(request))
         except ServiceError as error:
-            return _json(error.status, {"error": error.code, "message": error.message})
+            return refusal(error)
 
     async def _answer(self, request: HttpRequest) -> Answer:
-        if not self._tools.host_names.allowed(request.headers.get("host", "")):
-            raise ServiceError("Forbidden", NOT_SERVED, 403)
+        check_host(self._tools.host_names, request)
         path = request.path.rstrip("/")
         method = "GET" if request.method == "HEAD" else request.method
-        if answer := self._open.get((method, path)):
-            return answer()
         self._guard(request, method)
         if method == "GET" and path == "/_undercast/status":
             return self._tools.status()
@@ -98,13 +81,6 @@ class Admin:
                 "Forbidden", "a change needs the header X-Undercast-Token; the data folder holds it", 403
             )
 
-    def _health(self) -> Answer:
-        return {"status": "running", "version": __version__, "edition": "undercast", "services": self._tools.services()}
-
-    def _init(self) -> Answer:
-        done = {"BOOT": True, "START": True, "READY": True, "SHUTDOWN": False}
-        return {"completed": done, "scripts": []}
-
     async def _trace(self, node_id: str) -> Answer:
         trace = await self._tools.causality.trace(node_id)
         return trace.as_json()
@@ -120,8 +96,3 @@ class Admin:
         await self._tools.keep_offset(clock.offset_s + seconds)
         clock.advance(seconds)
         return {"now": clock.now()}
-
-
-def _json(status: int, answer: Answer) -> HttpResponse:
-    body = json.dumps(answer, default=str).encode()
-    return HttpResponse(status=status, headers=(("content-type", "application/json"),), body=body)

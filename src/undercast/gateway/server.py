@@ -1,17 +1,16 @@
 """The front door: one port for HTTP and HTTPS, and the same service on listeners inside sandboxes.
 
-Knows sockets and lifetimes only; what a request means is `dispatch`'s and `admin`'s business.
+Knows sockets and lifetimes only; where a request goes is `entrance`'s business.
 """
 
 import asyncio
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import replace
 
 from undercast.core.clock import HostClock
-from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
-from undercast.gateway.admin import Admin
+from undercast.core.http import HttpHandler
 from undercast.http.limits import HttpLimits
 from undercast.http.listener import Listener, TlsMode
 from undercast.http.server import ServeOptions
@@ -25,10 +24,9 @@ class FrontDoor:
     """Listens for callers from outside, and for those inside sandboxes (`sandbox.model.FrontDoor`)."""
 
     def __init__(
-        self, aws: HttpHandler, admin: Admin, limits: HttpLimits, tls: Callable[[], ssl.SSLContext], clock: HostClock
+        self, handler: HttpHandler, limits: HttpLimits, tls: Callable[[], ssl.SSLContext], clock: HostClock
     ) -> None:
-        self._aws = aws
-        self._admin = admin
+        self._handler = handler
         self._limits = limits
         self._inner_limits = replace(limits, max_connections=INNER_CONNECTIONS)
         self._tls = tls
@@ -37,12 +35,6 @@ class FrontDoor:
         self._inner: dict[str, list[Listener]] = {}
         self._relayed: dict[tuple[str, bool], Listener] = {}
         self._closing: set[asyncio.Task[None]] = set()
-
-    def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
-        """To the platform's own endpoints, or to AWS's."""
-        if self._admin.owns(request.target):
-            return self._admin.handle(request)
-        return self._aws(request)
 
     def listen(self, listening: socket.socket) -> None:
         """Serve callers from outside on a bound socket."""
@@ -90,7 +82,7 @@ class FrontDoor:
         limits = self._limits if environment_id is None else self._inner_limits
         options = ServeOptions(limits=limits, environment_id=environment_id, clock=self._clock)
         mode: TlsMode = "always" if tls else "sniff"
-        listener = Listener(listening, self.handle, options, tls=self._tls, tls_mode=mode)
+        listener = Listener(listening, self._handler, options, tls=self._tls, tls_mode=mode)
         listener.start()
         return listener
 

@@ -4,6 +4,8 @@ Pure: keys and certificates are PEM bytes in and out. ECDSA P-256 throughout: a 
 AWS: none. RFC 5280; browsers and Apple refuse leaves that are valid for more than 398 days.
 """
 
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
@@ -100,3 +102,7 @@ def _key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+if __name__ == "__main__":  # see CertificateAuthority.prepare
+    sys.stdout.buffer.write(b"".join(new_authority(time.time())))

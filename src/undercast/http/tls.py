@@ -4,11 +4,14 @@ Keys are 0600 and made once. Leaves live in memory, but for the moment in which 
 AWS: the names of its endpoints, e.g. "*.s3.us-east-1.amazonaws.com", are served by certificates of this authority.
 """
 
+import asyncio
 import importlib
 import os
 import ssl
+import sys
 import tempfile
 import threading
+from asyncio.subprocess import DEVNULL, PIPE
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +21,8 @@ from undercast.core.clock import Clock
 
 _CA_CERTIFICATE = "ca.pem"
 _CA_KEY = "ca.key"
+_CERTIFICATES = "undercast.http.certificates"
+_BEGIN = b"-----BEGIN CERTIFICATE"
 _CACHED_NAMES = 128
 _DEFAULT_NAME = "localhost"
 _SYSTEM_ROOTS = (
@@ -36,6 +41,7 @@ class CertificateAuthority:
         self._contexts: OrderedDict[str, ssl.SSLContext] = OrderedDict()
         self._front: ssl.SSLContext | None = None
         self._making = threading.Lock()
+        self._rooting = threading.Lock()
 
     @property
     def certificate_path(self) -> Path:
@@ -44,14 +50,30 @@ class CertificateAuthority:
 
     def ensure(self) -> None:
         """Make the root when there is none. Raises OSError when the folder cannot be written."""
-        key, certificate = self._folder / _CA_KEY, self.certificate_path
-        if key.exists() and certificate.exists():
-            return
+        with self._rooting:
+            if not self._has_root():
+                self._keep_root(*_certificates().new_authority(self._clock.now()))
+
+    async def prepare(self, bundle: Path) -> None:
+        """`ensure` and `write_bundle` for a start: a new root is made by a process of its own.
+
+        So `cryptography` (70 ms, 8 MiB) takes neither this one's time nor, for good, its memory.
+        """
+        if not self._has_root():
+            key, begin, certificate = (await _made_elsewhere()).partition(_BEGIN)
+            with self._rooting:
+                if begin and not self._has_root():  # else a TLS client was quicker, or `ensure` has to make it
+                    self._keep_root(key, begin + certificate)
+        await asyncio.to_thread(self.write_bundle, bundle)
+
+    def _has_root(self) -> bool:
+        return (self._folder / _CA_KEY).exists() and self.certificate_path.exists()
+
+    def _keep_root(self, key: bytes, certificate: bytes) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        key_pem, certificate_pem = _certificates().new_authority(self._clock.now())
-        _write_private(key, key_pem)
-        _write_private(certificate, certificate_pem)
-        certificate.chmod(0o644)
+        _write_private(self._folder / _CA_KEY, key)
+        _write_private(self.certificate_path, certificate)
+        self.certificate_path.chmod(0o644)
 
     def write_bundle(self, path: Path, roots: Iterable[Path] | None = None) -> None:
         """Write the machine's roots and ours to one file, for AWS_CA_BUNDLE, SSL_CERT_FILE and their like."""
@@ -123,7 +145,16 @@ def covering_name(host: str) -> str:
 
 def _certificates() -> Any:
     # Imported when the first certificate is made: `cryptography` costs 70 ms and 8 MiB, and most starts need neither.
-    return importlib.import_module("undercast.http.certificates")
+    return importlib.import_module(_CERTIFICATES)
+
+
+async def _made_elsewhere() -> bytes:
+    """Key and certificate of a new authority; nothing where this Python cannot be started by itself."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-P", "-m", _CERTIFICATES, cwd="/", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+    )
+    made, _ = await process.communicate()
+    return made if process.returncode == 0 else b""
 
 
 def _system_roots() -> bytes:

@@ -1,18 +1,16 @@
 """Finds the services, mounts them, and checks each manifest against AWS's model (I9).
 
-A service is a folder here with a `service.py` that has `MANIFEST`; there is no central list.
+Which ones there are says `catalogue`; here they are loaded.
 """
 
 import importlib
-import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import undercast.services
 from undercast.core.service import Manifest, OperationFunction
+from undercast.services import catalogue
 from undercast.services.parts import Parts
-from undercast.store.migrations import migrate_all
 
 MembersOf = Callable[[str, str], frozenset[str] | None]
 """(service, operation) -> the operation's input members in AWS's model, or None when AWS has no such operation."""
@@ -32,16 +30,12 @@ class Mounted:
 
 def discover() -> Iterator[Manifest]:
     """The manifest of every service folder, in alphabetical order."""
-    for module in pkgutil.iter_modules(undercast.services.__path__):
-        if module.ispkg:
-            yield importlib.import_module(f"{undercast.services.__name__}.{module.name}.service").MANIFEST
+    for folder in catalogue.folders():
+        yield importlib.import_module(f"{folder}.service").MANIFEST
 
 
-def mount(parts: Parts) -> dict[str, Mounted]:
-    """Migrate and build every service. By botocore's service name."""
-    manifests = tuple(discover())
-    migrate_all(parts.database, {manifest.name: manifest.schema for manifest in manifests})
-    migrate_all(parts.journal.database, {manifest.name: manifest.journal_schema for manifest in manifests})
+def mount(manifests: Iterable[Manifest], parts: Parts) -> dict[str, Mounted]:
+    """Build every service; their tables are there. By botocore's service name."""
     return {manifest.name: Mounted(manifest=manifest, instance=manifest.build(parts)) for manifest in manifests}
 
 

@@ -72,9 +72,6 @@ class SweepResult:
 class BlobStore:
     """`put` a body, then `acquire` it in the commit that refers to it."""
 
-    SCHEMA = ("CREATE TABLE blob (id TEXT PRIMARY KEY, size_bytes INTEGER NOT NULL, refs INTEGER NOT NULL, body BLOB)",)
-    """Apply with `migrate(database, "blob", BlobStore.SCHEMA)`. `body` is NULL where the content is a file."""
-
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self._database = database

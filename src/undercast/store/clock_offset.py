@@ -5,8 +5,6 @@ A restart goes on where the clock was: rows are never in the future, and a retry
 
 from undercast.store.database import Database, Tx
 
-SCHEMA = ("CREATE TABLE clock (id INTEGER PRIMARY KEY, offset_s REAL NOT NULL)",)
-
 
 def offset_of(database: Database) -> float:
     """Seconds; 0 for a clock that was never advanced."""

@@ -7,9 +7,7 @@ import pytest
 from typer.main import get_command
 
 from undercast.cli import commands
-from undercast.cli.start_options import OPTIONS, plain
-
-DEFAULTS = {option.name: option.default for option in OPTIONS}
+from undercast.cli.start_options import DEFAULTS, plain
 
 
 def by_typer(words: list[str]) -> Any:

@@ -16,6 +16,7 @@ from undercast.core.context import EXTERNAL, Cause, RequestContext
 from undercast.core.errors import ServiceError, not_implemented
 from undercast.core.identity import Principal, root_principal
 from undercast.core.service import Reply
+from undercast.events import schema as events_schema
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox, delivery_of
@@ -29,7 +30,9 @@ from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.provisioning import Provisioning
+from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.service import MANIFEST
+from undercast.store import schema as store_schema
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
 from undercast.store.journal import Journal
@@ -191,10 +194,14 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     database = Database.open(tmp_path / "state.db")
     journal = Journal.open(tmp_path / "journal.db")
     clock, ids, environments = FakeClock(), CountingIds(), FakeEnvironments()
-    for name, schema in (("blob", BlobStore.SCHEMA), ("causal", CausalLog.SCHEMA), ("event", Outbox.SCHEMA)):
+    for name, schema in (
+        ("blob", store_schema.BLOB),
+        ("causal", events_schema.EDGE),
+        ("event", events_schema.DELIVERY),
+    ):
         migrate(database, name, schema)
-    migrate(database, "lambda", MANIFEST.schema)
-    migrate(journal.database, "causal", CausalLog.JOURNAL_SCHEMA)
+    migrate(database, "lambda", SCHEMA)
+    migrate(journal.database, "causal", events_schema.EDGE)
     blobs = BlobStore(tmp_path / "blobs", database)
     code = CodeStore(tmp_path / "code", blobs, ids)
     concurrency = Concurrency(clock.host)

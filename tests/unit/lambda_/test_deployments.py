@@ -118,7 +118,7 @@ async def test_name_too_long_for_a_file_is_the_packages_fault(monkeypatch: pytes
 async def test_leftovers_of_a_killed_platform_are_deployed_at_start(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the ready line."""
+    """Before the first request is answered."""
     monkeypatch.setattr(world.functions.deployments, "begin", lambda versions, superseded="": None)
     await world.call(
         "CreateFunction", FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="a.h", Code={"ZipFile": CODE}

@@ -265,7 +265,7 @@ async def test_alias_sends_its_share_to_the_second_version(world: World) -> None
 
 
 async def test_unfinished_creation_is_finished_at_the_next_start(world: World) -> None:
-    """A platform that was killed between commit and unpacking: the function becomes Active before the ready line."""
+    """A platform that was killed between commit and unpacking: the function becomes Active in the start."""
     await world.call(
         "CreateFunction",
         FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="app.handler", Code={"ZipFile": CODE},

@@ -16,6 +16,7 @@ from undercast.core.service import Reply
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
+from undercast.services.logs.schema import JOURNAL_SCHEMA
 from undercast.services.logs.service import MANIFEST
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate
@@ -89,7 +90,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A Logs service with its own journal."""
     clock, ids = FakeClock(), CountingIds()
     journal = Journal.open(tmp_path / "journal.db")
-    migrate(journal.database, "logs", MANIFEST.journal_schema)
+    migrate(journal.database, "logs", JOURNAL_SCHEMA)
     logs = Logs(
         journal=journal, intake=Intake(journal, clock, ids), housekeeping=Housekeeping(journal, clock), clock=clock
     )

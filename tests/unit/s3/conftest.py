@@ -8,7 +8,7 @@ import pytest
 from tests.fakes import FakeClock
 from tests.state import open_state
 from tests.unit.s3.bench import Bench, bench_on
-from undercast.services.s3.service import SCHEMA
+from undercast.services.s3.schema import SCHEMA
 
 
 @pytest.fixture

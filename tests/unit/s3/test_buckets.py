@@ -11,7 +11,8 @@ from tests.unit.s3.bench import ACCOUNT, Bench, bench_on
 from undercast.core.errors import ServiceError
 from undercast.core.identity import anonymous_principal
 from undercast.services.s3.operations.buckets import MAX_BUCKETS
-from undercast.services.s3.service import MANIFEST, SCHEMA
+from undercast.services.s3.schema import SCHEMA
+from undercast.services.s3.service import MANIFEST
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,6 @@ from undercast.services.iam.operations import (
     tagging,
     users,
 )
-from undercast.services.iam.schema import JOURNAL_SCHEMA, SCHEMA
 
 _NO_ORGANIZATIONS = "there are no organizations here, so no service control policies"
 _NO_EC2 = "simulations of EC2 resources are not offered"
@@ -40,8 +39,6 @@ MANIFEST = Manifest(
     operations=operations_of(
         access_keys, account, instance_profiles, permissions, policies, roles, simulation, tagging, users
     ),
-    schema=SCHEMA,
-    journal_schema=JOURNAL_SCHEMA,
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,

@@ -8,7 +8,6 @@ from undercast.services.kms.access import access, policy_of
 from undercast.services.kms.instance import Kms
 from undercast.services.kms.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.kms.operations import aliases, encryption, grants, keys, rotation, signing
-from undercast.services.kms.schema import SCHEMA
 from undercast.services.kms.upkeep import Upkeep
 from undercast.services.parts import Parts
 
@@ -35,7 +34,6 @@ MANIFEST = Manifest(
     name="kms",
     build=build,
     operations=operations_of(aliases, encryption, grants, keys, rotation, signing),
-    schema=SCHEMA,
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,

@@ -1,7 +1,8 @@
 """The work behind Pending and InProgress: code is unpacked, then the function becomes Active or Failed.
 
-Each change is one task that this owns. What a killed platform left unfinished is finished before the ready line, unless
-it takes very long. A disk that is full or fails is tried again for a while; then the function is Failed and says so.
+Each change is one task that this owns. What a killed platform left unfinished is finished before the first request
+is answered, unless it takes very long. A disk that is full or fails is tried again for a while; then the function is
+Failed and says so.
 AWS: Lambda Developer Guide, "Lambda function states".
 """
 

@@ -35,7 +35,6 @@ from undercast.services.lambda_.operations import (
     versions,
 )
 from undercast.services.lambda_.provisioning import Provisioning
-from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.parts import Parts
 
@@ -100,7 +99,6 @@ MANIFEST = Manifest(
         updates,
         versions,
     ),
-    schema=SCHEMA,
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,

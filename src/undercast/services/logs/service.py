@@ -10,7 +10,6 @@ from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
 from undercast.services.logs.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.logs.operations import events, groups, streams
-from undercast.services.logs.schema import JOURNAL_SCHEMA
 from undercast.services.parts import Parts
 
 
@@ -41,7 +40,6 @@ MANIFEST = Manifest(
     name="logs",
     build=build,
     operations=operations_of(events, groups, streams),
-    journal_schema=JOURNAL_SCHEMA,
     access=access,
     effective=EFFECTIVE,
     stored=STORED,

@@ -5,7 +5,6 @@ AWS: S3 API Reference.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 from undercast.core.service import CrossOrigin, Manifest, operations_of
 from undercast.services.parts import Parts
@@ -42,7 +41,6 @@ OPERATIONS = operations_of(
     permissions,
     tagging,
 )
-SCHEMA = (Path(__file__).with_name("schema.sql").read_text(),)
 
 
 def build(parts: Parts) -> S3:
@@ -87,7 +85,6 @@ MANIFEST = Manifest(
     name="s3",
     build=build,
     operations=requester_pays.charging(OPERATIONS, members.effective()),
-    schema=SCHEMA,
     access=access,
     policy_of=policy_of,
     cors=cross_origin,

@@ -15,7 +15,6 @@ from undercast.services.sqs.members import EFFECTIVE
 from undercast.services.sqs.moving import Moves
 from undercast.services.sqs.operations import batches, messages, moves, permissions, queues
 from undercast.services.sqs.queues import Queues
-from undercast.services.sqs.schema import SCHEMA
 from undercast.services.sqs.target import KIND, QueueTarget
 from undercast.services.sqs.waiting import Waiting
 
@@ -59,7 +58,6 @@ MANIFEST = Manifest(
     name="sqs",
     build=build,
     operations=operations_of(batches, messages, moves, permissions, queues),
-    schema=SCHEMA,
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,

@@ -7,7 +7,6 @@ AWS: STS API Reference.
 from undercast.core.service import Manifest, operations_of
 from undercast.services.sts import operations
 from undercast.services.sts.access import access
-from undercast.services.sts.schema import SCHEMA
 from undercast.services.sts.sts import Sts
 
 _NO_MFA = "there are no MFA devices"
@@ -17,7 +16,6 @@ MANIFEST = Manifest(
     name="sts",
     build=Sts.build,
     operations=operations_of(operations),
-    schema=SCHEMA,
     access=access,
     effective={
         "GetCallerIdentity": frozenset(),

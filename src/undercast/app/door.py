@@ -1,0 +1,133 @@
+"""The first step of a start: the data folder is ours and of our version, the port is ours and answers.
+
+Imports little, for nothing else is loaded yet: `tests/architecture/test_start.py` names what may not be. Everything
+that a user's mistake can make fail is here: a folder or a port in use, newer data.
+"""
+
+import os
+import socket
+from dataclasses import dataclass, replace
+
+from undercast.app.errors import CannotStart
+from undercast.core.clock import HostClock
+from undercast.core.config import Config
+from undercast.events.schema import DELIVERY, EDGE
+from undercast.gateway.entrance import Entrance
+from undercast.gateway.health import Health
+from undercast.gateway.hosts import HostNames
+from undercast.gateway.server import FrontDoor, bind
+from undercast.http.limits import HttpLimits
+from undercast.http.tls import CertificateAuthority
+from undercast.services import catalogue
+from undercast.store import schema as store_schema
+from undercast.store.database import Database
+from undercast.store.errors import StoreError
+from undercast.store.folder import DataFolder
+from undercast.store.journal import Journal
+from undercast.store.migrations import migrate_all
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
+_RUNTIME_API_PORT = 9001
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Door:
+    """What a platform is made around. `config` has the folder and the port that it really got."""
+
+    config: Config
+    folder: DataFolder
+    database: Database
+    journal: Journal
+    token: str
+    host_clock: HostClock
+    host_names: HostNames
+    authority: CertificateAuthority
+    entrance: Entrance
+    front_door: FrontDoor
+    listening: socket.socket
+
+    @property
+    def url(self) -> str:
+        """Where callers reach it."""
+        host = "localhost" if self.config.host in _LOOPBACK | _EVERY_ADDRESS else self.config.host
+        return f"http://{host}:{self.config.port}"
+
+    @property
+    def loopback(self) -> bool:
+        """Whether only this machine can call."""
+        return self.config.host in _LOOPBACK
+
+    def listen(self) -> None:
+        """Answer from now on."""
+        self.front_door.listen(self.listening)
+        self.folder.address.write_text(f"{self.url}\n")
+
+    async def close(self) -> None:
+        """Give port and folder back, where no platform came to stand behind it."""
+        await self.front_door.stop_accepting(0)
+        self.listening.close()
+        await self.journal.close()
+        await self.database.close()
+        self.folder.unlock()
+
+
+def open_door(config: Config) -> Door:
+    """Take folder and port. Raises CannotStart; then nothing stays open."""
+    if config.port == _RUNTIME_API_PORT:
+        raise CannotStart(
+            f"port {_RUNTIME_API_PORT} is the Runtime API's inside every sandbox",
+            "choose another: undercast start --port 4566",
+        )
+    folder, database, journal = _open_state(config)
+    try:
+        listening = bind(config.host, config.port)
+    except OSError as error:
+        folder.unlock()
+        raise CannotStart(
+            f"cannot listen on {config.host}:{config.port}: {error.strerror}",
+            "stop what uses the port, or choose another: undercast start --port 4567",
+        ) from error
+    config = replace(config, data_dir=folder.path, port=listening.getsockname()[1])
+    clock = HostClock()
+    authority = CertificateAuthority(folder.ca, clock)
+    host_names = HostNames(config.extra_hosts, addresses=config.host not in _LOOPBACK)
+    entrance = Entrance(Health(host_names, catalogue.names()))
+    limits = HttpLimits(max_head_bytes=config.max_head_bytes, max_body_bytes=config.max_body_bytes)
+    return Door(
+        config=config,
+        folder=folder,
+        database=database,
+        journal=journal,
+        token=_token(folder),
+        host_clock=clock,
+        host_names=host_names,
+        authority=authority,
+        entrance=entrance,
+        front_door=FrontDoor(entrance.handle, limits, authority.ssl_context, clock),
+        listening=listening,
+    )
+
+
+def _open_state(config: Config) -> tuple[DataFolder, Database, Journal]:
+    folder = DataFolder.temporary() if config.ephemeral else DataFolder(config.data_dir)
+    try:
+        folder.lock()
+        database = Database.open(folder.state_db, durability=config.durability)
+        journal = Journal.open(folder.journal_db)
+        schemas = catalogue.schemas()
+        owned = {"blob": store_schema.BLOB, "event": DELIVERY, "causality": EDGE, "clock": store_schema.CLOCK}
+        migrate_all(database, {**owned, **schemas.state})
+        migrate_all(journal.database, {"causality": EDGE, **schemas.journal})
+    except StoreError as error:
+        raise CannotStart(str(error)) from error
+    return folder, database, journal
+
+
+def _token(folder: DataFolder) -> str:
+    """The secret that authorises changes under /_undercast/, new at every start."""
+    token = os.urandom(24).hex()
+    folder.token.unlink(missing_ok=True)
+    folder.token.touch(mode=0o600)
+    folder.token.write_text(token)
+    return token

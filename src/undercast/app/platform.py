@@ -1,0 +1,293 @@
+"""The second step of a start: builds every part once and hands each what it needs. Starts and stops them in order.
+
+Loaded behind the ready line, with all that it imports.
+"""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import undercast.sandbox
+from undercast.app.door import Door
+from undercast.app.sandboxes import capabilities_of
+from undercast.core.clock import PlatformClock
+from undercast.core.config import Config
+from undercast.core.ids import SystemIds
+from undercast.core.service import Manifest
+from undercast.events.causality import CausalLog
+from undercast.events.delivery import Target
+from undercast.events.outbox import Outbox
+from undercast.events.router import Router
+from undercast.gateway.admin import Admin, AdminTools
+from undercast.gateway.auth import Authenticator, Authorizer
+from undercast.gateway.cross_origin import page_allowed
+from undercast.gateway.dispatch import Dispatcher, Gate, Tools
+from undercast.gateway.request_log import RequestLog
+from undercast.sandbox.admission import Limits
+from undercast.sandbox.driver import Driver
+from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
+from undercast.sandbox.runtimes.lookup import PythonLookup
+from undercast.sandbox.runtimes.plan import Runtimes
+from undercast.sandbox.runtimes.programs import ProgramLookup
+from undercast.sandbox.runtimes.python import PythonRuntime
+from undercast.services import registry
+from undercast.services.lambda_.credentials import RoleCredentials
+from undercast.services.logs.sink import FunctionLogs
+from undercast.services.parts import Parts
+from undercast.services.registry import Mounted
+from undercast.store import clock_offset
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Tx
+
+_KEPT_BY_RESET = frozenset({"schema_version", "clock"})
+GRACE_S = 5.0
+"""How long requests in flight may take after SIGTERM."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """A platform that has been built; `start` it once, `stop` it once."""
+
+    door: Door
+    blobs: BlobStore
+    causality: CausalLog
+    outbox: Outbox
+    router: Router
+    pool: Pool
+    driver: Driver
+    dispatcher: Dispatcher
+    platform_clock: PlatformClock
+    request_log: RequestLog
+    services: Mapping[str, Mounted]
+    housework: set[asyncio.Task[Any]] = field(default_factory=set)
+
+    async def start(self) -> None:
+        """Begin to work. The driver has started; services come before the deliveries that they get."""
+        await self.request_log.start()
+        await self.pool.start(self.door.config.port)
+        for mounted in self.services.values():
+            if mounted.manifest.start is not None:
+                await mounted.manifest.start(mounted.instance)
+        await self.router.start()
+        self.door.entrance.complete(Admin(_admin_tools(self)).handle, self.dispatcher.handle)
+        self.housework.add(asyncio.create_task(self.blobs.sweep(), name="sweep"))  # safe beside traffic
+
+    async def stop(self) -> None:
+        """End in the opposite order. What was acknowledged is on disk when this returns."""
+        await self.door.front_door.stop_accepting(GRACE_S)
+        await asyncio.gather(*self.housework, return_exceptions=True)
+        await self.router.stop()
+        await self.pool.stop()
+        await self.driver.stop()
+        await self.door.front_door.close()
+        for mounted in self.services.values():
+            if mounted.manifest.stop is not None:
+                await mounted.manifest.stop(mounted.instance)
+        await self.request_log.stop()
+        await self.causality.close()
+        await self.blobs.close()
+        await self.door.journal.close()
+        await self.door.database.close()
+        self.door.folder.unlock()
+
+    async def reset(self) -> None:
+        """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are."""
+        for function in self.pool.status()["functions"]:
+            self.pool.retire(function["function"])
+        await self.door.database.write(partial(_wipe, self.outbox), long=True)
+        await self.door.journal.write(partial(_wipe, None))
+        for mounted in self.services.values():
+            if mounted.manifest.reset is not None:
+                mounted.manifest.reset(mounted.instance)
+        await self.blobs.sweep()
+
+    def status(self) -> Mapping[str, Any]:
+        """For `undercast status`."""
+        return {
+            "url": self.door.url,
+            "driver": self.driver.name,
+            "data": str(self.door.config.data_dir),
+            "pid": os.getpid(),
+            "clock": {"now": self.platform_clock.now(), "ahead_s": self.platform_clock.offset_s},
+            "connections": self.door.front_door.connections,
+            "tasks": len(asyncio.all_tasks()),
+            "deliveries": self.router.status(),
+            "sandboxes": self.pool.status(),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Base:
+    """What everything above the store is made with."""
+
+    door: Door
+    blobs: BlobStore
+    platform_clock: PlatformClock
+    ids: SystemIds
+    causality: CausalLog
+    outbox: Outbox
+    request_log: RequestLog
+
+
+def _base(door: Door) -> _Base:
+    platform_clock = PlatformClock(door.host_clock, clock_offset.offset_of(door.database))
+    causality = CausalLog(door.database, door.journal, platform_clock)
+    return _Base(
+        door=door,
+        blobs=BlobStore(door.folder.blobs, door.database),
+        platform_clock=platform_clock,
+        ids=SystemIds(),
+        causality=causality,
+        outbox=Outbox(door.database, platform_clock, causality),
+        request_log=RequestLog(door.folder.requests_log),
+    )
+
+
+def build_platform(door: Door, driver: Driver, manifests: tuple[Manifest, ...]) -> Platform:
+    """Build every part that stands behind the door."""
+    base = _base(door)
+    dispatcher = Dispatcher(_tools(base))
+    built: list[Platform] = []  # the admin endpoints show what is built after them
+    function_logs = FunctionLogs()
+    credentials = RoleCredentials(dispatcher.internal, lambda key: built[0].services["sts"].instance.end(key))
+    pool = Pool(_pool_parts(base, credentials, driver, function_logs))
+    services = registry.mount(manifests, _parts(base, dispatcher, pool))
+    function_logs.attach(services["logs"].instance.intake)
+    dispatcher.mount(services, _gate(base, services))
+    platform = Platform(
+        door=door,
+        blobs=base.blobs,
+        causality=base.causality,
+        outbox=base.outbox,
+        router=Router(door.database, base.outbox, _targets(services), base.platform_clock, base.causality),
+        pool=pool,
+        driver=driver,
+        dispatcher=dispatcher,
+        platform_clock=base.platform_clock,
+        request_log=base.request_log,
+        services=services,
+    )
+    built.append(platform)
+    return platform
+
+
+def _tools(base: _Base) -> Tools:
+    return Tools(
+        host_names=base.door.host_names,
+        causality=base.causality,
+        platform_clock=base.platform_clock,
+        host_clock=base.door.host_clock,
+        ids=base.ids,
+        request_log=base.request_log,
+        default_region=base.door.config.default_region,
+        endpoint=f"http://localhost:{base.door.config.port}",
+    )
+
+
+def _admin_tools(platform: Platform) -> AdminTools:
+    database = platform.door.database
+    return AdminTools(
+        token=platform.door.token,
+        host_names=platform.door.host_names,
+        status=platform.status,
+        capabilities=lambda: capabilities_of(platform.driver),
+        causality=platform.causality,
+        platform_clock=platform.platform_clock,
+        keep_offset=lambda offset_s: database.write(lambda tx: clock_offset.keep_offset(tx, offset_s)),
+        reset=platform.reset,
+        drained=platform.router.drained,
+        code=platform.services["lambda"].instance.locations.serve,
+    )
+
+
+def _pool_parts(base: _Base, credentials: RoleCredentials, driver: Driver, logs: FunctionLogs) -> PoolParts:
+    door, config = base.door, base.door.config
+    client = Path(undercast.sandbox.__file__).parent / "client"
+    return PoolParts(
+        driver=driver,
+        runtimes=Runtimes(
+            PythonLookup(config.search_path, config.home_dir),
+            PythonRuntime(runtimes_dir=door.folder.path / "runtimes", client_dir=client),
+            language_families(
+                Ground(
+                    lookup=ProgramLookup(config.search_path, config.home_dir),
+                    runtimes_dir=door.folder.path / "runtimes",
+                    client_dir=client,
+                    installs_dir=installs_dir(config.home_dir),
+                )
+            ),
+        ),
+        logs=logs,
+        credentials=credentials,
+        front_door=door.front_door,
+        causes=base.causality,
+        host_clock=base.door.host_clock,
+        platform_clock=base.platform_clock,
+        ids=base.ids,
+        config=config,
+        limits=_machine_limits(config),
+        ca_bundle=door.folder.ca / "bundle.pem",
+    )
+
+
+def _parts(base: _Base, dispatcher: Dispatcher, pool: Pool) -> Parts:
+    return Parts(
+        config=base.door.config,
+        database=base.door.database,
+        blobs=base.blobs,
+        journal=base.door.journal,
+        outbox=base.outbox,
+        causality=base.causality,
+        pool=pool,
+        platform_clock=base.platform_clock,
+        host_clock=base.door.host_clock,
+        ids=base.ids,
+        internal=dispatcher.internal,
+    )
+
+
+def _gate(base: _Base, services: Mapping[str, Mounted]) -> Gate:
+    iam, sts = services["iam"].instance, services["sts"].instance
+    return Gate(
+        authenticator=Authenticator(
+            (iam.credential, sts.session),
+            base.door.host_clock,
+            issued_keys_only=not base.door.loopback,
+            page_allowed=partial(page_allowed, services=services),
+            used=iam.note_key_use,
+        ),
+        authorizer=Authorizer(iam.policies_of, base.door.host_clock, base.door.config.iam),
+    )
+
+
+def _targets(services: Mapping[str, Mounted]) -> dict[str, Target]:
+    found: dict[str, Target] = {}
+    for mounted in services.values():
+        if mounted.manifest.targets is not None:
+            found.update(mounted.manifest.targets(mounted.instance))
+    return found
+
+
+def _machine_limits(config: Config) -> Limits:
+    """At most 2 x cores INITs at once; environments may take half of the memory that is free now."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2 << 30
+    return Limits(
+        inits=2 * (os.cpu_count() or 1),
+        environments=config.max_environments,
+        memory_mb=max(1024, free // 2 // 2**20),
+    )
+
+
+def _wipe(outbox: Outbox | None, tx: Tx) -> None:
+    """Delete every row but those that say what the file is."""
+    tx.execute("PRAGMA defer_foreign_keys = ON")
+    if outbox is not None:
+        outbox.clear(tx)
+    for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
+        if row["name"] not in _KEPT_BY_RESET and not row["name"].startswith("sqlite_"):
+            tx.execute(f"DELETE FROM {row['name']}")

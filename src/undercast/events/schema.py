@@ -1,0 +1,25 @@
+"""Tables of deliveries and edges. A migration is never edited, only followed by another."""
+
+DELIVERY = (
+    """
+    CREATE TABLE event_delivery (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT PRIMARY KEY, ord INTEGER NOT NULL,
+        target_arn TEXT NOT NULL, kind TEXT NOT NULL, due_at REAL NOT NULL, payload BLOB NOT NULL,
+        created_at REAL NOT NULL, cause_kind TEXT NOT NULL, cause_id TEXT NOT NULL, cause_environment_id TEXT,
+        source_arn TEXT NOT NULL, attributes TEXT NOT NULL, attempts INTEGER NOT NULL, throttles INTEGER NOT NULL
+    );
+    CREATE INDEX event_delivery_due ON event_delivery (target_arn, due_at, ord, id);
+    """,
+)
+EDGE = (
+    """
+    CREATE TABLE causal_edge (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, ord INTEGER PRIMARY KEY, at REAL NOT NULL,
+        from_kind TEXT NOT NULL, from_id TEXT NOT NULL, to_kind TEXT NOT NULL, to_id TEXT NOT NULL,
+        label TEXT NOT NULL, environment_id TEXT NOT NULL
+    );
+    CREATE INDEX causal_edge_from ON causal_edge (from_id);
+    CREATE INDEX causal_edge_to ON causal_edge (to_id);
+    """,
+)
+"""In state.db, for edges of durable deliveries, and in journal.db, for all others."""

@@ -1,0 +1,62 @@
+"""The port answers before everything behind it is loaded: health at once, all others when it is."""
+
+import asyncio
+import json
+
+from undercast.core.body import BodyStream
+from undercast.core.http import HttpRequest, HttpResponse
+from undercast.gateway.entrance import Entrance
+from undercast.gateway.health import Health
+from undercast.gateway.hosts import HostNames
+
+
+def request(target: str, method: str = "GET", host: str = "localhost") -> HttpRequest:
+    """One without a body."""
+    return HttpRequest(method=method, target=target, headers={"host": host}, body=BodyStream.of(b""))
+
+
+def entrance() -> Entrance:
+    """Before anything is loaded."""
+    return Entrance(Health(HostNames(), ("lambda", "s3")))
+
+
+async def aws(_: HttpRequest) -> HttpResponse:
+    """Answers for AWS."""
+    return HttpResponse(status=200, body=b"aws")
+
+
+async def own(_: HttpRequest) -> HttpResponse:
+    """Answers for the platform."""
+    return HttpResponse(status=200, body=b"own")
+
+
+async def test_health_answers_at_once_and_says_what_is_loaded() -> None:
+    """LocalStack's words: available, then running."""
+    early = entrance()
+    for path in ("/_undercast/health", "/_localstack/health", "/_undercast/health/?x=1"):
+        answer = json.loads(_bytes(await early.handle(request(path))))
+        assert answer["status"] == "running"
+        assert answer["services"] == {"lambda": "available", "s3": "available"}
+    early.complete(own, aws)
+    assert json.loads(_bytes(await early.handle(request("/_undercast/health"))))["services"]["s3"] == "running"
+
+
+async def test_health_is_not_told_to_a_foreign_host_name() -> None:
+    """A page that has bound its own name to loopback."""
+    assert (await entrance().handle(request("/_undercast/health", host="evil.example"))).status == 403
+
+
+async def test_who_comes_early_is_answered_when_everything_is_there() -> None:
+    """Nobody is turned away."""
+    early = entrance()
+    waiting = [asyncio.ensure_future(early.handle(request(path))) for path in ("/bucket", "/_undercast/status")]
+    await asyncio.sleep(0)
+    assert not any(answer.done() for answer in waiting)
+    early.complete(own, aws)
+    assert [_bytes(await answer) for answer in waiting] == [b"aws", b"own"]
+    assert _bytes(await early.handle(request("/bucket"))) == b"aws"
+
+
+def _bytes(response: HttpResponse) -> bytes:
+    assert isinstance(response.body, bytes)
+    return response.body
