@@ -108,7 +108,7 @@ class Dispatcher:
         # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
         found = self._find(call.service, call.operation) if call.operation else None
         body = verified_body(call, identity.signing_key)
-        call, params = parse_now(call, body) or await parse(call, body)
+        call, params = parse_now(call, body) or await parse(call, body, self._find)
         line.operation = f"{call.service}:{call.operation}"
         function, mounted = found or self._find(call.service, call.operation)
         ctx = self._context(call, identity, request_id)

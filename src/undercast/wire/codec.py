@@ -5,14 +5,14 @@ AWS: Smithy's AWS protocol specifications.
 """
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.wire import s3
 from undercast.wire.call import Call, Protocol
 from undercast.wire.draft import Draft, Encode, Failure, Parse
-from undercast.wire.model import OperationModel, catalogue
+from undercast.wire.model import KEPT_MODELS, OperationModel, catalogue
 from undercast.wire.protocols import json, query, rest, rest_json, rest_xml, rpc_v2_cbor
 from undercast.wire.protocols.query import QueryCompiler
 from undercast.wire.protocols.rpc_v2_cbor import Dialect
@@ -58,7 +58,7 @@ def codec(service: str, operation: str, protocol: Protocol) -> Codec:
     )
 
 
-@cache
+@lru_cache(maxsize=KEPT_MODELS)
 def router(service: str) -> RestRouter:
     """The routes of a REST service."""
     return RestRouter(catalogue().service(service))

@@ -6,6 +6,7 @@ AWS: Smithy's AWS protocol specifications; Signature Version 4, "credential scop
 """
 
 import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -66,11 +67,14 @@ def parse_now(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]] | Non
     return call, compiled.parse(call, data)
 
 
-async def parse(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]]:
+async def parse(
+    call: Call, body: BodyStream, named: Callable[[str, str], object] = lambda service, operation: None
+) -> tuple[Call, dict[str, Any]]:
     """Read the body and give the parameters as botocore's client takes them, validated.
 
-    The call comes back completed: a query request names its operation in the body. Blobs are bytes, streaming blobs
-    are the `body` itself, timestamps are datetime in UTC. Raises ServiceError in AWS's words.
+    The call comes back completed: a query request names its operation in the body. `named` hears of it and may raise
+    before the parameters are looked at. Blobs are bytes, streaming blobs are the `body` itself, timestamps are datetime
+    in UTC. Raises ServiceError in AWS's words.
     """
     if (parsed := parse_now(call, body)) is not None:
         return parsed
@@ -79,6 +83,7 @@ async def parse(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]]:
         data = _inflate(data)
     if not call.operation:
         call, data = _completed(call, data), b""
+        named(call.service, call.operation)
     compiled = codec(call.service, call.operation, call.protocol)
     if len(data) > LARGE_BYTES:
         return call, await parse_large(compiled, call, data)

@@ -67,7 +67,7 @@ def _header_members(failure: Failure) -> Iterator[tuple[str, str]]:
 
 
 def _failure(error: ServiceError, service: ServiceModel | None, request_id: str, protocol: Protocol) -> Failure:
-    shape = service.exceptions.get(error.code) if service else None
+    shape = service.exception(error.code) if service else None
     traits: Mapping[str, Any] = (shape["error"] or {}) if shape else {}
     status = error.status
     if status == 400 and (protocol != "json" or service is None or not service.query_compatible):

@@ -1,6 +1,7 @@
 """AWS's service models as botocore ships them, read lazily; nothing of botocore's code is imported.
 
 Rule: a model is a pure function of the installed data files, so one catalogue per process is shared and never changes.
+What is held is bounded: shapes of a few services, names and routes of some more; what has gone is read again.
 AWS: the `service-2.json` files in botocore/data; traits as in Smithy's AWS protocol specifications.
 """
 
@@ -9,13 +10,17 @@ import importlib.util
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
 _INDEX = Path(__file__).with_name("services.json")
 _LEGACY_QUERY = Path(__file__).with_name("legacy_query.json")
 _NOTHING: Mapping[str, Any] = {}
+KEPT_MODELS = 64
+"""Services whose operations are held: 0.1 MiB each."""
+KEPT_SHAPES = 6
+"""Services whose shapes are held: 1 MiB each, some 10 ms to read. What is compiled needs them no more."""
 
 
 class Shape:
@@ -114,6 +119,13 @@ class OperationModel:
         """The output structure; an empty one where the model has none."""
         return self._structure("output")
 
+    @property
+    def input_traits(self) -> Mapping[str, Any]:
+        """The input structure as the model has it, for who looks at every operation and keeps little."""
+        reference = self.raw.get("input")
+        traits: Mapping[str, Any] = self.service.shapes[reference["shape"]] if reference else _NOTHING
+        return traits
+
     @cached_property
     def errors(self) -> tuple[str, ...]:
         """Names of the exception shapes that the operation lists."""
@@ -159,14 +171,21 @@ EMPTY_SHAPE = "(empty)"
 class ServiceModel:
     """One service: metadata, shapes, operations."""
 
-    def __init__(self, name: str, raw: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, version: str) -> None:
         self.name = name
+        self._version = version
+        raw = read_model(name, version)
         self.metadata: Mapping[str, Any] = raw["metadata"]
-        self.shapes: dict[str, Any] = dict(raw["shapes"])
-        self.shapes[EMPTY_SHAPE] = {"type": "structure", "members": {}}
         self.operations: dict[str, OperationModel] = {
             operation: OperationModel(self, operation, value) for operation, value in raw["operations"].items()
         }
+        self._exceptions: dict[str, Shape] = {}
+
+    @property
+    def shapes(self) -> dict[str, Any]:
+        """Every shape by its name, and the empty structure."""
+        shapes: dict[str, Any] = read_model(self.name, self._version)["shapes"]
+        return shapes
 
     @cached_property
     def protocols(self) -> tuple[str, ...]:
@@ -178,18 +197,22 @@ class ServiceModel:
         """Whether clients of the older query protocol expect its error codes in a header."""
         return "awsQueryCompatible" in self.metadata
 
-    @cached_property
-    def exceptions(self) -> dict[str, Shape]:
-        """Exception shapes by shape name and by the code that the query protocols use for them."""
-        found: dict[str, Shape] = {}
-        named = [name for name, shape in self.shapes.items() if shape.get("exception")]
-        for name in named:
-            code = (self.shapes[name].get("error") or _NOTHING).get("code")
-            if code:
-                found.setdefault(code, Shape(self, name, _NOTHING))
-        for name in named:
-            found[name] = Shape(self, name, _NOTHING)
+    def exception(self, code: str) -> Shape | None:
+        """The exception of this shape name, or of this code of the query protocols."""
+        name = self._exception_names.get(code)
+        if name is None:
+            return None
+        found = self._exceptions.get(name)
+        if found is None:
+            found = self._exceptions[name] = Shape(self, name, _NOTHING)
         return found
+
+    @cached_property
+    def _exception_names(self) -> dict[str, str]:
+        shapes = self.shapes
+        named = [name for name, shape in shapes.items() if shape.get("exception")]
+        codes = {name: (shapes[name].get("error") or _NOTHING).get("code") for name in reversed(named)}
+        return {code: name for name, code in codes.items() if code} | {name: name for name in named}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,7 +245,6 @@ class Catalogue:
             )
             for name, row in rows.items()
         }
-        self._models: dict[str, ServiceModel] = {}
         self.by_target = _grouped(
             (entry.target_prefix, name) for name, entry in self.entries.items() if entry.target_prefix
         )
@@ -234,10 +256,7 @@ class Catalogue:
 
     def service(self, name: str) -> ServiceModel:
         """The model of a service. Raises KeyError for a name that is not botocore's."""
-        model = self._models.get(name)
-        if model is None:
-            model = self._models[name] = ServiceModel(name, read_model(name, self.entries[name].version))
-        return model
+        return _service(name, self.entries[name].version)
 
     def members_of(self, service: str, operation: str) -> frozenset[str] | None:
         """An operation's top-level input members; None when AWS has no such operation."""
@@ -245,6 +264,11 @@ class Catalogue:
             return None
         found = self.service(service).operations.get(operation)
         return None if found is None else frozenset(found.input.members)
+
+
+@lru_cache(maxsize=KEPT_MODELS)
+def _service(name: str, version: str) -> ServiceModel:
+    return ServiceModel(name, version)
 
 
 @cache
@@ -269,6 +293,7 @@ def data_root() -> Path:
     return Path(spec.origin).with_name("data")
 
 
+@lru_cache(maxsize=KEPT_SHAPES)
 def read_model(name: str, version: str) -> dict[str, Any]:
     """The model of a service with botocore's additions, without its documentation (half of the memory)."""
     folder = data_root() / name / version
@@ -284,6 +309,7 @@ def read_model(name: str, version: str) -> dict[str, Any]:
         shape.pop("documentation", None)
         for reference in (*shape.get("members", _NOTHING).values(), *(shape[k] for k in _PARTS if k in shape)):
             reference.pop("documentation", None)
+    model["shapes"][EMPTY_SHAPE] = {"type": "structure", "members": {}}
     return model
 
 

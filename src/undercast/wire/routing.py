@@ -159,14 +159,18 @@ def _choose(candidates: list[Candidate], query: Query, headers: Mapping[str, str
 
 def _candidate(operation: OperationModel, labels: list[str]) -> Candidate:
     query, headers = set(), set()
-    shape = operation.input
-    known = {member.wire_name or name for name, member in shape.members.items() if member["location"] == "querystring"}
-    for name in shape.required:
-        member = shape.members[name]
-        if member["location"] == "querystring":
-            query.add(member.wire_name or name)
-        elif member["location"] == "header":
-            headers.add((member.wire_name or name).lower())
+    traits = operation.input_traits
+    places = {
+        name: (member.get("location"), member.get("locationName") or name)
+        for name, member in traits.get("members", {}).items()
+    }
+    known = {wire_name for place, wire_name in places.values() if place == "querystring"}
+    for name in traits.get("required", ()):
+        place, wire_name = places[name]
+        if place == "querystring":
+            query.add(wire_name)
+        elif place == "header":
+            headers.add(wire_name.lower())
     literals = operation.route.literals
     return Candidate(
         operation=operation,

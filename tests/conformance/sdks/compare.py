@@ -11,7 +11,7 @@ from typing import Any
 from tests.conformance.botocore_side import model_of
 from tests.conformance.sdks.conversation import REQUEST_ID, Exchange, tagged
 from tests.conformance.test_round_trip import SUPERSEDED
-from undercast.wire.model import catalogue
+from undercast.wire.model import Shape, catalogue
 
 NOT_SENT = "InvalidParameter"
 """Go's SDK refuses by itself what was not allowed at its time."""
@@ -89,7 +89,7 @@ def error_problems(exchange: Exchange) -> Iterator[str]:
 
 def codes_of(service: str, name: str) -> set[str]:
     """What a client may call an exception: its shape, its code, its code in a protocol that its service left."""
-    shape = catalogue().service(service).exceptions[name]
+    shape = _exception(service, name)
     code = str((shape["error"] or {}).get("code", name))
     current: Any = model_of(service, catalogue().entries[service].protocols[0]).shape_for(name)
     return {name, code, str(current.error_code)}
@@ -97,8 +97,14 @@ def codes_of(service: str, name: str) -> set[str]:
 
 def status_of(service: str, name: str) -> int:
     """The HTTP status in the query protocol."""
-    shape = catalogue().service(service).exceptions[name]
+    shape = _exception(service, name)
     return int((shape["error"] or {}).get("httpStatusCode", 400))
+
+
+def _exception(service: str, name: str) -> Shape:
+    shape = catalogue().service(service).exception(name)
+    assert shape is not None
+    return shape
 
 
 def names_of(result: Mapping[str, Any], side: str) -> frozenset[str] | None:
