@@ -29,6 +29,8 @@ class Candidate:
     known: frozenset[str]
     """Every query parameter of the operation: decides between operations that differ in nothing else."""
     rank: int
+    is_plain: bool
+    """Whether it asks nothing of the query string: of the many that S3 has for one path, one or two."""
 
     def fits(self, query: Mapping[str, str], headers: Mapping[str, str]) -> bool:
         """Whether the literals of the URI and the required parameters are there."""
@@ -144,7 +146,10 @@ def _choose(candidates: list[Candidate], query: Query, headers: Mapping[str, str
     first: dict[str, str] = {}
     for name, value in query:
         first.setdefault(name, value)
-    fitting = [candidate for candidate in candidates if candidate.fits(first, headers)]
+    if query:
+        fitting = [candidate for candidate in candidates if candidate.fits(first, headers)]
+    else:
+        fitting = [one for one in candidates if one.is_plain and one.headers <= headers.keys()]
     if not fitting:
         return candidates[-1] if not candidates[-1].literals else None
     equals = [candidate for candidate in fitting if candidate.rank == fitting[0].rank]
@@ -179,6 +184,7 @@ def _candidate(operation: OperationModel, labels: list[str]) -> Candidate:
         query=frozenset(query),
         headers=frozenset(headers),
         known=frozenset(known),
+        is_plain=not literals and not query,
         rank=100 * len(literals) + 10 * (len(query) + len(headers)),
     )
 

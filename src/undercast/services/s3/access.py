@@ -233,6 +233,8 @@ def _conditions(params: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
         if member in _CONDITION_MEMBERS and value is not None
     }
     tagging = params.get("Tagging")
+    if tagging is None:
+        return found
     pairs = parse_qsl(tagging, keep_blank_values=True) if isinstance(tagging, str) else []
     if isinstance(tagging, Mapping):
         pairs = [(tag["Key"], tag["Value"]) for tag in tagging.get("TagSet", ())]

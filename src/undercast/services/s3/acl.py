@@ -43,9 +43,12 @@ _OBJECT_ACTIONS = {
 }
 
 
+_ASKING = frozenset(("ACL", "AccessControlPolicy", *_HEADERS))
+
+
 def asked_for(params: Mapping[str, Any]) -> bool:
     """Whether a request sets an ACL at all."""
-    return any(params.get(name) for name in ("ACL", "AccessControlPolicy", *_HEADERS))
+    return not _ASKING.isdisjoint(params) and any(params.get(name) for name in _ASKING)
 
 
 def grants(params: Mapping[str, Any], owner: str, bucket_owner: str) -> tuple[Grant, ...]:

@@ -163,28 +163,30 @@ def uploaded_as(tx: Tx, bucket: str, key: str, upload_id: str) -> ObjectVersion 
 
 
 def _version_of(row: Row) -> ObjectVersion:
-    headers, metadata, tags, acl = row["headers"], row["metadata"], row["tags"], row["acl"]
+    # By place, as in _COLUMNS: a row looks a name up by comparing it with one column after the other.
+    (bucket, key, sequence, version_id, is_latest, is_marker, size_bytes, etag, last_modified, *rest) = row
+    (blob_id, parts_count, owner, storage_class, checksum, headers, metadata, tags, acl) = rest
     content = Content(
-        owner_account_id=AccountId(row["owner_account_id"]),
-        storage_class=row["storage_class"],
+        owner_account_id=AccountId(owner),
+        storage_class=storage_class,
         headers={} if headers == _NO_JSON else documents.loads(headers),
         metadata={} if metadata == _NO_JSON else documents.loads(metadata),
         tags={} if tags == _NO_JSON else documents.loads(tags),
         acl=() if acl == "" else tuple(documents.loads(acl)),
     )
     return ObjectVersion(
-        bucket=row["bucket"],
-        key=row["key"],
-        sequence=row["sequence"],
-        version_id=row["version_id"],
-        is_latest=bool(row["is_latest"]),
-        is_delete_marker=bool(row["is_delete_marker"]),
-        size_bytes=row["size_bytes"],
-        etag=row["etag"],
-        last_modified=row["last_modified"],
-        blob_id=row["blob_id"],
-        parts_count=row["parts_count"],
-        checksum=_checksum_of(row["checksum"]),
+        bucket=bucket,
+        key=key,
+        sequence=sequence,
+        version_id=version_id,
+        is_latest=bool(is_latest),
+        is_delete_marker=bool(is_marker),
+        size_bytes=size_bytes,
+        etag=etag,
+        last_modified=last_modified,
+        blob_id=blob_id,
+        parts_count=parts_count,
+        checksum=_checksum_of(checksum),
         content=content,
     )
 
