@@ -4,6 +4,20 @@ Written out rather than derived from AWS's model, so that a member that AWS adds
 AWS: IAM API Reference.
 """
 
+_SIMULATION = frozenset(
+    {
+        "ActionNames",
+        "CallerArn",
+        "ContextEntries",
+        "Marker",
+        "MaxItems",
+        "PermissionsBoundaryPolicyInputList",
+        "PolicyInputList",
+        "ResourceArns",
+        "ResourceOwner",
+        "ResourcePolicy",
+    }
+)
 EFFECTIVE: dict[str, frozenset[str]] = {
     "AddRoleToInstanceProfile": frozenset({"InstanceProfileName", "RoleName"}),
     "AddUserToGroup": frozenset({"GroupName", "UserName"}),
@@ -90,35 +104,8 @@ EFFECTIVE: dict[str, frozenset[str]] = {
     "RemoveRoleFromInstanceProfile": frozenset({"InstanceProfileName", "RoleName"}),
     "RemoveUserFromGroup": frozenset({"GroupName", "UserName"}),
     "SetDefaultPolicyVersion": frozenset({"PolicyArn", "VersionId"}),
-    "SimulateCustomPolicy": frozenset(
-        {
-            "ActionNames",
-            "CallerArn",
-            "ContextEntries",
-            "Marker",
-            "MaxItems",
-            "PermissionsBoundaryPolicyInputList",
-            "PolicyInputList",
-            "ResourceArns",
-            "ResourceOwner",
-            "ResourcePolicy",
-        }
-    ),
-    "SimulatePrincipalPolicy": frozenset(
-        {
-            "ActionNames",
-            "CallerArn",
-            "ContextEntries",
-            "Marker",
-            "MaxItems",
-            "PermissionsBoundaryPolicyInputList",
-            "PolicyInputList",
-            "PolicySourceArn",
-            "ResourceArns",
-            "ResourceOwner",
-            "ResourcePolicy",
-        }
-    ),
+    "SimulateCustomPolicy": _SIMULATION,
+    "SimulatePrincipalPolicy": _SIMULATION | {"PolicySourceArn"},
     "TagInstanceProfile": frozenset({"InstanceProfileName", "Tags"}),
     "TagPolicy": frozenset({"PolicyArn", "Tags"}),
     "TagRole": frozenset({"RoleName", "Tags"}),

@@ -12,6 +12,7 @@ from undercast.services.iam.operations import (
     access_keys,
     account,
     instance_profiles,
+    lists,
     permissions,
     policies,
     roles,
@@ -37,7 +38,7 @@ MANIFEST = Manifest(
     name="iam",
     build=Iam.build,
     operations=operations_of(
-        access_keys, account, instance_profiles, permissions, policies, roles, simulation, tagging, users
+        access_keys, account, instance_profiles, lists, permissions, policies, roles, simulation, tagging, users
     ),
     access=access,
     policy_of=policy_of,

@@ -1,9 +1,10 @@
-"""Inline and attached policies of roles, users and groups: the same operations three times.
+"""Inline and attached policies and boundaries of roles, users and groups: the same operations for each kind.
 
-AWS: IAM API Reference, "PutRolePolicy", "AttachRolePolicy" and their siblings.
+AWS: IAM API Reference, "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary" and their siblings.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -105,6 +106,28 @@ def _list_attached(kind: Kind) -> OperationFunction:
     return list_attached
 
 
+def _put_boundary(kind: Kind) -> OperationFunction:
+    async def put(iam: Iam, ctx: RequestContext, params: Params) -> Params:
+        def change(tx: Tx) -> None:
+            iam.boundary(tx, params["PermissionsBoundary"])
+            entities.save(tx, replace(_owner(tx, ctx, kind, params), boundary_arn=params["PermissionsBoundary"]))
+
+        await iam.write(change)
+        return {}
+
+    return put
+
+
+def _delete_boundary(kind: Kind) -> OperationFunction:
+    """No error when there is none."""
+
+    async def delete(iam: Iam, ctx: RequestContext, params: Params) -> Params:
+        await iam.write(lambda tx: entities.save(tx, replace(_owner(tx, ctx, kind, params), boundary_arn=None)))
+        return {}
+
+    return delete
+
+
 def _name(arn: str) -> str:
     return arn.rpartition("/")[2]
 
@@ -130,3 +153,7 @@ detach_group_policy = operation("DetachGroupPolicy")(_detach(GROUP))
 list_attached_role_policies = operation("ListAttachedRolePolicies")(_list_attached(ROLE))
 list_attached_user_policies = operation("ListAttachedUserPolicies")(_list_attached(USER))
 list_attached_group_policies = operation("ListAttachedGroupPolicies")(_list_attached(GROUP))
+put_role_permissions_boundary = operation("PutRolePermissionsBoundary")(_put_boundary(ROLE))
+put_user_permissions_boundary = operation("PutUserPermissionsBoundary")(_put_boundary(USER))
+delete_role_permissions_boundary = operation("DeleteRolePermissionsBoundary")(_delete_boundary(ROLE))
+delete_user_permissions_boundary = operation("DeleteUserPermissionsBoundary")(_delete_boundary(USER))

@@ -3,7 +3,7 @@
 AWS: IAM API Reference, "CreateRole" and its siblings.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,6 @@ from undercast.services.iam import entities, errors, policies, shapes, tags
 from undercast.services.iam.entities import DEFAULT_SESSION_S, Entity
 from undercast.services.iam.iam import Iam, checked, new_entity
 from undercast.services.iam.kinds import ROLE
-from undercast.services.iam.pages import page
 from undercast.store.database import Tx
 
 Params = Mapping[str, Any]
@@ -34,14 +33,7 @@ async def create_role(iam: Iam, ctx: RequestContext, params: Params) -> Params:
         max_session_s=params.get("MaxSessionDuration", DEFAULT_SESSION_S),
         boundary_arn=params.get("PermissionsBoundary"),
     )
-
-    def create(tx: Tx) -> None:
-        if role.boundary_arn is not None:
-            iam.boundary(tx, role.boundary_arn)
-        entities.add(tx, role)
-        tags.put(tx, role.account_id, role.id, params.get("Tags", ()))
-
-    await iam.write(create)
+    await create(iam, role, params.get("Tags", ()))
     shape = shapes.whole_role(role, params.get("Tags", ()))
     del shape["RoleLastUsed"]
     return {"Role": shape}
@@ -56,14 +48,6 @@ async def get_role(iam: Iam, ctx: RequestContext, params: Params) -> Params:
         return {"Role": shapes.whole_role(role, tags.of(tx, role.id))}
 
     return await iam.read(get)
-
-
-@operation("ListRoles")
-async def list_roles(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """In order of their names."""
-    roles = await iam.read(lambda tx: entities.every(tx, ctx.account_id, ROLE, params.get("PathPrefix", "/")))
-    shown, rest = page(roles, lambda role: role.name, params)
-    return {"Roles": [shapes.role(role) for role in shown], **rest}
 
 
 @operation("UpdateRole")
@@ -124,28 +108,16 @@ async def delete_role(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     return {}
 
 
-@operation("PutRolePermissionsBoundary")
-async def put_role_permissions_boundary(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """The most that the role's policies can grant."""
+async def create(iam: Iam, entity: Entity, given: Sequence[Mapping[str, str]]) -> None:
+    """Add a role or user with its tags. Raises NoSuchEntity for a boundary that there is not, EntityAlreadyExists."""
 
-    def put(tx: Tx) -> None:
-        iam.boundary(tx, params["PermissionsBoundary"])
-        role = modifiable(tx, ctx, params["RoleName"])
-        entities.save(tx, replace(role, boundary_arn=params["PermissionsBoundary"]))
+    def add(tx: Tx) -> None:
+        if entity.boundary_arn is not None:
+            iam.boundary(tx, entity.boundary_arn)
+        entities.add(tx, entity)
+        tags.put(tx, entity.account_id, entity.id, given)
 
-    await iam.write(put)
-    return {}
-
-
-@operation("DeleteRolePermissionsBoundary")
-async def delete_role_permissions_boundary(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """No error when there is none."""
-
-    def delete(tx: Tx) -> None:
-        entities.save(tx, replace(modifiable(tx, ctx, params["RoleName"]), boundary_arn=None))
-
-    await iam.write(delete)
-    return {}
+    await iam.write(add)
 
 
 def trust_policy(document: str) -> str:

@@ -8,11 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 from undercast.core.context import RequestContext
-from undercast.core.service import operation
+from undercast.core.service import OperationFunction, operation
 from undercast.services.iam import entities, errors, shapes, tags
 from undercast.services.iam.iam import Iam, new_entity, user_or_caller
-from undercast.services.iam.kinds import GROUP, USER
-from undercast.services.iam.operations.roles import without_policies
+from undercast.services.iam.kinds import GROUP, USER, Kind
+from undercast.services.iam.operations.roles import create, without_policies
 from undercast.services.iam.pages import page
 from undercast.store.database import Tx
 
@@ -26,14 +26,7 @@ async def create_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     user = replace(
         new_entity(ctx, USER, params["UserName"], params.get("Path")), boundary_arn=params.get("PermissionsBoundary")
     )
-
-    def create(tx: Tx) -> None:
-        if user.boundary_arn is not None:
-            iam.boundary(tx, user.boundary_arn)
-        entities.add(tx, user)
-        tags.put(tx, user.account_id, user.id, params.get("Tags", ()))
-
-    await iam.write(create)
+    await create(iam, user, params.get("Tags", ()))
     return {"User": shapes.whole_user(user, params.get("Tags", ()))}
 
 
@@ -51,24 +44,20 @@ async def get_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     return await iam.read(get)
 
 
-@operation("ListUsers")
-async def list_users(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """In order of their names."""
-    users = await iam.read(lambda tx: entities.every(tx, ctx.account_id, USER, params.get("PathPrefix", "/")))
-    shown, rest = page(users, lambda user: user.name, params)
-    return {"Users": [shapes.entity(user) for user in shown], **rest}
+def _rename(kind: Kind) -> OperationFunction:
+    async def rename(iam: Iam, ctx: RequestContext, params: Params) -> Params:
+        def change(tx: Tx) -> None:
+            entity = entities.find(tx, ctx.account_id, kind, params[kind.name_member])
+            entities.rename(tx, entity, name=params.get(f"New{kind.name_member}"), path=params.get("NewPath"))
+
+        await iam.write(change)
+        return {}
+
+    return rename
 
 
-@operation("UpdateUser")
-async def update_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """Rename or move; keys, policies and groups stay."""
-
-    def update(tx: Tx) -> None:
-        user = entities.find(tx, ctx.account_id, USER, params["UserName"])
-        entities.rename(tx, user, name=params.get("NewUserName"), path=params.get("NewPath"))
-
-    await iam.write(update)
-    return {}
+update_user = operation("UpdateUser")(_rename(USER))
+update_group = operation("UpdateGroup")(_rename(GROUP))
 
 
 @operation("DeleteUser")
@@ -83,30 +72,6 @@ async def delete_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
         if entities.groups_of(tx, user):
             raise errors.delete_conflict("Cannot delete entity, must remove users from group first.")
         entities.remove(tx, user)
-
-    await iam.write(delete)
-    return {}
-
-
-@operation("PutUserPermissionsBoundary")
-async def put_user_permissions_boundary(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """The most that the user's policies can grant."""
-
-    def put(tx: Tx) -> None:
-        iam.boundary(tx, params["PermissionsBoundary"])
-        user = entities.find(tx, ctx.account_id, USER, params["UserName"])
-        entities.save(tx, replace(user, boundary_arn=params["PermissionsBoundary"]))
-
-    await iam.write(put)
-    return {}
-
-
-@operation("DeleteUserPermissionsBoundary")
-async def delete_user_permissions_boundary(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """No error when there is none."""
-
-    def delete(tx: Tx) -> None:
-        entities.save(tx, replace(entities.find(tx, ctx.account_id, USER, params["UserName"]), boundary_arn=None))
 
     await iam.write(delete)
     return {}
@@ -132,14 +97,6 @@ async def get_group(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     return await iam.read(get)
 
 
-@operation("ListGroups")
-async def list_groups(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """In order of their names."""
-    groups = await iam.read(lambda tx: entities.every(tx, ctx.account_id, GROUP, params.get("PathPrefix", "/")))
-    shown, rest = page(groups, lambda group: group.name, params)
-    return {"Groups": [shapes.entity(group) for group in shown], **rest}
-
-
 @operation("ListGroupsForUser")
 async def list_groups_for_user(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     """In order of their names."""
@@ -148,18 +105,6 @@ async def list_groups_for_user(iam: Iam, ctx: RequestContext, params: Params) ->
     )
     shown, rest = page(groups, lambda group: group.name, params)
     return {"Groups": [shapes.entity(group) for group in shown], **rest}
-
-
-@operation("UpdateGroup")
-async def update_group(iam: Iam, ctx: RequestContext, params: Params) -> Params:
-    """Rename or move; members and policies stay."""
-
-    def update(tx: Tx) -> None:
-        group = entities.find(tx, ctx.account_id, GROUP, params["GroupName"])
-        entities.rename(tx, group, name=params.get("NewGroupName"), path=params.get("NewPath"))
-
-    await iam.write(update)
-    return {}
 
 
 @operation("DeleteGroup")
