@@ -180,7 +180,7 @@ async def main(folder: Path, run: int, durability: str, drain: bool) -> None:
     ) as state:
         migrate(state.journal.database, "work", (LINES,))
         await take_inventory(state, run)
-        router = Router(state.database, state.outbox, {"work": Effects(clock)}, clock, state.causality)
+        router = Router(state.outbox, {"work": Effects(clock)})
         await router.start()
         say(say="ready")
         if drain:

@@ -102,7 +102,7 @@ async def open_bench(
     async with open_state(folder, clock) as state:
         target = Recorder(answer)
         targets = {"test": target}
-        router = Router(state.database, state.outbox, targets, clock, state.causality, in_flight_per_target=limit)
+        router = Router(state.outbox, targets, in_flight_per_target=limit)
         if start:
             await router.start()
         try:

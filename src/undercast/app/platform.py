@@ -164,7 +164,7 @@ def build_platform(door: Door, driver: Driver, manifests: tuple[Manifest, ...]) 
         blobs=base.blobs,
         causality=base.causality,
         outbox=base.outbox,
-        router=Router(door.database, base.outbox, _targets(services), base.platform_clock, base.causality),
+        router=Router(base.outbox, _targets(services)),
         pool=pool,
         driver=driver,
         dispatcher=dispatcher,

@@ -42,11 +42,8 @@ class CallService(Protocol):
         service: str,
         operation: str,
         params: Mapping[str, Any],
-        *,
-        principal: Principal | None = None,
-        scope: Scope | None = None,
     ) -> Awaitable[dict[str, Any]]:
-        """Run an operation. `principal` is the caller seen by the other service: the caller of `ctx` when None."""
+        """Run an operation as the principal and in the account and region of `ctx`."""
         ...
 
 
@@ -106,9 +103,6 @@ class RequestContext:
         service: str,
         operation: str,
         params: Mapping[str, Any],
-        *,
-        principal: Principal | None = None,
-        scope: Scope | None = None,
     ) -> Awaitable[dict[str, Any]]:
-        """Call another service: `await ctx.call("kms", "Decrypt", {...})`."""
-        return self.caller(self, service, operation, params, principal=principal, scope=scope)
+        """Call another service: `await ctx.call("kms", "Decrypt", {...})`; as somebody else by `replace(ctx, ...)`."""
+        return self.caller(self, service, operation, params)

@@ -22,7 +22,6 @@ class ServiceError(Exception):
         code: str,
         message: str = "",
         status: int = 400,
-        fault: Fault | None = None,
         *,
         members: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -31,7 +30,7 @@ class ServiceError(Exception):
         self.code = code
         self.message = message
         self.status = status
-        self.fault: Fault = fault or ("server" if status >= 500 else "client")
+        self.fault: Fault = "server" if status >= 500 else "client"
         self.members: Mapping[str, Any] = members or {}
         self.headers: Mapping[str, str] = headers or {}
 
@@ -49,10 +48,10 @@ def access_denied(principal_arn: str, action: str, resource: str, because: str) 
 def not_implemented(service: str, operation: str) -> ServiceError:
     """The answer to an operation of AWS that this platform lacks. It names itself; see docs/services/."""
     text = f"Undercast does not implement {service}:{operation}. docs/services/ lists what it does."
-    return ServiceError("NotImplemented", text, 501, "server")
+    return ServiceError("NotImplemented", text, 501)
 
 
 def refused_member(operation: str, member: str, reason: str) -> ServiceError:
     """The answer to a parameter whose effect is missing here (I9: *refused*)."""
     text = f"Undercast does not support the parameter {member} of {operation}: {reason}"
-    return ServiceError("NotImplemented", text, 501, "server")
+    return ServiceError("NotImplemented", text, 501)

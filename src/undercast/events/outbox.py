@@ -33,12 +33,12 @@ class Listener(Protocol):
 
 
 class Outbox:
-    """Adds deliveries to a transaction."""
+    """Adds deliveries to a transaction. `database`, `clock` and `causality` are also the router's."""
 
     def __init__(self, database: Database, clock: PlatformClock, causality: CausalLog) -> None:
-        self._database = database
-        self._clock = clock
-        self._causality = causality
+        self.database = database
+        self.clock = clock
+        self.causality = causality
         self._listener: Listener | None = None
 
     def listen(self, listener: Listener | None) -> None:
@@ -52,7 +52,7 @@ class Outbox:
         """
         due_at = delivery.due_at or delivery.created_at
         from_kind, from_id = origin or (delivery.cause.kind, delivery.cause.id)
-        order = self._causality.record(
+        order = self.causality.record(
             tx,
             Edge(
                 from_kind=from_kind,
@@ -60,7 +60,7 @@ class Outbox:
                 to_kind="delivery",
                 to_id=delivery.id,
                 label=f"{delivery.kind} {delivery.target_arn}",
-                at=self._clock.now(),
+                at=self.clock.now(),
                 scope=delivery.scope,
             ),
         )

@@ -13,12 +13,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from undercast.core.clock import PlatformClock
-from undercast.events.causality import CausalLog, Edge
+from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome, Target
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
-from undercast.store.database import Database, Tx
+from undercast.store.database import Tx
 
 KEPT_PAYLOAD_BYTES = 4096
 """Larger payloads wait in the database only, so that a full window is small."""
@@ -40,21 +39,12 @@ class Settlement(NamedTuple):
 class Router:
     """Delivers what the outbox holds. `targets` maps a delivery's kind to its adapter."""
 
-    def __init__(
-        self,
-        database: Database,
-        outbox: Outbox,
-        targets: Mapping[str, Target],
-        clock: PlatformClock,
-        causality: CausalLog,
-        *,
-        in_flight_per_target: int = 64,
-    ) -> None:
-        self._database = database
+    def __init__(self, outbox: Outbox, targets: Mapping[str, Target], *, in_flight_per_target: int = 64) -> None:
         self._outbox = outbox
         self._targets = targets
-        self._clock = clock
-        self._causality = causality
+        self._database = outbox.database
+        self._clock = outbox.clock
+        self._causality = outbox.causality
         self._limit = in_flight_per_target
         self._queues: dict[str, TargetQueue] = {}
         self._attempts: set[asyncio.Task[None]] = set()

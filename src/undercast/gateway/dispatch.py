@@ -187,17 +187,12 @@ class Dispatcher:
         service: str,
         operation: str,
         params: Params,
-        *,
-        principal: Principal | None = None,
-        scope: Scope | None = None,
     ) -> dict[str, Any]:
         """See `core.context.CallService`."""
         function, mounted = self._find(service, operation)
         inner = replace(
             ctx,
             request_id=self._tools.ids.uuid(),
-            principal=principal or ctx.principal,
-            scope=scope or ctx.scope,
             operation=operation,
             refusals={},
             is_form=False,

@@ -161,9 +161,6 @@ class World:
         service: str,
         operation: str,
         params: Mapping[str, Any],
-        *,
-        principal: Principal | None = None,
-        scope: Scope | None = None,
     ) -> dict[str, Any]:
         answer = self.services.get(f"{service}:{operation}")
         if answer is None:

@@ -74,9 +74,6 @@ async def _nobody(
     service: str,
     operation: str,
     params: Mapping[str, Any],
-    *,
-    principal: Principal | None = None,
-    scope: Scope | None = None,
 ) -> dict[str, Any]:
     raise not_implemented(service, operation)
 

@@ -109,33 +109,32 @@ def _last_sequence(tx: Tx) -> int:
 
 
 class Wish(NamedTuple):
-    """What a ReceiveMessage asks for."""
+    """What a ReceiveMessage asks for, and when."""
 
     most: int
     visibility_s: float
     attempt_id: str = ""
+    now: float = 0.0
 
 
-def receive(
-    tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, now: float, new_nonce: Callable[[], str]
-) -> Taken:
+def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_nonce: Callable[[], str]) -> Taken:
     """Take messages that are visible, hide them, count the receive; what was received too often moves away."""
-    if wish.attempt_id and (again := _repeated(tx, queue, wish, now, new_nonce)) is not None:
+    if wish.attempt_id and (again := _repeated(tx, queue, wish, new_nonce)) is not None:
         return again
     taken = Taken([], [], [], [], 0)
     dead = 0
     while len(taken.rows) < wish.most:
-        rows = _visible(tx, queue, now, wish.most - len(taken.rows))
+        rows = _visible(tx, queue, wish.now, wish.most - len(taken.rows))
         if not rows:
             break
         for row in rows:
             if dead_letters is not None and queue.redrive and row["receives"] >= queue.redrive.max_receives:
-                move(tx, row, dead_letters, queue.arn, now)
+                move(tx, row, dead_letters, queue.arn, wish.now)
                 dead += 1
             else:
-                _hide(tx, row, wish, now, new_nonce(), taken)
+                _hide(tx, row, wish, new_nonce(), taken)
     if wish.attempt_id and taken.rows:
-        _remember(tx, queue, wish, taken, now)
+        _remember(tx, queue, wish, taken)
     return taken._replace(dead=dead)
 
 
@@ -146,10 +145,10 @@ def _visible(tx: Tx, queue: Queue, now: float, most: int) -> list[Row]:
     return tx.all(_STANDARD, (queue.id, now, oldest, most))
 
 
-def _hide(tx: Tx, row: Row, wish: Wish, now: float, nonce: str, taken: Taken) -> None:
-    first = row["first_received_at"] or now
+def _hide(tx: Tx, row: Row, wish: Wish, nonce: str, taken: Taken) -> None:
+    first = row["first_received_at"] or wish.now
     # A timeout of 0 leaves the message visible; a moment later, so that one request does not take it twice.
-    visible_at = now + max(wish.visibility_s, 1e-6)
+    visible_at = wish.now + max(wish.visibility_s, 1e-6)
     tx.execute(
         "UPDATE sqs_message SET visible_at = ?, receives = receives + 1, first_received_at = ?, receipt = ?"
         " WHERE sequence = ?",
@@ -161,9 +160,9 @@ def _hide(tx: Tx, row: Row, wish: Wish, now: float, nonce: str, taken: Taken) ->
     taken.first_received_at.append(first)
 
 
-def _repeated(tx: Tx, queue: Queue, wish: Wish, now: float, new_nonce: Callable[[], str]) -> Taken | None:
+def _repeated(tx: Tx, queue: Queue, wish: Wish, new_nonce: Callable[[], str]) -> Taken | None:
     """The same messages for the same ReceiveRequestAttemptId, while all of them are still in flight."""
-    tx.execute("DELETE FROM sqs_attempt WHERE queue_id = ? AND ends_at <= ?", (queue.id, now))
+    tx.execute("DELETE FROM sqs_attempt WHERE queue_id = ? AND ends_at <= ?", (queue.id, wish.now))
     known = tx.one("SELECT * FROM sqs_attempt WHERE queue_id = ? AND id = ?", (queue.id, wish.attempt_id))
     if known is None:
         return None
@@ -171,19 +170,19 @@ def _repeated(tx: Tx, queue: Queue, wish: Wish, now: float, new_nonce: Callable[
     nonces: dict[str, str] = json.loads(known["sequences"])
     for sequence, nonce in nonces.items():
         row = tx.one("SELECT * FROM sqs_message WHERE sequence = ? AND receipt = ?", (int(sequence), nonce))
-        if row is None or row["visible_at"] <= now:
+        if row is None or row["visible_at"] <= wish.now:
             return None
-        _hide(tx, row, wish, now, new_nonce(), taken)
-    _remember(tx, queue, wish, taken, now)
+        _hide(tx, row, wish, new_nonce(), taken)
+    _remember(tx, queue, wish, taken)
     return taken
 
 
-def _remember(tx: Tx, queue: Queue, wish: Wish, taken: Taken, now: float) -> None:
+def _remember(tx: Tx, queue: Queue, wish: Wish, taken: Taken) -> None:
     sequences = {str(receipt.sequence): receipt.nonce for receipt in taken.receipts}
     tx.execute("DELETE FROM sqs_attempt WHERE queue_id = ? AND id = ?", (queue.id, wish.attempt_id))
     tx.execute(
         "INSERT INTO sqs_attempt (queue_id, id, sequences, ends_at) VALUES (?, ?, ?, ?)",
-        (queue.id, wish.attempt_id, json.dumps(sequences), now + ATTEMPT_S),
+        (queue.id, wish.attempt_id, json.dumps(sequences), wish.now + ATTEMPT_S),
     )
 
 

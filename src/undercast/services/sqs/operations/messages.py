@@ -51,15 +51,15 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     wanted = selection(params)
     ends_at = ctx.host_clock.now() + wait_s
     while True:
-        now = sqs.clock.now()
+        wish = wish._replace(now=sqs.clock.now())
         dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
-        taken = await sqs.database.write(lambda tx: messages.receive(tx, queue, dead_letters, wish, now, _nonce(ctx)))  # noqa: B023
+        taken = await sqs.database.write(lambda tx: messages.receive(tx, queue, dead_letters, wish, _nonce(ctx)))  # noqa: B023
         if dead_letters is not None and taken.dead:
             sqs.waiting.wake(dead_letters.id, taken.dead)
         left_s = ends_at - ctx.host_clock.now()
         if taken.rows or left_s <= 0:
             return _output(queue, wanted, taken)
-        comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, now))  # noqa: B023
+        comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
         await sqs.waiting.wait(queue.id, left_s, comes_back_at)
         queue = sqs.queue(ctx, params["QueueUrl"])  # it may have been changed or deleted meanwhile
 
