@@ -4,7 +4,7 @@ Frozen. Made by `gateway.dispatch` for a call from outside and for `ctx.call`; s
 """
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any, Literal, Protocol
 
 from undercast.core.arn import AccountId, Region, Scope
@@ -103,6 +103,11 @@ class RequestContext:
         service: str,
         operation: str,
         params: Mapping[str, Any],
+        *,
+        principal: Principal | None = None,
+        scope: Scope | None = None,
     ) -> Awaitable[dict[str, Any]]:
-        """Call another service: `await ctx.call("kms", "Decrypt", {...})`; as somebody else by `replace(ctx, ...)`."""
-        return self.caller(self, service, operation, params)
+        """Call another service: `await ctx.call("kms", "Decrypt", {...})`, as this principal or the one named."""
+        named = principal is not None or scope is not None
+        ctx = replace(self, principal=principal or self.principal, scope=scope or self.scope) if named else self
+        return self.caller(ctx, service, operation, params)

@@ -6,7 +6,7 @@ AWS: STS API Reference, "AssumeRole".
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -67,5 +67,5 @@ async def call_iam(
     ctx: RequestContext, account: AccountId, operation: str, params: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Ask IAM about an account, as the STS service."""
-    ours = replace(ctx, principal=service_principal(_STS, account), scope=Scope(account, ctx.region))
-    return await ours.call("iam", operation, params)
+    scope = Scope(account, ctx.region)
+    return await ctx.call("iam", operation, params, principal=service_principal(_STS, account), scope=scope)

@@ -6,6 +6,7 @@ AWS: KMS API Reference, the operations of these names.
 import asyncio
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
@@ -57,16 +58,24 @@ async def seal(kms: Kms, key: Key, plaintext: bytes, context: Mapping[str, str],
         raise invalid(text) from None
 
 
-async def unseal(
-    kms: Kms, ctx: RequestContext, blob: bytes, named: str, context: Mapping[str, str], algorithm: str
-) -> Opened:
-    """Decrypt. `named` is the KeyId of the request or ""; asymmetric ciphertexts need it."""
-    wanted = await kms.key(ctx, named) if named else None
-    if algorithm not in ("", SYMMETRIC):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sealed:
+    """A ciphertext and what a request says of it. Asymmetric ones need the key's id; "" where nothing is said."""
+
+    blob: bytes
+    key_id: str
+    context: Mapping[str, str]
+    algorithm: str
+
+
+async def unseal(kms: Kms, ctx: RequestContext, sealed: Sealed) -> Opened:
+    """Decrypt."""
+    wanted = await kms.key(ctx, sealed.key_id) if sealed.key_id else None
+    if sealed.algorithm not in ("", SYMMETRIC):
         if wanted is None:
             raise invalid("KeyId is required to decrypt with an asymmetric key.")
-        return await _unseal_rsa(kms, wanted, blob, algorithm)
-    envelope = ciphertext.parse(blob)
+        return await _unseal_rsa(kms, wanted, sealed.blob, sealed.algorithm)
+    envelope = ciphertext.parse(sealed.blob)
     key = await kms.database.read(lambda tx: store.find_in_region(tx, envelope.key_id, ctx.region))
     if key is None:
         raise bad_ciphertext()
@@ -76,7 +85,7 @@ async def unseal(
     generation = await kms.material(key, envelope.material)
     if generation is None:
         raise bad_ciphertext()
-    return Opened(ciphertext.unseal(envelope, generation.secret, context), key, SYMMETRIC)
+    return Opened(ciphertext.unseal(envelope, generation.secret, sealed.context), key, SYMMETRIC)
 
 
 async def _unseal_rsa(kms: Kms, key: Key, blob: bytes, algorithm: str) -> Opened:
@@ -101,14 +110,22 @@ async def encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, An
     return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": algorithm}
 
 
+def _sealed(params: Params, source: str) -> Sealed:
+    """The ciphertext of a request whose members for it begin with `source`."""
+    if "CiphertextBlob" not in params:
+        raise invalid("CiphertextBlob is required.")
+    return Sealed(
+        blob=params["CiphertextBlob"],
+        key_id=params.get(f"{source}KeyId", ""),
+        context=params.get(f"{source}EncryptionContext") or _NO_CONTEXT,
+        algorithm=params.get(f"{source}EncryptionAlgorithm", ""),
+    )
+
+
 @operation("Decrypt")
 async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """What Encrypt, GenerateDataKey and ReEncrypt gave."""
-    if "CiphertextBlob" not in params:
-        raise invalid("CiphertextBlob is required.")
-    context = params.get("EncryptionContext") or _NO_CONTEXT
-    algorithm = params.get("EncryptionAlgorithm", "")
-    opened = await unseal(kms, ctx, params["CiphertextBlob"], params.get("KeyId", ""), context, algorithm)
+    opened = await unseal(kms, ctx, _sealed(params, ""))
     dry_run(params)
     return {"KeyId": opened.key.arn, "Plaintext": opened.plaintext, "EncryptionAlgorithm": opened.algorithm}
 
@@ -116,11 +133,7 @@ async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, An
 @operation("ReEncrypt")
 async def re_encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Decrypt and encrypt again without showing the plaintext."""
-    if "CiphertextBlob" not in params:
-        raise invalid("CiphertextBlob is required.")
-    context = params.get("SourceEncryptionContext") or _NO_CONTEXT
-    algorithm = params.get("SourceEncryptionAlgorithm", "")
-    opened = await unseal(kms, ctx, params["CiphertextBlob"], params.get("SourceKeyId", ""), context, algorithm)
+    opened = await unseal(kms, ctx, _sealed(params, "Source"))
     target, chosen = await kms.key(ctx, params["DestinationKeyId"]), params.get("DestinationEncryptionAlgorithm", "")
     blob = await seal(kms, target, opened.plaintext, params.get("DestinationEncryptionContext") or _NO_CONTEXT, chosen)
     dry_run(params)
