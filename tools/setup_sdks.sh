@@ -78,6 +78,21 @@ if changed $to/node-runtimes/.ready $runtimes/node/package.json $runtimes/node/p
     fi
 fi
 
+# What users install with `undercast runtimes install`, into a home folder of the tests' own.
+if changed $to/home/.ready src/undercast/sandbox/runtimes/install/*.py; then
+    if [ ! -x .venv/bin/undercast ]; then
+        missing "no .venv" "Python 2.7 to 3.9, and those of Node.js runtimes,"
+    elif mkdir -p $to/home && echo "Installing runtimes with undercast runtimes install (once, a minute) ..." &&
+        { [ ! -d "$HOME/.pyenv" ] || ln -sfn "$HOME/.pyenv" $to/home/.pyenv; } &&
+        for runtime in nodejs22.x nodejs12.x python3.8 python2.7; do
+            HOME=$PWD/$to/home .venv/bin/undercast runtimes install $runtime >/dev/null 2>&1 || break
+        done && [ -d $to/home/.cache/undercast/runtimes/sdk/python2.7 ]; then
+        touch $to/home/.ready
+    else
+        missing "undercast runtimes install failed" "Python 2.7 to 3.9, and those of Node.js runtimes,"
+    fi
+fi
+
 if changed $to/java/.ready $from/java/*; then
     if ! command -v mvn >/dev/null || ! command -v javac >/dev/null; then
         missing "no mvn or javac" Java

@@ -212,7 +212,11 @@ def _pool_parts(base: _Base, credentials: RoleCredentials, driver: Driver, logs:
         driver=driver,
         runtimes=Runtimes(
             PythonLookup(config.search_path, config.home_dir),
-            PythonRuntime(runtimes_dir=door.folder.path / "runtimes", client_dir=client),
+            PythonRuntime(
+                runtimes_dir=door.folder.path / "runtimes",
+                client_dir=client,
+                installs_dir=installs_dir(config.home_dir),
+            ),
             language_families(
                 Ground(
                     lookup=ProgramLookup(config.search_path, config.home_dir),

@@ -33,10 +33,15 @@ def credentials() -> tuple[str, str]:
     return os.environ.get("AWS_ACCESS_KEY_ID") or "test", os.environ.get("AWS_SECRET_ACCESS_KEY") or "test"
 
 
+def search_path() -> tuple[str, ...]:
+    """PATH without the folder of our own environment."""
+    folders = tuple(part for part in os.environ.get("PATH", "").split(os.pathsep) if part)
+    own = str(Path(sys.prefix) / "bin")
+    return tuple(part for part in folders if part != own)
+
+
 def config_from(values: Mapping[str, Any]) -> Config:
     """The platform's configuration from the values of `start_options` and this user's environment."""
-    search_path = tuple(part for part in os.environ.get("PATH", "").split(os.pathsep) if part)
-    own = str(Path(sys.prefix) / "bin")
     return Config(
         data_dir=values["data"] or default_data_dir(),
         host=values["host"],
@@ -51,7 +56,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         forward_ports=_ports(values["forward_ports"]),
         max_environments=values["max_environments"],
         idle_timeout_s=values["idle_timeout"],
-        search_path=tuple(part for part in search_path if part != own),
+        search_path=search_path(),
         home_dir=Path.home(),
     )
 

@@ -28,6 +28,7 @@ def test_each_identifier_is_an_interpreter_or_a_fix(tmp_path: Path) -> None:
     assert found[OURS].startswith("/")
     assert found["python3.8"] == program
     assert found["python3.6"].startswith(f"{program} (3.8; its own version: uv python install 3.6")
+    assert found["nodejs4.3"] == "missing: undercast runtimes install nodejs4.3"
     assert found["nodejs22.x"] == "missing: undercast runtimes install nodejs22.x"
     assert "uv python install 2.7" in found["python2.7"]
     assert "bootstrap" in found["provided.al2023"]

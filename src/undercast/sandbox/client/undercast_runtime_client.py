@@ -363,6 +363,9 @@ def find_handler(handler):
     try:
         module = importlib.import_module(str(module_name.replace("/", ".")))
     except ImportError as error:
+        if re.search(r"No module named '?(boto3|botocore)", str(error)):
+            fix = "undercast runtimes install python%d.%d" % sys.version_info[:2]
+            _write(sys.stderr, "undercast: AWS's SDK for Python comes with `%s`\n" % fix)
         raise Fault("Runtime.ImportModuleError", "Unable to import module '%s': %s" % (module_name, error))
     except SyntaxError as error:
         trace = ['  File "%s" Line %s\n    %s' % (error.filename, error.lineno, error.text)]

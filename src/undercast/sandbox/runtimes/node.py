@@ -18,7 +18,7 @@ from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_w
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.table import RuntimeRow
 
-_FIRST_WITH_SDK_3 = 18
+FIRST_WITH_SDK_3 = 18
 _NEAR_WORDS = "{row} runs on Node.js {found}: {wanted} is not installed here (`undercast runtimes install {row}`)"
 
 
@@ -38,10 +38,6 @@ class NodeRuntime:
         versions = (row.version, *row.nearest)
         return next((hit for version in versions if (hit := self.lookup.find("nodejs", version))), None)
 
-    def sdk(self, row: RuntimeRow) -> Path:
-        """The folder of the SDK that AWS's runtime includes; missing until it is installed."""
-        return self.installs_dir / "sdk" / ("nodejs-3" if row.version[0] >= _FIRST_WITH_SDK_3 else "nodejs-2")
-
     def plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
         """How to start the function. Raises InvalidRuntimeException when there is no interpreter."""
         found = self.interpreter(row)
@@ -51,7 +47,7 @@ class NodeRuntime:
                 f"Install it (`undercast runtimes install {row.identifier}`, or with nvm, fnm, mise or your system's "
                 "packages) and try again"
             )
-        sdk = self.sdk(row)
+        sdk = sdk_folder(self.installs_dir, row)
         command = (str(found.path), *_flags(row, found, function), "{runtime}/index.js")
         program, options = with_wrapper(command, function)
         dotted = ".".join(map(str, found.version))
@@ -91,6 +87,11 @@ class NodeRuntime:
             path.chmod(0o755)
         draft.rename(folder)
         return folder
+
+
+def sdk_folder(installs_dir: Path, row: RuntimeRow) -> Path:
+    """The folder of the SDK that AWS's runtime includes; missing until it is installed."""
+    return installs_dir / "sdk" / ("nodejs-3" if row.version[0] >= FIRST_WITH_SDK_3 else "nodejs-2")
 
 
 def _node_path(row: RuntimeRow) -> str:

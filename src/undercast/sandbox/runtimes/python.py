@@ -19,7 +19,7 @@ from undercast.sandbox.runtimes.lookup import Interpreter
 _CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 _SDK_SINCE = (3, 10)
-"""Below, the SDK that we ship has syntax that the interpreter cannot read; functions bring their own."""
+"""Below, the SDK that we ship has syntax that the interpreter cannot read: `undercast runtimes install` brings one."""
 _LAYOUT = b"2"
 """Of the folder: a new number makes new folders."""
 _OWN = ("bootstrap.py", "undercast_runtime_client.py")
@@ -31,6 +31,8 @@ class PythonRuntime:
 
     runtimes_dir: Path
     client_dir: Path
+    installs_dir: Path | None = None
+    """What the user installed: SDKs of Pythons that ours does not run on."""
     _ready: dict[Interpreter, Path] = field(default_factory=dict, compare=False)
     _building: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
@@ -48,7 +50,8 @@ class PythonRuntime:
 
     def _build(self, interpreter: Interpreter) -> Path:
         packages = self._packages(interpreter)
-        folder = self.runtimes_dir / self._name(interpreter, packages)
+        sdk = self._installed_sdk(interpreter)
+        folder = self.runtimes_dir / self._name(interpreter, packages, sdk)
         if folder.is_dir():
             return folder
         # A folder that has its name is complete: what a killed platform left half done is a draft.
@@ -57,18 +60,28 @@ class PythonRuntime:
         draft.mkdir(parents=True)
         for name in packages:
             _install(metadata.distribution(name), draft)
+        if sdk is not None:
+            shutil.copytree(sdk, draft, dirs_exist_ok=True, copy_function=_link)
         for name in _OWN:
             shutil.copyfile(self.client_dir / name, draft / name)
         draft.chmod(0o755)
         draft.rename(folder)
         return folder
 
+    def _installed_sdk(self, interpreter: Interpreter) -> Path | None:
+        if self.installs_dir is None or interpreter.version >= _SDK_SINCE:
+            return None
+        folder = sdk_folder(self.installs_dir, interpreter.version)
+        return folder if folder.is_dir() else None
+
     def _packages(self, interpreter: Interpreter) -> tuple[str, ...]:
         client = _CLIENT if interpreter.version == sys.version_info[:2] else ()
         return (*client, *(_SDK if interpreter.version >= _SDK_SINCE else ()))
 
-    def _name(self, interpreter: Interpreter, packages: tuple[str, ...]) -> str:
+    def _name(self, interpreter: Interpreter, packages: tuple[str, ...], sdk: Path | None) -> str:
         digest = hashlib.sha256(_LAYOUT)
+        if sdk is not None:
+            digest.update("".join(sorted(path.name for path in sdk.iterdir())).encode())
         for name in packages:
             digest.update(f"{name}=={metadata.version(name)};".encode())
         for name in _OWN:
@@ -84,7 +97,17 @@ def _install(distribution: metadata.Distribution, target: Path) -> None:
             continue
         destination = target / file
         destination.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(source, destination)
-        except OSError:
-            shutil.copy2(source, destination)  # byte code is good for a source of the same time
+        _link(str(source), str(destination))
+
+
+def _link(source: str, destination: str) -> None:
+    """A second name for a file, or a copy across file systems."""
+    try:
+        os.link(source, destination)
+    except OSError:
+        shutil.copy2(source, destination)  # byte code is good for a source of the same time
+
+
+def sdk_folder(installs_dir: Path, version: tuple[int, ...]) -> Path:
+    """Where the SDK of a Python version is when the user has installed it."""
+    return installs_dir / "sdk" / f"python{'.'.join(map(str, version))}"

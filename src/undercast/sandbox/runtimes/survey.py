@@ -54,10 +54,11 @@ def _state(row: RuntimeRow, pythons: PythonLookup, programs: ProgramLookup) -> R
         fix = f"{LATER[row.family]} is not served yet: package a bootstrap for provided.al2023"
         return RuntimeState(identifier=row.identifier, state="unsupported", fix=fix)
     for version, hit in _hits(row, pythons, programs):
-        own = version == row.version
+        # What is older than our runtime client is as near as it gets on the oldest version that it runs on.
+        own = version == row.version or (row.obsolete and version == row.nearest[0])
         return RuntimeState(
             identifier=row.identifier,
-            state="ready" if own else "nearest",
+            state="ready" if version == row.version else "nearest",
             interpreter=str(hit.path),
             version=".".join(map(str, hit.version)),
             fix="" if own else install_hint(row),

