@@ -23,9 +23,9 @@ from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
 from undercast.events.router import Router
 from undercast.gateway.admin import Admin, AdminTools
-from undercast.gateway.auth import Authenticator, Authorizer
+from undercast.gateway.auth import Authenticator, Authorizer, Gate
 from undercast.gateway.cross_origin import page_allowed
-from undercast.gateway.dispatch import Dispatcher, Gate, Tools
+from undercast.gateway.dispatch import Dispatcher, Tools
 from undercast.gateway.request_log import RequestLog
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Driver

@@ -7,9 +7,11 @@ checks each manifest against botocore's model (I9, decision 3).
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
+from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
+from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.record import record
 
 Params = Mapping[str, Any]
@@ -57,6 +59,43 @@ class CrossOrigin:
     """Names of the headers that it would carry; only a question says them."""
     resource: Mapping[str, str] = field(default_factory=dict)
     """The path's labels by their names in the model, e.g. {"Bucket": "photos", "Key": "cat.jpg"}."""
+
+
+class Visit(Protocol):
+    """A request to a host name that is a service's own (a function URL), as the gateway hands it over."""
+
+    @property
+    def request(self) -> HttpRequest: ...
+    @property
+    def host(self) -> str:
+        """The name that was asked for, lower case, without port."""
+        ...
+
+    def anonymous(self, scope: Scope) -> RequestContext:
+        """A context for a caller that need not say who it is. `scope` is the owner's."""
+        ...
+
+    def identified(self, scope: Scope) -> RequestContext:
+        """A context for the caller by its signature. Raises AWS's error for one that is missing or wrong."""
+        ...
+
+    async def body(self, limit_bytes: int) -> bytes:
+        """The payload; of an identified caller, checked against what was signed. Raises ServiceError."""
+        ...
+
+    async def authorize(self, ctx: RequestContext, accesses: tuple[Access, ...]) -> None:
+        """Raises access denied unless all is allowed."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Host names that a service answers itself, past the AWS protocols."""
+
+    owns: Callable[[str], bool]
+    """Whether a lower-case host name is one of them."""
+    serve: Callable[[Any, Visit], Awaitable[HttpResponse]]
+    """(instance, visit) -> the answer. Errors are answers, too."""
 
 
 def operation(name: str) -> Callable[[OperationFunction], OperationFunction]:
@@ -107,6 +146,8 @@ class Manifest:
     cors: Callable[[Any, CrossOrigin], Mapping[str, str]] | None = None
     """(instance, request) -> the Access-Control-* headers of its answer. Raises the service's error where none allows
     it. Without this, pages of other origins are not served."""
+    site: Site | None = None
+    """The service's own host names, if it has any."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None
     """instance -> target kind -> `events.delivery.Target`."""
     start: Callable[[Any], Awaitable[None]] | None = None

@@ -238,6 +238,14 @@ class Authorizer:
         return policy
 
 
+@record
+class Gate:
+    """Who calls, and may they."""
+
+    authenticator: Authenticator
+    authorizer: Authorizer
+
+
 def _foreign(principal: Principal, access: Access) -> bool:
     return access.resource_account_id not in (None, principal.account_id)
 

@@ -7,6 +7,7 @@ answer with an error that names them (I9). In-process calls between services tak
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from undercast.core.arn import DEFAULT_ACCOUNT, Region, Scope
@@ -18,10 +19,11 @@ from undercast.core.identity import Principal, service_principal
 from undercast.core.ids import Ids
 from undercast.core.service import Access, OperationFunction, Params, Reply
 from undercast.events.causality import CausalLog
-from undercast.gateway.auth import Authenticator, Authorizer, Identity
+from undercast.gateway.auth import Gate, Identity
 from undercast.gateway.cross_origin import preflight, shared
 from undercast.gateway.hosts import NOT_SERVED, HostNames
 from undercast.gateway.request_log import RequestLine, RequestLog
+from undercast.gateway.sites import Sites, SiteVisit, serve_site
 from undercast.services.registry import Mounted
 from undercast.wire.decode import Call, decode, parse, parse_now
 from undercast.wire.encode import encode_error, encode_output
@@ -45,25 +47,19 @@ class Tools:
     endpoint: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gate:
-    """Who calls, and may they."""
-
-    authenticator: Authenticator
-    authorizer: Authorizer
-
-
 class Dispatcher:
     """Runs operations for callers from outside and for services."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
         self._services: Mapping[str, Mounted] = {}
+        self._sites = Sites({})
         self._gate: Gate | None = None
 
     def mount(self, services: Mapping[str, Mounted], gate: Gate) -> None:
         """Set the services and who guards them; once, after they were built (they hold our `internal`)."""
         self._services = services
+        self._sites = Sites(services)
         self._gate = gate
 
     @property
@@ -82,8 +78,12 @@ class Dispatcher:
         try:
             if not tools.host_names.allowed(request.headers.get("host", "")):
                 raise ServiceError("AccessDenied", NOT_SERVED, 403)
-            response = preflight(request, self._services, request_id) if request.method == "OPTIONS" else None
-            if response is None:
+            site = self._sites.find(request.headers.get("host", ""))
+            if site is not None:
+                response = await self._visited(site, request, request_id, line)
+            elif request.method == "OPTIONS" and (told := preflight(request, self._services, request_id)) is not None:
+                response = told
+            else:
                 call = decode(request)
                 if not call.operation:
                     call = await opened(call, line.at)
@@ -102,6 +102,14 @@ class Dispatcher:
         line.milliseconds = (tools.host_clock.monotonic() - started) * 1000
         tools.request_log.add(line)
         return response
+
+    async def _visited(
+        self, mounted: Mounted, request: HttpRequest, request_id: str, line: RequestLine
+    ) -> HttpResponse:
+        """A request to a host name that is a service's own: no operation of AWS's, so the service answers it."""
+        line.operation = f"{mounted.manifest.name}:{request.method}"
+        visit = SiteVisit(request, mounted.manifest.name, self.gate, partial(self._context, request_id=request_id))
+        return await serve_site(mounted, visit)
 
     async def _answer(self, call: Call, request_id: str, line: RequestLine) -> HttpResponse:
         identity = self.gate.authenticator.authenticate(call)

@@ -8,7 +8,7 @@ import ipaddress
 
 NOT_SERVED = "This Host name is not served. If it names this machine: undercast start --host-name NAME"
 _EXACT = frozenset({"localhost", "localhost.localstack.cloud", "host.undercast.internal", "sandbox.localdomain"})
-_SUFFIXES = (".localhost", ".localhost.localstack.cloud", ".amazonaws.com", ".amazonaws.com.cn")
+_SUFFIXES = (".localhost", ".localhost.localstack.cloud", ".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
 
 
 class HostNames:
@@ -27,7 +27,7 @@ class HostNames:
         """Whether a request with this Host header may go on. An absent header is HTTP/1.0 and allowed."""
         if host_header in self._seen or not host_header:
             return True
-        name = _name_of(host_header)
+        name = name_of(host_header)
         answer = name in self._exact or name.endswith(_SUFFIXES) or self._is_address(name)
         if answer and len(self._seen) < 1024:
             self._seen.add(host_header)
@@ -37,7 +37,8 @@ class HostNames:
         return _is_address(name) if self._addresses else _is_loopback(name)
 
 
-def _name_of(host_header: str) -> str:
+def name_of(host_header: str) -> str:
+    """Lower case, without port."""
     host = host_header.strip().lower()
     if host.startswith("["):
         return host[1:].partition("]")[0]

@@ -155,8 +155,8 @@ def test_an_operation_that_is_missing_names_itself(platform: RunningPlatform) ->
 def test_a_service_that_is_missing_names_itself(platform: RunningPlatform) -> None:
     """The same for a service that we do not have."""
     with pytest.raises(ClientError) as caught:
-        platform.client("sqs").list_queues()
-    assert "sqs:ListQueues" in caught.value.response["Error"]["Message"]
+        platform.client("glue").get_databases()
+    assert "glue:GetDatabases" in caught.value.response["Error"]["Message"]
 
 
 def test_the_token_file_is_private(platform: RunningPlatform) -> None:

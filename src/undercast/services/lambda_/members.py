@@ -12,6 +12,7 @@ _PAGED = frozenset({"FunctionName", "Marker", "MaxItems"})
 _INVOKE_CONFIG = frozenset(
     {"FunctionName", "Qualifier", "MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig"}
 )
+_URL = frozenset({"AuthType", "Cors", "InvokeMode"})
 _SIGNING = frozenset({"CodeSigningConfigArn"})
 _LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
 _LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
@@ -78,6 +79,11 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "UpdateFunctionEventInvokeConfig": _INVOKE_CONFIG,
     "DeleteFunctionEventInvokeConfig": _QUALIFIED,
     "ListFunctionEventInvokeConfigs": _PAGED,
+    "CreateFunctionUrlConfig": _QUALIFIED | _URL,
+    "GetFunctionUrlConfig": _QUALIFIED,
+    "UpdateFunctionUrlConfig": _QUALIFIED | _URL,
+    "DeleteFunctionUrlConfig": _QUALIFIED,
+    "ListFunctionUrlConfigs": _PAGED,
     "GetAccountSettings": frozenset(),
     "CreateCodeSigningConfig": frozenset({"Tags"}),
     "GetCodeSigningConfig": _SIGNING,

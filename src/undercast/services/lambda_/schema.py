@@ -140,4 +140,18 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name, qualifier)
     );
     """,
+    """
+    CREATE TABLE lambda_url (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        name TEXT NOT NULL,
+        qualifier TEXT NOT NULL,
+        id TEXT NOT NULL,
+        configuration TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        modified_at REAL NOT NULL,
+        PRIMARY KEY (account_id, region, name, qualifier)
+    );
+    CREATE UNIQUE INDEX lambda_url_by_id ON lambda_url (id);
+    """,
 )

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from undercast.core.service import Manifest, operations_of
+from undercast.core.service import Manifest, Site, operations_of
 from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.access import access, policy_of
 from undercast.services.lambda_.catalog import Catalog
@@ -32,10 +32,13 @@ from undercast.services.lambda_.operations import (
     settings,
     tags,
     updates,
+    urls,
     versions,
 )
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.target import FunctionTarget
+from undercast.services.lambda_.url_site import serve
+from undercast.services.lambda_.urls import owns_host
 from undercast.services.parts import Parts
 
 
@@ -97,6 +100,7 @@ MANIFEST = Manifest(
         settings,
         tags,
         updates,
+        urls,
         versions,
     ),
     access=access,
@@ -104,6 +108,7 @@ MANIFEST = Manifest(
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
+    site=Site(owns=owns_host, serve=serve),
     targets=_targets,
     start=_start,
     stop=_stop,
@@ -116,6 +121,9 @@ MANIFEST = Manifest(
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "A link that points out of the package is refused; AWS unpacks it.",
         "Topics and event buses as destinations or for dead letters are refused by name until those services exist.",
+        "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine; the same is "
+        "served under AWS's name, <id>.lambda-url.<region>.on.aws, which functions here can use.",
+        "A function URL with RESPONSE_STREAM gives the answer when it is whole.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",

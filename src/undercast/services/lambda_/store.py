@@ -14,7 +14,7 @@ Key = tuple[str, str, str]
 
 _VERSION_KEY = "account_id = ? AND region = ? AND name = ? AND number = ?"
 
-_QUALIFIED = ("policy", "event_invoke_config", "provisioned", "runtime_management")
+_QUALIFIED = ("policy", "event_invoke_config", "provisioned", "runtime_management", "url")
 """Tables of what a version or an alias has."""
 _OF_FUNCTION = ("function", "version", "function_layer", "alias", "function_signing", *_QUALIFIED)
 _VERSION_COLUMNS = (

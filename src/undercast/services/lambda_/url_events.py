@@ -1,0 +1,182 @@
+"""A function URL's request as the event that a function gets, and a function's answer as the response.
+
+Pure. AWS: Lambda Developer Guide, "Invoking Lambda function URLs" (request and response payloads, format 2.0).
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+from undercast.core.http import HttpRequest, HttpResponse
+from undercast.core.identity import Principal
+
+_TEXT = re.compile(r"text/.*|application/(?:json|javascript|xml|[\w.+-]*\+(?:json|xml))", re.IGNORECASE)
+_JSON = "application/json"
+_NULS = b"\0" * 8
+"""Between the prelude and the body of a response stream (`awslambda.HttpResponseStream`)."""
+_CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visitor:
+    """What the event says besides the request."""
+
+    url_id: str
+    host: str
+    request_id: str
+    now: float
+    """Platform-clock seconds."""
+    source_ip: str
+    trace_header: str
+    principal: Principal | None = None
+    """Of AuthType AWS_IAM."""
+    access_key_id: str = ""
+
+
+def event(request: HttpRequest, body: bytes, visitor: Visitor) -> bytes:
+    """Payload format version 2.0. What would be null is left out."""
+    headers, cookies = _headers(request, visitor)
+    binary = bool(body) and not _TEXT.fullmatch(headers.get("content-type", "").partition(";")[0].strip())
+    found: dict[str, Any] = {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": request.path,
+        "rawQueryString": request.query,
+        "headers": headers,
+        "requestContext": _context(request, visitor),
+        "isBase64Encoded": binary,
+    }
+    if cookies:
+        found["cookies"] = cookies
+    if request.query:
+        found["queryStringParameters"] = _query(request.query)
+    if body:
+        found["body"] = base64.b64encode(body).decode() if binary else body.decode(errors="replace")
+    return json.dumps(found, separators=(",", ":")).encode()
+
+
+def _headers(request: HttpRequest, visitor: Visitor) -> tuple[dict[str, str], list[str]]:
+    headers = {name: value for name, value in request.headers.items() if name not in _CONNECTION_HEADERS}
+    if "content-length" in request.headers:
+        headers["content-length"] = request.headers["content-length"]
+    cookies = [one.strip() for one in headers.pop("cookie", "").split(";") if one.strip()]
+    port = request.headers.get("host", "").rpartition(":")[2]
+    headers["x-forwarded-for"] = visitor.source_ip
+    headers["x-forwarded-proto"] = "https" if request.secure else "http"
+    headers["x-forwarded-port"] = port if port.isdigit() else "443" if request.secure else "80"
+    headers["x-amzn-trace-id"] = visitor.trace_header
+    return headers, cookies
+
+
+def _query(query: str) -> dict[str, str]:
+    """Repeated names are joined with commas."""
+    found: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        found[name] = f"{found[name]},{value}" if name in found else value
+    return found
+
+
+def _context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
+    principal = visitor.principal
+    at = datetime.fromtimestamp(visitor.now, UTC)
+    context: dict[str, Any] = {
+        "accountId": principal.account_id if principal is not None else "anonymous",
+        "apiId": visitor.url_id,
+        "domainName": visitor.host,
+        "domainPrefix": visitor.url_id,
+        "http": {
+            "method": request.method,
+            "path": request.path,
+            "protocol": "HTTP/1.1",
+            "sourceIp": visitor.source_ip,
+            "userAgent": request.headers.get("user-agent", ""),
+        },
+        "requestId": visitor.request_id,
+        "routeKey": "$default",
+        "stage": "$default",
+        "time": at.strftime("%d/%b/%Y:%H:%M:%S +0000"),
+        "timeEpoch": int(visitor.now * 1000),
+    }
+    if principal is not None:
+        context["authorizer"] = {
+            "iam": {
+                "accessKey": visitor.access_key_id,
+                "accountId": principal.account_id,
+                "callerId": principal.user_id,
+                "cognitoIdentity": None,
+                "principalOrgId": None,
+                "userArn": principal.arn,
+                "userId": principal.user_id,
+            }
+        }
+    return context
+
+
+def response(payload: bytes) -> HttpResponse | None:
+    """What a buffered answer says; None where it is malformed.
+
+    An object with statusCode is the response; of anything else the response is inferred: 200, application/json, and the
+    value itself, a string without its quotes.
+    """
+    try:
+        value = json.loads(payload) if payload else None
+    except ValueError:
+        return None
+    if not isinstance(value, dict) or "statusCode" not in value:
+        body = value.encode() if isinstance(value, str) else payload
+        return HttpResponse(status=200, headers=(("content-type", _JSON),), body=body)
+    body_text = value.get("body")
+    if body_text is None:
+        body = b""
+    elif not isinstance(body_text, str):
+        body = json.dumps(body_text, separators=(",", ":")).encode()
+    elif value.get("isBase64Encoded"):
+        try:
+            body = base64.b64decode(body_text, validate=True)
+        except (binascii.Error, ValueError):
+            return None
+    else:
+        body = body_text.encode()
+    return _structured(value, body)
+
+
+def streamed_response(payload: bytes) -> HttpResponse | None:
+    """What a response stream says: a prelude of status and headers, eight zero bytes and the body, or a body alone."""
+    prelude, nuls, body = payload.partition(_NULS)
+    if nuls and prelude.startswith(b"{"):
+        try:
+            value = json.loads(prelude)
+        except ValueError:
+            return None
+        return _structured({"statusCode": 200, **value}, body)
+    return HttpResponse(status=200, headers=(("content-type", "application/octet-stream"),), body=payload)
+
+
+def _structured(value: Mapping[str, Any], body: bytes) -> HttpResponse | None:
+    status = value["statusCode"]
+    if isinstance(status, str) and status.isdigit():
+        status = int(status)
+    headers = value.get("headers") or {}
+    cookies = value.get("cookies") or []
+    if type(status) is not int or not 100 <= status <= 599 or not isinstance(headers, dict):
+        return None
+    pairs = [(str(name).lower(), _header_value(text)) for name, text in headers.items()]
+    pairs = [(name, text) for name, text in pairs if name not in _CONNECTION_HEADERS]
+    pairs += [("set-cookie", _header_value(cookie)) for cookie in cookies if isinstance(cookies, list)]
+    if not any(name == "content-type" for name, _ in pairs):
+        pairs.append(("content-type", _JSON))
+    if any(not re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) for name, _ in pairs):
+        return None
+    return HttpResponse(status=status, headers=tuple(pairs), body=body)
+
+
+def _header_value(value: object) -> str:
+    """A line break would begin a header of its own."""
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return re.sub(r"[\r\n\0]+", " ", text)

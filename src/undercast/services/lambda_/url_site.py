@@ -1,0 +1,178 @@
+"""Answers requests to function URLs: who may, the CORS rules, the invoke, and errors as AWS gives them there.
+
+A URL is public only where the function's policy lets everybody do both lambda:InvokeFunctionUrl and
+lambda:InvokeFunction. AWS: Lambda Developer Guide, "Control access to Lambda function URLs", "Invoking Lambda function
+URLs", "Cross-origin resource sharing (CORS)".
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.http import HttpResponse
+from undercast.core.service import Access, Visit
+from undercast.sandbox.model import Invocation
+from undercast.services.lambda_ import url_events, urls
+from undercast.services.lambda_.execution import parent_of, run, version_to_run
+from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.operations.invoke import MAX_SYNC_BYTES
+from undercast.services.lambda_.tracing import HEADER, trace_header
+from undercast.services.lambda_.url_events import Visitor
+from undercast.services.lambda_.urls import FunctionUrl
+
+_JSON = (("content-type", "application/json"),)
+
+
+async def serve(functions: Lambda, visit: Visit) -> HttpResponse:
+    """See `core.service.Site`."""
+    url = functions.database.read_now(lambda tx: urls.find_by_host(tx, visit.host))
+    if url is None:
+        return _forbidden()
+    cors = url.configuration.get("Cors")
+    origin = visit.request.headers.get("origin")
+    if cors and origin is not None and _is_preflight(visit):
+        return HttpResponse(status=200, headers=tuple(_preflight_headers(cors, origin)))
+    answer = await _answer(functions, url, visit)
+    if not cors:
+        return answer
+    shared = tuple(_shared_headers(cors, origin)) if origin is not None else ()
+    kept = tuple(pair for pair in answer.headers if not pair[0].startswith("access-control-"))
+    return replace(answer, headers=(*kept, *shared))
+
+
+async def _answer(functions: Lambda, url: FunctionUrl, visit: Visit) -> HttpResponse:
+    try:
+        ctx = await _admitted(functions, url, visit)
+        body = await visit.body(MAX_SYNC_BYTES)
+        return await _invoke(functions, url, visit, ctx, body)
+    except ServiceError as error:
+        return _refused(error)
+
+
+async def _admitted(functions: Lambda, url: FunctionUrl, visit: Visit) -> RequestContext:
+    """A context of a caller who may invoke the URL. Raises ServiceError."""
+    arn = url.reference.arn
+    auth_type = url.configuration["AuthType"]
+    conditions = (
+        ("lambda:InvokeFunctionUrl", {"lambda:FunctionUrlAuthType": auth_type}),
+        ("lambda:InvokeFunction", {"lambda:InvokedViaFunctionUrl": "true"}),
+    )
+    if auth_type == "NONE":
+        ctx = visit.anonymous(url.scope)
+        for action, keys in conditions:
+            if not await ctx.permits(ctx.principal, action, arn, keys):
+                raise ServiceError("AccessDeniedException", "Forbidden", 403)
+        return ctx
+    ctx = visit.identified(url.scope)
+    policy = functions.catalog.policy(url.reference)
+    accesses = tuple(
+        Access(
+            action=action,
+            resource=arn,
+            conditions=keys,
+            resource_policy=policy,
+            resource_account_id=url.scope.account_id,
+        )
+        for action, keys in conditions
+    )
+    await visit.authorize(ctx, accesses)
+    return ctx
+
+
+async def _invoke(functions: Lambda, url: FunctionUrl, visit: Visit, ctx: RequestContext, body: bytes) -> HttpResponse:
+    resolved = await functions.catalog.resolve(url.scope, url.name, url.qualifier)
+    function = version_to_run(functions, resolved)
+    trace = trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now(), active=function.traces_actively)
+    invocation = Invocation(
+        request_id=ctx.request_id,
+        function=function,
+        payload=url_events.event(visit.request, body, _visitor(url, visit, ctx, trace)),
+        invoked_arn=resolved.invoked_arn,
+        cause=ctx.cause,
+        trace_header=trace,
+    )
+    result = await run(functions, resolved, invocation, parent_of(ctx.cause))
+    streamed = url.configuration["InvokeMode"] == "RESPONSE_STREAM"
+    made = url_events.streamed_response if streamed else url_events.response
+    answer = made(result.payload) if result.function_error is None else None
+    if answer is None:
+        answer = HttpResponse(status=502, headers=_JSON, body=b"Internal Server Error")
+    headers = (("x-amzn-requestid", ctx.request_id), ("x-amzn-trace-id", trace))
+    return replace(answer, headers=(*answer.headers, *headers))
+
+
+def _visitor(url: FunctionUrl, visit: Visit, ctx: RequestContext, trace: str) -> Visitor:
+    identified = url.configuration["AuthType"] == "AWS_IAM"
+    credential = visit.request.headers.get("authorization", "").partition("Credential=")[2]
+    return Visitor(
+        url_id=url.id,
+        host=visit.host,
+        request_id=ctx.request_id,
+        now=ctx.clock.now(),
+        source_ip=ctx.source_ip,
+        trace_header=trace,
+        principal=ctx.principal if identified else None,
+        access_key_id=credential.partition("/")[0],
+    )
+
+
+def _forbidden() -> HttpResponse:
+    return _message(403, "Forbidden")
+
+
+def _refused(error: ServiceError) -> HttpResponse:
+    if error.code == "TooManyRequestsException":
+        body = {"Reason": error.members["Reason"], "Type": "User", "message": error.message}
+        headers = (*_JSON, ("retry-after", str(error.members["retryAfterSeconds"])))
+        return HttpResponse(status=429, headers=headers, body=json.dumps(body).encode())
+    if error.code.startswith(("AccessDenied", "MissingAuthenticationToken")):
+        return _forbidden()
+    if error.status == 413 or error.code == "RequestEntityTooLarge":
+        return _message(413, "Request Entity Too Large")
+    if error.status >= 500:
+        return _message(error.status, "Internal Server Error")
+    return _message(error.status, error.message)
+
+
+def _message(status: int, text: str) -> HttpResponse:
+    body = json.dumps({"Message": text}, separators=(",", ":")).encode()
+    return HttpResponse(status=status, headers=_JSON, body=body)
+
+
+def _is_preflight(visit: Visit) -> bool:
+    return visit.request.method == "OPTIONS" and "access-control-request-method" in visit.request.headers
+
+
+def _allows(cors: Mapping[str, Any], origin: str) -> bool:
+    allowed = cors.get("AllowOrigins") or ()
+    return "*" in allowed or origin in allowed
+
+
+def _shared_headers(cors: Mapping[str, Any], origin: str) -> Iterator[tuple[str, str]]:
+    """Without a match a page gets none of them, and its browser keeps the answer from it."""
+    if not _allows(cors, origin):
+        return
+    credentials = bool(cors.get("AllowCredentials"))
+    yield "access-control-allow-origin", origin if credentials or "*" not in cors["AllowOrigins"] else "*"
+    yield "vary", "Origin"
+    if credentials:
+        yield "access-control-allow-credentials", "true"
+    if cors.get("ExposeHeaders"):
+        yield "access-control-expose-headers", ",".join(cors["ExposeHeaders"])
+
+
+def _preflight_headers(cors: Mapping[str, Any], origin: str) -> Iterator[tuple[str, str]]:
+    if not _allows(cors, origin):
+        return
+    for pair in _shared_headers(cors, origin):
+        if pair[0] != "access-control-expose-headers":
+            yield pair
+    if cors.get("AllowMethods"):
+        yield "access-control-allow-methods", ",".join(cors["AllowMethods"])
+    if cors.get("AllowHeaders"):
+        yield "access-control-allow-headers", ",".join(cors["AllowHeaders"])
+    if cors.get("MaxAge") is not None:
+        yield "access-control-max-age", str(cors["MaxAge"])

@@ -1,0 +1,131 @@
+"""Events and responses of function URLs, without a platform."""
+
+import json
+from typing import Any
+
+import pytest
+
+from undercast.core.body import BodyStream
+from undercast.core.http import HttpRequest
+from undercast.services.lambda_.url_events import Visitor, event, response, streamed_response
+from undercast.services.lambda_.urls import address, owns_host
+
+NULS = b"\0" * 8
+
+
+def made(headers: dict[str, str], body: bytes = b"", target: str = "/") -> dict[str, Any]:
+    """The event of a request."""
+    request = HttpRequest(method="POST", target=target, headers=headers, body=BodyStream.of(body))
+    visitor = Visitor(
+        url_id="abc",
+        host="abc.lambda-url.us-east-1.on.aws",
+        request_id="r",
+        now=1_700_000_000.5,
+        source_ip="10.0.0.1",
+        trace_header="Root=1",
+    )
+    return dict(json.loads(event(request, body, visitor)))
+
+
+@pytest.mark.parametrize(
+    ("content_type", "binary"),
+    [
+        ("text/html; charset=utf-8", False),
+        ("application/json", False),
+        ("application/vnd.api+json", False),
+        ("image/svg+xml", True),
+        ("application/x-www-form-urlencoded", True),
+        ("image/png", True),
+        ("", True),
+    ],
+)
+def test_text_is_sent_as_it_is_and_the_rest_in_base64(content_type: str, binary: bool) -> None:
+    """isBase64Encoded says which; forms are binary, as with HTTP APIs."""
+    found = made({"content-type": content_type}, b"a=b")
+    assert (found["isBase64Encoded"], found["body"]) == (binary, "YT1i" if binary else "a=b")
+
+
+def test_request_without_a_body_has_none() -> None:
+    """Nulls are left out; the time is that of the platform."""
+    found = made({"host": "abc.lambda-url.us-east-1.on.aws", "connection": "close"})
+    assert not {"body", "cookies", "queryStringParameters", "pathParameters", "stageVariables"} & set(found)
+    assert "connection" not in found["headers"]
+    context = found["requestContext"]
+    assert (context["time"], context["timeEpoch"]) == ("14/Nov/2023:22:13:20 +0000", 1_700_000_000_500)
+    assert (context["stage"], context["http"]["sourceIp"]) == ("$default", "10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"not json",
+        b'{"statusCode": 99}',
+        b'{"statusCode": 600}',
+        b'{"statusCode": true}',
+        b'{"statusCode": 200, "headers": ["a"]}',
+        b'{"statusCode": 200, "headers": {"a b": "c"}}',
+        b'{"statusCode": 200, "body": "%%%", "isBase64Encoded": true}',
+    ],
+)
+def test_malformed_answers_are_none(payload: bytes) -> None:
+    """They become 502 Internal Server Error."""
+    assert response(payload) is None
+
+
+def test_header_cannot_begin_another_one() -> None:
+    """Line breaks of a function's header values are spaces; headers of the connection are the platform's own."""
+    payload = b'{"statusCode": "302", "headers": {"Location": "/\\r\\nSet-Cookie: a=1", "Content-Length": "7"}}'
+    answer = response(payload)
+    assert answer is not None
+    assert (answer.status, dict(answer.headers)["location"]) == (302, "/ Set-Cookie: a=1")
+    assert "content-length" not in dict(answer.headers)
+
+
+def test_empty_answer_is_no_body() -> None:
+    """A body that is missing or null is empty; null alone is inferred as JSON."""
+    for payload in (b'{"statusCode": 204}', b'{"statusCode": 204, "body": null}'):
+        answer = response(payload)
+        assert answer is not None
+        assert (answer.status, answer.body) == (204, b"")
+    inferred = response(b"null")
+    assert inferred is not None
+    assert (inferred.status, inferred.body) == (200, b"null")
+
+
+def test_response_stream_has_a_prelude_or_is_the_body() -> None:
+    """awslambda.HttpResponseStream: JSON, eight zero bytes, then the body."""
+    prelude = b'{"statusCode": 418, "headers": {"X-Tea": "pot"}, "cookies": ["a=1"]}'
+    answer = streamed_response(prelude + NULS + b"\x00body")
+    assert answer is not None
+    assert (answer.status, answer.body) == (418, b"\x00body")
+    assert answer.headers[:2] == (("x-tea", "pot"), ("set-cookie", "a=1"))
+    plain = streamed_response(b"bytes")
+    assert plain is not None
+    assert (plain.status, plain.body, plain.headers) == (200, b"bytes", (("content-type", "application/octet-stream"),))
+    assert streamed_response(b"{broken" + NULS) is None
+
+
+def test_address_leads_where_the_caller_is() -> None:
+    """AWS's form under an AWS name, this machine's otherwise."""
+    assert address("abc", "us-east-1", "https://lambda.us-east-1.amazonaws.com") == (
+        "https://abc.lambda-url.us-east-1.on.aws/"
+    )
+    local = address("abc", "us-east-1", "http://localhost:4566")
+    assert local == "http://abc.lambda-url.us-east-1.localhost:4566/"
+
+
+@pytest.mark.parametrize(
+    ("name", "owned"),
+    [
+        ("abc.lambda-url.us-east-1.on.aws", True),
+        ("abc.lambda-url.eu-west-1.localhost", True),
+        ("abc.lambda-url.eu-west-1.localhost.localstack.cloud", True),
+        ("lambda.us-east-1.amazonaws.com", False),
+        ("x.abc.lambda-url.us-east-1.on.aws", False),
+        ("abc.lambda-url.us-east-1.on.aws.evil.example", False),
+        ("localhost", False),
+    ],
+)
+def test_host_names_of_urls(name: str, owned: bool) -> None:
+    """Exactly <id>.lambda-url.<region> under AWS's suffix or a local one."""
+    assert owns_host(name) == owned
