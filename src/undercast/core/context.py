@@ -74,6 +74,10 @@ class RequestContext:
     permits: Permits
     operation: str = ""
     """AWS's name of what is asked for; "" for work that no request caused."""
+    service: str = ""
+    """botocore's name of the service that is asked; "" like `operation`."""
+    via: str = ""
+    """The service that asks on the caller's behalf, in a call from one to another: kms:ViaService."""
     endpoint: str = "http://localhost:4566"
     """scheme://host:port under which the caller reached the platform."""
     source_ip: str = "127.0.0.1"

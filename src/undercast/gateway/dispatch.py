@@ -149,6 +149,7 @@ class Dispatcher:
             caller=self.call,
             permits=self.permits,
             operation=call.operation,
+            service=call.service,
             endpoint=f"{scheme}://{host}" if host else tools.endpoint,
             source_ip=request.peer or "127.0.0.1",
             user_agent=request.headers.get("user-agent", ""),
@@ -202,6 +203,8 @@ class Dispatcher:
             ctx,
             request_id=self._tools.ids.uuid(),
             operation=operation,
+            service=service,
+            via=ctx.service,
             refusals={},
             is_form=False,
         )

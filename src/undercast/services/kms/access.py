@@ -14,7 +14,7 @@ from undercast.core.service import Access, Params
 from undercast.services.kms import ciphertext, store
 from undercast.services.kms.errors import no_alias, no_key
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import Key, default_policy, parse_name
+from undercast.services.kms.models import Key, parse_name
 
 _ON_NO_KEY = frozenset({"CreateKey", "ListKeys", "ListAliases", "GenerateRandom", "ListRetirableGrants"})
 
@@ -71,7 +71,9 @@ def _on(
     }
     if context:
         conditions["kms:EncryptionContextKeys"] = tuple(context)
-    conditions["kms:CallerAccount"] = ctx.account_id
+    conditions["kms:CallerAccount"] = ctx.principal.account_id
+    if ctx.via:
+        conditions["kms:ViaService"] = f"{ctx.via}.{ctx.region}.amazonaws.com"
     return (
         Access(
             action=f"kms:{operation}",
@@ -88,7 +90,7 @@ def _with_grants(
     kms: Kms, ctx: RequestContext, key: Key, operation: str, context: Mapping[str, str]
 ) -> Mapping[str, Any]:
     """The key's policy; where a grant covers the caller, with a statement more that allows it."""
-    policy = default_policy(key.scope.account_id) if key.manager == "AWS" else key.policy
+    policy = key.policy
     mine = {ctx.principal.arn, ctx.principal.role_arn}
     grants = kms.database.read_now(lambda tx: store.grants_of(tx, key.id))
     if not any(grant.grantee in mine and grant.covers(operation, context) for grant in grants):

@@ -10,7 +10,7 @@ from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
 from undercast.services.kms import material, store
 from undercast.services.kms.errors import no_alias, no_key
-from undercast.services.kms.models import ENABLED, Key, Material, Named, default_policy, parse_name
+from undercast.services.kms.models import ENABLED, Key, Material, Named, default_policy, managed_policy, parse_name
 from undercast.services.kms.specs import ENCRYPT, SYMMETRIC
 from undercast.services.kms.upkeep import Upkeep
 from undercast.store.database import Database, Tx
@@ -64,7 +64,7 @@ class Kms:
     async def _managed(self, name: Named) -> Key:
         scope = name.scope
         made = new_key(scope, self.ids.uuid(), SYMMETRIC, ENCRYPT, self.clock.now())
-        key = _as_managed(made, _MANAGED[name.alias], self.clock.now())
+        key = _as_managed(made, name.alias, self.clock.now())
         secret = await asyncio.to_thread(material.generate, SYMMETRIC)
 
         def write(tx: Tx) -> Key:
@@ -98,5 +98,12 @@ def new_key(scope: Scope, key_id: str, spec: str, usage: str, now: float) -> Key
     )
 
 
-def _as_managed(key: Key, description: str, now: float) -> Key:
-    return replace(key, manager="AWS", description=description, rotation_days=365, rotates_at=now + 365 * 86_400.0)
+def _as_managed(key: Key, alias: str, now: float) -> Key:
+    return replace(
+        key,
+        manager="AWS",
+        description=_MANAGED[alias],
+        policy=managed_policy(key.scope.account_id, key.scope.region, alias),
+        rotation_days=365,
+        rotates_at=now + 365 * 86_400.0,
+    )

@@ -173,6 +173,44 @@ def default_policy(account_id: str) -> dict[str, Any]:
     }
 
 
+def managed_policy(account_id: str, region: str, alias: str) -> dict[str, Any]:
+    """The policy of a key that AWS manages for a service: everybody in the account may use it through the service.
+
+    AWS: KMS Developer Guide, "AWS managed keys", "Viewing a key policy" (the policy of alias/aws/secretsmanager).
+    """
+    service = alias.removeprefix("alias/aws/")
+    through = {"kms:CallerAccount": account_id, "kms:ViaService": f"{service}.{region}.amazonaws.com"}
+    uses = [
+        "kms:Encrypt",
+        "kms:Decrypt",
+        "kms:ReEncrypt*",
+        "kms:GenerateDataKey*",
+        "kms:CreateGrant",
+        "kms:DescribeKey",
+    ]
+    return {
+        "Version": "2012-10-17",
+        "Id": f"auto-{service}-1",
+        "Statement": [
+            {
+                "Sid": f"Allow access through {service} for all principals in the account who may use it",
+                "Effect": "Allow",
+                "Principal": {"AWS": "*"},
+                "Action": uses,
+                "Resource": "*",
+                "Condition": {"StringEquals": through},
+            },
+            {
+                "Sid": "Allow direct access to key metadata to the account",
+                "Effect": "Allow",
+                "Principal": {"AWS": f"arn:aws:iam::{account_id}:root"},
+                "Action": ["kms:Describe*", "kms:Get*", "kms:List*", "kms:RevokeGrant"],
+                "Resource": "*",
+            },
+        ],
+    }
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """Lets one principal use a key."""

@@ -1,0 +1,125 @@
+"""Rotation: the four steps that Secrets Manager asks of a function, and the schedule on the platform's clock.
+
+A rotation that a stop or an error interrupts leaves AWSPENDING behind, as on AWS; the next one goes on with it.
+AWS: Secrets Manager User Guide, "Lambda rotation functions", "Schedule expressions in Secrets Manager rotation".
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from undercast.core.clock import PlatformClock
+from undercast.core.errors import ServiceError, refused_member
+from undercast.core.identity import Principal, service_principal
+from undercast.core.recurring import recur
+from undercast.services.parts import Internal
+from undercast.services.secretsmanager import store
+from undercast.services.secretsmanager.errors import invalid
+from undercast.services.secretsmanager.models import CURRENT, Secret
+from undercast.store.database import Database, Tx
+
+log = logging.getLogger(__name__)
+
+STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
+SERVICE = "secretsmanager.amazonaws.com"
+ROUND_S = 60.0
+DAY_S, HOUR_S = 86_400.0, 3600.0
+_RATE = re.compile(r"rate\((\d+) (hours?|days?)\)")
+
+
+def interval_s(rules: Mapping[str, Any]) -> float:
+    """Seconds between two rotations. Raises InvalidParameterException."""
+    days, expression = rules.get("AutomaticallyAfterDays"), rules.get("ScheduleExpression")
+    if days is not None and expression is not None:
+        raise invalid("You can specify either AutomaticallyAfterDays or ScheduleExpression, but not both.")
+    if days is not None:
+        return float(days * DAY_S)
+    if expression is None:
+        raise invalid("RotationRules needs AutomaticallyAfterDays or ScheduleExpression.")
+    if expression.startswith("cron("):
+        raise refused_member("RotateSecret", "RotationRules.ScheduleExpression", "cron() is not supported; use rate()")
+    found = _RATE.fullmatch(expression)
+    if found is None or not int(found[1]):
+        raise invalid(f"The schedule expression {expression} is not valid.")
+    seconds = int(found[1]) * (HOUR_S if found[2].startswith("hour") else DAY_S)
+    if seconds < 4 * HOUR_S:
+        raise invalid("A secret can be rotated every four hours at most.")
+    return seconds
+
+
+class Rotations:
+    """Runs rotations and ends recovery windows."""
+
+    def __init__(self, database: Database, clock: PlatformClock, internal: Internal) -> None:
+        self._database = database
+        self._clock = clock
+        self._internal = internal
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self) -> None:
+        """Begin with the schedule."""
+        self._own(recur("Secrets Manager's schedule", self._round, self._pause))
+
+    async def stop(self) -> None:
+        """End."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
+    def rotate_soon(self, secret: Secret, token: str) -> None:
+        """Rotate in the background; RotateSecret does not wait."""
+        self._own(self._rotate(secret, token))
+
+    def _own(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _pause(self) -> None:
+        await self._clock.wait_until(self._clock.now() + ROUND_S)
+
+    async def _round(self) -> None:
+        now = self._clock.now()
+        await self._database.write(lambda tx: self._end(tx, now))
+        for secret in await self._database.read(lambda tx: store.due(tx, now)):
+            # Next time a full interval later: a failing function is not asked every minute.
+            following = now + interval_s(secret.rotation_rules)
+            token = secret.rotating or self._internal(secret.scope, _principal(secret)).ids.uuid()
+            await self._database.write(partial(store.change, secret=secret, rotates_at=following, rotating=token))
+            self.rotate_soon(secret, token)
+
+    def _end(self, tx: Tx, now: float) -> None:
+        for secret in store.ending(tx, now):
+            store.remove(tx, secret)
+
+    async def _rotate(self, secret: Secret, token: str) -> None:
+        principal = _principal(secret)
+        ctx = self._internal(secret.scope, principal)
+        for step in STEPS:
+            event = {"Step": step, "SecretId": secret.arn, "ClientRequestToken": token}
+            params = {"FunctionName": secret.rotation_lambda, "Payload": json.dumps(event).encode()}
+            try:
+                answer = await ctx.call("lambda", "Invoke", params, principal=principal)
+            except ServiceError as error:
+                log.warning("rotation of %s: %s failed: %s", secret.arn, step, error.message)
+                return
+            if answer.get("FunctionError"):
+                log.warning("rotation of %s: the function failed at %s", secret.arn, step)
+                return
+        await self._database.write(lambda tx: self._finish(tx, secret, token))
+
+    def _finish(self, tx: Tx, secret: Secret, token: str) -> None:
+        made = store.version(tx, secret, version_id=token, stage=CURRENT)
+        if made is None:
+            log.warning("rotation of %s: finishSecret left AWSCURRENT where it was", secret.arn)
+            return
+        store.change(tx, secret, rotated_at=self._clock.now(), changed_at=self._clock.now(), rotating="")
+
+
+def _principal(secret: Secret) -> Principal:
+    return service_principal(SERVICE, secret.scope.account_id)

@@ -1,0 +1,48 @@
+"""The manifest of Secrets Manager.
+
+AWS: Secrets Manager API Reference.
+"""
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.parts import Parts
+from undercast.services.secretsmanager.access import access, policy_of
+from undercast.services.secretsmanager.instance import SecretsManager
+from undercast.services.secretsmanager.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.secretsmanager.operations import secrets, values
+from undercast.services.secretsmanager.rotation import Rotations
+
+
+def build(parts: Parts) -> SecretsManager:
+    """The instance that every operation gets."""
+    return SecretsManager(
+        database=parts.database,
+        rotations=Rotations(parts.database, parts.platform_clock, parts.internal),
+        clock=parts.platform_clock,
+    )
+
+
+async def _start(manager: SecretsManager) -> None:
+    manager.rotations.start()
+
+
+async def _stop(manager: SecretsManager) -> None:
+    await manager.rotations.stop()
+
+
+MANIFEST = Manifest(
+    name="secretsmanager",
+    build=build,
+    operations=operations_of(secrets, values),
+    access=access,
+    policy_of=policy_of,
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    start=_start,
+    stop=_stop,
+    differences=(
+        "Replication is noted and shown as InSync; no secret appears in the other region.",
+        "Rotation schedules take AutomaticallyAfterDays and rate(); cron() is refused. Duration is kept and shown.",
+        "A rotation that fails is tried again at the next scheduled time, not several times within the window.",
+    ),
+)

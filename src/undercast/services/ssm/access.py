@@ -1,0 +1,33 @@
+"""What each Parameter Store request needs: its action on each parameter that it names.
+
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for AWS Systems Manager"; User Guide,
+"Restricting access to Parameter Store parameters using IAM policies".
+"""
+
+from undercast.core.arn import Arn
+from undercast.core.context import RequestContext
+from undercast.core.service import Access, Params
+from undercast.services.ssm.instance import Ssm
+from undercast.services.ssm.models import parameter_arn, parse_name
+
+
+async def access(ssm: Ssm, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`."""
+    action = f"ssm:{operation}"
+    if operation == "DescribeParameters":
+        return (Access(action=action, resource=str(Arn.of(ctx.scope, "ssm", "*"))),)
+    if operation == "GetParametersByPath":
+        return (Access(action=action, resource=parameter_arn(ctx.scope, params["Path"])),)
+    names = params.get("Names") or [params.get("Name") or params.get("ResourceId") or ""]
+    return tuple(_on(ctx, action, name, reads=operation.startswith("Get")) for name in dict.fromkeys(names))
+
+
+def _on(ctx: RequestContext, action: str, name: str, *, reads: bool) -> Access:
+    if not reads:
+        return Access(action=action, resource=parameter_arn(ctx.scope, name.strip()))
+    wanted = parse_name(name, ctx.scope)
+    return Access(
+        action=action,
+        resource=parameter_arn(wanted.scope, wanted.name),
+        resource_account_id=wanted.scope.account_id,
+    )

@@ -1,0 +1,18 @@
+"""Parameter Store's tables: a row per parameter, a row per version. Values of SecureStrings are KMS's ciphertext."""
+
+SCHEMA = (
+    """
+    CREATE TABLE ssm_parameter (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+        tags TEXT NOT NULL, expires_at REAL, PRIMARY KEY (account_id, region, name)
+    );
+    CREATE INDEX ssm_parameter_expiry ON ssm_parameter (expires_at) WHERE expires_at IS NOT NULL;
+    CREATE TABLE ssm_version (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
+        value TEXT NOT NULL, type TEXT NOT NULL, key_id TEXT NOT NULL, data_key TEXT NOT NULL,
+        data_type TEXT NOT NULL, tier TEXT NOT NULL, description TEXT NOT NULL, allowed_pattern TEXT NOT NULL,
+        policies TEXT NOT NULL, labels TEXT NOT NULL, modified_at REAL NOT NULL, modified_by TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, version)
+    );
+    """,
+)

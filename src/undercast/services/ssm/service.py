@@ -1,0 +1,42 @@
+"""The manifest of Systems Manager: Parameter Store alone.
+
+AWS: Systems Manager API Reference.
+"""
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.parts import Parts
+from undercast.services.ssm.access import access
+from undercast.services.ssm.instance import Ssm
+from undercast.services.ssm.members import EFFECTIVE, REFUSED
+from undercast.services.ssm.operations import parameters, reading
+
+
+def build(parts: Parts) -> Ssm:
+    """The instance that every operation gets."""
+    return Ssm(parts.database, parts.platform_clock)
+
+
+async def _start(ssm: Ssm) -> None:
+    ssm.start()
+
+
+async def _stop(ssm: Ssm) -> None:
+    await ssm.stop()
+
+
+MANIFEST = Manifest(
+    name="ssm",
+    build=build,
+    operations=operations_of(parameters, reading),
+    access=access,
+    effective=EFFECTIVE,
+    refused=REFUSED,
+    start=_start,
+    stop=_stop,
+    differences=(
+        "Of Systems Manager there is Parameter Store; documents, automation, sessions and the rest are not here.",
+        "ExpirationNotification and NoChangeNotification policies are kept and shown; nothing is notified.",
+        "AWS's public parameters (/aws/service/...) are not here.",
+        "The value of an aws:ec2:image parameter is checked for its form only.",
+    ),
+)

@@ -1,0 +1,143 @@
+"""What a parameter may hold: sizes by tier, patterns, data types, policies.
+
+Pure. AWS: Systems Manager API Reference, PutParameter; User Guide, "Working with parameter data types in Parameter
+Store", "Assigning parameter policies in Parameter Store".
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from ipaddress import IPv4Address, IPv6Address
+from typing import Any
+
+from undercast.core.errors import ServiceError
+from undercast.services.ssm.errors import invalid
+
+STANDARD, ADVANCED, INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
+_BYTES = {STANDARD: 4096, ADVANCED: 8192}
+_POLICY_TYPES = ("Expiration", "ExpirationNotification", "NoChangeNotification")
+_MAX_POLICIES = 10
+_AMI = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_HOSTNAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9-]{1,63}")
+_URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
+
+
+def tier_for(wanted: str, value: str, policies: str) -> str:
+    """The tier that a value gets. Raises ValidationException where the one that is asked for cannot hold it."""
+    size = len(value.encode())
+    if wanted == INTELLIGENT:
+        wanted = ADVANCED if policies or size > _BYTES[STANDARD] else STANDARD
+    if size <= _BYTES[wanted]:
+        return wanted
+    if wanted == STANDARD:
+        raise invalid(
+            "Standard tier parameters support a maximum parameter value of 4096 characters. To create a larger "
+            "parameter value, upgrade the parameter to use the advanced-parameter tier. For more information, see "
+            "https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-advanced-parameters.html"
+        )
+    raise invalid("Advanced tier parameters support a maximum parameter value of 8192 characters.")
+
+
+def check_pattern(pattern: str, value: str) -> None:
+    """Raises InvalidAllowedPatternException or ParameterPatternMismatchException."""
+    if not pattern:
+        return
+    try:
+        matches = re.search(pattern, value) is not None
+    except re.error:
+        text = f"Invalid AllowedPattern: {pattern} is not a valid regular expression."
+        raise ServiceError("InvalidAllowedPatternException", text) from None
+    if not matches:
+        text = f"Parameter value, cannot be validated against allowedPattern: {pattern}"
+        raise ServiceError("ParameterPatternMismatchException", text)
+
+
+def check_data_type(data_type: str, value: str) -> None:
+    """Raises ValidationException where the value is none of its data type."""
+    check = _DATA_TYPES.get(data_type)
+    if check is None:
+        raise invalid(f"The following data type is not supported: {data_type} (Data type names are all lowercase.)")
+    try:
+        fits = check(value)
+    except ValueError:
+        fits = False
+    if not fits:
+        raise invalid(f"The parameter value is not a valid {data_type}.")
+
+
+def _is_json(value: str) -> bool:
+    json.loads(value)
+    return True
+
+
+def _is_jsonc(value: str) -> bool:
+    without = re.sub(r'("(?:\\.|[^"\\])*")|//[^\n]*|/\*.*?\*/', lambda found: found[1] or "", value, flags=re.DOTALL)
+    return _is_json(without)
+
+
+_DATA_TYPES: Mapping[str, Callable[[str], bool]] = {
+    "text": lambda value: True,
+    "aws:ec2:image": lambda value: _AMI.fullmatch(value) is not None,
+    "aws:ssm:integration": lambda value: True,
+    "aws:region": lambda value: _REGION.fullmatch(value) is not None,
+    "aws:account:id": lambda value: re.fullmatch(r"\d{12}", value) is not None,
+    "boolean": lambda value: value in ("true", "false"),
+    "integer": lambda value: re.fullmatch(r"[+-]?\d+", value) is not None,
+    "float": lambda value: bool(value.strip()) and float(value) is not None,
+    "binary": lambda value: re.fullmatch(r"[A-Za-z0-9+/]*={0,2}", value) is not None,
+    "hostname": lambda value: _HOSTNAME.fullmatch(value) is not None,
+    "email": lambda value: _EMAIL.fullmatch(value) is not None,
+    "ipv4-address": lambda value: bool(IPv4Address(value)) or value == "0.0.0.0",
+    "ipv6-address": lambda value: bool(IPv6Address(value)) or value == "::",
+    "url": lambda value: _URL.fullmatch(value) is not None,
+    "json": _is_json,
+    "jsonc": _is_jsonc,
+}
+
+
+def checked_policies(text: str, tier: str) -> str:
+    """The policies to store: "" for none. Raises AWS's errors."""
+    if not text or text.strip() in ("[{}]", "[]"):
+        return ""  # AWS: an empty policy takes those away that are there
+    if tier == STANDARD:
+        raise invalid(
+            "You can't use parameter policies with standard-parameter tier. Use the advanced-parameter tier instead."
+        )
+    try:
+        policies = json.loads(text)
+    except ValueError:
+        raise _bad("The policies are not valid JSON.") from None
+    if not isinstance(policies, list) or len(policies) > _MAX_POLICIES:
+        raise ServiceError("PoliciesLimitExceededException", f"At most {_MAX_POLICIES} policies can be assigned.")
+    for policy in policies:
+        if not isinstance(policy, dict) or policy.get("Type") not in _POLICY_TYPES:
+            raise ServiceError("InvalidPolicyTypeException", "The policy type isn't supported.")
+        if not isinstance(policy.get("Attributes"), dict):
+            raise _bad("A policy has no Attributes.")
+    if sum(policy["Type"] == "Expiration" for policy in policies) > 1:
+        raise ServiceError("IncompatiblePolicyException", "There can be one Expiration policy.")
+    expiry(text)
+    return text
+
+
+def expiry(policies: str) -> float | None:
+    """When the Expiration policy deletes the parameter. Raises InvalidPolicyAttributeException."""
+    for policy in json.loads(policies) if policies else ():
+        if policy["Type"] == "Expiration":
+            try:
+                return datetime.fromisoformat(_stamp(policy["Attributes"])).timestamp()
+            except ValueError:
+                raise _bad("The Timestamp of the Expiration policy is not an ISO 8601 time.") from None
+    return None
+
+
+def _stamp(attributes: Mapping[str, Any]) -> str:
+    text = str(attributes.get("Timestamp", ""))
+    return f"{text[:-1]}+00:00" if text.endswith("Z") else text
+
+
+def _bad(text: str) -> ServiceError:
+    return ServiceError("InvalidPolicyAttributeException", text)
