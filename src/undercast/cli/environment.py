@@ -51,6 +51,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         iam=values["iam"],
         durability=values["durability"],
         profile=values["profile"],
+        billing=values["billing"] or ("100ms" if values["profile"] == "2019" else "1ms"),
         default_region=region(),
         extra_hosts=tuple(values["host_name"]),
         forward_ports=_ports(values["forward_ports"]),

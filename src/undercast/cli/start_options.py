@@ -46,6 +46,7 @@ OPTIONS = (
         "What an acknowledged write survives: SIGKILL, or power loss.",
     ),
     Option("profile", ("current", "2019"), "current", "Which era's limits and defaults."),
+    Option("billing", ("1ms", "100ms"), None, "Steps of Billed Duration; 1ms bills INIT, too. Default: the profile's."),
     Option("max_environments", int, None, "Most execution environments at once.", least=1),
     Option("host_name", str, (), "A further Host name to answer to.", repeated=True),
     Option("forward_ports", str, "5432,3306,6379,27017", "Ports that functions reach on any host, besides 80 and 443."),

@@ -11,6 +11,7 @@ IamMode = Literal["enforce", "strict", "off"]
 Driver = Literal["auto", "namespace", "process"]
 Durability = Literal["process", "power"]
 Profile = Literal["current", "2019"]
+Billing = Literal["1ms", "100ms"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,8 @@ class Config:
     """`enforce`: known roles are enforced, unknown ones pass with a warning; `strict` refuses them; `off`: no IAM."""
     durability: Durability = "process"
     profile: Profile = "current"
+    billing: Billing = "1ms"
+    """Steps of Billed Duration: 1 ms with INIT (today), or 100 ms without it (until December 2020)."""
     default_region: str = "us-east-1"
     extra_hosts: tuple[str, ...] = ()
     """Further Host names that may be asked for (DNS rebinding protection)."""

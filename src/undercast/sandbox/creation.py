@@ -123,7 +123,8 @@ class Creation:
 
     def _stream(self, function: FunctionVersion, environment_id: str) -> str:
         day = time.strftime("%Y/%m/%d", time.gmtime(self.platform_clock.now()))
-        return f"{day}/[{function.version}]{environment_id}"
+        name = function.name if function.has_own_log_group else ""
+        return f"{day}/{name}[{function.version}]{environment_id}"
 
     def _spec(self, function: FunctionVersion, plan: RuntimePlan, environment_id: str) -> SandboxSpec:
         zygote = plan.python if plan.forkable and plan.python and self.driver.zygote_runs(plan.python) else None

@@ -24,7 +24,7 @@ from undercast.sandbox.gorpc.client import meet
 from undercast.sandbox.initialisation import Initialisation, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
-from undercast.sandbox.logs import EnvironmentLog
+from undercast.sandbox.logs import Billing, EnvironmentLog
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.platform_events import Phase
 from undercast.sandbox.processes import Processes, RuntimeProcess
@@ -66,6 +66,7 @@ class Watchers:
     platform_clock: Clock
     ids: Ids
     flow: LogFlow
+    billing: Billing
     owner: Owner
 
 
@@ -94,7 +95,7 @@ class Environment:
         self._loop = asyncio.get_running_loop()
         self._launch = launch
         self._extensions = Extensions(watchers.ids, self._on_extension_change)
-        self._telemetry = Telemetry(sandbox.connect, watchers.platform_clock, is_json=False)
+        self._telemetry = Telemetry(sandbox.connect, watchers.platform_clock, is_json=function.logging.is_json)
         self._reporter = Reporter(
             function,
             sandbox,
@@ -103,6 +104,7 @@ class Environment:
                 telemetry=self._telemetry,
                 host_clock=watchers.host_clock,
                 platform_clock=watchers.platform_clock,
+                billing=watchers.billing,
             ),
         )
         subscribe = TelemetryApi(self._extensions, self._telemetry, self._reporter.tell).serve
@@ -283,7 +285,7 @@ class Environment:
         if self._init is not None:
             self._init.runtime_asked()
         elif self.state is State.ANSWERED:
-            if self._telemetry.active and self._run is not None:
+            if self._run is not None and self._reporter.structured:
                 self._reporter.runtime_done(self._run)
             if not self._extensions.busy:
                 self._settle()

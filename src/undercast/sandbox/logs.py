@@ -6,7 +6,9 @@ AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", 
 
 import math
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from undercast.core.clock import Clock
 from undercast.core.record import record
@@ -15,6 +17,17 @@ from undercast.sandbox.model import FunctionVersion, LogEvent, LogSink
 
 TAIL_BYTES = 4096
 """X-Amz-Log-Result: the last 4 KB of the invocation's log."""
+
+
+class Billing(NamedTuple):
+    """How an era rounds and what it bills."""
+
+    step_ms: int = 1
+    with_init: bool = True
+
+
+ERAS: Mapping[str, Billing] = MappingProxyType({"1ms": Billing(), "100ms": Billing(100, with_init=False)})
+"""AWS blogs: 1 ms steps since 2020-12-01, INIT billed for every runtime since 2025-08-01."""
 
 
 @record
@@ -30,11 +43,14 @@ class Report:
     status: str = ""
     """"timeout", "error" or "" for success."""
     error_type: str = ""
+    billing: Billing = Billing()
 
     @property
     def billed_ms(self) -> int:
-        """Whole milliseconds; INIT is billed (since 2025-08-01 for every runtime)."""
-        return max(1, math.ceil(self.duration_ms + (self.init_duration_ms or 0.0)))
+        """Whole steps, one at least."""
+        init_ms = (self.init_duration_ms or 0.0) if self.billing.with_init else 0.0
+        step_ms = self.billing.step_ms
+        return step_ms * max(1, math.ceil((self.duration_ms + init_ms) / step_ms))
 
     def line(self) -> str:
         """The REPORT line as AWS writes it."""

@@ -15,6 +15,15 @@ from undercast.core.record import record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Logging:
+    """A function's LoggingConfig without its group. The levels are of the JSON format only."""
+
+    is_json: bool = False
+    application_level: str = "INFO"
+    system_level: str = "INFO"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionVersion:
     """One immutable deployable: what an execution environment runs. Two that differ in anything never share one."""
 
@@ -38,9 +47,15 @@ class FunctionVersion:
     tmp_mb: int = 512
     role_arn: str
     log_group: str
+    logging: Logging = field(default_factory=Logging)
     code_sha256: str = ""
     traces_actively: bool = False
     """TracingConfig.Mode Active: an invocation whose caller has not decided is sampled."""
+
+    @property
+    def has_own_log_group(self) -> bool:
+        """Whether its log group is not the one that Lambda makes for it."""
+        return self.log_group != f"/aws/lambda/{self.name}"
 
 
 @record

@@ -31,11 +31,11 @@ DROPPED = "Consumer seems to have fallen behind as it has not acknowledged recei
 
 @dataclass(frozen=True, slots=True)
 class PlatformEvent:
-    """One event. `text` is its line in a text log, "" where it has none."""
+    """One event. `text` is its line in a text log, "" where it has none; without a level no JSON log has it."""
 
     type: str
     record: Mapping[str, Any] | str
-    level: Level
+    level: Level | None
     text: str = ""
 
 
@@ -136,7 +136,7 @@ def runtime_done_event(run: Run, now: float, status: str = "success", error_type
 
 def end_event(request_id: str) -> PlatformEvent:
     """platform.end, which the Logs API alone has."""
-    return PlatformEvent("platform.end", {"requestId": request_id}, "DEBUG")
+    return PlatformEvent("platform.end", {"requestId": request_id}, None)
 
 
 def report_event(run: Run, report: Report, now: float) -> PlatformEvent:
@@ -161,7 +161,7 @@ def report_event(run: Run, report: Report, now: float) -> PlatformEvent:
 
 def fault_event(text: str) -> PlatformEvent:
     """platform.fault, which the Logs API alone has; the text log has its line."""
-    return PlatformEvent("platform.fault", text.rstrip("\n"), "WARN", text)
+    return PlatformEvent("platform.fault", text.rstrip("\n"), None, text)
 
 
 def logs_dropped_event(records: int, size_bytes: int) -> PlatformEvent:

@@ -36,6 +36,7 @@ from undercast.sandbox.fleet import SETTLE_S, Fleet, dispensable
 from undercast.sandbox.freezer import Freezer
 from undercast.sandbox.lifecycle import State
 from undercast.sandbox.log_pipes import LogFlow
+from undercast.sandbox.logs import ERAS
 from undercast.sandbox.model import (
     CauseBook,
     CredentialSource,
@@ -120,6 +121,7 @@ class Pool:
             platform_clock=parts.platform_clock,
             ids=parts.ids,
             flow=LogFlow(),
+            billing=ERAS[parts.config.billing],
             owner=self,
         )
         interval_s = min(parts.config.idle_timeout_s / 4, _MAX_REAP_INTERVAL_S)

@@ -5,6 +5,7 @@ only where somebody reads them.
 AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", "Invoke" (LogType), Telemetry API.
 """
 
+import json
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from undercast.sandbox.driver import Sandbox
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.initialisation import Problem
-from undercast.sandbox.logs import EnvironmentLog, end_line, start_line
+from undercast.sandbox.log_levels import passing, reaches
+from undercast.sandbox.logs import Billing, EnvironmentLog, end_line, start_line
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.platform_events import Init, PlatformEvent
 from undercast.sandbox.processes import RuntimeProcess
@@ -35,6 +37,7 @@ class Channels:
     telemetry: Telemetry
     host_clock: HostClock
     platform_clock: Clock
+    billing: Billing
 
 
 class Reporter:
@@ -49,6 +52,9 @@ class Reporter:
         self._telemetry = channels.telemetry
         self._clock = channels.host_clock
         self._platform_clock = channels.platform_clock
+        self._billing = channels.billing
+        self._json = function.logging if function.logging.is_json else None
+        """What the log lets pass, where it is made of JSON objects."""
         self._unreported: Run | None = None
         self._sampled_at = 0.0
         self._oom_kills = 0
@@ -59,28 +65,47 @@ class Reporter:
 
     def write(self, lines: list[str], extension: str = "") -> None:
         """See Output."""
-        self._log.write(lines)
+        self._log.write(self._passing(lines, extension))
         if self._telemetry.active:
             self._telemetry.lines("extension" if extension else "function", lines)
 
     def hold(self, lines: list[str], extension: str = "") -> None:
         """See Output."""
-        for line in lines:
+        for line in self._passing(lines, extension):
             self._log.hold(line)
         if self._telemetry.active:
             self._telemetry.lines("extension" if extension else "function", lines)
+
+    def _passing(self, lines: list[str], extension: str) -> list[str]:
+        return lines if self._json is None or extension else passing(lines, self._json.application_level)
 
     def last_words(self) -> None:
         """The processes are gone: what they left in their pipes."""
         self.drain()
         self._log.write([])
 
+    @property
+    def structured(self) -> bool:
+        """Whether anybody reads Event objects."""
+        return self._json is not None or self._telemetry.active
+
     def tell(self, event: PlatformEvent) -> None:
         """Hand an event to the log, which holds it for the next write, and to the subscribers."""
-        if event.text:
-            self._log.hold(event.text)
+        if self._json is None:
+            if event.text:
+                self._log.hold(event.text)
+        elif event.level is not None and reaches(event.level, self._json.system_level):
+            shape = told.event_object(event.type, event.record, self._platform_clock.now())
+            self._log.hold(json.dumps(shape, separators=(",", ":")) + "\n")
         if self._telemetry.active:
             self._telemetry.publish(event)
+
+    def _notice(self, text: str) -> None:
+        if self._json is None:
+            self._log.hold(f"undercast: {text}\n")
+        else:
+            line = {"timestamp": told.timestamp(self._platform_clock.now()), "level": "WARN", "message": text}
+            self._log.hold(json.dumps(line, separators=(",", ":")) + "\n")
 
     # INIT
 
@@ -88,16 +113,16 @@ class Reporter:
         """The first line of the stream, and what the user should know of this start."""
         self._telemetry.restart()
         event = Init(type=self.init_type, phase=phase).start(launch.version_label, launch.version_arn)
-        if phase == "init":
+        if phase == "init" or self._json is not None:
             self.tell(event)
-            if launch.notice:
-                self._log.hold(f"undercast: {launch.notice}\n")
+            if launch.notice and phase == "init":
+                self._notice(launch.notice)
         else:
             self._telemetry.publish(event)
 
     def init_ended(self, extensions: Extensions, problem: Problem | None, took_ms: float, phase: told.Phase) -> None:
         """One line for each extension; INIT_REPORT is written for what went wrong only."""
-        if problem is None and not extensions:
+        if problem is None and not extensions and self._json is None:
             self._telemetry.close_subscriptions()
             return
         error_type = "" if problem is None else error_type_of(problem)
@@ -126,7 +151,7 @@ class Reporter:
     def started(self, run: Run) -> None:
         """The event is handed over."""
         self.flush(drained=True)
-        if self._telemetry.active:
+        if self.structured:
             self.tell(told.start_event(run, self._function.version))
         else:
             self._log.hold(start_line(run.request_id, self._function.version))
@@ -134,9 +159,8 @@ class Reporter:
     def runtime_done(self, run: Run) -> None:
         """The runtime has asked for the next event."""
         run.runtime_ms = (self._clock.monotonic() - run.began) * 1000
-        if self._telemetry.active:
-            self.drain()
-            self.tell(told.runtime_done_event(run, self._platform_clock.now()))
+        self.drain()
+        self.tell(told.runtime_done_event(run, self._platform_clock.now()))
 
     def ended(self, run: Run) -> None:
         """Everyone has asked for the next event."""
@@ -168,7 +192,7 @@ class Reporter:
             if self._ran_out_of_memory(fault):
                 error_type = "Runtime.OutOfMemory"
                 self.max_memory_mb = self._function.memory_mb
-        if self._telemetry.active and not run.runtime_ms:
+        if self.structured and not run.runtime_ms:
             run.runtime_ms = run.duration_ms
             status = "timeout" if error_type == TIMED_OUT else "error"
             self.tell(told.runtime_done_event(run, now, status, "" if status == "timeout" else error_type))
@@ -180,11 +204,14 @@ class Reporter:
         run.resolve(self._sandbox.environment_id, self.max_memory_mb, tail)
 
     def _write_report(self, run: Run, error_type: str = "") -> None:
-        report = run.report(self.max_memory_mb, error_type)
-        self._log.write([end_line(run.request_id), report.line()])
-        if self._telemetry.active:
-            self._telemetry.publish(told.end_event(run.request_id))
-            self._telemetry.publish(told.report_event(run, report, self._platform_clock.now()))
+        report = run.report(self.max_memory_mb, self._billing, error_type)
+        if self._json is None:
+            self._log.write([end_line(run.request_id), report.line()])
+        if self.structured:
+            self.tell(told.end_event(run.request_id))
+            self.tell(told.report_event(run, report, self._platform_clock.now()))
+        if self._json is not None:
+            self._log.write([])
         self.resolve(run)
 
     def _ran_out_of_memory(self, fault: Fault) -> bool:

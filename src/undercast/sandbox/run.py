@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from undercast.core.errors import ServiceError
 from undercast.sandbox.errors import Fault
-from undercast.sandbox.logs import Report
+from undercast.sandbox.logs import Billing, Report
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.sandbox.runtime_api import RuntimeEvent
 from undercast.sandbox.runtime_connection import Answer
@@ -95,7 +95,7 @@ class Run:
         if not self.outcome.done():
             self.outcome.set_exception(ServiceError("ServiceException", reason, 500))
 
-    def report(self, max_memory_used_mb: int, error_type: str = "") -> Report:
+    def report(self, max_memory_used_mb: int, billing: Billing, error_type: str = "") -> Report:
         """Its REPORT line; `error_type` is "" for success."""
         timed_out = error_type == TIMED_OUT
         return Report(
@@ -106,6 +106,7 @@ class Run:
             init_duration_ms=self.init_duration_ms,
             status="timeout" if timed_out else "error" if error_type else "",
             error_type="" if timed_out else error_type,
+            billing=billing,
         )
 
     def failure_line(self, fault: Fault, now: float) -> str:

@@ -122,6 +122,9 @@ def _reserved(
     }
     if surroundings.rpc_port:
         reserved["_LAMBDA_SERVER_PORT"] = str(surroundings.rpc_port)
+    if function.logging.is_json:
+        reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        reserved["AWS_LAMBDA_LOG_LEVEL"] = function.logging.application_level
     if surroundings.execution_env:
         reserved["AWS_EXECUTION_ENV"] = surroundings.execution_env
     return reserved

@@ -58,7 +58,7 @@ def changed(operation: str, current: Mapping[str, Any], params: Mapping[str, Any
     if "EphemeralStorage" in params:
         result["EphemeralStorage"] = {"Size": params["EphemeralStorage"]["Size"]}
     if "LoggingConfig" in params:
-        result["LoggingConfig"] = {**result["LoggingConfig"], **params["LoggingConfig"]}
+        result["LoggingConfig"] = _logging(result["LoggingConfig"], params["LoggingConfig"])
     if "DeadLetterConfig" in params:
         result.pop("DeadLetterConfig", None)
         if arn := params["DeadLetterConfig"].get("TargetArn"):
@@ -129,14 +129,19 @@ def _check_unsupported(operation: str, params: Mapping[str, Any]) -> None:
         raise refused_member(operation, "SnapStart.ApplyOn", "there are no snapshots here")
     if params.get("PackageType", "Zip") != "Zip":
         raise refused_member(operation, "PackageType", "container images are not supported")
-    logging = params.get("LoggingConfig", {})
-    if logging.get("LogFormat", "Text") != "Text":
-        raise refused_member(operation, "LoggingConfig.LogFormat", "JSON logs come with a later version")
-    if "ApplicationLogLevel" in logging or "SystemLogLevel" in logging:
-        raise invalid(
-            "Log level is not supported when LogFormat is set to 'Text'. "
-            "Remove log level from your request or change the LogFormat to 'JSON' and try again."
-        )
+
+
+def _logging(current: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Levels are of the JSON format only, where INFO is the default of both."""
+    if asked.get("LogFormat", current["LogFormat"]) != "JSON":
+        if "ApplicationLogLevel" in asked or "SystemLogLevel" in asked:
+            raise invalid(
+                "Log level is not supported when LogFormat is set to 'Text'. "
+                "Remove log level from your request or change the LogFormat to 'JSON' and try again."
+            )
+        kept = {member: current[member] for member in ("LogFormat", "LogGroup")}
+        return {**kept, **asked}
+    return {"ApplicationLogLevel": "INFO", "SystemLogLevel": "INFO", **current, **asked}
 
 
 def _vpc(asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from undercast.core.clock import Clock
+from undercast.core.config import Profile
 from undercast.core.context import RequestContext
 from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
@@ -43,6 +44,7 @@ class Lambda:
     internal: Internal
     clock: Clock
     ids: Ids
+    profile: Profile = "current"
 
     def release(self, tx: Tx, versions: list[Version]) -> None:
         """In the transaction that deletes versions: let go of their code, on disk too once it has committed."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from undercast.core.arn import Scope
-from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.model import FunctionVersion, Logging
 from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.names import LATEST, function_arn, qualified
 
@@ -169,6 +169,17 @@ def executable(version: Version, folder: Callable[[str], Path]) -> FunctionVersi
         tmp_mb=configuration["EphemeralStorage"]["Size"],
         role_arn=configuration["Role"],
         log_group=configuration["LoggingConfig"]["LogGroup"],
+        logging=_logging(configuration["LoggingConfig"]),
         code_sha256=version.code_sha256,
         traces_actively=configuration.get("TracingConfig", {}).get("Mode") == "Active",
+    )
+
+
+def _logging(configuration: Mapping[str, Any]) -> Logging:
+    if configuration["LogFormat"] != "JSON":
+        return Logging()
+    return Logging(
+        is_json=True,
+        application_level=configuration["ApplicationLogLevel"],
+        system_level=configuration["SystemLogLevel"],
     )

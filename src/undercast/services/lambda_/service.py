@@ -62,6 +62,7 @@ def build(parts: Parts) -> Lambda:
         internal=parts.internal,
         clock=parts.platform_clock,
         ids=parts.ids,
+        profile=parts.config.profile,
     )
 
 

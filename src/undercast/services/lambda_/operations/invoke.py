@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from undercast.core import json_text
+from undercast.core.config import Profile
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, Reply, operation
@@ -24,7 +25,8 @@ from undercast.services.lambda_.lineage import encode
 from undercast.services.lambda_.tracing import HEADER, trace_header
 
 MAX_SYNC_BYTES = 6_291_456
-MAX_ASYNC_BYTES = 1_048_576
+EVENT_BYTES: Mapping[str, int] = MappingProxyType({"current": 1_048_576, "2019": 262_144})
+"""Payload of InvocationType Event, by profile: 256 KB until October 2025."""
 MAX_INVOKE_ASYNC_BYTES = 262_144
 MAX_CLIENT_CONTEXT_CHARACTERS = 3583
 KIND = "lambda"
@@ -36,7 +38,7 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
     """The three invocation types. A function error is a 200 with FunctionError."""
     payload: bytes = params.get("Payload") or b"{}"
     invocation_type = params.get("InvocationType", "RequestResponse")
-    await _check_payload(payload, invocation_type)
+    await _check_payload(payload, invocation_type, functions.profile)
     name, qualifier = params["FunctionName"], params.get("Qualifier")
     resolved = functions.catalog.peek(ctx.scope, name, qualifier)
     if resolved is None:
@@ -78,7 +80,7 @@ async def invoke_async(functions: Lambda, ctx: RequestContext, params: Params) -
     if length is not None and length > MAX_INVOKE_ASYNC_BYTES:
         raise _payload_too_large(length, "Event", MAX_INVOKE_ASYNC_BYTES)
     payload = args if isinstance(args, bytes) else await args.read(MAX_INVOKE_ASYNC_BYTES)
-    await _check_payload(payload or b"{}", "Event")
+    await _check_payload(payload or b"{}", "Event", functions.profile)
     resolved = await functions.catalog.resolve(ctx.scope, params["FunctionName"])
     await _queue(functions, ctx, resolved, payload or b"{}", "")
     return {"Status": 202}
@@ -105,11 +107,11 @@ async def _queue(
     await functions.database.write(lambda tx: functions.outbox.add(tx, delivery))
 
 
-async def _check_payload(payload: bytes, invocation_type: str) -> None:
+async def _check_payload(payload: bytes, invocation_type: str, profile: Profile) -> None:
     if len(payload) > MAX_SYNC_BYTES:
         raise too_large(f"Request must be smaller than {MAX_SYNC_BYTES} bytes for the InvokeFunction operation")
-    if invocation_type == "Event" and len(payload) > MAX_ASYNC_BYTES:
-        raise _payload_too_large(len(payload), "Event", MAX_ASYNC_BYTES)
+    if invocation_type == "Event" and len(payload) > EVENT_BYTES[profile]:
+        raise _payload_too_large(len(payload), "Event", EVENT_BYTES[profile])
     try:
         text = payload.decode()
         if len(text) <= json_text.SMALL_CHARACTERS:
