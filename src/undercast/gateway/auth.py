@@ -122,9 +122,7 @@ class Authorizer:
         self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
         self._warned: dict[tuple[str, str, str], None] = {}
 
-    async def authorize(
-        self, ctx: RequestContext, service: str, accesses: Sequence[Access]
-    ) -> Mapping[int, ServiceError]:
+    def authorize(self, ctx: RequestContext, service: str, accesses: Sequence[Access]) -> Mapping[int, ServiceError]:
         """Raises the service's access-denied error unless everything that the request needs is allowed.
 
         Returns, by their place, the refusals of entries that are each decided for itself.

@@ -77,7 +77,7 @@ class SiteVisit:
 
     async def authorize(self, ctx: RequestContext, accesses: tuple[Access, ...]) -> None:
         """See Visit."""
-        await self._gate.authorizer.authorize(ctx, self._call.service, accesses)
+        self._gate.authorizer.authorize(ctx, self._call.service, accesses)
 
     def _in_scope(self, identity: Identity, scope: Scope) -> RequestContext:
         return replace(self._context(self._call, identity), scope=scope)

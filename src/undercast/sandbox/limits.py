@@ -153,7 +153,10 @@ class Group:
             folder.mkdir(exist_ok=True)
         self._memory = _child(cgroups.memory_v1, name)
         self._unified = _child(cgroups.unified, name)
-        self._freezer = _child(cgroups.freezer_v1, name)
+        freezer = _child(cgroups.freezer_v1, name)
+        freezes = self._unified / "cgroup.freeze" if self._unified else freezer / "freezer.state" if freezer else None
+        self._freezes = str(freezes) if freezes else None
+        """A text, for pathlib takes longer than the kernel, and an invocation after a pause thaws and freezes."""
         self._memory_mb = 0
         stat = self._stat_folder()
         self._stat = os.open(stat / "memory.stat", os.O_RDONLY) if stat else -1
@@ -256,12 +259,9 @@ class Group:
         return self._unified if "memory" in self._cgroups.controllers else None
 
     def _set_frozen(self, v2: str, v1: str) -> bool:
-        if self._unified:
-            _write(self._unified / "cgroup.freeze", v2)
-        elif self._freezer:
-            _write(self._freezer / "freezer.state", v1)
-        else:
+        if self._freezes is None:
             return False
+        _write(self._freezes, v2 if self._unified else v1)
         return True
 
 
@@ -286,7 +286,7 @@ def _child(parent: Path | None, name: str) -> Path | None:
     return parent / name if parent else None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path | str, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY)
     try:
         os.write(descriptor, text.encode())

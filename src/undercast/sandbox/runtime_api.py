@@ -24,6 +24,7 @@ _MAX_OTHER_BODY_BYTES = 256 * 1024
 """Of a request to another API than the runtime's: registrations and subscriptions have a few hundred."""
 _PREFIX = b"/2018-06-01/runtime/"
 _INVOCATION = _PREFIX + b"invocation/"
+_INVOCATION_PATH = _INVOCATION.decode()
 _NEXT = _INVOCATION + b"next"
 _INIT_ERROR = _PREFIX + b"init/error"
 Handler = Callable[[Connection, Message], None]
@@ -133,7 +134,7 @@ class RuntimeApi:
     def offer(self, event: RuntimeEvent) -> None:
         """Hand an event to the runtime: at once when it waits, else as soon as it asks."""
         self._current = event
-        self._answer_prefix = b"%s%s/" % (_INVOCATION, event.request_id.encode())
+        self._answer_prefix = f"{_INVOCATION_PATH}{event.request_id}/".encode()
         self.state = RuntimeState.RUNNING
         if self._waiting:
             self._waiting.popleft().send(event.head(), event.payload)
@@ -256,20 +257,20 @@ class RuntimeApi:
                 self._events.on_next()
 
     def _answer(self, connection: Connection, message: Message) -> None:
-        request_id, _, kind = message.url[len(_INVOCATION) :].decode("latin-1").rpartition("/")
-        if kind not in ("response", "error") or not request_id:
+        request_id, _, kind = message.url[len(_INVOCATION) :].rpartition(b"/")
+        if (kind != b"response" and kind != b"error") or not request_id:
             connection.send_error(404, "NotFound", "404 page not found")
         elif message.method != b"POST":
             connection.send_error(405, "MethodNotAllowed", "Method Not Allowed")
         elif self.state is not RuntimeState.RUNNING:
-            target = "InvocationResponse" if kind == "response" else "InvocationErrorResponse"
+            target = "InvocationResponse" if kind == b"response" else "InvocationErrorResponse"
             connection.send_error(403, "InvalidStateTransition", _transition(self.state, target))
-        elif self._current is None or request_id != self._current.request_id or not message.limit:
+        elif self._current is None or not message.limit or message.url != self._answer_prefix + kind:
             connection.send_error(400, "InvalidRequestID", "Invalid request ID")
         else:
             self.state = RuntimeState.RESPONSE_SENT
             self._current = None
-            self._events.on_response(message.answer(is_error=kind == "error"))
+            self._events.on_response(message.answer(is_error=kind == b"error"))
             if message.too_large:
                 text = f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
                 connection.send_error(413, "RequestEntityTooLarge", text)

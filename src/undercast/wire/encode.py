@@ -89,7 +89,7 @@ def _finished(
 ) -> HttpResponse:
     headers = draft.headers
     if extra:
-        replaced = {name.lower() for name in extra}
+        replaced = [name.lower() for name in extra]
         headers = [pair for pair in headers if pair[0].lower() not in replaced]
         headers.extend(extra.items())
     if service == s3.SERVICE:

@@ -34,13 +34,13 @@ async def refusal(
 ) -> ServiceError:
     """The error of a refused request."""
     with pytest.raises(ServiceError) as error:
-        await gate.authorize(context(principal, **ctx), service, accesses)
+        gate.authorize(context(principal, **ctx), service, accesses)
     return error.value
 
 
 async def test_an_allowed_request_passes() -> None:
     """By the identity policies of the caller."""
-    await authorizer(ALLOW_GET).authorize(context(ALICE), "s3", [GET])
+    authorizer(ALLOW_GET).authorize(context(ALICE), "s3", [GET])
 
 
 async def test_every_access_must_be_allowed() -> None:
@@ -52,7 +52,7 @@ async def test_every_access_must_be_allowed() -> None:
 async def test_one_of_many_is_refused_alone() -> None:
     """DeleteObjects: the operation is told which; any other refusal is still the request's."""
     put = Access(action="s3:PutObject", resource=OBJECT)
-    refused = await authorizer(ALLOW_GET).authorize(context(ALICE), "s3", [GET, replace(put, one_of_many=True), GET])
+    refused = authorizer(ALLOW_GET).authorize(context(ALICE), "s3", [GET, replace(put, one_of_many=True), GET])
     assert [(place, error.code) for place, error in refused.items()] == [(1, "AccessDenied")]
     assert "s3:PutObject" in (await refusal(authorizer(ALLOW_GET), ALICE, replace(put, one_of_many=True), put)).message
 
@@ -102,7 +102,7 @@ async def test_assume_role_gives_no_reason() -> None:
 async def test_root_passes_but_for_an_explicit_deny_and_other_accounts() -> None:
     """The administrator needs no policy."""
     gate = authorizer()
-    await gate.authorize(context(ROOT), "s3", [GET])
+    gate.authorize(context(ROOT), "s3", [GET])
     await refusal(gate, ROOT, replace(GET, resource_policy=DENY_ALL))
     assert (await refusal(gate, ROOT, replace(GET, resource_account_id=OTHER))).message == "Access Denied"
 
@@ -111,7 +111,7 @@ async def test_root_passes_but_for_an_explicit_deny_and_other_accounts() -> None
 async def test_the_owners_root_always_reaches_the_bucket_policy(action: str) -> None:
     """S3 API: root can delete a bucket policy "even if the policy explicitly denies the root principal"."""
     access = Access(action=action, resource="arn:aws:s3:::photos", resource_policy=DENY_ALL)
-    await authorizer().authorize(context(ROOT), "s3", [access])
+    authorizer().authorize(context(ROOT), "s3", [access])
     await refusal(authorizer(ALLOW_GET), ALICE, access)
 
 
@@ -120,8 +120,8 @@ async def test_an_unknown_role_passes_with_one_warning(caplog: pytest.LogCapture
     stranger = replace(SESSION, known=False)
     gate = authorizer(None)
     with caplog.at_level(logging.WARNING, "undercast.iam"):
-        await gate.authorize(context(stranger), "s3", [GET])
-        await gate.authorize(context(stranger), "s3", [GET])
+        gate.authorize(context(stranger), "s3", [GET])
+        gate.authorize(context(stranger), "s3", [GET])
     assert [record.getMessage() for record in caplog.records] == [
         f"IAM does not know {SESSION.role_arn}: let through. On AWS it needs s3:GetObject on {OBJECT}."
     ]
@@ -146,14 +146,14 @@ async def test_a_role_that_came_to_exist_is_enforced() -> None:
 async def test_off_asks_no_policy() -> None:
     """--iam off; an unsigned request still needs a public resource."""
     gate = authorizer(NO_POLICIES, "off")
-    await gate.authorize(context(ALICE), "s3", [replace(GET, resource_policy=DENY_ALL)])
+    gate.authorize(context(ALICE), "s3", [replace(GET, resource_policy=DENY_ALL)])
     await refusal(gate, NOBODY, GET)
 
 
 async def test_an_anonymous_caller_reaches_public_objects_only() -> None:
     """S3 answers others with "Access Denied" and no reason."""
     gate = authorizer()
-    await gate.authorize(context(NOBODY), "s3", [replace(GET, resource_policy=PUBLIC)])
+    gate.authorize(context(NOBODY), "s3", [replace(GET, resource_policy=PUBLIC)])
     error = await refusal(gate, NOBODY, GET)
     assert (error.code, error.message, error.status) == ("AccessDenied", "Access Denied", 403)
 
@@ -180,7 +180,7 @@ async def test_keys_of_the_request_reach_the_conditions() -> None:
     }
     policies = PrincipalPolicies(identity=(parse_policy(document(statement(Condition=conditions))),))
     ctx = context(ALICE, source_ip="10.1.1.1", endpoint="https://localhost:4566", user_agent="cli")
-    await authorizer(policies).authorize(ctx, "s3", [GET])
+    authorizer(policies).authorize(ctx, "s3", [GET])
     await refusal(authorizer(policies), ALICE, GET, source_ip="192.168.1.1", endpoint="https://localhost:4566")
 
 
@@ -189,17 +189,17 @@ async def test_tags_of_a_principal_reach_the_conditions() -> None:
     condition = {"StringEquals": {"aws:PrincipalTag/team": "red"}}
     allowed = parse_policy(document(statement(Condition=condition)))
     gate = authorizer(PrincipalPolicies(identity=(allowed,), tags={"team": "red"}))
-    await gate.authorize(context(SESSION), "s3", [GET])
+    gate.authorize(context(SESSION), "s3", [GET])
     await refusal(gate, replace(SESSION, session_tags={"team": "blue"}), GET)
 
 
 async def test_a_service_at_its_own_work_passes_and_needs_others_resources_to_allow_it() -> None:
     """Service principals are made by this process alone."""
     gate = authorizer()
-    await gate.authorize(context(S3), "s3", [GET])
+    gate.authorize(context(S3), "s3", [GET])
     await refusal(gate, S3, replace(GET, resource_policy=document(statement(Principal={"AWS": "*"}, action="a:b"))))
     platform = service_principal("undercast.internal", ROOT.account_id)
-    await gate.authorize(context(platform), "s3", [replace(GET, resource_policy=DENY_ALL)])
+    gate.authorize(context(platform), "s3", [replace(GET, resource_policy=DENY_ALL)])
 
 
 def test_a_resource_permits_by_its_own_policy() -> None:
