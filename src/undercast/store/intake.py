@@ -41,14 +41,14 @@ class Intake:
         for see in self._rest:
             see(piece)  # type: ignore[arg-type]
         self.size_bytes += len(piece)
-        if self._descriptor is not None:
-            _write(self._descriptor, piece)
+        if self.size_bytes <= INLINE_BYTES:
+            self._head.append(bytes(piece))
             return
-        self._head.append(bytes(piece))
-        if self.size_bytes > INLINE_BYTES:
+        if self._descriptor is None:
             self._descriptor = os.open(self._draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             _write(self._descriptor, b"".join(self._head))
             self._head.clear()
+        _write(self._descriptor, piece)
 
     def digests(self) -> Mapping[str, str]:
         """Name -> hexadecimal digest."""
