@@ -86,7 +86,9 @@ if changed $to/home/.ready src/undercast/sandbox/runtimes/install/*.py; then
         { [ ! -d "$HOME/.pyenv" ] || ln -sfn "$HOME/.pyenv" $to/home/.pyenv; } &&
         for runtime in nodejs22.x nodejs12.x python3.8 python2.7; do
             HOME=$PWD/$to/home .venv/bin/undercast runtimes install $runtime >/dev/null 2>&1 || break
-        done && [ -d $to/home/.cache/undercast/runtimes/sdk/python2.7 ]; then
+        done && { ! command -v java >/dev/null ||
+            HOME=$PWD/$to/home .venv/bin/undercast runtimes install java17 >/dev/null 2>&1; } &&
+        [ -d $to/home/.cache/undercast/runtimes/sdk/python2.7 ]; then
         touch $to/home/.ready
     else
         missing "undercast runtimes install failed" "Python 2.7 to 3.9, and those of Node.js runtimes,"

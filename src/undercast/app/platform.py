@@ -223,6 +223,7 @@ def _pool_parts(base: _Base, credentials: RoleCredentials, driver: Driver, logs:
                     runtimes_dir=door.folder.path / "runtimes",
                     client_dir=client,
                     installs_dir=installs_dir(config.home_dir),
+                    ca_bundle=door.folder.ca / "bundle.pem",
                 )
             ),
         ),

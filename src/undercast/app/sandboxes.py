@@ -8,6 +8,7 @@ from undercast.app.errors import CannotStart
 from undercast.core.config import Config
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
+from undercast.sandbox.runtimes.families import installs_dir
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.survey import summary, survey
@@ -46,7 +47,7 @@ async def examine(config: Config) -> Mapping[str, Any]:
         await driver.start()
         try:
             search = (config.search_path, config.home_dir)
-            states = survey(PythonLookup(*search), ProgramLookup(*search))
+            states = survey(PythonLookup(*search), ProgramLookup(*search), installs_dir(config.home_dir))
             return {**capabilities_of(driver), "runtimes": summary(states)}
         finally:
             await driver.stop()

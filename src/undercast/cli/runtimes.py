@@ -21,9 +21,10 @@ _MB = 1024 * 1024
 @app.command("list")
 def list_runtimes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List every runtime identifier: the interpreter found, its version, and what installs a missing one."""
+    from undercast.sandbox.runtimes.families import installs_dir
     from undercast.sandbox.runtimes.survey import survey
 
-    states = survey(*_lookups())
+    states = survey(*_lookups(), installs_dir(Path.home()))
     if as_json:
         show({state.identifier: asdict(state) for state in states}, True)
         return

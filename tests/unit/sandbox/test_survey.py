@@ -24,7 +24,7 @@ def an_interpreter(folder: Path, dotted: str) -> str:
 def test_each_identifier_is_an_interpreter_or_a_fix(tmp_path: Path) -> None:
     """Found ones by path, the nearest younger one for a deprecated identifier, a command for a missing one."""
     program = an_interpreter(tmp_path / ".pyenv/versions/3.8.18", "3.8")
-    found = summary(survey(PythonLookup((), tmp_path), ProgramLookup((), tmp_path)))
+    found = summary(survey(PythonLookup((), tmp_path), ProgramLookup((), tmp_path), tmp_path))
     assert found[OURS].startswith("/")
     assert found["python3.8"] == program
     assert found["python3.6"].startswith(f"{program} (3.8; its own version: uv python install 3.6")
@@ -36,6 +36,6 @@ def test_each_identifier_is_an_interpreter_or_a_fix(tmp_path: Path) -> None:
 
 def test_every_identifier_of_aws_is_in_it(tmp_path: Path) -> None:
     """A family that cannot run yet is one entry."""
-    found = summary(survey(PythonLookup((), tmp_path), ProgramLookup((), tmp_path)))
+    found = summary(survey(PythonLookup((), tmp_path), ProgramLookup((), tmp_path), tmp_path))
     known = {name for name, row in RUNTIMES.items() if row.family not in LATER}
     assert set(found) == known | {f"{family}*" for family in LATER}

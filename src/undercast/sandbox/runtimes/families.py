@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from undercast.sandbox.runtimes.java import JavaRuntime
 from undercast.sandbox.runtimes.node import NodeRuntime
 from undercast.sandbox.runtimes.plan import Family
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -20,6 +21,8 @@ class Ground:
     runtimes_dir: Path
     client_dir: Path
     installs_dir: Path
+    ca_bundle: Path | None = None
+    """PEM file of the system's roots and the local CA."""
 
 
 def installs_dir(home: Path) -> Path:
@@ -35,5 +38,11 @@ def language_families(ground: Ground) -> Mapping[str, Family]:
             runtimes_dir=ground.runtimes_dir,
             client_dir=ground.client_dir / "node",
             installs_dir=ground.installs_dir,
-        )
+        ),
+        "java": JavaRuntime(
+            lookup=ground.lookup,
+            runtimes_dir=ground.runtimes_dir,
+            installs_dir=ground.installs_dir,
+            ca_bundle=ground.ca_bundle,
+        ),
     }

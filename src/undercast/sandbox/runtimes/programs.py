@@ -48,7 +48,21 @@ NODE = Places(
 )
 """The last one is filled by `undercast runtimes install`."""
 
-PLACES: Mapping[str, Places] = MappingProxyType({"nodejs": NODE})
+JAVA = Places(
+    program="java",
+    ask=("-version",),
+    installs=(
+        ("/usr/lib/jvm/*{v}*", "bin/java"),
+        (".sdkman/candidates/java/{v}.*", "bin/java"),
+        (".asdf/installs/java/*{v}.*", "bin/java"),
+        (".local/share/mise/installs/java/*{v}*", "bin/java"),
+        (".jdks/*{v}*", "bin/java"),
+        ("/Library/Java/JavaVirtualMachines/*{v}*", "Contents/Home/bin/java"),
+        ("/opt/homebrew/opt/openjdk@{v}", "bin/java"),
+    ),
+)
+
+PLACES: Mapping[str, Places] = MappingProxyType({"nodejs": NODE, "java": JAVA})
 
 
 class ProgramLookup:
@@ -105,8 +119,12 @@ def _told_version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
         )
     except (OSError, subprocess.SubprocessError):
         return ()
-    told = re.search(r"(\d+(?:\.\d+)+)", done.stdout)
-    return tuple(int(number) for number in told[1].split(".")) if told and done.returncode == 0 else ()
+    told = re.search(r"\d+(?:\.\d+)*", done.stdout or done.stderr)
+    if told is None or done.returncode:
+        return ()
+    numbers = tuple(int(number) for number in told[0].split("."))
+    # Java 8 calls itself 1.8.
+    return numbers[1:] if program.name == "java" and numbers[:1] == (1,) else numbers
 
 
 def _numbers(path: Path) -> tuple[int, ...]:

@@ -5,9 +5,11 @@ AWS: Lambda Developer Guide, "Lambda runtimes".
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
+from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
 from undercast.sandbox.runtimes.programs import PLACES, ProgramLookup
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
@@ -28,9 +30,17 @@ class RuntimeState:
     """What installs it, or what to do instead."""
 
 
-def survey(pythons: PythonLookup, programs: ProgramLookup) -> tuple[RuntimeState, ...]:
+def survey(pythons: PythonLookup, programs: ProgramLookup, installs: Path) -> tuple[RuntimeState, ...]:
     """Every identifier of Lambda, in the table's order. Blocks while interpreters tell their versions."""
-    return tuple(_state(row, pythons, programs) for row in RUNTIMES.values())
+    has_java_client = client_folder(installs).is_dir()
+    states = (_state(row, pythons, programs) for row in RUNTIMES.values())
+    return tuple(state if has_java_client else _without_java_client(state) for state in states)
+
+
+def _without_java_client(state: RuntimeState) -> RuntimeState:
+    if RUNTIMES[state.identifier].family != "java" or state.state == "missing":
+        return state
+    return replace(state, state="missing", fix=f"undercast runtimes install {state.identifier}")
 
 
 def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
@@ -78,6 +88,8 @@ def _hits(
 def install_hint(row: RuntimeRow) -> str:
     """The command that installs the row's own interpreter."""
     dotted = ".".join(map(str, row.version))
+    if row.family == "java":
+        return f"the system's openjdk-{row.version[0]}-jre-headless, sdkman or mise; undercast runtimes install java17"
     if row.family in PLACES:
         return f"undercast runtimes install {row.identifier}"
     return f"uv python install {dotted}, pyenv install {dotted}, or the system's package python{dotted}"

@@ -51,6 +51,12 @@ def _node(name: str, major: int, *, deprecated: bool = False) -> RuntimeRow:
     )
 
 
+def _java(name: str, major: int, *, deprecated: bool = False) -> RuntimeRow:
+    """A JVM runs what older ones run, so that younger ones may serve."""
+    nearest = tuple((other,) for other in (11, 17, 21, 25) if other > major)
+    return RuntimeRow(identifier=name, family="java", version=(major,), nearest=nearest, deprecated=deprecated)
+
+
 _ROWS = (
     RuntimeRow(identifier="python2.7", family="python", version=(2, 7), deprecated=True),
     *(_python(minor, deprecated=True) for minor in (6, 7, 8, 9)),
@@ -62,9 +68,9 @@ _ROWS = (
     _node("nodejs8.10", 8, deprecated=True),
     *(_node(f"nodejs{major}.x", major, deprecated=True) for major in (10, 12, 14, 16, 18)),
     *(_node(f"nodejs{major}.x", major) for major in (20, 22, 24)),
-    RuntimeRow(identifier="java8", family="java", version=(8,), deprecated=True),
-    RuntimeRow(identifier="java8.al2", family="java", version=(8,)),
-    *(RuntimeRow(identifier=f"java{major}", family="java", version=(major,)) for major in (11, 17, 21, 25)),
+    _java("java8", 8, deprecated=True),
+    _java("java8.al2", 8),
+    *(_java(f"java{major}", major) for major in (11, 17, 21, 25)),
     RuntimeRow(identifier="ruby2.5", family="ruby", version=(2, 5), deprecated=True),
     RuntimeRow(identifier="ruby2.7", family="ruby", version=(2, 7), deprecated=True),
     *(RuntimeRow(identifier=f"ruby3.{minor}", family="ruby", version=(3, minor)) for minor in (2, 3, 4)),
@@ -85,6 +91,6 @@ RUNTIMES: Mapping[str, RuntimeRow] = MappingProxyType({row.identifier: row for r
 """By identifier."""
 
 LATER: Mapping[str, str] = MappingProxyType(
-    {"java": "Java", "ruby": "Ruby", "dotnet": ".NET"},
+    {"ruby": "Ruby", "dotnet": ".NET"},
 )
 """Families whose functions are accepted but cannot run yet, by the name users know."""

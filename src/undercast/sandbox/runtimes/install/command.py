@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercast.sandbox.runtimes.install import node, python
+from undercast.sandbox.runtimes.install import java, node, python
 from undercast.sandbox.runtimes.install.downloads import InstallError, Progress
+from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.node import FIRST_WITH_SDK_3, sdk_folder
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -34,6 +35,8 @@ class Installer:
             self._node(row, packages)
         elif row.family == "python":
             self._python(row)
+        elif row.family == "java":
+            self._java(row)
         elif row.family in ("go", "provided"):
             raise InstallError(f"{identifier} needs nothing: the package brings its own program")
         else:
@@ -50,6 +53,15 @@ class Installer:
         if packages or not (place / "node_modules").is_dir():
             sdk = node.SDK_3 if row.version[0] >= FIRST_WITH_SDK_3 else node.SDK_2
             node.install_sdk(place, (*sdk, *packages), found, self.progress)
+
+    def _java(self, row: RuntimeRow) -> None:
+        if not client_folder(self.installs).is_dir():
+            java.install_client(self.installs, self.progress)
+        if not any(self.programs.find("java", version) for version in (row.version, *row.nearest)):
+            raise InstallError(
+                f"AWS's runtime client is installed, but no Java {row.version[0]} or younger: install one (your "
+                f"system's openjdk-{max(row.version[0], 17)}-jre-headless, sdkman or mise)"
+            )
 
     def _python(self, row: RuntimeRow) -> None:
         if self.pythons.find(row.version) is None:
