@@ -1,5 +1,6 @@
 """Signature Version 4 against botocore's signers: what they sign is accepted, and nothing else is."""
 
+import hmac
 import time
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
 from undercast.wire.signature import Signature, SigningKeys, parse_signature, verify
+from undercast.wire.sigv4 import DerivedKey, derive_key
 
 CASES: dict[str, dict[str, Any]] = {
     "json": {
@@ -257,6 +259,15 @@ def test_the_derived_key_is_reused() -> None:
     assert claims is not None
     assert keys.derive(SECRET, claims) is keys.derive(SECRET, claims)
     assert keys.derive(SECRET + "x", claims) != keys.derive(SECRET, claims)
+
+
+@pytest.mark.parametrize("text", ["", "AWS4-HMAC-SHA256\n20260102T030405Z\n", "\xe9" * 1000])
+def test_a_derived_key_signs_as_hmac_does(text: str) -> None:
+    """RFC 2104: two hashed blocks kept ahead change nothing."""
+    claims = sign(**CASES["s3"]).signature
+    assert claims is not None
+    key = derive_key(SECRET, claims)
+    assert DerivedKey(SECRET, claims).sign(text) == hmac.digest(key, text.encode("latin-1"), "sha256").hex()
 
 
 # Claims.
