@@ -17,6 +17,8 @@ from undercast.app.sandboxes import capabilities_of
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Config
 from undercast.core.ids import SystemIds
+from undercast.core.memory import Memory
+from undercast.core.recurring import every, recur
 from undercast.core.service import Manifest
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Target
@@ -45,6 +47,7 @@ from undercast.store.blobs import BlobStore
 from undercast.store.database import Tx
 
 _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
+_LOOK_AT_MEMORY_S = 2.0
 GRACE_S = 5.0
 """How long requests in flight may take after SIGTERM."""
 
@@ -65,6 +68,8 @@ class Platform:
     request_log: RequestLog
     services: Mapping[str, Mounted]
     housework: set[asyncio.Task[Any]] = field(default_factory=set)
+    """Ends by itself."""
+    recurring: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def start(self) -> None:
         """Begin to work. The driver has started; services come before the deliveries that they get."""
@@ -76,11 +81,15 @@ class Platform:
         await self.router.start()
         self.door.entrance.complete(Admin(_admin_tools(self)).handle, self.dispatcher.handle)
         self.housework.add(asyncio.create_task(self.blobs.sweep(), name="sweep"))  # safe beside traffic
+        memory = Memory(lambda: self.request_log.written)
+        self.recurring.add(asyncio.create_task(recur("giving memory back", memory.look, every(_LOOK_AT_MEMORY_S))))
 
     async def stop(self) -> None:
         """End in the opposite order. What was acknowledged is on disk when this returns."""
         await self.door.front_door.stop_accepting(GRACE_S)
-        await asyncio.gather(*self.housework, return_exceptions=True)
+        for task in self.recurring:
+            task.cancel()
+        await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)
         await self.router.stop()
         await self.pool.stop()
         await self.driver.stop()

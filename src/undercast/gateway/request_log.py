@@ -55,6 +55,8 @@ class RequestLog:
         self._task: asyncio.Task[None] | None = None
         self._stopped = asyncio.Event()
         self._failing = False
+        self.written = 0
+        """How many lines have been handed to the file so far."""
 
     def add(self, line: RequestLine) -> None:
         """Queue one line."""
@@ -83,6 +85,7 @@ class RequestLog:
         if not self._lines:
             return
         lines, self._lines = self._lines, []
+        self.written += len(lines)
         try:
             self._write("".join([line.text() for line in lines]))
             self._failing = False

@@ -11,6 +11,8 @@ import psutil
 from tests.platform import RunningPlatform
 
 SETTLE_S = 40.0
+GIVEN_BACK_S = 5.0
+"""An idle platform gives memory back within this time (`app.platform` looks every two seconds)."""
 OWN = 2
 """Descriptors of the looks themselves: the connections of this one and of the one before it that is just closing."""
 POOLED = 8
@@ -53,6 +55,7 @@ def look(platform: RunningPlatform) -> Holdings:
 
 def settled(platform: RunningPlatform, before: Holdings | None = None, rss_mib: float = 0.0) -> Holdings:
     """What it holds once idle: the same twice in a row, and within `before` if that is reached in time."""
+    time.sleep(GIVEN_BACK_S)
     deadline = time.monotonic() + SETTLE_S
     last = look(platform)
     while time.monotonic() < deadline:
