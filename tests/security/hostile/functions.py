@@ -5,7 +5,7 @@ AWS: Lambda Developer Guide, "Troubleshoot invocation issues", "Lambda quotas" (
 
 from dataclasses import dataclass
 
-_KILLED = "Runtime exited with error: signal: killed"
+KILLED = "Runtime exited with error: signal: killed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +45,7 @@ DEADLY = {
     "memory bomb": Deadly(
         source="def handler(e, c):\n    kept = []\n    while True:\n        kept.append(bytearray(8 << 20))\n",
         error_type="Runtime.ExitError",
-        message=_KILLED,
+        message=KILLED,
     ),
     "os._exit": Deadly(
         source="import os\ndef handler(e, c):\n    os._exit(3)\n",
@@ -89,18 +89,6 @@ HARMLESS = {
         ),
         answer=[True, 11],
     ),
-    "full /tmp": Harmless(
-        source=(
-            "def handler(e, c):\n"
-            "    try:\n"
-            "        with open('/tmp/big', 'wb') as file:\n"
-            "            for _ in range(600):\n"
-            "                file.write(bytes(1 << 20))\n"
-            "    except OSError as error:\n"
-            "        return error.errno\n"
-        ),
-        answer=28,
-    ),
     "writes outside its folder": Harmless(
         source=(
             "def handler(e, c):\n"
@@ -134,6 +122,20 @@ HARMLESS = {
         source="import os\ndef handler(e, c):\n    os.close(1)\n    os.close(2)\n    return 'closed'\n", answer="closed"
     ),
 }
+
+FULL_TMP = """
+import time
+
+def handler(event, context):
+    try:
+        with open("/tmp/big", "wb") as file:
+            for _ in range(600):
+                file.write(bytes(1 << 20))
+    except OSError as error:
+        return error.errno
+    time.sleep(20)
+    return "600 MB are there"
+"""
 
 THIEF = """
 import os, glob, boto3

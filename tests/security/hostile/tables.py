@@ -4,6 +4,7 @@ Namespaces and cgroups of the platform's own helpers (launcher, zygotes, the nei
 """
 
 import hashlib
+import os
 import time
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def machine_tables(platform: RunningPlatform) -> Tables:
         "descriptors": sum("socket:" not in _link(path) for path in Path(f"/proc/{pid}/fd").iterdir()),
         "mounts": sum(str(platform.data) in line for line in _mounts(processes)),
         "loop devices": sum(str(platform.data) in name for name in devices),
-        "cgroups": sum(path.is_dir() for path in Path("/sys/fs/cgroup").glob(f"**/{owner}/*")),
+        "cgroups": _folders_below("/sys/fs/cgroup", owner),
         "namespaces": len(
             {
                 _link(Path(f"/proc/{one}/ns/{kind}"))
@@ -63,6 +64,11 @@ def _mounts(processes: set[int]) -> list[str]:
     for one in tables.values():
         lines += _read(Path(f"/proc/{one}/mounts")).splitlines()
     return lines
+
+
+def _folders_below(root: str, parent: str) -> int:
+    """Folders in folders of this name. Others come and go: glob fails on those, os.walk does not."""
+    return sum(len(folders) for folder, folders, _ in os.walk(root) if Path(folder).name == parent)
 
 
 def _read(path: Path) -> str:

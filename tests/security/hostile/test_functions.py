@@ -4,6 +4,7 @@ The fixture `hostile` asks the neighbour and compares the machine's tables behin
 AWS: Lambda Developer Guide, "Troubleshoot invocation issues"; recorded errors in lambda-semantics 3c.
 """
 
+import errno
 import re
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from tests.e2e.functions import create_function
 from tests.e2e.golang import build, zipped
 from tests.platform import RunningPlatform
 from tests.security.hostile.conftest import ACCOUNT, SECRET, call
-from tests.security.hostile.functions import DEADLY, HARMLESS, LOOP, THIEF
+from tests.security.hostile.functions import DEADLY, FULL_TMP, HARMLESS, KILLED, LOOP, THIEF
 
 GO_SOURCE = Path(__file__).parents[2] / "e2e" / "sandbox" / "go_function"
 
@@ -37,6 +38,17 @@ def test_an_attack_ends_at_the_sandboxs_limits(hostile: RunningPlatform, kind: s
     home = Path.home()
     paths = [hostile.data, home / ".profile", home / ".ssh", Path(__file__).resolve()]
     assert call(hostile, "harmless", {"paths": [str(path) for path in paths]}) == (HARMLESS[kind].answer, None)
+
+
+def test_a_full_tmp_ends_at_its_size(hostile: RunningPlatform) -> None:
+    """512 MB: ENOSPC where /tmp is a disk of that size; where its folder is measured, the breach kills."""
+    create_function(hostile, ACCOUNT, "full", FULL_TMP, Timeout=60, MemorySize=3008)
+    payload, error = call(hostile, "full", {})
+    if hostile.ask("/_undercast/capabilities")["promises"]["/tmp limit"].startswith("hard"):
+        assert (payload, error) == (errno.ENOSPC, None)
+    else:
+        assert (payload["errorType"], error) == ("Runtime.ExitError", "Unhandled")
+        assert payload["errorMessage"].endswith(KILLED)
 
 
 def test_a_go_panic_gets_its_text_and_harms_nobody(hostile: RunningPlatform, tmp_path: Path) -> None:
