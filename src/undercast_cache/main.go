@@ -18,7 +18,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-const configPath = "config.yaml"
+// configPath is fixed: Lambda keeps LAMBDA_TASK_ROOT from extensions.
+const configPath = "/var/task/config.yaml"
 
 // problem is a reason not to start; kind is the errorType that the function's callers see.
 type problem struct {
@@ -73,7 +74,7 @@ func start(ctx context.Context) *problem {
 		return &problem{kind: "Extension.InvalidSetting", cause: err}
 	}
 	region := os.Getenv("AWS_REGION")
-	values, err := ReadConfig(filepath.Join(os.Getenv("LAMBDA_TASK_ROOT"), configPath), region)
+	values, err := ReadConfig(configPath, region)
 	if err != nil {
 		return &problem{kind: "Extension.InvalidConfig", cause: err}
 	}

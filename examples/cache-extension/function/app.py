@@ -1,0 +1,18 @@
+"""Reads a secret: with the SDK each time, or from the cache extension on the environment's loopback."""
+
+import http.client
+import os
+
+import boto3
+
+SECRET = "secret_info"
+SECRETS = boto3.client("secretsmanager") if os.environ["WAY"] == "sdk" else None
+CACHE = http.client.HTTPConnection("localhost", 4000, timeout=5) if os.environ["WAY"] == "cache" else None
+
+
+def handler(event: dict, context: object) -> str:
+    """The secret's value."""
+    if SECRETS is not None:
+        return SECRETS.get_secret_value(SecretId=SECRET)["SecretString"]
+    CACHE.request("GET", f"/secrets?name={SECRET}")
+    return CACHE.getresponse().read().decode()

@@ -1,0 +1,124 @@
+"""Measures one function that reads a secret, with the SDK each time and from the cache extension.
+
+Asynchronous invocations at a steady rate; Duration comes from the REPORT lines, as CloudWatch's metric does. Exit status 1
+when the extension's average is not at least five times faster, or above 3 ms.
+"""
+
+import argparse
+import contextlib
+import io
+import re
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import boto3
+
+HERE = Path(__file__).parent
+DURATION = re.compile(r"REPORT .*?\tDuration: ([\d.]+) ms")
+ROLE = "arn:aws:iam::000000000000:role/unknown"
+RATIO, LIMIT_MS = 5.0, 3.0
+
+
+@contextlib.contextmanager
+def platform():
+    """A platform on a free port with a temporary data folder; yields its URL."""
+    command = [sys.executable, "-m", "undercast", "start", "--ephemeral", "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        found = re.search(r"ready (\S+)", process.stdout.readline())
+        if not found:
+            raise SystemExit("measure: the platform did not start; its message is above")
+        yield found[1]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def package() -> bytes:
+    """The function and its config.yaml."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        for file in sorted((HERE / "function").iterdir()):
+            if file.is_file():
+                archive.write(file, file.name)
+    return out.getvalue()
+
+
+def deploy(client, name: str, way: str, layers: list[str]) -> None:
+    """One of the two functions."""
+    functions = client("lambda")
+    functions.create_function(
+        FunctionName=name,
+        Runtime=f"python3.{sys.version_info.minor}",
+        Role=ROLE,
+        Handler="app.handler",
+        Code={"ZipFile": package()},
+        Timeout=30,
+        MemorySize=1769,
+        Layers=layers,
+        Environment={"Variables": {"WAY": way}},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
+
+
+def durations(client, name: str, invocations: int, pause_s: float) -> list[float]:
+    """Milliseconds of every invocation but the first, which begins with INIT."""
+    functions, logs = client("lambda"), client("logs")
+    for _ in range(invocations + 1):
+        functions.invoke(FunctionName=name, InvocationType="Event", Payload=b"{}")
+        time.sleep(pause_s)
+    found: list[float] = []
+    for _ in range(600):
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+        messages = [event["message"] for page in pages for event in page["events"]]
+        found = [float(report[1]) for message in messages if (report := DURATION.search(message)) is not None]
+        if len(found) > invocations:
+            return found[1:]
+        time.sleep(0.1)
+    raise SystemExit(f"measure: {name} has {len(found)} REPORT lines of {invocations + 1}")
+
+
+def main() -> None:
+    """Both ways, one after the other."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--invocations", type=int, default=100)
+    parser.add_argument("--pause-s", type=float, default=0.02)
+    parser.add_argument("--layer", type=Path, required=True, help="undercast-cache-x86_64.zip")
+    options = parser.parse_args()
+    with platform() as url:
+
+        def client(service: str):
+            return boto3.client(
+                service,
+                endpoint_url=url,
+                region_name="us-east-1",
+                aws_access_key_id="000000000000",
+                aws_secret_access_key="measure",
+            )
+
+        client("secretsmanager").create_secret(Name="secret_info", SecretString="Hello World")
+        content = options.layer.read_bytes()
+        layer = client("lambda").publish_layer_version(LayerName="undercast-cache", Content={"ZipFile": content})
+        averages = {}
+        for name, way, layers in (("with-sdk", "sdk", []), ("with-cache", "cache", [layer["LayerVersionArn"]])):
+            deploy(client, name, way, layers)
+            found = durations(client, name, options.invocations, options.pause_s)
+            averages[way] = statistics.mean(found)
+            print(
+                f"{name}: {len(found)} invocations, average {averages[way]:.2f} ms, "
+                f"least {min(found):.2f}, most {max(found):.2f}",
+                flush=True,
+            )
+    ratio = averages["sdk"] / averages["cache"]
+    print(f"the extension is {ratio:.1f} times as fast")
+    if ratio < RATIO or averages["cache"] > LIMIT_MS:
+        raise SystemExit(f"expected at least {RATIO:.0f} times, and {LIMIT_MS:.0f} ms at most")
+
+
+if __name__ == "__main__":
+    main()
