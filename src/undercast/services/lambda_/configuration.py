@@ -12,11 +12,10 @@ from typing import Any
 from undercast.core.errors import refused_member
 from undercast.services.lambda_ import runtimes
 from undercast.services.lambda_.errors import invalid, unmet_constraint
+from undercast.services.lambda_.limits import CURRENT, Limits
 from undercast.services.lambda_.models import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, DEFAULT_TMP_MB
 
 MAX_TIMEOUT_S = 900
-MAX_MEMORY_MB = 10_240
-MAX_TMP_MB = 10_240
 MAX_ENVIRONMENT_BYTES = 4096
 MAX_TAGS = 50
 RESERVED_NAMES = frozenset({
@@ -29,7 +28,7 @@ RESERVED_NAMES = frozenset({
 _PLAIN = ("Role", "Handler", "Runtime", "Description", "Timeout", "MemorySize")
 
 
-def new(operation: str, params: Mapping[str, Any], name: str) -> dict[str, Any]:
+def new(operation: str, params: Mapping[str, Any], name: str, limits: Limits = CURRENT) -> dict[str, Any]:
     """The configuration that CreateFunction asks for, with AWS's defaults."""
     if not params.get("Runtime") or not params.get("Handler"):
         raise invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
@@ -44,12 +43,14 @@ def new(operation: str, params: Mapping[str, Any], name: str) -> dict[str, Any]:
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
     }
-    return changed(operation, defaults, params)
+    return changed(operation, defaults, params, limits)
 
 
-def changed(operation: str, current: Mapping[str, Any], params: Mapping[str, Any]) -> dict[str, Any]:
+def changed(
+    operation: str, current: Mapping[str, Any], params: Mapping[str, Any], limits: Limits = CURRENT
+) -> dict[str, Any]:
     """The configuration after what UpdateFunctionConfiguration asks for."""
-    check(operation, params)
+    check(operation, params, limits)
     result = {**current, **{member: params[member] for member in _PLAIN if member in params}}
     if "Environment" in params:
         result["Environment"] = {"Variables": dict(params["Environment"].get("Variables") or {})}
@@ -72,7 +73,7 @@ def changed(operation: str, current: Mapping[str, Any], params: Mapping[str, Any
     return result
 
 
-def check(operation: str, params: Mapping[str, Any]) -> None:
+def check(operation: str, params: Mapping[str, Any], limits: Limits = CURRENT) -> None:
     """Raises AWS's error for a member outside Lambda's limits, and names a member that is unsupported here."""
     if params.get("Runtime") and params["Runtime"] not in runtimes.KNOWN:
         known = ", ".join(runtimes.IDENTIFIERS)
@@ -80,20 +81,29 @@ def check(operation: str, params: Mapping[str, Any]) -> None:
             f"Value {params['Runtime']} at 'runtime' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{known}] or be a valid ARN"
         )
-    if params.get("MemorySize", 0) > MAX_MEMORY_MB:
-        text = f"Member must have value less than or equal to {MAX_MEMORY_MB}"
-        raise invalid(f"'MemorySize' value failed to satisfy constraint: {text}")
+    _check_memory(params.get("MemorySize", 0), limits)
     if params.get("Timeout", 0) > MAX_TIMEOUT_S:
         raise unmet_constraint(
             params["Timeout"], "timeout", f"Member must have value less than or equal to {MAX_TIMEOUT_S}"
         )
-    if (size := params.get("EphemeralStorage", {}).get("Size", 0)) > MAX_TMP_MB:
+    if (size := params.get("EphemeralStorage", {}).get("Size", 0)) > limits.tmp_mb:
         raise unmet_constraint(
-            size, "ephemeralStorage.size", f"Member must have value less than or equal to {MAX_TMP_MB}"
+            size, "ephemeralStorage.size", f"Member must have value less than or equal to {limits.tmp_mb}"
         )
     _check_variables(params.get("Environment", {}).get("Variables") or {})
     check_tags(params.get("Tags") or {})
     _check_unsupported(operation, params)
+
+
+def _check_memory(memory_mb: int, limits: Limits) -> None:
+    """The text about steps is ours: AWS has none since they are 1 MB."""
+    if memory_mb > limits.memory_mb:
+        text = f"Member must have value less than or equal to {limits.memory_mb}"
+    elif memory_mb % limits.memory_step_mb:
+        text = f"Member must be a multiple of {limits.memory_step_mb}"
+    else:
+        return
+    raise invalid(f"'MemorySize' value failed to satisfy constraint: {text}")
 
 
 def check_tags(tags: Mapping[str, str]) -> None:

@@ -14,6 +14,7 @@ from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments, Environments
 from undercast.services.lambda_.errors import function_not_found, invalid
+from undercast.services.lambda_.limits import Limits, limits_of
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.models import Function, Version
@@ -45,6 +46,11 @@ class Lambda:
     clock: Clock
     ids: Ids
     profile: Profile = "current"
+
+    @property
+    def limits(self) -> Limits:
+        """Of a function's configuration."""
+        return limits_of(self.profile)
 
     def release(self, tx: Tx, versions: list[Version]) -> None:
         """In the transaction that deletes versions: let go of their code, on disk too once it has committed."""

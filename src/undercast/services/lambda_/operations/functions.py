@@ -29,7 +29,7 @@ MAX_CODE_BYTES = 80_530_636_800
 async def create_function(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Check, store the package and the rows, then unpack: the function is Pending until that is done."""
     reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
-    members = configuration.new("CreateFunction", params, reference.name)
+    members = configuration.new("CreateFunction", params, reference.name, functions.limits)
     if functions.database.read_now(lambda tx: store.function(tx, reference.scope, reference.name)) is not None:
         raise _exists(reference.name)
     await check_role(ctx, members["Role"], reference.name)

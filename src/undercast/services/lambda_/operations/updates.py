@@ -88,7 +88,9 @@ async def update_function_configuration(functions: Lambda, ctx: RequestContext, 
         current = changeable(tx, reference, params)
         changed = replace(
             current,
-            configuration=configuration.changed("UpdateFunctionConfiguration", current.configuration, params),
+            configuration=configuration.changed(
+                "UpdateFunctionConfiguration", current.configuration, params, functions.limits
+            ),
             modified_at=ctx.clock.now(),
             revision_id=ctx.ids.uuid(),
             update_status=IN_PROGRESS,
