@@ -21,7 +21,8 @@ from undercast.core.context import Cause
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Capabilities, ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion, Invocation, LogEvent
-from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.pool import Pool
+from undercast.sandbox.pool_parts import PoolParts
 from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
 
 Script = Callable[["FakeRuntime"], Awaitable[None]]

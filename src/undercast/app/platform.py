@@ -31,7 +31,8 @@ from undercast.gateway.dispatch import Dispatcher, Tools
 from undercast.gateway.request_log import RequestLog
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Driver
-from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.pool import Pool
+from undercast.sandbox.pool_parts import PoolParts
 from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Runtimes

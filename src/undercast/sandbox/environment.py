@@ -15,11 +15,13 @@ from undercast.core.clock import Clock, HostClock
 from undercast.core.context import Cause, CauseKind
 from undercast.core.deadline import Deadline
 from undercast.core.ids import Ids
-from undercast.sandbox import errors, extensions_api
+from undercast.core.tasks import Tasks
+from undercast.sandbox import errors
+from undercast.sandbox.apis import runtime_api
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
+from undercast.sandbox.exits import Exits
 from undercast.sandbox.extensions import Extensions
-from undercast.sandbox.extensions_api import ExtensionsApi
 from undercast.sandbox.gorpc.client import meet
 from undercast.sandbox.initialisation import Initialisation, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
@@ -29,19 +31,16 @@ from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, Invo
 from undercast.sandbox.platform_events import Phase
 from undercast.sandbox.processes import Processes, RuntimeProcess
 from undercast.sandbox.reporting import Channels, Reporter, error_type_of
-from undercast.sandbox.run import TIMED_OUT, Run
-from undercast.sandbox.runtime_api import RuntimeApi, RuntimeState
+from undercast.sandbox.run import TIMED_OUT, Run, begun
+from undercast.sandbox.runtime_api import RuntimeState
 from undercast.sandbox.runtime_connection import Answer
-from undercast.sandbox.shutdown import Reason, shut_down
+from undercast.sandbox.shutdown import Reason, reason_of, shut_down
 from undercast.sandbox.telemetry import Telemetry
-from undercast.sandbox.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
 
 INIT_TIMEOUT_S = 10.0
 """Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""
 PROVISIONED_INIT_TIMEOUT_S = 130.0
 """Or the function's timeout, whichever is longer."""
-_EXIT_GRACE_S = 0.05
-"""How long the last words of a dead runtime may take from its socket to us."""
 _KILL_TIMEOUT_S = 5.0
 
 
@@ -107,22 +106,15 @@ class Environment:
                 billing=watchers.billing,
             ),
         )
-        subscribe = TelemetryApi(self._extensions, self._telemetry, self._reporter.tell).serve
-        self._api = RuntimeApi(
-            self,
-            {
-                extensions_api.PATH: ExtensionsApi(self._extensions, function).serve,
-                TELEMETRY_PATH: subscribe,
-                LOGS_PATH: subscribe,
-            },
-        )
+        self._api = runtime_api(self, function, self._extensions, self._telemetry, self._reporter.tell)
         self._server: asyncio.Server | None = None
         self._processes = Processes(sandbox, launch, self._reporter, watchers.flow, self._on_exit)
         self._reporter.drain, self._reporter.drain_polled = self._processes.drain, self._processes.drain_polled
+        self._exits = Exits(self._api, self._processes, self._extensions)
         self._init: Initialisation | None = None
         self._init_duration_ms: float | None = None
         self._run: Run | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(self._on_defect)
         self._deadline = Deadline(self._loop, self._on_deadline)
         self._causes = watchers.causes
         self._background = Cause(kind="background", id=self.id, environment_id=self.id)
@@ -140,7 +132,7 @@ class Environment:
         if self.state is State.GONE:
             raise SandboxError("the sandbox died during INIT")
         if problem is not None:
-            await self._clear(_reason(error_type_of(problem)))
+            await self._clear(reason_of(error_type_of(problem)))
         elif self.state is State.READY:
             if self.provisioned:
                 self._init_duration_ms = None
@@ -151,10 +143,10 @@ class Environment:
         if invocation.tail_log:
             self._reporter.tail_begins()
         if self.state is State.STALE:
-            run = self._run = self._new_run(invocation, outcome)
-            self._spawn_task(self._begin_with_init(run))
+            run = self._run = begun(invocation, outcome, self._clock)
+            self._tasks.spawn(self._begin_with_init(run))
         else:
-            self._hand_over(self._new_run(invocation, outcome))
+            self._hand_over(begun(invocation, outcome, self._clock))
 
     def freeze(self) -> None:
         """Stop the processes until the next invocation."""
@@ -198,8 +190,7 @@ class Environment:
         run, self._run = self._run, None
         if run is not None:
             run.abandon("The execution environment was shut down")
-        for task in tuple(self._tasks):
-            task.cancel()
+        self._tasks.cancel()
         self._close()
         await self.sandbox.destroy()
 
@@ -211,14 +202,11 @@ class Environment:
         self._reporter.init_started(self._launch, phase)
         began = self._clock.monotonic()
         init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over)
-        meeting = self._loop.create_task(meet(self.sandbox, self._api, self._processes)) if self._launch.go1x else None
+        meeting = meet(self.sandbox, self._api, self._processes) if self._launch.go1x else None
         try:
-            problem = await init.run(tuple(self._launch.extensions), timeout_s)
+            problem = await init.run(tuple(self._launch.extensions), timeout_s, meeting)
         finally:
             self._init = None
-            if meeting is not None:
-                meeting.cancel()
-                await asyncio.gather(meeting, return_exceptions=True)
         self._init_duration_ms = took_ms = (self._clock.monotonic() - began) * 1000
         if problem is None and self.state is not State.READY:
             problem = errors.exited(None, None)  # it ended in the same moment
@@ -256,10 +244,6 @@ class Environment:
         self._conclude_failed(run)
 
     # INVOKE
-
-    def _new_run(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> Run:
-        deadline_ms = int((self._clock.now() + self.function.timeout_s) * 1000)
-        return Run(invocation=invocation, outcome=outcome, began=self._clock.monotonic(), deadline_ms=deadline_ms)
 
     def _hand_over(self, run: Run) -> None:
         """Give the event to the waiting runtime first; the bookkeeping hides behind the function's own work."""
@@ -344,14 +328,10 @@ class Environment:
     def on_truncated(self) -> None:
         """See RuntimeEvents."""
         if self._run is not None and self.state is State.INVOKE:
-            self._spawn_task(self._after_truncation(self._run))
+            self._tasks.spawn(self._after_truncation(self._run))
 
     async def _after_truncation(self, run: Run) -> None:
-        """A runtime that is dying truncates too: then its exit is the better answer."""
-        process = self._processes.runtime
-        if process is not None:
-            await asyncio.wait((process.exited,), timeout=_EXIT_GRACE_S)
-        if self._run is run and self.state is State.INVOKE and not (process and process.exited.done()):
+        if await self._exits.runtime_lives() and self._run is run and self.state is State.INVOKE:
             run.fault = errors.truncated_response()
             self._fail(run)
 
@@ -362,20 +342,13 @@ class Environment:
             self._fail_with(errors.timed_out(self.function.timeout_s))
 
     def _on_exit(self, process: SandboxProcess, name: str, status: ExitStatus) -> None:
-        if name:
-            error_type = self._extensions.first_error
-            self._spawn_task(self._after_end(errors.extension_ended(status.code, status.signal, error_type)))
-        else:
-            self._spawn_task(self._after_runtime(process, status))
+        self._tasks.spawn(self._after_exit(process, name, status))
 
-    async def _after_runtime(self, process: SandboxProcess, status: ExitStatus) -> None:
-        """The runtime is dead; what it said before may still be in its socket, and counts."""
-        await self._api.closed(_EXIT_GRACE_S)
-        if self._processes.runtime is process:
-            await self._after_end(errors.exited(status.code, status.signal, self._extensions.first_error))
-
-    async def _after_end(self, fault: Fault) -> None:
+    async def _after_exit(self, process: SandboxProcess, name: str, status: ExitStatus) -> None:
         """A process that has to be there is not."""
+        fault = await self._exits.fault_of(process, name, status)
+        if fault is None:
+            return
         if self._init is not None:
             self._init.fail(fault)
         elif self.state in (State.READY, State.FROZEN):
@@ -409,7 +382,7 @@ class Environment:
         if error_type == TIMED_OUT:
             run.duration_ms = self.function.timeout_s * 1000.0
         self._reporter.failed(run, fault)
-        self._spawn_task(self._clear(_reason(error_type)))
+        self._tasks.spawn(self._clear(reason_of(error_type)))
 
     async def _clear(self, reason: Reason) -> None:
         """AWS's reset: SHUTDOWN, every process is killed; /tmp and the log stream stay, the environment is kept."""
@@ -458,17 +431,10 @@ class Environment:
     def _set_phase(self, kind: CauseKind, cause_id: str) -> None:
         self._causes.set_phase(self.id, Cause(kind=kind, id=cause_id, environment_id=self.id))
 
-    def _spawn_task(self, work: "asyncio._CoroutineLike[None]") -> None:
-        task = self._loop.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_task_done)
-
-    def _on_task_done(self, task: "asyncio.Task[None]") -> None:
+    def _on_defect(self, error: BaseException) -> None:
         """A defect of ours must not leave an invocation waiting for ever: the environment is given up."""
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._loop.call_exception_handler({"message": f"environment {self.id} failed", "exception": error})
-            self._on_died()
+        self._loop.call_exception_handler({"message": f"environment {self.id} failed", "exception": error})
+        self._on_died()
 
     def _close(self) -> None:
         self._processes.close()
@@ -478,7 +444,3 @@ class Environment:
             self._server.close()
         self._deadline.cancel()
         self._causes.set_phase(self.id, None)
-
-
-def _reason(error_type: str) -> Reason:
-    return Reason.TIMEOUT if error_type == TIMED_OUT else Reason.FAILURE

@@ -6,8 +6,9 @@ lifecycle" (Init phase), "Using the Lambda Extensions API to create extensions" 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from itertools import islice
+from typing import Any
 
 from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
@@ -30,8 +31,22 @@ class Initialisation:
         self._outcome: asyncio.Future[Problem | None] = loop.create_future()
         self._runtime_asked = False
 
-    async def run(self, names: tuple[str, ...], limit_s: float) -> Problem | None:
-        """Start everything and wait; `names` are the external extensions. None when it succeeded, else the reason."""
+    async def run(
+        self, names: tuple[str, ...], limit_s: float, meeting: Coroutine[Any, Any, None] | None = None
+    ) -> Problem | None:
+        """Start everything and wait; `names` are the external extensions. None when it succeeded, else the reason.
+
+        `meeting` goes on beside it until it is over.
+        """
+        beside = asyncio.ensure_future(meeting) if meeting is not None else None
+        try:
+            return await self._run(names, limit_s)
+        finally:
+            if beside is not None:
+                beside.cancel()
+                await asyncio.gather(beside, return_exceptions=True)
+
+    async def _run(self, names: tuple[str, ...], limit_s: float) -> Problem | None:
         self._extensions.restart(names)
         try:
             async with asyncio.timeout(limit_s):

@@ -7,21 +7,16 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from undercast.core.clock import HostClock, PlatformClock
-from undercast.core.config import Config
 from undercast.core.errors import ServiceError
-from undercast.core.ids import Ids
 from undercast.core.recurring import every, recur
+from undercast.core.tasks import Tasks
 from undercast.sandbox.admission import (
     QUEUE_LIMIT_S,
     Admission,
     FleetKey,
-    Limits,
     Waiter,
     fleet_key,
     gives_way,
@@ -29,25 +24,19 @@ from undercast.sandbox.admission import (
     shutting_down,
     urgency,
 )
-from undercast.sandbox.creation import Creation, Site
-from undercast.sandbox.driver import Driver, SandboxError
+from undercast.sandbox.creation import Creation
+from undercast.sandbox.driver import SandboxError
 from undercast.sandbox.environment import Environment, Watchers
 from undercast.sandbox.fleet import SETTLE_S, Fleet, dispensable
 from undercast.sandbox.freezer import Freezer
 from undercast.sandbox.lifecycle import State
-from undercast.sandbox.log_pipes import LogFlow
-from undercast.sandbox.logs import ERAS
 from undercast.sandbox.model import (
-    CauseBook,
-    CredentialSource,
-    FrontDoor,
     FunctionVersion,
     Invocation,
     InvocationResult,
-    LogSink,
 )
+from undercast.sandbox.pool_parts import PoolParts, creation, watchers
 from undercast.sandbox.provision import INIT_FAILURE, Provisioned, too_many
-from undercast.sandbox.runtimes.plan import Runtimes
 from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES
 
 log = logging.getLogger(__name__)
@@ -57,24 +46,6 @@ KEEP_WARM_S = 30.0
 _STOP_LIMIT_S = 4.0
 """SHUTDOWN takes up to 2 s where there are extensions, and a moment without."""
 _MAX_REAP_INTERVAL_S = 15.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolParts:
-    """What the pool is made of; given by `app`."""
-
-    driver: Driver
-    runtimes: Runtimes
-    logs: LogSink
-    credentials: CredentialSource
-    front_door: FrontDoor
-    causes: CauseBook
-    host_clock: HostClock
-    platform_clock: PlatformClock
-    ids: Ids
-    config: Config
-    limits: Limits
-    ca_bundle: Path | None = None
 
 
 class Pool:
@@ -89,7 +60,7 @@ class Pool:
         self._waiting: set[Fleet] = set()
         self._creation: Creation | None = None
         self._watchers: Watchers | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_tell)
         self._serial = 0
         self._evicting = 0
         self._freezer = Freezer(parts.host_clock)
@@ -102,30 +73,10 @@ class Pool:
     async def start(self, front_door_port: int | None = None) -> None:
         """Begin to take invocations. The port is the one that the front door really has."""
         parts = self._parts
-        self._creation = Creation(
-            driver=parts.driver,
-            logs=parts.logs,
-            credentials=parts.credentials,
-            front_door=parts.front_door,
-            ids=parts.ids,
-            platform_clock=parts.platform_clock,
-            site=Site(
-                front_door_port=front_door_port or parts.config.port,
-                forward_ports=parts.config.forward_ports,
-                ca_bundle=parts.ca_bundle,
-            ),
-        )
-        self._watchers = Watchers(
-            causes=parts.causes,
-            host_clock=parts.host_clock,
-            platform_clock=parts.platform_clock,
-            ids=parts.ids,
-            flow=LogFlow(),
-            billing=ERAS[parts.config.billing],
-            owner=self,
-        )
+        self._creation = creation(parts, front_door_port or parts.config.port)
+        self._watchers = watchers(parts, self)
         interval_s = min(parts.config.idle_timeout_s / 4, _MAX_REAP_INTERVAL_S)
-        self._spawn(recur("the reaper of execution environments", self._reap, every(interval_s)))
+        self._tasks.spawn(recur("the reaper of execution environments", self._reap, every(interval_s)))
 
     async def stop(self) -> None:
         """Destroy every environment; returns within 4 s. Running invocations end with an error."""
@@ -137,12 +88,11 @@ class Pool:
             while (waiter := fleet.queue.pop()) is not None:
                 waiter.fail(shutting_down())
         members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
-        for task in tuple(self._tasks):
-            task.cancel()
+        self._tasks.cancel()
         try:
             async with asyncio.timeout(_STOP_LIMIT_S):
                 await asyncio.gather(*(self._destroy(member) for member in members), return_exceptions=True)
-                await asyncio.gather(*tuple(self._tasks), return_exceptions=True)
+                await self._tasks.ended()
         except TimeoutError:
             # The driver's own stop takes what is left with it.
             return
@@ -171,7 +121,7 @@ class Pool:
         outcome: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
         environment = fleet.take()
         while environment is not None and environment.usable_until <= self._clock.now():
-            self._spawn(self._destroy(environment))
+            self._tasks.spawn(self._destroy(environment))
             environment = fleet.take()
         if environment is not None:
             environment.begin(invocation, outcome)
@@ -238,20 +188,20 @@ class Pool:
             self._evict(environment)
             return
         if environment.usable_until <= self._clock.now():
-            self._spawn(self._destroy(environment))
+            self._tasks.spawn(self._destroy(environment))
             return
         waiter = fleet.queue.pop()
         self._unless_waiting(fleet)
         if waiter is not None:
             environment.begin(waiter.invocation, waiter.outcome)
         elif fleet.retired or fleet.has_surplus(environment):
-            self._spawn(self._destroy(environment))
+            self._tasks.spawn(self._destroy(environment))
         else:
             self._rest(fleet, environment)
 
     def on_gone(self, environment: Environment) -> None:
         """See Owner."""
-        self._spawn(self._bury(environment))
+        self._tasks.spawn(self._bury(environment))
 
     async def _bury(self, environment: Environment) -> None:
         """Its sandbox died; take away what is left of it."""
@@ -300,7 +250,7 @@ class Pool:
     def _begin_start(self, fleet: Fleet, *, provisioned: bool = False) -> None:
         fleet.starting += 1
         self._admission.enter(fleet.memory_mb)
-        self._spawn(self._start(fleet, provisioned=provisioned))
+        self._tasks.spawn(self._start(fleet, provisioned=provisioned))
 
     def _start_wanted(self) -> None:
         while self._admission.has_init_slot():
@@ -402,12 +352,12 @@ class Pool:
         if environment in fleet.idle:
             fleet.idle.remove(environment)
         self._evicting += 1
-        self._spawn(self._destroy(environment, evicted=True))
+        self._tasks.spawn(self._destroy(environment, evicted=True))
 
     def _end(self, fleet: Fleet, idle: Iterable[Environment]) -> None:
         for environment in idle:
             fleet.idle.remove(environment)
-            self._spawn(self._destroy(environment))
+            self._tasks.spawn(self._destroy(environment))
 
     async def _destroy(self, environment: Environment, *, evicted: bool = False) -> None:
         """Its room counts as taken until nothing of it is left, or nothing more can be done about it."""
@@ -458,12 +408,6 @@ class Pool:
                 waiter.fail(no_room())
             self._unless_waiting(fleet)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._on_done)
 
-    def _on_done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("work on an execution environment failed", exc_info=error)
+def _tell(error: BaseException) -> None:
+    log.error("work on an execution environment failed", exc_info=error)

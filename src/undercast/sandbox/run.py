@@ -8,6 +8,7 @@ import asyncio
 import time
 from dataclasses import dataclass
 
+from undercast.core.clock import HostClock
 from undercast.core.errors import ServiceError
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.logs import Billing, Report
@@ -115,3 +116,9 @@ class Run:
             return f"{fault.message(self.request_id)}\n{fault.error_type}\n"
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
         return f"{stamp} {self.request_id} {fault.text}\n\n"
+
+
+def begun(invocation: Invocation, outcome: "asyncio.Future[InvocationResult]", clock: HostClock) -> Run:
+    """The run of an invocation whose time begins now."""
+    deadline_ms = int((clock.now() + invocation.function.timeout_s) * 1000)
+    return Run(invocation=invocation, outcome=outcome, began=clock.monotonic(), deadline_ms=deadline_ms)

@@ -15,6 +15,7 @@ from undercast.sandbox.driver import SandboxProcess
 from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.lifecycle import shutdown_budget
 from undercast.sandbox.processes import Processes
+from undercast.sandbox.run import TIMED_OUT
 from undercast.sandbox.telemetry import Telemetry
 
 _FLUSH_LIMIT_S = 0.3
@@ -27,6 +28,11 @@ class Reason(StrEnum):
     SPINDOWN = "spindown"
     TIMEOUT = "timeout"
     FAILURE = "failure"
+
+
+def reason_of(error_type: str) -> Reason:
+    """Why an environment is reset."""
+    return Reason.TIMEOUT if error_type == TIMED_OUT else Reason.FAILURE
 
 
 async def shut_down(

@@ -15,7 +15,7 @@ from typing import Literal
 
 from undercast.core.clock import Clock
 from undercast.sandbox.platform_events import PlatformEvent, event_object, logs_dropped_event, subscription_event
-from undercast.sandbox.telemetry_delivery import Delivery, Destination
+from undercast.sandbox.telemetry_delivery import Budget, Delivery, Destination
 
 Api = Literal["telemetry", "logs"]
 Kind = Literal["platform", "function", "extension"]
@@ -77,6 +77,7 @@ class Telemetry:
         self._clock = clock
         self._is_json = is_json
         self._subscribers: dict[str, _Subscriber] = {}
+        self._budget = Budget()
         self._kept: list[_Kept] = []
         self._kept_bytes = 0
         self.open = False
@@ -101,7 +102,7 @@ class Telemetry:
         known = self._subscribers.pop(name, None)
         if known is not None:
             known.delivery.close()
-        delivery = Delivery(subscription.destination, self._connect, self._dropped)
+        delivery = Delivery(subscription.destination, self._connect, self._dropped, self._budget)
         subscriber = self._subscribers[name] = _Subscriber(subscription, delivery)
         for kept in self._kept:
             self._give(subscriber, kept)

@@ -34,6 +34,14 @@ class Destination:
     timeout_s: float = 1.0
 
 
+@dataclass(slots=True)
+class Budget:
+    """Bytes that all subscribers of one environment together may make us keep."""
+
+    limit_bytes: int = 8 * 1024 * 1024
+    held_bytes: int = 0
+
+
 class Delivery:
     """See the module. `dropped` makes the event that tells how many records and bytes were dropped."""
 
@@ -42,14 +50,17 @@ class Delivery:
         destination: Destination,
         connect: Callable[[int], Awaitable[socket]],
         dropped: Callable[[int, int], bytes],
+        budget: Budget,
     ) -> None:
         self._destination = destination
+        self._budget = budget
         self._connect = connect
         self._dropped_event = dropped
         self._loop = asyncio.get_running_loop()
         self._events: list[bytes] = []
         self._bytes = 0
         self._sending: tuple[bytes, ...] = ()
+        self._sending_bytes = 0
         self._dropped = [0, 0]
         self._hurries = False
         self._timer: asyncio.TimerHandle | None = None
@@ -64,12 +75,15 @@ class Delivery:
         limits = self._destination
         if self._closed.is_set():
             return
-        if len(self._events) >= limits.max_items or self._bytes + len(event) > 2 * limits.max_bytes:
+        size = len(event)
+        has_room = len(self._events) < limits.max_items and self._bytes + size <= 2 * limits.max_bytes
+        if not has_room or self._budget.held_bytes + size > self._budget.limit_bytes:
             self._dropped[0] += 1
-            self._dropped[1] += len(event)
+            self._dropped[1] += size
             return
         self._events.append(event)
-        self._bytes += len(event)
+        self._bytes += size
+        self._budget.held_bytes += size
         if self._is_full():
             self.flush()
         elif self._timer is None and self._task is None:
@@ -104,6 +118,9 @@ class Delivery:
         """Give up."""
         self._closed.set()
         self.flush()
+        self._let_go()
+        self._budget.held_bytes -= self._bytes
+        self._events, self._bytes = [], 0
         if self._task is not None:
             self._task.cancel()
         self._hang_up()
@@ -128,7 +145,7 @@ class Delivery:
                 await self._rest(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 continue
-            self._sending = ()
+            self._let_go()
             pause_s = _FIRST_PAUSE_S
             hurries, self._hurries = self._hurries, False
             if not hurries and not self._is_full():
@@ -137,7 +154,12 @@ class Delivery:
     def _is_full(self) -> bool:
         return self._bytes >= self._destination.max_bytes or len(self._events) >= self._destination.max_items
 
+    def _let_go(self) -> None:
+        self._budget.held_bytes -= self._sending_bytes
+        self._sending, self._sending_bytes = (), 0
+
     def _take(self) -> None:
+        self._sending_bytes = self._bytes
         events, self._events, self._bytes = self._events, [], 0
         if self._dropped[0]:
             events.append(self._dropped_event(*self._dropped))

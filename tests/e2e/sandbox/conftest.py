@@ -19,7 +19,8 @@ from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
-from undercast.sandbox.pool import Pool, PoolParts
+from undercast.sandbox.pool import Pool
+from undercast.sandbox.pool_parts import PoolParts
 from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Family, Runtimes

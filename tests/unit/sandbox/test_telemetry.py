@@ -16,7 +16,7 @@ from tests.unit.sandbox.conftest import StartBench
 from tests.unit.sandbox.test_extensions import layer, until
 from undercast.sandbox.telemetry import Telemetry
 from undercast.sandbox.telemetry_api import Invalid, parse
-from undercast.sandbox.telemetry_delivery import Delivery, Destination
+from undercast.sandbox.telemetry_delivery import Budget, Delivery, Destination
 
 TELEMETRY, LOGS = "/2022-07-01/telemetry", "/2020-08-15/logs"
 
@@ -353,7 +353,8 @@ async def test_slow_subscriber_costs_bounded_memory_and_is_told(listening: Start
         record = {"droppedRecords": records, "droppedBytes": size_bytes}
         return json.dumps({"type": "platform.logsDropped", "record": record}).encode()
 
-    delivery = Delivery(Destination(protocol="HTTP", port=listener.port, timeout_s=0.025), connect, dropped)
+    budget = Budget()
+    delivery = Delivery(Destination(protocol="HTTP", port=listener.port, timeout_s=0.025), connect, dropped, budget)
     event = json.dumps({"type": "function", "record": "x" * 1000}).encode()
     for _ in range(5000):
         delivery.add(event)
@@ -363,7 +364,24 @@ async def test_slow_subscriber_costs_bounded_memory_and_is_told(listening: Start
     told = next(event["record"] for event in listener.events if event["type"] == "platform.logsDropped")
     assert kept * len(event) <= 2 * 262_144
     assert told == {"droppedRecords": 5000 - kept, "droppedBytes": (5000 - kept) * len(event)}
+    async with asyncio.timeout(5):
+        while budget.held_bytes:
+            await asyncio.sleep(0.001)
     delivery.close()
+
+
+async def test_subscribers_of_an_environment_share_a_budget() -> None:
+    """Ten of them cannot make us keep ten times as much; what ends gives back what it held."""
+    budget = Budget(limit_bytes=300_000)
+    destination = Destination(protocol="TCP", port=1, timeout_s=30.0)
+    deliveries = [Delivery(destination, _no_connection, lambda *_: b"", budget) for _ in range(10)]
+    for delivery in deliveries:
+        for _ in range(200):
+            delivery.add(b"x" * 1000)
+    assert budget.held_bytes == 300_000
+    for delivery in deliveries:
+        delivery.close()
+    assert budget.held_bytes == 0
 
 
 def test_telemetry_without_subscribers_is_off() -> None:
