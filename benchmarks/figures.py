@@ -35,6 +35,12 @@ FIGURES = (
         name="throughput 32 / throughput 8", ours="rps32_ours", over="rps8_ours", bound=0.8, at_least=True, unit="1/s"
     ),
     Figure(name="cold first invoke / cold floor", ours="cold_ours", over="cold_floor", bound=0.3),
+    Figure(name="cold start, Python / cold floor", ours="cold_ours_p50", over="cold_floor", bound=0.2),
+    Figure(name="cold start, Go / bare binary", ours="cold_go_ours", over="cold_go_floor", bound=4.0),
+    Figure(name="freeze and thaw, least invoke", ours="thaw_added", over=None, bound=1.0),
+    Figure(
+        name="frozen environments in 8 GiB", ours="dense_fit_8gib", over=None, bound=1000.0, at_least=True, unit="each"
+    ),
     Figure(name="start to ready / ministack", ours="start_ours", over="start_ministack", bound=0.5),
     Figure(name="idle memory", ours="idle_ours", over=None, bound=70.0, unit="MiB"),
     Figure(name="idle sandbox - runtime's own", ours="sandbox_extra", over=None, bound=1.0, unit="MiB"),

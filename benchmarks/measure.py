@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, lag, neighbour, peers, s3
+from benchmarks import bench_lambda, density, lag, neighbour, peers, s3
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -46,6 +46,8 @@ class Plan:
     events: int = 100
     objects: int = 300
     cold_runs: int = 10
+    pause_s: float = 0.6
+    environments: int = 300
 
 
 def target(port: int, name: str, key: tuple[str, str] = ("test", "test"), pid: int = 0, start: str = "") -> Any:
@@ -59,10 +61,10 @@ def target(port: int, name: str, key: tuple[str, str] = ("test", "test"), pid: i
 
 
 @contextmanager
-def ours() -> Iterator[Any]:
+def ours(*options: str) -> Iterator[Any]:
     """A running Undercast as a target with an issued administrator key."""
     port = peers.free_port()
-    with peers.serving([*peers.PLATFORM, "--port", str(port)], port) as pid:
+    with peers.serving([*peers.PLATFORM, "--port", str(port), *options], port) as pid:
         yield target(port, "ours", issued_key(port), pid)
 
 
@@ -133,14 +135,47 @@ def cold(plan: Plan) -> Round:
             mine.create(name, RUNTIME, code, handler)
         time.sleep(plan.idle_s)
         before = bench_lambda.memory_mib(bench_lambda.children_of(mine.pid))["pss_mib"]
-        times = [_first_invoke(mine, name) for name in names]
-        found |= {"cold_ours": times[0], "cold_ours_next_p50": statistics.median(times[1:])}
+        times = [_after_a_pause(mine, name, plan) for name in names]
+        found |= {"cold_ours": times[0], "cold_ours_p50": statistics.median(times[1:])}
         time.sleep(1)
         after = bench_lambda.memory_mib(bench_lambda.children_of(mine.pid))["pss_mib"]
         found["sandbox_ours"] = (after - before) / len(names)
         found["sandbox_runtime"] = _runtime_pss()
         found["sandbox_extra"] = found["sandbox_ours"] - found["sandbox_runtime"]
     return found
+
+
+def cold_go(plan: Plan) -> Round:
+    """First invokes of new provided.al2023 functions, beside the bare binary's start (ms)."""
+    program = peers.go_echo()
+    if program is None:
+        return {}
+    command = [*peers.FLOOR, "cold", "--runs", str(plan.cold_runs), "--program", str(program)]
+    floor = subprocess.run(command, capture_output=True, check=True)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        entry = zipfile.ZipInfo("bootstrap")
+        entry.external_attr = 0o100755 << 16
+        archive.writestr(entry, program.read_bytes())
+    with ours() as mine:
+        names = [mine.fresh("coldgo") for _ in range(plan.cold_runs)]
+        for name in names:
+            mine.create(name, "provided.al2023", buffer.getvalue(), "bootstrap")
+        time.sleep(plan.pause_s)
+        times = [_after_a_pause(mine, name, plan) for name in names]
+    return {"cold_go_floor": json.loads(floor.stdout)["cold_ms"]["p50"], "cold_go_ours": statistics.median(times)}
+
+
+def many(plan: Plan) -> Round:
+    """What hundreds of frozen environments cost (MiB, counts), and what a freeze adds to an invoke (ms)."""
+    with ours("--max-environments", str(plan.environments + 1)) as mine:
+        return density.density(mine, RUNTIME, plan.environments)
+
+
+def _after_a_pause(subject: Any, name: str, plan: Plan) -> float:
+    """One cold start at a time: behind the last one a spare is made again."""
+    time.sleep(plan.pause_s)
+    return _first_invoke(subject, name)
 
 
 def _first_invoke(subject: Any, name: str) -> float:

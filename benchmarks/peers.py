@@ -67,6 +67,18 @@ def serverless_offline() -> Path | None:
     return folder if subprocess.run(npm, cwd=folder, check=False).returncode == 0 else None
 
 
+def go_echo() -> Path | None:
+    """A function on the bare Runtime API, built from benchmarks/go_echo; None without Go."""
+    go = shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)
+    if go is None:
+        return None
+    program = CACHE / "go_echo"
+    CACHE.mkdir(parents=True, exist_ok=True)
+    command = [go, "build", "-buildvcs=false", "-o", str(program), "."]
+    subprocess.run(command, cwd=HERE / "go_echo", env={**os.environ, "CGO_ENABLED": "0"}, check=True)
+    return program
+
+
 @contextmanager
 def serving(command: list[str], port: int, folder: Path | None = None, **environment: str) -> Iterator[int]:
     """Run a server until the block ends; yields its pid once the port answers."""

@@ -1,7 +1,7 @@
 """`make bench`: three interleaved rounds of floors, peers and Undercast; ratios, their median, every round.
 
-Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (warm, services, cold, neighbour),
-`--rounds N`, `--json FILE`.
+Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (warm, services, cold, neighbour, density; the
+last one only when it is named), `--rounds N`, `--environments N` (of density), `--json FILE`.
 """
 
 import argparse
@@ -20,12 +20,13 @@ def main() -> int:
     """Measure and judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=PARTS, action="append")
+    parser.add_argument("--only", choices=(*PARTS, "density"), action="append")
+    parser.add_argument("--environments", type=int, default=300, help="how many the part density makes")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling before a cold start")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     peers.compile_platform()
-    plan = measure.Plan(idle_s=arguments.idle)
+    plan = measure.Plan(idle_s=arguments.idle, environments=arguments.environments)
     rounds: list[figures.Round] = []
     for number in range(arguments.rounds):
         found: dict[str, float] = {}
@@ -38,8 +39,10 @@ def main() -> int:
                 found.update(measure.services(plan))
             elif part == "neighbour":
                 found.update(measure.neighbour_of_a_loop())
+            elif part == "density":
+                found.update(measure.many(plan))
             else:
-                found.update(measure.cold(plan))
+                found.update(measure.cold(plan) | measure.cold_go(plan))
         rounds.append(found)
     verdicts = figures.judge(rounds)
     print(f"{measure.machine()}\n")

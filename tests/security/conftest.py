@@ -108,6 +108,8 @@ def make(driver: NamespaceDriver, folder: Path) -> Make:
 
     async def make_one(**members: Any) -> Sandbox:
         given = {"code_dir": code, "prefixes": PREFIXES, "environment_id": f"e{next(count)}", **members}
-        return await driver.create(SandboxSpec(**given))
+        sandbox = await driver.create(SandboxSpec(**given))
+        await sandbox.furnished()
+        return sandbox
 
     return make_one

@@ -47,6 +47,8 @@ from undercast.store import clock_offset
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Tx
 
+_LARGEST_MB = 10_240
+"""The largest memory setting of a function."""
 _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 _LOOK_AT_MEMORY_S = 2.0
 GRACE_S = 5.0
@@ -289,12 +291,15 @@ def _targets(services: Mapping[str, Mounted]) -> dict[str, Target]:
 
 
 def _machine_limits(config: Config) -> Limits:
-    """At most 2 x cores INITs at once; environments may take half of the memory that is free now."""
+    """At most 2 x cores INITs at once; environments may take half of the memory that is free now.
+
+    A count that the user gives is the limit by itself: frozen environments hold far less than their setting.
+    """
     free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2 << 30
     return Limits(
         inits=2 * (os.cpu_count() or 1),
         environments=config.max_environments,
-        memory_mb=max(1024, free // 2 // 2**20),
+        memory_mb=(config.max_environments or 0) * _LARGEST_MB or max(1024, free // 2 // 2**20),
     )
 
 

@@ -24,14 +24,20 @@ from undercast.store.errors import is_disk_full
 if TYPE_CHECKING:
     from undercast.app.platform import Platform
 
+_DESCRIPTORS = 1 << 18
+"""A sandbox holds some twenty, and thousands of them are meant to fit."""
+
 
 def serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str], None]) -> None:
     """Run a platform until SIGTERM or SIGINT. Raises CannotStart. `notice` gets what the user should know of it."""
     gc.disable()  # what is loaded stays: there is nothing to collect
-    # Each sandbox holds a dozen descriptors and a relay two per connection; the usual soft limit is 1,024.
+    # A relay holds two per connection; the usual soft limit is 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.suppress(ValueError, OSError):  # macOS refuses what its kernel cannot give
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most if most != resource.RLIM_INFINITY else 1 << 20, most))
+    most = _DESCRIPTORS if most == resource.RLIM_INFINITY else most
+    for wanted in (max(most, _DESCRIPTORS), most):  # only the privileged may raise the hard limit
+        with contextlib.suppress(ValueError, OSError):  # macOS refuses what its kernel cannot give
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
+            break
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
             runner.run(_serve(config, ready, notice))

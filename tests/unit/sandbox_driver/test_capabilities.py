@@ -25,7 +25,7 @@ def test_the_promises_are_the_rows_of_the_specification(tmp_path: Path) -> None:
     table = SPECIFICATION.read_text("utf-8").partition("## Isolation")[2].partition("\n## ")[0]
     cells = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")]
     # A row without cells for machines names tests of all the others.
-    rows = {row[0].removeprefix("| ").partition(":")[0]: row for row in cells if row[1].strip()}
+    rows = {row[0].removeprefix("| ").partition(":")[0]: row for row in cells if len(row) > 5}
     del rows["promise"]
     for driver in (NamespaceDriver(tmp_path / "a"), ProcessDriver(tmp_path / "b")):
         assert {promise.name for promise in driver.capabilities().promises} == set(rows)

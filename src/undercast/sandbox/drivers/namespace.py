@@ -7,6 +7,7 @@ launchers and sandboxes alive and takes them down.
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from undercast.sandbox.drivers.refusal import refusal
 from undercast.sandbox.drivers.spares import Spares
 from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
+
+log = logging.getLogger(__name__)
 
 _UID_BASE = 1_900_000_000
 """Above every range that systemd or subuid hands out, below 2^31."""
@@ -83,7 +86,9 @@ class NamespaceDriver:
     async def stop(self) -> None:
         """See `Driver`."""
         await self._spares.stop()
-        await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)))
+        ends = await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)), return_exceptions=True)
+        for problem in (end for end in ends if isinstance(end, BaseException)):
+            log.warning("the next start sweeps what is left: %s", problem)
         for task in self._launchers.values():
             with contextlib.suppress(driver.SandboxError):
                 await (await task).stop()

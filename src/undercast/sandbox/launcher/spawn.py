@@ -66,6 +66,7 @@ def start_runner(link: int, ours: Sequence[socket.socket], pages: Touchable | No
         return pid
     for other in ours:
         other.close()  # by its object, which would otherwise close a later descriptor of this number
+    kernel.set_name("undercast-spare")
     os.dup2(link, _REPORT, inheritable=False)
     kernel.close_range(3, _REPORT - 1)
     os.setsid()

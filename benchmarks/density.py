@@ -1,0 +1,95 @@
+"""What one frozen execution environment costs, how many fit in 8 GiB, and what freezing adds to an invoke.
+
+`make bench` leaves it out; `benchmarks/run.py --only density` makes hundreds of real environments, one per function,
+and compares the machine before and after: PSS, kernel memory, processes, threads, descriptors, loop devices.
+"""
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from benchmarks import bench_lambda, peers
+from benchmarks.figures import Round
+
+_ROOM_MIB = 8 * 1024
+_KERNEL = ("SReclaimable", "SUnreclaim", "KernelStack", "PageTables", "Percpu")
+_SETTLE_S = 3.0
+_PAUSE_S = 0.05
+"""Longer than an idle environment stays thawed."""
+_CALLS = 200
+
+
+def density(subject: Any, runtime: str, environments: int) -> Round:
+    """`subject` is a running Undercast that may have so many environments."""
+    code, handler = bench_lambda.code_for(runtime)
+    names = [subject.fresh("dense") for _ in range(environments + 1)]
+    for name in names:
+        subject.create(name, runtime, code, handler)
+    first = names.pop()
+    _invoke(subject, first)  # what all environments share is there
+    found = _freezing(subject, first)
+    time.sleep(_SETTLE_S)
+    before = _machine(subject.pid)
+    began = time.perf_counter()
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda name: _invoke(subject, name), names))
+    peers.say(f"{environments} environments in {time.perf_counter() - began:.1f} s")
+    time.sleep(_SETTLE_S)
+    after = _machine(subject.pid)
+    each = {f"dense_{name}": (after[name] - before[name]) / environments for name in before}
+    each["dense_mib"] = each["dense_pss_mib"] + each["dense_kernel_mib"]
+    each["dense_fit_8gib"] = (_ROOM_MIB - before["pss_mib"]) / each["dense_mib"]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda name: _invoke(subject, name), names))  # each of them still answers
+    return found | each
+
+
+def _freezing(subject: Any, name: str) -> Round:
+    """Milliseconds that an invoke takes longer when its environment is frozen (least and p50 of each kind)."""
+    _, _, raw = subject.raw_request(name, bench_lambda.BODY)
+    connection = bench_lambda.RawConn(subject.host, subject.port, raw)
+    times: dict[str, list[float]] = {"frozen": [], "warm": []}
+    for _ in range(_CALLS):
+        for kind, pause_s in (("frozen", _PAUSE_S), ("warm", 0.0)):
+            time.sleep(pause_s)
+            began = time.perf_counter()
+            connection.call()
+            times[kind].append((time.perf_counter() - began) * 1000)
+    return {
+        "thaw_added": min(times["frozen"]) - min(times["warm"]),
+        "thaw_added_p50": statistics.median(times["frozen"]) - statistics.median(times["warm"]),
+    }
+
+
+def _invoke(subject: Any, name: str) -> None:
+    _, _, raw = subject.raw_request(name, bench_lambda.BODY)
+    status, body = bench_lambda.RawConn(subject.host, subject.port, raw).call()
+    if status != 200 or b"errorType" in body:
+        raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
+
+
+def _machine(pid: int) -> Round:
+    """The platform's processes, and the kernel's memory of the whole machine."""
+    members = bench_lambda.children_of(pid)
+    sizes = bench_lambda.memory_mib(members)
+    kernel_kib = {}
+    for line in Path("/proc/meminfo").read_text().splitlines():
+        name, _, value = line.partition(":")
+        kernel_kib[name] = int(value.split()[0])
+    return {
+        "pss_mib": float(sizes["pss_mib"]),
+        "kernel_mib": sum(kernel_kib.get(name, 0) for name in _KERNEL) / 1024,
+        "processes": float(sizes["procs"]),
+        "threads": float(sum(_count(f"/proc/{member}/task") for member in members)),
+        "descriptors": float(_count(f"/proc/{pid}/fd")),
+        "loop_devices": float(len(list(Path("/sys/block").glob("loop*/loop/backing_file")))),
+    }
+
+
+def _count(folder: str) -> int:
+    with suppress(OSError):
+        return len(list(Path(folder).iterdir()))
+    return 0
