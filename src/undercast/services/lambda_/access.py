@@ -93,9 +93,22 @@ def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Pa
     return Access(
         action=action,
         resource=reference.arn,
+        conditions=_conditions(params),
         resource_policy=functions.catalog.policy(reference),
         resource_account_id=reference.scope.account_id,
     )
+
+
+def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys that Lambda has for what a function is to use, and for its URL."""
+    found: dict[str, str | tuple[str, ...]] = {}
+    if params.get("Layers"):
+        found["lambda:Layer"] = tuple(params["Layers"])
+    if params.get("CodeSigningConfigArn"):
+        found["lambda:CodeSigningConfigArn"] = params["CodeSigningConfigArn"]
+    if params.get("AuthType"):
+        found["lambda:FunctionUrlAuthType"] = params["AuthType"]
+    return found
 
 
 async def policy_of(functions: Lambda, resource_arn: str) -> Mapping[str, Any] | None:
