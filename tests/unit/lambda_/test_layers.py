@@ -79,3 +79,22 @@ async def test_layers_are_in_the_functions_order(world: World) -> None:
     assert [layer["Arn"] for layer in first["Layers"]] == [two, one]
     kept = await world.functions.catalog.resolve(world.context().scope, "f", "1")
     assert dataclasses.replace(kept.function).layers == resolved.function.layers
+
+
+async def test_code_storage_is_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """CodeStorageExceededException: versions of functions and layers count together; the refused one leaves nothing."""
+    monkeypatch.setattr("undercast.services.lambda_.operations.functions.MAX_CODE_BYTES", 2 * len(CODE))
+    await world.create()
+    await world.call("PublishLayerVersion", LayerName="l", Content={"ZipFile": CODE})
+    before = references(world)
+    for operation, params in (
+        ("PublishVersion", {"FunctionName": "f"}),
+        ("PublishLayerVersion", {"LayerName": "l", "Content": {"ZipFile": CODE}}),
+        ("UpdateFunctionCode", {"FunctionName": "f", "ZipFile": OTHER_CODE, "Publish": True}),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            await world.call(operation, **params)
+        assert caught.value.code == "CodeStorageExceededException"
+    await settled(world)
+    assert references(world) == before
+    assert (await world.call("GetAccountSettings"))["AccountUsage"]["TotalCodeSize"] == 2 * len(CODE)
