@@ -1,0 +1,3 @@
+module example.com/sparta
+
+go 1.16
