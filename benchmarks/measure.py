@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, density, lag, neighbour, peers, s3
+from benchmarks import bench_lambda, density, extension, lag, neighbour, peers, s3
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -120,6 +120,13 @@ def neighbour_of_a_loop() -> Round:
     with ours() as mine:
         mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME), MemorySize=MEMORY_MB)
         return neighbour.measured(mine, FUNCTION, RUNTIME, MEMORY_MB)
+
+
+def beside_an_extension() -> Round:
+    """Warm invokes with and without an extension that registers for INVOKE (p50, ms)."""
+    with ours() as mine:
+        mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME), MemorySize=MEMORY_MB)
+        return extension.measured(mine, FUNCTION, RUNTIME, MEMORY_MB)
 
 
 def cold(plan: Plan) -> Round:

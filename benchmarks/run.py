@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import figures, measure, peers
 
-PARTS = ("warm", "services", "cold", "neighbour")
+PARTS = ("warm", "services", "cold", "neighbour", "extension")
 
 
 def main() -> int:
@@ -41,6 +41,8 @@ def main() -> int:
                 found.update(measure.neighbour_of_a_loop())
             elif part == "density":
                 found.update(measure.many(plan))
+            elif part == "extension":
+                found.update(measure.beside_an_extension())
             else:
                 found.update(measure.cold(plan) | measure.cold_go(plan))
         rounds.append(found)

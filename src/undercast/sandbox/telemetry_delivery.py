@@ -209,8 +209,8 @@ class Delivery:
                 + body
             )
             await writer.drain()
-            status = await reader.readline()
-            if not 200 <= int(status.split()[1] if status.count(b" ") else b"0") < 300:
+            status = (await reader.readline()).partition(b" ")[2][:3]
+            if not status.isdigit() or not 200 <= int(status) < 300:
                 raise ValueError("the subscriber refused a batch")
         finally:
             writer.transport.abort()

@@ -125,6 +125,10 @@ MANIFEST = Manifest(
         "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine; the same is "
         "served under AWS's name, <id>.lambda-url.<region>.on.aws, which functions here can use.",
         "A function URL with RESPONSE_STREAM gives the answer when it is whole.",
+        "LogType Tail waits for the REPORT line, and so for the function's extensions; AWS does not say.",
+        "An extension whose event/next broke may ask again; AWS refuses it until the environment ends.",
+        "Telemetry goes to sandbox.localdomain, which has no address under the process driver: listen on 127.0.0.1.",
+        "REPORT lines have no XRAY TraceId, for nothing is sent to X-Ray.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",
