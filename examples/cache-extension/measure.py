@@ -74,8 +74,10 @@ def durations(client, name: str, invocations: int, pause_s: float) -> list[float
         time.sleep(pause_s)
     found: list[float] = []
     for _ in range(600):
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
-        messages = [event["message"] for page in pages for event in page["events"]]
+        messages = []
+        with contextlib.suppress(logs.exceptions.ResourceNotFoundException):  # until the first invocation has logged
+            pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+            messages = [event["message"] for page in pages for event in page["events"]]
         found = [float(report[1]) for message in messages if (report := DURATION.search(message)) is not None]
         if len(found) > invocations:
             return found[1:]
