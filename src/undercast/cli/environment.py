@@ -57,6 +57,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         forward_ports=_ports(values["forward_ports"]),
         max_environments=values["max_environments"],
         idle_timeout_s=values["idle_timeout"],
+        stream_pace=values["stream_pace"],
         search_path=search_path(),
         home_dir=Path.home(),
     )

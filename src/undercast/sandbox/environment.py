@@ -315,7 +315,7 @@ class Environment:
         run.answered_ms = run.duration_ms
         run.answer = answer
         if answer.too_large:
-            run.fault = errors.response_too_large()
+            run.fault = errors.response_too_large(answer.limit_bytes)
         if not run.invocation.tail_log:
             self._reporter.resolve(run)
         self._set_phase("post-response", run.invocation.request_id)

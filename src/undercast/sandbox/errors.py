@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from undercast.sandbox.runtime_connection import MAX_PAYLOAD_BYTES
-
 _SIGNALS: Mapping[int, str] = MappingProxyType(
     {
         1: "hangup",
@@ -78,9 +76,9 @@ def _exit_text(code: int | None, signal: int | None) -> str:
     return f"exit status {code}" if code else "exit code 0"
 
 
-def response_too_large() -> Fault:
-    """The response is over 6 MB."""
-    text = f"Response payload size exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
+def response_too_large(limit_bytes: int) -> Fault:
+    """The response is over 6 MB, or 200 MB where it is streamed."""
+    text = f"Response payload size exceeded maximum allowed payload size ({limit_bytes} bytes)."
     return Fault("Function.ResponseSizeTooLarge", text, with_request_id=False)
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 from undercast.core.arn import AccountId, Region
 from undercast.core.context import EXTERNAL, Cause
 from undercast.core.record import record
+from undercast.sandbox.response_stream import ResponseStream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +74,8 @@ class Invocation:
     tail_log: bool = False
     synchronous: bool = True
     """Synchronous invokes are admitted first."""
+    stream: ResponseStream | None = None
+    """Takes the answer of a runtime that streams, piece by piece. The result's payload is empty then."""
 
 
 @record

@@ -54,6 +54,7 @@ class Run:
             invoked_arn=self.invocation.invoked_arn,
             trace_header=self.invocation.trace_header,
             client_context=self.invocation.client_context,
+            stream=self.invocation.stream,
         )
 
     def extension_event(self) -> dict[str, object]:

@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from undercast.core.record import record
+from undercast.sandbox.response_stream import MAX_STREAM_BYTES, ResponseStream
 from undercast.sandbox.runtime_connection import ACCEPTED, MAX_PAYLOAD_BYTES, Answer, Connection, Message, Misuse
 
 MAX_CONNECTIONS = 64
@@ -71,6 +72,8 @@ class RuntimeEvent:
     invoked_arn: str
     trace_header: str = ""
     client_context: str = ""
+    stream: ResponseStream | None = None
+    """Where a runtime that streams answers to; None for a caller that waits for the whole."""
 
     def head(self) -> bytes:
         """The response head, in the order in which AWS sends the headers."""
@@ -198,6 +201,10 @@ class RuntimeApi:
             return _MAX_OTHER_BODY_BYTES if self._other(url) is not None else 0
         return MAX_PAYLOAD_BYTES if self.state is RuntimeState.STARTED and url == _INIT_ERROR else 0
 
+    def stream_of(self, url: bytes) -> ResponseStream | None:
+        """See Served."""
+        return self._current.stream if self._current is not None and url.endswith(b"/response") else None
+
     def hold(self, size_bytes: int) -> None:
         """See Served."""
         self.held_bytes += size_bytes
@@ -272,7 +279,8 @@ class RuntimeApi:
             self._current = None
             self._events.on_response(message.answer(is_error=kind == b"error"))
             if message.too_large:
-                text = f"Exceeded maximum allowed payload size ({MAX_PAYLOAD_BYTES} bytes)."
+                limit = MAX_PAYLOAD_BYTES if message.to is None else MAX_STREAM_BYTES
+                text = f"Exceeded maximum allowed payload size ({limit} bytes)."
                 connection.send_error(413, "RequestEntityTooLarge", text)
             else:
                 # Behind the caller's task, which `on_response` has woken: whoever waits for the answer gets it first.

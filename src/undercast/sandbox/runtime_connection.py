@@ -15,6 +15,8 @@ from typing import Protocol, cast
 
 import httptools
 
+from undercast.sandbox.response_stream import MAX_STREAM_BYTES, ResponseStream
+
 MAX_PAYLOAD_BYTES = 6_291_556
 """Lambda Developer Guide, "Lambda quotas": 6 MB of payload; the recorded byte limit."""
 MAX_HEAD_BYTES = 1280 * 1024
@@ -27,6 +29,7 @@ MAX_PIPELINED = 64
 _JOIN_BYTES = 256 * 1024
 """Up to here head and payload are joined for one write; above, copying would cost more than a second system call."""
 _EXTENSION_HEADER = b"lambda-extension-"
+_MODE_HEADER = b"lambda-runtime-function-response-mode"
 ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
 )
@@ -54,6 +57,7 @@ class Answer:
     payload: bytes
     error_type: str | None = None
     too_large: bool = False
+    limit_bytes: int = MAX_PAYLOAD_BYTES
 
 
 class Served(Protocol):
@@ -72,6 +76,10 @@ class Served(Protocol):
 
     def body_limit(self, url: bytes) -> int:
         """How many bytes of a request's body are of use; 0 when none is."""
+        ...
+
+    def stream_of(self, url: bytes) -> ResponseStream | None:
+        """Where a streamed answer goes piece by piece; None when it is collected."""
         ...
 
     def hold(self, size_bytes: int) -> None:
@@ -96,12 +104,15 @@ class Message:
     __slots__ = (
         "_size",
         "body",
+        "content_type",
         "continued",
         "error_body",
         "error_type",
         "extension_headers",
         "limit",
         "method",
+        "streams",
+        "to",
         "too_large",
         "unread",
         "url",
@@ -119,6 +130,12 @@ class Message:
         self.extension_headers: dict[str, str] | None = None
         """By what follows "lambda-extension-" in their names."""
         self.continued = False
+        self.content_type = ""
+        """Of an answer; known where it streams."""
+        self.streams = False
+        """Whether the runtime says that it answers piece by piece."""
+        self.to: ResponseStream | None = None
+        """Where its pieces go at once."""
         self.too_large = False
         self.body: bytes | bytearray = b""
         self._size = 0
@@ -147,9 +164,10 @@ class Message:
         body = bytes(self.body)
         if is_error:
             return Answer(body, self.error_type, self.too_large)
+        limit = MAX_PAYLOAD_BYTES if self.to is None else MAX_STREAM_BYTES
         if self.error_type:
-            return Answer(self.error_body or body, self.error_type, self.too_large)
-        return Answer(body, None, self.too_large)
+            return Answer(self.error_body or body, self.error_type, self.too_large, limit)
+        return Answer(body, None, self.too_large, limit)
 
 
 class Connection(asyncio.Protocol):
@@ -236,12 +254,16 @@ class Connection(asyncio.Protocol):
             if not message.continued:
                 message.continued = True
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif len(name) == 12 and name.lower() == b"content-type":
+            message.content_type = value.decode("latin-1")
         elif len(name) > 20:
             lowered = name.lower()
             if lowered == b"lambda-runtime-function-error-type":
                 message.error_type = value.decode("latin-1")
             elif lowered == b"lambda-runtime-function-error-body":
                 message.error_body = _decoded(value)
+            elif lowered == _MODE_HEADER:
+                message.streams = value.lower() == b"streaming"
             elif lowered.startswith(_EXTENSION_HEADER):
                 headers = message.extension_headers = message.extension_headers or {}
                 headers[lowered[len(_EXTENSION_HEADER) :].decode("latin-1")] = value.decode("latin-1")
@@ -252,12 +274,18 @@ class Connection(asyncio.Protocol):
         if message is not None:
             message.method = self._parser.get_method()
             message.limit = self._api.body_limit(message.url)
+            if message.streams and message.limit and (stream := self._api.stream_of(message.url)) is not None:
+                message.to = stream
+                stream.begin(message.content_type, self)
 
     def on_body(self, body: bytes) -> None:
         """Parser callback."""
         message = self._message
         if message is not None:
             message.unread = 0
+            if message.to is not None:
+                message.too_large = message.too_large or not message.to.pour(body)
+                return
             message.add(body)
             if message.limit:
                 self._hold(len(message.body) - self._held)
@@ -279,6 +307,16 @@ class Connection(asyncio.Protocol):
         if self._held:
             self._api.held_bytes -= self._held
             self._held = 0
+
+    def rest(self) -> None:
+        """See `response_stream.Source`."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def go_on(self) -> None:
+        """See `response_stream.Source`."""
+        if self._transport is not None and not self._writing_paused:
+            self._transport.resume_reading()
 
     def send(self, head: bytes, payload: bytes) -> None:
         """Answer, also a `next` that waits."""

@@ -31,6 +31,7 @@ from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
+from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.service import MANIFEST
 from undercast.store import schema as store_schema
 from undercast.store.blobs import BlobStore
@@ -216,6 +217,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         concurrency=concurrency,
         lineages=Lineages(),
         locations=CodeLocations(blobs, clock.host, b"secret"),
+        streams=Streams(paced=False),
         internal=lambda scope, principal, cause=EXTERNAL: made.context(),
         clock=clock,
         ids=ids,

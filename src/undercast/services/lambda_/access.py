@@ -14,7 +14,11 @@ from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.layers import LayerReference, parse_layer, parse_layer_arn
 from undercast.services.lambda_.names import function_arn, parse_function_arn, parse_reference
 
-_ACTIONS = {"Invoke": "lambda:InvokeFunction", "InvokeAsync": "lambda:InvokeFunction"}
+_ACTIONS = {
+    "Invoke": "lambda:InvokeFunction",
+    "InvokeAsync": "lambda:InvokeFunction",
+    "InvokeWithResponseStream": "lambda:InvokeFunction",
+}
 _NO_RESOURCE = frozenset({
     "ListFunctions", "GetAccountSettings", "ListLayers", "CreateCodeSigningConfig", "ListCodeSigningConfigs",
 })  # fmt: skip

@@ -20,6 +20,7 @@ from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.models import Function, Version
 from undercast.services.lambda_.names import LATEST, Reference, number_of
 from undercast.services.lambda_.provisioning import Provisioning
+from undercast.services.lambda_.streams import Streams
 from undercast.services.parts import Internal
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
@@ -42,6 +43,7 @@ class Lambda:
     concurrency: Concurrency
     lineages: Lineages
     locations: CodeLocations
+    streams: Streams
     internal: Internal
     clock: Clock
     ids: Ids

@@ -98,6 +98,9 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "GetRuntimeManagementConfig": _QUALIFIED,
     "Invoke": frozenset({"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}),
     "InvokeAsync": frozenset({"FunctionName", "InvokeArgs"}),
+    "InvokeWithResponseStream": frozenset(
+        {"FunctionName", "InvocationType", "LogType", "ClientContext", "Payload", "Qualifier"}
+    ),
 }  # fmt: skip
 
 _STORED_CONFIGURATION = {
@@ -152,4 +155,5 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "DurableExecutionName": "durable functions are not supported",
         "TenantId": "tenant isolation is not supported",
     },
+    "InvokeWithResponseStream": {"TenantId": "tenant isolation is not supported"},
 }

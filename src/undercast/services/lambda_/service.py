@@ -30,12 +30,14 @@ from undercast.services.lambda_.operations import (
     provisioned_concurrency,
     runtime_management,
     settings,
+    stream,
     tags,
     updates,
     urls,
     versions,
 )
 from undercast.services.lambda_.provisioning import Provisioning
+from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.lambda_.url_site import serve
 from undercast.services.lambda_.urls import owns_host
@@ -59,6 +61,7 @@ def build(parts: Parts) -> Lambda:
         concurrency=concurrency,
         lineages=Lineages(),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
+        streams=Streams(paced=parts.config.stream_pace),
         internal=parts.internal,
         clock=parts.platform_clock,
         ids=parts.ids,
@@ -76,6 +79,7 @@ async def _start(instance: Lambda) -> None:
 
 
 async def _stop(instance: Lambda) -> None:
+    await instance.streams.stop()
     await instance.provisioning.stop()
     await instance.deployments.stop()
 
@@ -99,6 +103,7 @@ MANIFEST = Manifest(
         provisioned_concurrency,
         runtime_management,
         settings,
+        stream,
         tags,
         updates,
         urls,
@@ -124,7 +129,6 @@ MANIFEST = Manifest(
         "Topics and event buses as destinations or for dead letters are refused by name until those services exist.",
         "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine; the same is "
         "served under AWS's name, <id>.lambda-url.<region>.on.aws, which functions here can use.",
-        "A function URL with RESPONSE_STREAM gives the answer when it is whole.",
         "LogType Tail waits for the REPORT line, and so for the function's extensions; AWS does not say.",
         "An extension whose event/next broke may ask again; AWS refuses it until the environment ends.",
         "Telemetry goes to sandbox.localdomain, which has no address under the process driver: listen on 127.0.0.1.",

@@ -18,7 +18,9 @@ from undercast.core.identity import Principal
 
 _TEXT = re.compile(r"text/.*|application/(?:json|javascript|xml|[\w.+-]*\+(?:json|xml))", re.IGNORECASE)
 _JSON = "application/json"
-_NULS = b"\0" * 8
+PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
+"""Content-Type of a response stream that begins with a prelude."""
+NULS = b"\0" * 8
 """Between the prelude and the body of a response stream (`awslambda.HttpResponseStream`)."""
 _CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"})
 
@@ -148,7 +150,7 @@ def response(payload: bytes) -> HttpResponse | None:
 
 def streamed_response(payload: bytes) -> HttpResponse | None:
     """What a response stream says: a prelude of status and headers, eight zero bytes and the body, or a body alone."""
-    prelude, nuls, body = payload.partition(_NULS)
+    prelude, nuls, body = payload.partition(NULS)
     if nuls and prelude.startswith(b"{"):
         try:
             value = json.loads(prelude)

@@ -6,7 +6,7 @@ URLs", "Cross-origin resource sharing (CORS)".
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,7 +15,9 @@ from undercast.core.errors import ServiceError
 from undercast.core.http import HttpResponse
 from undercast.core.service import Access, Visit
 from undercast.sandbox.model import Invocation
-from undercast.services.lambda_ import url_events, urls
+from undercast.sandbox.response_stream import ResponseStream
+from undercast.services.lambda_ import streaming, url_events, urls
+from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.operations.invoke import MAX_SYNC_BYTES
@@ -94,14 +96,49 @@ async def _invoke(functions: Lambda, url: FunctionUrl, visit: Visit, ctx: Reques
         cause=ctx.cause,
         trace_header=trace,
     )
-    result = await run(functions, resolved, invocation, parent_of(ctx.cause))
-    streamed = url.configuration["InvokeMode"] == "RESPONSE_STREAM"
-    made = url_events.streamed_response if streamed else url_events.response
-    answer = made(result.payload) if result.function_error is None else None
+    if url.configuration["InvokeMode"] == "RESPONSE_STREAM":
+        answer = await _streamed(functions, resolved, replace(invocation, stream=ResponseStream()), ctx)
+    else:
+        result = await run(functions, resolved, invocation, parent_of(ctx.cause))
+        answer = url_events.response(result.payload) if result.function_error is None else None
     if answer is None:
         answer = HttpResponse(status=502, headers=_JSON, body=b"Internal Server Error")
     headers = (("x-amzn-requestid", ctx.request_id), ("x-amzn-trace-id", trace))
     return replace(answer, headers=(*answer.headers, *headers))
+
+
+async def _streamed(
+    functions: Lambda, resolved: Resolved, invocation: Invocation, ctx: RequestContext
+) -> HttpResponse | None:
+    """The answer as the function writes it; None where it fails before it says anything."""
+    begun = await streaming.begin(functions, resolved, invocation, parent_of(ctx.cause))
+    if not begun.stream.begun:
+        result = await begun.result()
+        return url_events.streamed_response(result.payload) if result.function_error is None else None
+    if not begun.stream.content_type.startswith(url_events.PRELUDE_TYPE):
+        content_type = begun.stream.content_type or "application/octet-stream"
+        return HttpResponse(status=200, headers=(("content-type", content_type),), body=_rest(begun, b""))
+    head = b""
+    async for piece in begun.pieces:
+        head += piece
+        if url_events.NULS in head or len(head) > MAX_SYNC_BYTES:
+            break
+    answer = url_events.streamed_response(head)
+    if answer is None or url_events.NULS not in head:
+        return None
+    assert isinstance(answer.body, bytes)
+    return replace(answer, body=_rest(begun, answer.body))
+
+
+async def _rest(begun: streaming.Streaming, first: bytes) -> AsyncIterator[bytes]:
+    """The body; a function that fails in the middle of it ends the connection, for its status is sent."""
+    if first:
+        yield first
+    async for piece in begun.pieces:
+        yield piece
+    result = await begun.result()
+    if result.function_error is not None:
+        raise ServiceError("FunctionError", "the function failed behind the beginning of its answer", 502)
 
 
 def _visitor(url: FunctionUrl, visit: Visit, ctx: RequestContext, trace: str) -> Visitor:

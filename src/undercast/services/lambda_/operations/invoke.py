@@ -17,6 +17,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, Reply, operation
 from undercast.events.delivery import Delivery
 from undercast.sandbox.model import Invocation
+from undercast.sandbox.response_stream import ResponseStream
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import too_large, user_error
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
@@ -38,38 +39,52 @@ async def invoke(functions: Lambda, ctx: RequestContext, params: Params) -> Repl
     """The three invocation types. A function error is a 200 with FunctionError."""
     payload: bytes = params.get("Payload") or b"{}"
     invocation_type = params.get("InvocationType", "RequestResponse")
-    await _check_payload(payload, invocation_type, functions.profile)
-    name, qualifier = params["FunctionName"], params.get("Qualifier")
-    resolved = functions.catalog.peek(ctx.scope, name, qualifier)
+    await check_payload(payload, invocation_type, functions.profile)
+    resolved = functions.catalog.peek(ctx.scope, params["FunctionName"], params.get("Qualifier"))
     if resolved is None:
-        resolved = await functions.catalog.resolve(ctx.scope, name, qualifier)
+        resolved = await resolve(functions, ctx, params)
     if invocation_type == "DryRun":
         return Reply(output={"StatusCode": 204}, status=204)
-    client_context = _client_context(params["ClientContext"]) if params.get("ClientContext") else ""
     if invocation_type == "Event":
-        await _queue(functions, ctx, resolved, payload, client_context)
+        await _queue(functions, ctx, resolved, payload, _client_context(params))
         return Reply(output={"StatusCode": 202}, status=202)
-    tail = params.get("LogType") == "Tail"
-    function = version_to_run(functions, resolved)
-    invocation = Invocation(
-        request_id=ctx.request_id,
-        function=function,
-        payload=payload,
-        invoked_arn=resolved.invoked_arn,
-        cause=ctx.cause,
-        trace_header=trace_header(
-            ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now(), active=function.traces_actively
-        ),
-        client_context=client_context,
-        tail_log=tail,
-    )
+    invocation = invocation_of(functions, ctx, params, resolved)
     result = await run(functions, resolved, invocation, parent_of(ctx.cause))
-    output: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": function.version, "Payload": result.payload}
+    version = invocation.function.version
+    output: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": version, "Payload": result.payload}
     if result.function_error is not None:
         output["FunctionError"] = result.function_error
-    if tail:
+    if invocation.tail_log:
         output["LogResult"] = base64.b64encode(result.log_tail).decode()
     return Reply(output=output, headers=_JSON)
+
+
+async def resolve(functions: Lambda, ctx: RequestContext, params: Params) -> Resolved:
+    """What FunctionName and Qualifier mean. Raises ResourceNotFoundException."""
+    return await functions.catalog.resolve(ctx.scope, params["FunctionName"], params.get("Qualifier"))
+
+
+def invocation_of(
+    functions: Lambda,
+    ctx: RequestContext,
+    params: Params,
+    resolved: Resolved,
+    stream: ResponseStream | None = None,
+) -> Invocation:
+    """The invocation that a synchronous request asks for. Raises InvalidRequestContentException."""
+    function = version_to_run(functions, resolved)
+    trace = trace_header(ctx.headers.get(HEADER, ""), ctx.ids, ctx.clock.now(), active=function.traces_actively)
+    return Invocation(
+        request_id=ctx.request_id,
+        function=function,
+        payload=params.get("Payload") or b"{}",
+        invoked_arn=resolved.invoked_arn,
+        cause=ctx.cause,
+        trace_header=trace,
+        client_context=_client_context(params),
+        tail_log=params.get("LogType") == "Tail",
+        stream=stream,
+    )
 
 
 @operation("InvokeAsync")
@@ -80,7 +95,7 @@ async def invoke_async(functions: Lambda, ctx: RequestContext, params: Params) -
     if length is not None and length > MAX_INVOKE_ASYNC_BYTES:
         raise _payload_too_large(length, "Event", MAX_INVOKE_ASYNC_BYTES)
     payload = args if isinstance(args, bytes) else await args.read(MAX_INVOKE_ASYNC_BYTES)
-    await _check_payload(payload or b"{}", "Event", functions.profile)
+    await check_payload(payload or b"{}", "Event", functions.profile)
     resolved = await functions.catalog.resolve(ctx.scope, params["FunctionName"])
     await _queue(functions, ctx, resolved, payload or b"{}", "")
     return {"Status": 202}
@@ -107,7 +122,8 @@ async def _queue(
     await functions.database.write(lambda tx: functions.outbox.add(tx, delivery))
 
 
-async def _check_payload(payload: bytes, invocation_type: str, profile: Profile) -> None:
+async def check_payload(payload: bytes, invocation_type: str, profile: Profile) -> None:
+    """Raises RequestTooLargeException, InvalidRequestContentException."""
     if len(payload) > MAX_SYNC_BYTES:
         raise too_large(f"Request must be smaller than {MAX_SYNC_BYTES} bytes for the InvokeFunction operation")
     if invocation_type == "Event" and len(payload) > EVENT_BYTES[profile]:
@@ -131,11 +147,14 @@ def _payload_too_large(size: int, invocation_type: str, limit: int) -> ServiceEr
     )
 
 
-def _client_context(encoded: str) -> str:
-    """The JSON inside, on one line, as it travels in the Runtime API's header.
+def _client_context(params: Params) -> str:
+    """The JSON inside, on one line, as it travels in the Runtime API's header; "" for none.
 
     Invoke's reference gives the limit and no texts: both texts are ours.
     """
+    encoded = params.get("ClientContext")
+    if not encoded:
+        return ""
     if len(encoded) > MAX_CLIENT_CONTEXT_CHARACTERS:
         text = f"ClientContext has {len(encoded)} characters; the limit is {MAX_CLIENT_CONTEXT_CHARACTERS}."
         raise user_error("InvalidRequestContentException", text)
