@@ -31,8 +31,8 @@ from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
-from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.service import MANIFEST
+from undercast.services.lambda_.streams import Streams
 from undercast.store import schema as store_schema
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
