@@ -128,7 +128,6 @@ def invoked(function: Deployed, qualifier: str) -> Any:
     ("runtime", "told"),
     [
         ("nodejs24.x", "`undercast runtimes install nodejs24.x`"),
-        ("ruby3.3", "provided.al2023"),
         ("dotnet8", "provided.al2023"),
     ],
 )

@@ -99,7 +99,7 @@ def test_missing_python_names_the_fix(tmp_path: Path) -> None:
     assert (raised.value.code, raised.value.status) == ("InvalidRuntimeException", 502)
 
 
-@pytest.mark.parametrize("runtime", ["ruby3.3", "dotnet8", "cobol74"])
+@pytest.mark.parametrize("runtime", ["dotnet8", "cobol74"])
 def test_what_cannot_run_says_so(tmp_path: Path, runtime: str) -> None:
     """Never an empty success."""
     with pytest.raises(ServiceError, match=runtime):

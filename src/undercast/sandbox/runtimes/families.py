@@ -11,6 +11,7 @@ from undercast.sandbox.runtimes.java import JavaRuntime
 from undercast.sandbox.runtimes.node import NodeRuntime
 from undercast.sandbox.runtimes.plan import Family
 from undercast.sandbox.runtimes.programs import ProgramLookup
+from undercast.sandbox.runtimes.ruby import RubyRuntime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +40,7 @@ def language_families(ground: Ground) -> Mapping[str, Family]:
             client_dir=ground.client_dir / "node",
             installs_dir=ground.installs_dir,
         ),
+        "ruby": RubyRuntime(lookup=ground.lookup, client_dir=ground.client_dir / "ruby"),
         "java": JavaRuntime(
             lookup=ground.lookup,
             runtimes_dir=ground.runtimes_dir,

@@ -62,7 +62,20 @@ JAVA = Places(
     ),
 )
 
-PLACES: Mapping[str, Places] = MappingProxyType({"nodejs": NODE, "java": JAVA})
+RUBY = Places(
+    program="ruby",
+    ask=("--version",),
+    installs=(
+        (".rbenv/versions/{v}.*", "bin/ruby"),
+        (".rubies/ruby-{v}.*", "bin/ruby"),
+        (".rvm/rubies/ruby-{v}.*", "bin/ruby"),
+        (".asdf/installs/ruby/{v}.*", "bin/ruby"),
+        (".local/share/mise/installs/ruby/{v}.*", "bin/ruby"),
+        ("/opt/homebrew/opt/ruby@{v}", "bin/ruby"),
+    ),
+)
+
+PLACES: Mapping[str, Places] = MappingProxyType({"nodejs": NODE, "java": JAVA, "ruby": RUBY})
 
 
 class ProgramLookup:

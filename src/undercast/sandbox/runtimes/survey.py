@@ -90,6 +90,8 @@ def install_hint(row: RuntimeRow) -> str:
     dotted = ".".join(map(str, row.version))
     if row.family == "java":
         return f"the system's openjdk-{row.version[0]}-jre-headless, sdkman or mise; undercast runtimes install java17"
+    if row.family == "ruby":
+        return f"rbenv install {dotted}, mise, asdf, or the system's package ruby"
     if row.family in PLACES:
         return f"undercast runtimes install {row.identifier}"
     return f"uv python install {dotted}, pyenv install {dotted}, or the system's package python{dotted}"

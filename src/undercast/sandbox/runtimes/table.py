@@ -57,6 +57,8 @@ def _java(name: str, major: int, *, deprecated: bool = False) -> RuntimeRow:
     return RuntimeRow(identifier=name, family="java", version=(major,), nearest=nearest, deprecated=deprecated)
 
 
+_RUBIES = ((2, 7), (3, 0), (3, 1), (3, 2), (3, 3), (3, 4))
+
 _ROWS = (
     RuntimeRow(identifier="python2.7", family="python", version=(2, 7), deprecated=True),
     *(_python(minor, deprecated=True) for minor in (6, 7, 8, 9)),
@@ -71,8 +73,8 @@ _ROWS = (
     _java("java8", 8, deprecated=True),
     _java("java8.al2", 8),
     *(_java(f"java{major}", major) for major in (11, 17, 21, 25)),
-    RuntimeRow(identifier="ruby2.5", family="ruby", version=(2, 5), deprecated=True),
-    RuntimeRow(identifier="ruby2.7", family="ruby", version=(2, 7), deprecated=True),
+    RuntimeRow(identifier="ruby2.5", family="ruby", version=(2, 5), nearest=_RUBIES, deprecated=True, obsolete=True),
+    RuntimeRow(identifier="ruby2.7", family="ruby", version=(2, 7), nearest=_RUBIES, deprecated=True),
     *(RuntimeRow(identifier=f"ruby3.{minor}", family="ruby", version=(3, minor)) for minor in (2, 3, 4)),
     *(
         RuntimeRow(identifier=f"dotnetcore{name}", family="dotnet", version=version, deprecated=True)
@@ -91,6 +93,6 @@ RUNTIMES: Mapping[str, RuntimeRow] = MappingProxyType({row.identifier: row for r
 """By identifier."""
 
 LATER: Mapping[str, str] = MappingProxyType(
-    {"ruby": "Ruby", "dotnet": ".NET"},
+    {"dotnet": ".NET"},
 )
 """Families whose functions are accepted but cannot run yet, by the name users know."""

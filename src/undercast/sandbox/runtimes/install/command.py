@@ -10,6 +10,7 @@ from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.node import FIRST_WITH_SDK_3, sdk_folder
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import sdk_folder as python_sdk
+from undercast.sandbox.runtimes.survey import install_hint
 from undercast.sandbox.runtimes.table import RUNTIMES, RuntimeRow
 
 _OLDEST_NODE = 12
@@ -37,6 +38,8 @@ class Installer:
             self._python(row)
         elif row.family == "java":
             self._java(row)
+        elif row.family == "ruby":
+            raise InstallError(f"no registry has Ruby itself: {install_hint(row)}")
         elif row.family in ("go", "provided"):
             raise InstallError(f"{identifier} needs nothing: the package brings its own program")
         else:
