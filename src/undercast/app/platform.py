@@ -125,6 +125,7 @@ class Platform:
             "driver": self.driver.name,
             "data": str(self.door.config.data_dir),
             "pid": os.getpid(),
+            "hot_reload_root": str(self.door.config.hot_reload_root or ""),
             "clock": {"now": self.platform_clock.now(), "ahead_s": self.platform_clock.offset_s},
             "connections": self.door.front_door.connections,
             "tasks": len(asyncio.all_tasks()),

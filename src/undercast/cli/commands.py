@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from undercast import __version__
-from undercast.cli import doctor, env, invoke, logs, runtimes, status, stop, trace
+from undercast.cli import doctor, env, invoke, logs, runtimes, status, stop, trace, watch
 from undercast.cli.start_options import OPTIONS, Option
 
 app = typer.Typer(
@@ -52,6 +52,7 @@ app.command("env")(env.env)
 app.command("logs")(logs.logs)
 app.command("invoke")(invoke.invoke)
 app.command("trace")(trace.trace)
+app.command("watch")(watch.watch)
 app.add_typer(runtimes.app, name="runtimes")
 
 

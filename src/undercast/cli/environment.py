@@ -58,9 +58,16 @@ def config_from(values: Mapping[str, Any]) -> Config:
         max_environments=values["max_environments"],
         idle_timeout_s=values["idle_timeout"],
         stream_pace=values["stream_pace"],
+        hot_reload_root=_folder("--hot-reload-root", values["hot_reload_root"]),
         search_path=search_path(),
         home_dir=Path.home(),
     )
+
+
+def _folder(option: str, path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        fail(f"{option} {path} is not a folder")
+    return path.resolve() if path is not None else None
 
 
 def _ports(text: str) -> tuple[int, ...]:

@@ -39,6 +39,8 @@ class Config:
     stream_pace: bool = False
     """Whether streamed answers keep AWS's pace: 6 MB at once, then 2 MB a second."""
     init_dir: Path | None = None
+    hot_reload_root: Path | None = None
+    """Folders below it may be functions' code as they are (bucket name `hot-reload`)."""
     max_head_bytes: int = 64 * 1024
     max_body_bytes: int = 6 * 1024**3
     search_path: tuple[str, ...] = field(default=("/usr/local/bin", "/usr/bin", "/bin"))

@@ -41,6 +41,8 @@ class FunctionVersion:
     handler: str
     code_dir: Path
     """Unpacked code, read-only, mounted at /var/task."""
+    live: bool = False
+    """The code is a folder of the user's, whose files may change; then the revision does."""
     environment: Mapping[str, str] = field(default_factory=dict)
     layers: tuple[Path, ...] = ()
     memory_mb: int = 128

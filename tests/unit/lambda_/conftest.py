@@ -26,6 +26,7 @@ from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments
+from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -218,6 +219,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         lineages=Lineages(),
         locations=CodeLocations(blobs, clock.host, b"secret"),
         streams=Streams(paced=False),
+        hot_reload=HotReload(None, blobs, environments),
         internal=lambda scope, principal, cause=EXTERNAL: made.context(),
         clock=clock,
         ids=ids,

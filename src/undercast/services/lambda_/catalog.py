@@ -6,6 +6,7 @@ version before it is served. AWS: Lambda Developer Guide, "Lambda function state
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from undercast.core.arn import Scope
@@ -79,7 +80,7 @@ class Catalog:
         epoch = self._epoch
         resolved = self._database.read_now(lambda tx: self._load(tx, reference))
         for function in (resolved.function, resolved.other):
-            for folder in (function.code_dir, *function.layers) if function is not None else ():
+            for folder in _unpacked(function):
                 if not self._code.present(folder.name):
                     await self._unpack_again(folder.name)
         if epoch == self._epoch:
@@ -200,6 +201,13 @@ class Catalog:
         except UnsafePackage as error:
             text = "Lambda could not unzip the deployment package."
             raise ServiceError("InvalidZipFileException", text, 502) from error
+
+
+def _unpacked(function: FunctionVersion | None) -> tuple[Path, ...]:
+    """The folders that archives were unpacked into."""
+    if function is None:
+        return ()
+    return function.layers if function.live else (function.code_dir, *function.layers)
 
 
 def document(statements: list[dict[str, Any]]) -> dict[str, Any]:

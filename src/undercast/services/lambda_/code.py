@@ -42,6 +42,8 @@ class Package:
 
     draft: BlobDraft
     unzipped_bytes: int
+    folder: str = ""
+    """Instead of an archive: where the code is on this machine (hot reload)."""
 
 
 class CodeStore:

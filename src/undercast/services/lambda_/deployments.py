@@ -112,7 +112,7 @@ class Deployments:
             try:
                 # Active means ready: the first invocation of a runtime must not wait for its interpreter.
                 await asyncio.gather(
-                    *(self._code.unpack(sha256) for sha256 in version.code),
+                    *(self._code.unpack(sha256) for sha256 in version.archives),
                     self._environments.prepare(version.configuration["Runtime"]),
                 )
             except (UnsafePackage, ServiceError) as error:

@@ -35,6 +35,8 @@ async def run(
         functions.code.hold(layer.name)
     functions.lineages.remember(invocation.request_id, chain)
     try:
+        if function.live:
+            invocation = await functions.hot_reload.current(invocation)
         return await functions.environments.invoke(invocation)
     finally:
         functions.code.drop(function.code_sha256)

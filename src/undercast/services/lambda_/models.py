@@ -51,6 +51,8 @@ class Version:
     """Of the zip, hexadecimal; also the id of its blob."""
     code_size: int
     unzipped_bytes: int = 0
+    folder: str = ""
+    """Of this machine, where the code is (hot reload); "" for an archive."""
     layers: tuple[LayerUse, ...] = ()
     """The later one's files win."""
     revision_id: str
@@ -65,6 +67,11 @@ class Version:
     def code(self) -> tuple[str, ...]:
         """The digests of all that it runs; it holds one reference to the blob of each."""
         return (self.code_sha256, *(layer.code_sha256 for layer in self.layers))
+
+    @property
+    def archives(self) -> tuple[str, ...]:
+        """Those of them that are unpacked."""
+        return self.code[1:] if self.folder else self.code
 
     @property
     def version(self) -> str:
@@ -161,7 +168,8 @@ def executable(version: Version, folder: Callable[[str], Path]) -> FunctionVersi
         region=version.scope.region,
         runtime=configuration["Runtime"],
         handler=configuration["Handler"],
-        code_dir=folder(version.code_sha256),
+        code_dir=Path(version.folder) if version.folder else folder(version.code_sha256),
+        live=bool(version.folder),
         layers=tuple(folder(layer.code_sha256) for layer in version.layers),
         environment=configuration.get("Environment", {}).get("Variables", {}),
         memory_mb=configuration["MemorySize"],

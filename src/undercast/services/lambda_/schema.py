@@ -154,4 +154,7 @@ SCHEMA = (
     );
     CREATE UNIQUE INDEX lambda_url_by_id ON lambda_url (id);
     """,
+    """
+    ALTER TABLE lambda_version ADD COLUMN code_folder TEXT NOT NULL DEFAULT '';
+    """,
 )

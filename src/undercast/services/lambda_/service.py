@@ -15,6 +15,7 @@ from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments
 from undercast.services.lambda_.destinations import DestinationTarget
+from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -62,6 +63,7 @@ def build(parts: Parts) -> Lambda:
         lineages=Lineages(),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
         streams=Streams(paced=parts.config.stream_pace),
+        hot_reload=HotReload(parts.config.hot_reload_root, parts.blobs, parts.pool),
         internal=parts.internal,
         clock=parts.platform_clock,
         ids=parts.ids,
@@ -86,6 +88,7 @@ async def _stop(instance: Lambda) -> None:
 
 def _reset(instance: Lambda) -> None:
     instance.catalog.clear()
+    instance.hot_reload.clear()
     instance.provisioning.clear()
 
 
@@ -133,6 +136,9 @@ MANIFEST = Manifest(
         "An extension whose event/next broke may ask again; AWS refuses it until the environment ends.",
         "Telemetry goes to sandbox.localdomain, which has no address under the process driver: listen on 127.0.0.1.",
         "REPORT lines have no XRAY TraceId, for nothing is sent to X-Ray.",
+        "With `start --hot-reload-root DIR` the bucket name hot-reload takes a folder below DIR as code, by its "
+        "absolute path in S3Key: it is mounted as it is, CodeSha256 is its path's, and no version of it can be "
+        "published.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",

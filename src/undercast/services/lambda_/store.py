@@ -18,7 +18,7 @@ _QUALIFIED = ("policy", "event_invoke_config", "provisioned", "runtime_managemen
 """Tables of what a version or an alias has."""
 _OF_FUNCTION = ("function", "version", "function_layer", "alias", "function_signing", *_QUALIFIED)
 _VERSION_COLUMNS = (
-    "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, revision_id,"
+    "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, code_folder, revision_id,"
     " modified_at, state, state_reason, update_status, update_reason"
 )
 
@@ -127,7 +127,7 @@ def usage(tx: Tx, scope: Scope) -> tuple[int, int]:
 def add_version(tx: Tx, version: Version) -> None:
     """Insert the row. The caller holds a reference to the code's blob."""
     tx.execute(
-        f"INSERT INTO lambda_version ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO lambda_version ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*key_of(version.scope, version.name), version.number, *_values(version)),
     )
     _put_layers(tx, version)
@@ -137,7 +137,8 @@ def change_version(tx: Tx, version: Version) -> None:
     """Write everything but the key."""
     tx.execute(
         "UPDATE lambda_version SET configuration = ?, code_sha256 = ?, code_size = ?, unzipped_bytes = ?,"
-        " revision_id = ?, modified_at = ?, state = ?, state_reason = ?, update_status = ?, update_reason = ?"
+        " code_folder = ?, revision_id = ?, modified_at = ?, state = ?, state_reason = ?, update_status = ?,"
+        " update_reason = ?"
         " WHERE account_id = ? AND region = ? AND name = ? AND number = ?",
         (*_values(version), *key_of(version.scope, version.name), version.number),
     )
@@ -222,6 +223,15 @@ def next_number(tx: Tx, scope: Scope, name: str) -> int:
     return int(row["number"])
 
 
+def folders_of_others(tx: Tx, scope: Scope) -> list[str]:
+    """The folders that functions of other accounts have as their code."""
+    rows = tx.all(
+        "SELECT DISTINCT code_folder FROM lambda_version WHERE account_id <> ? AND code_folder <> ''",
+        (scope.account_id,),
+    )
+    return [row["code_folder"] for row in rows]
+
+
 def code_in_use(tx: Tx, sha256: str) -> bool:
     """Whether any function version of any account has this code, as its own or in a layer."""
     tables = ("lambda_version", "lambda_function_layer")
@@ -262,6 +272,7 @@ def _values(version: Version) -> tuple[str | int | float, ...]:
         version.code_sha256,
         version.code_size,
         version.unzipped_bytes,
+        version.folder,
         version.revision_id,
         version.modified_at,
         version.state,
@@ -280,6 +291,7 @@ def _version(tx: Tx, row: Row) -> Version:
         code_sha256=row["code_sha256"],
         code_size=row["code_size"],
         unzipped_bytes=row["unzipped_bytes"],
+        folder=row["code_folder"],
         layers=_layers(tx, row),
         revision_id=row["revision_id"],
         modified_at=row["modified_at"],

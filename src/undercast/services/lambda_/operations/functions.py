@@ -4,6 +4,7 @@ AWS: Lambda API Reference, CreateFunction, GetFunction, GetFunctionConfiguration
 """
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from undercast.core.arn import Scope
@@ -12,6 +13,7 @@ from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import code_signing, concurrency, configuration, layer_store, package, store
 from undercast.services.lambda_.destinations import check_dead_letter
 from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
+from undercast.services.lambda_.hot_reload import check_free, check_publishable
 from undercast.services.lambda_.instance import Lambda, check_role, existing_function, existing_version, unqualified
 from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import Function, Version, output, summary
@@ -44,6 +46,7 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
         code_sha256=code.draft.id,
         code_size=code.draft.size_bytes,
         unzipped_bytes=code.unzipped_bytes,
+        folder=code.folder,
         revision_id=ctx.ids.uuid(),
         modified_at=ctx.clock.now(),
     )
@@ -64,7 +67,9 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
 
 def _insert(functions: Lambda, tx: Tx, latest: Version, draft: BlobDraft, *, publish: bool) -> tuple[Version, ...]:
     made: tuple[Version, ...] = (latest,)
+    check_free(tx, latest)
     if publish:
+        check_publishable(latest)
         number = store.next_number(tx, latest.scope, latest.name)
         made = (latest, replace(latest, number=number, revision_id=functions.ids.uuid()))
     for version in made:
@@ -102,13 +107,19 @@ async def get_function(functions: Lambda, ctx: RequestContext, params: Params) -
     )
     found: dict[str, Any] = {
         "Configuration": output(version, reference.qualifier),
-        "Code": {"RepositoryType": "S3", "Location": functions.locations.url(ctx.endpoint, version.code_sha256)},
+        "Code": {"RepositoryType": "S3", "Location": _location(functions, ctx, version)},
     }
     if function.tags:
         found["Tags"] = dict(function.tags)
     if function.reserved_concurrency is not None:
         found["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
     return found
+
+
+def _location(functions: Lambda, ctx: RequestContext, version: Version) -> str:
+    if version.folder:
+        return Path(version.folder).as_uri()
+    return functions.locations.url(ctx.endpoint, version.code_sha256)
 
 
 @operation("GetFunctionConfiguration")

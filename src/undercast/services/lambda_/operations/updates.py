@@ -13,6 +13,7 @@ from undercast.core.service import Params, operation
 from undercast.services.lambda_ import configuration, layer_store, store
 from undercast.services.lambda_.destinations import check_dead_letter
 from undercast.services.lambda_.errors import stale_revision, update_in_progress
+from undercast.services.lambda_.hot_reload import check_free, check_publishable
 from undercast.services.lambda_.instance import Lambda, check_role, existing_version, unqualified
 from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import IN_PROGRESS, PENDING, Version, output
@@ -39,11 +40,13 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
             code_sha256=code.draft.id,
             code_size=code.draft.size_bytes,
             unzipped_bytes=code.unzipped_bytes,
+            folder=code.folder,
             modified_at=ctx.clock.now(),
             revision_id=ctx.ids.uuid(),
             update_status=IN_PROGRESS,
         )
         check_unzipped(changed.unzipped_bytes, changed.layers)
+        check_free(tx, changed)
         if params.get("DryRun"):
             return (replace(current, code_sha256=changed.code_sha256, code_size=changed.code_size),)
         functions.blobs.acquire(tx, code.draft)
@@ -61,6 +64,7 @@ def _replace_code(
     store.change_version(tx, changed)
     made: tuple[Version, ...] = (changed,)
     if publish:
+        check_publishable(changed)
         number = store.next_number(tx, changed.scope, changed.name)
         published = replace(changed, number=number, state=PENDING, update_status="", revision_id=functions.ids.uuid())
         functions.blobs.acquire_id(tx, published.code_sha256)

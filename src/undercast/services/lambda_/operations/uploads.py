@@ -9,7 +9,7 @@ from typing import Any
 from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
-from undercast.services.lambda_ import package
+from undercast.services.lambda_ import hot_reload, package
 from undercast.services.lambda_.code import Package
 from undercast.services.lambda_.errors import invalid, too_large, user_error
 from undercast.services.lambda_.instance import Lambda
@@ -37,6 +37,8 @@ async def accept_code(functions: Lambda, ctx: RequestContext, operation: str, co
         return await functions.code.accept(zipped)
     if not code.get("S3Bucket") or not code.get("S3Key"):
         raise invalid("Please provide a source for function code.")
+    if code["S3Bucket"] == hot_reload.BUCKET:
+        return await functions.hot_reload.accept(ctx, operation, code)
     return await functions.code.accept(await _object(ctx, code))
 
 

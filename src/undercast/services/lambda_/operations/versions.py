@@ -10,6 +10,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.errors import invalid
+from undercast.services.lambda_.hot_reload import check_publishable
 from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
 from undercast.services.lambda_.models import Version, code_digest, output, summary
 from undercast.services.lambda_.names import parse_reference
@@ -26,6 +27,7 @@ async def publish_version(functions: Lambda, ctx: RequestContext, params: Params
 
     def publish(tx: Tx) -> Version:
         latest = changeable(tx, reference, params)
+        check_publishable(latest)
         digest = code_digest(latest.code_sha256)
         if params.get("CodeSha256") not in (None, "", digest):
             raise invalid(

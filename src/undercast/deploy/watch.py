@@ -1,0 +1,126 @@
+"""Keeps a function's code and layers as they are in folders, while somebody edits them.
+
+A folder below the platform's --hot-reload-root becomes the code itself; any other is sent by UpdateFunctionCode when
+its content has changed.
+AWS: Lambda API Reference, UpdateFunctionCode, PublishLayerVersion, UpdateFunctionConfiguration.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+from watchfiles import Change, DefaultFilter, watch
+
+from undercast.deploy.folder_zip import LEFT_OUT, TooLarge, packed
+
+HOT_RELOAD = "hot-reload"
+_QUIET_MS = 20
+"""How long nothing more must change: a build writes its file in pieces."""
+_LOOK_MS = 1000
+_UPDATE_LIMIT_S = 120.0
+_POLL_S = 0.02
+
+Tell = Callable[[Mapping[str, Any]], None]
+"""Takes what has happened: `event` and its details."""
+
+
+class UpdateFailed(Exception):
+    """The platform has not taken an update."""
+
+
+@dataclass(kw_only=True)
+class FunctionWatch:
+    """See the module. `functions` is a boto3 client of Lambda."""
+
+    functions: Any
+    function: str
+    folder: Path
+    layers: Mapping[str, Path]
+    """Layer name -> its folder."""
+    live: bool
+    """The platform may mount the folder."""
+    tell: Tell
+    _sent: dict[Path, str] = field(default_factory=dict)
+    """Digest of what each folder had when it was sent last."""
+
+    def run(self) -> None:
+        """Until KeyboardInterrupt. Raises UpdateFailed, or what botocore raises, when the first update fails."""
+        how = HOT_RELOAD if self.live else "upload"
+        folders = {"folder": str(self.folder), **{name: str(path) for name, path in self.layers.items()}}
+        if self.live:
+            code = {"S3Bucket": HOT_RELOAD, "S3Key": str(self.folder)}
+            self._settled(self.functions.update_function_code(FunctionName=self.function, **code))
+        self._bring(self._roots())
+        self.tell({"event": "watching", "function": self.function, "how": how, **folders})
+        first = True
+        for changes in self._changes():
+            # What changed between the first update and the watcher's start nobody told us.
+            touched = self._roots() if first else self._touched(changes)
+            first = False
+            try:
+                self._bring(touched, [path for _, path in changes])
+            except (UpdateFailed, TooLarge, OSError, BotoCoreError, ClientError) as error:
+                self.tell({"event": "failed", "error": str(error)})
+
+    def _roots(self) -> list[Path]:
+        return [self.folder, *self.layers.values()]
+
+    def _changes(self) -> Iterable[set[tuple[Change, str]]]:
+        return watch(
+            *self._roots(),
+            watch_filter=DefaultFilter(ignore_dirs=tuple(LEFT_OUT)),
+            step=_QUIET_MS,
+            rust_timeout=_LOOK_MS,
+            yield_on_timeout=True,
+        )
+
+    def _touched(self, changes: Iterable[tuple[Change, str]]) -> list[Path]:
+        paths = [Path(path) for _, path in changes]
+        return [root for root in self._roots() if any(path.is_relative_to(root) for path in paths)]
+
+    def _bring(self, roots: Iterable[Path], changed: Iterable[str] = ()) -> None:
+        began = time.monotonic()
+        named = sorted(changed)
+        if self.live and self.folder in roots and named:
+            self.tell({"event": "changed", "files": named})
+        brought = [root for root in roots if not (self.live and root == self.folder) and self._send(root)]
+        if brought:
+            took_ms = round((time.monotonic() - began) * 1000)
+            self.tell({"event": "updated", "folders": [str(root) for root in brought], "files": named, "ms": took_ms})
+
+    def _send(self, root: Path) -> bool:
+        """Whether the folder had something new."""
+        content = packed(root)
+        digest = hashlib.sha256(content).hexdigest()
+        if self._sent.get(root) == digest:
+            return False
+        if root == self.folder:
+            self._settled(self.functions.update_function_code(FunctionName=self.function, ZipFile=content))
+        else:
+            self._send_layer(root, content)
+        self._sent[root] = digest
+        return True
+
+    def _send_layer(self, root: Path, content: bytes) -> None:
+        """The function gets the new version in the place of an older one, or as its last layer."""
+        name = next(name for name, path in self.layers.items() if path == root)
+        version = self.functions.publish_layer_version(LayerName=name, Content={"ZipFile": content})
+        configuration = self.functions.get_function_configuration(FunctionName=self.function)
+        arns = [layer["Arn"] for layer in configuration.get("Layers", [])]
+        replaced = [version["LayerVersionArn"] if arn.split(":")[-2] == name else arn for arn in arns]
+        if version["LayerVersionArn"] not in replaced:
+            replaced.append(version["LayerVersionArn"])
+        self._settled(self.functions.update_function_configuration(FunctionName=self.function, Layers=replaced))
+
+    def _settled(self, configuration: Mapping[str, Any]) -> None:
+        """Wait for the end of an update. Raises UpdateFailed."""
+        end = time.monotonic() + _UPDATE_LIMIT_S
+        while configuration.get("LastUpdateStatus") == "InProgress" and time.monotonic() < end:
+            time.sleep(_POLL_S)
+            configuration = self.functions.get_function_configuration(FunctionName=self.function)
+        if configuration.get("LastUpdateStatus") != "Successful":
+            raise UpdateFailed(configuration.get("LastUpdateStatusReason", "the update has not ended"))

@@ -1,0 +1,135 @@
+"""`undercast watch` as a user runs it: a process beside a running platform, files saved in between."""
+
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.functions import create_function
+from tests.platform import RunningPlatform, running
+
+ACCOUNT = "000000000000"
+LIMIT_S = 60.0
+LAYERED = "from common import TEXT\ndef handler(event, context):\n    return TEXT\n"
+
+
+def constant(text: str) -> str:
+    """A handler's source."""
+    return f"def handler(event, context):\n    return {text!r}\n"
+
+
+class Watch:
+    """The running command and what it tells."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def told(self, event: str) -> dict[str, Any]:
+        """The next line of this kind; the command's own limit is the test's."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            found: dict[str, Any] = json.loads(line)
+            if found["event"] == event:
+                return found
+        raise AssertionError(f"it ended without {event!r}")
+
+
+@contextmanager
+def watching(platform: RunningPlatform, *words: str) -> Iterator[Watch]:
+    """The command until Ctrl-C, which must end it with status 0."""
+    command = [sys.executable, "-m", "undercast", "watch", *words, "--data", str(platform.data), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    watch = Watch(process)
+    try:
+        yield watch
+        process.send_signal(signal.SIGINT)
+        watch.told("stopped")
+        assert process.wait(LIMIT_S) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answer(platform: RunningPlatform, name: str) -> Any:
+    """What the function answers now."""
+    return json.loads(platform.client("lambda").invoke(FunctionName=name)["Payload"].read())
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A project."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name).resolve()
+
+
+def test_each_save_is_in_the_next_invoke(platform: RunningPlatform, folder: Path) -> None:
+    """By UpdateFunctionCode; a save that changes nothing sends nothing; a broken file is the function's error."""
+    create_function(platform, ACCOUNT, "watched", constant("zip"))
+    (folder / "app.py").write_text(constant("first"))
+    with watching(platform, "watched", str(folder)) as watch:
+        assert watch.told("watching")["how"] == "upload"
+        assert answer(platform, "watched") == "first"
+        (folder / "app.py").write_text(constant("first"))
+        (folder / "app.py").write_text(constant("second"))
+        assert watch.told("updated")["files"] == [str(folder / "app.py")]
+        assert answer(platform, "watched") == "second"
+        (folder / "app.py").write_text("def handler(\n")
+        watch.told("updated")
+        assert answer(platform, "watched")["errorType"] == "Runtime.UserCodeSyntaxError"
+        (folder / "app.py").write_text(constant("third"))
+        watch.told("updated")
+        assert answer(platform, "watched") == "third"
+
+
+def test_a_layer_is_published_at_each_save(platform: RunningPlatform, folder: Path) -> None:
+    """The function gets the new version in the place of the one before."""
+    create_function(platform, ACCOUNT, "layered", LAYERED)
+    (folder / "code").mkdir()
+    (folder / "code" / "app.py").write_text(LAYERED)
+    (folder / "layer" / "python").mkdir(parents=True)
+    common = folder / "layer" / "python" / "common.py"
+    common.write_text("TEXT = 'first'\n")
+    with watching(platform, "layered", str(folder / "code"), "--layer", f"watch-common={folder / 'layer'}") as watch:
+        watch.told("watching")
+        assert answer(platform, "layered") == "first"
+        common.write_text("TEXT = 'second'\n")
+        assert watch.told("updated")["folders"] == [str(folder / "layer")]
+        assert answer(platform, "layered") == "second"
+    layers = platform.client("lambda").get_function_configuration(FunctionName="layered")["Layers"]
+    assert [layer["Arn"].split(":", 6)[6] for layer in layers] == ["watch-common:2"]
+
+
+def test_a_folder_below_the_root_is_mounted(folder: Path) -> None:
+    """Then the next invoke runs what was saved without waiting for the command."""
+    with running(options=["--hot-reload-root", str(folder)]) as platform:
+        create_function(platform, ACCOUNT, "mounted", constant("zip"))
+        (folder / "app.py").write_text(constant("first"))
+        with watching(platform, "mounted", str(folder)) as watch:
+            assert watch.told("watching")["how"] == "hot-reload"
+            assert answer(platform, "mounted") == "first"
+            for text in ("second", "third", "fourth"):
+                (folder / "app.py").write_text(constant(text))
+                assert answer(platform, "mounted") == text
+            assert watch.told("changed")["files"] == [str(folder / "app.py")]
+        assert answer(platform, "mounted") == "fourth"
+
+
+def test_mistakes_are_told_before_it_watches(platform: RunningPlatform, folder: Path) -> None:
+    """A function that is not there, a folder that is not there, a layer without a name."""
+    for words, text in (
+        (["nobody", str(folder)], "Function not found"),
+        (["nobody", str(folder / "nowhere")], "is not a folder"),
+        (["nobody", str(folder), "--layer", "x"], "is not NAME=DIR"),
+    ):
+        command = [sys.executable, "-m", "undercast", "watch", *words, "--data", str(platform.data)]
+        (folder / "app.py").write_text("")
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        assert (ended.returncode, text in ended.stderr) == (1, True), ended.stderr
