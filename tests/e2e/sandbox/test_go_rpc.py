@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.golang import build
 from tests.e2e.sandbox.conftest import Stage
 from tests.fakes_sandbox import a_function
+from undercast.sandbox import environment
 from undercast.sandbox.model import FunctionVersion
 
 SOURCE = Path(__file__).parent / "go_function"
@@ -79,6 +80,45 @@ async def test_background_work_goes_on_between_invocations_as_frozen(stage: Stag
     assert await stage.value(function, b'{"Do": "ticks"}') - first < 150
     text = b"x" * 3_000_000
     assert (await stage.invoke(function, b'{"Do": "%s"}' % text)).payload == b'{"Do":"%s"}' % text
+
+
+HOSTILE = {
+    "closes": "peer.close()",
+    "floods": "\n".join(("while True:", "        peer.sendall(b'\\xff' * 65536)")),
+    "claims": "peer.sendall(b'\\xf8' + b'\\x00' + b'\\xff' * 7); time.sleep(60)",
+    "speaks HTTP": "peer.sendall(b'HTTP/1.1 200 OK\\r\\n\\r\\n'); time.sleep(60)",
+    "is silent": "time.sleep(60)",
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+async def test_a_hostile_listener_costs_its_own_function_only(
+    stage: Stage, binary: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever listens on the port: INIT fails in its time, nothing piles up, and other functions run meanwhile."""
+    if not binary.parent.name.endswith("0"):
+        pytest.skip("one version is enough: the listener is no Go")
+    if not shutil.which("python3", path="/usr/bin:/usr/local/bin"):
+        pytest.skip("no python3 among the system's programs")
+    monkeypatch.setattr(environment, "INIT_TIMEOUT_S", 1.0)
+    code = stage.folder / "hostile"
+    code.mkdir(mode=0o755)
+    (code / "main").write_text(
+        "#!/usr/bin/env python3\n"
+        "import os, socket, time\n"
+        "listener = socket.create_server(('127.0.0.1', int(os.environ['_LAMBDA_SERVER_PORT'])))\n"
+        f"while True:\n    peer, _ = listener.accept()\n    {HOSTILE[what]}\n"
+    )
+    (code / "main").chmod(0o755)
+    hostile = a_function(name="hostile", runtime="go1.x", handler="main", code_dir=code, timeout_s=1)
+    running = asyncio.ensure_future(stage.error(hostile))
+    good = stage.folder / "good"
+    good.mkdir(mode=0o755)
+    shutil.copy(binary, good / "main")
+    assert await stage.value(a_function(name="good", runtime="go1.x", handler="main", code_dir=good), b'{"Do": "x"}')
+    async with asyncio.timeout(15):
+        error = await running
+    assert error["errorType"] in ("Sandbox.Timedout", "Runtime.ExitError")
 
 
 async def test_a_binary_that_speaks_the_runtime_api_only(stage: Stage, binary: Path) -> None:

@@ -11,7 +11,7 @@ from tests.conformance.sdks.programs import installed
 from tests.e2e.sandbox.conftest import CLIENT, Stage
 from tests.e2e.sandbox.node import MODULES, write_code
 from tests.fakes_sandbox import a_function
-from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.model import FunctionVersion, Invocation
 from undercast.sandbox.runtimes.programs import ProgramLookup
 
 ECHO = """
@@ -108,6 +108,20 @@ async def test_a_streamed_response(stage: Stage) -> None:
     error = await stage.error(made, b'{"fail": true}')
     assert (error["errorType"], error["errorMessage"]) == ("RangeError", "half way")
     assert (await stage.invoke(made)).payload == b"part 0;part 1;part 2;"
+
+
+async def test_the_trace_of_an_invocation_is_in_its_environment(stage: Stage) -> None:
+    """_X_AMZN_TRACE_ID belongs to one invocation, and is gone in one without a trace."""
+    made = function(stage, {"index.js": "exports.handler = async () => process.env._X_AMZN_TRACE_ID || null;"})
+    for number, trace in enumerate(("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1", "Root=2;Sampled=0", "")):
+        invocation = Invocation(
+            request_id=f"00000000-0000-4000-8000-00000000000{number}",
+            function=made,
+            payload=b"{}",
+            invoked_arn=made.arn,
+            trace_header=trace,
+        )
+        assert json.loads((await stage.pool.invoke(invocation)).payload) == (trace or None)
 
 
 async def test_missing_sdk_is_named_with_its_remedy(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -160,6 +160,18 @@ def test_an_installation_that_fails_leaves_the_one_before(tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["sdk"]
 
 
+def test_what_is_installed_can_be_read_by_functions(tmp_path: Path) -> None:
+    """Whatever the user's umask is: folders and programs may be entered and run by all, files be read."""
+    with replacing(tmp_path / "sdk") as draft:
+        (draft / "folder").mkdir(mode=0o700)
+        for name, mode in (("file", 0o600), ("program", 0o700)):
+            (draft / "folder" / name).touch()
+            (draft / "folder" / name).chmod(mode)
+    folder = tmp_path / "sdk/folder"
+    modes = [path.stat().st_mode & 0o777 for path in (folder, folder / "file", folder / "program")]
+    assert modes == [0o755, 0o644, 0o755]
+
+
 @pytest.mark.parametrize(
     ("identifier", "told"),
     [("cobol74", "undercast runtimes list"), ("go1.x", "needs nothing"), ("provided.al2", "needs nothing")],

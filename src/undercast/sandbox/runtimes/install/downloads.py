@@ -90,12 +90,22 @@ def replacing(place: Path) -> Iterator[Path]:
     draft.mkdir(parents=True)
     try:
         yield draft
+        _open_to_functions(draft)
         if place.exists():
             place.rename(old)
         draft.rename(place)
     finally:
         for leftover in (draft, old):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+def _open_to_functions(folder: Path) -> None:
+    """A function's user is another one than the user whose umask made the files."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_symlink():
+            continue
+        mode = path.stat().st_mode
+        path.chmod(mode | 0o444 | (0o111 if path.is_dir() or mode & 0o100 else 0))
 
 
 @contextmanager
