@@ -85,10 +85,10 @@ def _layer_access(functions: Lambda, action: str, reference: LayerReference) -> 
 
 
 def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:
-    if "Resource" in params:
-        reference = parse_function_arn(params["Resource"])
+    if (arn := params.get("Resource") or params.get("ResourceArn")) is not None:
+        reference = parse_function_arn(arn)
         owner = reference.scope.account_id if reference is not None else None
-        return Access(action=action, resource=params["Resource"], resource_account_id=owner)
+        return Access(action=action, resource=arn, resource_account_id=owner)
     try:
         reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
     except ServiceError:

@@ -97,7 +97,7 @@ class Catalog:
             if len(self._policies) >= MAX_REMEMBERED:
                 self._policies.clear()
             found = self._database.read_now(lambda tx: store.policy(tx, reference.scope, reference.name, qualifier))
-            self._policies[key] = document(found[0]) if found else None
+            self._policies[key] = found[0] if found else None
         return self._policies[key]
 
     def guard(self, key: ReferenceKey, make: Callable[[], Access]) -> tuple[Access, ...]:
@@ -208,11 +208,6 @@ def _unpacked(function: FunctionVersion | None) -> tuple[Path, ...]:
     if function is None:
         return ()
     return function.layers if function.live else (function.code_dir, *function.layers)
-
-
-def document(statements: list[dict[str, Any]]) -> dict[str, Any]:
-    """A resource policy as GetPolicy returns it."""
-    return {"Version": "2012-10-17", "Id": "default", "Statement": statements}
 
 
 def destinations_of(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -12,6 +12,7 @@ from typing import Any
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.lambda_.errors import invalid, not_found
 from undercast.services.lambda_.package import MAX_UNZIPPED_BYTES
+from undercast.services.lambda_.permissions import policy_document
 
 MAX_LAYERS = 5
 _LAYER_ARN = re.compile(
@@ -87,11 +88,6 @@ class LayerVersion:
         runtimes = self.configuration.get("CompatibleRuntimes") or ()
         architectures = self.configuration.get("CompatibleArchitectures") or ()
         return (runtime is None or runtime in runtimes) and (architecture is None or architecture in architectures)
-
-
-def policy_document(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The policy as GetLayerVersionPolicy returns it."""
-    return {"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}
 
 
 def parse_layer(scope: Scope, name_or_arn: str, version: int = 0) -> LayerReference:

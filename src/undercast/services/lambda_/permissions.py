@@ -4,7 +4,7 @@ Pure. AWS: Lambda API Reference, AddPermission; Developer Guide, "Viewing resour
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.services.lambda_.errors import invalid
@@ -13,6 +13,11 @@ MAX_POLICY_BYTES = 20_480
 _ACCOUNT = re.compile(r"\d{12}")
 _ARN = re.compile(r"arn:aws[a-zA-Z-]*:(?:iam|sts)::\d{12}:.+")
 _SERVICE = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.amazonaws\.com(?:\.cn)?|[a-z0-9-]+\.alexa-[a-z-]+|edgelambda\..+")
+
+
+def policy_document(statements: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The policy that AddPermission's statements make."""
+    return {"Version": "2012-10-17", "Id": "default", "Statement": list(statements)}
 
 
 def statement(params: Mapping[str, Any], resource_arn: str) -> dict[str, Any]:

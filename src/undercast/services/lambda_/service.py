@@ -29,6 +29,7 @@ from undercast.services.lambda_.operations import (
     layers,
     policies,
     provisioned_concurrency,
+    resource_policies,
     runtime_management,
     settings,
     stream,
@@ -104,6 +105,7 @@ MANIFEST = Manifest(
         layers,
         policies,
         provisioned_concurrency,
+        resource_policies,
         runtime_management,
         settings,
         stream,
@@ -139,6 +141,7 @@ MANIFEST = Manifest(
         "With `start --hot-reload-root DIR` the bucket name hot-reload takes a folder below DIR as code, by its "
         "absolute path in S3Key: it is mounted as it is, CodeSha256 is its path's, and no version of it can be "
         "published.",
+        "PutResourcePolicy refuses statements about anything but the resource itself, with texts of ours.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",

@@ -8,6 +8,7 @@ from typing import Any
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.models import ACTIVE, FAILED, IN_PROGRESS, PENDING, SUCCESSFUL, Alias, Function, Version
+from undercast.services.lambda_.permissions import policy_document
 from undercast.store.database import Row, Tx
 
 Key = tuple[str, str, str]
@@ -381,19 +382,23 @@ def _alias(row: Row) -> Alias:
 # Policies
 
 
-def policy(tx: Tx, scope: Scope, name: str, qualifier: str) -> tuple[list[dict[str, Any]], str] | None:
-    """(statements, revision id) of the policy on a qualifier; "" is the unqualified function."""
+def policy(tx: Tx, scope: Scope, name: str, qualifier: str) -> tuple[dict[str, Any], str] | None:
+    """(document, revision id) of the policy on a qualifier; "" is the unqualified function."""
     row = tx.one(
         "SELECT statements, revision_id FROM lambda_policy"
         " WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
         (*key_of(scope, name), qualifier),
     )
-    return (json.loads(row["statements"]), row["revision_id"]) if row else None
+    if row is None:
+        return None
+    stored = json.loads(row["statements"])
+    # Rows of earlier versions hold the statements alone.
+    return (policy_document(stored) if isinstance(stored, list) else stored), row["revision_id"]
 
 
-def put_policy(tx: Tx, key: Key, qualifier: str, statements: list[dict[str, Any]], revision_id: str) -> None:
-    """Write the policy; without statements it is removed."""
-    if not statements:
+def put_policy(tx: Tx, key: Key, qualifier: str, document: Mapping[str, Any] | None, revision_id: str) -> None:
+    """Write the policy; None, and one without statements, removes it."""
+    if not document or not document["Statement"]:
         tx.execute(
             "DELETE FROM lambda_policy WHERE account_id = ? AND region = ? AND name = ? AND qualifier = ?",
             (*key, qualifier),
@@ -403,7 +408,7 @@ def put_policy(tx: Tx, key: Key, qualifier: str, statements: list[dict[str, Any]
         "INSERT INTO lambda_policy (account_id, region, name, qualifier, statements, revision_id)"
         " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, region, name, qualifier) DO UPDATE SET"
         " statements = excluded.statements, revision_id = excluded.revision_id",
-        (*key, qualifier, json.dumps(statements), revision_id),
+        (*key, qualifier, json.dumps(document), revision_id),
     )
 
 

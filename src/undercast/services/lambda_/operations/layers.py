@@ -20,7 +20,6 @@ from undercast.services.lambda_.layers import (
     LayerVersion,
     parse_layer,
     parse_layer_arn,
-    policy_document,
     statement,
     version_not_found,
 )
@@ -28,7 +27,7 @@ from undercast.services.lambda_.models import code_digest, timestamp
 from undercast.services.lambda_.operations.functions import check_code_storage
 from undercast.services.lambda_.operations.uploads import accept_code
 from undercast.services.lambda_.paging import marker, page_size, position
-from undercast.services.lambda_.permissions import MAX_POLICY_BYTES
+from undercast.services.lambda_.permissions import MAX_POLICY_BYTES, policy_document
 from undercast.store.database import Tx
 
 _MEMBERS = ("Description", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo")

@@ -4,12 +4,12 @@ AWS: Lambda API Reference, AddPermission, GetPolicy, RemovePermission.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import store
-from undercast.services.lambda_.catalog import document
 from undercast.services.lambda_.errors import (
     conflict,
     invalid,
@@ -20,7 +20,7 @@ from undercast.services.lambda_.errors import (
 )
 from undercast.services.lambda_.instance import Lambda, existing_qualifier
 from undercast.services.lambda_.names import LATEST, Reference, parse_reference
-from undercast.services.lambda_.permissions import MAX_POLICY_BYTES, statement
+from undercast.services.lambda_.permissions import MAX_POLICY_BYTES, policy_document, statement
 from undercast.store.database import Tx
 
 
@@ -33,19 +33,22 @@ async def add_permission(functions: Lambda, ctx: RequestContext, params: Params)
     added = statement(params, reference.arn)
 
     def add(tx: Tx) -> None:
-        statements, _ = _current(tx, reference, params) or ([], "")
-        if any(one["Sid"] == added["Sid"] for one in statements):
+        found = current_policy(tx, reference, params)
+        document = found[0] if found is not None else policy_document(())
+        statements = document["Statement"]
+        if any(one.get("Sid") == added["Sid"] for one in statements):
             raise conflict(
                 f"The statement id ({added['Sid']}) provided already exists. "
                 "Please provide a new statement id, or remove the existing statement."
             )
-        size = len(_text([*statements, added]))
+        changed = {**document, "Statement": [*statements, added]}
+        size = len(policy_text(changed))
         if size > MAX_POLICY_BYTES:
             raise user_error(
                 "PolicyLengthExceededException",
                 f"The final policy size ({size}) is bigger than the limit ({MAX_POLICY_BYTES}).",
             )
-        _put(functions, tx, reference, [*statements, added])
+        write_policy(functions, tx, reference, changed)
 
     await functions.database.write(add)
     return {"Statement": json.dumps(added, separators=(",", ":"))}
@@ -55,10 +58,10 @@ async def add_permission(functions: Lambda, ctx: RequestContext, params: Params)
 async def get_policy(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The policy as text, and its revision."""
     reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
-    found = functions.database.read_now(lambda tx: _current(tx, reference, {}))
+    found = functions.database.read_now(lambda tx: current_policy(tx, reference, {}))
     if found is None:
         raise policy_not_found()
-    return {"Policy": _text(found[0]), "RevisionId": found[1]}
+    return {"Policy": policy_text(found[0]), "RevisionId": found[1]}
 
 
 @operation("RemovePermission")
@@ -67,19 +70,20 @@ async def remove_permission(functions: Lambda, ctx: RequestContext, params: Para
     reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
 
     def remove(tx: Tx) -> None:
-        found = _current(tx, reference, params)
+        found = current_policy(tx, reference, params)
         if found is None:
             raise not_found("No policy is associated with the given resource.")
-        left = [one for one in found[0] if one["Sid"] != params["StatementId"]]
-        if len(left) == len(found[0]):
+        left = [one for one in found[0]["Statement"] if one.get("Sid") != params["StatementId"]]
+        if len(left) == len(found[0]["Statement"]):
             raise not_found(f"Statement {params['StatementId']} is not found in resource policy.")
-        _put(functions, tx, reference, left)
+        write_policy(functions, tx, reference, {**found[0], "Statement": left})
 
     await functions.database.write(remove)
     return Reply(output={}, status=204)
 
 
-def _current(tx: Tx, reference: Reference, params: Params) -> tuple[list[dict[str, Any]], str] | None:
+def current_policy(tx: Tx, reference: Reference, params: Params) -> tuple[dict[str, Any], str] | None:
+    """(document, revision id). Raises ResourceNotFoundException, or PreconditionFailedException by RevisionId."""
     existing_qualifier(tx, reference)
     found = store.policy(tx, reference.scope, reference.name, _row(reference))
     if params.get("RevisionId") not in (None, found[1] if found else None):
@@ -87,15 +91,18 @@ def _current(tx: Tx, reference: Reference, params: Params) -> tuple[list[dict[st
     return found
 
 
-def _put(functions: Lambda, tx: Tx, reference: Reference, statements: list[dict[str, Any]]) -> None:
-    key = store.key_of(reference.scope, reference.name)
-    store.put_policy(tx, key, _row(reference), statements, functions.ids.uuid())
+def write_policy(functions: Lambda, tx: Tx, reference: Reference, document: Mapping[str, Any] | None) -> str:
+    """Write or remove it; its new revision id."""
+    key, revision_id = store.key_of(reference.scope, reference.name), functions.ids.uuid()
+    store.put_policy(tx, key, _row(reference), document, revision_id)
     functions.changed(tx)
+    return revision_id
 
 
 def _row(reference: Reference) -> str:
     return "" if reference.qualifier in (None, LATEST) else str(reference.qualifier)
 
 
-def _text(statements: list[dict[str, Any]]) -> str:
-    return json.dumps(document(statements), separators=(",", ":"))
+def policy_text(document: Mapping[str, Any]) -> str:
+    """As GetPolicy gives it."""
+    return json.dumps(document, separators=(",", ":"))
