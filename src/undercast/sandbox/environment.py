@@ -114,6 +114,7 @@ class Environment:
         self._init: Initialisation | None = None
         self._init_duration_ms: float | None = None
         self._run: Run | None = None
+        self._clears = False
         self._tasks = Tasks(self._on_defect)
         self._deadline = Deadline(self._loop, self._on_deadline)
         self._causes = watchers.causes
@@ -386,8 +387,9 @@ class Environment:
 
     async def _clear(self, reason: Reason) -> None:
         """AWS's reset: SHUTDOWN, every process is killed; /tmp and the log stream stay, the environment is kept."""
-        if self.state is not State.RESET:
-            return
+        if self.state is not State.RESET or self._clears:
+            return  # two reasons at once are one reset
+        self._clears = True
         try:
             if self._extensions:
                 self._thaw()
@@ -397,6 +399,8 @@ class Environment:
         except (TimeoutError, SandboxError):
             self._on_died()
             return
+        finally:
+            self._clears = False
         if self.state is not State.RESET:
             return
         self._reporter.last_words()

@@ -65,6 +65,7 @@ class Delivery:
         self._hurries = False
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
+        self._thaws = 0
         self._thawed = asyncio.Event()
         self._thawed.set()
         self._closed = asyncio.Event()
@@ -111,6 +112,7 @@ class Delivery:
     def thaw(self) -> None:
         """It goes on; what has been due meanwhile is sent."""
         self._thawed.set()
+        self._thaws += 1
         if self._timer is None:
             self.flush()
 
@@ -178,8 +180,9 @@ class Delivery:
         task = asyncio.ensure_future(work)
         try:
             while not task.done():
+                thaws = self._thaws
                 await asyncio.wait((task,), timeout=_ANSWER_LIMIT_S)
-                if not task.done() and self._thawed.is_set():
+                if not task.done() and self._thawed.is_set() and thaws == self._thaws:
                     raise TimeoutError
                 await self._thawed.wait()
             task.result()
