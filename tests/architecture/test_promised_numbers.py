@@ -10,7 +10,7 @@ from undercast.events.causality import Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
-from undercast.sandbox.environment import INIT_TIMEOUT_S
+from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.store import journal
 from undercast.wire.sigv4_time import SKEW_S
 
@@ -50,7 +50,7 @@ def test_deliveries_in_flight() -> None:
 
 def test_init_limit() -> None:
     """AWS caps INIT at 10 s."""
-    assert INIT_TIMEOUT_S == 10.0
+    assert (INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S) == (10.0, 130.0)
 
 
 def test_idle_environments() -> None:

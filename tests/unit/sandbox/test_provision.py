@@ -3,6 +3,8 @@
 import asyncio
 from dataclasses import replace
 
+import pytest
+
 from tests.fakes_sandbox import Bench, Exit, FakeRuntime, a_function, echo
 from tests.unit.sandbox.conftest import StartBench
 from tests.unit.sandbox.test_pool import Gate, invoke, until
@@ -120,10 +122,44 @@ async def test_deleted_function_keeps_nothing(start: StartBench) -> None:
     assert made.pool.provisioned(ONE) == Provisioned()
 
 
-async def test_provisioned_init_has_more_time(start: StartBench) -> None:
-    """130 s or the function's timeout, not 10 s."""
-    made = await start(echo)
-    slow = replace(ONE, timeout_s=900)
-    made.pool.provision(slow, 1)
-    await until(lambda: made.pool.provisioned(slow).ready)
+async def test_provisioned_init_has_more_time(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """130 s (here 5) or the function's timeout, not 10 s (here 0.05): what is slow to start can be provisioned."""
+    monkeypatch.setattr("undercast.sandbox.environment.INIT_TIMEOUT_S", 0.05)
+    monkeypatch.setattr("undercast.sandbox.environment.PROVISIONED_INIT_TIMEOUT_S", 5.0)
+
+    async def slow(runtime: FakeRuntime) -> None:
+        await asyncio.sleep(0.3)
+        await echo(runtime)
+
+    made = await start(slow)
+    await provision(made, 1, Provisioned(allocated=1, ready=True))
     assert made.pool.status()["functions"][0]["provisioned"] == 1
+    assert not any("Status: timeout" in line for line in made.log.messages)
+    await invoke(made, "other")
+    assert any("Phase: init\tStatus: timeout\n" in line for line in made.log.messages)
+
+
+async def test_provisioned_init_has_an_end(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not start within its time is a failure of the function."""
+    monkeypatch.setattr("undercast.sandbox.environment.PROVISIONED_INIT_TIMEOUT_S", 0.05)
+
+    async def hang(_: FakeRuntime) -> None:
+        await asyncio.Event().wait()
+
+    made = await start(hang)
+    quick = replace(ONE, timeout_s=0)
+    made.pool.provision(quick, 1)
+    await until(lambda: made.pool.provisioned(quick) == Provisioned(failure=INIT_FAILURE))
+    await until(lambda: not made.driver.alive)
+
+
+async def test_full_machine_takes_other_environments_first(start: StartBench) -> None:
+    """What is provisioned is never evicted for another function's invocations."""
+    made = await start(echo, limits=Limits(inits=4, memory_mb=4 * 128))
+    await provision(made)
+    for name in ("a", "b", "c", "d", "e"):
+        await asyncio.gather(*(invoke(made, name) for _ in range(4)))
+    assert made.pool.provisioned(ONE) == READY
+    first = {box.environment_id for box in made.driver.sandboxes[:2]}
+    assert first <= made.driver.alive
+    assert {(await invoke(made, version="1")).environment_id for _ in range(2)} <= first
