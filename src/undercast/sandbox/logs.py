@@ -5,6 +5,7 @@ AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", 
 """
 
 import math
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -17,6 +18,10 @@ from undercast.sandbox.model import FunctionVersion, LogEvent, LogSink
 
 TAIL_BYTES = 4096
 """X-Amz-Log-Result: the last 4 KB of the invocation's log."""
+
+
+_TRACE_ID = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}")
+_SEGMENT_ID = re.compile(r"[0-9a-f]{16}")
 
 
 class Billing(NamedTuple):
@@ -44,6 +49,8 @@ class Report:
     """"timeout", "error" or "" for success."""
     error_type: str = ""
     billing: Billing = Billing()
+    trace_header: str = ""
+    """X-Amzn-Trace-Id of an invocation that is traced; "" for others."""
 
     @property
     def billed_ms(self) -> int:
@@ -65,7 +72,16 @@ class Report:
             text += f"Status: {self.status}\t"
         if self.error_type:
             text += f"Error Type: {self.error_type}\t"
-        return text + "\n"
+        return f"{text}\n{self._trace_line()}" if self.trace_header else text + "\n"
+
+    def _trace_line(self) -> str:
+        """As recorded logs have it: behind a tab and a line break, in the same event."""
+        fields = dict(field.strip().partition("=")[::2] for field in self.trace_header.split(";"))
+        root, parent = fields.get("Root", ""), fields.get("Parent", "")
+        if not _TRACE_ID.fullmatch(root) or not _SEGMENT_ID.fullmatch(parent):
+            return ""
+        sampled = "true" if fields.get("Sampled") == "1" else "false"
+        return f"XRAY TraceId: {root}\tSegmentId: {parent}\tSampled: {sampled}\t\n"
 
 
 def start_line(request_id: str, version: str) -> str:

@@ -100,6 +100,7 @@ class Run:
     def report(self, max_memory_used_mb: int, billing: Billing, error_type: str = "") -> Report:
         """Its REPORT line; `error_type` is "" for success."""
         timed_out = error_type == TIMED_OUT
+        header = self.invocation.trace_header
         return Report(
             request_id=self.request_id,
             duration_ms=self.duration_ms,
@@ -109,6 +110,7 @@ class Run:
             status="timeout" if timed_out else "error" if error_type else "",
             error_type="" if timed_out else error_type,
             billing=billing,
+            trace_header=header if self.invocation.function.traces_actively or "Sampled=1" in header else "",
         )
 
     def failure_line(self, fault: Fault, now: float) -> str:

@@ -489,3 +489,16 @@ async def test_runtime_that_hangs_behind_its_answer_is_reset_at_the_deadline(sta
     await logged(made, "REPORT RequestId: r-1\tDuration: 1000.00 ms.*Status: timeout")
     assert (await made.pool.invoke(made.invocation(b"2", request_id="r-2"))).payload == b"2"
     assert len(made.driver.sandboxes) == 1
+
+
+@pytest.mark.parametrize(("active", "sampled", "named"), [(True, 0, True), (False, 1, True), (False, 0, False)])
+async def test_traced_invocations_are_named(start: StartBench, active: bool, sampled: int, named: bool) -> None:
+    """XRAY TraceId is in the REPORT of a sampled invocation, and of each of a function with Active tracing."""
+    made = await start(echo)
+    plain = made.invocation(request_id="r-1", traces_actively=active)
+    header = f"Root=1-643eb81e-7b15c13c3bff33247638ad8d;Parent=4c72ac137fd02fb0;Sampled={sampled}"
+    await made.pool.invoke(
+        Invocation(request_id="r-1", function=plain.function, payload=b"1", invoked_arn="arn:x", trace_header=header)
+    )
+    await logged(made, "REPORT RequestId: r-1")
+    assert any("\nXRAY TraceId: 1-643eb81e-" in line for line in made.log.messages) is named

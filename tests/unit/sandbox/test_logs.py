@@ -26,6 +26,27 @@ def test_report_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("header", "line"),
+    [
+        (
+            "Root=1-643eb81e-7b15c13c3bff33247638ad8d;Parent=4c72ac137fd02fb0;Sampled=1",
+            "XRAY TraceId: 1-643eb81e-7b15c13c3bff33247638ad8d\tSegmentId: 4c72ac137fd02fb0\tSampled: true\t\n",
+        ),
+        (
+            "Root=1-643eb81e-7b15c13c3bff33247638ad8d;Parent=4c72ac137fd02fb0;Sampled=0",
+            "XRAY TraceId: 1-643eb81e-7b15c13c3bff33247638ad8d\tSegmentId: 4c72ac137fd02fb0\tSampled: false\t\n",
+        ),
+        ("Root=made up;Parent=4c72ac137fd02fb0;Sampled=1", ""),
+        ("", ""),
+    ],
+)
+def test_report_names_the_trace(header: str, line: str) -> None:
+    """Recorded: in the same event, behind a tab and a line break. A caller's words are no line of ours."""
+    report = Report(request_id="r", duration_ms=1.0, memory_mb=128, max_memory_used_mb=36, trace_header=header)
+    assert report.line().endswith(f"\tMax Memory Used: 36 MB\t\n{line}")
+
+
 @pytest.mark.parametrize(("duration", "billed"), [(17.09, 18), (18.0, 18), (0.2, 1), (0.0, 1)])
 def test_billed_duration_is_rounded_up(duration: float, billed: int) -> None:
     """1 ms steps since December 2020 (X8)."""

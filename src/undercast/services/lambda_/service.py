@@ -137,7 +137,6 @@ MANIFEST = Manifest(
         "LogType Tail waits for the REPORT line, and so for the function's extensions; AWS does not say.",
         "An extension whose event/next broke may ask again; AWS refuses it until the environment ends.",
         "Telemetry goes to sandbox.localdomain, which has no address under the process driver: listen on 127.0.0.1.",
-        "REPORT lines have no XRAY TraceId, for nothing is sent to X-Ray.",
         "With `start --hot-reload-root DIR` the bucket name hot-reload takes a folder below DIR as code, by its "
         "absolute path in S3Key: it is mounted as it is, CodeSha256 is its path's, and no version of it can be "
         "published.",
