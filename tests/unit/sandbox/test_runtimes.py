@@ -55,6 +55,14 @@ def test_pyenv_interpreter_is_found_newest_patch_first(tmp_path: Path) -> None:
     assert found.prefixes == (found.path.parent.parent,)
 
 
+def test_an_interpreter_that_is_installed_meanwhile_is_found(tmp_path: Path) -> None:
+    """Nothing found is not remembered."""
+    lookup = PythonLookup((), tmp_path / "home")
+    assert lookup.find((3, 5)) is None
+    install(tmp_path / "home/.pyenv/versions/3.5.10", "3.5")
+    assert lookup.find((3, 5)) is not None
+
+
 def test_shims_are_no_interpreters(tmp_path: Path) -> None:
     """pyenv's shims are shell scripts."""
     shims = tmp_path / "shims"

@@ -29,13 +29,16 @@ class PythonLookup:
     def __init__(self, search_path: tuple[str, ...], home: Path) -> None:
         self._search_path = search_path
         self._home = home
-        self._found: dict[tuple[int, ...], Interpreter | None] = {}
+        self._found: dict[tuple[int, ...], Interpreter] = {}
 
     def find(self, version: tuple[int, ...]) -> Interpreter | None:
-        """The interpreter of exactly this major and minor version."""
-        if version not in self._found:
-            self._found[version] = next(self._candidates(version), None)
-        return self._found[version]
+        """The interpreter of exactly this major and minor version. A missing one is looked for again each time."""
+        found = self._found.get(version)
+        if found is None:
+            found = next(self._candidates(version), None)
+            if found is not None:
+                self._found[version] = found
+        return found
 
     def _candidates(self, version: tuple[int, ...]) -> Iterator[Interpreter]:
         name = "python" + ".".join(map(str, version))

@@ -18,7 +18,7 @@ from undercast.sandbox.runtimes.lookup import Interpreter
 
 _CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
-_SDK_SINCE = (3, 10)
+SDK_SINCE = (3, 10)
 """Below, the SDK that we ship has syntax that the interpreter cannot read: `undercast runtimes install` brings one."""
 _LAYOUT = b"2"
 """Of the folder: a new number makes new folders."""
@@ -69,14 +69,14 @@ class PythonRuntime:
         return folder
 
     def _installed_sdk(self, interpreter: Interpreter) -> Path | None:
-        if self.installs_dir is None or interpreter.version >= _SDK_SINCE:
+        if self.installs_dir is None or interpreter.version >= SDK_SINCE:
             return None
         folder = sdk_folder(self.installs_dir, interpreter.version)
         return folder if folder.is_dir() else None
 
     def _packages(self, interpreter: Interpreter) -> tuple[str, ...]:
         client = _CLIENT if interpreter.version == sys.version_info[:2] else ()
-        return (*client, *(_SDK if interpreter.version >= _SDK_SINCE else ()))
+        return (*client, *(_SDK if interpreter.version >= SDK_SINCE else ()))
 
     def _name(self, interpreter: Interpreter, packages: tuple[str, ...], sdk: Path | None) -> str:
         digest = hashlib.sha256(_LAYOUT)

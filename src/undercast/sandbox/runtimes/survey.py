@@ -11,7 +11,10 @@ from typing import Literal
 
 from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
+from undercast.sandbox.runtimes.node import sdk_folder as node_sdk
 from undercast.sandbox.runtimes.programs import PLACES, ProgramLookup
+from undercast.sandbox.runtimes.python import SDK_SINCE
+from undercast.sandbox.runtimes.python import sdk_folder as python_sdk
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
 
 _OWN = {"go": "the package's own binary", "provided": "the package's own bootstrap"}
@@ -32,15 +35,23 @@ class RuntimeState:
 
 def survey(pythons: PythonLookup, programs: ProgramLookup, installs: Path) -> tuple[RuntimeState, ...]:
     """Every identifier of Lambda, in the table's order. Blocks while interpreters tell their versions."""
-    has_java_client = client_folder(installs).is_dir()
     states = (_state(row, pythons, programs) for row in RUNTIMES.values())
-    return tuple(state if has_java_client else _without_java_client(state) for state in states)
+    return tuple(_with_installed(state, installs) for state in states)
 
 
-def _without_java_client(state: RuntimeState) -> RuntimeState:
-    if RUNTIMES[state.identifier].family != "java" or state.state == "missing":
+def _with_installed(state: RuntimeState, installs: Path) -> RuntimeState:
+    """What `undercast runtimes install` would add to an interpreter that is there: Java needs it, others may."""
+    row = RUNTIMES[state.identifier]
+    command = f"undercast runtimes install {row.identifier}"
+    if state.state in ("missing", "unsupported"):
         return state
-    return replace(state, state="missing", fix=f"undercast runtimes install {state.identifier}")
+    if row.family == "java" and not client_folder(installs).is_dir():
+        return replace(state, state="missing", fix=command)
+    if row.family == "nodejs":
+        lacks = not (node_sdk(installs, row) / "node_modules").is_dir()
+    else:
+        lacks = row.family == "python" and row.version < SDK_SINCE and not python_sdk(installs, row.version).is_dir()
+    return replace(state, fix=state.fix or f"{command} (for AWS's SDK)") if lacks else state
 
 
 def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
@@ -52,8 +63,9 @@ def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
         elif state.state == "missing":
             found[state.identifier] = f"missing: {state.fix}"
         else:
-            instead = f" ({state.version}; its own version: {state.fix})" if state.state == "nearest" else ""
-            found[state.identifier] = f"{state.interpreter}{instead}"
+            more = f" ({state.version}; its own version: {state.fix})" if state.state == "nearest" else ""
+            more = f" ({state.fix})" if state.state == "ready" and state.fix else more
+            found[state.identifier] = f"{state.interpreter}{more}"
     return found
 
 
