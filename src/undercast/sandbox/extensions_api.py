@@ -62,7 +62,7 @@ class ExtensionsApi:
         name = message.header("name")
         if not name or len(name) > _MAX_NAME_CHARACTERS:
             raise Refused("Extension.InvalidExtensionName", "Empty extension name" if not name else "Name is too long")
-        extension = self._extensions.register(name, _events(bytes(message.body)))
+        extension = self._extensions.register(name, events_of(bytes(message.body)))
         function = self._function
         answer = {
             "functionName": function.name,
@@ -92,7 +92,7 @@ class ExtensionsApi:
         connection.write(ACCEPTED)
 
 
-def _events(body: bytes) -> tuple[str, ...]:
+def events_of(body: bytes) -> tuple[str, ...]:
     """The member `events` of a registration; none when it is missing."""
     try:
         request = json.loads(body)
