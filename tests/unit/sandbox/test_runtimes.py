@@ -1,6 +1,7 @@
 """The table of runtimes, the lookup of interpreters, and plans."""
 
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ import pytest
 import undercast.sandbox
 from tests.fakes_sandbox import a_function
 from undercast.core.errors import ServiceError
+from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
 from undercast.sandbox.runtimes.python import PythonRuntime
-from undercast.sandbox.runtimes.table import RUNTIMES
+from undercast.sandbox.runtimes.table import RUNTIMES, RuntimeRow
 from undercast.sandbox.variables import Roots
 
 CLIENT = Path(undercast.sandbox.__file__).parent / "client"
@@ -98,6 +100,7 @@ def test_deprecated_python_is_served_by_the_next_younger(tmp_path: Path) -> None
     plan = runtimes(tmp_path).plan(a_function(runtime="python3.6", code_dir=code))
     assert str(plan.python).endswith("3.9.1/bin/python3.9")
     assert plan.execution_env == "AWS_Lambda_python3.6"
+    assert plan.notice == "python3.6 runs on Python 3.9: Python 3.6 is not installed here"
 
 
 def test_missing_python_names_the_fix(tmp_path: Path) -> None:
@@ -147,6 +150,24 @@ def test_libraries_of_the_function_demand_a_fresh_interpreter(tmp_path: Path) ->
     install(tmp_path / "home/.pyenv/versions/3.9.1", "3.9")
     (tmp_path / "code/lib").mkdir(parents=True)
     assert not runtimes(tmp_path).plan(a_function(runtime="python3.9", code_dir=tmp_path / "code")).forkable
+
+
+def test_an_interpreter_that_layers_cover_is_told(tmp_path: Path) -> None:
+    """/opt is the layers' inside; an interpreter of the host's /opt is gone there."""
+
+    @dataclass(frozen=True)
+    class InOpt:
+        """A language whose interpreter lies in /opt."""
+
+        def plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
+            """See Family."""
+            return RuntimePlan(program="/opt/node/bin/node", prefixes=(Path("/opt/node"),))
+
+    python = PythonRuntime(runtimes_dir=tmp_path, client_dir=CLIENT)
+    plans = Runtimes(PythonLookup((), tmp_path), python, {"nodejs": InOpt()})
+    with_layer = a_function(runtime="nodejs22.x", code_dir=tmp_path, layers=(tmp_path,))
+    assert "lies in /opt, which the function's layers cover" in plans.plan(with_layer).notice
+    assert plans.plan(a_function(runtime="nodejs22.x", code_dir=tmp_path)).notice == ""
 
 
 def test_wrapper_starts_the_interpreter(tmp_path: Path) -> None:

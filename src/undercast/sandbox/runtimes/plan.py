@@ -5,7 +5,7 @@ AWS: Lambda Developer Guide, "Lambda runtimes", "Building a custom runtime for A
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
@@ -91,9 +91,16 @@ class Runtimes:
         row = RUNTIMES.get(function.runtime)
         if row is None:
             raise invalid_runtime(f"The runtime {function.runtime} is unknown")
+        plan = self._planned(row, function)
+        if function.layers and any(path.is_relative_to("/opt") for path in plan.prefixes):
+            text = f"{plan.program} lies in /opt, which the function's layers cover: install it elsewhere"
+            return replace(plan, notice=text)
+        return plan
+
+    def _planned(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
         python = self.python(function.runtime)
         if python is not None:
-            return self._python_plan(python, function)
+            return self._python_plan(row, python, function)
         if row.family == "go":
             return _go_plan(function)
         if row.family == "provided":
@@ -121,8 +128,10 @@ class Runtimes:
             )
         return PreparedPython(interpreter=found, runtime_dir=self._python.folder(found))
 
-    def _python_plan(self, python: PreparedPython, function: FunctionVersion) -> RuntimePlan:
+    def _python_plan(self, row: RuntimeRow, python: PreparedPython, function: FunctionVersion) -> RuntimePlan:
         found = python.interpreter
+        dotted, wanted = (".".join(map(str, version)) for version in (found.version, row.version))
+        near = f"{row.identifier} runs on Python {dotted}: Python {wanted} is not installed here"
         program, options = with_wrapper((str(found.path), "{runtime}/bootstrap.py"), function)
         return RuntimePlan(
             program=program,
@@ -135,7 +144,8 @@ class Runtimes:
             prefixes=found.prefixes,
             forkable=program == str(found.path) and _forkable(function),
             telemetry=True,
-            version_label=f"python:{'.'.join(map(str, found.version))}.undercast",
+            version_label=f"python:{dotted}.undercast",
+            notice=near if found.version != row.version else "",
         )
 
 
