@@ -1,4 +1,4 @@
-"""Valid requests to start from: every operation of the five services here and of others, by botocore's serializers.
+"""Valid requests to start from: every operation of the services here and of others, by botocore's serializers.
 
 Deterministic for a seed. Half of the names in them are names of things that exist (see `garden`), so that requests get
 behind the first lookup. AWS: botocore's models; Amazon Event Stream Specification for streams in requests.
@@ -14,9 +14,10 @@ from botocore.model import OperationModel
 
 from tests.conformance.botocore_side import SPOKEN, model_of, request_of
 from tests.conformance.values import Values
+from undercast.services import catalogue
 from undercast.wire.event_stream import encode_message
 
-MOUNTED = ("s3", "lambda", "iam", "sts", "logs")
+MOUNTED = tuple(catalogue.names())
 STREAMING = (
     ("lexv2-runtime", "StartConversation"),
     ("qbusiness", "Chat"),

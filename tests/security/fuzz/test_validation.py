@@ -25,11 +25,18 @@ CODES = {
     "logs": ("InvalidParameterException", "ValidationException"),
     "lambda": ("ValidationException", "InvalidParameterValueException", "InvalidRequestContentException"),
 }
-"""How each service says it; S3 has a code of its own for nearly everything."""
+COMMON = ("ValidationException", "ValidationError", "InvalidParameterException", "InvalidParameterValue")
+"""How each service says it, the others by one of COMMON; S3 has a code of its own for nearly everything."""
 TEXT = re.compile(r"\d+ validation errors? detected: Value .* at '.*' failed to satisfy constraint: ", re.DOTALL)
-IGNORED = frozenset({"s3 RequestPayer", "s3 OptionalObjectAttributes", "lambda Runtime"})
+IGNORED = frozenset(
+    {
+        *("s3 RequestPayer", "s3 OptionalObjectAttributes", "lambda Runtime", "sqs AttributeNames", "sqs Attributes"),
+        *("sqs MessageSystemAttributeNames", "sqs MessageSystemAttributes", "sqs Entries"),
+    }
+)
 """Headers of S3 that ask for what no bucket here has (requester pays, restores); their values are not looked at. An
-unknown runtime is Lambda's own error, which comes behind the look-up of the function."""
+unknown runtime is Lambda's own error, which comes behind the look-up of the function; so are unknown attributes SQS's,
+behind that of the queue."""
 SERVED = {manifest.name: sorted(manifest.operations) for manifest in registry.discover()}
 
 
@@ -75,7 +82,7 @@ def problem(service: str, status: int, answer: str) -> str | None:
         return f"status {status}"
     if service == "s3" or status == 501:
         return None
-    if not any(code in answer for code in CODES[service]):
+    if not any(code in answer for code in CODES.get(service, COMMON)):
         return "another code"
     own = "ValidationError" in answer or "ValidationException" in answer
     return "another text" if own and not TEXT.search(json.dumps(answer)) else None

@@ -51,7 +51,7 @@ def test_the_whole_fuzz_leaves_the_platform_as_it_was() -> None:
 
 
 def test_operations_of_services_that_are_not_here_are_named(platform: RunningPlatform) -> None:
-    """Every operation of fifteen further services: 501 NotImplemented, with its name."""
+    """Every operation of the further services that are spoken: 501 NotImplemented, with its name."""
     connection = http.client.HTTPConnection(urlsplit(platform.url).netloc, timeout=60)
     wrong, count = [], 0
     for seed in seeds():
@@ -66,5 +66,5 @@ def test_operations_of_services_that_are_not_here_are_named(platform: RunningPla
         if answer.status != 501 or f"{seed.service}:{seed.operation}" not in text:
             wrong.append(f"{seed.service}:{seed.operation} {answer.status} {text[:200]}")
     connection.close()
-    assert count > 1000
+    assert count > 500
     assert wrong == []

@@ -13,7 +13,14 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import layer_store
-from undercast.services.lambda_.errors import conflict, invalid, not_found, stale_revision, user_error
+from undercast.services.lambda_.errors import (
+    conflict,
+    invalid,
+    not_found,
+    stale_revision,
+    unmet_constraint,
+    user_error,
+)
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.layers import (
     LayerReference,
@@ -28,6 +35,7 @@ from undercast.services.lambda_.operations.functions import check_code_storage
 from undercast.services.lambda_.operations.uploads import accept_code
 from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.services.lambda_.permissions import MAX_POLICY_BYTES, policy_document
+from undercast.services.lambda_.runtimes import IDENTIFIERS, KNOWN
 from undercast.store.database import Tx
 
 _MEMBERS = ("Description", "CompatibleRuntimes", "CompatibleArchitectures", "LicenseInfo")
@@ -77,6 +85,7 @@ async def get_layer_version_by_arn(functions: Lambda, ctx: RequestContext, param
 @operation("ListLayers")
 async def list_layers(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The account's layers by name, each with its newest version that passes the filters."""
+    _check_runtime(params)
     limit = page_size(params)
 
     def read(tx: Tx) -> list[LayerVersion]:
@@ -103,6 +112,7 @@ async def list_layers(functions: Lambda, ctx: RequestContext, params: Params) ->
 @operation("ListLayerVersions")
 async def list_layer_versions(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The versions of a layer, the newest first. An unknown layer has none."""
+    _check_runtime(params)
     layer = parse_layer(ctx.scope, params["LayerName"])
     limit = page_size(params)
     start = position(params)
@@ -208,6 +218,13 @@ def _current(tx: Tx, reference: LayerReference, params: Params) -> LayerVersion:
     if params.get("RevisionId") not in (None, version.policy_revision_id):
         raise stale_revision("GetLayerVersionPolicy")
     return version
+
+
+def _check_runtime(params: Params) -> None:
+    runtime = params.get("CompatibleRuntime")
+    if runtime is not None and runtime not in KNOWN:
+        known = ", ".join(IDENTIFIERS)
+        raise unmet_constraint(runtime, "compatibleRuntime", f"Member must satisfy enum value set: [{known}]")
 
 
 def _passes(version: LayerVersion, params: Params) -> bool:
