@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from tests.security.fuzz.cases import Case
 
 ANSWER_TIMEOUT_S = 30.0
+STALE_S = 10.0
+"""A connection on which nothing was sent for so long is not used: making one large case can hold up all senders on a
+loaded machine, and the server closes what says nothing for 20 s."""
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) [^\r\n]*\r\n")
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
@@ -57,10 +60,12 @@ class Sender:
         for case in cases:
             if len(self.tally.failures) >= 20:
                 break
-            if line is None or not case.framed:
+            while line is None or not case.framed or line.is_stale():
                 if line is not None:
                     await line.close()
                 line = await Line.open(self._port)
+                if not line.is_stale():
+                    break
             try:
                 async with asyncio.timeout(ANSWER_TIMEOUT_S):
                     goes_on = await self._one(line, case)
@@ -110,11 +115,19 @@ class Line:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        self._used = asyncio.get_running_loop().time()
+
+    def is_stale(self) -> bool:
+        """Whether nothing was sent on it for a while."""
+        return asyncio.get_running_loop().time() - self._used > STALE_S
 
     @classmethod
     async def open(cls, port: int) -> "Line":
         """Connect."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 20))
+        began = asyncio.get_running_loop().time()
+        line = cls(*await asyncio.open_connection("127.0.0.1", port, limit=1 << 20))
+        line._used = began  # it is there since before we were told
+        return line
 
     async def close(self) -> None:
         """Close without manners."""
@@ -125,6 +138,7 @@ class Line:
     async def ask(self, case: Case) -> tuple[list[tuple[int, bytes]], bool]:
         """One request, one response; whether the connection goes on."""
         self._writer.write(case.data)
+        self._used = asyncio.get_running_loop().time()
         head = await self._reader.readuntil(b"\r\n\r\n")
         while head.startswith(b"HTTP/1.1 100 "):
             head = await self._reader.readuntil(b"\r\n\r\n")
