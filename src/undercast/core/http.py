@@ -10,6 +10,10 @@ from undercast.core.body import BodyStream
 from undercast.core.record import record
 
 
+def _nothing() -> None:
+    """For a request without a connection."""
+
+
 @record
 class HttpRequest:
     """A request whose head has been read. `target` is the raw request target, still percent-encoded."""
@@ -22,6 +26,8 @@ class HttpRequest:
     peer: str = ""
     environment_id: str | None = None
     """The execution environment on whose listener the connection arrived (I10); None for the front door."""
+    end_with_client: Callable[[], None] = _nothing
+    """Says that the answer is of no use to anybody when the client has gone: the handler is cancelled then."""
 
     @property
     def path(self) -> str:

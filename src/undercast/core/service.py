@@ -148,6 +148,8 @@ class Manifest:
     it. Without this, pages of other origins are not served."""
     site: Site | None = None
     """The service's own host names, if it has any."""
+    waits: frozenset[str] = frozenset()
+    """Operations that wait for something to happen, and take it: they end when their client goes."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None
     """instance -> target kind -> `events.delivery.Target`."""
     start: Callable[[Any], Awaitable[None]] | None = None

@@ -122,6 +122,8 @@ class Dispatcher:
         ctx = self._context(call, identity, request_id)
         line.by = ctx.principal.arn
         line.cause = ctx.cause.id
+        if call.operation in mounted.manifest.waits:
+            call.request.end_with_client()
         result = await self._run(ctx, mounted, function, call.operation, params)
         if isinstance(result, Reply):
             return encode_output(call, result.output, request_id, status=result.status, headers=result.headers)

@@ -65,6 +65,7 @@ class HttpProtocol(asyncio.Protocol):
         "_streaming",
         "_task",
         "_transport",
+        "_waiting",
         "_watched",
         "_writer",
         "closed",
@@ -93,6 +94,8 @@ class HttpProtocol(asyncio.Protocol):
         self._active: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
+        self._waiting = False
+        """Whether the handler waits for something that only its client wants."""
         self._live = False
         self._paused = False
         self._direct: DirectBody | None = None
@@ -131,7 +134,7 @@ class HttpProtocol(asyncio.Protocol):
             self._leave()
             return
         self._task.add_done_callback(self._leave)
-        if self._streaming or self._options.ends_with_client:
+        if self._streaming or self._waiting or self._options.ends_with_client:
             self._task.cancel()
 
     def data_received(self, data: bytes) -> None:
@@ -149,7 +152,8 @@ class HttpProtocol(asyncio.Protocol):
         """asyncio: the client sends nothing more; what it asked for is still answered."""
         self._half_closed = True
         self._reader.end()
-        if self._lingering or (self._options.ends_with_client and self._active is not None):
+        ends = self._waiting or self._options.ends_with_client
+        if self._lingering or (ends and self._active is not None):
             return False
         if self._live:
             # Nothing tells a client that has gone from one that only sends no more, and a live stream may stay
@@ -289,7 +293,12 @@ class HttpProtocol(asyncio.Protocol):
             secure=self._secure,
             peer=self._peer,
             environment_id=self._options.environment_id,
+            end_with_client=self._end_with_client,
         )
+
+    def _end_with_client(self) -> None:
+        # A client that had closed its half before may still read.
+        self._waiting = not self._half_closed
 
     async def _stream(self, exchange: Exchange, response: HttpResponse, iterator: AsyncIterator[bytes]) -> None:
         writer, now = self._writer, self._options.clock.now()
@@ -328,6 +337,7 @@ class HttpProtocol(asyncio.Protocol):
     def _finish(self, exchange: Exchange) -> None:
         """The response is written."""
         self._active = self._task = None
+        self._waiting = False
         if self._transport.is_closing():
             return
         reader = self._reader

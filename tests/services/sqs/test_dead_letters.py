@@ -3,10 +3,12 @@
 AWS: SQS Developer Guide, "Using dead-letter queues in Amazon SQS", "Configure a dead-letter queue redrive".
 """
 
+import base64
 import json
 import time
 from typing import Any
 
+from tests.platform import RunningPlatform
 from tests.services.sqs.actions import arn, bodies, counts, receive, refusal, send
 
 
@@ -72,6 +74,7 @@ def test_a_move_task_brings_messages_back(sqs: Any) -> None:
     send(sqs, source, *(str(number) for number in range(25)))
     while counts(sqs, dead)[0] < 25:
         fail(sqs, source, 1)
+    ids = {message["MessageId"] for message in receive(sqs, dead, VisibilityTimeout=0)}
     sqs.start_message_move_task(SourceArn=arn(sqs, dead))
     for _ in range(100):
         (task,) = sqs.list_message_move_tasks(SourceArn=arn(sqs, dead))["Results"]
@@ -81,6 +84,9 @@ def test_a_move_task_brings_messages_back(sqs: Any) -> None:
     assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 25)
     assert "TaskHandle" not in task
     assert (counts(sqs, source), counts(sqs, dead)) == ((25, 0, 0), (0, 0, 0))
+    back = receive(sqs, source, AttributeNames=["All"])
+    assert {message["Attributes"]["ApproximateReceiveCount"] for message in back} == {"1"}
+    assert not {message["MessageId"] for message in back} & ids
 
 
 def test_a_move_task_can_be_cancelled(sqs: Any, queue: str) -> None:
@@ -105,3 +111,41 @@ def test_only_a_dead_letter_queue_can_be_moved(sqs: Any, queue: str) -> None:
     assert refusal(sqs.cancel_message_move_task, TaskHandle="bad")[0] == "InvalidParameterValue"
     missing = arn(sqs, queue) + "x"
     assert refusal(sqs.start_message_move_task, SourceArn=missing)[0] == "ResourceNotFoundException"
+
+
+def test_a_queue_is_not_its_own_dead_letter_queue(sqs: Any, queue: str) -> None:
+    """Its messages would move for ever."""
+    policy = json.dumps({"deadLetterTargetArn": arn(sqs, queue), "maxReceiveCount": 1})
+    code, text = refusal(sqs.set_queue_attributes, QueueUrl=queue, Attributes={"RedrivePolicy": policy})
+    assert (code, "its own" in text) == ("InvalidParameterValue", True)
+
+
+def test_many_dead_letters_move_in_portions(sqs: Any) -> None:
+    """More than one receive may move at once; the live message behind them still comes."""
+    source, dead = with_dead_letters(sqs)
+    for _ in range(25):
+        entries = [{"Id": str(number), "MessageBody": "poison"} for number in range(10)]
+        sqs.send_message_batch(QueueUrl=source, Entries=entries)
+    handles = [message["ReceiptHandle"] for _ in range(25) for message in receive(sqs, source, VisibilityTimeout=60)]
+    assert len(handles) == 250
+    for handle in handles:
+        sqs.change_message_visibility(QueueUrl=source, ReceiptHandle=handle, VisibilityTimeout=0)
+    send(sqs, source, "good")
+    assert bodies(receive(sqs, source)) == ["good"]
+    assert counts(sqs, dead) == (250, 0, 0)
+
+
+def test_a_move_needs_permission_on_every_queue(platform: RunningPlatform, account: str, sqs: Any) -> None:
+    """Another account's queue is no destination, and another account's task cannot be ended by a made-up handle."""
+    source, dead = with_dead_letters(sqs)
+    send(sqs, source, "poison")
+    fail(sqs, source, 2)
+    other = platform.client("sqs", account="444253827891")
+    theirs = other.create_queue(QueueName=f"theirs{account}")["QueueUrl"]
+    given = {"SourceArn": arn(sqs, dead), "DestinationArn": arn(other, theirs)}
+    assert refusal(sqs.start_message_move_task, **given)[0] == "AccessDenied"
+    assert counts(other, theirs) == (0, 0, 0)
+    handle = sqs.start_message_move_task(SourceArn=arn(sqs, dead))["TaskHandle"]
+    forged = json.loads(base64.b64decode(handle)) | {"sourceArn": arn(other, theirs)}
+    made_up = base64.b64encode(json.dumps(forged).encode()).decode()
+    assert refusal(other.cancel_message_move_task, TaskHandle=made_up)[0] == "ResourceNotFoundException"

@@ -4,6 +4,8 @@ AWS: SQS Developer Guide, "Amazon SQS visibility timeout", "Amazon SQS short and
 metadata".
 """
 
+import http.client
+import json
 import threading
 import time
 import urllib.parse
@@ -11,6 +13,9 @@ import urllib.request
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests import platform as platforms
 from tests.platform import RunningPlatform
@@ -89,6 +94,22 @@ def test_long_polling_of_several_receivers_gives_each_message_once(sqs: Any, que
     for waiter in waiters:
         waiter.join(30)
     assert sorted(found) == [str(number) for number in range(10)]
+
+
+def test_a_receiver_that_has_gone_takes_nothing(platform: RunningPlatform, account: str, sqs: Any, queue: str) -> None:
+    """Its long poll ends with its connection: the next message is for others."""
+    where = urllib.parse.urlsplit(platform.url)
+    body = json.dumps({"QueueUrl": queue, "WaitTimeSeconds": 20})
+    headers = {"Content-Type": "application/x-amz-json-1.0", "X-Amz-Target": "AmazonSQS.ReceiveMessage"}
+    request = AWSRequest(method="POST", url=platform.url + "/", data=body, headers=headers)
+    SigV4Auth(Credentials(account, "secret"), "sqs", "us-east-1").add_auth(request)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port or 0, timeout=30)
+    connection.request("POST", "/", body, dict(request.headers.items()))
+    time.sleep(0.5)
+    connection.close()
+    time.sleep(0.5)
+    send(sqs, queue, "for others")
+    assert bodies(receive(sqs, queue, WaitTimeSeconds=5)) == ["for others"]
 
 
 def test_a_wait_without_a_message_ends_empty(sqs: Any, queue: str) -> None:
@@ -219,10 +240,6 @@ def test_a_made_up_receipt_handle_is_refused(sqs: Any, queue: str, handle: str) 
 
 def test_the_older_query_protocol_is_served(platform: RunningPlatform, account: str, sqs: Any, queue: str) -> None:
     """SDKs before 2023 post forms to the queue's URL and read XML."""
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
     body = urllib.parse.urlencode(
         {
             "Action": "SendMessage",

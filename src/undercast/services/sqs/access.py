@@ -4,17 +4,21 @@ A batch needs the action of its single form.
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SQS".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Scope
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
+from undercast.services.sqs import queues
 from undercast.services.sqs.errors import no_queue
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.models import QueueName, named_by_arn, named_by_url
 from undercast.services.sqs.operations.moves import task_source
+
+_TO_MOVE = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+"""AWS: what StartMessageMoveTask needs on its source besides itself; SendMessage on the destination."""
 
 
 async def access(sqs: Sqs, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -23,17 +27,33 @@ async def access(sqs: Sqs, ctx: RequestContext, operation: str, params: Params) 
     if operation == "ListQueues":
         return (Access(action=action, resource=str(Arn.of(ctx.scope, "sqs", "*"))),)
     name = _name(ctx, params)
+    if operation != "StartMessageMoveTask":
+        return (_on(sqs, ctx, action, name),)
+    on_source = tuple(_on(sqs, ctx, f"sqs:{needed}", name) for needed in (operation, *_TO_MOVE))
+    return (*on_source, *(_on(sqs, ctx, "sqs:SendMessage", target) for target in _targets(sqs, name, params)))
+
+
+def _on(sqs: Sqs, ctx: RequestContext, action: str, name: QueueName) -> Access:
     queue = sqs.queues.find(name)
     if queue is None and ctx.principal.account_id != name.scope.account_id:
         raise no_queue()  # whether there is such a queue in another account is nobody's business
-    return (
-        Access(
-            action=action,
-            resource=str(Arn.of(name.scope, "sqs", name.name)),
-            resource_policy=queue.policy if queue is not None else None,
-            resource_account_id=name.scope.account_id,
-        ),
+    return Access(
+        action=action,
+        resource=str(Arn.of(name.scope, "sqs", name.name)),
+        resource_policy=queue.policy if queue is not None else None,
+        resource_account_id=name.scope.account_id,
     )
+
+
+def _targets(sqs: Sqs, source: QueueName, params: Params) -> Iterator[QueueName]:
+    """Where a move task sends: the queue that is named, else every queue whose dead letters these are."""
+    if params.get("DestinationArn"):
+        yield named_by_arn(params["DestinationArn"])
+        return
+    arn = str(Arn.of(source.scope, "sqs", source.name))
+    for queue in sqs.database.read_now(lambda tx: list(queues.named(tx, source.scope, "", ""))):
+        if queue.redrive is not None and queue.redrive.target_arn == arn:
+            yield QueueName(queue.scope, queue.name)
 
 
 def _name(ctx: RequestContext, params: Params) -> QueueName:

@@ -35,6 +35,8 @@ _FIFO = (
     " message.group_id AND earlier.group_id != '' AND earlier.sequence < message.sequence AND earlier.visible_at > ?)"
     " ORDER BY sequence LIMIT ?"
 )
+MOST_MOVED = 100
+"""Messages that one receive moves to the dead-letter queue: everybody waits for a transaction."""
 SEQUENCE_START = 18_850_000_000_000_000_000
 """SequenceNumber has 20 digits; ours begin where those of today's queues are."""
 
@@ -123,7 +125,7 @@ def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_no
         return again
     taken = Taken([], [], [], [], 0)
     dead = 0
-    while len(taken.rows) < wish.most:
+    while len(taken.rows) < wish.most and dead < MOST_MOVED:
         rows = _visible(tx, queue, wish.now, wish.most - len(taken.rows))
         if not rows:
             break
@@ -193,6 +195,15 @@ def move(tx: Tx, row: Row, target: Queue, source_arn: str, now: float) -> None:
     moved |= {"queue_id": target.id, "visible_at": now, "receipt": "", "source_arn": source_arn}
     if target.is_fifo:
         moved["sent_at"] = now
+    tx.execute(_INSERT, tuple(moved[name] for name in _COLUMNS.split(", ")))
+
+
+def redrive(tx: Tx, row: Row, target: Queue, now: float, new_id: str) -> None:
+    """Out of a dead-letter queue. AWS: a redriven message is a new one, with an id and an age of its own."""
+    tx.execute("DELETE FROM sqs_message WHERE sequence = ?", (row["sequence"],))
+    moved = dict(zip(row.keys(), tuple(row), strict=True))
+    moved |= {"queue_id": target.id, "id": new_id, "sent_at": now, "visible_at": now, "source_arn": ""}
+    moved |= {"receives": 0, "first_received_at": 0.0, "receipt": ""}
     tx.execute(_INSERT, tuple(moved[name] for name in _COLUMNS.split(", ")))
 
 

@@ -4,20 +4,25 @@ The task is a row, each batch of messages one commit with the count; a task that
 AWS: SQS Developer Guide, "Configure a dead-letter queue redrive"; API Reference, StartMessageMoveTask.
 """
 
-import asyncio
+import logging
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from undercast.core.arn import Scope
 from undercast.core.clock import PlatformClock
+from undercast.core.ids import Ids
 from undercast.core.recurring import every
+from undercast.core.tasks import Tasks
 from undercast.services.sqs import messages, queues
 from undercast.services.sqs.models import Queue, named_by_arn
-from undercast.services.sqs.queues import Queues
 from undercast.services.sqs.waiting import Waiting
 from undercast.store.database import Database, Row, Tx
 
+log = logging.getLogger(__name__)
+
 BATCH = 100
+RETRY_S = 5.0
 FASTEST_PER_S = 500
 RUNNING, COMPLETED, CANCELLING, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"
 
@@ -39,12 +44,12 @@ class MoveTask:
 class Moves:
     """Runs the tasks."""
 
-    def __init__(self, database: Database, known: Queues, waiting: Waiting, clock: PlatformClock) -> None:
+    def __init__(self, database: Database, waiting: Waiting, clock: PlatformClock, ids: Ids) -> None:
         self._database = database
-        self._known = known
         self._waiting = waiting
         self._clock = clock
-        self._running: dict[str, asyncio.Task[None]] = {}
+        self._ids = ids
+        self._tasks = Tasks(_tell)
 
     async def resume(self) -> None:
         """Go on with what the last stop interrupted."""
@@ -54,25 +59,24 @@ class Moves:
 
     def run(self, task_id: str) -> None:
         """Begin, or go on."""
-        self._running[task_id] = asyncio.get_running_loop().create_task(self._run(task_id))
+        self._tasks.spawn(self._run(task_id))
 
     async def stop(self) -> None:
         """End for now: rows stay RUNNING."""
-        tasks = list(self._running.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        self._tasks.cancel()
+        await self._tasks.ended()
 
     async def _run(self, task_id: str) -> None:
-        try:
-            while True:
+        while True:
+            try:
                 moved, rate = await self._database.write(lambda tx: self._batch(tx, task_id))
-                if not moved:
-                    return
-                await every(moved / rate)()
-        finally:
-            self._running.pop(task_id, None)
+            except sqlite3.Error as error:
+                log.warning("message move task %s waits: the store failed with %r", task_id, error)
+                await every(RETRY_S)()
+                continue
+            if not moved:
+                return
+            await every(moved / rate)()
 
     def _batch(self, tx: Tx, task_id: str) -> tuple[int, int]:
         """Move some messages; (how many, how many a second). Nothing when the task is over."""
@@ -99,7 +103,7 @@ class Moves:
             if target is None:
                 return moved, "AWS.SimpleQueueService.NonExistentQueue"
             targets[arn] = target
-            messages.move(tx, row, target, "", self._clock.now())
+            messages.redrive(tx, row, target, self._clock.now(), self._ids.uuid())
         for target in targets.values():
             tx.after_commit(lambda queue_id=target.id: self._waiting.wake_all(queue_id))  # type: ignore[misc]
         return len(rows), ""
@@ -138,3 +142,7 @@ def find(tx: Tx, task_id: str) -> Row | None:
 def cancel(tx: Tx, task_id: str) -> None:
     """No further message is moved."""
     tx.execute("UPDATE sqs_move_task SET status = ? WHERE id = ?", (CANCELLED, task_id))
+
+
+def _tell(error: BaseException) -> None:
+    log.error("a message move task failed and goes on at the next start: %r", error)

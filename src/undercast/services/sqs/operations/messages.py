@@ -3,6 +3,7 @@
 AWS: SQS API Reference, the operations of these names.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -56,6 +57,9 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
         taken = await sqs.database.write(lambda tx: messages.receive(tx, queue, dead_letters, wish, _nonce(ctx)))  # noqa: B023
         if dead_letters is not None and taken.dead:
             sqs.waiting.wake(dead_letters.id, taken.dead)
+        if taken.dead >= messages.MOST_MOVED and not taken.rows:
+            await asyncio.sleep(0)  # others first; there is more to move
+            continue
         left_s = ends_at - ctx.host_clock.now()
         if taken.rows or left_s <= 0:
             return _output(queue, wanted, taken)

@@ -49,7 +49,7 @@ async def start_message_move_task(sqs: Sqs, ctx: RequestContext, params: Params)
         )
         moving.add(tx, task)
 
-    await sqs.database.write(write)
+    await sqs.database.write(write, long=True)
     sqs.moves.run(task_id)
     return {"TaskHandle": _handle(task_id, source_arn)}
 
@@ -76,11 +76,12 @@ def _check_destination(source: Queue, destination: Queue) -> None:
 @operation("CancelMessageMoveTask")
 async def cancel_message_move_task(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Stop a task that runs; what was moved stays moved."""
-    task_id = _parsed(params["TaskHandle"])["taskId"]
+    handle = _parsed(params["TaskHandle"])
+    task_id = handle["taskId"]
 
     def write(tx: Tx) -> int:
         row = moving.find(tx, task_id)
-        if row is None:
+        if row is None or row["source_arn"] != handle["sourceArn"]:
             raise no_resource("Task does not exist.")
         if row["status"] != moving.RUNNING:
             raise unsupported(f"Only active tasks can be cancelled; this one is {row['status']}.")

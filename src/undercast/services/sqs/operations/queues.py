@@ -59,7 +59,9 @@ def _check_redrive(tx: Tx, name: QueueName, attributes: dict[str, str]) -> None:
     arn = _target_of(attributes["RedrivePolicy"])
     target = queues.find(tx, named_by_arn(arn))
     reason = None
-    if target is None or target.scope != name.scope:
+    if named_by_arn(arn) == name:
+        reason = "A queue cannot be its own dead-letter queue."
+    elif target is None or target.scope != name.scope:
         reason = "Dead letter target does not exist."
     elif target.is_fifo != name.name.endswith(".fifo"):
         kind = "FIFO" if name.name.endswith(".fifo") else "standard"
@@ -181,7 +183,7 @@ async def _facts(sqs: Sqs, queue: Queue, asked: set[str]) -> dict[str, str]:
         "LastModifiedTimestamp": str(int(queue.modified_at)),
     }
     if "All" in asked or any(name.startswith("Approximate") for name in asked):
-        counts = await sqs.database.read(lambda tx: messages.count(tx, queue, sqs.clock.now()))
+        counts = await sqs.database.read(lambda tx: messages.count(tx, queue, sqs.clock.now()), long=True)
         facts |= {
             "ApproximateNumberOfMessages": str(counts.visible),
             "ApproximateNumberOfMessagesNotVisible": str(counts.in_flight),
