@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from undercast.core.arn import AccountId
 
+PLATFORM = "undercast.internal"
+"""The service principal of the platform itself."""
 PrincipalKind = Literal["root", "user", "assumed-role", "service", "anonymous"]
 
 
@@ -55,6 +57,11 @@ def root_principal(account_id: AccountId) -> Principal:
 def service_principal(host: str, account_id: AccountId) -> Principal:
     """An AWS service acting for itself in an account, e.g. "lambda.amazonaws.com"."""
     return Principal(kind="service", account_id=account_id, arn=host)
+
+
+def platform_principal(account_id: AccountId) -> Principal:
+    """The platform at its own timers and sweeps, and at what it has already asked a policy about. It may all."""
+    return service_principal(PLATFORM, account_id)
 
 
 def anonymous_principal(account_id: AccountId) -> Principal:

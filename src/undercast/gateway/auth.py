@@ -14,7 +14,7 @@ from undercast.core.clock import Clock
 from undercast.core.config import IamMode
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, access_denied
-from undercast.core.identity import Credential, Principal, anonymous_principal, root_principal
+from undercast.core.identity import PLATFORM, Credential, Principal, anonymous_principal, root_principal
 from undercast.core.record import record
 from undercast.core.service import Access
 from undercast.gateway import auth_errors
@@ -38,8 +38,11 @@ _MAYBE_UNSIGNED = frozenset({"s3", "sts", ""})
 that is asked for is among them is decided in `Authorizer.authorize`."""
 _OWNERS_WAY_BACK = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
 """What no bucket policy can deny to the root of the bucket's account (AWS: S3 API, DeleteBucketPolicy)."""
-_PLATFORM = "undercast.internal"
-"""The service principal of the platform's own timers and sweeps."""
+_EVERYTHING = parse_policy({
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}],
+})  # fmt: skip
+"""The most that a role or user can have of which IAM knows nothing. Resources, sessions and accounts still decide."""
 _REMEMBERED = 1024
 
 
@@ -187,8 +190,8 @@ class Authorizer:
             needs_resource_policy=access.needs_resource_policy,
         )
         resource = self._policy(access.resource_policy) if access.resource_policy is not None else None
-        if principal.kind == "service" and (resource is None or principal.arn == _PLATFORM):
-            return Decision(True)  # a service at its own work; only this process makes service principals
+        if principal.kind == "service" and (principal.arn == PLATFORM or _is_own_work(principal, access)):
+            return Decision(True)
         if principal.kind == "root" and access.action in _OWNERS_WAY_BACK and not _foreign(principal, access):
             return Decision(True)
         session = tuple(self._policy(document) for document in principal.session_policies)
@@ -198,9 +201,10 @@ class Authorizer:
                 self._settle(access, principal, known, decision)
             return decision
         decision = evaluate(request, (), resource, session)
-        if principal.kind not in ("user", "assumed-role"):
+        if principal.kind not in ("user", "assumed-role") or decision.allowed or self._mode == "strict":
             return decision
-        return self._of_unknown(request, decision)
+        at_best = evaluate(request, (_EVERYTHING,), resource, session)
+        return self._let_through(request) if at_best.allowed else at_best
 
     def _settle(self, access: Access, principal: Principal, known: PrincipalPolicies, decision: Decision) -> None:
         """Keep a decision that looked at no condition key: it is the same until one of the three objects is another.
@@ -211,10 +215,8 @@ class Authorizer:
             self._settled.clear()
         self._settled[id(access)] = (access, principal, known, decision)
 
-    def _of_unknown(self, request: AuthorizationRequest, decision: Decision) -> Decision:
-        """IAM holds no policies of the caller: it passes with a warning, except under --iam strict."""
-        if decision.allowed or decision.explicit_deny or self._mode == "strict":
-            return decision
+    def _let_through(self, request: AuthorizationRequest) -> Decision:
+        """All that is missing is what IAM would say of the caller, whom it does not know: one warning instead."""
         entry = (request.principal.role_arn or request.principal.arn, request.action, request.resource)
         if entry not in self._warned:
             if len(self._warned) >= _REMEMBERED:
@@ -246,6 +248,17 @@ class Gate:
 
 def _foreign(principal: Principal, access: Access) -> bool:
     return access.resource_account_id not in (None, principal.account_id)
+
+
+def _is_own_work(principal: Principal, access: Access) -> bool:
+    """A service at its own resources, or asking IAM about the account it acts in. All else must let it in by policy.
+
+    AWS: IAM User Guide, "The confused deputy problem". Only this process makes service principals.
+    """
+    if access.resource_policy is not None or access.needs_resource_policy or _foreign(principal, access):
+        return False
+    called = access.action.partition(":")[0]
+    return called in ("iam", principal.arn.partition(".")[0])
 
 
 def _request_keys(ctx: RequestContext, clock: Clock) -> dict[str, str]:

@@ -15,7 +15,7 @@ from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.context import EXTERNAL, Cause, RequestContext
 from undercast.core.errors import ServiceError, not_implemented, refused_member
 from undercast.core.http import HttpRequest, HttpResponse
-from undercast.core.identity import Principal, service_principal
+from undercast.core.identity import Principal, platform_principal
 from undercast.core.ids import Ids
 from undercast.core.service import Access, OperationFunction, Params, Reply
 from undercast.events.causality import CausalLog
@@ -230,7 +230,7 @@ class Dispatcher:
         return RequestContext(
             request_id=tools.ids.uuid(),
             scope=scope,
-            principal=principal or service_principal("undercast.internal", scope.account_id or DEFAULT_ACCOUNT),
+            principal=principal or platform_principal(scope.account_id or DEFAULT_ACCOUNT),
             cause=cause,
             clock=tools.platform_clock,
             host_clock=tools.host_clock,

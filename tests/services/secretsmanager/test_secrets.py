@@ -217,12 +217,7 @@ def test_a_function_rotates_a_secret_now_and_by_schedule() -> None:
         secrets, account = running.client("secretsmanager"), "000000000000"
         arn = create_function(running, account, "rotate", ROTATE, Timeout=30)
         secret = secrets.create_secret(Name="s", SecretString="old")["ARN"]
-        running.client("lambda").add_permission(
-            FunctionName="rotate",
-            StatementId="rotation",
-            Action="lambda:InvokeFunction",
-            Principal="secretsmanager.amazonaws.com",
-        )
+        _let_in(running, account, "rotate")
         rules = {"AutomaticallyAfterDays": 30}
         token = secrets.rotate_secret(SecretId=secret, RotationLambdaARN=arn, RotationRules=rules)["VersionId"]
         assert _rotated(secrets, "old") == f"rotated {token}"
@@ -235,10 +230,41 @@ def test_a_function_rotates_a_secret_now_and_by_schedule() -> None:
         assert secrets.describe_secret(SecretId=secret)["RotationEnabled"] is False
 
 
-def _rotated(secrets: Any, before: str) -> str:
+def test_a_function_that_does_not_let_secrets_manager_in_rotates_nothing(
+    platform: RunningPlatform, account: str, secrets: Any
+) -> None:
+    """Secrets Manager User Guide, "Lambda rotation function permissions"; IAM, "The confused deputy problem".
+
+    Neither a function without a policy, nor one of another account that lets in its own account's secrets only.
+    """
+    other = "22" + account[2:]
+    rules = {"AutomaticallyAfterDays": 30}
+    for name, owner in (("closed", account), ("foreign", other), ("open", account)):
+        function = create_function(platform, owner, name, ROTATE, Timeout=30)
+        if name != "closed":
+            _let_in(platform, owner, name)
+        secrets.create_secret(Name=name, SecretString="old")
+        secrets.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules)
+    assert _rotated(secrets, "old", "open").startswith("rotated ")
+    assert (read(secrets, "closed"), read(secrets, "foreign")) == ("old", "old")
+    groups = platform.client("logs", account=other).describe_log_groups()["logGroups"]
+    assert groups == []
+
+
+def _let_in(platform: RunningPlatform, account: str, function: str) -> None:
+    platform.client("lambda", account=account).add_permission(
+        FunctionName=function,
+        StatementId="rotation",
+        Action="lambda:InvokeFunction",
+        Principal="secretsmanager.amazonaws.com",
+        SourceAccount=account,
+    )
+
+
+def _rotated(secrets: Any, before: str, name: str = "s") -> str:
     """The value that comes after this one."""
     for _ in range(200):
-        value = read(secrets, "s")
+        value = read(secrets, name)
         if value != before:
             return value
         time.sleep(0.05)

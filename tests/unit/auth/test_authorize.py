@@ -127,6 +127,33 @@ async def test_an_unknown_role_passes_with_one_warning(caplog: pytest.LogCapture
     ]
 
 
+@pytest.mark.parametrize(
+    "access",
+    [
+        replace(GET, resource_account_id=OTHER),
+        replace(GET, needs_resource_policy=True),
+        replace(GET, needs_resource_policy=True, resource_policy=document(statement(Principal={"AWS": OTHER}))),
+    ],
+    ids=["another account's", "no key policy", "a key policy for others"],
+)
+async def test_an_unknown_role_is_refused_what_no_policy_of_its_own_could_give(access: Access) -> None:
+    """AWS: "Cross-account policy evaluation logic": the resource's account must allow, too; a KMS key's policy always.
+
+    What IAM would say of the role is unknown; what the resource says is not.
+    """
+    stranger = replace(SESSION, known=False)
+    await refusal(authorizer(None), stranger, access)
+    mine = document(statement(Principal={"AWS": SESSION.account_id}))
+    authorizer(None).authorize(context(stranger), "s3", [replace(access, resource_policy=mine)])
+
+
+async def test_an_unknown_roles_session_policy_narrows_it() -> None:
+    """The caller of AssumeRole gave it; it needs no knowledge of the role."""
+    narrow = replace(SESSION, known=False, session_policies=(document(statement(action="s3:PutObject")),))
+    error = await refusal(authorizer(None), narrow, GET)
+    assert "because no session policy allows the s3:GetObject action" in error.message
+
+
 async def test_an_unknown_role_obeys_an_explicit_deny() -> None:
     """What the resource itself forbids needs no knowledge of the role."""
     await refusal(authorizer(None), replace(SESSION, known=False), replace(GET, resource_policy=DENY_ALL))
@@ -200,6 +227,26 @@ async def test_a_service_at_its_own_work_passes_and_needs_others_resources_to_al
     await refusal(gate, S3, replace(GET, resource_policy=document(statement(Principal={"AWS": "*"}, action="a:b"))))
     platform = service_principal("undercast.internal", ROOT.account_id)
     gate.authorize(context(platform), "s3", [replace(GET, resource_policy=DENY_ALL)])
+
+
+async def test_a_service_acts_on_no_resource_whose_policy_does_not_let_it_in() -> None:
+    """AWS: IAM User Guide, "The confused deputy problem"; Secrets Manager: the function's policy must allow it."""
+    secrets = service_principal("secretsmanager.amazonaws.com", ROOT.account_id)
+    arn = "arn:aws:lambda:us-east-1:222222222222:function:f"
+    invoke = Access(action="lambda:InvokeFunction", resource=arn, resource_account_id=OTHER)
+    gate = authorizer()
+    error = await refusal(gate, secrets, invoke, service="lambda")
+    assert "because no resource-based policy allows the lambda:InvokeFunction action" in error.message
+    await refusal(gate, secrets, replace(invoke, resource_account_id=ROOT.account_id), service="lambda")
+    await refusal(gate, S3, replace(GET, resource_account_id=OTHER))
+    lets_in = document(statement(action="lambda:*", Principal={"Service": "secretsmanager.amazonaws.com"}))
+    gate.authorize(context(secrets), "lambda", [replace(invoke, resource_policy=lets_in)])
+
+
+async def test_a_service_asks_iam_about_the_account_it_acts_in() -> None:
+    """Lambda and STS look at roles in their own name."""
+    read = Access(action="iam:GetRole", resource=f"arn:aws:iam::{ROOT.account_id}:role/r")
+    authorizer().authorize(context(service_principal("lambda.amazonaws.com", ROOT.account_id)), "iam", [read])
 
 
 def test_a_resource_permits_by_its_own_policy() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError, refused_member
-from undercast.core.identity import Principal, service_principal
+from undercast.core.identity import platform_principal, service_principal
 from undercast.core.recurring import recur
 from undercast.services.parts import Internal
 from undercast.services.secretsmanager import store
@@ -89,7 +89,9 @@ class Rotations:
         for secret in await self._database.read(lambda tx: store.due(tx, now)):
             # Next time a full interval later: a failing function is not asked every minute.
             following = now + interval_s(secret.rotation_rules)
-            token = secret.rotating or self._internal(secret.scope, _principal(secret)).ids.uuid()
+            token = (
+                secret.rotating or self._internal(secret.scope, platform_principal(secret.scope.account_id)).ids.uuid()
+            )
             await self._database.write(partial(store.change, secret=secret, rotates_at=following, rotating=token))
             self.rotate_soon(secret, token)
 
@@ -98,13 +100,15 @@ class Rotations:
             store.remove(tx, secret)
 
     async def _rotate(self, secret: Secret, token: str) -> None:
-        principal = _principal(secret)
-        ctx = self._internal(secret.scope, principal)
+        ctx = self._internal(secret.scope, platform_principal(secret.scope.account_id))
+        if not await self._permitted(secret):
+            log.warning("rotation of %s: %s has no policy that lets %s in", secret.arn, secret.rotation_lambda, SERVICE)
+            return
         for step in STEPS:
             event = {"Step": step, "SecretId": secret.arn, "ClientRequestToken": token}
             params = {"FunctionName": secret.rotation_lambda, "Payload": json.dumps(event).encode()}
             try:
-                answer = await ctx.call("lambda", "Invoke", params, principal=principal)
+                answer = await ctx.call("lambda", "Invoke", params)
             except ServiceError as error:
                 log.warning("rotation of %s: %s failed: %s", secret.arn, step, error.message)
                 return
@@ -113,13 +117,19 @@ class Rotations:
                 return
         await self._database.write(lambda tx: self._finish(tx, secret, token))
 
+    async def _permitted(self, secret: Secret) -> bool:
+        """Whether the function's own policy lets Secrets Manager in for this secret.
+
+        AWS: Secrets Manager User Guide, "Lambda rotation function permissions" (aws:SourceAccount, aws:SourceArn).
+        """
+        principal = service_principal(SERVICE, secret.scope.account_id)
+        conditions = {"aws:SourceArn": secret.arn, "aws:SourceAccount": secret.scope.account_id}
+        ctx = self._internal(secret.scope, principal)
+        return await ctx.permits(principal, "lambda:InvokeFunction", secret.rotation_lambda, conditions)
+
     def _finish(self, tx: Tx, secret: Secret, token: str) -> None:
         made = store.version(tx, secret, version_id=token, stage=CURRENT)
         if made is None:
             log.warning("rotation of %s: finishSecret left AWSCURRENT where it was", secret.arn)
             return
         store.change(tx, secret, rotated_at=self._clock.now(), changed_at=self._clock.now(), rotating="")
-
-
-def _principal(secret: Secret) -> Principal:
-    return service_principal(SERVICE, secret.scope.account_id)
