@@ -20,6 +20,7 @@ from undercast.core.ids import SystemIds
 from undercast.core.memory import Memory
 from undercast.core.recurring import every, recur
 from undercast.core.service import Manifest
+from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
@@ -260,6 +261,7 @@ def _parts(base: _Base, dispatcher: Dispatcher, pool: Pool) -> Parts:
         blobs=base.blobs,
         journal=base.door.journal,
         outbox=base.outbox,
+        arrivals=Arrivals(),
         causality=base.causality,
         pool=pool,
         platform_clock=base.platform_clock,

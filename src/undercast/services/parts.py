@@ -9,6 +9,7 @@ from undercast.core.config import Config
 from undercast.core.context import RequestContext
 from undercast.core.identity import Principal
 from undercast.core.ids import Ids
+from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.sandbox.pool import Pool
@@ -34,6 +35,7 @@ class Parts:
     blobs: BlobStore
     journal: Journal
     outbox: Outbox
+    arrivals: Arrivals
     causality: CausalLog
     pool: Pool
     platform_clock: PlatformClock

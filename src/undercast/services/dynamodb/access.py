@@ -1,0 +1,107 @@
+"""What each DynamoDB request needs: its action on each table or index that it names, with its partition keys.
+
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB"; Developer Guide,
+"Using IAM policy conditions for fine-grained access control" (dynamodb:LeadingKeys).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from undercast.core.arn import Arn
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Access, Params
+from undercast.services.dynamodb.expressions.binding import compiled
+from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
+from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.models import TableName, named, named_by_arn
+
+_BATCHES = ("BatchGetItem", "BatchWriteItem")
+_TRANSACTIONS = ("TransactGetItems", "TransactWriteItems")
+_ALIKE = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem",
+          "Get": "GetItem"}  # fmt: skip
+_KEYS = {"Select": "dynamodb:Select", "ReturnValues": "dynamodb:ReturnValues",
+         "ReturnConsumedCapacity": "dynamodb:ReturnConsumedCapacity"}  # fmt: skip
+
+
+async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`."""
+    action = f"dynamodb:{operation}"
+    if operation in _BATCHES:
+        return tuple(
+            _access(dynamo, action, named(ctx.scope, name), {"Items": one})
+            for name, one in params["RequestItems"].items()
+        )
+    if operation in _TRANSACTIONS:
+        return tuple(
+            _access(dynamo, f"dynamodb:{_ALIKE[kind]}", named(ctx.scope, one["TableName"]), one)
+            for item in params["TransactItems"]
+            for kind, one in item.items()
+        )
+    if "TableName" in params:
+        return (_access(dynamo, action, named(ctx.scope, params["TableName"]), params),)
+    if "ResourceArn" in params:
+        return (_access(dynamo, action, named_by_arn(params["ResourceArn"]), {}),)
+    return (Access(action=action, resource=str(Arn.of(ctx.scope, "dynamodb", "table/*")) if params else "*"),)
+
+
+def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any]) -> Access:
+    conditions: dict[str, str | tuple[str, ...]] = {
+        key: params[member] for member, key in _KEYS.items() if member in params
+    }
+    if keys := tuple(dict.fromkeys(_leading_keys(dynamo, of, params))):
+        conditions["dynamodb:LeadingKeys"] = keys
+    resource = f"{of.arn}/index/{params['IndexName']}" if "IndexName" in params else of.arn
+    return Access(action=action, resource=resource, conditions=conditions, resource_account_id=of.scope.account_id)
+
+
+def _leading_keys(dynamo: Dynamo, of: TableName, params: Mapping[str, Any]) -> Iterator[str]:
+    """The values of the partition key, as far as the request says them."""
+    table = dynamo.tables.find(of)
+    if table is None:
+        return
+    name = table.key.hash
+    for index in table.indexes:
+        if index.name == params.get("IndexName"):
+            name = index.key.hash
+    if "Items" in params:
+        given = params["Items"]
+        items = given["Keys"] if isinstance(given, Mapping) else [_written(one) for one in given]
+    else:
+        items = [params[member] for member in ("Key", "Item") if member in params]
+    for item in items:
+        if name in item:
+            yield from map(str, item[name].values())
+    yield from _queried(name, params)
+
+
+def _written(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    put, delete = request.get("PutRequest"), request.get("DeleteRequest")
+    found: Mapping[str, Any] = put["Item"] if put else delete["Key"] if delete else {}
+    return found
+
+
+def _queried(name: str, params: Mapping[str, Any]) -> Iterator[str]:
+    if "KeyConditionExpression" in params:
+        names = tuple((params.get("ExpressionAttributeNames") or {}).items())
+        try:
+            node = compiled("KeyConditionExpression", params["KeyConditionExpression"], names).node
+        except ServiceError:
+            return  # the operation says what is wrong
+        for literal in _compared(name, node):
+            value = (params.get("ExpressionAttributeValues") or {}).get(literal)
+            if value:
+                yield from map(str, value.values())
+    elif name in (params.get("KeyConditions") or {}):
+        for value in params["KeyConditions"][name].get("AttributeValueList") or ():
+            yield from map(str, value.values())
+
+
+def _compared(name: str, node: Node | None) -> Iterator[str]:
+    if isinstance(node, Logic):
+        for part in node.parts:
+            yield from _compared(name, part)
+    elif isinstance(node, Compare):
+        sides = (node.left, node.right)
+        if Path((name,)) in sides:
+            yield from (side.name for side in sides if isinstance(side, Literal))

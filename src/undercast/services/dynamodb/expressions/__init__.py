@@ -1,0 +1,1 @@
+"""DynamoDB's expressions: parsed once, compiled to closures, kept by their text."""

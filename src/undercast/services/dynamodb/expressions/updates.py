@@ -1,0 +1,266 @@
+"""Update expressions: SET, REMOVE, ADD and DELETE, each at most once, applied to an item as it was before.
+
+Pure. All right sides are computed on the old item; then SET, ADD and DELETE write, and REMOVE takes away, the last
+elements of a list first.
+AWS: DynamoDB Developer Guide, "Using update expressions in DynamoDB".
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from undercast.core.errors import ServiceError
+from undercast.services.dynamodb import numbers
+from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions.conditions import Values, value_at
+from undercast.services.dynamodb.expressions.operands import Check, wrong_type
+from undercast.services.dynamodb.expressions.paths import check_apart
+from undercast.services.dynamodb.expressions.syntax import Call, Literal, Node, Path, Reader
+from undercast.services.dynamodb.values import check_depth, kind_of, set_of
+from undercast.services.item_text import Item, Value
+
+SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
+_FUNCTIONS = ("if_not_exists", "list_append")
+_NAMES = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "NULL": "NULL", "M": "MAP", "L": "LIST",
+          "SS": "STRING_SET", "NS": "NUMBER_SET", "BS": "BINARY_SET"}  # fmt: skip
+_SETS = ("SS", "NS", "BS")
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One path, and what is written there; `operand` is None for REMOVE."""
+
+    section: str
+    path: Path
+    operand: Node | None = None
+
+
+def parse(reader: Reader) -> tuple[Action, ...]:
+    """The whole text. Raises ValidationException."""
+    actions: list[Action] = []
+    seen: set[str] = set()
+    while reader.next.kind != "end":
+        section = reader.next.text.upper()
+        if section not in SECTIONS or reader.next.kind != "name":
+            raise reader.syntax()
+        if section in seen:
+            raise reader.wrong(f'The "{section}" section can only be used once in an update expression;')
+        seen.add(section)
+        reader.take()
+        actions.append(_action(reader, section))
+        while reader.takes(","):
+            actions.append(_action(reader, section))
+    check_apart(reader, [action.path for action in actions])
+    return tuple(actions)
+
+
+def _action(reader: Reader, section: str) -> Action:
+    path = reader.path()
+    if section == "REMOVE":
+        return Action(section, path)
+    if section == "SET":
+        reader.expect("=")
+        return Action(section, path, _sum(reader))
+    if reader.next.kind != "value":
+        raise reader.syntax()
+    return Action(section, path, reader.literal())
+
+
+def _sum(reader: Reader) -> Node:
+    left = _operand(reader, 0)
+    if reader.sees("+", "-"):
+        reader.count_operator()
+        sign = reader.take().text
+        return Call(sign, (left, _operand(reader, 0)))
+    return left
+
+
+def _operand(reader: Reader, depth: int) -> Node:
+    if depth > 60:
+        raise reader.wrong("The expression is nested too deeply;")
+    token = reader.next
+    if token.kind == "value":
+        return reader.literal()
+    if reader.sees("("):
+        reader.take()
+        node = _sum(reader)
+        reader.expect(")")
+        return node
+    if reader.after_next.text != "(" or token.text.startswith("#"):
+        return reader.path()
+    name = reader.take().text
+    reader.take()
+    operands = [_operand(reader, depth + 1)]
+    while reader.takes(","):
+        operands.append(_operand(reader, depth + 1))
+    reader.expect(")")
+    if name not in _FUNCTIONS:
+        known = name in (
+            "attribute_exists",
+            "attribute_not_exists",
+            "attribute_type",
+            "begins_with",
+            "contains",
+            "size",
+        )
+        what = "The function is not allowed in an update expression" if known else "Invalid function name"
+        raise reader.wrong(f"{what}; function: {name}")
+    if len(operands) != 2:
+        raise reader.wrong("Incorrect number of operands for operator or function; "
+                           f"operator or function: {name}, number of operands: {len(operands)}")  # fmt: skip
+    if name == "if_not_exists" and not isinstance(operands[0], Path):
+        raise reader.wrong(f"Operator or function requires a document path; operator or function: {name}")
+    return Call(name, tuple(operands))
+
+
+def checks_of(actions: Sequence[Action]) -> tuple[Check, ...]:
+    """Closures that raise for values of the wrong type."""
+    return tuple(check for action in actions for check in _checks(action))
+
+
+def _checks(action: Action) -> Iterator[Check]:
+    if action.section in ("ADD", "DELETE"):
+        yield lambda values: _check_section(action, values)
+    elif action.operand is not None:
+        yield from _call_checks(action.operand)
+
+
+def _check_section(action: Action, values: Values) -> None:
+    assert isinstance(action.operand, Literal)
+    kind = kind_of(values[action.operand.name])
+    if kind not in (("N", *_SETS) if action.section == "ADD" else _SETS):
+        raise invalid(
+            "Invalid UpdateExpression: Incorrect operand type for operator or function; "
+            f"operator: {action.section}, operand type: {_NAMES[kind]}, typeSet: ALLOWED_FOR_{action.section}_OPERAND"
+        )
+
+
+def _call_checks(node: Node) -> Iterator[Check]:
+    if not isinstance(node, Call):
+        return
+    wanted = {"+": "N", "-": "N", "list_append": "L"}.get(node.name)
+    for operand in node.operands:
+        yield from _call_checks(operand)
+        if wanted is not None and isinstance(operand, Literal):
+            yield _only(node.name, operand.name, wanted)
+
+
+def _only(name: str, placeholder: str, wanted: str) -> Check:
+    def check(values: Values) -> None:
+        if (found := kind_of(values[placeholder])) != wanted:
+            raise wrong_type("UpdateExpression", name, found)
+
+    return check
+
+
+def applied(actions: Sequence[Action], old: Item, fresh: Callable[[], Item], values: Values) -> Item:
+    """The new item. `fresh` gives a copy of the old one that may be changed in its depths."""
+    writes = [(action, _computed(action, old, values)) for action in actions]
+    nested = any(len(action.path.parts) > 1 for action in actions)
+    item = fresh() if nested else dict(old)
+    removals = [action.path for action, value in writes if value is None]
+    for action, value in writes:
+        if value is not None:
+            _put(item, action.path, value)
+    for path in sorted(removals, key=lambda path: [str(part) if isinstance(part, str) else "" for part in path.parts]):
+        if len(path.parts) > 1 and value_at(item, path.parts[:-1]) is None:
+            raise _bad_path()
+    for path in sorted(removals, key=_last_index, reverse=True):
+        _remove(item, path)
+    return item
+
+
+def _last_index(path: Path) -> int:
+    last = path.parts[-1]
+    return last if isinstance(last, int) else -1
+
+
+def _computed(action: Action, old: Item, values: Values) -> Value | None:
+    """What is written; None to take the attribute away."""
+    if action.operand is None:
+        return None
+    if action.section == "SET":
+        return _value(action.operand, old, values)
+    there = value_at(old, action.path.parts)
+    operand = _value(action.operand, old, values)
+    kind = kind_of(operand)
+    if there is None:
+        return operand if action.section == "ADD" else None
+    if kind_of(there) != kind:
+        raise _bad_type()
+    if kind == "N":
+        return {"N": numbers.added(there["N"], operand["N"])}
+    if action.section == "ADD":
+        return set_of(kind, list({*there[kind], *operand[kind]}))
+    left = [member for member in there[kind] if member not in operand[kind]]
+    return set_of(kind, left) if left else None
+
+
+def _value(node: Node, old: Item, values: Values) -> Value:
+    if isinstance(node, Literal):
+        return values[node.name]
+    if isinstance(node, Path):
+        found = value_at(old, node.parts)
+        if found is None:
+            raise invalid("The provided expression refers to an attribute that does not exist in the item")
+        return found
+    assert isinstance(node, Call)
+    first, second = node.operands
+    if node.name == "if_not_exists":
+        assert isinstance(first, Path)
+        there = value_at(old, first.parts)
+        return _value(second, old, values) if there is None else there
+    one, other = _value(first, old, values), _value(second, old, values)
+    if node.name == "list_append":
+        return {"L": [*_inner(one, "L"), *_inner(other, "L")]}
+    compute = numbers.added if node.name == "+" else numbers.subtracted
+    return {"N": compute(_inner(one, "N"), _inner(other, "N"))}
+
+
+def _inner(value: Value, kind: str) -> Any:
+    if kind not in value:
+        raise _bad_type()
+    return value[kind]
+
+
+def _put(item: Item, path: Path, value: Value) -> None:
+    *before, last = path.parts
+    if not before:
+        item[str(last)] = value
+        return
+    parent = value_at(item, tuple(before))
+    if parent is None:
+        raise _bad_path()
+    check_depth(value, len(before))
+    if isinstance(last, str) and "M" in parent:
+        parent["M"][last] = value
+    elif isinstance(last, int) and "L" in parent:
+        elements = parent["L"]
+        if last < len(elements):
+            elements[last] = value
+        else:
+            elements.append(value)
+    else:
+        raise _bad_path()
+
+
+def _remove(item: Item, path: Path) -> None:
+    *before, last = path.parts
+    if not before:
+        item.pop(str(last), None)
+        return
+    parent: Mapping[str, Any] | None = value_at(item, tuple(before))
+    if parent is None:
+        return
+    if isinstance(last, str) and "M" in parent:
+        parent["M"].pop(last, None)
+    elif isinstance(last, int) and "L" in parent and last < len(parent["L"]):
+        del parent["L"][last]
+
+
+def _bad_path() -> ServiceError:
+    return invalid("The document path provided in the update expression is invalid for update")
+
+
+def _bad_type() -> ServiceError:
+    return invalid("An operand in the update expression has an incorrect data type")

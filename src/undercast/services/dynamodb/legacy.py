@@ -1,0 +1,141 @@
+"""The parameters of the time before expressions, turned into what expressions are.
+
+Pure. Expected, ScanFilter, QueryFilter and KeyConditions become the nodes of a condition, AttributeUpdates actions.
+AWS: DynamoDB Developer Guide, "Legacy DynamoDB conditional parameters".
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from undercast.services.dynamodb.errors import invalid, invalid_value
+from undercast.services.dynamodb.expressions import conditions, operands, updates
+from undercast.services.dynamodb.expressions.binding import Update
+from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node, Path
+from undercast.services.dynamodb.expressions.updates import Action
+from undercast.services.dynamodb.values import checked, kind_of
+from undercast.services.item_text import Value
+
+_LEGACY = ("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet", "KeyConditions", "QueryFilter",
+           "ScanFilter")  # fmt: skip
+_EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "ProjectionExpression", "FilterExpression",
+                "KeyConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")  # fmt: skip
+_SIGNS = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
+_CALLS = {"CONTAINS": "contains", "BEGINS_WITH": "begins_with"}
+_COUNTS = {"NULL": 0, "NOT_NULL": 0, "BETWEEN": 2}
+
+
+def refuse_mixture(params: Mapping[str, Any]) -> None:
+    """Raises ValidationException for old and new parameters in one request."""
+    old = [name for name in _LEGACY if name in params]
+    if not old:
+        return
+    if new := [name for name in _EXPRESSIONS if name in params]:
+        raise invalid(
+            "Can not use both expression and non-expression parameters in the same request: "
+            f"Non-expression parameters: {{{', '.join(old)}}} Expression parameters: {{{', '.join(new)}}}"
+        )
+    if "AttributeUpdates" not in old and old == ["ConditionalOperator"]:
+        raise invalid("ConditionalOperator cannot be used without Filter or Expected")
+
+
+@dataclass(slots=True)
+class Literals:
+    """The values of a condition, under placeholders that are made up."""
+
+    values: dict[str, Value] = field(default_factory=dict)
+
+    def add(self, value: Value) -> Literal:
+        """A placeholder for a value. Raises ValidationException."""
+        name = f":{len(self.values)}"
+        self.values[name], _ = checked(value)
+        return Literal(name)
+
+
+def legacy_condition(params: Mapping[str, Any], member: str = "Expected") -> Callable[[Mapping[str, Any]], bool] | None:
+    """The condition that Expected, ScanFilter or QueryFilter is; None where it is not given."""
+    given = params.get(member)
+    if not given:
+        return None
+    literals = Literals()
+    nodes = [condition_node(name, one, literals) for name, one in given.items()]
+    operator = params.get("ConditionalOperator", "AND")
+    node = nodes[0] if len(nodes) == 1 else Logic(operator, tuple(nodes))
+    for check in operands.checks_of(member, node):
+        check(literals.values)
+    test, values = conditions.compiled(node), literals.values
+    return lambda item: test(item, values)
+
+
+def condition_node(name: str, given: Mapping[str, Any], literals: Literals) -> Node:
+    """One attribute's condition. Raises ValidationException."""
+    path = Path((name,))
+    operator = given.get("ComparisonOperator")
+    if operator is None:
+        return _exists_or_equals(name, given, literals)
+    if "Exists" in given:
+        raise invalid_value(f"Exists and ComparisonOperator cannot be used together for Attribute: {name}")
+    arguments = given.get("AttributeValueList")
+    if arguments is None:
+        arguments = [given["Value"]] if "Value" in given else []
+    _check_count(operator, arguments)
+    found = [literals.add(value) for value in arguments]
+    if operator in _SIGNS:
+        return Compare(_SIGNS[operator], path, found[0])
+    if operator in _CALLS:
+        return Call(_CALLS[operator], (path, found[0]))
+    if operator == "NOT_CONTAINS":
+        there = Call("attribute_exists", (path,))
+        return Logic("AND", (there, Logic("NOT", (Call("contains", (path, found[0])),))))
+    if operator in ("NULL", "NOT_NULL"):
+        return Call("attribute_not_exists" if operator == "NULL" else "attribute_exists", (path,))
+    return Call(operator, (path, *found))  # IN, BETWEEN
+
+
+def _check_count(operator: str, arguments: Sequence[Any]) -> None:
+    wrong = not arguments if operator == "IN" else len(arguments) != _COUNTS.get(operator, 1)
+    if wrong:
+        raise invalid_value(f"Invalid number of argument(s) for the {operator} ComparisonOperator")
+
+
+def _exists_or_equals(name: str, given: Mapping[str, Any], literals: Literals) -> Node:
+    path = Path((name,))
+    if given.get("Exists", True):
+        if "Value" not in given:
+            raise invalid_value(f"Value must be provided when Exists is true for Attribute: {name}")
+        return Compare("=", path, literals.add(given["Value"]))
+    if "Value" in given:
+        raise invalid_value(f"Value cannot be used when Exists is false for Attribute: {name}")
+    return Call("attribute_not_exists", (path,))
+
+
+def legacy_update(params: Mapping[str, Any]) -> Update | None:
+    """The update that AttributeUpdates is; None where it is not given."""
+    given: Mapping[str, Any] | None = params.get("AttributeUpdates")
+    if given is None:
+        return None
+    literals = Literals()
+    actions = [_action(name, one, literals) for name, one in given.items()]
+    for check in updates.checks_of(actions):
+        check(literals.values)
+    return Update(tuple(actions), literals.values)
+
+
+def _action(name: str, given: Mapping[str, Any], literals: Literals) -> Action:
+    path, action, value = Path((name,)), given.get("Action", "PUT"), given.get("Value")
+    if value is None:
+        if action != "DELETE":
+            raise invalid_value(f"Only DELETE action is allowed when no attribute value is specified for {name}")
+        return Action("REMOVE", path)
+    literal = literals.add(value)
+    if action == "PUT":
+        return Action("SET", path, literal)
+    kind = kind_of(literals.values[literal.name])
+    if action == "ADD" and kind == "L":
+        empty = literals.add({"L": []})
+        return Action("SET", path, Call("list_append", (Call("if_not_exists", (path, empty)), literal)))
+    if action == "DELETE" and kind not in ("SS", "NS", "BS"):
+        raise invalid_value(f"DELETE action with value is not supported for the type {kind}")
+    if action == "ADD" and kind not in ("N", "SS", "NS", "BS"):
+        raise invalid_value(f"ADD action is not supported for the type {kind}")
+    return Action(action, path, literal)

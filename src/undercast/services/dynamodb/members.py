@@ -1,0 +1,77 @@
+"""Every input member of every operation that DynamoDB serves, in one of three classes (I9)."""
+
+from collections.abc import Mapping
+
+_NAMES = frozenset({"ExpressionAttributeNames"})
+_VALUES = _NAMES | {"ExpressionAttributeValues"}
+_CAPACITY = frozenset({"ReturnConsumedCapacity"})
+_METRICS = _CAPACITY | {"ReturnItemCollectionMetrics"}
+_CONDITION = _VALUES | _METRICS | {
+    "TableName", "ConditionExpression", "Expected", "ConditionalOperator", "ReturnValues",
+    "ReturnValuesOnConditionCheckFailure",
+}  # fmt: skip
+_READ = _VALUES | _CAPACITY | {
+    "TableName", "IndexName", "Select", "AttributesToGet", "Limit", "ConsistentRead", "ConditionalOperator",
+    "ExclusiveStartKey", "ProjectionExpression", "FilterExpression",
+}  # fmt: skip
+_TABLE = frozenset({"TableName"})
+
+EFFECTIVE: Mapping[str, frozenset[str]] = {
+    "CreateTable": _TABLE | {
+        "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes", "BillingMode",
+        "ProvisionedThroughput", "StreamSpecification", "Tags", "DeletionProtectionEnabled",
+    },
+    "UpdateTable": _TABLE | {
+        "AttributeDefinitions", "BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexUpdates",
+        "StreamSpecification", "DeletionProtectionEnabled",
+    },
+    "DescribeTable": _TABLE,
+    "DeleteTable": _TABLE,
+    "ListTables": frozenset({"ExclusiveStartTableName", "Limit"}),
+    "DescribeLimits": frozenset(),
+    "DescribeEndpoints": frozenset(),
+    "DescribeContinuousBackups": _TABLE,
+    "TagResource": frozenset({"ResourceArn", "Tags"}),
+    "UntagResource": frozenset({"ResourceArn", "TagKeys"}),
+    "ListTagsOfResource": frozenset({"ResourceArn", "NextToken"}),
+    "UpdateTimeToLive": _TABLE | {"TimeToLiveSpecification"},
+    "DescribeTimeToLive": _TABLE,
+    "GetItem": _NAMES | _CAPACITY | {"TableName", "Key", "AttributesToGet", "ConsistentRead", "ProjectionExpression"},
+    "PutItem": _CONDITION | {"Item"},
+    "UpdateItem": _CONDITION | {"Key", "AttributeUpdates", "UpdateExpression"},
+    "DeleteItem": _CONDITION | {"Key"},
+    "Query": _READ | {"KeyConditions", "QueryFilter", "ScanIndexForward", "KeyConditionExpression"},
+    "Scan": _READ | {"ScanFilter", "TotalSegments", "Segment"},
+    "BatchGetItem": _CAPACITY | {"RequestItems"},
+    "BatchWriteItem": _METRICS | {"RequestItems"},
+    "TransactGetItems": _CAPACITY | {"TransactItems"},
+    "TransactWriteItems": _METRICS | {"TransactItems", "ClientRequestToken"},
+}  # fmt: skip
+
+_ONE_PLACE = "there is one machine and one kind of disk"
+_STORED = {
+    "TableClass": _ONE_PLACE,
+    "SSESpecification": "the data folder is the user's own; the key is shown, items are not encrypted with it",
+    "OnDemandThroughput": "requests are not limited",
+    "WarmThroughput": "requests are not limited",
+}
+
+STORED: Mapping[str, Mapping[str, str]] = {"CreateTable": _STORED, "UpdateTable": _STORED}
+
+_GLOBAL = "global tables are not here"
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "CreateTable": {
+        "ResourcePolicy": "resource policies of tables are not here",
+        "GlobalTableSourceArn": _GLOBAL,
+        "GlobalTableSettingsReplicationMode": _GLOBAL,
+        "VectorIndexes": "vector indexes are not here",
+    },
+    "UpdateTable": {
+        "ReplicaUpdates": _GLOBAL,
+        "MultiRegionConsistency": _GLOBAL,
+        "GlobalTableWitnessUpdates": _GLOBAL,
+        "GlobalTableSettingsReplicationMode": _GLOBAL,
+        "DisassociationProtectionEnabled": _GLOBAL,
+        "VectorIndexUpdates": "vector indexes are not here",
+    },
+}

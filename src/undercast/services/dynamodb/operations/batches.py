@@ -1,0 +1,125 @@
+"""BatchGetItem and BatchWriteItem.
+
+A batch is done as a whole here, in one transaction; nothing is ever unprocessed but what 16 MB leave out.
+AWS: DynamoDB API Reference, the operations of these names.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Params, operation
+from undercast.services.dynamodb import capacity, items, writing
+from undercast.services.dynamodb.capacity import Units
+from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions.paths import projected, tree_of
+from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.items import Origin
+from undercast.services.dynamodb.keys import Key, key_of
+from undercast.services.dynamodb.models import Table, TableName, named
+from undercast.services.dynamodb.operations.items import projection
+from undercast.services.item_text import Item
+from undercast.store.database import Tx
+
+MAX_GETS, MAX_WRITES = 100, 25
+MAX_BYTES = 16 * 1024 * 1024
+
+
+@operation("BatchGetItem")
+async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Up to 100 items of several tables, as far as 16 MB reach; the rest is in UnprocessedKeys."""
+    requests = params["RequestItems"]
+    if sum(len(one["Keys"]) for one in requests.values()) > MAX_GETS:
+        raise invalid("Too many items requested for the BatchGetItem call")
+    reader = _Gets(dynamo)
+    wanted = [(name, named(ctx.scope, name), one, projection(one)) for name, one in requests.items()]
+
+    def read(tx: Tx) -> None:
+        for name, of, one, paths in wanted:
+            tree = None if paths is None else tree_of(paths)
+            found = reader.read(tx, (name, of), one)
+            reader.responses[name] = found if tree is None else [projected(item, tree) for item in found]
+
+    await dynamo.database.read(read)
+    consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), reader.consumed)
+    return {"Responses": reader.responses, "UnprocessedKeys": reader.unprocessed, **consumed}
+
+
+class _Gets:
+    """One BatchGetItem."""
+
+    def __init__(self, dynamo: Dynamo) -> None:
+        self._dynamo = dynamo
+        self._left = MAX_BYTES
+        self.responses: dict[str, list[Item]] = {}
+        self.unprocessed: dict[str, dict[str, Any]] = {}
+        self.consumed: list[tuple[Table, Units]] = []
+
+    def read(self, tx: Tx, of: tuple[str, TableName], request: Mapping[str, Any]) -> list[Item]:
+        """One table's keys."""
+        table = self._dynamo.tables.get(tx, of[1])
+        keys = [key_of(table, given)[0] for given in request["Keys"]]
+        if len(set(keys)) != len(keys):
+            raise invalid("Provided list of item keys contains duplicates")
+        consistent = bool(request.get("ConsistentRead"))
+        found, units = [], Units()
+        for at, key in enumerate(keys):
+            stored = items.find(tx, table, key)
+            size = stored.size if stored is not None else 0
+            if size > self._left:
+                self.unprocessed[of[0]] = {**request, "Keys": request["Keys"][at:]}
+                break
+            self._left -= size
+            units.table += capacity.read_units(size, consistent=consistent)
+            if stored is not None:
+                found.append(stored.item)
+        self.consumed.append((table, units))
+        return found
+
+
+@operation("BatchWriteItem")
+async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Up to 25 puts and deletes in several tables."""
+    requests = params["RequestItems"]
+    if sum(map(len, requests.values())) > MAX_WRITES:
+        raise invalid("Too many items requested for the BatchWriteItem call")
+    writes = [_prepared(ctx, name, one) for name, many in requests.items() for one in many]
+    origin = Origin(ctx, dynamo.clock.now())
+    measured = params.get("ReturnConsumedCapacity", "NONE") != "NONE"
+
+    def write(tx: Tx) -> tuple[dict[int, tuple[Table, Units]], dict[str, list[dict[str, Any]]]]:
+        _check_apart(dynamo, tx, writes)
+        consumed: dict[int, tuple[Table, Units]] = {}
+        metrics: dict[str, list[dict[str, Any]]] = {}
+        for one in writes:
+            result = writing.done(dynamo, tx, origin, one)
+            if measured:
+                units = consumed.setdefault(result.table.id, (result.table, Units()))[1]
+                units.add(items.units_of(result.table, result.old, result.new))
+            if result.table.has_local_indexes:
+                metrics.setdefault(one.of.name, []).append(writing.collection_metrics(result.table, one.given))
+        return consumed, metrics
+
+    consumed, metrics = await dynamo.database.write(write)
+    answer: dict[str, Any] = {"UnprocessedItems": {}}
+    if params.get("ReturnItemCollectionMetrics") == "SIZE":
+        answer["ItemCollectionMetrics"] = metrics
+    return {**answer, **capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed.values())}
+
+
+def _prepared(ctx: RequestContext, table: str, request: Mapping[str, Any]) -> writing.Write:
+    if len(request) != 1:
+        what = "more than one" if request else "none"
+        raise invalid(f"Supplied WriteRequest has {what} of PutRequest and DeleteRequest set, must contain exactly one")
+    if "PutRequest" in request:
+        return writing.prepared(writing.PUT, ctx.scope, {"TableName": table, "Item": request["PutRequest"]["Item"]})
+    return writing.prepared(writing.DELETE, ctx.scope, {"TableName": table, "Key": request["DeleteRequest"]["Key"]})
+
+
+def _check_apart(dynamo: Dynamo, tx: Tx, writes: list[writing.Write]) -> None:
+    seen: set[tuple[int, Key]] = set()
+    for one in writes:
+        place = writing.place_of(dynamo, tx, one)
+        if place in seen:
+            raise invalid("Provided list of item keys contains duplicates")
+        seen.add(place)

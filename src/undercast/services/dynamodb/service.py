@@ -1,0 +1,80 @@
+"""DynamoDB's manifest: what the service offers to the platform.
+
+AWS: DynamoDB API Reference.
+"""
+
+from dataclasses import dataclass
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.dynamodb.access import access
+from undercast.services.dynamodb.expiry import Expiry
+from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.dynamodb.operations import batches, items, reading, tables, tagging, transactions
+from undercast.services.dynamodb.tables import Tables
+from undercast.services.parts import Parts
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunningDynamo(Dynamo):
+    """With the task that deletes expired items."""
+
+    expiry: Expiry
+
+
+def build(parts: Parts) -> RunningDynamo:
+    """The instance that every operation gets."""
+    dynamo = Dynamo(
+        database=parts.database,
+        tables=Tables(parts.database),
+        causality=parts.causality,
+        arrivals=parts.arrivals,
+        clock=parts.platform_clock,
+        ids=parts.ids,
+    )
+    return RunningDynamo(
+        database=dynamo.database,
+        tables=dynamo.tables,
+        causality=dynamo.causality,
+        arrivals=dynamo.arrivals,
+        clock=dynamo.clock,
+        ids=dynamo.ids,
+        expiry=Expiry(dynamo),
+    )
+
+
+async def _start(dynamo: RunningDynamo) -> None:
+    dynamo.expiry.start()
+
+
+async def _stop(dynamo: RunningDynamo) -> None:
+    await dynamo.expiry.stop()
+
+
+def _reset(dynamo: RunningDynamo) -> None:
+    dynamo.tables.forget()
+
+
+MANIFEST = Manifest(
+    name="dynamodb",
+    build=build,
+    operations=operations_of(batches, items, reading, tables, tagging, transactions),
+    access=access,
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    start=_start,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "A table, an index and a change of either are ready at once; only the changing call itself answers CREATING, "
+        "UPDATING or DELETING.",
+        "Every read is consistent, also one of a global secondary index; capacity is counted as AWS does.",
+        "Requests are not throttled: provisioned throughput is kept and shown.",
+        "ItemCount and TableSizeBytes are exact; an index shows those of its table.",
+        "Expired items are deleted within a minute of the platform's clock, on AWS within some days.",
+        "The item collection's size is always estimated as 0 to 1 GB, and an item collection is not limited to 10 GB.",
+        "The order of a Scan is that of the hash of the partition key, but AWS's hash is another one.",
+        "dynamodb:Attributes is not a condition key here; dynamodb:LeadingKeys is.",
+    ),
+)

@@ -1,0 +1,140 @@
+"""The rows of tables and of their indexes, and the tables that were read last.
+
+A table is looked up by every request; what was read stays until this process changes the row.
+AWS: DynamoDB API Reference, CreateTable, UpdateTable.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.services.dynamodb.errors import no_resource
+from undercast.services.dynamodb.models import Table, TableName, table_of
+from undercast.store.database import Database, Row, Tx
+
+_MOST_KEPT = 4096
+
+
+class Tables:
+    """See the module."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[TableName, Table] = {}
+
+    def get(self, tx: Tx, of: TableName) -> Table:
+        """For a data operation. Raises ResourceNotFoundException."""
+        table = self._kept.get(of)
+        if table is None:
+            table = find(tx, of)
+            if table is None:
+                raise no_resource()
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[of] = table
+        return table
+
+    def find(self, of: TableName) -> Table | None:
+        """None where there is no such table."""
+        return self._kept.get(of) or self._database.read_row(lambda tx: find(tx, of))
+
+    def changed(self, tx: Tx, of: TableName) -> None:
+        """Read the row again, now and once this transaction has committed."""
+        self._kept.pop(of, None)
+        tx.after_commit(lambda: self._forget_one(of))
+
+    def _forget_one(self, of: TableName) -> None:
+        self._kept.pop(of, None)
+
+    def forget(self) -> None:
+        """The rows were deleted behind our back."""
+        self._kept.clear()
+
+
+def find(tx: Tx, of: TableName) -> Table | None:
+    """The table's row with its indexes."""
+    row = tx.one("SELECT * FROM dynamodb_table WHERE account_id = ? AND region = ? AND name = ?", (*of.scope, of.name))
+    return None if row is None else _table(tx, row)
+
+
+def _table(tx: Tx, row: Row) -> Table:
+    found = tx.all("SELECT id, name FROM dynamodb_index WHERE table_id = ?", (row["id"],))
+    return table_of(row, {one["name"]: one["id"] for one in found})
+
+
+def existing(tx: Tx, of: TableName) -> Table:
+    """For an operation on the table itself. Raises ResourceNotFoundException."""
+    table = find(tx, of)
+    if table is None:
+        raise no_resource(of.name)
+    return table
+
+
+def add(tx: Tx, of: TableName, table_id: str, definition: Mapping[str, Any], rest: tuple[str, float]) -> Table:
+    """A new, empty table. `rest` are its tags, as JSON, and the time."""
+    tags, now = rest
+    tx.execute(
+        "INSERT INTO dynamodb_table (account_id, region, name, table_id, created_at, definition, tags, ttl_attribute,"
+        " ttl_changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, '', 0)",
+        (*of.scope, of.name, table_id, now, json.dumps(definition), tags),
+    )
+    row = tx.one("SELECT id FROM dynamodb_table WHERE account_id = ? AND region = ? AND name = ?", (*of.scope, of.name))
+    assert row is not None
+    tx.execute("INSERT INTO dynamodb_count (table_id, items, bytes) VALUES (?, 0, 0)", (row["id"],))
+    _set_indexes(tx, row["id"], definition)
+    return existing(tx, of)
+
+
+def _set_indexes(tx: Tx, row_id: int, definition: Mapping[str, Any]) -> None:
+    members = ("LocalSecondaryIndexes", "GlobalSecondaryIndexes")
+    names = {one["IndexName"] for member in members for one in definition.get(member) or ()}
+    known = {row["name"] for row in tx.all("SELECT name FROM dynamodb_index WHERE table_id = ?", (row_id,))}
+    for name in known - names:
+        tx.execute("DELETE FROM dynamodb_index WHERE table_id = ? AND name = ?", (row_id, name))
+    for name in sorted(names - known):
+        tx.execute("INSERT INTO dynamodb_index (table_id, name) VALUES (?, ?)", (row_id, name))
+
+
+def set_definition(tx: Tx, table: Table, definition: Mapping[str, Any]) -> Table:
+    """Replace it; indexes that are no more lose their entries, new ones are empty."""
+    tx.execute("UPDATE dynamodb_table SET definition = ? WHERE id = ?", (json.dumps(definition), table.id))
+    _set_indexes(tx, table.id, definition)
+    return existing(tx, table.of)
+
+
+def set_tags(tx: Tx, table: Table, tags: Mapping[str, str]) -> None:
+    """Replace them."""
+    tx.execute("UPDATE dynamodb_table SET tags = ? WHERE id = ?", (json.dumps(dict(tags)), table.id))
+
+
+def set_ttl(tx: Tx, table: Table, attribute: str, now: float) -> None:
+    """`attribute` is "" for none."""
+    tx.execute(
+        "UPDATE dynamodb_table SET ttl_attribute = ?, ttl_changed_at = ? WHERE id = ?", (attribute, now, table.id)
+    )
+
+
+def delete(tx: Tx, table: Table) -> None:
+    """With everything in it."""
+    tx.execute("DELETE FROM dynamodb_table WHERE id = ?", (table.id,))
+
+
+def counts(tx: Tx, table: Table) -> tuple[int, int]:
+    """(items, bytes)"""
+    row = tx.one("SELECT items, bytes FROM dynamodb_count WHERE table_id = ?", (table.id,))
+    return (row["items"], row["bytes"]) if row is not None else (0, 0)
+
+
+def each_name(tx: Tx, scope: Scope, after: str) -> Iterator[str]:
+    """The names of an account's tables, in order."""
+    rows = tx.each(
+        "SELECT name FROM dynamodb_table WHERE account_id = ? AND region = ? AND name > ? ORDER BY name",
+        (*scope, after),
+    )
+    return (row["name"] for row in rows)
+
+
+def with_ttl(tx: Tx) -> list[Table]:
+    """The tables of all accounts whose items expire."""
+    return [_table(tx, row) for row in tx.all("SELECT * FROM dynamodb_table WHERE ttl_attribute != ''")]

@@ -1,0 +1,156 @@
+"""One write of one item, from a request's words to the change: Put, Update, Delete or a mere check.
+
+PutItem, BatchWriteItem, TransactWriteItems and the rest take this one way. `prepared` needs no table and no row; `done`
+runs in the transaction.
+AWS: DynamoDB API Reference, PutItem, UpdateItem, DeleteItem, TransactWriteItems.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.services.dynamodb import items
+from undercast.services.dynamodb.errors import condition_failed, invalid, invalid_value
+from undercast.services.dynamodb.expressions.binding import Bindings, Update
+from undercast.services.dynamodb.expressions.paths import projected, tree_of
+from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.items import New, Origin, Place, Stored
+from undercast.services.dynamodb.keys import Key, check_index_keys, key_in, key_of
+from undercast.services.dynamodb.legacy import legacy_condition, legacy_update, refuse_mixture
+from undercast.services.dynamodb.models import Table, TableName, named
+from undercast.services.dynamodb.values import MAX_ITEM_BYTES, checked_item, item_size
+from undercast.services.item_text import Item, loaded
+from undercast.store.database import Tx
+
+PUT, DELETE, UPDATE, CHECK = "Put", "Delete", "Update", "ConditionCheck"
+_KINDS = {
+    PUT: ("ConditionExpression",),
+    DELETE: ("ConditionExpression",),
+    UPDATE: ("UpdateExpression", "ConditionExpression"),
+    CHECK: ("ConditionExpression",),
+}
+Condition = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Write:
+    """What is to be done with one item."""
+
+    kind: str
+    of: TableName
+    given: Item
+    """The whole item of a Put, else the Key as the request has it."""
+    size: int
+    """Of a Put's item."""
+    condition: Condition | None
+    update: Update | None
+    shows_on_failure: bool
+    """ReturnValuesOnConditionCheckFailure is ALL_OLD."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What was done."""
+
+    table: Table
+    old: Stored | None
+    new: New | None
+
+    @property
+    def old_item(self) -> Item | None:
+        """None where there was none."""
+        return None if self.old is None else self.old.item
+
+
+def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
+    """Raises ValidationException for whatever is wrong without looking at the table."""
+    of = named(scope, params["TableName"])
+    refuse_mixture(params)
+    bindings = Bindings(params, _KINDS[kind])
+    update = bindings.update() if kind == UPDATE else None
+    condition = bindings.test("ConditionExpression") or legacy_condition(params)
+    bindings.finish()
+    if kind == UPDATE and update is None:
+        update = legacy_update(params)
+    given, size = checked_item(params["Item"]) if kind == PUT else (params["Key"], 0)
+    if size > MAX_ITEM_BYTES:
+        raise invalid("Item size has exceeded the maximum allowed size")
+    return Write(
+        kind=kind,
+        of=of,
+        given=given,
+        size=size,
+        condition=condition,
+        update=update,
+        shows_on_failure=params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
+    )
+
+
+def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write) -> Done:
+    """Do it. Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
+    table = dynamo.tables.get(tx, write.of)
+    if write.kind == PUT:
+        key, start = key_in(table, write.given), write.given
+        check_index_keys(table, write.given)
+    else:
+        key, start = key_of(table, write.given)
+    if write.update is not None:
+        check_keeps_key(table, write.update)
+    old = items.find(tx, table, key)
+    if write.condition is not None and not write.condition(old.item if old is not None else {}):
+        raise condition_failed(old.item if old is not None and write.shows_on_failure else None)
+    new = _new(write, table, start, old)
+    if write.kind != CHECK:
+        items.change(Place(dynamo, tx, table, key), origin, old, new)
+    return Done(table, old, new)
+
+
+def check_keeps_key(table: Table, update: Update) -> None:
+    """Raises ValidationException for an update of a key attribute."""
+    for path in update.paths:
+        if path.parts[0] in table.key.names:
+            raise invalid_value(f"Cannot update attribute {path.parts[0]}. This attribute is part of the key")
+
+
+def _new(write: Write, table: Table, start: Item, old: Stored | None) -> New | None:
+    if write.kind == PUT:
+        return New(write.given, write.size)
+    if write.kind != UPDATE:
+        return None
+    if old is None:
+        before, fresh = start, lambda: dict(start)
+    else:
+        text = old.text
+        before, fresh = old.item, lambda: loaded(text)
+    item = write.update.applied(before, fresh) if write.update is not None else dict(before)
+    size = item_size(item)
+    if size > MAX_ITEM_BYTES:
+        raise invalid("Item size to update has exceeded the maximum allowed size")
+    check_index_keys(table, item)
+    return New(item, size)
+
+
+def returned(write: Write, what: str, result: Done) -> Item | None:
+    """The Attributes of the answer, by ReturnValues; None for none."""
+    if what == "ALL_OLD":
+        return result.old_item or None
+    if what == "ALL_NEW":
+        return result.new.item if result.new is not None else None
+    if what in ("UPDATED_OLD", "UPDATED_NEW") and write.update is not None:
+        tree = tree_of(write.update.paths)
+        of = result.old_item if what == "UPDATED_OLD" else result.new.item if result.new is not None else None
+        return (projected(of, tree) or None) if of is not None else None
+    return None
+
+
+def collection_metrics(table: Table, key: Mapping[str, Any]) -> dict[str, Any]:
+    """The size of the item collection: an estimate from 0 to 1 GB."""
+    name = table.key.hash
+    return {"ItemCollectionKey": {name: key[name]}, "SizeEstimateRangeGB": [0.0, 1.0]}
+
+
+def place_of(dynamo: Dynamo, tx: Tx, write: Write) -> tuple[int, Key]:
+    """(the table's id, the item's key). Raises ResourceNotFoundException, ValidationException."""
+    table = dynamo.tables.get(tx, write.of)
+    return table.id, key_in(table, write.given) if write.kind == PUT else key_of(table, write.given)[0]
