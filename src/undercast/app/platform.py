@@ -215,6 +215,8 @@ def _admin_tools(platform: Platform) -> AdminTools:
         keep_offset=lambda offset_s: database.write(lambda tx: clock_offset.keep_offset(tx, offset_s)),
         reset=platform.reset,
         drained=platform.router.drained,
+        outbox=platform.services["sns"].instance.local.shown,
+        opt_out=platform.services["sns"].instance.local.stop,
         code=platform.services["lambda"].instance.locations.serve,
     )
 

@@ -96,6 +96,8 @@ class Site:
     """Whether a lower-case host name is one of them."""
     serve: Callable[[Any, Visit], Awaitable[HttpResponse]]
     """(instance, visit) -> the answer. Errors are answers, too."""
+    path: str = ""
+    """Beginning of the paths that are the service's own under every host name, e.g. SNS's certificate. "" for none."""
 
 
 def operation(name: str) -> Callable[[OperationFunction], OperationFunction]:

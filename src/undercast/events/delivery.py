@@ -4,7 +4,7 @@ Frozen data and the two protocols by which the router speaks to targets. Knows n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
 
 from undercast.core.arn import Scope
@@ -54,6 +54,31 @@ class Outcome:
     counted: bool = True
     reason: str = ""
     follow_ups: tuple[Delivery, ...] = ()
+
+
+def refused(delivery: Delivery, reason: str, now: float) -> Outcome:
+    """Give up a delivery that its target refuses. Who sent it may have said where it goes then, by two attributes.
+
+    `failure_kind` is the adapter that takes it, `failure_arn` the queue, e.g. of an SNS subscription's RedrivePolicy.
+    """
+    kind, arn = delivery.attributes.get("failure_kind"), delivery.attributes.get("failure_arn")
+    if not kind or not arn:
+        return Outcome(kind="dead", reason=reason)
+    ends = ("failure_kind", "failure_arn")
+    carried = {name: value for name, value in delivery.attributes.items() if name not in ends}
+    letter = replace(
+        delivery,
+        id=f"{delivery.id}-dead-letter",
+        kind=kind,
+        target_arn=arn,
+        created_at=now,
+        cause=Cause(kind="delivery", id=delivery.id),
+        attributes={**carried, "failed_kind": delivery.kind, "reason": reason[:1024]},
+        due_at=0.0,
+        attempts=0,
+        throttles=0,
+    )
+    return Outcome(kind="dead", reason=reason, follow_ups=(letter,))
 
 
 class Target(Protocol):

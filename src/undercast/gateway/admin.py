@@ -1,4 +1,4 @@
-"""The platform's own endpoints: status, trace, clock.
+"""The platform's own endpoints: status, trace, outbox, clock.
 
 Not AWS's. A browser page can reach loopback, so all refuse an `Origin` header, and a change needs
 the token in the data folder. A function inside a sandbox sees none of them.
@@ -9,6 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
@@ -16,6 +17,8 @@ from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.events.causality import CausalLog
 from undercast.gateway.health import Answer, check_host, in_json, refusal
 from undercast.gateway.hosts import HostNames
+
+_SHOWN, _MOST_SHOWN = 100, 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,10 @@ class AdminTools:
     """Stores how far the platform clock is ahead, before it is moved."""
     reset: Callable[[], Awaitable[None]]
     drained: Callable[[], Awaitable[None]]
+    outbox: Callable[[int], Answer]
+    """So many of the newest mails, text messages and push notifications that would have left the machine."""
+    opt_out: Callable[[Mapping[str, Any]], Awaitable[Answer]]
+    """Takes {"phone_number", "account_id", "region"}: who has the number wants no messages."""
     code: HttpHandler
     """Answers the signed URLs that GetFunction gives (Code.Location)."""
 
@@ -62,6 +69,10 @@ class Admin:
             return self._tools.capabilities()
         if method == "GET" and path.startswith("/_undercast/trace/"):
             return await self._trace(path.removeprefix("/_undercast/trace/"))
+        if method == "GET" and path == "/_undercast/outbox":
+            return self._tools.outbox(_limit(request.query))
+        if method == "POST" and path == "/_undercast/outbox/stop":
+            return await self._tools.opt_out(_object(await request.body.read(4096)))
         if method == "POST" and path == "/_undercast/clock":
             return await self._advance(await request.body.read(4096))
         if method == "POST" and path == "/_undercast/reset":
@@ -96,3 +107,20 @@ class Admin:
         await self._tools.keep_offset(clock.offset_s + seconds)
         clock.advance(seconds)
         return {"now": clock.now()}
+
+
+def _limit(query: str) -> int:
+    given = parse_qs(query).get("limit", [str(_SHOWN)])[0]
+    if not (given.isascii() and given.isdigit() and 1 <= int(given) <= _MOST_SHOWN):
+        raise ServiceError("BadRequest", f"limit is between 1 and {_MOST_SHOWN}", 400)
+    return int(given)
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    try:
+        given = json.loads(body)
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise ServiceError("BadRequest", "the body is a JSON object", 400)
+    return given

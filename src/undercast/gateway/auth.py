@@ -33,7 +33,7 @@ KeyUsed = Callable[[Credential, str, str, float], None]
 PoliciesOf = Callable[[Principal], PrincipalPolicies | None]
 """A user or role -> its policies, None when IAM does not know it: `iam.policies_of`."""
 
-_MAYBE_UNSIGNED = frozenset({"s3", "sts", ""})
+_MAYBE_UNSIGNED = frozenset({"s3", "sns", "sts", ""})
 """Services with operations for callers without credentials; "" while only the body names the service. Whether the one
 that is asked for is among them is decided in `Authorizer.authorize`."""
 _OWNERS_WAY_BACK = frozenset({"s3:DeleteBucketPolicy", "s3:GetBucketPolicy", "s3:PutBucketPolicy"})
@@ -131,7 +131,7 @@ class Authorizer:
         Returns, by their place, the refusals of entries that are each decided for itself.
         """
         principal = ctx.principal
-        if principal.kind == "anonymous" and service != "s3":
+        if principal.kind == "anonymous" and not (service == "s3" or (service == "sns" and not accesses)):
             raise auth_errors.missing_token(service)
         refusals: dict[int, ServiceError] = {}
         if self._mode == "off" and principal.kind != "anonymous":

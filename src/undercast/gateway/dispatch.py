@@ -78,7 +78,7 @@ class Dispatcher:
         try:
             if not tools.host_names.allowed(request.headers.get("host", "")):
                 raise ServiceError("AccessDenied", NOT_SERVED, 403)
-            site = self._sites.find(request.headers.get("host", ""))
+            site = self._sites.find(request.headers.get("host", ""), request.target)
             if site is not None:
                 response = await self._visited(site, request, request_id, line)
             elif request.method == "OPTIONS" and (told := preflight(request, self._services, request_id)) is not None:

@@ -1,6 +1,7 @@
-"""Host names that a service answers itself: function URLs. No operation of AWS's is asked for there.
+"""Host names and paths that a service answers itself: function URLs, SNS's certificate.
 
-Knows who calls and whether they may; what is answered is the service's (`Manifest.site`).
+No operation of AWS's is asked for there. Knows who calls and whether they may; what is answered is the service's
+(`Manifest.site`).
 AWS: Lambda Developer Guide, "Creating and managing Lambda function URLs".
 """
 
@@ -31,10 +32,18 @@ class Sites:
         self._services = tuple(
             (mounted, mounted.manifest.site.owns) for mounted in services.values() if mounted.manifest.site is not None
         )
+        self._paths = {
+            mounted.manifest.site.path: mounted
+            for mounted in services.values()
+            if mounted.manifest.site is not None and mounted.manifest.site.path
+        }
+        self._prefixes = tuple(self._paths)
         self._known: dict[str, Mounted | None] = {}
 
-    def find(self, host_header: str) -> Mounted | None:
-        """The service that answers for a Host header itself."""
+    def find(self, host_header: str, target: str) -> Mounted | None:
+        """The service that answers for a Host header, or for a request target, itself."""
+        if target.startswith(self._prefixes):
+            return next(mounted for path, mounted in self._paths.items() if target.startswith(path))
         try:
             return self._known[host_header]
         except KeyError:

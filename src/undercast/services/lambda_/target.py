@@ -19,7 +19,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
-from undercast.events.delivery import Delivery, Outcome
+from undercast.events.delivery import Delivery, Outcome, refused
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import Resolved
@@ -138,7 +138,7 @@ class FunctionTarget:
 
     def _discarded(self, delivery: Delivery, reason: str) -> Outcome:
         log.warning("event %s is discarded: %s", delivery.id, reason)
-        return Outcome(kind="dead", reason=reason)
+        return refused(delivery, reason, self._functions.clock.now())
 
     async def _records(
         self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None

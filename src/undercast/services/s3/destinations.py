@@ -17,6 +17,8 @@ from undercast.services.s3.errors import InvalidArgument
 from undercast.services.s3.models import Bucket
 
 _TEST_EVENT = "s3:TestEvent"
+_SUBJECT = "Amazon S3 Notification"
+"""Of the messages that topics get."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +113,10 @@ def delivery(
         payload=json.dumps(event, separators=(",", ":")).encode(),
         scope=Scope(AccountId(arn.account_id), Region(arn.region)),
         source_arn=bucket.arn,
-        attributes={"source_account": bucket.account_id},
+        attributes={
+            "source_account": bucket.account_id,
+            **({"subject": _SUBJECT} if destination.kind == "sns" else {}),
+        },
         **what,
     )
 

@@ -12,7 +12,7 @@ from undercast.core.arn import AccountId, Arn
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
-from undercast.events.delivery import Delivery, Outcome
+from undercast.events.delivery import Delivery, Outcome, refused
 from undercast.services.sqs import sending
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn
@@ -37,17 +37,21 @@ class QueueTarget:
         """Try once. A queue that is gone, refuses, or cannot take the message ends the delivery."""
         queue = self._sqs.queues.find(named_by_arn(delivery.target_arn))
         if queue is None:
-            return _dead(delivery, "the queue does not exist")
+            return self._refused(delivery, "the queue does not exist")
         principal = _sender(delivery)
         ctx = self._sqs.internal(delivery.scope, principal, Cause(kind="delivery", id=delivery.id))
         if not await self._permitted(delivery, queue, principal):
-            return _dead(delivery, f"the queue's policy does not allow {delivery.source_arn or principal.arn}")
+            return self._refused(delivery, f"the queue's policy does not allow {delivery.source_arn or principal.arn}")
         try:
             checked = sending.check(self._sqs, ctx, queue, _entry(delivery))
         except ServiceError as error:
-            return _dead(delivery, error.message)
+            return self._refused(delivery, error.message)
         await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked.message))
         return Outcome(kind="done")
+
+    def _refused(self, delivery: Delivery, reason: str) -> Outcome:
+        log.warning("the message %s for %s is refused: %s", delivery.id, delivery.target_arn, reason)
+        return refused(delivery, reason, self._sqs.clock.now())
 
     async def _permitted(self, delivery: Delivery, queue: Queue, principal: Principal) -> bool:
         account = delivery.attributes.get("source_account")
@@ -77,8 +81,3 @@ def _entry(delivery: Delivery) -> dict[str, Any]:
             "AWSTraceHeader": {"DataType": "String", "StringValue": attributes["trace_header"]}
         }
     return entry
-
-
-def _dead(delivery: Delivery, reason: str) -> Outcome:
-    log.warning("the message %s for %s is discarded: %s", delivery.id, delivery.target_arn, reason)
-    return Outcome(kind="dead", reason=reason)

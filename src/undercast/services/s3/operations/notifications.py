@@ -19,7 +19,6 @@ from undercast.services.s3.notifications import checked
 from undercast.store.database import Tx
 
 _MISSING = {
-    "TopicConfigurations": "there is no SNS service yet",
     "EventBridgeConfiguration": "there is no EventBridge service yet",
 }
 

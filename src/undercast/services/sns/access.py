@@ -1,0 +1,84 @@
+"""What each SNS request needs: its action on the topic, the subscription or the application, and the topic's policy.
+
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SNS"; SNS Developer Guide,
+"Amazon SNS keys" (sns:Protocol, sns:Endpoint) and the default policy (AWS:SourceOwner).
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.arn import AccountId, Arn
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Access, Params
+from undercast.services.sns.instance import Sns
+from undercast.services.sns.models import subscription_named, topic_named
+
+_BY_TOKEN = frozenset({"ConfirmSubscription", "Unsubscribe"})
+"""What AWS takes without a signature: who has the token, or the link, may."""
+_OF_ACCOUNT = frozenset({
+    "ListTopics", "ListSubscriptions", "CreatePlatformApplication", "ListPlatformApplications", "SetSMSAttributes",
+    "GetSMSAttributes", "CheckIfPhoneNumberIsOptedOut", "ListPhoneNumbersOptedOut", "OptInPhoneNumber",
+})  # fmt: skip
+_OF_SUBSCRIPTION = frozenset({"GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe"})
+
+
+async def access(sns: Sns, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`. A topic that is not there needs what its name would."""
+    if operation in _BY_TOKEN and (ctx.principal.kind == "anonymous" or operation == "ConfirmSubscription"):
+        return ()
+    action = f"sns:{operation.removesuffix('Batch')}"
+    if operation in _OF_ACCOUNT or (operation == "Publish" and _topic_arn(params) == ""):
+        return (Access(action=action, resource="*"),)
+    if operation == "CreateTopic":
+        return (Access(action=action, resource=str(Arn.of(ctx.scope, "sns", params["Name"]))),)
+    if operation in _OF_SUBSCRIPTION:
+        return (_of_subscription(sns, ctx, action, params["SubscriptionArn"]),)
+    arn = _topic_arn(params)
+    if ":app/" in arn or ":endpoint/" in arn:
+        return (Access(action=action, resource=arn, resource_account_id=AccountId(Arn.parse(arn).account_id)),)
+    return (_of_topic(sns, ctx, action, arn, params),)
+
+
+def _topic_arn(params: Params) -> str:
+    names = ("TopicArn", "TargetArn", "ResourceArn", "PlatformApplicationArn", "EndpointArn")
+    return next((str(params[name]) for name in names if params.get(name)), "")
+
+
+def _of_topic(sns: Sns, ctx: RequestContext, action: str, arn: str, params: Params) -> Access:
+    name = topic_named(arn)
+    topic = sns.topics.find(name)
+    conditions: dict[str, str | tuple[str, ...]] = {}
+    if ctx.principal.kind != "service":
+        conditions["AWS:SourceOwner"] = str(ctx.principal.account_id)
+    if action == "sns:Subscribe":
+        conditions |= {"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""}
+    return Access(
+        action=action,
+        resource=arn,
+        conditions=conditions,
+        resource_policy=topic.policy if topic is not None else None,
+        resource_account_id=name.scope.account_id,
+    )
+
+
+def _of_subscription(sns: Sns, ctx: RequestContext, action: str, arn: str) -> Access:
+    """Who subscribed and who owns the topic both have a subscription in their account."""
+    name, _ = subscription_named(arn)
+    owners = {name.scope.account_id}
+    try:
+        owners.add(sns.subscription(arn)[1].scope.account_id)
+    except ServiceError as error:
+        if error.status != 404:
+            raise
+    account = ctx.principal.account_id
+    return Access(action=action, resource=arn, resource_account_id=account if account in owners else min(owners))
+
+
+async def policy_of(sns: Sns, arn: str) -> Mapping[str, Any] | None:
+    """See `core.service.Manifest.policy_of`."""
+    try:
+        topic = sns.topics.find(topic_named(arn))
+    except ServiceError:
+        return None
+    return topic.policy if topic is not None else None

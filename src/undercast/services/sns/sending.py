@@ -1,0 +1,304 @@
+"""From a message to what goes to each subscription: deliveries, and rows of the local outbox.
+
+Publish, PublishBatch and the deliveries of other services take this one way. All of a message is one commit.
+AWS: SNS Developer Guide, "Amazon SNS message delivery", "Message deduplication for FIFO topics", "Raw message
+delivery".
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import NamedTuple
+from urllib.parse import quote
+
+from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.context import RequestContext
+from undercast.events.causality import Edge
+from undercast.events.delivery import Delivery
+from undercast.services.sns import local, topics
+from undercast.services.sns.contents import Message, queued_attributes, shown_attributes
+from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event, timestamp
+from undercast.services.sns.errors import invalid
+from undercast.services.sns.filters import comparable
+from undercast.services.sns.instance import Sns
+from undercast.services.sns.models import DEDUPLICATION_S, SEQUENCE_START, Subscription, Topic, TopicName, topic_named
+from undercast.services.sns.signing import Material
+from undercast.store.database import Tx
+
+FUNCTIONS, QUEUES, HTTP = "lambda", "sqs", "sns-http"
+DEAD_LETTERS = "sns-dead-letter"
+_SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
+NOTHING: Mapping[str, str] = MappingProxyType({})
+_LONG = 32
+"""From so many subscriptions on, a message is written in the store's thread."""
+
+
+class Sent(NamedTuple):
+    """What the publisher is told."""
+
+    message_id: str
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A message whose receivers are known and whose signatures, by text, are made."""
+
+    message: Message
+    message_id: str
+    at: float
+    receivers: tuple[Subscription, ...]
+    material: Material | None
+
+    @property
+    def is_long(self) -> bool:
+        """Whether writing it takes more than the event loop may be kept."""
+        return len(self.receivers) > _LONG
+
+
+def check_order(topic: Topic, message: Message) -> None:
+    """Raises InvalidParameter for a message that a topic of this kind does not take."""
+    if not topic.is_fifo:
+        if message.deduplication_id:
+            raise invalid("The request includes MessageDeduplicationId parameter that is not valid for this topic type")
+        return
+    if not message.group_id:
+        raise invalid("The MessageGroupId parameter is required for FIFO topics")
+    if not message.deduplication_id and topic.attributes.get("ContentBasedDeduplication") != "true":
+        raise invalid(
+            "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided "
+            "explicitly"
+        )
+
+
+async def prepare(sns: Sns, ctx: RequestContext, topic: Topic, message: Message) -> Prepared:
+    """Ask the filters. What can suspend is done here, so that all else is one transaction."""
+    receivers = tuple(_receivers(topic, message))
+    signs = not topic.is_fifo and any(one.protocol in _SIGNED and not _is_bare(one) for one in receivers)
+    return Prepared(
+        message=message,
+        message_id=ctx.ids.uuid(),
+        at=sns.clock.now(),
+        receivers=receivers,
+        material=await sns.signer.ready() if signs else None,
+    )
+
+
+def _receivers(topic: Topic, message: Message) -> list[Subscription]:
+    confirmed = [one for one in topic.subscriptions if not one.is_pending]
+    if all(one.filter is None for one in confirmed):
+        return confirmed
+    attributes = comparable(message.attributes)
+    try:
+        body = json.loads(message.text)
+    except (ValueError, RecursionError):
+        body = None
+    return [one for one in confirmed if one.filter is None or one.filter.accepts(attributes, body)]
+
+
+def _is_bare(subscription: Subscription) -> bool:
+    """Whether it gets the text without an envelope."""
+    return subscription.is_raw and subscription.protocol != "lambda"
+
+
+def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepared) -> Sent:
+    """Commit the message to every receiver. A message that a FIFO topic has had is answered like the first one."""
+    sequence = 0
+    if topic.is_fifo:
+        key = _deduplication_key(topic, prepared.message)
+        known = tx.one(
+            "SELECT message_id, sequence FROM sns_deduplication WHERE topic_id = ? AND key = ? AND ends_at > ?",
+            (topic.id, key, prepared.at),
+        )
+        if known is not None:
+            return Sent(known["message_id"], known["sequence"])
+        sequence = topics.next_sequence(tx, topic)
+        tx.execute("DELETE FROM sns_deduplication WHERE ends_at <= ?", (prepared.at,))
+        tx.execute(
+            "INSERT OR REPLACE INTO sns_deduplication (topic_id, key, message_id, sequence, ends_at)"
+            " VALUES (?, ?, ?, ?, ?)",
+            (topic.id, key, prepared.message_id, sequence, prepared.at + DEDUPLICATION_S),
+        )
+    if prepared.receivers:
+        _record(sns, tx, ctx, topic, prepared)
+        write = Writer(sns, ctx, topic, prepared, sequence)
+        for subscription in prepared.receivers:
+            write.to(tx, subscription)
+    return Sent(prepared.message_id, sequence)
+
+
+def _deduplication_key(topic: Topic, message: Message) -> str:
+    identifier = message.deduplication_id or hashlib.sha256(message.text.encode()).hexdigest()
+    per_group = topic.attributes.get("FifoThroughputScope") == "MessageGroup"
+    return f"{message.group_id}/{identifier}" if per_group else identifier
+
+
+def _record(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepared) -> None:
+    """The edge that tells who published."""
+    if ctx.cause.kind == "external":
+        return
+    delivered = ctx.cause.kind == "delivery" and not ctx.operation
+    sns.causality.record(
+        tx,
+        Edge(
+            from_kind="delivery" if delivered else "call",
+            from_id=ctx.cause.id if delivered else ctx.request_id,
+            to_kind="message",
+            to_id=prepared.message_id,
+            label=f"message to {topic.arn}",
+            at=sns.clock.now(),
+            scope=topic.scope,
+        ),
+    )
+
+
+class Writer:
+    """Writes one message to its subscriptions, within one transaction."""
+
+    def __init__(self, sns: Sns, ctx: RequestContext, topic: Topic, prepared: Prepared, sequence: int) -> None:
+        self._sns = sns
+        self._ctx = ctx
+        self._topic = topic
+        self._prepared = prepared
+        self._message = prepared.message
+        self._shown = shown_attributes(prepared.message.attributes)
+        self._sequence = sequence
+        self._seals: dict[str, Seal] = {}
+
+    def to(self, tx: Tx, subscription: Subscription) -> None:
+        """A delivery, or a row of the local outbox."""
+        protocol = subscription.protocol
+        if protocol in local.PROTOCOLS:
+            self._to_outbox(tx, subscription)
+        elif protocol == "lambda":
+            event = function_event(*self._sealed(subscription), subscription.arn, unsubscribe_url(subscription))
+            self._add(tx, subscription, FUNCTIONS, event, {})
+        elif protocol == "sqs":
+            self._add(tx, subscription, QUEUES, self._body(subscription).encode(), self._for_queue(subscription))
+        else:
+            raw = {"raw": "true"} if subscription.is_raw else {}
+            carried = {"message_type": NOTIFICATION, "message_id": self._prepared.message_id, **raw}
+            self._add(tx, subscription, HTTP, self._body(subscription).encode(), carried)
+
+    def _body(self, subscription: Subscription) -> str:
+        if subscription.is_raw:
+            return self._message.for_protocol(subscription.protocol)
+        if self._topic.is_fifo:
+            return envelope(self._letter(subscription.protocol), None, unsubscribe_url(subscription))
+        letter, seal = self._sealed(subscription)
+        return envelope(letter, seal, unsubscribe_url(subscription))
+
+    def _letter(self, protocol: str) -> Letter:
+        fields = {"Type": NOTIFICATION, "MessageId": self._prepared.message_id}
+        if self._topic.is_fifo:
+            fields["SequenceNumber"] = str(SEQUENCE_START + self._sequence)
+        fields["TopicArn"] = self._topic.arn
+        if self._message.subject is not None:
+            fields["Subject"] = self._message.subject
+        fields["Message"] = self._message.for_protocol(protocol)
+        fields["Timestamp"] = timestamp(self._prepared.at)
+        return Letter(fields=fields, attributes=self._shown)
+
+    def _sealed(self, subscription: Subscription) -> tuple[Letter, Seal]:
+        """A text is signed once, however many get it."""
+        letter = self._letter(subscription.protocol)
+        text = letter.fields["Message"]
+        material = self._prepared.material
+        if material is None:  # a FIFO topic signs nothing
+            return letter, Seal(version="", signature="", certificate_url="")
+        seal = self._seals.get(text)
+        if seal is None:
+            seal = self._sns.signer.sign(material, letter, self._topic.signature_version, "")
+            self._seals[text] = seal
+        url = certificate_base(subscription) + material.path
+        return letter, Seal(version=seal.version, signature=seal.signature, certificate_url=url)
+
+    def _for_queue(self, subscription: Subscription) -> dict[str, str]:
+        carried: dict[str, str] = {}
+        if subscription.is_raw and self._message.attributes:
+            carried["message_attributes"] = queued_attributes(self._message.attributes)
+        if self._message.group_id:
+            carried["group_id"] = self._message.group_id
+        if subscription.endpoint.endswith(".fifo"):
+            message = self._message
+            carried["deduplication_id"] = message.deduplication_id or hashlib.sha256(message.text.encode()).hexdigest()
+        return carried
+
+    def _to_outbox(self, tx: Tx, subscription: Subscription) -> None:
+        message, prepared = self._message, self._prepared
+        body = message.for_protocol(subscription.protocol)
+        if subscription.protocol == "email-json":
+            body = self._body(subscription)
+        elif subscription.protocol == "email":
+            body += local.footer(unsubscribe_url(subscription))
+        local.put(
+            tx,
+            local.Item(
+                scope=self._topic.scope,
+                at=prepared.at,
+                protocol=subscription.protocol,
+                destination=subscription.endpoint,
+                message_id=prepared.message_id,
+                topic_arn=self._topic.arn,
+                subject=message.subject or ("AWS Notification Message" if subscription.protocol == "email" else ""),
+                body=body,
+                attributes=self._shown,
+                by_protocol=message.by_protocol,
+            ),
+        )
+
+    def _add(self, tx: Tx, subscription: Subscription, kind: str, payload: bytes, carried: Mapping[str, str]) -> None:
+        extra = {"trace_header": self._message.trace_header} if self._message.trace_header else {}
+        delivery = addressed(self._sns, subscription, kind, payload, {**carried, **extra})
+        caused = replace(delivery, created_at=self._prepared.at, cause=self._ctx.cause)
+        self._sns.outbox.add(tx, caused, origin=("message", self._prepared.message_id))
+
+
+def addressed(
+    sns: Sns, subscription: Subscription, kind: str, payload: bytes, carried: Mapping[str, str] = NOTHING
+) -> Delivery:
+    """A delivery to a subscription's endpoint from its topic, with where it goes when it is refused."""
+    attributes = {"source_account": str(topic_named(subscription.topic_arn).scope.account_id), **carried}
+    if subscription.dead_letter_arn:
+        attributes |= {"failure_kind": DEAD_LETTERS, "failure_arn": subscription.dead_letter_arn}
+    if kind == HTTP:
+        target_arn, target_scope = subscription.arn, subscription.scope
+        attributes["endpoint"] = subscription.endpoint
+        if subscription.from_sandbox:
+            attributes["sandbox"] = "true"
+    else:
+        arn = Arn.parse(subscription.endpoint)
+        target_arn, target_scope = subscription.endpoint, Scope(AccountId(arn.account_id), Region(arn.region))
+    return Delivery(
+        id=sns.ids.uuid(),
+        kind=kind,
+        target_arn=target_arn,
+        payload=payload,
+        scope=target_scope,
+        created_at=sns.clock.now(),
+        source_arn=subscription.topic_arn,
+        attributes=attributes,
+    )
+
+
+def certificate_base(subscription: Subscription) -> str:
+    """Where a receiver finds the certificate: functions at SNS's own name, all others where they subscribed.
+
+    Inside a sandbox AWS's names lead to the platform, and verifying code accepts no others. On the host they lead to
+    AWS, which does not have our certificate (ADR 0034).
+    """
+    if subscription.protocol == "lambda":
+        return f"https://sns.{subscription.scope.region}.amazonaws.com"
+    return subscription.base_url
+
+
+def unsubscribe_url(subscription: Subscription) -> str:
+    """The link that ends a subscription without a signature."""
+    return f"{subscription.base_url}/?Action=Unsubscribe&SubscriptionArn={quote(subscription.arn, safe=':')}"
+
+
+def topic_name(topic: Topic) -> TopicName:
+    """Its name."""
+    return TopicName(topic.scope, topic.name)

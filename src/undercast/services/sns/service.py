@@ -1,0 +1,76 @@
+"""SNS's manifest: what the service offers to the platform.
+
+AWS: SNS API Reference.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.service import Manifest, Site, operations_of
+from undercast.services.parts import Parts
+from undercast.services.sns import site
+from undercast.services.sns.access import access, policy_of
+from undercast.services.sns.http_target import HttpTarget
+from undercast.services.sns.instance import Sns
+from undercast.services.sns.local import LocalOutbox
+from undercast.services.sns.members import EFFECTIVE, REFUSED
+from undercast.services.sns.operations import devices, permissions, publishing, subscriptions, text_messages, topics
+from undercast.services.sns.sending import DEAD_LETTERS, HTTP
+from undercast.services.sns.signing import PATH_PREFIX, Signer
+from undercast.services.sns.target import KIND, DeadLetterTarget, TopicTarget
+from undercast.services.sns.topics import Topics
+
+
+def build(parts: Parts) -> Sns:
+    """The instance that every operation gets."""
+    return Sns(
+        database=parts.database,
+        topics=Topics(parts.database),
+        signer=Signer(parts.database, parts.host_clock),
+        local=LocalOutbox(parts.database),
+        outbox=parts.outbox,
+        causality=parts.causality,
+        internal=parts.internal,
+        clock=parts.platform_clock,
+        ids=parts.ids,
+        ca_bundle=parts.config.data_dir / "ca" / "bundle.pem",
+    )
+
+
+def _targets(sns: Sns) -> Mapping[str, Any]:
+    return {KIND: TopicTarget(sns), DEAD_LETTERS: DeadLetterTarget(), HTTP: HttpTarget(sns, sns.ca_bundle)}
+
+
+def _reset(sns: Sns) -> None:
+    sns.topics.forget()
+    sns.signer.forget()
+
+
+MANIFEST = Manifest(
+    name="sns",
+    build=build,
+    operations=operations_of(devices, permissions, publishing, subscriptions, text_messages, topics),
+    access=access,
+    policy_of=policy_of,
+    effective=EFFECTIVE,
+    refused=REFUSED,
+    site=Site(owns=site.owns, serve=site.serve, path=PATH_PREFIX),
+    targets=_targets,
+    reset=_reset,
+    differences=(
+        "Mail, SMS and mobile push go to the local outbox (`undercast outbox`); nothing leaves the machine.",
+        "The protocol firehose, SubscriptionRoleArn, ArchivePolicy and ReplayPolicy are refused by name.",
+        "The attributes ...FeedbackRoleArn and ...SampleRate of topics are kept and shown; the status of "
+        "deliveries is not logged. KmsMasterKeyId is kept and shown; messages are not encrypted on disk. TracingConfig "
+        "is kept and shown; trace headers are passed on either way.",
+        "Certificates of signatures are self-signed by this platform. SigningCertURL, SubscribeURL and UnsubscribeURL "
+        "begin with the address under which Subscribe reached the platform; SigningCertUrl in events of functions with "
+        "SNS's own host name, which leads to the platform inside sandboxes.",
+        "Changes of attributes and filter policies hold at once; AWS takes up to 15 minutes.",
+        "Retries are not jittered. AWS shows the four backoff functions as curves only; the formulas are in "
+        "services/sns/retry.py.",
+        "Of HTTP authentication, Basic is answered; Digest is not.",
+        "Quotas of topics, subscriptions, filter policies, request rates and the spend limit of SMS are not enforced.",
+        "Numbers opt out of SMS by POST /_undercast/outbox/stop, which stands for the reply STOP.",
+    ),
+)
