@@ -12,10 +12,17 @@ from undercast.services.sns import local
 from undercast.services.sns.envelope import CONFIRMATION, Letter, Seal, envelope, function_event, timestamp
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.models import Subscription, Topic
-from undercast.services.sns.sending import FUNCTIONS, HTTP, QUEUES, addressed, certificate_base, unsubscribe_url
+from undercast.services.sns.sending import (
+    API_VERSION,
+    FUNCTIONS,
+    HTTP,
+    QUEUES,
+    addressed,
+    certificate_base,
+    unsubscribe_url,
+)
 from undercast.store.database import Tx
 
-_VERSION = "2010-03-31"
 _CONFIRM = (
     "You have chosen to subscribe to the topic {topic}.\nTo confirm the subscription, visit the SubscribeURL included "
     "in this message."
@@ -54,7 +61,7 @@ def subscribe_url(subscription: Subscription) -> str:
     """The link that confirms, without a signature."""
     return (
         f"{subscription.base_url}/?Action=ConfirmSubscription&TopicArn={quote(subscription.topic_arn, safe=':')}"
-        f"&Token={subscription.token}&Version={_VERSION}"
+        f"&Token={subscription.token}&Version={API_VERSION}"
     )
 
 

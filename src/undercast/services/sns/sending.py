@@ -27,6 +27,8 @@ from undercast.services.sns.models import DEDUPLICATION_S, SEQUENCE_START, Subsc
 from undercast.services.sns.signing import Material
 from undercast.store.database import Tx
 
+API_VERSION = "2010-03-31"
+"""In links: at a host name that is not SNS's own, it says which service an action is of."""
 FUNCTIONS, QUEUES, HTTP = "lambda", "sqs", "sns-http"
 DEAD_LETTERS = "sns-dead-letter"
 _SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
@@ -296,7 +298,8 @@ def certificate_base(subscription: Subscription) -> str:
 
 def unsubscribe_url(subscription: Subscription) -> str:
     """The link that ends a subscription without a signature."""
-    return f"{subscription.base_url}/?Action=Unsubscribe&SubscriptionArn={quote(subscription.arn, safe=':')}"
+    arn = quote(subscription.arn, safe=":")
+    return f"{subscription.base_url}/?Action=Unsubscribe&SubscriptionArn={arn}&Version={API_VERSION}"
 
 
 def topic_name(topic: Topic) -> TopicName:

@@ -1,0 +1,108 @@
+"""Mail, SMS and mobile push end in the local outbox (S4-22), which API and CLI show.
+
+AWS: SNS Developer Guide, "Email notifications", "Mobile text messaging", "Mobile push notifications".
+"""
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+from tests.platform import RunningPlatform
+from tests.services.sns.actions import refusal, text
+from tests.services.sns.signatures import fetched, verify
+
+
+def outbox(platform: RunningPlatform, account: str) -> list[dict[str, Any]]:
+    """The account's items, the oldest first."""
+    items = platform.ask("/_undercast/outbox?limit=1000")["items"]
+    return [item for item in items if item["account_id"] == account]
+
+
+def test_mail_is_confirmed_by_its_link_and_then_sent(
+    platform: RunningPlatform, account: str, sns: Any, topic: str
+) -> None:
+    """email: plain text with a link; email-json: the signed envelope."""
+    for protocol in ("email", "email-json"):
+        sns.subscribe(TopicArn=topic, Protocol=protocol, Endpoint="a@b.example")
+    plain, in_json = outbox(platform, account)
+    assert plain["subject"] == "AWS Notification - Subscription Confirmation"
+    (link,) = re.findall(r"http://\S+", plain["body"])
+    fetched(link)
+    verify(json.loads(in_json["body"]))
+    fetched(json.loads(in_json["body"])["SubscribeURL"])
+    sns.publish(TopicArn=topic, Message="news", Subject="s", MessageAttributes={"a": text("b")})
+    plain, in_json = outbox(platform, account)[2:]
+    assert (plain["destination"], plain["subject"], plain["topic_arn"]) == ("a@b.example", "s", topic)
+    assert plain["body"].startswith("news\n\n--\nIf you wish to stop receiving notifications")
+    assert plain["attributes"] == {"a": {"Type": "String", "Value": "b"}}
+    verify(json.loads(in_json["body"]))
+
+
+def test_the_command_shows_the_newest(platform: RunningPlatform, account: str, sns: Any) -> None:
+    """`undercast outbox`, and as JSON."""
+    sns.publish(PhoneNumber="+15550100", Message=f"code {account}\n")
+    command = [sys.executable, "-m", "undercast", "outbox", "--data", str(platform.data)]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    assert "sms to +15550100" in shown
+    assert f"  code {account}\\n\n" in shown
+    told = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout
+    assert json.loads(told)[-1]["body"] == f"code {account}\n"
+
+
+def test_sms_goes_to_numbers_that_have_not_opted_out(
+    platform: RunningPlatform, account: str, sns: Any, topic: str
+) -> None:
+    """Publish with PhoneNumber and by subscription; STOP ends it, OptInPhoneNumber begins again."""
+    sns.subscribe(TopicArn=topic, Protocol="sms", Endpoint="+15550101")
+    sns.publish(TopicArn=topic, MessageStructure="json", Message='{"default": "long", "sms": "short"}')
+    sns.publish(PhoneNumber="+15550101", Message="code")
+    assert [item["body"] for item in outbox(platform, account)] == ["short", "code"]
+    number = {"phone_number": "+15550101", "account_id": account, "region": "us-east-1"}
+    assert platform.ask("/_undercast/outbox/stop", number) == {"stopped": "+15550101"}
+    assert sns.check_if_phone_number_is_opted_out(phoneNumber="+15550101")["isOptedOut"] is True
+    assert sns.list_phone_numbers_opted_out()["phoneNumbers"] == ["+15550101"]
+    sns.publish(PhoneNumber="+15550101", Message="unheard")
+    assert len(outbox(platform, account)) == 2
+    sns.opt_in_phone_number(phoneNumber="+15550101")
+    sns.publish(PhoneNumber="+15550101", Message="heard")
+    assert outbox(platform, account)[-1]["body"] == "heard"
+    assert refusal(sns.publish, PhoneNumber="5550101", Message="x")[0] == "InvalidParameter"
+
+
+def test_settings_of_sms(sns: Any) -> None:
+    """What is kept is given back; delivery logs are refused by name."""
+    sns.set_sms_attributes(attributes={"DefaultSMSType": "Transactional", "DefaultSenderID": "Uni"})
+    shown = sns.get_sms_attributes()["attributes"]
+    assert shown == {"MonthlySpendLimit": "1", "DefaultSMSType": "Transactional", "DefaultSenderID": "Uni"}
+    assert refusal(sns.set_sms_attributes, attributes={"DefaultSMSType": "Loud"})[0] == "InvalidParameter"
+    code, told = refusal(sns.set_sms_attributes, attributes={"UsageReportS3Bucket": "b"})
+    assert code == "NotImplemented"
+    assert "UsageReportS3Bucket" in told
+
+
+def test_devices_get_push_notifications(platform: RunningPlatform, account: str, sns: Any, topic: str) -> None:
+    """CreatePlatformApplication, CreatePlatformEndpoint, Publish with TargetArn and by subscription."""
+    made = {"Name": "app", "Platform": "GCM", "Attributes": {"PlatformCredential": "secret"}}
+    application = sns.create_platform_application(**made)["PlatformApplicationArn"]
+    assert application == f"arn:aws:sns:us-east-1:{account}:app/GCM/app"
+    attributes = sns.get_platform_application_attributes(PlatformApplicationArn=application)["Attributes"]
+    assert attributes == {"Enabled": "true"}
+    params = {"PlatformApplicationArn": application, "Token": "device-1"}
+    device = sns.create_platform_endpoint(**params)["EndpointArn"]
+    assert sns.create_platform_endpoint(**params)["EndpointArn"] == device
+    assert refusal(sns.create_platform_endpoint, **params, CustomUserData="other")[0] == "InvalidParameter"
+    (listed,) = sns.list_endpoints_by_platform_application(PlatformApplicationArn=application)["Endpoints"]
+    assert listed == {"EndpointArn": device, "Attributes": {"Enabled": "true", "Token": "device-1"}}
+    sns.publish(TargetArn=device, MessageStructure="json", Message='{"default": "d", "GCM": "{\\"data\\": 1}"}')
+    sns.subscribe(TopicArn=topic, Protocol="application", Endpoint=device)
+    sns.publish(TopicArn=topic, Message="to all")
+    assert [item["body"] for item in outbox(platform, account)] == ['{"data": 1}', "to all"]
+    sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Enabled": "false"})
+    assert refusal(sns.publish, TargetArn=device, Message="x") == ("EndpointDisabled", "Endpoint is disabled")
+    sns.publish(TopicArn=topic, Message="unheard")
+    assert len(outbox(platform, account)) == 2
+    sns.delete_platform_application(PlatformApplicationArn=application)
+    assert refusal(sns.get_endpoint_attributes, EndpointArn=device)[0] == "NotFound"
+    assert sns.list_platform_applications()["PlatformApplications"] == []

@@ -1,0 +1,70 @@
+"""What is sent to a web endpoint, and answers that are no answers."""
+
+import asyncio
+import socket
+import ssl
+
+import pytest
+
+from undercast.events.web import Answer, WebError, WebRequest, connect_anywhere, post
+
+
+async def no_tls() -> ssl.SSLContext:
+    raise AssertionError("not asked for")
+
+
+async def sent(answer: bytes, url: str = "/a?b=c", *, timeout_s: float = 5.0) -> tuple[Answer, bytes]:
+    """Post to a server that answers so, and what it got."""
+    got: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        got.append(await reader.readuntil(b"\r\n\r\n"))
+        got.append(await reader.readexactly(4))
+        writer.write(answer)
+        await writer.drain()
+        if answer:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        request = WebRequest(url=f"http://user:pw@127.0.0.1:{port}{url}", headers={"X-A": "b"}, body=b"body")
+        return await post(request, connect=connect_anywhere, tls=no_tls, timeout_s=timeout_s), b"".join(got)
+    finally:
+        server.close()
+
+
+async def test_a_post_has_its_target_and_headers() -> None:
+    """The URL's user stays here; the head of the answer comes back, its body is not read."""
+    answer, got = await sent(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Made\r\nA: b\r\n\r\nbody")
+    assert answer == Answer(status=201, headers={"a": "b"})
+    head = got.decode()
+    assert head.startswith("POST /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:")
+    assert head.endswith("\r\nConnection: close\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"SSH-2.0-x\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
+     b"HTTP/1.1 200 " + b"x" * 100_000, b"HTTP/1.1 100 Continue\r\n\r\n" * 20],
+)  # fmt: skip
+async def test_what_is_no_answer_is_an_error(answer: bytes) -> None:
+    """No HTTP, no status, endless heads."""
+    with pytest.raises(WebError):
+        await sent(answer)
+
+
+async def test_silence_ends() -> None:
+    """Bounded in time."""
+    with pytest.raises(WebError, match="no answer within 0 s"):
+        await sent(b"", timeout_s=0.2)
+
+
+async def test_nobody_listens() -> None:
+    """A closed port."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with pytest.raises(WebError):
+        request = WebRequest(url=f"http://any.localhost:{port}/", headers={}, body=b"")
+        await post(request, connect=connect_anywhere, tls=no_tls, timeout_s=5.0)
