@@ -1,7 +1,7 @@
 """The platform's own endpoints: status, trace, outbox, clock.
 
-Not AWS's. A browser page can reach loopback, so all refuse an `Origin` header, and a change needs
-the token in the data folder. A function inside a sandbox sees none of them.
+Not AWS's. A browser page can reach loopback, so all refuse an `Origin` header, and a change needs the token in the
+data folder, as does everything that another machine asks. A function inside a sandbox sees none of them.
 """
 
 import hmac
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from undercast.core.addresses import is_this_machine
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
@@ -76,6 +77,7 @@ class Admin:
         if method == "POST" and path == "/_undercast/clock":
             return await self._advance(await request.body.read(4096))
         if method == "POST" and path == "/_undercast/reset":
+            _check_empty(await request.body.read(4096))
             await self._tools.reset()
             return {"reset": True}
         if method == "POST" and path == "/_undercast/drain":
@@ -86,11 +88,13 @@ class Admin:
     def _guard(self, request: HttpRequest, method: str) -> None:
         if request.environment_id is not None or "origin" in request.headers:
             raise ServiceError("Forbidden", "the platform's endpoints are for its user's own tools", 403)
+        if method == "GET" and is_this_machine(request.peer):
+            return
         given = request.headers.get("x-undercast-token", "")
-        if method != "GET" and not hmac.compare_digest(given.encode(), self._tools.token.encode()):
-            raise ServiceError(
-                "Forbidden", "a change needs the header X-Undercast-Token; the data folder holds it", 403
-            )
+        if not hmac.compare_digest(given.encode(), self._tools.token.encode()):
+            what = "this" if method == "GET" else "a change"
+            asked = f"{what} needs the header X-Undercast-Token; the file token in the data folder holds it"
+            raise ServiceError("Forbidden", asked, 403)
 
     async def _trace(self, node_id: str) -> Answer:
         trace = await self._tools.causality.trace(node_id)
@@ -124,3 +128,9 @@ def _object(body: bytes) -> Mapping[str, Any]:
     if not isinstance(given, dict):
         raise ServiceError("BadRequest", "the body is a JSON object", 400)
     return given
+
+
+def _check_empty(body: bytes) -> None:
+    """Who names an account or a region does not want everything gone. Raises BadRequest."""
+    if body and _object(body):
+        raise ServiceError("BadRequest", "a reset empties everything: it takes no account, region or other member", 400)

@@ -28,6 +28,7 @@ from undercast.services.registry import Mounted
 from undercast.wire.decode import Call, decode, parse, parse_now
 from undercast.wire.encode import encode_error, encode_output
 from undercast.wire.form import opened
+from undercast.wire.hosts import DEFAULT_HOSTS, host_target
 from undercast.wire.verified import verified_body
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,11 @@ class Dispatcher:
         """Authentication and authorisation, which ask the mounted services."""
         assert self._gate is not None, "mount() comes before the first request"
         return self._gate
+
+    def is_elsewhere(self, host_header: str) -> bool:
+        """Whether a Host name is a bucket's or a service's own (a function URL's): every path below it is theirs."""
+        bucket = host_target(host_header, DEFAULT_HOSTS).bucket
+        return bucket is not None or self._sites.find(host_header, "/") is not None
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one HTTP request. Never raises."""

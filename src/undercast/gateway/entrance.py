@@ -4,13 +4,13 @@ The port is open before all of them are loaded. Who comes early waits until they
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.gateway.health import Health
 
 _OWN = ("/_undercast/", "/_localstack/")
-"""No name of an S3 bucket starts with an underscore."""
+"""No name of an S3 bucket starts with an underscore. Below a bucket's or a function URL's host any path may."""
 
 
 class Entrance:
@@ -19,18 +19,22 @@ class Entrance:
     def __init__(self, health: Health) -> None:
         self._health = health
         self._complete = asyncio.Event()
+        self._is_elsewhere: Callable[[str], bool] = health.host_names.may_be_named_after_others
         self._own: HttpHandler = self._own_later
         self._aws: HttpHandler = self._aws_later
 
     def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Hand a request on."""
-        if request.target.startswith(_OWN):
+        if request.target.startswith(_OWN) and not self._is_elsewhere(request.headers.get("host", "")):
             return self._health.handle(request) if self._health.owns(request) else self._own(request)
         return self._aws(request)
 
-    def complete(self, own: HttpHandler, aws: HttpHandler) -> None:
-        """Everything is there: whoever waits goes on, and nobody waits any more."""
-        self._own, self._aws = own, aws
+    def complete(self, own: HttpHandler, aws: HttpHandler, is_elsewhere: Callable[[str], bool]) -> None:
+        """Everything is there: whoever waits goes on, and nobody waits any more.
+
+        `is_elsewhere`: whether a Host header is a bucket's or a function URL's. Until it is known, who may be waits.
+        """
+        self._own, self._aws, self._is_elsewhere = own, aws, is_elsewhere
         self._health.state = "running"
         self._complete.set()
 
@@ -40,4 +44,4 @@ class Entrance:
 
     async def _aws_later(self, request: HttpRequest) -> HttpResponse:
         await self._complete.wait()
-        return await self._aws(request)
+        return await self.handle(request)

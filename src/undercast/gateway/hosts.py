@@ -33,6 +33,11 @@ class HostNames:
             self._seen.add(host_header)
         return answer
 
+    def may_be_named_after_others(self, host_header: str) -> bool:
+        """Whether the name lies below one of ours: it may be a bucket's, a function URL's or an AWS endpoint's."""
+        name = name_of(host_header)
+        return name not in self._exact and name.endswith(_SUFFIXES)
+
     def _is_address(self, name: str) -> bool:
         return _is_address(name) if self._addresses else _is_loopback(name)
 

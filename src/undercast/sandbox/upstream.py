@@ -9,6 +9,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 
+from undercast.core.addresses import is_this_machine
 from undercast.sandbox.resolver import HOST_NAME
 
 CONNECT_TIMEOUT_S = 10.0
@@ -24,7 +25,7 @@ class Refused(OSError):
 
 
 def is_allowed(address: str) -> bool:
-    """Whether a sandbox may reach an IP address: no loopback, link-local, metadata, unspecified or multicast."""
+    """Whether a sandbox may reach an IP address: none of this machine's, no link-local, metadata or multicast one."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -34,7 +35,7 @@ def is_allowed(address: str) -> bool:
         ip = embedded
     if ip.is_loopback or ip.is_link_local or ip.is_unspecified or ip.is_multicast or ip in _METADATA:
         return False
-    return not (ip.version == 4 and (ip.packed[0] == 0 or ip.is_reserved))
+    return not ((ip.version == 4 and (ip.packed[0] == 0 or ip.is_reserved)) or is_this_machine(str(ip)))
 
 
 def _embedded(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -59,7 +60,7 @@ async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.sock
             addresses = list(_LOOPBACK)
         else:
             addresses = [address for address in await resolve(name, port) if is_allowed(address)]
-        problem: OSError = Refused(f"{name} has no address that a sandbox may reach")
+        problem: OSError = Refused(f"{name} has no address that a sandbox may reach (this machine is {HOST_NAME})")
         for address in addresses:
             try:
                 return await _connect(address, port)

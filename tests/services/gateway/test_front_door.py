@@ -163,3 +163,14 @@ def test_the_token_file_is_private(platform: RunningPlatform) -> None:
     """Only its owner may read what authorises changes, and the CA's key."""
     assert (platform.data / "token").stat().st_mode & 0o077 == 0
     assert platform.data.stat().st_mode & 0o077 == 0
+
+
+def test_every_key_of_a_virtual_host_is_its_buckets(platform: RunningPlatform, account: str) -> None:
+    """S3 User Guide, "Naming Amazon S3 objects": any key, also one that begins as our own endpoints do."""
+    bucket = f"keys-{account}"
+    platform.client("s3", account=account).create_bucket(Bucket=bucket)
+    for path in ("/_undercast/health", "/_undercast/status", "/_localstack/init"):
+        for host in (f"{bucket}.s3.us-east-1.amazonaws.com", f"{bucket}.localhost"):
+            status, body = ask(platform, "GET", path, {"Host": host})
+            assert (status, b"<Code>AccessDenied</Code>" in body) == (403, True), (host, path, body)
+        assert ask(platform, "GET", path)[0] == 200

@@ -9,6 +9,9 @@ from undercast.gateway.entrance import Entrance
 from undercast.gateway.health import Health
 from undercast.gateway.hosts import HostNames
 
+OWN_PATHS = ("/_undercast/health", "/_undercast/reset", "/_localstack/init")
+ELSEWHERE = ("photos.s3.amazonaws.com", "photos.localhost:4566", "abc.lambda-url.us-east-1.on.aws")
+
 
 def request(target: str, method: str = "GET", host: str = "localhost") -> HttpRequest:
     """One without a body."""
@@ -37,7 +40,7 @@ async def test_health_answers_at_once_and_says_what_is_loaded() -> None:
         answer = json.loads(_bytes(await early.handle(request(path))))
         assert answer["status"] == "running"
         assert answer["services"] == {"lambda": "available", "s3": "available"}
-    early.complete(own, aws)
+    early.complete(own, aws, lambda host: host in ELSEWHERE)
     assert json.loads(_bytes(await early.handle(request("/_undercast/health"))))["services"]["s3"] == "running"
 
 
@@ -52,9 +55,33 @@ async def test_who_comes_early_is_answered_when_everything_is_there() -> None:
     waiting = [asyncio.ensure_future(early.handle(request(path))) for path in ("/bucket", "/_undercast/status")]
     await asyncio.sleep(0)
     assert not any(answer.done() for answer in waiting)
-    early.complete(own, aws)
+    early.complete(own, aws, lambda host: host in ELSEWHERE)
     assert [_bytes(await answer) for answer in waiting] == [b"aws", b"own"]
     assert _bytes(await early.handle(request("/bucket"))) == b"aws"
+
+
+async def test_paths_of_buckets_and_function_urls_are_theirs() -> None:
+    """S3 User Guide, "Naming Amazon S3 objects": any key. A function URL passes on any path."""
+    door = entrance()
+    early = [asyncio.ensure_future(door.handle(request(path, host=host))) for host in ELSEWHERE for path in OWN_PATHS]
+    endpoint = asyncio.ensure_future(door.handle(request("/_undercast/code/1", host="lambda.us-east-1.amazonaws.com")))
+    await asyncio.sleep(0)
+    assert not any(answer.done() for answer in (*early, endpoint))
+    door.complete(own, aws, lambda host: host in ELSEWHERE)
+    assert {_bytes(await answer) for answer in early} == {b"aws"}
+    assert _bytes(await endpoint) == b"own"
+    for host in ("localhost:4566", "127.0.0.1:4566", "lambda.us-east-1.amazonaws.com", "localhost.localstack.cloud"):
+        assert _bytes(await door.handle(request("/_undercast/status", host=host))) == b"own"
+
+
+async def test_init_says_what_is_done() -> None:
+    """LocalStack's stages: READY comes with the services."""
+    door = entrance()
+    stages = json.loads(_bytes(await door.handle(request("/_localstack/init"))))["completed"]
+    assert stages == {"BOOT": True, "START": False, "READY": False, "SHUTDOWN": False}
+    door.complete(own, aws, lambda host: host in ELSEWHERE)
+    stages = json.loads(_bytes(await door.handle(request("/_localstack/init"))))["completed"]
+    assert stages == {"BOOT": True, "START": True, "READY": True, "SHUTDOWN": False}
 
 
 def _bytes(response: HttpResponse) -> bytes:

@@ -223,6 +223,24 @@ def test_loopback_and_metadata_are_out_of_reach(address: str) -> None:
     assert not is_allowed(address)
 
 
+async def test_the_machines_own_addresses_are_out_of_reach() -> None:
+    """Its services, our front door among them, are there for who asks for host.undercast.internal by name."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.7", 9))  # sends nothing
+        except OSError:
+            pytest.skip("this machine has no network")
+        own = probe.getsockname()[0]
+    assert not is_allowed(own)
+    assert not is_allowed(f"::ffff:{own}")
+
+    async def resolve(name: str, port: int) -> list[str]:
+        return [own]
+
+    with socket.create_server((own, 0)) as service, pytest.raises(Refused, match=r"host\.undercast\.internal"):
+        await connect("mine.example", service.getsockname()[1], resolve)
+
+
 @pytest.mark.parametrize("address", ["93.184.216.34", "10.1.2.3", "192.168.1.1", "2606:2800:220:1::1", "fd12::1"])
 def test_the_world_and_the_local_network_are_in_reach(address: str) -> None:
     """A function in a VPC reaches private addresses, too."""

@@ -15,6 +15,7 @@ _HARD = (
     ("Host files hidden", "root file system of its own"),
     ("Private network", "network namespace"),
     ("AWS's host names lead here", "resolver, 443 and 80 of its own"),
+    ("Made-up keys are refused", "a front door of its own"),
     ("System calls filtered", "seccomp, no capabilities, no_new_privs"),
     ("Nothing outlives the platform", "pid namespace, parent-death signal"),
 )

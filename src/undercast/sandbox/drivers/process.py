@@ -268,6 +268,7 @@ class ProcessDriver:
         fix = "use Linux, and user namespaces or root, for the namespace driver"
         shared = ("Own uid per environment", "Process limit", "Descriptor limit", "CPU share", "Read-only code")
         none = (*shared, "Host files hidden", "Private network", "System calls filtered")
+        keys = "a function is a program like any other: a key that it makes up is the administrator"
         names = "only AWS_ENDPOINT_URL leads here; SDKs that ignore it ask AWS"
         return Capabilities(
             driver=self.name,
@@ -280,6 +281,7 @@ class ProcessDriver:
                 ),
                 Promise(name="/tmp is not memory", strength="hard", how="a folder on disk"),
                 *(Promise(name=name, strength="none", how="processes share the host", fix=fix) for name in none),
+                Promise(name="Made-up keys are refused", strength="none", how=keys, fix=fix),
                 Promise(name="AWS's host names lead here", strength="none", how=names, fix=fix),
             ),
         )

@@ -1,0 +1,83 @@
+"""The platform's own endpoints: who may ask, and what a reset takes."""
+
+import json
+from typing import Any
+
+from undercast.core.body import BodyStream
+from undercast.core.http import HttpRequest, HttpResponse
+from undercast.gateway.admin import Admin, AdminTools
+from undercast.gateway.hosts import HostNames
+
+ELSEWHERE = "192.0.2.9"
+
+
+class Ground:
+    """A platform that only counts its resets."""
+
+    def __init__(self) -> None:
+        self.resets = 0
+        nothing: Any = None
+        self.admin = Admin(
+            AdminTools(
+                token="secret",
+                host_names=HostNames(addresses=True),
+                status=lambda: {"pid": 1},
+                capabilities=dict,
+                causality=nothing,
+                platform_clock=nothing,
+                keep_offset=nothing,
+                reset=self._reset,
+                drained=nothing,
+                outbox=nothing,
+                opt_out=nothing,
+                code=nothing,
+            )
+        )
+
+    async def _reset(self) -> None:
+        self.resets += 1
+
+    async def ask(self, request: HttpRequest) -> tuple[int, Any]:
+        """Status and answer."""
+        response: HttpResponse = await self.admin.handle(request)
+        assert isinstance(response.body, bytes)
+        return response.status, json.loads(response.body)
+
+
+def request(method: str, path: str, *, peer: str, body: bytes = b"", **headers: str) -> HttpRequest:
+    """One to the platform's own endpoints."""
+    host = {"host": "192.0.2.1:4566", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    return HttpRequest(method=method, target=path, headers=host, body=BodyStream.of(body), peer=peer)
+
+
+async def test_another_machine_needs_the_token_for_everything() -> None:
+    """Started beyond loopback: status and traces name functions, buckets, callers and folders."""
+    ground = Ground()
+    for path in ("/_undercast/status", "/_undercast/capabilities", "/_undercast/trace/x", "/_undercast/outbox"):
+        status, answer = await ground.ask(request("GET", path, peer=ELSEWHERE))
+        assert (status, answer["error"]) == (403, "Forbidden")
+        assert "X-Undercast-Token" in answer["message"]
+    asked = request("GET", "/_undercast/status", peer=ELSEWHERE, x_undercast_token="secret")
+    assert await ground.ask(asked) == (200, {"pid": 1})
+
+
+async def test_this_machine_reads_without_a_token_and_changes_with_it() -> None:
+    """`undercast status` by any user of the machine; a change only by who reads the data folder."""
+    ground = Ground()
+    assert await ground.ask(request("GET", "/_undercast/status", peer="127.0.0.1")) == (200, {"pid": 1})
+    assert (await ground.ask(request("POST", "/_undercast/reset", peer="127.0.0.1")))[0] == 403
+    assert ground.resets == 0
+
+
+async def test_a_reset_takes_no_members() -> None:
+    """One that names an account must not delete everybody's."""
+    ground = Ground()
+    for body in (b'{"account": "111111111111"}', b'{"region": "eu-west-1"}', b"account=1", b"[]"):
+        asked = request("POST", "/_undercast/reset", peer="127.0.0.1", body=body, x_undercast_token="secret")
+        status, answer = await ground.ask(asked)
+        assert (status, answer["error"]) == (400, "BadRequest")
+    assert ground.resets == 0
+    for body in (b"", b"{}"):
+        asked = request("POST", "/_undercast/reset", peer="127.0.0.1", body=body, x_undercast_token="secret")
+        assert await ground.ask(asked) == (200, {"reset": True})
+    assert ground.resets == 2
