@@ -3,6 +3,7 @@
 AWS: KMS Developer Guide; API Reference, the operations named.
 """
 
+import base64
 import hashlib
 import json
 from typing import Any
@@ -299,3 +300,17 @@ def test_tags_and_description_change(kms: Any) -> None:
     kms.update_key_description(KeyId=key_id, Description="new")
     assert kms.describe_key(KeyId=key_id)["KeyMetadata"]["Description"] == "new"
     assert kms.list_key_policies(KeyId=key_id)["PolicyNames"] == ["default"]
+
+
+def test_a_marker_of_ones_own_making_is_refused(kms: Any) -> None:
+    """ListKeyRotations gives numbers."""
+    marker = base64.urlsafe_b64encode(b"word").decode()
+    assert code(kms.list_key_rotations, KeyId=make(kms), Marker=marker) == "InvalidMarkerException"
+
+
+def test_an_alias_is_for_a_key_of_its_own_account_and_region(platform: RunningPlatform, account: str, kms: Any) -> None:
+    """A key of another region is not found, also not by its ARN."""
+    elsewhere = platform.client("kms", account=account, region="eu-west-1").create_key()["KeyMetadata"]["Arn"]
+    assert code(kms.create_alias, AliasName="alias/far", TargetKeyId=elsewhere) == "NotFoundException"
+    kms.create_alias(AliasName="alias/near", TargetKeyId=make(kms))
+    assert code(kms.update_alias, AliasName="alias/near", TargetKeyId=elsewhere) == "NotFoundException"

@@ -3,6 +3,7 @@
 AWS: Systems Manager User Guide, "AWS Systems Manager Parameter Store"; API Reference, the operations named.
 """
 
+import base64
 import json
 import time
 from datetime import UTC, datetime
@@ -196,6 +197,13 @@ def test_secrets_are_read_by_reference(platform: RunningPlatform, account: str, 
         ({"Value": "x" * 8193, "Tier": "Advanced"}, "ValidationException", "8192"),
         ({"Value": "a", "AllowedPattern": r"^\d+$"}, "ParameterPatternMismatchException", "allowedPattern"),
         ({"AllowedPattern": "("}, "InvalidAllowedPatternException", "regular expression"),
+        ({"AllowedPattern": "(?!x)v"}, "InvalidAllowedPatternException", "(?!"),
+        (
+            {"Value": "a" * 4000 + "b", "AllowedPattern": "^(a+)+$"},
+            "ParameterPatternMismatchException",
+            "allowedPattern",
+        ),
+        ({"DataType": "json", "Value": "[" * 4000}, "ValidationException", "valid json"),
         ({"DataType": "aws:ec2:image"}, "ValidationException", "aws:ec2:image"),
         ({"DataType": "odd"}, "ValidationException", "not supported"),
         ({"DataType": "integer", "Value": "x1"}, "ValidationException", "integer"),
@@ -240,3 +248,11 @@ def test_regions_are_apart(platform: RunningPlatform, account: str, ssm: Any) ->
     ssm.put_parameter(Name="p", Value="east", Type="String")
     west.put_parameter(Name="p", Value="west", Type="String")
     assert (value(ssm, "p"), value(west, "p")) == ("east", "west")
+
+
+@pytest.mark.parametrize("text", ["word", "-1", "9" * 400, "²"])
+def test_a_token_of_ones_own_making_is_refused(ssm: Any, text: str) -> None:
+    """A history's token is a number that we gave."""
+    ssm.put_parameter(Name="n", Value="v", Type="String")
+    token = base64.urlsafe_b64encode(text.encode()).decode()
+    assert refusal(ssm.get_parameter_history, Name="n", NextToken=token)[0] == "InvalidNextToken"

@@ -12,6 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params
 
 T = TypeVar("T")
+_MAX_DIGITS = 18
 
 
 def position(params: Params) -> str:
@@ -19,7 +20,19 @@ def position(params: Params) -> str:
     try:
         return base64.urlsafe_b64decode(params.get("Marker", "")).decode()
     except (binascii.Error, ValueError):
-        raise ServiceError("InvalidMarkerException", "The marker is invalid.") from None
+        raise _bad_marker() from None
+
+
+def number(params: Params) -> int:
+    """`position` of a list whose items are numbered; 0 for its begin. Raises InvalidMarkerException."""
+    text = position(params)
+    if text and not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise _bad_marker()
+    return int(text or 0)
+
+
+def _bad_marker() -> ServiceError:
+    return ServiceError("InvalidMarkerException", "The marker is invalid.")
 
 
 def page(

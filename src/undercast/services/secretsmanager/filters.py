@@ -15,6 +15,7 @@ from undercast.core.service import Params
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.instance import SecretsManager
 from undercast.services.secretsmanager.models import Secret
+from undercast.store.database import Tx
 
 T = TypeVar("T")
 _WORDS = re.compile(r"[\s/_\-+=.@!]+")
@@ -32,13 +33,17 @@ async def listed(
     """One page of the secrets that pass, and its NextToken."""
     deleted = params.get("IncludePlannedDeletion", False)
     conditions = params.get("Filters") or ()
-    every = await manager.database.read(lambda tx: list(store.each(tx, ctx.scope)))
-    found = [
-        secret
-        for secret in every
-        if (deleted or secret.deleted_at is None) and all(_passes(secret, one) for one in conditions)
-    ]
-    found.sort(key=_SORTS[params.get("SortBy", "created-date")], reverse=params.get("SortOrder", "desc") == "desc")
+
+    def read(tx: Tx) -> list[Secret]:
+        found = [
+            secret
+            for secret in store.each(tx, ctx.scope)
+            if (deleted or secret.deleted_at is None) and all(_passes(secret, one) for one in conditions)
+        ]
+        found.sort(key=_SORTS[params.get("SortBy", "created-date")], reverse=params.get("SortOrder", "desc") == "desc")
+        return found
+
+    found = await manager.database.read(read, long=True)
     return paged(found, params, default, lambda secret: secret.name)
 
 
@@ -83,7 +88,7 @@ def _texts(secret: Secret, key: str) -> Sequence[str]:
         "description": (secret.description,),
         "tag-key": tuple(secret.tags),
         "tag-value": tuple(secret.tags.values()),
-        "primary-region": (secret.scope.region,) if secret.replicas else (),
+        "primary-region": (),  # no secret is replicated
         "owning-service": (),
     }
     if key == "all":

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 _ID = frozenset({"SecretId"})
 _PAGE = frozenset({"MaxResults", "NextToken"})
 _VALUE = frozenset({"ClientRequestToken", "SecretBinary", "SecretString"})
-_REPLICAS = frozenset({"AddReplicaRegions"})
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateSecret": _VALUE | {"Name", "Description", "KmsKeyId", "Tags"},
@@ -29,25 +28,25 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "PutResourcePolicy": _ID | {"ResourcePolicy", "BlockPublicPolicy"},
     "DeleteResourcePolicy": _ID,
     "ValidateResourcePolicy": _ID | {"ResourcePolicy"},
-    "ReplicateSecretToRegions": _ID,
-    "RemoveRegionsFromReplication": _ID | {"RemoveReplicaRegions"},
     "RotateSecret": _ID | {"ClientRequestToken", "RotationLambdaARN", "RotationRules", "RotateImmediately"},
     "CancelRotateSecret": _ID,
 }  # fmt: skip
 
-_NOTED = "replica regions are noted and shown; no secret appears there"
-_OVERWRITTEN = "there is no replica that could be in the way"
+_REPLICAS = "secrets are not replicated to other regions"
 _EXTERNAL = "secrets of partners' services are not supported"
 _ONE_POLICY = "a secret has one policy"
 
 STORED: Mapping[str, Mapping[str, str]] = {
-    "CreateSecret": {"AddReplicaRegions": _NOTED, "ForceOverwriteReplicaSecret": _OVERWRITTEN},
-    "ReplicateSecretToRegions": {"AddReplicaRegions": _NOTED, "ForceOverwriteReplicaSecret": _OVERWRITTEN},
     "PutSecretValue": {"RotationToken": "the rotating function is known by its role"},
 }
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
-    "CreateSecret": {"Type": _EXTERNAL, "CrossAccountPrimaryARN": "replicas across accounts are not supported"},
+    "CreateSecret": {
+        "AddReplicaRegions": _REPLICAS,
+        "CrossAccountPrimaryARN": _REPLICAS,
+        "ForceOverwriteReplicaSecret": _REPLICAS,
+        "Type": _EXTERNAL,
+    },
     "UpdateSecret": {"Type": _EXTERNAL},
     "RotateSecret": {"ExternalSecretRotationMetadata": _EXTERNAL, "ExternalSecretRotationRoleArn": _EXTERNAL},
     "GetResourcePolicy": {"PolicyName": _ONE_POLICY},

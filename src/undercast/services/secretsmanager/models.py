@@ -48,7 +48,6 @@ class Secret:
     rotates_at: float | None
     rotating: str
     """The version that a rotation is making; "" for none."""
-    replicas: tuple[Mapping[str, Any], ...]
 
     @property
     def arn(self) -> str:
@@ -110,7 +109,6 @@ def secret_of(row: Row) -> Secret:
         rotated_at=row["rotated_at"],
         rotates_at=row["rotates_at"],
         rotating=row["rotating"],
-        replicas=tuple(json.loads(row["replicas"])),
     )
 
 

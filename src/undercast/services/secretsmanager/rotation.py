@@ -4,7 +4,6 @@ A rotation that a stop or an error interrupts leaves AWSPENDING behind, as on AW
 AWS: Secrets Manager User Guide, "Lambda rotation functions", "Schedule expressions in Secrets Manager rotation".
 """
 
-import asyncio
 import json
 import logging
 import re
@@ -16,6 +15,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import platform_principal, service_principal
 from undercast.core.recurring import recur
+from undercast.core.tasks import Tasks
 from undercast.services.parts import Internal
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.errors import invalid
@@ -58,27 +58,25 @@ class Rotations:
         self._database = database
         self._clock = clock
         self._internal = internal
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_tell)
 
     def start(self) -> None:
-        """Begin with the schedule."""
-        self._own(recur("Secrets Manager's schedule", self._round, self._pause))
+        """Begin with the schedule, and go on with the rotations that the end of the process before cut off."""
+        self._tasks.spawn(self._resume())
+        self._tasks.spawn(recur("Secrets Manager's schedule", self._round, self._pause))
 
     async def stop(self) -> None:
         """End."""
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+        self._tasks.cancel()
+        await self._tasks.ended()
+
+    async def _resume(self) -> None:
+        for secret in await self._database.read(store.rotating):
+            self.rotate_soon(secret, secret.rotating)
 
     def rotate_soon(self, secret: Secret, token: str) -> None:
         """Rotate in the background; RotateSecret does not wait."""
-        self._own(self._rotate(secret, token))
-
-    def _own(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.spawn(self._rotate(secret, token))
 
     async def _pause(self) -> None:
         await self._clock.wait_until(self._clock.now() + ROUND_S)
@@ -133,3 +131,7 @@ class Rotations:
             log.warning("rotation of %s: finishSecret left AWSCURRENT where it was", secret.arn)
             return
         store.change(tx, secret, rotated_at=self._clock.now(), changed_at=self._clock.now(), rotating="")
+
+
+def _tell(error: BaseException) -> None:
+    log.error("a rotation failed", exc_info=error)

@@ -7,7 +7,7 @@ SCHEMA = (
         description TEXT NOT NULL, kms_key_id TEXT NOT NULL, tags TEXT NOT NULL, policy TEXT NOT NULL,
         created_at REAL NOT NULL, changed_at REAL NOT NULL, accessed_at REAL, deleted_at REAL, ends_at REAL,
         rotation_lambda TEXT NOT NULL, rotation_rules TEXT NOT NULL, rotated_at REAL, rotates_at REAL,
-        rotating TEXT NOT NULL, replicas TEXT NOT NULL, PRIMARY KEY (account_id, region, name)
+        rotating TEXT NOT NULL, PRIMARY KEY (account_id, region, name)
     );
     CREATE TABLE secretsmanager_version (
         account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL,

@@ -41,7 +41,7 @@ MANIFEST = Manifest(
     start=_start,
     stop=_stop,
     differences=(
-        "Replication is noted and shown as InSync; no secret appears in the other region.",
+        "Secrets are not replicated to other regions: the operations and AddReplicaRegions are refused by name.",
         "Rotation schedules take AutomaticallyAfterDays and rate(); cron() is refused. Duration is kept and shown.",
         "A rotation that fails is tried again at the next scheduled time, not several times within the window.",
     ),

@@ -25,7 +25,7 @@ MAX_VERSIONS = 100
 _KEY = "account_id = ? AND region = ? AND name = ?"
 _CHANGEABLE = frozenset({
     "description", "kms_key_id", "tags", "policy", "changed_at", "accessed_at", "deleted_at", "ends_at",
-    "rotation_lambda", "rotation_rules", "rotated_at", "rotates_at", "rotating", "replicas",
+    "rotation_lambda", "rotation_rules", "rotated_at", "rotates_at", "rotating",
 })  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def add(tx: Tx, secret: Secret) -> None:
     """A new secret."""
     tx.execute(
         "INSERT INTO secretsmanager_secret (account_id, region, name, suffix, description, kms_key_id, tags, policy,"
-        " created_at, changed_at, rotation_lambda, rotation_rules, rotating, replicas)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_at, changed_at, rotation_lambda, rotation_rules, rotating)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *secret.scope,
             secret.name,
@@ -65,7 +65,6 @@ def add(tx: Tx, secret: Secret) -> None:
             secret.rotation_lambda,
             json.dumps(dict(secret.rotation_rules)),
             secret.rotating,
-            json.dumps([dict(replica) for replica in secret.replicas]),
         ),
     )
 
@@ -182,6 +181,12 @@ def ending(tx: Tx, now: float) -> list[Secret]:
 def due(tx: Tx, now: float) -> list[Secret]:
     """Secrets that are to be rotated now."""
     rows: list[Row] = tx.all("SELECT * FROM secretsmanager_secret WHERE rotates_at <= ? AND deleted_at IS NULL", (now,))
+    return [secret_of(row) for row in rows]
+
+
+def rotating(tx: Tx) -> list[Secret]:
+    """Secrets whose rotation has begun and is not over."""
+    rows: list[Row] = tx.all("SELECT * FROM secretsmanager_secret WHERE rotating != '' AND deleted_at IS NULL", ())
     return [secret_of(row) for row in rows]
 
 

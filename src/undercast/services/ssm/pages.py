@@ -14,6 +14,7 @@ from undercast.core.service import Params
 from undercast.services.ssm.errors import bad_token
 
 T = TypeVar("T")
+_MAX_DIGITS = 18
 
 
 def position(params: Params) -> str:
@@ -22,6 +23,14 @@ def position(params: Params) -> str:
         return base64.urlsafe_b64decode(params.get("NextToken", "")).decode()
     except (binascii.Error, ValueError):
         raise bad_token() from None
+
+
+def number(params: Params) -> int:
+    """`position` of a list whose items are numbered; 0 for its begin. Raises InvalidNextToken."""
+    text = position(params)
+    if text and not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise bad_token()
+    return int(text or 0)
 
 
 def page(found: Iterable[T], limit: int, name: Callable[[T], str]) -> tuple[list[T], dict[str, Any]]:

@@ -11,6 +11,8 @@ from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any
 
+import re2
+
 from undercast.core.errors import ServiceError
 from undercast.services.ssm.errors import invalid
 
@@ -22,6 +24,10 @@ _AMI = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _HOSTNAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9-]{1,63}")
+_LINEAR = re2.Options()
+"""A caller's pattern meets RE2: `re` would let one pattern stop the platform for hours."""
+_LINEAR.log_errors = False
+_LINEAR.max_mem = 1 << 20
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 
@@ -46,9 +52,9 @@ def check_pattern(pattern: str, value: str) -> None:
     if not pattern:
         return
     try:
-        matches = re.search(pattern, value) is not None
-    except re.error:
-        text = f"Invalid AllowedPattern: {pattern} is not a valid regular expression."
+        matches = re2.search(pattern, value, _LINEAR) is not None
+    except re2.error as error:
+        text = f"Invalid AllowedPattern: {pattern} is not a valid regular expression here: {error.args[0].decode()}."
         raise ServiceError("InvalidAllowedPatternException", text) from None
     if not matches:
         text = f"Parameter value, cannot be validated against allowedPattern: {pattern}"
@@ -62,7 +68,7 @@ def check_data_type(data_type: str, value: str) -> None:
         raise invalid(f"The following data type is not supported: {data_type} (Data type names are all lowercase.)")
     try:
         fits = check(value)
-    except ValueError:
+    except (ValueError, RecursionError):  # of JSON that is nested thousands deep
         fits = False
     if not fits:
         raise invalid(f"The parameter value is not a valid {data_type}.")
@@ -108,7 +114,7 @@ def checked_policies(text: str, tier: str) -> str:
         )
     try:
         policies = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise _bad("The policies are not valid JSON.") from None
     if not isinstance(policies, list) or len(policies) > _MAX_POLICIES:
         raise ServiceError("PoliciesLimitExceededException", f"At most {_MAX_POLICIES} policies can be assigned.")

@@ -11,9 +11,9 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
-from undercast.services.kms.errors import invalid_state, no_alias
+from undercast.services.kms.errors import invalid_state, no_alias, no_key
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import PENDING_DELETION, moment
+from undercast.services.kms.models import PENDING_DELETION, Key, moment
 from undercast.services.kms.pages import page, position
 from undercast.store.database import Row, Tx
 
@@ -24,7 +24,7 @@ _NAME = re.compile(r"alias/[a-zA-Z0-9/_-]+")
 @operation("CreateAlias")
 async def create_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """A new name for a key of this account and region."""
-    name, key = _checked(params["AliasName"]), await kms.key(ctx, params["TargetKeyId"])
+    name, key = _checked(params["AliasName"]), await _target(kms, ctx, params)
     if key.state == PENDING_DELETION:
         raise invalid_state(key.arn, "pending deletion")
 
@@ -40,11 +40,19 @@ async def create_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
 @operation("UpdateAlias")
 async def update_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Point the name to another key of the same kind."""
-    name, key = _checked(params["AliasName"]), await kms.key(ctx, params["TargetKeyId"])
+    name, key = _checked(params["AliasName"]), await _target(kms, ctx, params)
     now = await kms.key(ctx, name)
     if now.usage != key.usage or (now.spec != key.spec and "SYMMETRIC_DEFAULT" in (now.spec, key.spec)):
         raise ServiceError("ValidationException", "The current and new KMS keys must be the same type and key usage.")
     await kms.database.write(lambda tx: store.set_alias(tx, ctx.scope, name, key.id, ctx.clock.now()))
+
+
+async def _target(kms: Kms, ctx: RequestContext, params: Params) -> Key:
+    """Raises NotFoundException. AWS: alias and key are in the same account and region."""
+    key = await kms.key(ctx, params["TargetKeyId"])
+    if key.scope != ctx.scope:
+        raise no_key(str(Arn.of(ctx.scope, "kms", f"key/{key.id}")))
+    return key
 
 
 @operation("DeleteAlias")

@@ -204,7 +204,7 @@ async def _pair(kms: Kms, ctx: RequestContext, params: Params) -> tuple[dict[str
     private = await asyncio.to_thread(material.generate, spec)
     blob = await seal(kms, key, private, params.get("EncryptionContext") or _NO_CONTEXT)
     dry_run(params)
-    public = material.public_key(private)
+    public = await asyncio.to_thread(material.public_key, private)
     return {"PrivateKeyCiphertextBlob": blob, "PublicKey": public, "KeyId": key.arn, "KeyPairSpec": spec}, private
 
 

@@ -12,7 +12,7 @@ from undercast.services.kms.errors import invalid, unsupported
 from undercast.services.kms.instance import Kms
 from undercast.services.kms.models import Key, Material, moment
 from undercast.services.kms.operations.keys import require_customer
-from undercast.services.kms.pages import page, position
+from undercast.services.kms.pages import number, page
 from undercast.services.kms.specs import SYMMETRIC
 from undercast.services.kms.upkeep import DAY_S
 
@@ -67,9 +67,9 @@ async def rotate_key_on_demand(kms: Kms, ctx: RequestContext, params: Params) ->
 async def list_key_rotations(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The rotations so far, the newest first."""
     key, limit = await kms.key(ctx, params["KeyId"]), params.get("Limit", 100)
-    after = position(params)
+    after = number(params)
     every = await kms.database.read(lambda tx: store.materials(tx, key))
-    found = [one for one in every if one.reason and (not after or one.number < int(after))]
+    found = [one for one in every if one.reason and (not after or one.number < after)]
 
     def entry(one: Material) -> dict[str, Any]:
         return {"KeyId": key.id, "RotationDate": moment(one.made_at), "RotationType": one.reason}

@@ -1,4 +1,4 @@
-"""Secrets: create, change, describe, list, delete, restore, tag, policies, replicas, rotation.
+"""Secrets: create, change, describe, list, delete, restore, tag, policies, rotation.
 
 AWS: Secrets Manager API Reference, the operations of these names.
 """
@@ -55,8 +55,6 @@ async def create_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
     result: dict[str, Any] = dict(stored.named())
     if made is not None:
         result["VersionId"] = made.id
-    if stored.replicas:
-        result["ReplicationStatus"] = _status(stored)
     return result
 
 
@@ -80,7 +78,6 @@ def _new(ctx: RequestContext, params: Params) -> Secret:
         rotated_at=None,
         rotates_at=None,
         rotating="",
-        replicas=tuple(params.get("AddReplicaRegions") or ()),
     )
 
 
@@ -113,10 +110,7 @@ async def describe_secret(manager: SecretsManager, ctx: RequestContext, params: 
     def read(tx: Tx) -> dict[str, Any]:
         secret = store.existing(tx, parse_id(params["SecretId"], ctx.scope))
         stages = {one.id: list(one.stages) for one in store.versions(tx, secret) if one.stages}
-        result = {**secret.output(), "VersionIdsToStages": stages}
-        if secret.replicas:
-            result |= {"PrimaryRegion": secret.scope.region, "ReplicationStatus": _status(secret)}
-        return result
+        return {**secret.output(), "VersionIdsToStages": stages}
 
     return await manager.database.read(read)
 
@@ -273,40 +267,6 @@ def _is_public(document: dict[str, Any]) -> bool:
         and not statement.get("Condition")
         for statement in (statements if isinstance(statements, list) else [statements])
     )
-
-
-@operation("ReplicateSecretToRegions")
-async def replicate_secret_to_regions(manager: SecretsManager, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Note further regions; see the known differences."""
-    return await _replicas(manager, ctx, params, add=params["AddReplicaRegions"], remove=())
-
-
-@operation("RemoveRegionsFromReplication")
-async def remove_regions_from_replication(
-    manager: SecretsManager, ctx: RequestContext, params: Params
-) -> dict[str, Any]:
-    """Forget regions."""
-    return await _replicas(manager, ctx, params, add=(), remove=params["RemoveReplicaRegions"])
-
-
-async def _replicas(
-    manager: SecretsManager, ctx: RequestContext, params: Params, *, add: Any, remove: Any
-) -> dict[str, Any]:
-    def write(tx: Tx) -> Secret:
-        secret = alive(tx, ctx, params["SecretId"])
-        added = {replica["Region"]: dict(replica) for replica in add}
-        if secret.scope.region in added:
-            raise invalid("Invalid replica region.")
-        kept = {replica["Region"]: dict(replica) for replica in secret.replicas if replica["Region"] not in remove}
-        store.change(tx, secret, replicas=list({**kept, **added}.values()))
-        return store.existing(tx, parse_id(secret.arn, ctx.scope))
-
-    secret = await manager.database.write(write)
-    return {"ARN": secret.arn, "ReplicationStatus": _status(secret)}
-
-
-def _status(secret: Secret) -> list[dict[str, Any]]:
-    return [{**replica, "Status": "InSync"} for replica in secret.replicas]
 
 
 @operation("RotateSecret")

@@ -3,6 +3,7 @@
 AWS: Systems Manager API Reference, the operations of these names.
 """
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -81,7 +82,7 @@ async def _draft(ctx: RequestContext, name: str, params: Params, known: Version 
         raise invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value')
     tier = values.tier_for(wanted, value, policies)
     policies = values.checked_policies(policies, tier)
-    values.check_pattern(params.get("AllowedPattern", ""), value)
+    await asyncio.to_thread(values.check_pattern, params.get("AllowedPattern", ""), value)
     values.check_data_type(params.get("DataType", "text"), value)
     if kind != SECURE:
         return Draft(kind, tier, policies, "", secure.Sealed(value, ""))

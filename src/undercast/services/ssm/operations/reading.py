@@ -12,7 +12,7 @@ from undercast.services.ssm import filters, references, secure, store
 from undercast.services.ssm.errors import invalid, no_version, not_found
 from undercast.services.ssm.instance import Ssm
 from undercast.services.ssm.models import SECRET_PREFIX, Version, moment, parse_name
-from undercast.services.ssm.pages import page, position
+from undercast.services.ssm.pages import number, page, position
 from undercast.store.database import Tx
 
 BY_PATH, HISTORY, DESCRIBED = 10, 50, 50
@@ -73,7 +73,7 @@ async def get_parameters_by_path(ssm: Ssm, ctx: RequestContext, params: Params) 
         )
         return page(below, params.get("MaxResults", BY_PATH), lambda version: version.name)
 
-    found, token = await ssm.database.read(read)
+    found, token = await ssm.database.read(read, long=True)
     decrypt = params.get("WithDecryption", False)
     return {
         "Parameters": [version.output(await secure.opened(ctx, version, decrypt)) for version in found],
@@ -84,11 +84,11 @@ async def get_parameters_by_path(ssm: Ssm, ctx: RequestContext, params: Params) 
 @operation("GetParameterHistory")
 async def get_parameter_history(ssm: Ssm, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Every version that is kept, the oldest first."""
-    wanted, after = parse_name(params["Name"], ctx.scope), position(params)
+    wanted, after = parse_name(params["Name"], ctx.scope), number(params)
     every = await ssm.database.read(lambda tx: store.versions(tx, wanted.scope, wanted.name))
     if not every:
         raise not_found()
-    left = [version for version in every if version.version > int(after or 0)]
+    left = [version for version in every if version.version > after]
     found, token = page(left, params.get("MaxResults", HISTORY), lambda version: str(version.version))
     decrypt = params.get("WithDecryption", False)
     return {"Parameters": [await _past(ctx, version, decrypt) for version in found], **token}
@@ -120,5 +120,5 @@ async def describe_parameters(ssm: Ssm, ctx: RequestContext, params: Params) -> 
         )
         return page(found, params.get("MaxResults", DESCRIBED), lambda version: version.name)
 
-    found, token = await ssm.database.read(read)
+    found, token = await ssm.database.read(read, long=True)
     return {"Parameters": [version.described() for version in found], **token}
