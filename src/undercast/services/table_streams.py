@@ -116,7 +116,7 @@ def _add_shard(tx: Tx, stream_id: int, parent_id: int | None, now: float) -> int
 
 
 def _newest(tx: Tx) -> int:
-    """The last sequence number of any stream that is still there."""
+    """The last sequence number of any stream."""
     row = tx.one("SELECT MAX(sequence) AS newest FROM dynamodbstreams_record")
     return (row["newest"] or 0) if row is not None else 0
 
@@ -138,18 +138,26 @@ def records(tx: Tx, shard_id: int, sequence: int, now: float) -> Iterator[Row]:
     )
 
 
-def trim(tx: Tx, now: float, limit: int) -> int:
-    """Remove what is over 24 hours old, at most so many records; how many were removed."""
+def trim(tx: Tx, now: float, limit: int) -> bool:
+    """Remove what is over 24 hours old, but for the newest record; whether to go on, after so many records."""
     before = now - RETENTION_S
-    removed = tx.execute(
-        "DELETE FROM dynamodbstreams_record WHERE sequence IN"
-        " (SELECT sequence FROM dynamodbstreams_record WHERE at < ? ORDER BY at LIMIT ?)",
-        (before, limit),
+    oldest = tx.all("SELECT sequence, at FROM dynamodbstreams_record ORDER BY sequence LIMIT ?", (limit + 1,))
+    due = [row["sequence"] for row in oldest[:-1] if row["at"] < before]
+    if due:
+        tx.execute("DELETE FROM dynamodbstreams_record WHERE sequence <= ? AND at < ?", (due[-1], before))
+    if len(due) == limit:
+        return True
+    tx.execute(
+        "DELETE FROM dynamodbstreams_shard WHERE closed_at < ? AND NOT EXISTS"
+        " (SELECT 1 FROM dynamodbstreams_record WHERE shard_id = dynamodbstreams_shard.id)",
+        (before,),
     )
-    if removed < limit:
-        tx.execute("DELETE FROM dynamodbstreams_shard WHERE closed_at < ?", (before,))
-        tx.execute("DELETE FROM dynamodbstreams_stream WHERE disabled_at < ?", (before,))
-    return removed
+    tx.execute(
+        "DELETE FROM dynamodbstreams_stream WHERE disabled_at < ? AND NOT EXISTS"
+        " (SELECT 1 FROM dynamodbstreams_shard WHERE stream_id = dynamodbstreams_stream.id)",
+        (before,),
+    )
+    return False
 
 
 def end_of(tx: Tx, shard: Row) -> int:

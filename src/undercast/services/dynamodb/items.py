@@ -1,4 +1,4 @@
-"""The rows of items, and every change of one: the row, its entries in the indexes, the counts, the stream's record.
+"""The rows of items, and every change of one: the row, its entries in the indexes, the stream's record.
 
 All in the caller's transaction, so that none is ever without the others.
 AWS: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams", "Stream record".
@@ -94,28 +94,18 @@ def _write_row(place: Place, old: Stored | None, new: New | None, text: str) -> 
     if new is None:
         assert old is not None
         tx.execute("DELETE FROM dynamodb_item WHERE id = ?", (old.id,))
-        _count(tx, table, -1, -old.size)
     elif old is None:
         tx.execute(
             "INSERT INTO dynamodb_item (table_id, hash, range, size, expires_at, item) VALUES (?, ?, ?, ?, ?, ?)",
             (table.id, *place.key, new.size, expires_at(table, new.item), text),
         )
-        _count(tx, table, 1, new.size)
     else:
         tx.execute(
             "UPDATE dynamodb_item SET size = ?, expires_at = ?, item = ? WHERE id = ?",
             (new.size, expires_at(table, new.item), text, old.id),
         )
-        if new.size != old.size:
-            _count(tx, table, 0, new.size - old.size)
     if table.indexes:
         _write_entries(place, old, new)
-
-
-def _count(tx: Tx, table: Table, items: int, size: int) -> None:
-    tx.execute(
-        "UPDATE dynamodb_count SET items = items + ?, bytes = bytes + ? WHERE table_id = ?", (items, size, table.id)
-    )
 
 
 def expires_at(table: Table, item: Mapping[str, Any]) -> int | None:

@@ -15,12 +15,8 @@ SCHEMA = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, table_id INTEGER NOT NULL REFERENCES dynamodb_table ON DELETE CASCADE,
         name TEXT NOT NULL, UNIQUE (table_id, name)
     );
-    CREATE TABLE dynamodb_count (
-        table_id INTEGER PRIMARY KEY REFERENCES dynamodb_table ON DELETE CASCADE, items INTEGER NOT NULL,
-        bytes INTEGER NOT NULL
-    );
     CREATE TABLE dynamodb_item (
-        id INTEGER PRIMARY KEY AUTOINCREMENT, table_id INTEGER NOT NULL REFERENCES dynamodb_table ON DELETE CASCADE,
+        id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL REFERENCES dynamodb_table ON DELETE CASCADE,
         hash BLOB NOT NULL, range BLOB NOT NULL, size INTEGER NOT NULL, expires_at INTEGER, item TEXT NOT NULL
     );
     CREATE UNIQUE INDEX dynamodb_item_key ON dynamodb_item (table_id, hash, range);

@@ -71,7 +71,7 @@ MANIFEST = Manifest(
         "UPDATING or DELETING.",
         "Every read is consistent, also one of a global secondary index; capacity is counted as AWS does.",
         "Requests are not throttled: provisioned throughput is kept and shown.",
-        "ItemCount and TableSizeBytes are exact; an index shows those of its table.",
+        "ItemCount is exact, TableSizeBytes an estimate beyond 5,000 items; an index shows those of its table.",
         "Expired items are deleted within a minute of the platform's clock, on AWS within some days.",
         "The item collection's size is always estimated as 0 to 1 GB, and an item collection is not limited to 10 GB.",
         "The order of a Scan is that of the hash of the partition key, but AWS's hash is another one.",

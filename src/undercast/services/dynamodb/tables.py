@@ -14,6 +14,7 @@ from undercast.services.dynamodb.models import Table, TableName, table_of
 from undercast.store.database import Database, Row, Tx
 
 _MOST_KEPT = 4096
+_MEASURED_ITEMS = 5000
 
 
 class Tables:
@@ -25,19 +26,21 @@ class Tables:
 
     def get(self, tx: Tx, of: TableName) -> Table:
         """For a data operation. Raises ResourceNotFoundException."""
-        table = self._kept.get(of)
+        table = self._kept.get(of) or self._keep(find(tx, of))
         if table is None:
-            table = find(tx, of)
-            if table is None:
-                raise no_resource()
+            raise no_resource()
+        return table
+
+    def _keep(self, table: Table | None) -> Table | None:
+        if table is not None:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            self._kept[of] = table
+            self._kept[table.of] = table
         return table
 
     def find(self, of: TableName) -> Table | None:
         """None where there is no such table."""
-        return self._kept.get(of) or self._database.read_row(lambda tx: find(tx, of))
+        return self._kept.get(of) or self._keep(self._database.read_row(lambda tx: find(tx, of)))
 
     def changed(self, tx: Tx, of: TableName) -> None:
         """Read the row again, now and once this transaction has committed."""
@@ -81,7 +84,6 @@ def add(tx: Tx, of: TableName, table_id: str, definition: Mapping[str, Any], res
     )
     row = tx.one("SELECT id FROM dynamodb_table WHERE account_id = ? AND region = ? AND name = ?", (*of.scope, of.name))
     assert row is not None
-    tx.execute("INSERT INTO dynamodb_count (table_id, items, bytes) VALUES (?, 0, 0)", (row["id"],))
     _set_indexes(tx, row["id"], definition)
     return existing(tx, of)
 
@@ -121,9 +123,15 @@ def delete(tx: Tx, table: Table) -> None:
 
 
 def counts(tx: Tx, table: Table) -> tuple[int, int]:
-    """(items, bytes)"""
-    row = tx.one("SELECT items, bytes FROM dynamodb_count WHERE table_id = ?", (table.id,))
-    return (row["items"], row["bytes"]) if row is not None else (0, 0)
+    """(items, bytes); the bytes of a large table are estimated from its first items, which are any by their hash."""
+    row = tx.one("SELECT COUNT(*) AS items FROM dynamodb_item WHERE table_id = ?", (table.id,))
+    items = row["items"] if row is not None else 0
+    row = tx.one(
+        "SELECT COUNT(*) AS items, SUM(size) AS bytes FROM"
+        " (SELECT size FROM dynamodb_item WHERE table_id = ? ORDER BY hash, range LIMIT ?)",
+        (table.id, _MEASURED_ITEMS),
+    )
+    return (items, row["bytes"] * items // row["items"]) if row is not None and row["items"] else (items, 0)
 
 
 def each_name(tx: Tx, scope: Scope, after: str) -> Iterator[str]:

@@ -30,7 +30,7 @@ def checked(value: Value, depth: int = 0) -> tuple[Value, int]:
         raise invalid(_SEVERAL if value else _EMPTY)
     ((kind, inner),) = value.items()
     if kind == "S":
-        return value, text_size(inner)
+        return value, len(inner) if inner.isascii() else len(inner.encode())
     if kind == "N":
         text = numbers.canonical(inner)
         return (value if text is inner else {"N": text}), numbers.size_of(text)
@@ -43,7 +43,7 @@ def checked_item(item: Mapping[str, Value]) -> tuple[Item, int]:
     size = 0
     for name, value in item.items():
         found[name], more = checked(value)
-        size += more + text_size(name)
+        size += more + (len(name) if name.isascii() else len(name.encode()))
     return found, size
 
 

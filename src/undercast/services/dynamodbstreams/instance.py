@@ -38,8 +38,6 @@ class Streams:
         await self.clock.wait_until(self.clock.now() + ROUND_S)
 
     async def _round(self) -> None:
-        removed = _AT_ONCE
-        while removed == _AT_ONCE:
-            removed = await self.database.write(
-                lambda tx: table_streams.trim(tx, self.clock.now(), _AT_ONCE), long=True
-            )
+        more = True
+        while more:
+            more = await self.database.write(lambda tx: table_streams.trim(tx, self.clock.now(), _AT_ONCE), long=True)

@@ -27,8 +27,11 @@ _SHARD = re.compile(r"shardId-[0-9]{20}-([0-9a-f]{8,})")
 async def list_streams(streams: Streams, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The streams of a table, or of all; those that were disabled within 24 hours are still there."""
     limit = _limit(params, MAX_LISTED)
-    sql = "SELECT * FROM dynamodbstreams_stream WHERE account_id = ? AND region = ? AND id > ?"
-    values: list[Any] = [*ctx.scope]
+    sql = (
+        "SELECT * FROM dynamodbstreams_stream WHERE account_id = ? AND region = ?"
+        " AND (disabled_at IS NULL OR disabled_at >= ?) AND id > ?"
+    )
+    values: list[Any] = [*ctx.scope, streams.clock.now() - table_streams.RETENTION_S]
 
     def read(tx: Tx) -> list[Row]:
         start = params.get("ExclusiveStartStreamArn")
@@ -59,10 +62,10 @@ def _limit(params: Params, most: int) -> int:
     return limit
 
 
-def existing(tx: Tx, arn: str) -> Row:
-    """A stream's row. Raises ResourceNotFoundException."""
+def existing(tx: Tx, arn: str, now: float) -> Row:
+    """A stream's row. Raises ResourceNotFoundException, also 24 hours after it was disabled."""
     row = table_streams.find(tx, arn)
-    if row is None:
+    if row is None or (row["disabled_at"] or now) < now - table_streams.RETENTION_S:
         raise ServiceError("ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found")
     return row
 
@@ -75,7 +78,7 @@ async def describe_stream(streams: Streams, ctx: RequestContext, params: Params)
     only = params.get("ShardFilter", {})
 
     def read(tx: Tx) -> dict[str, Any]:
-        row = existing(tx, params["StreamArn"])
+        row = existing(tx, params["StreamArn"], now)
         found = table_streams.shards(tx, row["id"], _shard_number(after) if after else 0, now)
         if only.get("Type") == "CHILD_SHARDS":
             parent = _shard_number(only.get("ShardId", ""))
@@ -131,7 +134,7 @@ async def get_shard_iterator(streams: Streams, ctx: RequestContext, params: Para
     arn, now = params["StreamArn"], streams.clock.now()
 
     def read(tx: Tx) -> Iterator:
-        row = existing(tx, arn)
+        row = existing(tx, arn, now)
         number = _shard_number(params["ShardId"])
         shard = tx.one("SELECT * FROM dynamodbstreams_shard WHERE id = ? AND stream_id = ?", (number, row["id"]))
         if shard is None:
@@ -185,7 +188,7 @@ async def get_records(streams: Streams, ctx: RequestContext, params: Params) -> 
     iterators.check_age(iterator, now)
 
     def read(tx: Tx) -> tuple[list[dict[str, Any]], Iterator | None]:
-        stream = existing(tx, iterator.stream_arn)
+        stream = existing(tx, iterator.stream_arn, now)
         shard = tx.one(
             "SELECT * FROM dynamodbstreams_shard WHERE id = ? AND stream_id = ?", (iterator.shard_id, stream["id"])
         )

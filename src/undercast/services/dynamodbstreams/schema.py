@@ -1,6 +1,7 @@
 """The tables of DynamoDB Streams: streams, their shards, the records. Times are platform-clock seconds.
 
-A stream outlives its table by 24 hours, so nothing here refers to DynamoDB's rows.
+A stream outlives its table by 24 hours, so nothing here refers to DynamoDB's rows. A record's sequence number is one
+more than the newest, which is never removed.
 """
 
 SCHEMA = (
@@ -18,12 +19,11 @@ SCHEMA = (
     );
     CREATE INDEX dynamodbstreams_shard_stream ON dynamodbstreams_shard (stream_id, id);
     CREATE TABLE dynamodbstreams_record (
-        sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+        sequence INTEGER PRIMARY KEY,
         shard_id INTEGER NOT NULL REFERENCES dynamodbstreams_shard ON DELETE CASCADE, at REAL NOT NULL,
         event_id TEXT NOT NULL, event_name TEXT NOT NULL, by_expiry INTEGER NOT NULL, size INTEGER NOT NULL,
         images TEXT NOT NULL
     );
     CREATE INDEX dynamodbstreams_record_shard ON dynamodbstreams_record (shard_id, sequence);
-    CREATE INDEX dynamodbstreams_record_age ON dynamodbstreams_record (at);
     """,
 )

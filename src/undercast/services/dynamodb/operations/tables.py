@@ -72,7 +72,7 @@ async def describe_table(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
         table = tables.existing(tx, of)
         return described(table, tables.counts(tx, table))
 
-    return {"Table": await dynamo.database.read(read)}
+    return {"Table": await dynamo.database.read(read, long=True)}  # it counts the items
 
 
 @operation("ListTables")
