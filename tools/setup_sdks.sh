@@ -88,6 +88,9 @@ if changed $to/home/.ready src/undercast/sandbox/runtimes/install/*.py; then
             HOME=$PWD/$to/home .venv/bin/undercast runtimes install $runtime >/dev/null 2>&1 || break
         done && { ! command -v java >/dev/null ||
             HOME=$PWD/$to/home .venv/bin/undercast runtimes install java17 >/dev/null 2>&1; } &&
+        HOME=$PWD/$to/home .venv/bin/undercast runtimes install debugpy >/dev/null 2>&1 &&
+        { [ -z "$go" ] || HOME=$PWD/$to/home PATH=$PATH:$PWD/.venv/bin GOFLAGS=-modcacherw \
+            .venv/bin/undercast runtimes install delve >/dev/null 2>&1; } &&
         [ -d $to/home/.cache/undercast/runtimes/sdk/python2.7 ]; then
         touch $to/home/.ready
     else

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import undercast.sandbox
+from undercast.app import debugging
 from undercast.app.door import Door
 from undercast.app.sandboxes import capabilities_of
 from undercast.core.clock import PlatformClock
@@ -31,6 +32,7 @@ from undercast.gateway.cross_origin import page_allowed
 from undercast.gateway.dispatch import Dispatcher, Tools
 from undercast.gateway.request_log import RequestLog
 from undercast.sandbox.admission import Limits
+from undercast.sandbox.debugging.programs import Debuggers
 from undercast.sandbox.driver import Driver
 from undercast.sandbox.pool import Pool
 from undercast.sandbox.pool_parts import PoolParts
@@ -79,6 +81,7 @@ class Platform:
         """Begin to work. The driver has started; services come before the deliveries that they get."""
         await self.request_log.start()
         await self.pool.start(self.door.config.port)
+        await debugging.begin(self.pool, self.door.config)
         for mounted in self.services.values():
             if mounted.manifest.start is not None:
                 await mounted.manifest.start(mounted.instance)
@@ -215,6 +218,7 @@ def _admin_tools(platform: Platform) -> AdminTools:
         platform_clock=platform.platform_clock,
         keep_offset=lambda offset_s: database.write(lambda tx: clock_offset.keep_offset(tx, offset_s)),
         reset=platform.reset,
+        debug=partial(debugging.change, platform.pool),
         drained=platform.router.drained,
         outbox=platform.services["sns"].instance.local.shown,
         opt_out=platform.services["sns"].instance.local.stop,
@@ -243,6 +247,9 @@ def _pool_parts(base: _Base, credentials: RoleCredentials, driver: Driver, logs:
                     ca_bundle=door.folder.ca / "bundle.pem",
                 )
             ),
+            Debuggers(
+                search_path=config.search_path, home=config.home_dir, installs_dir=installs_dir(config.home_dir)
+            ).applied,
         ),
         logs=logs,
         credentials=credentials,

@@ -8,6 +8,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,6 +21,7 @@ from undercast.store.folder import address_of, holder
 TIMEOUT_S = 30.0
 STARTING_S = 10.0
 POLL_S = 0.05
+_FOREVER_S = 7 * 86400
 DEFAULT_URL = "http://localhost:4566"
 
 DataOption = Annotated[
@@ -47,8 +49,24 @@ def _address(folder: Path) -> str | None:
 
 def ask(url: str, path: str) -> dict[str, Any]:
     """GET one of the platform's own endpoints. Exits with a hint when no platform answers."""
+    return _answer(url, path, urllib.request.Request(url.rstrip("/") + path))
+
+
+def change(url: str, path: str, wish: Mapping[str, Any]) -> dict[str, Any]:
+    """POST to one of them; the token is in the platform's data folder. Exits with a hint when that is not here."""
+    folder = Path(ask(url, "/_undercast/status")["data"])
     try:
-        with urllib.request.urlopen(url.rstrip("/") + path, timeout=TIMEOUT_S) as answer:
+        token = (folder / "token").read_text().strip()
+    except OSError as error:
+        return fail(f"the token in {folder} cannot be read: {error.strerror}", "run this as the platform's user")
+    headers = {"X-Undercast-Token": token, "Content-Type": "application/json"}
+    body = json.dumps(wish).encode()
+    return _answer(url, path, urllib.request.Request(url.rstrip("/") + path, data=body, headers=headers))
+
+
+def _answer(url: str, path: str, request: urllib.request.Request) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             parsed: dict[str, Any] = json.load(answer)
             return parsed
     except urllib.error.HTTPError as error:
@@ -67,9 +85,10 @@ def _advice(url: str) -> str:
     return f"AWS_ENDPOINT_URL says so; one runs at {running}: unset AWS_ENDPOINT_URL, or use --data {folder}"
 
 
-def aws(url: str, service: str) -> Any:
-    """A boto3 client of the platform."""
+def aws(url: str, service: str, *, patient: bool = False) -> Any:
+    """A boto3 client of the platform; a patient one waits for an answer however long it takes, and asks once."""
     import boto3  # imported here: half a second that `start` and `status` need not pay
+    from botocore.config import Config
 
     key, secret = environment.credentials()
     make: Any = boto3.client  # the service is a variable here, so boto3's stubs cannot say which client it is
@@ -79,4 +98,5 @@ def aws(url: str, service: str) -> Any:
         region_name=environment.region(),
         aws_access_key_id=key,
         aws_secret_access_key=secret,
+        config=Config(read_timeout=_FOREVER_S, retries={"max_attempts": 0}) if patient else None,
     )

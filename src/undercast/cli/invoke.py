@@ -1,34 +1,56 @@
-"""`undercast invoke`: run a function and print its answer and its log."""
+"""`undercast invoke`: run a function and print its answer and its log; with `--debug` under its debugger."""
 
 import base64
+import inspect
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from undercast.cli.client import DataOption, aws, locate
+from undercast.cli.client import DataOption, aws, change, locate
+from undercast.cli.debugging import how_to_attach
 from undercast.cli.output import fail, show, styled, working
+
+_DEBUG_PORT = 5890
+_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
+    ("qualifier", Annotated[str | None, typer.Option(help="Version or alias.")], None),
+    ("debug", Annotated[bool, typer.Option("--debug", help="Run it under its debugger.")], False),
+    ("debug_port", Annotated[int, typer.Option(help="Where the debugger is reached.", min=1, max=65535)], _DEBUG_PORT),
+    ("debug_wait", Annotated[bool, typer.Option(help="With --debug: wait until a debugger is attached.")], True),
+    ("data", DataOption, None),
+    ("as_json", Annotated[bool, typer.Option("--json", help="Print JSON: payload, error, log, version.")], False),
+)  # fmt: skip
 
 
 def invoke(
     function: Annotated[str, typer.Argument(help="Name or ARN of the function.")],
     payload: Annotated[str, typer.Argument(help="JSON, @FILE, or - for standard input.")] = "{}",
-    qualifier: Annotated[str | None, typer.Option(help="Version or alias.")] = None,
-    data: DataOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: payload, error, log, version.")] = False,
+    **options: Any,
 ) -> None:
-    """Invoke a function; its log goes to standard error, its answer to standard output."""
+    """Invoke a function; its log goes to standard error, its answer to standard output.
+
+    With --debug it is started anew under debugpy, Node.js's inspector or delve, and afterwards without again.
+    """
     from botocore.exceptions import BotoCoreError, ClientError
 
     arguments = {"FunctionName": function, "Payload": _payload(payload), "LogType": "Tail"}
-    if qualifier:
-        arguments["Qualifier"] = qualifier
+    if options["qualifier"]:
+        arguments["Qualifier"] = options["qualifier"]
+    url = locate(options["data"])
     try:
-        with working(f"running {function}"):
-            answer = aws(locate(data), "lambda").invoke(**arguments)
+        with _debugger(url, function, options), working(f"running {function}"):
+            answer = aws(url, "lambda", patient=options["debug"]).invoke(**arguments)
     except (ClientError, BotoCoreError) as error:
         fail(str(error))
+    except KeyboardInterrupt:
+        fail(f"the run of {function} was given up")
+    _print(answer, options["as_json"])
+
+
+def _print(answer: Mapping[str, Any], as_json: bool) -> None:
     text = answer["Payload"].read().decode(errors="replace")
     log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
     failed = answer.get("FunctionError")
@@ -41,6 +63,23 @@ def invoke(
         raise SystemExit(1)
 
 
+@contextmanager
+def _debugger(url: str, function: str, options: Mapping[str, Any]) -> Iterator[None]:
+    """The function is debugged while the block lasts, if that was asked for."""
+    if not options["debug"]:
+        yield
+        return
+    found = aws(url, "lambda").get_function_configuration(FunctionName=function)
+    arn = ":".join(found["FunctionArn"].split(":")[:7])
+    wish = {"function": arn, "port": options["debug_port"], "wait": options["debug_wait"]}
+    port = change(url, "/_undercast/debug", wish)["port"]
+    try:
+        print(how_to_attach(found["FunctionName"], found["Runtime"], port), file=sys.stderr, flush=True)
+        yield
+    finally:
+        change(url, "/_undercast/debug", {"function": arn, "end": True})
+
+
 def _payload(text: str) -> bytes:
     if text == "-":
         return sys.stdin.buffer.read()
@@ -50,3 +89,14 @@ def _payload(text: str) -> bytes:
             fail(f"no file {path}")
         return path.read_bytes()
     return text.encode()
+
+
+vars(invoke)["__signature__"] = inspect.Signature(
+    [
+        *(p for p in inspect.signature(invoke).parameters.values() if p.kind is not p.VAR_KEYWORD),
+        *(
+            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+            for name, annotation, default in _OPTIONS
+        ),
+    ]
+)

@@ -34,7 +34,7 @@ def list_runtimes(as_json: Annotated[bool, typer.Option("--json", help="Print JS
 
 @app.command("install")
 def install(
-    identifier: Annotated[str, typer.Argument(help="A runtime identifier, such as nodejs22.x.")],
+    identifier: Annotated[str, typer.Argument(help="A runtime identifier, such as nodejs22.x; debugpy or delve.")],
     package: Annotated[list[str] | None, typer.Option("--package", help="Another npm package beside the SDK.")] = None,
 ) -> None:
     """Install what a runtime needs and this machine has not: interpreter, AWS's SDK, runtime client."""

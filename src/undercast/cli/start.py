@@ -24,6 +24,8 @@ def start(values: Mapping[str, Any], begin: float) -> None:
         if not door.loopback:
             print(_beyond_loopback(config.extra_hosts), file=sys.stderr)
         where = f"driver {door.config.driver}  data {door.config.data_dir}"
+        for number, function in enumerate(config.debug):
+            print(f"debug {function} on 127.0.0.1:{config.debug_port + number}", file=sys.stderr)
         print(f"{styled('ready', '32')} {door.url}  {where}  {took:.0f} ms", flush=True)
 
     def notice(text: str) -> None:

@@ -57,6 +57,9 @@ OPTIONS = (
     Option("host_name", str, (), "A further Host name to answer to.", repeated=True),
     Option("forward_ports", str, "5432,3306,6379,27017", "Ports that functions reach on any host, besides 80 and 443."),
     Option("stream_pace", bool, False, "Stream answers at AWS's pace: 6 MB at once, then 2 MB a second."),
+    Option("debug", str, (), "Run a function, by name or ARN, under its debugger.", repeated=True),
+    Option("debug_port", int, 5890, "Of the first --debug; each further one has the next port.", least=1, most=65535),
+    Option("debug_wait", bool, False, "Functions of --debug wait in INIT until a debugger is attached."),
     Option("hot_reload_root", Path, None, "Functions may have folders below it as code (bucket name hot-reload)."),
     Option("idle_timeout", float, 600.0, "Seconds until an idle execution environment is shut down.", least=0.1),
 )

@@ -39,6 +39,11 @@ class Config:
     stream_pace: bool = False
     """Whether streamed answers keep AWS's pace: 6 MB at once, then 2 MB a second."""
     init_dir: Path | None = None
+    debug: tuple[str, ...] = ()
+    """Functions that run under their debuggers, by name or ARN: on `debug_port` and the ports behind it."""
+    debug_port: int = 5890
+    debug_wait: bool = False
+    """Their INITs wait until somebody is attached."""
     hot_reload_root: Path | None = None
     """Folders below it may be functions' code as they are (bucket name `hot-reload`)."""
     max_head_bytes: int = 64 * 1024

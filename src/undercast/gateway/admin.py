@@ -40,6 +40,8 @@ class AdminTools:
     """So many of the newest mails, text messages and push notifications that would have left the machine."""
     opt_out: Callable[[Mapping[str, Any]], Awaitable[Answer]]
     """Takes {"phone_number", "account_id", "region"}: who has the number wants no messages."""
+    debug: Callable[[bytes], Awaitable[Mapping[str, Any]]]
+    """Begins or ends the debugging of a function, as the body says."""
     code: HttpHandler
     """Answers the signed URLs that GetFunction gives (Code.Location)."""
 
@@ -80,6 +82,8 @@ class Admin:
             _check_empty(await request.body.read(4096))
             await self._tools.reset()
             return {"reset": True}
+        if method == "POST" and path == "/_undercast/debug":
+            return await self._tools.debug(await request.body.read(4096))
         if method == "POST" and path == "/_undercast/drain":
             await self._tools.drained()
             return {"drained": True}

@@ -13,6 +13,8 @@ from typing import NamedTuple
 
 from undercast.core.clock import Clock
 from undercast.core.ids import Ids
+from undercast.sandbox.debugging.programs import MEMORY_MB
+from undercast.sandbox.debugging.registry import Debugging
 from undercast.sandbox.driver import Driver, ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.environment import Environment, Watchers
 from undercast.sandbox.extension_files import FOLDER, external_extensions
@@ -57,6 +59,7 @@ class Creation:
     ids: Ids
     platform_clock: Clock
     site: Site
+    debugging: Debugging
     _ways_out: dict[str, Outbound] = field(default_factory=dict)
 
     async def create(
@@ -76,6 +79,7 @@ class Creation:
             await self._serve_network(sandbox)
             log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
             given = _Given(issued, log.stream, "provisioned-concurrency" if provisioned else "on-demand")
+            debugger = self.debugging.watch(function, sandbox)
             runtime = self._process(function, plan, sandbox, given)
             process = RuntimeProcess(
                 spec=runtime if plan.fault is None else None,
@@ -84,6 +88,7 @@ class Creation:
                 go1x=function.runtime == "go1.x",
                 version_label=plan.version_label,
                 notice=plan.notice,
+                debugger=debugger,
                 version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
             )
             environment = Environment(function, sandbox, process, log, watchers)
@@ -115,6 +120,7 @@ class Creation:
 
     async def release(self, environment_id: str) -> None:
         """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
+        self.debugging.forget(environment_id)
         way_out = self._ways_out.pop(environment_id, None)
         if way_out is not None:
             await way_out.close()
@@ -135,7 +141,8 @@ class Creation:
             layers=function.layers,
             prefixes=plan.prefixes,
             python=zygote,
-            memory_mb=function.memory_mb,
+            traces=plan.traces,
+            memory_mb=function.memory_mb + (MEMORY_MB if function.debug is not None else 0),
             tmp_mb=function.tmp_mb,
             front_door_port=self.site.front_door_port,
             ports=self.site.forward_ports,

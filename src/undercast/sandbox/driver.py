@@ -33,6 +33,8 @@ class SandboxSpec:
     """Interpreter prefixes, bound read-only at their own path. What lies in /usr, /bin, /lib* is always there."""
     python: Path | None = None
     """Interpreter whose zygote makes this sandbox, so that `ProcessSpec.zygote` can be used in it."""
+    traces: bool = False
+    """Its processes may trace each other (ptrace), as a debugger does."""
     memory_mb: int = 128
     tmp_mb: int = 512
     front_door_port: int = 4566

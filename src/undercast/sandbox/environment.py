@@ -23,7 +23,7 @@ from undercast.sandbox.errors import Fault
 from undercast.sandbox.exits import Exits
 from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.gorpc.client import meet
-from undercast.sandbox.initialisation import Initialisation, Problem
+from undercast.sandbox.initialisation import Initialisation, Limit, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.logs import Billing, EnvironmentLog
@@ -116,7 +116,10 @@ class Environment:
         self._run: Run | None = None
         self._clears = False
         self._tasks = Tasks(self._on_defect)
-        self._deadline = Deadline(self._loop, self._on_deadline)
+        debugger = launch.debugger
+        self._deadline = (debugger.deadline if debugger else Deadline)(self._loop, self._on_deadline)
+        if debugger is not None:
+            debugger.on_change = self._on_debugger
         self._causes = watchers.causes
         self._background = Cause(kind="background", id=self.id, environment_id=self.id)
 
@@ -151,7 +154,7 @@ class Environment:
 
     def freeze(self) -> None:
         """Stop the processes until the next invocation."""
-        if self.state is State.READY:
+        if self.state is State.READY and not self.held:
             self._reporter.flush()
             self.state = step(self.state, Event.FREEZE)
             if self._telemetry.active:
@@ -202,7 +205,7 @@ class Environment:
         self.state = step(self.state, Event.START)
         self._reporter.init_started(self._launch, phase)
         began = self._clock.monotonic()
-        init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over)
+        init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over, self._init_limit)
         meeting = meet(self.sandbox, self._api, self._processes) if self._launch.go1x else None
         try:
             problem = await init.run(tuple(self._launch.extensions), timeout_s, meeting)
@@ -219,7 +222,8 @@ class Environment:
     def _on_init_over(self) -> None:
         self._init = None
         self.state = step(self.state, Event.SETTLE)
-        self.sandbox.end_init()
+        if self._launch.debugger is None:  # a debugger on a twentieth of a CPU is of no use
+            self.sandbox.end_init()
 
     async def _begin_with_init(self, run: Run) -> None:
         """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
@@ -229,7 +233,9 @@ class Environment:
         self._set_phase("invocation", invocation.request_id)
         # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
         self.sandbox.begin_init()
+        stopped_s = self._stopped_s
         problem = await self._initialise(float(self.function.timeout_s), "invoke")
+        run.began += self._stopped_s - stopped_s
         if self.state is State.GONE:
             return
         self._init_duration_ms = None
@@ -243,6 +249,29 @@ class Environment:
         else:
             run.fault = problem
         self._conclude_failed(run)
+
+    # Debugging
+
+    @property
+    def held(self) -> bool:
+        """A debugger is attached: it is neither frozen nor taken away."""
+        return self._launch.debugger is not None and self._launch.debugger.attached
+
+    @property
+    def _init_limit(self) -> Limit:
+        return self._launch.debugger.limit if self._launch.debugger is not None else asyncio.timeout
+
+    @property
+    def _stopped_s(self) -> float:
+        return self._launch.debugger.stopped_s if self._launch.debugger is not None else 0.0
+
+    def _on_debugger(self) -> None:
+        if self.held and self.state is State.FROZEN:
+            self._thaw()
+            self.state = step(self.state, Event.THAW)
+        elif not self.held:
+            self.idle_since = self._clock.monotonic()
+            self.freeze()
 
     # INVOKE
 

@@ -57,6 +57,10 @@ class Fleet:
         """What sets it apart from others."""
         return fleet_key(self.function)
 
+    def is_named(self, function: str) -> bool:
+        """Whether a user means this one by a name or an ARN."""
+        return function in (self.function.name, self.function.arn)
+
     @property
     def is_empty(self) -> bool:
         """Nobody runs, starts or waits, and nothing is to be kept ready."""
@@ -97,12 +101,17 @@ class Fleet:
         return [
             environment
             for environment in self.idle
-            if (environment.idle_since <= unused_since and not environment.provisioned)
-            or environment.usable_until <= now
+            if not environment.held
+            and (
+                (environment.idle_since <= unused_since and not environment.provisioned)
+                or environment.usable_until <= now
+            )
         ]
 
     def longest_idle(self) -> Environment | None:
         """What may be taken away when room is needed; never what is to be kept ready."""
+        if self.function.debug is not None:
+            return None
         if not self.provision.wanted:
             return self.idle[0] if self.idle else None
         on_demand = [environment for environment in self.idle if not environment.provisioned]

@@ -7,6 +7,7 @@ lifecycle" (Init phase), "Using the Lambda Extensions API to create extensions" 
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from itertools import islice
 from typing import Any
 
@@ -17,12 +18,18 @@ from undercast.sandbox.processes import Processes
 from undercast.sandbox.runtime_connection import Answer
 
 Problem = Answer | Fault
+Limit = Callable[[float], AbstractAsyncContextManager[object]]
+"""Raises TimeoutError in its block after so many seconds."""
 
 
 class Initialisation:
     """See the module. `on_over` is called at the moment when everyone has asked."""
 
-    def __init__(self, processes: Processes, extensions: Extensions, on_over: Callable[[], None]) -> None:
+    def __init__(
+        self, processes: Processes, extensions: Extensions, on_over: Callable[[], None], limit: Limit = asyncio.timeout
+    ) -> None:
+        """`limit` is what bounds it in time."""
+        self._limit = limit
         self._processes = processes
         self._extensions = extensions
         self._on_over = on_over
@@ -49,7 +56,7 @@ class Initialisation:
     async def _run(self, names: tuple[str, ...], limit_s: float) -> Problem | None:
         self._extensions.restart(names)
         try:
-            async with asyncio.timeout(limit_s):
+            async with self._limit(limit_s):
                 fault = await self._start_extensions(names) if names else None
                 if fault is None and not self._outcome.done():
                     fault = await self._processes.start_runtime()

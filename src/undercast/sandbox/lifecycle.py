@@ -46,6 +46,8 @@ class Event(StrEnum):
     INVOKE = "invoke"
     ANSWER = "answer"
     FREEZE = "freeze"
+    THAW = "thaw"
+    """A debugger is attached to a frozen environment."""
     FAIL = "fail"
     """An error, an exit or a deadline."""
     CLEAR = "clear"
@@ -68,6 +70,7 @@ _TABLE: Mapping[tuple[State, Event], State] = MappingProxyType(
         (State.READY, Event.INVOKE): State.INVOKE,
         (State.READY, Event.FREEZE): State.FROZEN,
         (State.READY, Event.FAIL): State.RESET,
+        (State.FROZEN, Event.THAW): State.READY,
         (State.FROZEN, Event.INVOKE): State.INVOKE,
         (State.FROZEN, Event.FAIL): State.RESET,
         (State.INVOKE, Event.ANSWER): State.ANSWERED,

@@ -25,6 +25,16 @@ class Logging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Debug:
+    """A function runs under a debugger: on `inner_port` of the sandbox, for clients on `port` of 127.0.0.1."""
+
+    port: int
+    inner_port: int
+    wait: bool
+    """INIT waits until somebody is attached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionVersion:
     """One immutable deployable: what an execution environment runs. Two that differ in anything never share one."""
 
@@ -52,6 +62,7 @@ class FunctionVersion:
     log_group: str
     logging: Logging = field(default_factory=Logging)
     code_sha256: str = ""
+    debug: Debug | None = None
     traces_actively: bool = False
     """TracingConfig.Mode Active: an invocation whose caller has not decided is sampled."""
 

@@ -31,6 +31,7 @@ from undercast.sandbox.fleet import SETTLE_S, Fleet, dispensable
 from undercast.sandbox.freezer import Freezer
 from undercast.sandbox.lifecycle import State
 from undercast.sandbox.model import (
+    Debug,
     FunctionVersion,
     Invocation,
     InvocationResult,
@@ -55,6 +56,7 @@ class Pool:
         self._parts = parts
         self._clock = parts.host_clock
         self._admission = Admission(parts.limits)
+        self._debugging = parts.debugging
         self._fleets: dict[FleetKey, Fleet] = {}
         self._fleet_of: dict[str, Fleet] = {}
         self._waiting: set[Fleet] = set()
@@ -82,6 +84,7 @@ class Pool:
         """Destroy every environment; returns within 4 s. Running invocations end with an error."""
         self._stopped.set()
         self._freezer.stop()
+        await self._debugging.close()
         if self._settle_timer is not None:
             self._settle_timer.cancel()
         for fleet in self._waiting:
@@ -114,6 +117,8 @@ class Pool:
         """Run one invocation. Raises ServiceError where there is no answer of function or sandbox."""
         if self._stopped.is_set():
             raise shutting_down()
+        if self._debugging.active:
+            invocation = self._debugging.applied(invocation)
         function = invocation.function
         fleet = self._fleets.get((function.arn, function.version, function.revision))
         if fleet is None:
@@ -167,10 +172,27 @@ class Pool:
                 fleet.retired = True
                 self._end(fleet, tuple(fleet.idle))
 
+    async def debug(self, function: str, port: int, *, wait: bool) -> Debug:
+        """Start a function, by name or ARN, under its debugger from now on. Raises PortTaken, TooMany."""
+        settings = await self._debugging.begin(function, port, wait=wait)
+        self._retire_named(function)
+        return settings
+
+    async def debug_no_more(self, function: str) -> bool:
+        """Start it without; whether it was debugged."""
+        was = await self._debugging.end(function)
+        self._retire_named(function)
+        return was
+
+    def _retire_named(self, function: str) -> None:
+        for arn in {fleet.function.arn for fleet in self._fleets.values() if fleet.is_named(function)}:
+            self.retire(arn)
+
     def status(self) -> Mapping[str, Any]:
         """For `undercast status`: environments by function, queues, limits."""
         functions = [fleet.status() for fleet in self._fleets.values()]
-        return {"driver": self._parts.driver.name, "functions": functions, **self._admission.status()}
+        debugged = {"debugged": self._debugging.status()} if self._debugging.active else {}
+        return {"driver": self._parts.driver.name, "functions": functions, **debugged, **self._admission.status()}
 
     # Owner of the environments
 
@@ -184,7 +206,7 @@ class Pool:
                 fleet.provision.fail(INIT_FAILURE)
                 return  # `_start` takes it away
             self._started(fleet, environment)
-        if len(fleet.queue) and self._should_give_way(fleet):
+        if len(fleet.queue) and not environment.held and self._should_give_way(fleet):
             self._evict(environment)
             return
         if environment.usable_until <= self._clock.now():
@@ -269,6 +291,8 @@ class Pool:
         head = fleet.queue.head()
         if want <= 0 or head is None:
             return 0
+        if fleet.function.debug is not None:
+            return 1 - len(fleet.members) - fleet.starting  # its port leads to one environment
         settling = fleet.settling(self._clock.monotonic() - head.since)
         if settling and self._settle_timer is None:
             self._settle_timer = asyncio.get_running_loop().call_later(SETTLE_S, self._on_settle_timer)
@@ -404,7 +428,8 @@ class Pool:
             fleet.provision.paused = False
         self._dispatch()
         for fleet in tuple(self._waiting):
-            for waiter in fleet.queue.expire(now - QUEUE_LIMIT_S):
+            patient = fleet.function.debug is not None  # who looks at a breakpoint takes his time
+            for waiter in () if patient else fleet.queue.expire(now - QUEUE_LIMIT_S):
                 waiter.fail(no_room())
             self._unless_waiting(fleet)
 

@@ -3,7 +3,7 @@
 AWS: none.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from undercast.core.clock import HostClock, PlatformClock
@@ -11,6 +11,7 @@ from undercast.core.config import Config
 from undercast.core.ids import Ids
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.creation import Creation, Site
+from undercast.sandbox.debugging.registry import Debugging
 from undercast.sandbox.driver import Driver
 from undercast.sandbox.environment import Owner, Watchers
 from undercast.sandbox.log_pipes import LogFlow
@@ -35,6 +36,7 @@ class PoolParts:
     config: Config
     limits: Limits
     ca_bundle: Path | None = None
+    debugging: Debugging = field(default_factory=Debugging)
 
 
 def creation(parts: PoolParts, front_door_port: int) -> Creation:
@@ -46,6 +48,7 @@ def creation(parts: PoolParts, front_door_port: int) -> Creation:
         front_door=parts.front_door,
         ids=parts.ids,
         platform_clock=parts.platform_clock,
+        debugging=parts.debugging,
         site=Site(
             front_door_port=front_door_port,
             forward_ports=parts.config.forward_ports,

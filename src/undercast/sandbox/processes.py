@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from undercast.sandbox import errors
+from undercast.sandbox.debugging.session import Debugger
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.log_pipes import FrameReader, LineReader, LogFlow, LogPump
@@ -42,6 +43,8 @@ class RuntimeProcess:
     version_arn: str = ""
     notice: str = ""
     """What the user should know of this start, for the log."""
+    debugger: Debugger | None = None
+    """Of a function that runs under one."""
     extensions: Mapping[str, ProcessSpec] = field(default_factory=dict)
     """External extensions by the names of their files, in the order in which they start."""
 

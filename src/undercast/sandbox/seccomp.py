@@ -80,6 +80,7 @@ _REFUSED: dict[str, tuple[int, int]] = {
     "move_pages": (279, 239),
     "migrate_pages": (256, 238),
 }
+_TRACING = frozenset({"ptrace", "process_vm_readv", "process_vm_writev"})
 _UNKNOWN: dict[str, tuple[int, int]] = {
     "clone3": (435, 435),  # its flags are in memory, where a filter cannot look; C libraries fall back to clone
     "io_uring_setup": (425, 425),
@@ -108,10 +109,12 @@ def number_of(name: str, machine: str) -> int:
     return {**_REFUSED, **_UNKNOWN}[name][_column(machine)]
 
 
-def filter_program(machine: str) -> bytes:
-    """The filter for a machine. Raises KeyError when it is not `supported`."""
+def filter_program(machine: str, *, traces: bool = False) -> bytes:
+    """The filter for a machine; with `traces` a debugger works. Raises KeyError when it is not `supported`."""
     column = _column(machine)
-    refused = sorted(row[column] for row in _REFUSED.values() if row[column] >= 0)
+    refused = sorted(
+        row[column] for name, row in _REFUSED.items() if row[column] >= 0 and not (traces and name in _TRACING)
+    )
     unknown = sorted(row[column] for row in _UNKNOWN.values())
     program = [
         _op(_LD_W_ABS, _ARCHITECTURE),

@@ -30,6 +30,7 @@ class Ground:
                 drained=nothing,
                 outbox=nothing,
                 opt_out=nothing,
+                debug=nothing,
                 code=nothing,
             )
         )

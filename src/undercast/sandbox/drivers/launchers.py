@@ -32,6 +32,8 @@ class LauncherKey:
     """The interpreter whose zygote it is; None: not a zygote."""
     runtime_dir: Path | None = None
     prefixes: tuple[Path, ...] = ()
+    traces: bool = False
+    """Whether processes in its sandboxes may trace each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +50,7 @@ class Kind:
     @classmethod
     def of(cls, spec: SandboxSpec) -> "Kind":
         """The kind of what `spec` asks for."""
-        launcher = LauncherKey()
+        launcher = LauncherKey(traces=spec.traces)
         if spec.python is not None:
             launcher = LauncherKey(python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes)
         return cls(
@@ -219,7 +221,7 @@ def _configuration(key: LauncherKey, root: Path, ground: Ground) -> dict[str, An
         "preload": key.python is not None,
         "python": str(key.python or ground.python),
         "template": asdict(rootfs.template(key.prefixes, runtime_dir)),
-        "filter": seccomp.filter_program(platform.machine()).hex(),
+        "filter": seccomp.filter_program(platform.machine(), traces=key.traces).hex(),
         "inside_uid": rootfs.INSIDE_UID,
         "inside_gid": rootfs.INSIDE_GID,
     }

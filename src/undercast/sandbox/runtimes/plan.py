@@ -4,7 +4,7 @@ Decides from the table, the interpreters found and the function's files; starts 
 AWS: Lambda Developer Guide, "Lambda runtimes", "Building a custom runtime for AWS Lambda".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -45,6 +45,8 @@ class RuntimePlan:
     forkable: bool = False
     """Nothing in the function demands a fresh interpreter."""
     telemetry: bool = False
+    traces: bool = False
+    """Its program is a debugger that needs ptrace(2), which no function has."""
     version_label: str = ""
     notice: str = ""
     """What the user should know of this start, for the function's log."""
@@ -52,6 +54,10 @@ class RuntimePlan:
     def argv(self, roots: Roots) -> tuple[str, ...]:
         """The command as the sandbox sees it."""
         return (expand(self.program, roots), *(expand(option, roots) for option in self.options), *self.arguments)
+
+
+Debugged = Callable[[RuntimePlan, FunctionVersion], RuntimePlan]
+"""Puts the debugger that a function asks for into its plan."""
 
 
 class Family(Protocol):
@@ -79,15 +85,24 @@ class Runtimes:
     """Plans for functions, with what was found on this machine."""
 
     def __init__(
-        self, lookup: PythonLookup, python: PythonRuntime, families: Mapping[str, Family] = MappingProxyType({})
+        self,
+        lookup: PythonLookup,
+        python: PythonRuntime,
+        families: Mapping[str, Family] = MappingProxyType({}),
+        debugged: Debugged | None = None,
     ) -> None:
         """`families` are languages that are neither Python nor compiled."""
+        self._debugged = debugged
         self._lookup = lookup
         self._python = python
         self._families = families
 
     def plan(self, function: FunctionVersion) -> RuntimePlan:
         """How to start the function. Raises InvalidRuntimeException where this machine cannot, naming the fix."""
+        plan = self._plain(function)
+        return plan if function.debug is None or self._debugged is None else self._debugged(plan, function)
+
+    def _plain(self, function: FunctionVersion) -> RuntimePlan:
         row = RUNTIMES.get(function.runtime)
         if row is None:
             raise invalid_runtime(f"The runtime {function.runtime} is unknown")

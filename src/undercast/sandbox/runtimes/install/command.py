@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from undercast.sandbox.runtimes.install import java, node, python
+from undercast.sandbox.debugging.programs import debugpy_folder
+from undercast.sandbox.runtimes.install import debuggers, java, node, python
 from undercast.sandbox.runtimes.install.downloads import InstallError, Progress
 from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.lookup import PythonLookup
@@ -26,7 +27,13 @@ class Installer:
     progress: Progress
 
     def install(self, identifier: str, packages: tuple[str, ...] = ()) -> None:
-        """Whatever of the runtime is not on this machine. `packages` are further ones of npm. Raises InstallError."""
+        """Whatever of the runtime is not on this machine. `packages` are further ones of npm. Raises InstallError.
+
+        Two debuggers are installed the same way: debugpy and delve.
+        """
+        if identifier in ("debugpy", "delve") and not packages:
+            self._debugger(identifier)
+            return
         row = RUNTIMES.get(identifier)
         if row is None:
             raise InstallError(f"there is no runtime {identifier}; `undercast runtimes list` has all")
@@ -44,6 +51,12 @@ class Installer:
             raise InstallError(f"{identifier} needs nothing: the package brings its own program")
         else:
             raise InstallError(f"{identifier} cannot be installed: Undercast does not serve it yet")
+
+    def _debugger(self, name: str) -> None:
+        if name == "debugpy":
+            debuggers.install_debugpy(debugpy_folder(self.installs), self.progress)
+        else:
+            debuggers.install_delve(self.installs / "delve", self.progress)
 
     def _node(self, row: RuntimeRow, packages: tuple[str, ...]) -> None:
         major = max(row.version[0], _OLDEST_NODE)

@@ -35,7 +35,7 @@ def install_interpreter(version: tuple[int, ...], progress: Progress) -> None:
     if uv is None:
         raise InstallError(f"Python {dotted} is not here: `pyenv install {dotted}`, or install uv and try again")
     progress(f"uv python install {dotted}", 0, 0)
-    _run([uv, "python", "install", dotted], f"uv could not install Python {dotted}; `pyenv install {dotted}` may")
+    run_step([uv, "python", "install", dotted], f"uv could not install Python {dotted}; `pyenv install {dotted}` may")
 
 
 def install_sdk(version: tuple[int, ...], installs: Path, progress: Progress) -> None:
@@ -47,12 +47,12 @@ def install_sdk(version: tuple[int, ...], installs: Path, progress: Progress) ->
         progress(f"pip install {packages[0]}", 0, 0)
         dotted = ".".join(map(str, version))
         options = ["--target", str(draft), "--python-version", dotted, "--only-binary=:all:", "--no-compile"]
-        _run([*_pip(), "install", "--quiet", *options, *packages], f"pip could not install {packages[0]}")
+        run_step([*pip(), "install", "--quiet", *options, *packages], f"pip could not install {packages[0]}")
         shutil.rmtree(draft / "bin", ignore_errors=True)
 
 
-def _pip() -> list[str]:
-    """Our own environment's pip, else that of PATH."""
+def pip() -> list[str]:
+    """The command: our own environment's pip, else that of PATH."""
     if (Path(sys.prefix) / "bin" / "pip").exists():
         return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     for name in ("pip3", "pip"):
@@ -61,7 +61,8 @@ def _pip() -> list[str]:
     raise InstallError("there is no pip; install it (`python3 -m ensurepip`, or your system's python3-pip)")
 
 
-def _run(command: list[str], failure: str) -> None:
+def run_step(command: list[str], failure: str) -> None:
+    """Run a program to its end. Raises InstallError with what it said."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except (OSError, subprocess.SubprocessError) as error:
