@@ -7,6 +7,8 @@ import json
 import random
 from typing import Any
 
+import boto3
+
 from tests.platform import RunningPlatform
 from tests.services.sns.actions import Queue, make_queue, refusal, subscribe
 
@@ -154,3 +156,26 @@ def test_a_queue_of_another_account_has_to_confirm(platform: RunningPlatform, sn
     assert sns.confirm_subscription(TopicArn=topic, Token=asked[-1]["Token"])["SubscriptionArn"] == arn
     sns.publish(TopicArn=topic, Message="now")
     assert [letter["Message"] for letter in queue.letters()] == ["now"]
+
+
+def test_the_default_policy_gives_roles_of_the_account_nothing(
+    platform: RunningPlatform, account: str, topic: str, queue: Queue
+) -> None:
+    """A role needs sns:Publish by a policy of its own, or by the topic's."""
+    iam, sts = platform.client("iam", account=account), platform.client("sts", account=account)
+    trust = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    keys = sts.assume_role(RoleArn=role, RoleSessionName="session")["Credentials"]
+    theirs = boto3.client(
+        "sns", endpoint_url=platform.url, region_name="us-east-1", aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
+    )  # fmt: skip
+    code, told = refusal(theirs.publish, TopicArn=topic, Message="x")
+    assert code == "AuthorizationError"
+    assert told.endswith(f"on resource: {topic} because no identity-based policy allows the sns:Publish action")
+    allow = {"Effect": "Allow", "Action": "sns:Publish", "Resource": topic}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy)
+    assert theirs.publish(TopicArn=topic, Message="x")["MessageId"]
+    assert refusal(theirs.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)[0] == "AuthorizationError"

@@ -1,7 +1,10 @@
 """What each SNS request needs: its action on the topic, the subscription or the application, and the topic's policy.
 
+The default policy of a topic asks for AWS:SourceOwner, which only AWS's own services send: to users and roles of the
+account it gives nothing.
+
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon SNS"; SNS Developer Guide,
-"Amazon SNS keys" (sns:Protocol, sns:Endpoint) and the default policy (AWS:SourceOwner).
+"Amazon SNS keys" (sns:Protocol, sns:Endpoint).
 """
 
 from collections.abc import Mapping
@@ -37,7 +40,7 @@ async def access(sns: Sns, ctx: RequestContext, operation: str, params: Params) 
     arn = _topic_arn(params)
     if ":app/" in arn or ":endpoint/" in arn:
         return (Access(action=action, resource=arn, resource_account_id=AccountId(Arn.parse(arn).account_id)),)
-    return (_of_topic(sns, ctx, action, arn, params),)
+    return (_of_topic(sns, action, arn, params),)
 
 
 def _topic_arn(params: Params) -> str:
@@ -45,14 +48,12 @@ def _topic_arn(params: Params) -> str:
     return next((str(params[name]) for name in names if params.get(name)), "")
 
 
-def _of_topic(sns: Sns, ctx: RequestContext, action: str, arn: str, params: Params) -> Access:
+def _of_topic(sns: Sns, action: str, arn: str, params: Params) -> Access:
     name = topic_named(arn)
     topic = sns.topics.find(name)
     conditions: dict[str, str | tuple[str, ...]] = {}
-    if ctx.principal.kind != "service":
-        conditions["AWS:SourceOwner"] = str(ctx.principal.account_id)
     if action == "sns:Subscribe":
-        conditions |= {"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""}
+        conditions = {"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""}
     return Access(
         action=action,
         resource=arn,

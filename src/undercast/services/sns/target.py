@@ -17,7 +17,7 @@ from undercast.services.sns import sending
 from undercast.services.sns.contents import check
 from undercast.services.sns.envelope import undelivered
 from undercast.services.sns.instance import Sns
-from undercast.services.sns.models import topic_named
+from undercast.services.sns.models import FIFO_SUFFIX, topic_named
 
 log = logging.getLogger(__name__)
 
@@ -85,11 +85,15 @@ class DeadLetterTarget:
         payload = delivery.payload
         if delivery.attributes["failed_kind"] == sending.FUNCTIONS:
             payload = undelivered(payload).encode()
+        carried = dict(delivery.attributes)
+        if arn.resource.endswith(FIFO_SUFFIX):
+            carried.setdefault("deduplication_id", delivery.id)
         letter = replace(
             delivery,
             id=f"{delivery.id}-queue",
             kind=sending.QUEUES,
             payload=payload,
+            attributes=carried,
             scope=Scope(AccountId(arn.account_id), Region(arn.region)),
             cause=Cause(kind="delivery", id=delivery.id),
             due_at=0.0,
