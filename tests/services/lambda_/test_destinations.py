@@ -110,6 +110,55 @@ def test_destination_needs_the_roles_permission(aws: Account) -> None:
     assert len(s3.list_objects_v2(Bucket=bucket)["Contents"]) == 1
 
 
+def test_function_as_destination_needs_the_roles_permission_and_the_other_accounts(aws: Account) -> None:
+    """lambda:InvokeFunction, when it is configured and when a record is sent; across accounts the target's policy, too.
+
+    AWS: "Capturing records of Lambda asynchronous invocations" (permissions); "Cross-account policy evaluation logic".
+    """
+    iam, functions = aws.client("iam"), aws.client("lambda")
+    other = Account(aws.platform, f"22{aws.id[2:]}")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = iam.create_role(RoleName="sender", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    aws.create(Role=role)
+    targets = [aws.create("near")["FunctionArn"], other.create("far")["FunctionArn"]]
+
+    def put(target: str) -> None:
+        functions.put_function_event_invoke_config(
+            FunctionName="f", DestinationConfig={"OnSuccess": {"Destination": target}}
+        )
+
+    def refused(target: str) -> None:
+        with pytest.raises(ClientError, match="role does not have permissions to call InvokeFunction on arn:aws:la"):
+            put(target)
+
+    refused(targets[0])
+    allowed = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": targets}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+    iam.put_role_policy(RoleName="sender", PolicyName="p", PolicyDocument=policy)
+    put(targets[0])
+    refused(targets[1])
+    other.client("lambda").add_permission(
+        FunctionName="far", StatementId="s", Action="lambda:InvokeFunction", Principal=aws.id
+    )
+    put(targets[1])
+
+    def records() -> int:
+        found = other.client("logs").describe_log_groups()["logGroups"]
+        if not found:
+            return 0
+        events = other.client("logs").filter_log_events(logGroupName=found[0]["logGroupName"])["events"]
+        return sum("requestContext" in event["message"] for event in events)
+
+    aws.invoke(InvocationType="Event")
+    assert settle(aws, records) == 1
+    other.client("lambda").remove_permission(FunctionName="far", StatementId="s")
+    aws.invoke(InvocationType="Event")
+    time.sleep(0.3)
+    aws.platform.drain()
+    assert records() == 1
+
+
 def test_queues_get_records_and_dead_letters(aws: Account) -> None:
     """A queue gets the record as OnFailure, and as DeadLetterConfig the event itself with three attributes."""
     functions, sqs = aws.client("lambda"), aws.client("sqs")
@@ -140,14 +189,15 @@ def test_queues_get_records_and_dead_letters(aws: Account) -> None:
         functions.put_function_event_invoke_config(FunctionName="f", DestinationConfig=absent)
 
 
-def test_topic_is_refused_by_name(aws: Account) -> None:
-    """There is no SNS yet: a destination and a dead-letter target say so."""
+def test_event_bus_is_refused_by_name(aws: Account) -> None:
+    """There is no EventBridge yet: a destination says so. A topic that is not there is AWS's error."""
     functions = aws.client("lambda")
     aws.create()
-    arn = f"arn:aws:sns:us-east-1:{aws.id}:t"
-    with pytest.raises(ClientError, match=r"DestinationConfig.OnFailure.Destination=.* topics do not exist here yet"):
-        functions.put_function_event_invoke_config(
-            FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn}}
-        )
-    with pytest.raises(ClientError, match=r"DeadLetterConfig.TargetArn=.* topics do not exist here yet"):
-        functions.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": arn})
+    bus, topic = f"arn:aws:events:us-east-1:{aws.id}:event-bus/default", f"arn:aws:sns:us-east-1:{aws.id}:t"
+    for arn, text in ((bus, "=.* event buses do not exist here yet"), (topic, "The destination ARN .* is invalid")):
+        with pytest.raises(ClientError, match=text):
+            functions.put_function_event_invoke_config(
+                FunctionName="f", DestinationConfig={"OnFailure": {"Destination": arn}}
+            )
+    with pytest.raises(ClientError, match=r"The destination ARN .* is invalid"):
+        functions.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": topic})

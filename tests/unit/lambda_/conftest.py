@@ -164,6 +164,10 @@ class World:
         operation: str,
         params: Mapping[str, Any],
     ) -> dict[str, Any]:
+        if service == "lambda":
+            if not self.permitted:
+                raise ServiceError("AccessDeniedException", "not authorized", 403)
+            return await self.call(operation, **params)
         answer = self.services.get(f"{service}:{operation}")
         if answer is None:
             raise not_implemented(service, operation)

@@ -109,6 +109,7 @@ async def test_event_of_a_service_needs_the_functions_permission(world: World) -
     conditions = {"aws:SourceArn": "arn:aws:s3:::b", "aws:SourceAccount": "444455556666"}
     assert world.asked == [("s3.amazonaws.com", "lambda:InvokeFunction", delivery.target_arn, conditions)]
     assert (await deliver(world, replace(delivery, attempts=1))).kind == "done"
+    assert (await deliver(world, replace(delivery, throttles=1))).kind == "done"
     world.permitted = True
     assert (await deliver(world, delivery)).kind == "done"
 
@@ -158,6 +159,25 @@ async def test_destination_gets_the_record(world: World) -> None:
         "responseContext": {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"},
         "responsePayload": {"errorType": "E"},
     }
+
+
+async def test_record_reaches_a_function_that_the_role_may_invoke(world: World) -> None:
+    """The execution role needs lambda:InvokeFunction; a function that is gone or full is none or tried again."""
+    delivery = await event(world)
+    await world.create("log")
+    target = "arn:aws:lambda:us-west-2:111122223333:function:log"
+    destinations = {"OnSuccess": {"Destination": target}}
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", DestinationConfig=destinations)
+    (record,) = (await deliver(world, delivery)).follow_ups
+    before = len(world.environments.invocations)
+    world.permitted = False
+    assert (await deliver(world, record)).kind == "dead"
+    assert len(world.environments.invocations) == before
+    assert (await deliver(world, replace(record, throttles=1))).kind == "done"  # taken before
+    world.permitted = True
+    assert (await deliver(world, record)).kind == "done"
+    await world.call("DeleteFunction", FunctionName="log")
+    assert (await deliver(world, record)).kind == "dead"
 
 
 async def test_settings_of_asynchronous_invokes(world: World) -> None:

@@ -39,6 +39,22 @@ async def session_of(ctx: RequestContext, role_arn: str, function_name: str) -> 
     )
 
 
+async def may_invoke(ctx: RequestContext, role_arn: str, function_name: str, target_arn: str) -> bool:
+    """Whether a function's role may invoke another function, whose own policy has its say. Runs nothing.
+
+    Raises what Invoke raises for a function that is not there. AWS: Invoke, InvocationType DryRun.
+    """
+    role = await session_of(ctx, role_arn, function_name)
+    params = {"FunctionName": target_arn, "InvocationType": "DryRun"}
+    try:
+        await ctx.call("lambda", "Invoke", params, principal=role)
+    except ServiceError as error:
+        if error.status == 403:
+            return False
+        raise
+    return True
+
+
 def _ask_iam(
     ctx: RequestContext, role_arn: str, operation: str, params: Mapping[str, Any]
 ) -> Awaitable[dict[str, Any]]:

@@ -24,10 +24,11 @@ from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResul
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
-from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.lineage import carried_by, encode
 from undercast.services.lambda_.names import number_of, parse_function_arn, qualified
 from undercast.services.lambda_.operations.invoke import KIND
+from undercast.services.lambda_.roles import may_invoke
 from undercast.services.lambda_.tracing import trace_header
 
 log = logging.getLogger(__name__)
@@ -55,12 +56,13 @@ class FunctionTarget:
         """Try once."""
         try:
             resolved = await self._functions.catalog.resolve(delivery.scope, delivery.target_arn)
+            permitted = await self._permitted(delivery)
         except ServiceError as error:
             if error.code == "ResourceNotFoundException":
                 return self._discarded(delivery, error.message)
             return self._later(delivery, None, error.message)
-        if not await self._permitted(delivery):
-            return self._discarded(delivery, f"the function's policy does not allow {delivery.source_arn}")
+        if not permitted:
+            return self._discarded(delivery, f"{delivery.source_arn} may not invoke the function")
         if self._functions.clock.now() - delivery.created_at > resolved.max_age_s:
             return await self._failed(delivery, resolved, TOO_OLD, None)
         if resolved.reserved == 0:
@@ -74,13 +76,22 @@ class FunctionTarget:
         return await self._judged(delivery, resolved, ran)
 
     async def _permitted(self, delivery: Delivery) -> bool:
-        """Whether the service that sends an event may invoke the function; what a caller of ours queued, it may.
+        """Whether the service, or the function whose record it is, may invoke the function; a caller of ours may.
 
         Asked before the first attempt only: an event that Lambda has taken is its own.
-        AWS: Lambda Developer Guide, "Granting Lambda function access to AWS services".
+        AWS: Lambda Developer Guide, "Granting Lambda function access to AWS services", "Capturing records of Lambda
+        asynchronous invocations" (the execution role needs lambda:InvokeFunction).
         """
-        account = delivery.attributes.get("source_account")
-        if account is None or delivery.attempts:
+        if delivery.attempts or delivery.throttles:
+            return True
+        attributes = delivery.attributes
+        if "role_arn" in attributes:
+            lambda_itself = service_principal(PRINCIPAL, delivery.scope.account_id)
+            ctx = self._functions.internal(delivery.scope, lambda_itself)
+            sender = attributes["function_arn"].split(":")[6]
+            return await may_invoke(ctx, attributes["role_arn"], sender, delivery.target_arn)
+        account = attributes.get("source_account")
+        if account is None:
             return True
         service = service_principal(f"{Arn.parse(delivery.source_arn).service}.amazonaws.com", AccountId(account))
         conditions = {"aws:SourceArn": delivery.source_arn, "aws:SourceAccount": account}

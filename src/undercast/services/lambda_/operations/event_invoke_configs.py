@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import destinations_of
@@ -17,7 +18,7 @@ from undercast.services.lambda_.instance import Lambda, existing_function, exist
 from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.names import LATEST, Reference, parse_function_arn, parse_reference, qualified
 from undercast.services.lambda_.paging import marker, page_size, position
-from undercast.services.lambda_.roles import allows
+from undercast.services.lambda_.roles import may_invoke
 from undercast.store.database import Tx
 
 _MEMBERS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
@@ -123,9 +124,11 @@ async def _check_destination(functions: Lambda, ctx: RequestContext, version: Ve
         return
     if (function.scope, function.name) == (version.scope, version.name):
         raise invalid("You can't specify the function as a destination for itself.")
-    if functions.database.read_now(lambda tx: store.function(tx, function.scope, function.name)) is None:
-        raise invalid(f"The destination ARN {arn} is invalid.")
-    if await allows(ctx, role_arn, "lambda:InvokeFunction", arn) is False:
+    try:
+        permitted = await may_invoke(ctx, role_arn, version.name, arn)
+    except ServiceError as error:
+        raise invalid(f"The destination ARN {arn} is invalid.") from error
+    if not permitted:
         raise invalid(f"The function's execution role does not have permissions to call InvokeFunction on {arn}")
 
 
