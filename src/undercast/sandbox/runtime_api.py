@@ -124,6 +124,8 @@ class RuntimeApi:
         self._current: RuntimeEvent | None = None
         self._answer_prefix = b""
         self._waiting: deque[Connection] = deque()
+        self._answering: Connection | None = None
+        """The one on which the current invocation's answer is being read."""
         self._waiter: Waiter | None = None
         self.connections: set[Peer] = set()
         self.held_bytes = 0
@@ -137,6 +139,7 @@ class RuntimeApi:
     def offer(self, event: RuntimeEvent) -> None:
         """Hand an event to the runtime: at once when it waits, else as soon as it asks."""
         self._current = event
+        self._answering = None
         self._answer_prefix = f"{_INVOCATION_PATH}{event.request_id}/".encode()
         self.state = RuntimeState.RUNNING
         if self._waiting:
@@ -166,7 +169,7 @@ class RuntimeApi:
     def restart(self) -> None:
         """Forget the runtime: its processes were killed. Connections that are left belong to nobody."""
         self.state = RuntimeState.STARTED
-        self._current = None
+        self._current = self._answering = None
         self._waiting.clear()
         self._waiter = None
         for connection in tuple(self.connections):
@@ -193,9 +196,10 @@ class RuntimeApi:
         self.connections.add(connection)
         return True
 
-    def body_limit(self, url: bytes) -> int:
+    def body_limit(self, connection: Connection, url: bytes) -> int:
         """See Served: an answer that the runtime may give now, or what an extension sends."""
         if self.state is RuntimeState.RUNNING and url.startswith(self._answer_prefix):
+            self._answering = connection
             return MAX_PAYLOAD_BYTES
         if not url.startswith(_PREFIX):
             return _MAX_OTHER_BODY_BYTES if self._other(url) is not None else 0
@@ -220,8 +224,16 @@ class RuntimeApi:
             self._waiting.remove(connection)
         if unfinished and self.state is RuntimeState.RUNNING:
             self._events.on_truncated()
+        elif connection is self._answering:
+            self._no_answer()
         if self._closed is not None and not self._closed.done() and not self._runtime_is_connected():
             self._closed.set_result(None)
+
+    def _no_answer(self) -> None:
+        """What was being read was none. A `next` that waits for its end is one of a running invocation after all."""
+        self._answering = None
+        if self._current is not None and self._waiting:
+            self._waiting.popleft().send(self._current.head(), self._current.payload)
 
     def serve(self, connection: Connection, message: Message) -> None:
         """See Served."""
@@ -241,6 +253,8 @@ class RuntimeApi:
                 handler(connection, message)
         else:
             connection.send_error(404, "NotFound", "404 page not found")
+        if connection is self._answering:
+            self._no_answer()
 
     def _other(self, url: bytes) -> Handler | None:
         return next((handler for path, handler in self._others.items() if url.startswith(path)), None)
@@ -251,6 +265,10 @@ class RuntimeApi:
     def _next(self, connection: Connection, message: Message) -> None:
         if message.method != b"GET":
             connection.send_error(405, "MethodNotAllowed", "Method Not Allowed")
+        elif self._answering is not None:
+            # AWS's client for Node asks for the next event before the trailers of a streamed error are out.
+            connection.waits = True
+            self._waiting.append(connection)
         elif self.state is RuntimeState.RUNNING and self._current is not None:
             # The emulator answers a second `next` of a running invocation with the same event.
             connection.send(self._current.head(), self._current.payload)
@@ -276,7 +294,7 @@ class RuntimeApi:
             connection.send_error(400, "InvalidRequestID", "Invalid request ID")
         else:
             self.state = RuntimeState.RESPONSE_SENT
-            self._current = None
+            self._current = self._answering = None
             self._events.on_response(message.answer(is_error=kind == b"error"))
             if message.too_large:
                 limit = MAX_PAYLOAD_BYTES if message.to is None else MAX_STREAM_BYTES
@@ -285,6 +303,9 @@ class RuntimeApi:
             else:
                 # Behind the caller's task, which `on_response` has woken: whoever waits for the answer gets it first.
                 asyncio.get_running_loop().call_soon(connection.write, ACCEPTED)
+            if self._waiting and self.state is RuntimeState.RESPONSE_SENT:
+                self.state = RuntimeState.READY
+                self._events.on_next()
 
     def _init_error(self, connection: Connection, message: Message) -> None:
         if message.method != b"POST":

@@ -74,8 +74,8 @@ class Served(Protocol):
         """It ended; `unfinished` inside a response or an error."""
         ...
 
-    def body_limit(self, url: bytes) -> int:
-        """How many bytes of a request's body are of use; 0 when none is."""
+    def body_limit(self, connection: "Connection", url: bytes) -> int:
+        """How many bytes of the body that comes next are of use; 0 when none is."""
         ...
 
     def stream_of(self, url: bytes) -> ResponseStream | None:
@@ -273,7 +273,7 @@ class Connection(asyncio.Protocol):
         message = self._message
         if message is not None:
             message.method = self._parser.get_method()
-            message.limit = self._api.body_limit(message.url)
+            message.limit = self._api.body_limit(self, message.url)
             if message.streams and message.limit and (stream := self._api.stream_of(message.url)) is not None:
                 message.to = stream
                 stream.begin(message.content_type, self)

@@ -160,6 +160,43 @@ async def test_reading_goes_on_once_the_answers_are_read(seen: Seen) -> None:
     assert wire.written.count(b"HTTP/1.1 404") == 1
 
 
+def _running(seen: Seen, kind: bytes = b"response") -> tuple[RuntimeApi, "asyncio.Protocol", Wire]:
+    """A runtime that has read the head of its answer to "r-1", and asks for the next event on another connection."""
+    api = RuntimeApi(seen)
+    answering, _ = connected(api)
+    answering.data_received(NEXT)
+    api.offer(RuntimeEvent(request_id="r-1", payload=b"1", deadline_ms=1, invoked_arn="a"))
+    answering.data_received(
+        b"POST /2018-06-01/runtime/invocation/r-1/%b HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" % kind
+    )
+    asking, wire = connected(api)
+    asking.data_received(NEXT)
+    return api, answering, wire
+
+
+async def test_next_beside_an_answer_that_is_being_read_waits_for_its_end(seen: Seen) -> None:
+    """AWS's client for Node asks before its trailers are out; the same event again would run the handler twice."""
+    api, answering, asking = _running(seen)
+    assert (seen.nexts, bytes(asking.written)) == (1, b"")
+    answering.data_received(b"2\r\nok\r\n0\r\n\r\n")
+    assert ([answer.payload for answer in seen.answers], seen.nexts, bytes(asking.written)) == ([b"ok"], 2, b"")
+    api.offer(RuntimeEvent(request_id="r-2", payload=b"2", deadline_ms=1, invoked_arn="a"))
+    assert b"r-2" in asking.written
+
+
+@pytest.mark.parametrize("kind", [b"response", b"applause"])
+async def test_next_beside_an_answer_that_is_none_gets_the_running_event(seen: Seen, kind: bytes) -> None:
+    """A body that breaks HTTP ends its connection, not the invocation; another path is no answer."""
+    _, answering, asking = _running(seen, kind)
+    if kind == b"response":
+        answering.data_received(b"no chunk\r\n")
+        answering.connection_lost(None)
+    else:
+        answering.data_received(b"0\r\n\r\n")
+    assert (seen.answers, seen.nexts) == ([], 1)
+    assert b"r-1" in asking.written
+
+
 async def test_request_behind_a_waiting_next_ends_the_connection(seen: Seen) -> None:
     """Its answer could only come before that of `next`; the queue of waiting connections would grow, too."""
     connection, wire = connected(RuntimeApi(seen))
