@@ -204,7 +204,12 @@ class Authorizer:
         if principal.kind not in ("user", "assumed-role") or decision.allowed or self._mode == "strict":
             return decision
         at_best = evaluate(request, (_EVERYTHING,), resource, session)
-        return self._let_through(request) if at_best.allowed else at_best
+        if at_best.allowed:
+            self._warn(request, "IAM does not know %s: let through. On AWS it needs %s on %s.")
+            return at_best
+        if _foreign(principal, access):
+            self._warn(request, "IAM does not know %s: refused %s on %s, which is another account's.")
+        return at_best
 
     def _settle(self, access: Access, principal: Principal, known: PrincipalPolicies, decision: Decision) -> None:
         """Keep a decision that looked at no condition key: it is the same until one of the three objects is another.
@@ -215,15 +220,14 @@ class Authorizer:
             self._settled.clear()
         self._settled[id(access)] = (access, principal, known, decision)
 
-    def _let_through(self, request: AuthorizationRequest) -> Decision:
-        """All that is missing is what IAM would say of the caller, whom it does not know: one warning instead."""
+    def _warn(self, request: AuthorizationRequest, text: str) -> None:
+        """Once for each role, action and resource."""
         entry = (request.principal.role_arn or request.principal.arn, request.action, request.resource)
         if entry not in self._warned:
             if len(self._warned) >= _REMEMBERED:
                 self._warned.clear()
             self._warned[entry] = None
-            log.warning("IAM does not know %s: let through. On AWS it needs %s on %s.", *entry)
-        return Decision(True)
+            log.warning(text, *entry)
 
     def _policy(self, document: Mapping[str, Any]) -> Policy:
         if isinstance(document, Policy):

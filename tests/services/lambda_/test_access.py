@@ -45,6 +45,33 @@ def allow(*actions: str, **condition: Any) -> dict[str, Any]:
     return {"Effect": "Allow", "Action": list(actions), "Resource": "*", **condition}
 
 
+def test_another_accounts_resources_are_out_of_reach_by_their_arns(aws: Account) -> None:
+    """Code signing configurations and tags have no policy that could let another account in: AccessDeniedException.
+
+    AWS: "Using code signing to verify code integrity with Lambda": the configuration is of the function's account.
+    """
+    mine, stranger = aws.client("lambda"), Account(aws.platform, f"22{aws.id[2:]}")
+    publishers = {"SigningProfileVersionArns": [f"arn:aws:signer:us-east-1:{aws.id}:/signing-profiles/p/abcdefghij"]}
+    config = mine.create_code_signing_config(AllowedPublishers=publishers, Tags={"k": "v"})["CodeSigningConfig"]
+    arn, function = config["CodeSigningConfigArn"], aws.create()["FunctionArn"]
+    theirs = stranger.client("lambda")
+    for call, params in (
+        (theirs.get_code_signing_config, {"CodeSigningConfigArn": arn}),
+        (theirs.update_code_signing_config, {"CodeSigningConfigArn": arn, "Description": "mine now"}),
+        (theirs.delete_code_signing_config, {"CodeSigningConfigArn": arn}),
+        (theirs.list_functions_by_code_signing_config, {"CodeSigningConfigArn": arn}),
+        *((theirs.list_tags, {"Resource": one}) for one in (arn, function)),
+        *((theirs.tag_resource, {"Resource": one, "Tags": {"a": "b"}}) for one in (arn, function)),
+        *((theirs.untag_resource, {"Resource": one, "TagKeys": ["k"]}) for one in (arn, function)),
+    ):
+        assert refused(call, **params), params
+    stranger.create("theirs")
+    with pytest.raises(ClientError, match="CodeSigningConfigNotFoundException"):
+        theirs.put_function_code_signing_config(FunctionName="theirs", CodeSigningConfigArn=arn)
+    assert mine.get_code_signing_config(CodeSigningConfigArn=arn)["CodeSigningConfig"] == config
+    assert mine.list_tags(Resource=arn)["Tags"] == {"k": "v"}
+
+
 def test_layers_can_be_limited_to_some(aws: Account) -> None:
     """lambda:Layer: a user may configure functions with the layers of one account, name by name."""
     owner = aws.client("lambda")

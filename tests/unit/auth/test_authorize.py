@@ -147,6 +147,17 @@ async def test_an_unknown_role_is_refused_what_no_policy_of_its_own_could_give(a
     authorizer(None).authorize(context(stranger), "s3", [replace(access, resource_policy=mine)])
 
 
+async def test_an_unknown_role_that_is_another_accounts_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    """A function whose Role has a made-up account finds out why its own account's bucket refuses it."""
+    gate = authorizer(None)
+    with caplog.at_level(logging.WARNING, "undercast.iam"):
+        for _ in range(2):
+            await refusal(gate, replace(SESSION, known=False), replace(GET, resource_account_id=OTHER))
+    assert [record.getMessage() for record in caplog.records] == [
+        f"IAM does not know {SESSION.role_arn}: refused s3:GetObject on {OBJECT}, which is another account's."
+    ]
+
+
 async def test_an_unknown_roles_session_policy_narrows_it() -> None:
     """The caller of AssumeRole gave it; it needs no knowledge of the role."""
     narrow = replace(SESSION, known=False, session_policies=(document(statement(action="s3:PutObject")),))

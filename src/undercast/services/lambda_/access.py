@@ -36,7 +36,7 @@ async def access(functions: Lambda, ctx: RequestContext, operation: str, params:
     if "LayerName" in params or operation == "GetLayerVersionByArn":
         return (_on_layer(functions, ctx, action, params),)
     if "FunctionName" not in params and "CodeSigningConfigArn" in params:
-        return (Access(action=action, resource=params["CodeSigningConfigArn"]),)
+        return (_on_arn(action, params["CodeSigningConfigArn"]),)
     needed = [_on_function(functions, ctx, action, params)]
     if operation in _CONFIGURING:
         needed += _on_what_it_uses(functions, params)
@@ -86,9 +86,7 @@ def _layer_access(functions: Lambda, action: str, reference: LayerReference) -> 
 
 def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:
     if (arn := params.get("Resource") or params.get("ResourceArn")) is not None:
-        reference = parse_function_arn(arn)
-        owner = reference.scope.account_id if reference is not None else None
-        return Access(action=action, resource=arn, resource_account_id=owner)
+        return _on_arn(action, arn)
     try:
         reference = parse_reference(ctx.scope, params["FunctionName"], params.get("Qualifier"))
     except ServiceError:
@@ -101,6 +99,12 @@ def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Pa
         resource_policy=functions.catalog.policy(reference),
         resource_account_id=reference.scope.account_id,
     )
+
+
+def _on_arn(action: str, arn: str) -> Access:
+    """On a function or a code signing configuration, neither of which lets another account in at these operations."""
+    fields = arn.split(":")
+    return Access(action=action, resource=arn, resource_account_id=fields[4] if len(fields) > 5 else None)
 
 
 def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:

@@ -62,7 +62,7 @@ def put(tx: Tx, config: CodeSigningConfig) -> None:
 def find(tx: Tx, arn: str) -> CodeSigningConfig | None:
     """By ARN; None for an ARN of anything else, too."""
     parts = arn.split(":")
-    if len(parts) != 7 or parts[5] != "code-signing-config":
+    if len(parts) != 7 or parts[:3] != ["arn", "aws", "lambda"] or parts[5] != "code-signing-config":
         return None
     row = tx.one(f"SELECT * FROM lambda_code_signing_config WHERE {_KEY}", (parts[4], parts[3], parts[6]))
     return _config(row) if row else None
@@ -76,10 +76,10 @@ def existing(tx: Tx, arn: str) -> CodeSigningConfig:
     return config
 
 
-def usable(tx: Tx, arn: str) -> CodeSigningConfig:
-    """For a function that is to have it. Raises CodeSigningConfigNotFoundException."""
+def usable(tx: Tx, scope: Scope, arn: str) -> CodeSigningConfig:
+    """For a function of that account and region. Raises CodeSigningConfigNotFoundException for another's, too."""
     config = find(tx, arn)
-    if config is None:
+    if config is None or config.scope != scope:
         text = "The code signing configuration cannot be found. Check that the provided configuration is not deleted: "
         raise user_error("CodeSigningConfigNotFoundException", f"{text}{arn}.", 404)
     return config

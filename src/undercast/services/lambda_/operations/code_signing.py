@@ -92,7 +92,7 @@ async def put_function_code_signing_config(functions: Lambda, ctx: RequestContex
 
     def put(tx: Tx) -> None:
         existing_function(tx, reference)
-        code_signing.assign(tx, reference.scope, reference.name, code_signing.usable(tx, arn).arn)
+        code_signing.assign(tx, reference.scope, reference.name, code_signing.usable(tx, reference.scope, arn).arn)
 
     await functions.database.write(put)
     return {"CodeSigningConfigArn": arn, "FunctionName": reference.name}

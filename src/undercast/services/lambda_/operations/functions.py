@@ -58,7 +58,7 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
         if not store.add_function(tx, function):
             raise _exists(function.name)
         if arn := params.get("CodeSigningConfigArn"):
-            code_signing.assign(tx, function.scope, function.name, code_signing.usable(tx, arn).arn)
+            code_signing.assign(tx, function.scope, function.name, code_signing.usable(tx, function.scope, arn).arn)
         return _insert(functions, tx, first, code.draft, publish=bool(params.get("Publish")))
 
     made = await functions.database.write(insert)
