@@ -32,6 +32,18 @@ def handler(event, context):
     answer = getattr(boto3.client("sns"), event["call"])(**event["params"])
     return {"id": context.aws_request_id, "arn": answer.get("SubscriptionArn")}
 """
+WORKER = """
+import base64, json, os, urllib.request, boto3
+
+def handler(event, context):
+    body = base64.b64decode(event["body"]).decode() if event.get("isBase64Encoded") else event["body"]
+    told = json.loads(body)
+    if told["Type"] == "SubscriptionConfirmation":
+        urllib.request.urlopen(told["SubscribeURL"], timeout=10).read()
+    else:
+        boto3.client("s3").put_object(Bucket=os.environ["BUCKET"], Key=told["Type"], Body=told["Message"])
+    return {"statusCode": 204}
+"""
 
 
 @pytest.fixture
@@ -101,3 +113,36 @@ def test_a_trace_leads_from_the_function_to_the_queue(
     told = platform.ask(f"/_undercast/trace/{invocation}")
     nodes = {node["id"] for node in told["nodes"]}
     assert {invocation, json.loads(message["Body"])["MessageId"], message["MessageId"]} <= nodes
+
+
+def test_a_function_url_is_an_https_endpoint(platform: RunningPlatform, account: str, sns: Any, topic: str) -> None:
+    """SNS trusts the platform's authority; the function confirms by the link and then gets notifications."""
+    functions, s3, bucket = (
+        platform.client("lambda", account=account),
+        platform.client("s3", account=account),
+        f"u{account}",
+    )
+    s3.create_bucket(Bucket=bucket)
+    create_function(platform, account, "worker", WORKER, Environment={"Variables": {"BUCKET": bucket}}, Timeout=30)
+    url = functions.create_function_url_config(FunctionName="worker", AuthType="NONE")["FunctionUrl"]
+    functions.add_permission(
+        FunctionName="worker", StatementId="url", Action="lambda:InvokeFunctionUrl", Principal="*",
+        FunctionUrlAuthType="NONE",
+    )  # fmt: skip
+    functions.add_permission(
+        FunctionName="worker", StatementId="invoke", Action="lambda:InvokeFunction", Principal="*",
+        InvokedViaFunctionUrl=True,
+    )  # fmt: skip
+    port = platform.url.rpartition(":")[2]
+    secure = f"https://{url.partition('://')[2].partition('/')[0].partition(':')[0]}:{port}/"
+    sns.subscribe(TopicArn=topic, Protocol="https", Endpoint=secure)
+    for _ in range(200):
+        if sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsConfirmed"] == "1":
+            break
+        time.sleep(0.1)
+    sns.publish(TopicArn=topic, Message="over TLS")
+    for _ in range(200):
+        if s3.list_objects_v2(Bucket=bucket).get("KeyCount"):
+            break
+        time.sleep(0.1)
+    assert s3.get_object(Bucket=bucket, Key="Notification")["Body"].read() == b"over TLS"

@@ -179,3 +179,26 @@ def test_the_default_policy_gives_roles_of_the_account_nothing(
     iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy)
     assert theirs.publish(TopicArn=topic, Message="x")["MessageId"]
     assert refusal(theirs.subscribe, TopicArn=topic, Protocol="sqs", Endpoint=queue.arn)[0] == "AuthorizationError"
+
+
+def test_what_has_no_effect_here_is_refused_by_name(sns: Any, topic: str, queue: Queue) -> None:
+    """Replay, archives, Firehose roles and data protection (I9)."""
+    for name, value in (
+        ("ReplayPolicy", '{"PointType": "Timestamp"}'),
+        ("SubscriptionRoleArn", "arn:aws:iam::1:role/r"),
+    ):
+        params = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": queue.arn, "Attributes": {name: value}}
+        code, told = refusal(sns.subscribe, **params)
+        assert (code, name in told) == ("NotImplemented", True)
+    code, told = refusal(sns.create_topic, Name="d", DataProtectionPolicy="{}")
+    assert (code, "DataProtectionPolicy" in told) == ("NotImplemented", True)
+    raw = {
+        "TopicArn": topic,
+        "Protocol": "email",
+        "Endpoint": "a@b.example",
+        "Attributes": {"RawMessageDelivery": "true"},
+    }
+    assert refusal(sns.subscribe, **raw) == (
+        "InvalidParameter",
+        "Invalid parameter: Attributes Reason: Delivery protocol [email] does not support raw message delivery.",
+    )

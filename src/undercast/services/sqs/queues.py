@@ -24,19 +24,21 @@ class Queues:
 
     def get(self, name: QueueName) -> Queue:
         """Raises QueueDoesNotExist."""
-        queue = self._kept.get(name)
+        queue = self.find(name)
         if queue is None:
-            queue = self._database.read_row(lambda tx: find(tx, name))
-            if queue is None:
-                raise no_queue()
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[name] = queue
+            raise no_queue()
         return queue
 
     def find(self, name: QueueName) -> Queue | None:
         """None where there is no such queue."""
-        return self._kept.get(name) or self._database.read_row(lambda tx: find(tx, name))
+        queue = self._kept.get(name)
+        if queue is None:
+            queue = self._database.read_row(lambda tx: find(tx, name))
+            if queue is not None:
+                if len(self._kept) >= _MOST_KEPT:
+                    self._kept.clear()
+                self._kept[name] = queue
+        return queue
 
     def changed(self, tx: Tx, name: QueueName) -> None:
         """Read the row again once this transaction has committed."""
