@@ -82,6 +82,9 @@ FIGURES = (
         over="neighbour_alone",
         bound=3.0,
     ),
+    Figure(
+        name="save in a mounted folder to the next answer / cold floor", ours="edit_ours", over="edit_floor", bound=0.5
+    ),
     Figure(name="what an extension with INVOKE adds to a warm invoke", ours="extension_adds", over=None, bound=0.3),
     Figure(name="event-loop lag p99, 8 MiB puts", ours="lag_put8m_p99", over=None, bound=20.0),
     Figure(name="event-loop lag p99, CreateFunction of 50 MB", ours="lag_create50m_p99", over=None, bound=20.0),

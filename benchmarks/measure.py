@@ -10,6 +10,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from argparse import Namespace
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, density, extension, lag, neighbour, peers, s3
+from benchmarks import bench_lambda, density, edit, extension, lag, neighbour, peers, s3
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -127,6 +128,17 @@ def beside_an_extension() -> Round:
     with ours() as mine:
         mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME), MemorySize=MEMORY_MB)
         return extension.measured(mine, FUNCTION, RUNTIME, MEMORY_MB)
+
+
+def edited(plan: Plan) -> Round:
+    """A fresh interpreter as floor, and from a save in a mounted folder to the next answer (p50, ms)."""
+    floor = subprocess.run([*peers.FLOOR, "cold", "--runs", str(plan.cold_runs)], capture_output=True, check=True)
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name).resolve()
+        root.chmod(0o755)  # another user runs what is in it
+        with ours("--hot-reload-root", str(root)) as mine:
+            mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME)[:1], "app.handler", MemorySize=MEMORY_MB)
+            return {"edit_floor": json.loads(floor.stdout)["cold_ms"]["p50"]} | edit.measured(mine, root, FUNCTION)
 
 
 def cold(plan: Plan) -> Round:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.conformance.sdks.programs import tool
 from tests.e2e.golang import build
 from tests.platform import RunningPlatform, running
 from tests.services.lambda_.conftest import CODE, Account
@@ -130,6 +131,21 @@ def test_the_folder_is_read_only(functions: Account, folder: Path) -> None:
     assert response["FunctionError"] == "Unhandled"
     assert "Read-only file system" in body["errorMessage"]
     assert sorted(path.name for path in folder.iterdir()) == ["app.py"]
+
+
+def test_node_runs_what_was_saved(functions: Account, folder: Path) -> None:
+    """Modules beside the handler, too; a package that was installed meanwhile is found."""
+    tool("node")
+    (folder / "part.js").write_text("module.exports = 'first';\n")
+    (folder / "app.js").write_text("exports.handler = async () => require('./part');\n")
+    functions.create(Runtime="nodejs20.x", Code=code(folder), Timeout=20)
+    assert functions.invoke()[1] == "first"
+    (folder / "part.js").write_text("module.exports = 'second';\n")
+    assert functions.invoke()[1] == "second"
+    (folder / "node_modules" / "third").mkdir(parents=True)
+    (folder / "node_modules" / "third" / "index.js").write_text("module.exports = 'third';\n")
+    (folder / "part.js").write_text("module.exports = require('third');\n")
+    assert functions.invoke()[1] == "third"
 
 
 def test_a_go_binary_is_exchanged(functions: Account, folder: Path, tmp_path: Path) -> None:
