@@ -38,6 +38,8 @@ class Config:
     """An execution environment that has been idle for so long is shut down."""
     stream_pace: bool = False
     """Whether streamed answers keep AWS's pace: 6 MB at once, then 2 MB a second."""
+    throttle_tables: bool = False
+    """Whether DynamoDB's tables are held to their provisioned throughput."""
     init_dir: Path | None = None
     debug: tuple[str, ...] = ()
     """Functions that run under their debuggers, by name or ARN: on `debug_port` and the ports behind it."""

@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from undercast.core.body import BodyStream
+from undercast.core.errors import ServiceError
 from undercast.wire import s3
 from undercast.wire.call import Call, Protocol
 from undercast.wire.draft import Draft, Encode, Failure, Parse
@@ -40,8 +41,12 @@ class Codec:
 
     def check(self, params: dict[str, Any]) -> None:
         """Validate. Raises ServiceError."""
-        if self.validate is not None:
+        if self.validate is None:
+            return
+        try:
             self.validate(params)
+        except RecursionError:  # it goes deeper than reading did
+            raise ServiceError("SerializationException", "The request body is nested too deeply.") from None
 
 
 @cache

@@ -5,12 +5,17 @@ AWS: DynamoDB API Reference, GetItem, PutItem, UpdateItem, DeleteItem; Developer
 
 import json
 import re
+import urllib.error
+import urllib.request
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from boto3.dynamodb.conditions import Attr
 from boto3.dynamodb.types import Binary
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.platform import RunningPlatform
@@ -93,6 +98,18 @@ def test_nesting_ends_at_32_levels(dynamodb: Any, make_table: Make) -> None:
     assert "Nesting Levels have exceeded supported limits" in text
     update = {"TableName": name, "Key": {"pk": {"S": "a"}}, "ExpressionAttributeValues": {":v": value}}
     assert "Nesting Levels" in message(dynamodb.update_item, UpdateExpression="SET x[0] = :v", **update)
+
+
+@pytest.mark.parametrize("depth", [33, 100, 150, 200, 300, 900, 20_000])
+def test_any_depth_is_answered(platform: RunningPlatform, depth: int) -> None:
+    """With a refusal, where the request can be read or not: never with a failure."""
+    value = '{"M":{"a":' * depth + '{"S":"x"}' + "}}" * depth
+    body = f'{{"TableName":"none","Item":{{"pk":{{"S":"a"}},"x":{value}}}}}'.encode()
+    request = AWSRequest("POST", platform.url, data=body, headers={"X-Amz-Target": "DynamoDB_20120810.PutItem"})
+    SigV4Auth(Credentials("000000000000", "secret"), "dynamodb", "us-east-1").add_auth(request)
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(urllib.request.Request(platform.url, body, dict(request.prepare().headers)), timeout=60)
+    assert caught.value.code == 400
 
 
 @pytest.mark.parametrize(
@@ -211,6 +228,9 @@ def test_conditions(dynamodb: Any, make_table: Make, condition: str, holds: bool
         ("((a = :v))", "The expression has redundant parentheses;"),
         ("attribute_exists(:v)", "Operator or function requires a document path"),
         ("a BETWEEN :v AND :o", "The BETWEEN operator requires upper bound to be greater than or equal to lower"),
+        ("NOT " * 200 + "a = :v", "The expression is nested too deeply;"),
+        ("a" + ".a" * 40 + " = :v", "The document path has too many nesting elements; nesting elements: 41"),
+        ("a = :v" + " AND a = :v" * 301, "The expression contains too many operators"),
         ("size(a)", "The function is not allowed to be used this way in an expression; function: size"),
         ("if_not_exists(a, :v) = :v", "The function is not allowed in a condition expression"),
     ],
@@ -304,6 +324,7 @@ def test_updates(table: Any, expression: str, values: dict[str, Any], expected: 
         ("SET n = n + :t", "operator or function: +, operand type: S"),
         ("SET n", 'Syntax error; token: "<EOF>", near: "n"'),
         ("PUT n = :v", 'Syntax error; token: "PUT", near: "PUT n"'),
+        ("SET n = " + "(" * 2000, "The expression is nested too deeply;"),
         ("SET n = :v * :v", 'Syntax error; token: "*"'),
     ],
 )  # fmt: skip

@@ -7,6 +7,7 @@ from undercast.core.ids import Ids
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.services.dynamodb.tables import Tables
+from undercast.services.dynamodb.throttle import Throttle
 from undercast.store.database import Database
 
 
@@ -18,5 +19,6 @@ class Dynamo:
     tables: Tables
     causality: CausalLog
     arrivals: Arrivals
+    throttle: Throttle
     clock: PlatformClock
     ids: Ids

@@ -168,16 +168,18 @@ def check_filter(table_key: tuple[str, ...], names: tuple[str, ...]) -> None:
             )
 
 
-def answer(page: Page, span: Span, params: Mapping[str, Any]) -> dict[str, Any]:
+def consumed(page: Page, span: Span, *, consistent: bool) -> Units:
+    """What a page has consumed."""
+    units = capacity.read_units(page.size, consistent=consistent)
+    return Units(units) if span.index is None else Units(page.fetched, {span.index.name: units})
+
+
+def answer(page: Page, span: Span, params: Mapping[str, Any], units: Units) -> dict[str, Any]:
     """The output of Query and Scan."""
     found: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
     if params.get("Select") != "COUNT":
         found["Items"] = page.items
     if not page.ended and page.last_stored is not None:
         found["LastEvaluatedKey"] = span.last_key(page.last_stored.item)
-    units = capacity.read_units(page.size, consistent=bool(params.get("ConsistentRead")))
-    consumed = Units(units + 0.0)
-    if span.index is not None:
-        consumed = Units(page.fetched, {span.index.name: units})
-    shown = capacity.shown(params.get("ReturnConsumedCapacity"), span.table, consumed)
+    shown = capacity.shown(params.get("ReturnConsumedCapacity"), span.table, units)
     return found if shown is None else {**found, "ConsumedCapacity": shown}

@@ -12,6 +12,7 @@ from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.dynamodb.operations import batches, items, reading, tables, tagging, transactions
 from undercast.services.dynamodb.tables import Tables
+from undercast.services.dynamodb.throttle import Throttle
 from undercast.services.parts import Parts
 
 
@@ -29,6 +30,7 @@ def build(parts: Parts) -> RunningDynamo:
         tables=Tables(parts.database),
         causality=parts.causality,
         arrivals=parts.arrivals,
+        throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_tables),
         clock=parts.platform_clock,
         ids=parts.ids,
     )
@@ -37,6 +39,7 @@ def build(parts: Parts) -> RunningDynamo:
         tables=dynamo.tables,
         causality=dynamo.causality,
         arrivals=dynamo.arrivals,
+        throttle=dynamo.throttle,
         clock=dynamo.clock,
         ids=dynamo.ids,
         expiry=Expiry(dynamo),
@@ -70,7 +73,7 @@ MANIFEST = Manifest(
         "A table, an index and a change of either are ready at once; only the changing call itself answers CREATING, "
         "UPDATING or DELETING.",
         "Every read is consistent, also one of a global secondary index; capacity is counted as AWS does.",
-        "Requests are not throttled: provisioned throughput is kept and shown.",
+        "Tables are held to their provisioned throughput only with --throttle-tables, those on demand never.",
         "ItemCount is exact, TableSizeBytes an estimate beyond 5,000 items; an index shows those of its table.",
         "Expired items are deleted within a minute of the platform's clock, on AWS within some days.",
         "The item collection's size is always estimated as 0 to 1 GB, and an item collection is not limited to 10 GB.",

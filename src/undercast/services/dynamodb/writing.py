@@ -11,6 +11,7 @@ from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.services.dynamodb import items
+from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import condition_failed, invalid, invalid_value
 from undercast.services.dynamodb.expressions.binding import Bindings, Update
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
@@ -90,6 +91,7 @@ def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
 def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write) -> Done:
     """Do it. Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
     table = dynamo.tables.get(tx, write.of)
+    dynamo.throttle.check(table, "Write")
     if write.kind == PUT:
         key, start = key_in(table, write.given), write.given
         check_index_keys(table, write.given)
@@ -103,7 +105,15 @@ def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write) -> Done:
     new = _new(write, table, start, old)
     if write.kind != CHECK:
         items.change(Place(dynamo, tx, table, key), origin, old, new)
-    return Done(table, old, new)
+    result = Done(table, old, new)
+    if dynamo.throttle.enabled:
+        tx.after_commit(lambda: dynamo.throttle.charge(table, "Write", units_of(result)))
+    return result
+
+
+def units_of(result: Done) -> Units:
+    """What a write has consumed."""
+    return items.units_of(result.table, result.old, result.new)
 
 
 def check_keeps_key(table: Table, update: Update) -> None:

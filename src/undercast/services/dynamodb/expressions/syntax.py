@@ -15,6 +15,7 @@ from undercast.services.dynamodb.expressions.reserved import RESERVED
 
 MAX_BYTES = 4096
 MAX_OPERATORS = 300
+MAX_PATH = 32
 MAX_DEPTH = 60
 """Of what is nested in a condition, by brackets, NOT and functions."""
 
@@ -164,7 +165,10 @@ class Reader:
                 parts.append(int(self.take().text))
                 self.expect("]")
             else:
-                return Path(tuple(parts))
+                break
+        if len(parts) > MAX_PATH:
+            raise self.wrong(f"The document path has too many nesting elements; nesting elements: {len(parts)}")
+        return Path(tuple(parts))
 
     def _name(self) -> str:
         token = self.next

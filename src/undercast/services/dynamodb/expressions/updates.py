@@ -15,7 +15,7 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.conditions import Values, value_at
 from undercast.services.dynamodb.expressions.operands import Check, wrong_type
 from undercast.services.dynamodb.expressions.paths import check_apart
-from undercast.services.dynamodb.expressions.syntax import Call, Literal, Node, Path, Reader
+from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Literal, Node, Path, Reader
 from undercast.services.dynamodb.values import check_depth, kind_of, set_of
 from undercast.services.item_text import Item, Value
 
@@ -66,24 +66,24 @@ def _action(reader: Reader, section: str) -> Action:
     return Action(section, path, reader.literal())
 
 
-def _sum(reader: Reader) -> Node:
-    left = _operand(reader, 0)
+def _sum(reader: Reader, depth: int = 0) -> Node:
+    left = _operand(reader, depth)
     if reader.sees("+", "-"):
         reader.count_operator()
         sign = reader.take().text
-        return Call(sign, (left, _operand(reader, 0)))
+        return Call(sign, (left, _operand(reader, depth)))
     return left
 
 
 def _operand(reader: Reader, depth: int) -> Node:
-    if depth > 60:
+    if depth > MAX_DEPTH:
         raise reader.wrong("The expression is nested too deeply;")
     token = reader.next
     if token.kind == "value":
         return reader.literal()
     if reader.sees("("):
         reader.take()
-        node = _sum(reader)
+        node = _sum(reader, depth + 1)
         reader.expect(")")
         return node
     if reader.after_next.text != "(" or token.text.startswith("#"):

@@ -1,6 +1,6 @@
 """BatchGetItem and BatchWriteItem.
 
-A batch is done as a whole here, in one transaction; nothing is ever unprocessed but what 16 MB leave out.
+A batch is done in one transaction. Unprocessed is what 16 MB leave out, and what a throttled table does not take.
 AWS: DynamoDB API Reference, the operations of these names.
 """
 
@@ -18,6 +18,8 @@ from undercast.services.dynamodb.items import Origin
 from undercast.services.dynamodb.keys import Key, key_of
 from undercast.services.dynamodb.models import Table, TableName, named
 from undercast.services.dynamodb.operations.items import projection
+from undercast.services.dynamodb.throttle import exceeded
+from undercast.services.dynamodb.writing import Done
 from undercast.services.item_text import Item
 from undercast.store.database import Tx
 
@@ -39,6 +41,8 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
             tree = None if paths is None else tree_of(paths)
             found = reader.read(tx, (name, of), one)
             reader.responses[name] = found if tree is None else [projected(item, tree) for item in found]
+        if not reader.processed:
+            raise exceeded()
 
     await dynamo.database.read(read)
     consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), reader.consumed)
@@ -51,6 +55,7 @@ class _Gets:
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
         self._left = MAX_BYTES
+        self.processed = 0
         self.responses: dict[str, list[Item]] = {}
         self.unprocessed: dict[str, dict[str, Any]] = {}
         self.consumed: list[tuple[Table, Units]] = []
@@ -63,14 +68,18 @@ class _Gets:
             raise invalid("Provided list of item keys contains duplicates")
         consistent = bool(request.get("ConsistentRead"))
         found, units = [], Units()
+        throttled = not self._dynamo.throttle.allows(table, "Read")
         for at, key in enumerate(keys):
             stored = items.find(tx, table, key)
             size = stored.size if stored is not None else 0
-            if size > self._left:
+            if size > self._left or throttled:
                 self.unprocessed[of[0]] = {**request, "Keys": request["Keys"][at:]}
                 break
             self._left -= size
-            units.table += capacity.read_units(size, consistent=consistent)
+            consumed = capacity.read_units(size, consistent=consistent)
+            units.table += consumed
+            self._dynamo.throttle.charge(table, "Read", Units(consumed))
+            self.processed += 1
             if stored is not None:
                 found.append(stored.item)
         self.consumed.append((table, units))
@@ -79,32 +88,45 @@ class _Gets:
 
 @operation("BatchWriteItem")
 async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Up to 25 puts and deletes in several tables."""
+    """Up to 25 puts and deletes in several tables; those of a table that is throttled are in UnprocessedItems."""
     requests = params["RequestItems"]
     if sum(map(len, requests.values())) > MAX_WRITES:
         raise invalid("Too many items requested for the BatchWriteItem call")
-    writes = [_prepared(ctx, name, one) for name, many in requests.items() for one in many]
+    writes = {name: [_prepared(ctx, name, one) for one in many] for name, many in requests.items()}
     origin = Origin(ctx, dynamo.clock.now())
-    measured = params.get("ReturnConsumedCapacity", "NONE") != "NONE"
+    unprocessed: dict[str, Any] = {}
 
-    def write(tx: Tx) -> tuple[dict[int, tuple[Table, Units]], dict[str, list[dict[str, Any]]]]:
-        _check_apart(dynamo, tx, writes)
-        consumed: dict[int, tuple[Table, Units]] = {}
-        metrics: dict[str, list[dict[str, Any]]] = {}
-        for one in writes:
-            result = writing.done(dynamo, tx, origin, one)
-            if measured:
-                units = consumed.setdefault(result.table.id, (result.table, Units()))[1]
-                units.add(items.units_of(result.table, result.old, result.new))
-            if result.table.has_local_indexes:
-                metrics.setdefault(one.of.name, []).append(writing.collection_metrics(result.table, one.given))
-        return consumed, metrics
+    def write(tx: Tx) -> dict[str, list[Done]]:
+        _check_apart(dynamo, tx, [one for many in writes.values() for one in many])
+        found = {}
+        for name, many in writes.items():
+            if dynamo.throttle.allows(dynamo.tables.get(tx, many[0].of), "Write"):
+                found[name] = [writing.done(dynamo, tx, origin, one) for one in many]
+            else:
+                unprocessed[name] = requests[name]
+        if not found:
+            raise exceeded()
+        return found
 
-    consumed, metrics = await dynamo.database.write(write)
-    answer: dict[str, Any] = {"UnprocessedItems": {}}
+    results = await dynamo.database.write(write)
+    answer: dict[str, Any] = {"UnprocessedItems": unprocessed}
     if params.get("ReturnItemCollectionMetrics") == "SIZE":
-        answer["ItemCollectionMetrics"] = metrics
-    return {**answer, **capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed.values())}
+        answer["ItemCollectionMetrics"] = {
+            name: [writing.collection_metrics(many[0].table, one.given) for one in writes[name]]
+            for name, many in results.items()
+            if many[0].table.has_local_indexes
+        }
+    if "ReturnConsumedCapacity" in params:
+        consumed = [(many[0].table, _sum(many)) for many in results.values()]
+        answer.update(capacity.all_shown(params["ReturnConsumedCapacity"], consumed))
+    return answer
+
+
+def _sum(results: list[Done]) -> Units:
+    units = Units()
+    for result in results:
+        units.add(writing.units_of(result))
+    return units
 
 
 def _prepared(ctx: RequestContext, table: str, request: Mapping[str, Any]) -> writing.Write:

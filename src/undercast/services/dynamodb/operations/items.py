@@ -29,6 +29,7 @@ async def get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[
 
     def read(tx: Tx) -> tuple[Table, Stored | None]:
         table = dynamo.tables.get(tx, of)
+        dynamo.throttle.check(table, "Read")
         key, _ = key_of(table, params["Key"])
         return table, items.find(tx, table, key)
 
@@ -36,10 +37,11 @@ async def get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[
     answer: dict[str, Any] = {}
     if found is not None:
         answer["Item"] = found.item if paths is None else projected(found.item, tree_of(paths))
-    if "ReturnConsumedCapacity" in params:
+    if "ReturnConsumedCapacity" in params or dynamo.throttle.enabled:
         size = found.size if found is not None else 0
         units = Units(capacity.read_units(size, consistent=bool(params.get("ConsistentRead"))))
-        if shown := capacity.shown(params["ReturnConsumedCapacity"], table, units):
+        dynamo.throttle.charge(table, "Read", units)
+        if shown := capacity.shown(params.get("ReturnConsumedCapacity"), table, units):
             answer["ConsumedCapacity"] = shown
     return answer
 
@@ -89,7 +91,7 @@ async def _write(dynamo: Dynamo, ctx: RequestContext, write: writing.Write, para
     if "ReturnValues" in params and (found := writing.returned(write, params["ReturnValues"], result)) is not None:
         answer["Attributes"] = found
     if "ReturnConsumedCapacity" in params:
-        units = items.units_of(result.table, result.old, result.new)
+        units = writing.units_of(result)
         if shown := capacity.shown(params["ReturnConsumedCapacity"], result.table, units):
             answer["ConsumedCapacity"] = shown
     if params.get("ReturnItemCollectionMetrics") == "SIZE" and result.table.has_local_indexes:

@@ -83,4 +83,8 @@ def _source(dynamo: Dynamo, ctx: RequestContext, params: Params) -> tuple[Table,
 async def _page(dynamo: Dynamo, params: Params, span: Span, wanted: reading.Wanted) -> dict[str, Any]:
     start = params.get("ExclusiveStartKey")
     after = span.position(start) if start is not None else None
-    return reading.answer(await reading.read_page(dynamo.database, span, wanted, after), span, params)
+    dynamo.throttle.check(span.table, "Read", span.index)
+    page = await reading.read_page(dynamo.database, span, wanted, after)
+    units = reading.consumed(page, span, consistent=bool(params.get("ConsistentRead")))
+    dynamo.throttle.charge(span.table, "Read", units)
+    return reading.answer(page, span, params, units)

@@ -25,7 +25,11 @@ from undercast.store.database import Tx
 
 MAX_BYTES = 4 * 1024 * 1024
 TOKEN_S = 600.0
-_REASONS = {"ConditionalCheckFailedException": "ConditionalCheckFailed", "ValidationException": "ValidationError"}
+_REASONS = {
+    "ConditionalCheckFailedException": "ConditionalCheckFailed",
+    "ValidationException": "ValidationError",
+    "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
+}
 
 
 @operation("TransactWriteItems")
@@ -107,7 +111,7 @@ def _check_apart(dynamo: Dynamo, tx: Tx, writes: Sequence[Write]) -> None:
 def _consumed(results: Sequence[Done]) -> list[tuple[Table, Units]]:
     found: dict[int, tuple[Table, Units]] = {}
     for result in results:
-        units = items.units_of(result.table, result.old, result.new).doubled()
+        units = writing.units_of(result).doubled()
         found.setdefault(result.table.id, (result.table, Units()))[1].add(units)
     return list(found.values())
 
@@ -163,12 +167,14 @@ async def transact_get_items(dynamo: Dynamo, ctx: RequestContext, params: Params
         consumed: dict[int, tuple[Table, Units]] = {}
         for get, of, paths in wanted:
             table = dynamo.tables.get(tx, of)
+            dynamo.throttle.check(table, "Read")
             key, _ = key_of(table, get["Key"])
             if (table.id, key) in seen:
                 raise invalid("Transaction request cannot include multiple operations on one item")
             seen.add((table.id, key))
             stored = items.find(tx, table, key)
             units = Units(2 * capacity.read_units(stored.size if stored is not None else 0, consistent=True))
+            dynamo.throttle.charge(table, "Read", units)
             consumed.setdefault(table.id, (table, Units()))[1].add(units)
             item = stored.item if stored is not None else None
             if item is not None and paths is not None:

@@ -1,0 +1,79 @@
+"""Provisioned throughput, where tables are held to it (`--throttle-tables`): a bucket of five minutes of units.
+
+A request is let through while its bucket is not empty, and then takes what it consumed, as AWS's burst capacity does.
+In memory, on the platform clock. Tables on demand are not limited.
+AWS: DynamoDB Developer Guide, "Burst and adaptive capacity".
+"""
+
+from typing import Literal
+
+from undercast.core.clock import PlatformClock
+from undercast.core.errors import ServiceError
+from undercast.services.dynamodb.capacity import Units
+from undercast.services.dynamodb.models import Index, Table
+
+Kind = Literal["Read", "Write"]
+BURST_S = 300.0
+_MOST_KEPT = 10_000
+
+
+class Throttle:
+    """The buckets of all tables and global secondary indexes."""
+
+    def __init__(self, clock: PlatformClock, *, enabled: bool) -> None:
+        self.enabled = enabled
+        self._clock = clock
+        self._buckets: dict[tuple[int, str, Kind], tuple[float, float]] = {}
+        """By the table's id and the index's name: (units left, when that was so)."""
+
+    def allows(self, table: Table, kind: Kind, index: Index | None = None) -> bool:
+        """Whether no bucket that the request needs is empty."""
+        if not self.enabled or table.is_on_demand:
+            return True
+        needed = [""] if index is None or not index.is_global else [index.name]
+        if kind == "Write":
+            needed += [one.name for one in table.indexes if one.is_global]
+        return all(self._left(table, name, kind) > 0 for name in needed)
+
+    def check(self, table: Table, kind: Kind, index: Index | None = None) -> None:
+        """Raises ProvisionedThroughputExceededException."""
+        if not self.allows(table, kind, index):
+            raise exceeded()
+
+    def charge(self, table: Table, kind: Kind, units: Units) -> None:
+        """What a request consumed; a local index's units are its table's."""
+        if not self.enabled or table.is_on_demand:
+            return
+        found = {"": units.table}
+        names = {index.name for index in table.indexes if index.is_global}
+        for name, more in units.indexes.items():
+            at = name if name in names else ""
+            found[at] = found.get(at, 0.0) + more
+        if len(self._buckets) > _MOST_KEPT:
+            self._buckets.clear()
+        for name, taken in found.items():
+            if taken:
+                self._buckets[(table.id, name, kind)] = (self._left(table, name, kind) - taken, self._clock.now())
+
+    def _left(self, table: Table, name: str, kind: Kind) -> float:
+        rate = _rate(table, name, kind)
+        left, at = self._buckets.get((table.id, name, kind), (rate * BURST_S, 0.0))
+        return min(rate * BURST_S, left + rate * (self._clock.now() - at))
+
+
+def _rate(table: Table, name: str, kind: Kind) -> float:
+    """Units a second."""
+    given = table.definition
+    for index in table.definition.get("GlobalSecondaryIndexes") or ():
+        if index["IndexName"] == name:
+            given = index
+    return float(given["ProvisionedThroughput"][f"{kind}CapacityUnits"])
+
+
+def exceeded() -> ServiceError:
+    """A table's throughput is used up."""
+    return ServiceError(
+        "ProvisionedThroughputExceededException",
+        "The level of configured provisioned throughput for the table was exceeded. Consider increasing your "
+        "provisioning level with the UpdateTable API.",
+    )
