@@ -232,6 +232,10 @@ class FakeSandbox:
         self.processes.append(process)
         return process
 
+    async def snapshot(self) -> int:
+        """See Sandbox."""
+        raise SandboxError("the fake takes no snapshots")
+
     async def connect(self, port: int) -> socket.socket:
         """See Sandbox: its loopback is this machine's, for listeners that a test has started."""
         connection = socket.socket()
@@ -334,6 +338,10 @@ class FakeDriver:
     def zygote_runs(self, python: Path) -> bool:
         """See Driver."""
         return False
+
+    def takes_snapshots(self) -> str:
+        """See Driver."""
+        return "the fake cannot"
 
     def capabilities(self) -> Capabilities:
         """See Driver."""

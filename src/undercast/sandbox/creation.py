@@ -21,6 +21,7 @@ from undercast.sandbox.extension_files import FOLDER, external_extensions
 from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
 from undercast.sandbox.outbound import Outbound
+from undercast.sandbox.platform_events import InitType
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand
 from undercast.sandbox.variables import Roots, Surroundings, extension_variables, variables
@@ -49,6 +50,19 @@ class _Given(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """How an environment is to begin."""
+
+    init_type: InitType = "on-demand"
+    provisioned: bool = False
+    """Initialised before anybody called, and kept."""
+    image: int | None = None
+    """Of the snapshot that it is restored from."""
+    notice: str = ""
+    """For the function's log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Creation:
     """Makes environments. One per platform."""
 
@@ -63,7 +77,7 @@ class Creation:
     _ways_out: dict[str, Outbound] = field(default_factory=dict)
 
     async def create(
-        self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, *, provisioned: bool = False
+        self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, start: Start = Start()
     ) -> Environment:
         """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
         environment_id = self.ids.hex(32)
@@ -78,7 +92,7 @@ class Creation:
             issued = await issuing
             await self._serve_network(sandbox)
             log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
-            given = _Given(issued, log.stream, "provisioned-concurrency" if provisioned else "on-demand")
+            given = _Given(issued, log.stream, start.init_type)
             debugger = self.debugging.watch(function, sandbox)
             runtime = self._process(function, plan, sandbox, given)
             process = RuntimeProcess(
@@ -87,12 +101,14 @@ class Creation:
                 extensions=self._extensions(function, plan, sandbox, runtime.environment),
                 go1x=function.runtime == "go1.x",
                 version_label=plan.version_label,
-                notice=plan.notice,
+                notice="; ".join(filter(None, (plan.notice, start.notice))),
+                init_type=start.init_type,
+                image=start.image,
                 debugger=debugger,
                 version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
             )
             environment = Environment(function, sandbox, process, log, watchers)
-            environment.provisioned = provisioned
+            environment.provisioned = start.provisioned
             left_s = issued.expires_at - watchers.host_clock.now()
             environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
             await sandbox.furnished()
@@ -118,14 +134,15 @@ class Creation:
             spec = replace(spec, runtime_dir=python.runtime_dir, prefixes=found.prefixes, python=zygote)
         await self.driver.warm(spec)
 
-    async def release(self, environment_id: str) -> None:
+    async def release(self, environment_id: str, *, keep_session: bool = False) -> None:
         """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
         self.debugging.forget(environment_id)
         way_out = self._ways_out.pop(environment_id, None)
         if way_out is not None:
             await way_out.close()
         self.front_door.release(environment_id)
-        await self.credentials.end(environment_id)
+        if not keep_session:
+            await self.credentials.end(environment_id)
 
     def _stream(self, function: FunctionVersion, environment_id: str) -> str:
         day = time.strftime("%Y/%m/%d", time.gmtime(self.platform_clock.now()))

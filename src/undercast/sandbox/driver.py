@@ -55,6 +55,9 @@ class ProcessSpec:
     cwd: str = "/var/task"
     zygote: bool = False
     """Fork the zygote of `SandboxSpec.python` and call `bootstrap.run()` in it, instead of an exec."""
+    image: int | None = None
+    """Descriptor of what `Sandbox.snapshot` gave for another sandbox of the same kind: the process goes on from there
+    instead of calling `run`. With `zygote` and `telemetry`, and in a sandbox's first process only."""
     telemetry: bool = False
     """Open a pipe for multi-line log records and name its number in _LAMBDA_TELEMETRY_LOG_FD."""
 
@@ -123,6 +126,13 @@ class Sandbox(Protocol):
 
     async def spawn(self, spec: ProcessSpec) -> SandboxProcess:
         """Start a process. Raises SandboxError when the program cannot be executed (text: "ENOENT: ...")."""
+        ...
+
+    async def snapshot(self) -> int:
+        """The memory of the first process, which waits in pause(2), as a descriptor that the caller closes.
+
+        Afterwards the process goes on. Raises SandboxError with a reason that the user can understand.
+        """
         ...
 
     async def connect(self, port: int) -> socket.socket:
@@ -213,6 +223,10 @@ class Driver(Protocol):
 
     def zygote_runs(self, python: Path) -> bool:
         """Whether this interpreter can be served by a zygote here (Python >= 3.8 and the namespace driver)."""
+        ...
+
+    def takes_snapshots(self) -> str:
+        """Why a process of a zygote cannot be taken as a snapshot here; "" when it can."""
         ...
 
     def capabilities(self) -> Capabilities:

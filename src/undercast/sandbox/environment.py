@@ -26,7 +26,7 @@ from undercast.sandbox.gorpc.client import meet
 from undercast.sandbox.initialisation import Initialisation, Limit, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
-from undercast.sandbox.logs import Billing, EnvironmentLog
+from undercast.sandbox.logs import Billing, EnvironmentLog, Restored
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.platform_events import Phase
 from undercast.sandbox.processes import Processes, RuntimeProcess
@@ -35,6 +35,7 @@ from undercast.sandbox.run import TIMED_OUT, Run, begun
 from undercast.sandbox.runtime_api import RuntimeState
 from undercast.sandbox.runtime_connection import Answer
 from undercast.sandbox.shutdown import Reason, reason_of, shut_down
+from undercast.sandbox.snapstart import GO_ON, PAUSE, RESTORE_TIMEOUT_S, InitFailed, refreshed, restore_failure
 from undercast.sandbox.telemetry import Telemetry
 
 INIT_TIMEOUT_S = 10.0
@@ -109,10 +110,15 @@ class Environment:
         self._api = runtime_api(self, function, self._extensions, self._telemetry, self._reporter.tell)
         self._server: asyncio.Server | None = None
         self._processes = Processes(sandbox, launch, self._reporter, watchers.flow, self._on_exit)
+        self._reporter.init_type = launch.init_type
         self._reporter.drain, self._reporter.drain_polled = self._processes.drain, self._processes.drain_polled
         self._exits = Exits(self._api, self._processes, self._extensions)
         self._init: Initialisation | None = None
         self._init_duration_ms: float | None = None
+        self._takes_snapshot = False
+        self._loaded_at = 0.0
+        """When a restored runtime began its part of the restore."""
+        self._restored: Restored | None = None
         self._run: Run | None = None
         self._clears = False
         self._tasks = Tasks(self._on_defect)
@@ -125,14 +131,11 @@ class Environment:
 
     async def start(self) -> None:
         """Run INIT. Afterwards the environment is idle: READY, or STALE when INIT failed. Raises SandboxError."""
-        self.sandbox.died.add_done_callback(lambda _: self._on_died())
-        self._server = await self._loop.create_server(self._api.connection, sock=self.sandbox.listeners["runtime"])
-        self._set_phase("init", self.id)
-        limit_s = INIT_TIMEOUT_S
-        if self.provisioned:
-            limit_s = max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s)
-            self._reporter.init_type = "provisioned-concurrency"
-        problem = await self._initialise(limit_s, "init")
+        await self._listen()
+        if self._launch.image is not None:
+            await self._restore(self._launch.image)
+            return
+        problem = await self._initialise(self._init_limit_s(), "init")
         if self.state is State.GONE:
             raise SandboxError("the sandbox died during INIT")
         if problem is not None:
@@ -141,6 +144,31 @@ class Environment:
             if self.provisioned:
                 self._init_duration_ms = None
             self._became_idle()
+
+    async def checkpoint(self) -> int:
+        """Run INIT to its snapshot, whose descriptor this is. Then it can only be destroyed.
+
+        Raises InitFailed, and SandboxError with the reason why there is none.
+        """
+        await self._listen()
+        self._takes_snapshot = True
+        problem = await self._initialise(self._init_limit_s(), "init")
+        if problem is not None:
+            raise InitFailed(error_type_of(problem))
+        if self._api.state is not RuntimeState.RESTORE_READY:
+            raise SandboxError("its runtime does not wait for the restore")
+        self._api.restore(PAUSE, again=True)
+        return await self.sandbox.snapshot()
+
+    async def _listen(self) -> None:
+        self.sandbox.died.add_done_callback(lambda _: self._on_died())
+        self._server = await self._loop.create_server(self._api.connection, sock=self.sandbox.listeners["runtime"])
+        self._set_phase("init", self.id)
+
+    def _init_limit_s(self) -> float:
+        if self._reporter.init_type == "on-demand":
+            return INIT_TIMEOUT_S
+        return max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s)
 
     def begin(self, invocation: Invocation, outcome: "asyncio.Future[InvocationResult]") -> None:
         """Take an invocation; the environment must be idle. The outcome is set when the answer is there."""
@@ -219,6 +247,36 @@ class Environment:
         self._reporter.init_ended(self._extensions, problem, took_ms, phase)
         return problem
 
+    async def _restore(self, image: int) -> None:
+        """In place of INIT. Raises the error of the invocation that waits for it, or SandboxError."""
+        self.state = step(self.state, Event.START)
+        self._reporter.restore_started(self._launch)
+        began = self._loaded_at = self._clock.monotonic()
+        init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over, image=image)
+        try:
+            problem = await init.run((), RESTORE_TIMEOUT_S)
+        finally:
+            self._init = None
+        now = self._clock.monotonic()
+        if problem is None and self.state is not State.READY:
+            problem = errors.exited(None, None)  # it ended in the same moment
+        self._reporter.restore_ended(problem, (now - began) * 1000)
+        if problem is not None:
+            raise restore_failure(problem)
+        self._restored = Restored((now - began) * 1000, math.ceil((now - self._loaded_at) * 1000))
+        self._became_idle()
+
+    def on_restore_next(self) -> None:
+        """See RuntimeEvents."""
+        self._loaded_at = self._clock.monotonic()
+        if self._takes_snapshot:
+            if self._init is not None:
+                self._init.runtime_asked()
+        elif self._launch.image is not None and self._launch.spec is not None:
+            self._api.restore(refreshed(self._launch.spec.environment))
+        else:
+            self._api.restore(GO_ON)
+
     def _on_init_over(self) -> None:
         self._init = None
         self.state = step(self.state, Event.SETTLE)
@@ -291,6 +349,7 @@ class Environment:
         left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
         self._deadline.arm(max(left_s, 0.0))
         run.init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
+        run.restored, self._restored = self._restored, None
         self._set_phase("invocation", invocation.request_id)
         self._watchers.causes.invoked(invocation, self.id)
 

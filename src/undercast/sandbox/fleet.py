@@ -33,6 +33,8 @@ class Fleet:
     queue: Queue = field(default_factory=Queue)
     retired: bool = False
     provision: Provision = field(default_factory=Provision)
+    ahead: str = ""
+    """Why this SnapStart version is initialised ahead instead of being restored; "" while it is restored."""
 
     @property
     def memory_mb(self) -> int:

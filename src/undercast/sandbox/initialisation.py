@@ -26,10 +26,16 @@ class Initialisation:
     """See the module. `on_over` is called at the moment when everyone has asked."""
 
     def __init__(
-        self, processes: Processes, extensions: Extensions, on_over: Callable[[], None], limit: Limit = asyncio.timeout
+        self,
+        processes: Processes,
+        extensions: Extensions,
+        on_over: Callable[[], None],
+        limit: Limit = asyncio.timeout,
+        image: int | None = None,
     ) -> None:
-        """`limit` is what bounds it in time."""
+        """`limit` is what bounds it in time. `image`: the runtime goes on from a snapshot; if not, SandboxError."""
         self._limit = limit
+        self._image = image
         self._processes = processes
         self._extensions = extensions
         self._on_over = on_over
@@ -59,7 +65,7 @@ class Initialisation:
             async with self._limit(limit_s):
                 fault = await self._start_extensions(names) if names else None
                 if fault is None and not self._outcome.done():
-                    fault = await self._processes.start_runtime()
+                    fault = await self._processes.start_runtime(self._image)
                 return fault or await self._outcome
         except TimeoutError:
             return errors.timed_out(limit_s)

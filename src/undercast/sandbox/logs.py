@@ -35,6 +35,13 @@ ERAS: Mapping[str, Billing] = MappingProxyType({"1ms": Billing(), "100ms": Billi
 """AWS blogs: 1 ms steps since 2020-12-01, INIT billed for every runtime since 2025-08-01."""
 
 
+class Restored(NamedTuple):
+    """How long a restore from a SnapStart snapshot took; billed is what the runtime and its hooks needed of it."""
+
+    duration_ms: float
+    billed_ms: int
+
+
 @record
 class Report:
     """What the REPORT line says of an invocation."""
@@ -45,6 +52,8 @@ class Report:
     max_memory_used_mb: int
     init_duration_ms: float | None = None
     """On the first invocation of an environment whose INIT succeeded."""
+    restored: Restored | None = None
+    """On the first invocation of an environment that was restored."""
     status: str = ""
     """"timeout", "error" or "" for success."""
     error_type: str = ""
@@ -57,7 +66,8 @@ class Report:
         """Whole steps, one at least."""
         init_ms = (self.init_duration_ms or 0.0) if self.billing.with_init else 0.0
         step_ms = self.billing.step_ms
-        return step_ms * max(1, math.ceil((self.duration_ms + init_ms) / step_ms))
+        restored_ms = self.restored.billed_ms if self.restored is not None else 0
+        return step_ms * max(1, math.ceil((self.duration_ms + init_ms) / step_ms)) + restored_ms
 
     def line(self) -> str:
         """The REPORT line as AWS writes it."""
@@ -68,6 +78,9 @@ class Report:
         )
         if self.init_duration_ms is not None:
             text += f"Init Duration: {self.init_duration_ms:.2f} ms\t"
+        if self.restored is not None:
+            text += f"Restore Duration: {self.restored.duration_ms:.2f} ms\t"
+            text += f"Billed Restore Duration: {self.restored.billed_ms} ms\t"
         if self.status:
             text += f"Status: {self.status}\t"
         if self.error_type:
@@ -99,8 +112,23 @@ def init_start_line(runtime_version: str, runtime_arn: str) -> str:
     return f"INIT_START Runtime Version: {runtime_version}\tRuntime Version ARN: {runtime_arn}\n"
 
 
+def restore_start_line(runtime_version: str, runtime_arn: str) -> str:
+    """The line that opens the log stream of an environment that is restored."""
+    return f"RESTORE_START Runtime Version: {runtime_version}\tRuntime Version ARN: {runtime_arn}\n"
+
+
+def restore_report_line(duration_ms: float, status: str = "", error_type: str = "") -> str:
+    """The line about a restore; `status` is "" when it succeeded."""
+    text = f"RESTORE_REPORT Restore Duration: {duration_ms:.2f} ms"
+    if status:
+        text += f"\tStatus: {status}"
+    return text + (f"\tError Type: {error_type}\n" if error_type else "\n")
+
+
 def init_report_line(duration_ms: float, phase: str, status: str, error_type: str = "") -> str:
-    """The line about an INIT that failed; `phase` is "init", or "invoke" for a suppressed init."""
+    """The line about an INIT that failed, or of a snapshot's; `phase` is "init", or "invoke" for a suppressed init."""
+    if status == "success":
+        return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\n"
     kind = f"\tError Type: {error_type}" if error_type else ""
     return f"INIT_REPORT Init Duration: {duration_ms:.2f} ms\tPhase: {phase}\tStatus: {status}{kind}\n"
 

@@ -63,6 +63,8 @@ class FunctionVersion:
     logging: Logging = field(default_factory=Logging)
     code_sha256: str = ""
     debug: Debug | None = None
+    snap_start: bool = False
+    """A published version with SnapStart.ApplyOn PublishedVersions."""
     traces_actively: bool = False
     """TracingConfig.Mode Active: an invocation whose caller has not decided is sampled."""
 

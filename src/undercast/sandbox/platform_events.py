@@ -18,13 +18,16 @@ from undercast.sandbox.logs import (
     extension_line,
     init_report_line,
     init_start_line,
+    restore_report_line,
+    restore_start_line,
     start_line,
     subscription_line,
 )
+from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.run import Run
 
 Level = Literal["DEBUG", "INFO", "WARN"]
-InitType = Literal["on-demand", "provisioned-concurrency"]
+InitType = Literal["on-demand", "provisioned-concurrency", "snap-start"]
 Phase = Literal["init", "invoke"]
 DROPPED = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
 
@@ -87,8 +90,37 @@ class Init:
         record = self._record() | {"metrics": {"durationMs": round(duration_ms, 3)}}
         quiet: Level = "DEBUG" if self.type == "on-demand" else "INFO"
         error_type = self.error_type if self.status == "error" else ""
-        text = init_report_line(duration_ms, self.phase, self.status, error_type) if self.failed else ""
+        told = self.failed or (self.type == "snap-start" and self.phase == "init")
+        text = init_report_line(duration_ms, self.phase, self.status, error_type) if told else ""
         return PlatformEvent("platform.initReport", record, "WARN" if self.failed else quiet, text)
+
+
+def restore_start_event(function: FunctionVersion, runtime_version: str, runtime_version_arn: str) -> PlatformEvent:
+    """platform.restoreStart."""
+    record = {
+        "runtimeVersion": runtime_version,
+        "runtimeVersionArn": runtime_version_arn,
+        "functionName": function.name,
+        "functionVersion": function.version,
+        "instanceMaxMemory": function.memory_mb,
+    }
+    text = restore_start_line(runtime_version, runtime_version_arn)
+    return PlatformEvent("platform.restoreStart", record, "INFO", text)
+
+
+def restore_events(duration_ms: float, status: str = "success", error_type: str = "") -> tuple[PlatformEvent, ...]:
+    """platform.restoreRuntimeDone and platform.restoreReport."""
+    done: dict[str, Any] = {"status": status}
+    if error_type:
+        done["errorType"] = error_type
+    failed = status != "success"
+    kind = error_type if status == "error" else ""
+    text = restore_report_line(duration_ms, status if failed else "", kind)
+    report = {**done, "metrics": {"durationMs": round(duration_ms, 3)}}
+    return (
+        PlatformEvent("platform.restoreRuntimeDone", done, "WARN" if failed else "DEBUG"),
+        PlatformEvent("platform.restoreReport", report, "WARN" if failed else "INFO", text),
+    )
 
 
 def extension_event(extension: Extension) -> PlatformEvent:
@@ -149,6 +181,8 @@ def report_event(run: Run, report: Report, now: float) -> PlatformEvent:
     }
     if report.init_duration_ms is not None:
         metrics["initDurationMs"] = round(report.init_duration_ms, 3)
+    if report.restored is not None:
+        metrics["restoreDurationMs"] = round(report.restored.duration_ms, 3)
     record: dict[str, Any] = {"requestId": report.request_id, "metrics": metrics, "status": report.status or "success"}
     if report.error_type:
         record["errorType"] = report.error_type

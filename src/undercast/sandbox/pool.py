@@ -6,7 +6,9 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling".
 """
 
 import asyncio
+import contextlib
 import logging
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,9 +26,10 @@ from undercast.sandbox.admission import (
     shutting_down,
     urgency,
 )
-from undercast.sandbox.creation import Creation
+from undercast.sandbox.checkpoints import Checkpoints
+from undercast.sandbox.creation import Creation, Start
 from undercast.sandbox.driver import SandboxError
-from undercast.sandbox.environment import Environment, Watchers
+from undercast.sandbox.environment import PROVISIONED_INIT_TIMEOUT_S, Environment, Watchers
 from undercast.sandbox.fleet import SETTLE_S, Fleet, dispensable
 from undercast.sandbox.freezer import Freezer
 from undercast.sandbox.lifecycle import State
@@ -38,7 +41,10 @@ from undercast.sandbox.model import (
 )
 from undercast.sandbox.pool_parts import PoolParts, creation, watchers
 from undercast.sandbox.provision import INIT_FAILURE, Provisioned, too_many
+from undercast.sandbox.runtimes.plan import RuntimePlan
 from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES
+from undercast.sandbox.snapstart import InitFailed
+from undercast.sandbox.waiting import until
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +72,7 @@ class Pool:
         self._serial = 0
         self._evicting = 0
         self._freezer = Freezer(parts.host_clock)
+        self._checkpoints = Checkpoints(parts.driver, self._admission, parts.host_clock)
         self._provisioned: dict[FleetKey, Fleet] = {}
         self._settle_timer: asyncio.TimerHandle | None = None
         self._prepared: set[str] = set()
@@ -77,6 +84,7 @@ class Pool:
         parts = self._parts
         self._creation = creation(parts, front_door_port or parts.config.port)
         self._watchers = watchers(parts, self)
+        self._checkpoints.start(self._creation, self._watchers)
         interval_s = min(parts.config.idle_timeout_s / 4, _MAX_REAP_INTERVAL_S)
         self._tasks.spawn(recur("the reaper of execution environments", self._reap, every(interval_s)))
 
@@ -84,6 +92,7 @@ class Pool:
         """Destroy every environment; returns within 4 s. Running invocations end with an error."""
         self._stopped.set()
         self._freezer.stop()
+        self._checkpoints.stop()
         await self._debugging.close()
         if self._settle_timer is not None:
             self._settle_timer.cancel()
@@ -145,11 +154,9 @@ class Pool:
 
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """Keep so many environments of a version initialised from now on; 0 gives them up."""
-        fleet = self._fleets.get(fleet_key(function))
-        if fleet is None:
-            if not wanted:
-                return
-            fleet = self._fleets[fleet_key(function)] = Fleet(function)
+        if not wanted and fleet_key(function) not in self._fleets:
+            return
+        fleet = self._fleet(function)
         fleet.provision.want(wanted)
         if wanted:
             self._provisioned[fleet.key] = fleet
@@ -157,6 +164,37 @@ class Pool:
             self._provisioned.pop(fleet.key, None)
         self._end(fleet, fleet.surplus())
         self._dispatch()
+
+    async def snapshot(self, function: FunctionVersion) -> str:
+        """Initialise a SnapStart version; "" when it can be restored or is initialised ahead, else its INIT's error."""
+        fleet = self._fleet(function)
+        try:
+            image = await self._image(fleet)
+        except InitFailed as error:
+            return str(error)
+        except (ServiceError, OSError) as error:
+            log.warning("%s has no snapshot yet: %s", function.arn, error)
+            return ""
+        if image is not None:
+            os.close(image)
+            return ""
+        provision = fleet.provision
+        await until(lambda: provision.ready or bool(provision.failure) or fleet.retired, PROVISIONED_INIT_TIMEOUT_S)
+        return provision.failure if provision.failure == INIT_FAILURE else ""
+
+    def _fleet(self, function: FunctionVersion) -> Fleet:
+        fleet = self._fleets.get(fleet_key(function))
+        if fleet is None:
+            fleet = self._fleets[fleet_key(function)] = Fleet(function)
+        return fleet
+
+    async def _image(self, fleet: Fleet) -> int | None:
+        """What its next environment is restored from. None: it has an INIT of its own, and one is kept ready."""
+        await self._make_plan(fleet)
+        image = await self._checkpoints.image(fleet)
+        if image is None and fleet.ahead and not fleet.provision.wanted and not fleet.retired:
+            self.provision(fleet.function, 1)
+        return image
 
     def provisioned(self, function: FunctionVersion) -> Provisioned:
         """How many of them there are."""
@@ -171,6 +209,7 @@ class Pool:
                 self._provisioned.pop(key, None)
                 fleet.retired = True
                 self._end(fleet, tuple(fleet.idle))
+        self._tasks.spawn(self._checkpoints.drop(function_arn, version))
 
     async def debug(self, function: str, port: int, *, wait: bool) -> Debug:
         """Start a function, by name or ARN, under its debugger from now on. Raises PortTaken, TooMany."""
@@ -307,17 +346,15 @@ class Pool:
         assert self._creation is not None
         assert self._watchers is not None
         environment: Environment | None = None
+        image: int | None = None
         problem: ServiceError | None = ServiceError("ServiceException", "No execution environment could be made", 500)
         try:
-            if fleet.plan is None and fleet.function.runtime in self._prepared:
-                fleet.plan = self._parts.runtimes.plan(fleet.function)
-            elif fleet.plan is None:
-                # Blocks on the file system: looks for interpreters, may build /var/runtime.
-                fleet.plan = await asyncio.to_thread(self._parts.runtimes.plan, fleet.function)
-                self._prepared.add(fleet.function.runtime)
-            environment = await self._creation.create(
-                fleet.function, fleet.plan, self._watchers, provisioned=provisioned
-            )
+            plan = await self._make_plan(fleet)
+            if fleet.function.snap_start and fleet.function.debug is None:
+                with contextlib.suppress(InitFailed):  # the environment's own INIT tells it to somebody
+                    image = await self._image(fleet)
+            start = _start_of(fleet, image, provisioned=provisioned)
+            environment = await self._creation.create(fleet.function, plan, self._watchers, start)
             self._fleet_of[environment.id] = fleet
             await environment.start()
             problem = None
@@ -325,7 +362,11 @@ class Pool:
             problem = error
         except (SandboxError, OSError) as error:
             problem = ServiceError("ServiceException", f"No execution environment could be made: {error}", 500)
+            if image is not None:  # its launcher may be gone: the next start takes another one
+                await self._checkpoints.drop(fleet.function.arn, fleet.function.version)
         finally:
+            if image is not None:
+                os.close(image)
             # Also behind an error that is a defect of ours: nobody waits for ever.
             if problem is not None and provisioned:
                 fleet.provision.fail(problem.message)
@@ -337,6 +378,15 @@ class Pool:
                     await self._undo_start(fleet, environment, provisioned=provisioned)
             finally:
                 self._dispatch()
+
+    async def _make_plan(self, fleet: Fleet) -> RuntimePlan:
+        if fleet.plan is None and fleet.function.runtime in self._prepared:
+            fleet.plan = self._parts.runtimes.plan(fleet.function)
+        elif fleet.plan is None:
+            # Blocks on the file system: looks for interpreters, may build /var/runtime.
+            fleet.plan = await asyncio.to_thread(self._parts.runtimes.plan, fleet.function)
+            self._prepared.add(fleet.function.runtime)
+        return fleet.plan
 
     async def _undo_start(self, fleet: Fleet, environment: Environment | None, *, provisioned: bool) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:
@@ -432,6 +482,12 @@ class Pool:
             for waiter in () if patient else fleet.queue.expire(now - QUEUE_LIMIT_S):
                 waiter.fail(no_room())
             self._unless_waiting(fleet)
+
+
+def _start_of(fleet: Fleet, image: int | None, *, provisioned: bool) -> Start:
+    if fleet.function.snap_start:
+        return Start(init_type="snap-start", provisioned=provisioned, image=image, notice=fleet.ahead)
+    return Start(init_type="provisioned-concurrency", provisioned=True) if provisioned else Start()
 
 
 def _tell(error: BaseException) -> None:

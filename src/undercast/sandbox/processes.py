@@ -7,7 +7,7 @@ AWS: Lambda Developer Guide, "Troubleshoot execution issues in Lambda" (InvalidE
 import asyncio
 import select
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from undercast.sandbox.debugging.session import Debugger
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.log_pipes import FrameReader, LineReader, LogFlow, LogPump
+from undercast.sandbox.platform_events import InitType
 
 _EXEC_REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -38,6 +39,9 @@ class RuntimeProcess:
     fault: Fault | None = None
     go1x: bool = False
     """Whether faults are told as the Go 1.x runtime told them."""
+    init_type: InitType = "on-demand"
+    image: int | None = None
+    """The first start goes on from this snapshot."""
     version_label: str = ""
     """Behind "INIT_START Runtime Version: "."""
     version_arn: str = ""
@@ -82,11 +86,13 @@ class Processes:
         self._pumps: list[LogPump] = []
         self._poll = select.poll()
 
-    async def start_runtime(self) -> Fault | None:
-        """Start the runtime; or why that is not possible."""
+    async def start_runtime(self, image: int | None = None) -> Fault | None:
+        """Start the runtime; or why that is not possible. SandboxError: the snapshot cannot be restored."""
         spec = self._launch.spec
         if spec is None:
             return self._launch.fault or errors.exited(None, None)
+        if image is not None:
+            spec = replace(spec, image=image)
         started = await self._spawn(spec, "")
         if isinstance(started, str):
             return errors.cannot_execute(spec.argv[0], started, go1x=self._launch.go1x)
@@ -108,6 +114,8 @@ class Processes:
         try:
             process = await self._sandbox.spawn(spec)
         except SandboxError as error:
+            if spec.image is not None:
+                raise
             # The driver's text holds the system's error code, as in "ENOENT: ...".
             return next((reason for code, reason in _EXEC_REASONS.items() if f"{code}:" in str(error)), str(error))
         readers: list[tuple[int, LineReader | FrameReader]] = [

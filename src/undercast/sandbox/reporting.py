@@ -122,7 +122,12 @@ class Reporter:
 
     def init_ended(self, extensions: Extensions, problem: Problem | None, took_ms: float, phase: told.Phase) -> None:
         """One line for each extension; INIT_REPORT is written for what went wrong only."""
-        if problem is None and not extensions and self._json is None:
+        if (
+            problem is None
+            and not extensions
+            and self._json is None
+            and not (self.init_type == "snap-start" and phase == "init")
+        ):
             self._telemetry.close_subscriptions()
             return
         error_type = "" if problem is None else error_type_of(problem)
@@ -135,6 +140,19 @@ class Reporter:
         self.tell(init.report(took_ms))
         self._log.write([])
         self._telemetry.close_subscriptions()
+
+    def restore_started(self, launch: RuntimeProcess) -> None:
+        """The first line of the stream of an environment that has no INIT of its own."""
+        self.tell(told.restore_start_event(self._function, launch.version_label, launch.version_arn))
+
+    def restore_ended(self, problem: Problem | None, took_ms: float) -> None:
+        """How the restore went, whatever it took."""
+        error_type = "" if problem is None else error_type_of(problem)
+        status = "success" if problem is None else "timeout" if error_type == TIMED_OUT else "error"
+        self.drain()
+        for event in told.restore_events(took_ms, status, error_type):
+            self.tell(event)
+        self._log.write([])
 
     # INVOKE
 

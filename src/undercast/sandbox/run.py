@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from undercast.core.clock import HostClock
 from undercast.core.errors import ServiceError
 from undercast.sandbox.errors import Fault
-from undercast.sandbox.logs import Billing, Report
+from undercast.sandbox.logs import Billing, Report, Restored
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.sandbox.runtime_api import RuntimeEvent
 from undercast.sandbox.runtime_connection import Answer
@@ -32,6 +32,7 @@ class Run:
     """Why there is no answer of the function, or why its answer does not count."""
     duration_ms: float = 0.0
     init_duration_ms: float | None = None
+    restored: Restored | None = None
     answered_ms: float = 0.0
     """From its beginning to the runtime's answer."""
     runtime_ms: float = 0.0
@@ -107,6 +108,7 @@ class Run:
             memory_mb=self.invocation.function.memory_mb,
             max_memory_used_mb=max_memory_used_mb,
             init_duration_ms=self.init_duration_ms,
+            restored=self.restored,
             status="timeout" if timed_out else "error" if error_type else "",
             error_type="" if timed_out else error_type,
             billing=billing,

@@ -1,4 +1,4 @@
-"""The Runtime API of one execution environment: invocation/next, /response, /error and init/error.
+"""The Runtime API of one execution environment: invocation/next, /response, /error, init/error, restore/next, /error.
 
 No task, no queue, no parsing of payloads: the waiting `next` connection gets the event in one write, and an answer is
 handed to the environment in the callback that read it. That is why it does not use the front door's protocol.
@@ -28,6 +28,8 @@ _INVOCATION = _PREFIX + b"invocation/"
 _INVOCATION_PATH = _INVOCATION.decode()
 _NEXT = _INVOCATION + b"next"
 _INIT_ERROR = _PREFIX + b"init/error"
+_RESTORE_NEXT = _PREFIX + b"restore/next"
+_RESTORE_ERROR = _PREFIX + b"restore/error"
 Handler = Callable[[Connection, Message], None]
 """Answers one request of an API beside the runtime's."""
 
@@ -37,6 +39,9 @@ class RuntimeState(StrEnum):
 
     STARTED = "Started"
     INIT_ERROR = "InitError"
+    RESTORE_READY = "RestoreReady"
+    RESTORING = "Restoring"
+    RESTORE_ERROR = "RestoreError"
     READY = "Ready"
     RUNNING = "Running"
     RESPONSE_SENT = "RuntimeResponseSentState"
@@ -47,6 +52,10 @@ class RuntimeEvents(Protocol):
 
     def on_next(self) -> None:
         """The runtime waits for an event: INIT is over, or the last invocation is."""
+        ...
+
+    def on_restore_next(self) -> None:
+        """The runtime of a SnapStart function is ready for its snapshot: `RuntimeApi.restore` answers."""
         ...
 
     def on_response(self, answer: Answer) -> None:
@@ -127,6 +136,8 @@ class RuntimeApi:
         self._answering: Connection | None = None
         """The one on which the current invocation's answer is being read."""
         self._waiter: Waiter | None = None
+        self._restoring: Connection | None = None
+        """Has asked for `restore/next`."""
         self.connections: set[Peer] = set()
         self.held_bytes = 0
         """Of answers that are being read."""
@@ -147,6 +158,14 @@ class RuntimeApi:
         elif self._waiter is not None:
             waiter, self._waiter = self._waiter, None
             waiter.take(event)
+
+    def restore(self, answer: bytes, *, again: bool = False) -> None:
+        """Answer `restore/next`; `again`: it will be asked once more, in a copy of the runtime."""
+        connection, self._restoring = self._restoring, None
+        self.state = RuntimeState.STARTED if again else RuntimeState.RESTORING
+        if connection is not None:
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n"
+            connection.send(head.encode(), answer)
 
     def joined(self, peer: Peer) -> None:
         """A connection of the runtime that is no connection to this API, but ends like one."""
@@ -171,7 +190,7 @@ class RuntimeApi:
         self.state = RuntimeState.STARTED
         self._current = self._answering = None
         self._waiting.clear()
-        self._waiter = None
+        self._waiter = self._restoring = None
         for connection in tuple(self.connections):
             connection.abort()
         self.connections.clear()
@@ -203,7 +222,8 @@ class RuntimeApi:
             return MAX_PAYLOAD_BYTES
         if not url.startswith(_PREFIX):
             return _MAX_OTHER_BODY_BYTES if self._other(url) is not None else 0
-        return MAX_PAYLOAD_BYTES if self.state is RuntimeState.STARTED and url == _INIT_ERROR else 0
+        fails = {RuntimeState.STARTED: _INIT_ERROR, RuntimeState.RESTORING: _RESTORE_ERROR}.get(self.state)
+        return MAX_PAYLOAD_BYTES if url == fails else 0
 
     def stream_of(self, url: bytes) -> ResponseStream | None:
         """See Served."""
@@ -220,6 +240,8 @@ class RuntimeApi:
         self.connections.discard(connection)
         if connection is self._waiter:
             self._waiter = None
+        if connection is self._restoring:
+            self._restoring = None
         if isinstance(connection, Connection) and connection in self._waiting:
             self._waiting.remove(connection)
         if unfinished and self.state is RuntimeState.RUNNING:
@@ -243,7 +265,11 @@ class RuntimeApi:
         elif url.startswith(_INVOCATION):
             self._answer(connection, message)
         elif url == _INIT_ERROR:
-            self._init_error(connection, message)
+            self._error(connection, message, RuntimeState.STARTED, RuntimeState.INIT_ERROR)
+        elif url == _RESTORE_NEXT:
+            self._restore_next(connection, message)
+        elif url == _RESTORE_ERROR:
+            self._error(connection, message, RuntimeState.RESTORING, RuntimeState.RESTORE_ERROR)
         elif (handler := self._other(url)) is not None:
             connection.extension = True
             if message.too_large:
@@ -272,7 +298,7 @@ class RuntimeApi:
         elif self.state is RuntimeState.RUNNING and self._current is not None:
             # The emulator answers a second `next` of a running invocation with the same event.
             connection.send(self._current.head(), self._current.payload)
-        elif self.state is RuntimeState.INIT_ERROR:
+        elif self.state in (RuntimeState.INIT_ERROR, RuntimeState.RESTORE_ERROR):
             connection.send_error(403, "InvalidStateTransition", _transition(self.state, RuntimeState.READY))
         else:
             connection.waits = True
@@ -307,13 +333,25 @@ class RuntimeApi:
                 self.state = RuntimeState.READY
                 self._events.on_next()
 
-    def _init_error(self, connection: Connection, message: Message) -> None:
-        if message.method != b"POST":
+    def _restore_next(self, connection: Connection, message: Message) -> None:
+        if message.method != b"GET":
             connection.send_error(405, "MethodNotAllowed", "Method Not Allowed")
         elif self.state is not RuntimeState.STARTED:
-            connection.send_error(403, "InvalidStateTransition", _transition(self.state, RuntimeState.INIT_ERROR))
+            connection.send_error(403, "InvalidStateTransition", _transition(self.state, RuntimeState.RESTORE_READY))
         else:
-            self.state = RuntimeState.INIT_ERROR
+            self.state = RuntimeState.RESTORE_READY
+            connection.waits = True
+            self._restoring = connection
+            self._events.on_restore_next()
+
+    def _error(self, connection: Connection, message: Message, during: RuntimeState, failed: RuntimeState) -> None:
+        """INIT, or a restore, has failed."""
+        if message.method != b"POST":
+            connection.send_error(405, "MethodNotAllowed", "Method Not Allowed")
+        elif self.state is not during:
+            connection.send_error(403, "InvalidStateTransition", _transition(self.state, failed))
+        else:
+            self.state = failed
             connection.write(ACCEPTED)
             self._events.on_init_error(message.answer(is_error=True))
 

@@ -44,7 +44,7 @@ class Surroundings:
     log_stream: str
     endpoint_url: str
     initialization_type: str = "on-demand"
-    """Or "provisioned-concurrency"."""
+    """Or "provisioned-concurrency" or "snap-start"."""
     ca_bundle: str = ""
     """Path inside the sandbox of system roots and local CA; "" where there is none."""
     roots: Roots = field(default_factory=Roots)
@@ -120,6 +120,9 @@ def _reserved(
         "LAMBDA_TASK_ROOT": surroundings.roots.task,
         "LAMBDA_RUNTIME_DIR": surroundings.roots.runtime,
     }
+    if surroundings.initialization_type == "snap-start":
+        # "Monitoring for Lambda SnapStart": these two are not available.
+        del reserved["AWS_LAMBDA_LOG_GROUP_NAME"], reserved["AWS_LAMBDA_LOG_STREAM_NAME"]
     if surroundings.rpc_port:
         reserved["_LAMBDA_SERVER_PORT"] = str(surroundings.rpc_port)
     if function.logging.is_json:

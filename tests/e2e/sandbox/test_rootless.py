@@ -13,6 +13,7 @@ TESTS = (
     "test_extensions.py::test_runtime_with_an_internal_extension_may_end_gracefully",
     "test_extensions.py::test_timeout_tells_extensions_why",
     "test_telemetry.py::test_extension_receives_telemetry",
+    "test_snapstart.py::test_aws_runtime_client_is_restored_or_initialised_ahead",
 )
 
 

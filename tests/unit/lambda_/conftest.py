@@ -95,6 +95,10 @@ class FakeEnvironments:
         """See `deployments.Environments`."""
         return self.there
 
+    async def snapshot(self, function: FunctionVersion) -> str:
+        """See `deployments.Environments`."""
+        return ""
+
     async def prepare(self, runtime: str) -> None:
         """See `deployments.Environments`."""
 

@@ -66,7 +66,51 @@ def run():
     else:
         import undercast_runtime_client
 
-        undercast_runtime_client.run(handler, os.environ["AWS_LAMBDA_RUNTIME_API"])
+        undercast_runtime_client.run(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], await_restore)
+
+
+def await_restore(address):
+    """What a SnapStart runtime does between its hooks. It may be taken as a snapshot where it pauses: what goes on
+    behind that is a copy of this process, in another sandbox, which asks anew."""
+    answer = _ask_restore(address)
+    while answer.get("pause"):
+        import signal
+
+        signal.pause()
+        _be_unique()
+        answer = _ask_restore(address)
+    os.environ.update(answer.get("environment") or {})
+
+
+def _ask_restore(address):
+    """GET restore/next, on a connection that is closed afterwards: a snapshot has none."""
+    import http.client
+    import json
+
+    connection = http.client.HTTPConnection(address)
+    try:
+        connection.request("GET", "/2018-06-01/runtime/restore/next")
+        answer = connection.getresponse().read()
+    finally:
+        connection.close()
+    try:
+        return json.loads(answer.decode("utf-8"))
+    except ValueError:
+        return {}
+
+
+def _be_unique():
+    """Generators that this interpreter keeps in its memory give other numbers in every copy. What reads the kernel's
+    (os.urandom, secrets, uuid4) does so anyway. A generator that the function has seeded is the function's."""
+    modules = sys.modules
+    if "random" in modules:
+        modules["random"].seed()
+    if "ssl" in modules:
+        modules["ssl"].RAND_add(os.urandom(64), 64.0)
+    if "uuid" in modules:
+        modules["uuid"]._last_timestamp = None
+    if "tempfile" in modules:
+        modules["tempfile"]._name_sequence = None
 
 
 def search_path(task_root, environment):
@@ -99,6 +143,9 @@ def _run_awslambdaric(handler, forked):
 
     if forked:
         _take_environment_again()
+    from awslambdaric import lambda_runtime_client
+
+    lambda_runtime_client.BaseLambdaRuntimeClient.restore_next = lambda self: await_restore(self.lambda_runtime_address)
     client.main(["awslambdaric", handler])
 
 

@@ -417,6 +417,34 @@ class Runtime(object):
         self._api.post("init/error", self._encoder.text(error).encode("utf-8"), headers)
         sys.exit(1)
 
+    def restore(self, await_restore):
+        """SnapStart: hooks, the snapshot between them, and the process ends when a hook fails. As awslambdaric does."""
+        try:
+            import snapshot_restore_py as hooks
+        except ImportError:
+            before, after = [], []
+        else:
+            before, after = hooks.get_before_snapshot(), hooks.get_after_restore()
+        try:
+            while before:
+                function, args, kwargs = before.pop()
+                function(*args, **kwargs)
+            await_restore()
+        except BaseException:
+            self._hook_failed("init/error", "Runtime.BeforeSnapshotError", 64)
+        try:
+            for function, args, kwargs in after:
+                function(*args, **kwargs)
+        except BaseException:
+            self._hook_failed("restore/error", "Runtime.AfterRestoreError", 65)
+
+    def _hook_failed(self, path, error_type, code):
+        error, _ = _raised("")
+        self._log_error(error)
+        headers = (("Lambda-Runtime-Function-Error-Type", error_type),)
+        self._api.post(path, self._encoder.text(error).encode("utf-8"), headers)
+        sys.exit(code)
+
     def serve(self, function):
         """Run invocations for ever."""
         while True:
@@ -514,8 +542,8 @@ def _xray(kind, message, frames):
     }
 
 
-def run(handler, address):
-    """Become the runtime."""
+def run(handler, address, await_restore=None):
+    """Become the runtime. `await_restore` takes the address, and returns when a SnapStart runtime was restored."""
     if sys.version_info[:2] == (3, 6):
         # Without a UTF-8 locale this one Python 3 would refuse to print anything but ASCII.
         import io
@@ -528,4 +556,7 @@ def run(handler, address):
     log_sink = FramedLogSink(int(descriptor)) if descriptor else StandardLogSink()
     runtime = Runtime(Api(address), log_sink)
     runtime.set_up_logging()
-    runtime.serve(runtime.load(handler))
+    function = runtime.load(handler)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" and await_restore is not None:
+        runtime.restore(lambda: await_restore(address))
+    runtime.serve(function)

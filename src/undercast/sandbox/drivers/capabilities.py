@@ -21,8 +21,8 @@ _HARD = (
 )
 
 
-def namespace_capabilities(cgroups: Cgroups, disks: TmpDisks, *, rootless: bool) -> Capabilities:
-    """The row of this machine."""
+def namespace_capabilities(cgroups: Cgroups, disks: TmpDisks, *, rootless: bool, unable: str = "") -> Capabilities:
+    """The row of this machine; `unable` says why it takes no snapshots."""
     memory = Promise(name="Memory limit", strength="hard", how="memory cgroup")
     if not cgroups.limits_memory:
         memory = Promise(name="Memory limit", strength="best effort", how="resident size is polled", fix=_FIX)
@@ -43,5 +43,9 @@ def namespace_capabilities(cgroups: Cgroups, disks: TmpDisks, *, rootless: bool)
         uid = Promise(
             name="Own uid per environment", strength="none", how="the user's uid is mapped", fix="run as root"
         )
+    restores = Promise(name="SnapStart restores", strength="hard", how="Python's memory is copied; others start ahead")
+    if unable:
+        fix = "none: versions are initialised ahead instead"
+        restores = Promise(name="SnapStart restores", strength="none", how=unable, fix=fix)
     hard = tuple(Promise(name=name, strength="hard", how=how) for name, how in _HARD)
-    return Capabilities(driver="namespace", promises=(memory, cpu, pids, tmp, freeze, uid, *hard))
+    return Capabilities(driver="namespace", promises=(memory, cpu, pids, tmp, freeze, uid, restores, *hard))

@@ -53,6 +53,10 @@ class AutoDriver:
         """See `Driver`."""
         return self._chosen.zygote_runs(python)
 
+    def takes_snapshots(self) -> str:
+        """See `Driver`."""
+        return self._chosen.takes_snapshots()
+
     def capabilities(self) -> Capabilities:
         """See `Driver`."""
         return self._chosen.capabilities()

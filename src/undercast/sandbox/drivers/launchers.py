@@ -115,7 +115,8 @@ class Launcher:
     def __init__(self, process: Process) -> None:
         self._process = process
         self._ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._placing: dict[int, asyncio.Future[None]] = {}
+        self._asked: dict[int, asyncio.Future[list[int]]] = {}
+        """Work under way: its number, and the descriptors that come of it."""
         self._serial = 0
         self.link: Link
 
@@ -163,15 +164,18 @@ class Launcher:
         """Ask for a sandbox; its init process answers on the first descriptor. False when the launcher is gone."""
         return self.link.send(message, descriptors)
 
-    def place(self, order: dict[str, Any], descriptors: Sequence[int]) -> asyncio.Future[None]:
-        """Put what is a function's own into a sandbox. The outcome may be a SandboxError with the step that failed."""
+    def ask(self, order: dict[str, Any], descriptors: Sequence[int]) -> asyncio.Future[list[int]]:
+        """Have it work on a sandbox: "place" a function's own files, take a "snapshot" (one descriptor), "restore" it.
+
+        The outcome may be a SandboxError with the step that failed.
+        """
         self._serial += 1
         serial = self._serial
-        placed = self._placing[serial] = asyncio.get_running_loop().create_future()
-        placed.add_done_callback(lambda done: (self._placing.pop(serial), done.exception()))
-        if not self.link.send({"op": "place", "serial": serial, **order}, descriptors):
-            placed.set_exception(SandboxError("the launcher is gone"))
-        return placed
+        asked = self._asked[serial] = asyncio.get_running_loop().create_future()
+        asked.add_done_callback(lambda done: (self._asked.pop(serial), done.cancelled() or done.exception()))
+        if not self.link.send({"serial": serial, **order}, descriptors):
+            asked.set_exception(SandboxError("the launcher is gone"))
+        return asked
 
     async def stop(self) -> None:
         """End it; the kernel kills the sandboxes that are left."""
@@ -185,13 +189,13 @@ class Launcher:
             await self._process.wait()
 
     def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        asked = self._asked.get(message.get("done", 0))
+        if asked is not None and not asked.done() and "error" not in message:
+            asked.set_result(descriptors)
+            return
         close_all(descriptors)
-        placed = self._placing.get(message.get("placed", 0))
-        if placed is not None and not placed.done():
-            if "error" in message:
-                placed.set_exception(SandboxError(message["error"]))
-            else:
-                placed.set_result(None)
+        if asked is not None and not asked.done():
+            asked.set_exception(SandboxError(message["error"]))
         if self._ready.done():
             return
         if "error" in message:
@@ -200,9 +204,9 @@ class Launcher:
             self._ready.set_result(None)
 
     def _on_close(self) -> None:
-        for placed in tuple(self._placing.values()):
-            if not placed.done():
-                placed.set_exception(SandboxError("the launcher is gone"))
+        for asked in tuple(self._asked.values()):
+            if not asked.done():
+                asked.set_exception(SandboxError("the launcher is gone"))
         if not self._ready.done():
             self._ready.set_exception(SandboxError("the launcher ended while starting; see launcher.log"))
 

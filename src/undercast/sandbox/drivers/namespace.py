@@ -21,6 +21,7 @@ from undercast.sandbox.drivers.launchers import Ground, Kind, Launcher, Launcher
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
 from undercast.sandbox.drivers.refusal import refusal
 from undercast.sandbox.drivers.spares import Spares
+from undercast.sandbox.launcher import tracing
 from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
 
@@ -153,6 +154,11 @@ class NamespaceDriver:
             self._zygotes[python] = runs
         return runs
 
+    def takes_snapshots(self) -> str:
+        """See `Driver`."""
+        machine = os.uname().machine
+        return "" if machine == tracing.MACHINE else f"this machine's processor is {machine}, not {tracing.MACHINE}"
+
     def launcher_pids(self) -> list[int]:
         """The host's process ids of the launchers, for `status` and for tests."""
         running = (task.result() for task in self._launchers.values() if task.done() and task.exception() is None)
@@ -160,7 +166,9 @@ class NamespaceDriver:
 
     def capabilities(self) -> driver.Capabilities:
         """See `Driver`."""
-        return namespace_capabilities(self._cgroups, self._disks, rootless=self._rootless)
+        return namespace_capabilities(
+            self._cgroups, self._disks, rootless=self._rootless, unable=self.takes_snapshots()
+        )
 
     async def _launcher(self, key: LauncherKey) -> Launcher:
         task = self._launchers.get(key)

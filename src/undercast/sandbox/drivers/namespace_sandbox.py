@@ -26,6 +26,7 @@ _TMP_EVERY = 8
 RUNTIME_API = "127.0.0.1:9001"
 _RPC_PORT = 9002
 _ANSWER_LIMIT_S = 10.0
+_SNAPSHOT_LIMIT_S = 35.0
 _GONE_LIMIT_S = 60.0
 """The kernel takes some 20 ms for each of a thousand sandboxes that are destroyed at once."""
 _CONNECT_LIMIT_S = 1.0
@@ -75,7 +76,7 @@ class NamespaceSandbox:
         self._runner = Link(self._on_runner_failure, self._on_runner_started)
         self._runner_pid = 0
         self._launcher: Launcher | None = None
-        self._placed: asyncio.Future[None] | None = None
+        self._placed: asyncio.Future[list[int]] | None = None
         self._runner_is_zygote = False
         self._mounts = -1
         """Its mount namespace, until its function's files are in it."""
@@ -137,7 +138,7 @@ class NamespaceSandbox:
         except OSError as error:
             raise SandboxError(str(error)) from error
         assert self._launcher is not None
-        self._placed = self._launcher.place(_order(spec, disk), [self._mounts, *disk.descriptors])
+        self._placed = self._launcher.ask(_order(spec, disk), [self._mounts, *disk.descriptors])
         # What holds the namespace holds its mounts: nobody needs it any more.
         self._close_mounts()
 
@@ -171,6 +172,8 @@ class NamespaceSandbox:
         try:
             async with asyncio.timeout(_ANSWER_LIMIT_S):
                 process.pid = await self._starting[serial]
+                if spec.image is not None:
+                    await self._operate("restore", process.pid, [spec.image])
         except (SandboxError, TimeoutError) as error:
             self._processes.pop(serial, None)
             close_all(ends)
@@ -182,7 +185,10 @@ class NamespaceSandbox:
     def _send_order(self, spec: ProcessSpec, process: NamespaceProcess, pipes: list[int]) -> int:
         """To the runner that waits for it, else to init, which forks; returns the process's number."""
         environment = {**spec.environment, _TELEMETRY_VARIABLE: "3"} if spec.telemetry else dict(spec.environment)
-        order = {"argv": spec.argv, "environment": environment, "cwd": spec.cwd, "zygote": spec.zygote}
+        order: dict[str, Any] = {"argv": spec.argv, "environment": environment, "cwd": spec.cwd, "zygote": spec.zygote}
+        if spec.image is not None:
+            order["restore"] = True
+            pipes = [*pipes, spec.image]
         runner = spec.zygote == self._runner_is_zygote and self._runner_pid and not self._runner.closed
         if runner:
             self._expect(_RUNNER, process)
@@ -191,7 +197,9 @@ class NamespaceSandbox:
             del self._processes[_RUNNER], self._starting[_RUNNER]
         self._serial += 1
         self._expect(self._serial, process)
-        if not self._link.send({"op": "spawn", "serial": self._serial, **order}, pipes):
+        if spec.image is not None:
+            self._settle(self._serial, SandboxError("only a new sandbox can start from a snapshot"))
+        elif not self._link.send({"op": "spawn", "serial": self._serial, **order}, pipes):
             self._settle(self._serial, SandboxError("the sandbox is gone"))
         return self._serial
 
@@ -207,6 +215,16 @@ class NamespaceSandbox:
     def _on_runner_failure(self, message: dict[str, Any], descriptors: list[int]) -> None:
         close_all(descriptors)
         self._settle(_RUNNER, SandboxError(message["error"]))
+
+    async def snapshot(self) -> int:
+        """See `Sandbox`."""
+        async with asyncio.timeout(_SNAPSHOT_LIMIT_S):
+            return (await self._operate("snapshot", self._runner_pid, []))[0]
+
+    async def _operate(self, operation: str, runtime: int, descriptors: list[int]) -> list[int]:
+        assert self._launcher is not None
+        order = {"op": operation, "init": self._init_pid, "runtime": runtime}
+        return await self._launcher.ask(order, descriptors)
 
     def freeze(self) -> None:
         """See `Sandbox`."""
@@ -427,4 +445,4 @@ def _order(spec: SandboxSpec, disk: TmpDisk) -> dict[str, Any]:
     layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
     if len(layers) == 1:
         binds.append((layers.pop(), "/opt"))
-    return {"binds": binds, "layers": layers, "tmp": disk.folder, "shm_mb": spec.memory_mb}
+    return {"op": "place", "binds": binds, "layers": layers, "tmp": disk.folder, "shm_mb": spec.memory_mb}

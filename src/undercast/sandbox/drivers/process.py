@@ -126,6 +126,10 @@ class ProcessSandbox:
         self._processes.append(started)
         return started
 
+    async def snapshot(self) -> int:
+        """See `Sandbox`."""
+        raise SandboxError("the process driver takes no snapshots")
+
     async def connect(self, port: int) -> socket.socket:
         """See `Sandbox`: the host's loopback is shared, so this may be anybody's port."""
         connection = socket.socket()
@@ -263,11 +267,15 @@ class ProcessDriver:
         """See `Driver`."""
         return False
 
+    def takes_snapshots(self) -> str:
+        """See `Driver`."""
+        return "the process driver cannot"
+
     def capabilities(self) -> Capabilities:
         """See `Driver`."""
         fix = "use Linux, and user namespaces or root, for the namespace driver"
         shared = ("Own uid per environment", "Process limit", "Descriptor limit", "CPU share", "Read-only code")
-        none = (*shared, "Host files hidden", "Private network", "System calls filtered")
+        none = (*shared, "Host files hidden", "Private network", "System calls filtered", "SnapStart restores")
         keys = "a function is a program like any other: a key that it makes up is the administrator"
         names = "only AWS_ENDPOINT_URL leads here; SDKs that ignore it ask AWS"
         return Capabilities(

@@ -16,6 +16,7 @@ from typing import Any
 from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.farewell import Groups
 from undercast.sandbox.launcher.init import Init
+from undercast.sandbox.launcher.operations import OPERATIONS, operate
 from undercast.sandbox.launcher.places import HOST, Placing, make_place, write_id_maps
 from undercast.sandbox.launcher.rehearsal import rehearse
 from undercast.sandbox.launcher.zygote import Become, preload
@@ -48,6 +49,8 @@ class Factory:
             message, descriptors = request
             if message["op"] == "place":
                 self._place(placing, message, descriptors)
+            elif message["op"] in OPERATIONS:
+                operate(self._link, message, descriptors)
             else:
                 groups.add(message["group"])
                 if kernel.fork(_NAMESPACES) == 0:
@@ -60,7 +63,7 @@ class Factory:
         return None
 
     def _place(self, placing: Placing, message: dict[str, Any], descriptors: list[int]) -> None:
-        answer = {"placed": message["serial"]}
+        answer = {"done": message["serial"]}
         try:
             placing.place(message, descriptors)
         except OSError as error:

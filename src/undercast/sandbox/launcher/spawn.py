@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn, Protocol
 
 from undercast.sandbox.launcher import frames, kernel
-from undercast.sandbox.launcher.zygote import Become
+from undercast.sandbox.launcher.zygote import Become, await_restore
 
 _REPORT = 1023
 """Highest number under RLIMIT_NOFILE: out of the way, and closed by the exec."""
@@ -111,6 +111,8 @@ def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, 
         os._exit(127)
     kernel.set_dumpable(True)
     os.close(_REPORT)
+    if message.get("restore"):
+        await_restore(message)
     return message
 
 

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from undercast.sandbox.launcher import kernel
 
@@ -51,10 +51,22 @@ class Become:
         if coerced and not {"LC_ALL", "LC_CTYPE"} & set(environment):
             os.environ["LC_CTYPE"] = coerced
         time.tzset()
-        kernel.set_name(os.path.basename(argv[0]))
-        _rewrite("arg", argv)
-        _rewrite("env", [f"{name}={value}" for name, value in environment.items()])
+        _show(order)
         bootstrap.run()
+
+
+def await_restore(order: dict[str, Any]) -> NoReturn:
+    """Look like the runtime of the order, and wait until the launcher has put a snapshot into our place."""
+    _show(order)
+    while True:
+        signal.pause()
+
+
+def _show(order: dict[str, Any]) -> None:
+    argv = order["argv"]
+    kernel.set_name(os.path.basename(argv[0]))
+    _rewrite("arg", argv)
+    _rewrite("env", [f"{name}={value}" for name, value in order["environment"].items()])
 
 
 def _settle(ours: set[str]) -> Any:

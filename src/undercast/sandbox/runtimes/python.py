@@ -16,7 +16,9 @@ from pathlib import Path
 
 from undercast.sandbox.runtimes.lookup import Interpreter
 
-_CLIENT = ("awslambdaric", "simplejson", "snapshot-restore-py")
+_CLIENT = ("awslambdaric", "simplejson")
+_HOOKS = ("snapshot-restore-py",)
+_HOOKS_SINCE = (3, 9)
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 SDK_SINCE = (3, 10)
 """Below, the SDK that we ship has syntax that the interpreter cannot read: `undercast runtimes install` brings one."""
@@ -76,7 +78,8 @@ class PythonRuntime:
 
     def _packages(self, interpreter: Interpreter) -> tuple[str, ...]:
         client = _CLIENT if interpreter.version == sys.version_info[:2] else ()
-        return (*client, *(_SDK if interpreter.version >= SDK_SINCE else ()))
+        hooks = _HOOKS if interpreter.version >= _HOOKS_SINCE else ()
+        return (*client, *hooks, *(_SDK if interpreter.version >= SDK_SINCE else ()))
 
     def _name(self, interpreter: Interpreter, packages: tuple[str, ...], sdk: Path | None) -> str:
         digest = hashlib.sha256(_LAYOUT)

@@ -13,11 +13,11 @@ from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access
 from undercast.sandbox.model import FunctionVersion
-from undercast.services.lambda_ import store
+from undercast.services.lambda_ import snapstart, store
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT, Concurrency, Lane
 from undercast.services.lambda_.errors import function_not_found, not_in_state
-from undercast.services.lambda_.models import ACTIVE, IN_PROGRESS, Alias, Function, Version, executable
+from undercast.services.lambda_.models import ACTIVE, IN_PROGRESS, PENDING, Alias, Function, Version, executable
 from undercast.services.lambda_.names import LATEST, Reference, number_of, parse_reference
 from undercast.services.lambda_.package import UnsafePackage
 from undercast.services.lambda_.provisioned import read, wanted
@@ -190,6 +190,8 @@ class Catalog:
             serving = self._serving.get((reference.scope, reference.name))
             if serving is not None:
                 return serving
+        if found.state == PENDING and snapstart.is_on(found.configuration, found.number):
+            raise snapstart.not_ready()
         if found.state != ACTIVE:
             raise not_in_state(found.state)
         return executable(found, self._code.folder)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.errors import refused_member
-from undercast.services.lambda_ import runtimes
+from undercast.services.lambda_ import runtimes, snapstart
 from undercast.services.lambda_.errors import invalid, unmet_constraint
 from undercast.services.lambda_.limits import CURRENT, Limits
 from undercast.services.lambda_.models import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, DEFAULT_TMP_MB
@@ -40,7 +40,7 @@ def new(operation: str, params: Mapping[str, Any], name: str, limits: Limits = C
         "Architectures": params.get("Architectures") or ["x86_64"],
         "TracingConfig": {"Mode": "PassThrough"},
         "EphemeralStorage": {"Size": DEFAULT_TMP_MB},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": dict(snapstart.OFF),
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": f"/aws/lambda/{name}"},
     }
     return changed(operation, defaults, params, limits)
@@ -64,6 +64,9 @@ def changed(
         result.pop("DeadLetterConfig", None)
         if arn := params["DeadLetterConfig"].get("TargetArn"):
             result["DeadLetterConfig"] = {"TargetArn": arn}
+    if "SnapStart" in params:
+        result["SnapStart"] = {**snapstart.OFF, "ApplyOn": params["SnapStart"].get("ApplyOn", "None")}
+    snapstart.check(result)
     if "VpcConfig" in params:
         result["VpcConfig"] = _vpc(params["VpcConfig"])
     if "KMSKeyArn" in params:
@@ -135,8 +138,6 @@ def _check_unsupported(operation: str, params: Mapping[str, Any]) -> None:
     """What is accepted when empty, as tools send it, and refused by name when it would have an effect."""
     if params.get("FileSystemConfigs"):
         raise refused_member(operation, "FileSystemConfigs", "there is no EFS here")
-    if params.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        raise refused_member(operation, "SnapStart.ApplyOn", "there are no snapshots here")
     if params.get("PackageType", "Zip") != "Zip":
         raise refused_member(operation, "PackageType", "container images are not supported")
 

@@ -20,9 +20,10 @@ from undercast.sandbox.provision import Provisioned
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
-from undercast.services.lambda_.models import Version
+from undercast.services.lambda_.models import Version, executable
 from undercast.services.lambda_.names import LATEST
 from undercast.services.lambda_.package import UnsafePackage
+from undercast.services.lambda_.snapstart import NO_SNAPSHOT, is_on
 from undercast.store.database import Database, Tx
 from undercast.store.errors import BlobMissing
 
@@ -50,6 +51,10 @@ class Environments(Protocol):
 
     def provisioned(self, function: FunctionVersion) -> Provisioned:
         """How many of them there are."""
+        ...
+
+    async def snapshot(self, function: FunctionVersion) -> str:
+        """Initialise a version with SnapStart; what its INIT failed with, or ""."""
         ...
 
     async def prepare(self, runtime: str) -> None:
@@ -102,9 +107,20 @@ class Deployments:
             failure = await self._unpack(first)
         except BlobMissing:
             return  # the function was deleted, or its code replaced, before this began
-        await self._settle(versions, failure)
-        self._environments.retire(first.arn, LATEST)
+        later = [version for version in versions if failure is None and is_on(version.configuration, version.number)]
+        await self._settle(tuple(version for version in versions if version not in later), failure)
+        if any(version.version == LATEST for version in versions):
+            self._environments.retire(first.arn, LATEST)
         self.discard(superseded)
+        for version in later:
+            await self._settle((version,), await self._snapshot(version))
+
+    async def _snapshot(self, version: Version) -> str | None:
+        """Active means that there is a snapshot, or an environment that is initialised ahead."""
+        error_type = await self._environments.snapshot(executable(version, self._code.folder))
+        if self._database.read_now(lambda tx: store.version(tx, version.scope, version.name, version.number)) is None:
+            self._environments.retire(version.arn, version.version)  # it was deleted meanwhile
+        return f"{NO_SNAPSHOT} {error_type}." if error_type else None
 
     async def _unpack(self, version: Version) -> str | None:
         """None, or why the function is Failed. Raises BlobMissing."""
@@ -129,6 +145,8 @@ class Deployments:
 
     async def _settle(self, versions: tuple[Version, ...], failure: str | None) -> None:
         """Write the outcome, however long the store refuses it: else the function would be Pending until a restart."""
+        if not versions:
+            return
         first = versions[0]
 
         def settle(tx: Tx) -> None:

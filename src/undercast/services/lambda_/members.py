@@ -21,7 +21,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateFunction": frozenset({
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig", "TracingConfig",
-        "Layers", "DeadLetterConfig",
+        "Layers", "DeadLetterConfig", "SnapStart",
     }),
     "GetFunction": _QUALIFIED,
     "GetFunctionConfiguration": _QUALIFIED,
@@ -34,7 +34,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "UpdateFunctionConfiguration": frozenset({
         "FunctionName", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Runtime",
         "RevisionId", "EphemeralStorage", "LoggingConfig", "TracingConfig", "Layers",
-        "DeadLetterConfig",
+        "DeadLetterConfig", "SnapStart",
     }),
     "PublishVersion": frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"}),
     "ListVersionsByFunction": _PAGED,
@@ -109,7 +109,6 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
 _STORED_CONFIGURATION = {
     "VpcConfig": "there are no subnets: each function has a loopback of its own, and what it may reach is relayed",
     "KMSKeyArn": "environment variables are not encrypted here",
-    "SnapStart": "None only; PublishedVersions is refused",
     "FileSystemConfigs": "an empty list only; there is no EFS",
 }
 _ARCHITECTURES = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.sandbox.model import FunctionVersion, Logging
+from undercast.services.lambda_ import snapstart
 from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.names import LATEST, function_arn, qualified
 
@@ -123,6 +124,7 @@ def summary(version: Version, qualifier: str | None) -> dict[str, Any]:
     """FunctionConfiguration without the states, as ListFunctions and ListVersionsByFunction give it."""
     return {
         **version.configuration,
+        "SnapStart": snapstart.setting(version.configuration, version.number, active=version.state == ACTIVE),
         "FunctionName": version.name,
         "FunctionArn": qualified(version.arn, qualifier),
         "CodeSize": version.code_size,
@@ -140,7 +142,7 @@ def output(version: Version, qualifier: str | None) -> dict[str, Any]:
     if version.state == PENDING:
         found |= {"StateReason": "The function is being created.", "StateReasonCode": "Creating"}
     elif version.state == FAILED:
-        found |= {"StateReason": version.state_reason, "StateReasonCode": "InvalidZipFileException"}
+        found |= {"StateReason": version.state_reason, "StateReasonCode": _failure_code(version.state_reason)}
     if version.update_status:
         found["LastUpdateStatus"] = version.update_status
     if version.update_status == IN_PROGRESS:
@@ -151,9 +153,13 @@ def output(version: Version, qualifier: str | None) -> dict[str, Any]:
     elif version.update_status == FAILED:
         found |= {
             "LastUpdateStatusReason": version.update_reason,
-            "LastUpdateStatusReasonCode": "InvalidZipFileException",
+            "LastUpdateStatusReasonCode": _failure_code(version.update_reason),
         }
     return found
+
+
+def _failure_code(reason: str) -> str:
+    return "FunctionError" if reason.startswith(snapstart.NO_SNAPSHOT) else "InvalidZipFileException"
 
 
 def executable(version: Version, folder: Callable[[str], Path]) -> FunctionVersion:
@@ -179,6 +185,7 @@ def executable(version: Version, folder: Callable[[str], Path]) -> FunctionVersi
         log_group=configuration["LoggingConfig"]["LogGroup"],
         logging=_logging(configuration["LoggingConfig"]),
         code_sha256=version.code_sha256,
+        snap_start=snapstart.is_on(configuration, version.number),
         traces_actively=configuration.get("TracingConfig", {}).get("Mode") == "Active",
     )
 

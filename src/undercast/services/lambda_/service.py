@@ -144,6 +144,9 @@ MANIFEST = Manifest(
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
         "the trace header says so, and nothing is sent to X-Ray.",
+        "SnapStart restores Python functions; Java, .NET and what has threads, open files or processes behind its "
+        "INIT are initialised ahead. A version whose snapshot is gone (a restart) is not Inactive: its next invocation "
+        "waits for a new one.",
         "The chain of recursion detection is kept in memory for the last 16,384 invocations.",
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
-from undercast.services.lambda_ import store
+from undercast.services.lambda_ import snapstart, store
 from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT, MIN_UNRESERVED
 from undercast.services.lambda_.errors import invalid, not_in_state, user_error
 from undercast.services.lambda_.instance import Lambda, existing_function, existing_qualifier, existing_version
@@ -116,6 +116,7 @@ def _check_target(tx: Tx, reference: Reference) -> None:
     version = existing_version(tx, reference)
     if not version.number:
         raise invalid("Provisioned Concurrency Configs cannot be applied to unpublished function versions.")
+    snapstart.refuse_provisioned(version.configuration, version.number)
     if version.state != ACTIVE:
         raise not_in_state(version.state)
     configs, aliases = read(tx, reference.scope, reference.name)

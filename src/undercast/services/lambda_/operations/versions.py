@@ -8,11 +8,11 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
-from undercast.services.lambda_ import store
+from undercast.services.lambda_ import snapstart, store
 from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.hot_reload import check_publishable
 from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
-from undercast.services.lambda_.models import Version, code_digest, output, summary
+from undercast.services.lambda_.models import PENDING, Version, code_digest, output, summary
 from undercast.services.lambda_.names import parse_reference
 from undercast.services.lambda_.operations.functions import add_version, check_code_storage
 from undercast.services.lambda_.operations.updates import changeable
@@ -45,6 +45,9 @@ async def publish_version(functions: Lambda, ctx: RequestContext, params: Params
             revision_id=ctx.ids.uuid(),
             modified_at=ctx.clock.now(),
         )
+        if snapstart.is_on(published.configuration, published.number):
+            published = replace(published, state=PENDING, update_status="")
+            tx.after_commit(lambda: functions.deployments.begin((published,)))
         functions.blobs.acquire_id(tx, published.code_sha256)
         add_version(functions, tx, published)
         check_code_storage(tx, published.scope)
