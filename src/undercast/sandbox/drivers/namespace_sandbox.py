@@ -214,6 +214,7 @@ class NamespaceSandbox:
 
     def _on_runner_failure(self, message: dict[str, Any], descriptors: list[int]) -> None:
         close_all(descriptors)
+        self._runner.close()  # it takes no second order, and its end is no start
         self._settle(_RUNNER, SandboxError(message["error"]))
 
     async def snapshot(self) -> int:
