@@ -29,6 +29,9 @@ class Seen:
         """See RuntimeEvents."""
         self.answers.append(answer)
 
+    def on_restore_next(self) -> None:
+        """Nobody asks for it here."""
+
     def on_init_error(self, answer: Answer) -> None:
         """See RuntimeEvents."""
 
