@@ -4,6 +4,7 @@ For tests of environments and the pool. Each spawn runs the script of the sandbo
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -370,9 +371,17 @@ class FixedCredentials:
     def __init__(self) -> None:
         self.expires_at = 2e9
         self.ended: list[str] = []
+        self.alive: set[str] = set()
+        self.gate: asyncio.Event | None = None
+        """Holds `issue` back until it is set."""
 
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
-        """See CredentialSource."""
+        """See CredentialSource. Once begun it comes to its end: a commit is not taken back."""
+        if self.gate is not None:
+            while not self.gate.is_set():
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self.gate.wait()
+        self.alive.add(environment_id)
         return EnvironmentCredentials(
             access_key_id="ASIAEXAMPLE", secret_access_key="secret", session_token="token", expires_at=self.expires_at
         )
@@ -380,6 +389,7 @@ class FixedCredentials:
     async def end(self, environment_id: str) -> None:
         """See CredentialSource."""
         self.ended.append(environment_id)
+        self.alive.discard(environment_id)
 
 
 class ClosedDoor:

@@ -85,11 +85,11 @@ class Creation:
         try:
             sandbox = await self.driver.create(self._spec(function, plan, environment_id))
         except BaseException:
-            issuing.cancel()
+            await asyncio.gather(issuing, return_exceptions=True)  # one that is on its way ends behind `end` else
             await self.credentials.end(environment_id)
             raise
         try:
-            issued = await issuing
+            issued = await asyncio.shield(issuing)
             await self._serve_network(sandbox)
             log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
             given = _Given(issued, log.stream, start.init_type)
@@ -113,6 +113,7 @@ class Creation:
             environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
             await sandbox.furnished()
         except BaseException:
+            await asyncio.gather(issuing, return_exceptions=True)
             await self.release(environment_id)
             await sandbox.destroy()
             raise

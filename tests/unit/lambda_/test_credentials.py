@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,28 @@ async def test_session_is_of_the_role_and_a_missing_log_permission_is_told_once(
     for _ in range(2):
         await source.end("env")
     assert ended == ["ASIA"]
+
+
+async def test_a_look_that_fails_is_told_and_one_that_is_not_over_ends_with_its_environment(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The look at the role's log permission is behind the start; nothing of it outlives `end`."""
+
+    def broken(params: Mapping[str, Any]) -> Mapping[str, Any]:
+        raise OSError("disk I/O error")
+
+    async def end(access_key_id: str) -> None:
+        """STS forgets it."""
+
+    world.services["sts:AssumeRole"] = issued
+    world.services["iam:SimulatePrincipalPolicy"] = broken
+    source = RoleCredentials(lambda scope, principal, cause=EXTERNAL: world.context(), end)
+    await source.issue(FUNCTION, "env")
+    await asyncio.sleep(0.3)
+    assert [record.message for record in caplog.records if "disk I/O error" in record.message] != []
+    assert source._looks == {}
+    await source.issue(replace(FUNCTION, log_group="/aws/lambda/g"), "other")
+    (look,) = source._looks.values()
+    await source.end("other")
+    assert look.cancelled()
+    assert source._looks == {}

@@ -1,6 +1,9 @@
 """Events and responses of function URLs, without a platform."""
 
+import asyncio
+import base64
 import json
+import os
 from typing import Any
 
 import pytest
@@ -60,6 +63,19 @@ def test_request_without_a_body_has_none() -> None:
     [
         b"not json",
         b'{"statusCode": 99}',
+        b'{"statusCode": 100}',
+        b'{"statusCode": 101}',
+        b'{"statusCode": 200, "cookies": "a=1"}',
+        b'{"statusCode": 200, "cookies": {"a": "1"}}',
+        b'{"statusCode": 200, "cookies": 1}',
+        b'{"statusCode": 200, "cookies": [1]}',
+        b'{"statusCode": 200, "body": "\\ud800"}',
+        b'{"statusCode": 200, "headers": {"x": "\\ud800"}}',
+        b'{"statusCode": 200, "headers": {"\\ud800": "x"}}',
+        b'"\\ud800"',
+        b'{"statusCode": 200, "body": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b"[" * 100_000 + b"]" * 100_000,
+        b"\xff",
         b'{"statusCode": 600}',
         b'{"statusCode": true}',
         b'{"statusCode": 200, "headers": ["a"]}',
@@ -67,27 +83,27 @@ def test_request_without_a_body_has_none() -> None:
         b'{"statusCode": 200, "body": "%%%", "isBase64Encoded": true}',
     ],
 )
-def test_malformed_answers_are_none(payload: bytes) -> None:
+async def test_malformed_answers_are_none(payload: bytes) -> None:
     """They become 502 Internal Server Error."""
-    assert response(payload) is None
+    assert await response(payload) is None
 
 
-def test_header_cannot_begin_another_one() -> None:
+async def test_header_cannot_begin_another_one() -> None:
     """Line breaks of a function's header values are spaces; headers of the connection are the platform's own."""
     payload = b'{"statusCode": "302", "headers": {"Location": "/\\r\\nSet-Cookie: a=1", "Content-Length": "7"}}'
-    answer = response(payload)
+    answer = await response(payload)
     assert answer is not None
     assert (answer.status, dict(answer.headers)["location"]) == (302, "/ Set-Cookie: a=1")
     assert "content-length" not in dict(answer.headers)
 
 
-def test_empty_answer_is_no_body() -> None:
+async def test_empty_answer_is_no_body() -> None:
     """A body that is missing or null is empty; null alone is inferred as JSON."""
     for payload in (b'{"statusCode": 204}', b'{"statusCode": 204, "body": null}'):
-        answer = response(payload)
+        answer = await response(payload)
         assert answer is not None
         assert (answer.status, answer.body) == (204, b"")
-    inferred = response(b"null")
+    inferred = await response(b"null")
     assert inferred is not None
     assert (inferred.status, inferred.body) == (200, b"null")
 
@@ -102,7 +118,28 @@ def test_response_stream_has_a_prelude_or_is_the_body() -> None:
     plain = streamed_response(b"bytes")
     assert plain is not None
     assert (plain.status, plain.body, plain.headers) == (200, b"bytes", (("content-type", "application/octet-stream"),))
-    assert streamed_response(b"{broken" + NULS) is None
+    for broken in (b"{broken", b'{"headers": {"x": "\\ud800"}}', b'{"cookies": "a=1"}', b'{"statusCode": 101}'):
+        assert streamed_response(broken + NULS) is None
+
+
+async def test_large_answers_are_read_in_windows() -> None:
+    """6 MB is the largest answer: others have their turn while it is looked at."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.ensure_future(count())
+    body = os.urandom(4_000_000)
+    encoded = json.dumps({"statusCode": 200, "isBase64Encoded": True, "body": base64.b64encode(body).decode()})
+    whole = json.dumps([{"a": 1}] * 500_000).encode()
+    answers = [await response(payload) for payload in (encoded.encode(), whole)]
+    counting.cancel()
+    assert [answer.body for answer in answers if answer is not None] == [body, whole]
+    assert turns > 200
 
 
 def test_address_leads_where_the_caller_is() -> None:

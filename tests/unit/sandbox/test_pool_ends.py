@@ -131,3 +131,23 @@ async def test_session_ends_with_its_environment(start: StartBench) -> None:
     made.pool.retire("arn:aws:lambda:us-east-1:000000000000:function:f")
     await until(lambda: made.driver.alive == set())
     assert credentials.ended == [environment_id]
+
+
+async def test_session_of_a_start_that_failed_is_ended_behind_its_issue(start: StartBench) -> None:
+    """A session that commits while its environment is given up must not live its twelve hours."""
+    made = await start(echo)
+    credentials = made.pool._parts.credentials
+    assert isinstance(credentials, FixedCredentials)
+    credentials.gate = asyncio.Event()
+    made.driver.create_error = "mount: EPERM"
+    task = invoke(made)
+    await until(lambda: made.pool._waiting)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    credentials.gate.set()
+    with pytest.raises(ServiceError, match="EPERM"):
+        await task
+    await until(lambda: len(credentials.ended) > 0)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert credentials.alive == set()

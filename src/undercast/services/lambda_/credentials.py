@@ -8,10 +8,12 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from undercast.core.arn import Scope
 from undercast.core.context import Cause, RequestContext
 from undercast.core.identity import service_principal
+from undercast.core.recurring import every
 from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion
 from undercast.services.lambda_.instance import PRINCIPAL
 from undercast.services.lambda_.roles import allows
@@ -34,10 +36,11 @@ class RoleCredentials:
     def __init__(self, internal: Internal, end_session: Callable[[str], Awaitable[None]]) -> None:
         self._internal = internal
         self._end_session = end_session
+        self._pause = every(_LOOK_AFTER_S)
         self._issued: dict[str, str] = {}
         """Environment id -> access key id."""
         self._looked_at: set[tuple[str, str]] = set()
-        self._looks: dict[str, asyncio.TimerHandle | asyncio.Task[None]] = {}
+        self._looks: dict[str, asyncio.Task[None]] = {}
         """Environment id -> the look that its credentials caused."""
 
     async def issue(self, function: FunctionVersion, environment_id: str) -> EnvironmentCredentials:
@@ -61,6 +64,7 @@ class RoleCredentials:
         look = self._looks.pop(environment_id, None)
         if look is not None:
             look.cancel()
+            await asyncio.gather(look, return_exceptions=True)
         access_key_id = self._issued.pop(environment_id, None)
         if access_key_id is None:
             return
@@ -77,15 +81,19 @@ class RoleCredentials:
         if len(self._looked_at) >= _MAX_REMEMBERED:
             self._looked_at.clear()
         self._looked_at.add(key)
-        loop = asyncio.get_running_loop()
+        look = asyncio.get_running_loop().create_task(self._look_at_log_permission(ctx, function))
+        look.add_done_callback(partial(self._looked, environment_id))
+        self._looks[environment_id] = look
 
-        def begin() -> None:
-            self._looks[environment_id] = loop.create_task(self._look_at_log_permission(ctx, function))
-
-        self._looks[environment_id] = loop.call_later(_LOOK_AFTER_S, begin)
+    def _looked(self, environment_id: str, look: asyncio.Task[None]) -> None:
+        if self._looks.get(environment_id) is look:
+            del self._looks[environment_id]
+        if not look.cancelled() and (error := look.exception()) is not None:
+            log.warning("nobody could see whether the role of an environment may write its log: %r", error)
 
     async def _look_at_log_permission(self, ctx: RequestContext, function: FunctionVersion) -> None:
         """A role that IAM does not know is let through without a word."""
+        await self._pause()
         group = f"arn:aws:logs:{function.region}:{function.account_id}:log-group:{function.log_group}"
         if await allows(ctx, function.role_arn, "logs:PutLogEvents", f"{group}:log-stream:any") is False:
             log.warning(

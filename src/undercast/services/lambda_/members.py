@@ -150,7 +150,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "UpdateFunctionCode": {
         **_PUBLISH_TO,
         "ImageUri": "container images are not supported",
-        "SourceKMSKeyArn": "there is no KMS here",
+        "SourceKMSKeyArn": "packages are kept unencrypted, so no key of KMS would be asked for them",
     },
     "PublishVersion": _PUBLISH_TO,
     "Invoke": {

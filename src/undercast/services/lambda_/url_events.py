@@ -3,8 +3,8 @@
 Pure. AWS: Lambda Developer Guide, "Invoking Lambda function URLs" (request and response payloads, format 2.0).
 """
 
+import asyncio
 import base64
-import binascii
 import json
 import re
 from collections.abc import Mapping
@@ -13,11 +13,16 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
+from undercast.core import json_text
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.identity import Principal
 
 _TEXT = re.compile(r"text/.*|application/(?:json|javascript|xml|[\w.+-]*\+(?:json|xml))", re.IGNORECASE)
 _JSON = "application/json"
+_STATUS_CODE = re.compile(r"statusCode|\\u")
+"""The name of the member, or an escape that may be a part of it."""
+_BASE64_WINDOW = 262_144
+"""Characters that are decoded at once, a multiple of four: a millisecond's work."""
 PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 """Content-Type of a response stream that begins with a prelude."""
 NULS = b"\0" * 8
@@ -120,32 +125,41 @@ def _context(request: HttpRequest, visitor: Visitor) -> dict[str, Any]:
     return context
 
 
-def response(payload: bytes) -> HttpResponse | None:
-    """What a buffered answer says; None where it is malformed.
+async def response(payload: bytes) -> HttpResponse | None:
+    """What a buffered answer says; None where it is malformed. A large one is looked at in windows.
 
     An object with statusCode is the response; of anything else the response is inferred: 200, application/json, and the
     value itself, a string without its quotes.
     """
     try:
-        value = json.loads(payload) if payload else None
-    except ValueError:
+        text = payload.decode()
+        if text:
+            await json_text.check(text)
+        # Without the name there is no such member, and what need not be built is not (6 MB would hold the loop 90 ms).
+        value = json.loads(text) if _STATUS_CODE.search(text) or text.lstrip()[:1] == '"' else None
+        if not isinstance(value, dict) or "statusCode" not in value:
+            body = value.encode() if isinstance(value, str) else payload
+            return HttpResponse(status=200, headers=(("content-type", _JSON),), body=body)
+        return _structured(value, await _body(value))
+    except (ValueError, RecursionError):  # no JSON, nested too deeply, half of a surrogate pair, no base64
         return None
-    if not isinstance(value, dict) or "statusCode" not in value:
-        body = value.encode() if isinstance(value, str) else payload
-        return HttpResponse(status=200, headers=(("content-type", _JSON),), body=body)
-    body_text = value.get("body")
-    if body_text is None:
-        body = b""
-    elif not isinstance(body_text, str):
-        body = json.dumps(body_text, separators=(",", ":")).encode()
-    elif value.get("isBase64Encoded"):
-        try:
-            body = base64.b64decode(body_text, validate=True)
-        except (binascii.Error, ValueError):
-            return None
-    else:
-        body = body_text.encode()
-    return _structured(value, body)
+
+
+async def _body(value: Mapping[str, Any]) -> bytes:
+    """Raises ValueError."""
+    given = value.get("body")
+    if given is None:
+        return b""
+    if not isinstance(given, str):
+        return json.dumps(given, separators=(",", ":")).encode()
+    if not value.get("isBase64Encoded"):
+        return given.encode()
+    pieces = []
+    for start in range(0, len(given), _BASE64_WINDOW):
+        pieces.append(base64.b64decode(given[start : start + _BASE64_WINDOW], validate=True))
+        if len(given) > _BASE64_WINDOW:
+            await asyncio.sleep(0)  # not to wait, but to let others run
+    return b"".join(pieces)
 
 
 def streamed_response(payload: bytes) -> HttpResponse | None:
@@ -153,24 +167,27 @@ def streamed_response(payload: bytes) -> HttpResponse | None:
     prelude, nuls, body = payload.partition(NULS)
     if nuls and prelude.startswith(b"{"):
         try:
-            value = json.loads(prelude)
-        except ValueError:
+            return _structured({"statusCode": 200, **json.loads(prelude)}, body)
+        except (ValueError, RecursionError):
             return None
-        return _structured({"statusCode": 200, **value}, body)
     return HttpResponse(status=200, headers=(("content-type", "application/octet-stream"),), body=payload)
 
 
 def _structured(value: Mapping[str, Any], body: bytes) -> HttpResponse | None:
+    """None, or ValueError, where a member is malformed."""
     status = value["statusCode"]
     if isinstance(status, str) and status.isdigit():
         status = int(status)
     headers = value.get("headers") or {}
     cookies = value.get("cookies") or []
-    if type(status) is not int or not 100 <= status <= 599 or not isinstance(headers, dict):
+    # A status below 200 is none of a response (RFC 9110, 15.2): the client would wait for another one.
+    if type(status) is not int or not 200 <= status <= 599 or not isinstance(headers, dict):
+        return None
+    if not isinstance(cookies, list) or not all(isinstance(cookie, str) for cookie in cookies):
         return None
     pairs = [(str(name).lower(), _header_value(text)) for name, text in headers.items()]
     pairs = [(name, text) for name, text in pairs if name not in _CONNECTION_HEADERS]
-    pairs += [("set-cookie", _header_value(cookie)) for cookie in cookies if isinstance(cookies, list)]
+    pairs += [("set-cookie", _header_value(cookie)) for cookie in cookies]
     if not any(name == "content-type" for name, _ in pairs):
         pairs.append(("content-type", _JSON))
     if any(not re.fullmatch(r"[!#$%&'*+.^_`|~0-9a-z-]+", name) for name, _ in pairs):
@@ -179,6 +196,7 @@ def _structured(value: Mapping[str, Any], body: bytes) -> HttpResponse | None:
 
 
 def _header_value(value: object) -> str:
-    """A line break would begin a header of its own."""
+    """A line break would begin a header of its own. Raises ValueError for half of a surrogate pair."""
     text = str(value).lower() if isinstance(value, bool) else str(value)
+    text.encode()
     return re.sub(r"[\r\n\0]+", " ", text)

@@ -100,7 +100,7 @@ async def _invoke(functions: Lambda, url: FunctionUrl, visit: Visit, ctx: Reques
         answer = await _streamed(functions, resolved, replace(invocation, stream=ResponseStream()), ctx)
     else:
         result = await run(functions, resolved, invocation, parent_of(ctx.cause))
-        answer = url_events.response(result.payload) if result.function_error is None else None
+        answer = await url_events.response(result.payload) if result.function_error is None else None
     if answer is None:
         answer = HttpResponse(status=502, headers=_JSON, body=b"Internal Server Error")
     headers = (("x-amzn-requestid", ctx.request_id), ("x-amzn-trace-id", trace))

@@ -18,7 +18,7 @@ MAX_REQUEST_BYTES = 70_167_211
 """A request that carries 50 MB of zip in base64, and its other members."""
 _UNSUPPORTED = {
     "ImageUri": "container images are not supported",
-    "SourceKMSKeyArn": "there is no KMS here",
+    "SourceKMSKeyArn": "packages are kept unencrypted, so no key of KMS would be asked for them",
 }
 
 
