@@ -110,9 +110,9 @@ def values(platform: RunningPlatform, account: str) -> Any:
 
 
 def test_values_are_read_on_port_4000(platform: RunningPlatform, account: str, values: Any) -> None:
-    """S2-09, S2-11, S2-12, S2-15, S2-16: everything is in memory before the first event; later reads cost nothing."""
+    """S2-08 to S2-11, S2-12, S2-15, S2-16: everything is in memory before the first event; later reads cost nothing."""
     function = Deployed(platform, account, CONFIG)
-    assert function.fetches() == 3
+    assert function.fetches() == 4
     assert function.ask(
         "4000/parameters?name=CacheExtensions_Parameter1",
         f"4000/parameters?name={REFERENCE}",
@@ -120,10 +120,12 @@ def test_values_are_read_on_port_4000(platform: RunningPlatform, account: str, v
         "4000/parameters?name=unknown",
         "4000/nothing?name=secret_info",
     ) == [[200, "Parameter_value"], [200, "Hello World"], [200, "Hello World"], *[[200, "No data found"]] * 2]
+    status, item = function.ask("4000/dynamodb?name=DynamoDbTable-pKey1-sKey1")[0]
+    assert (status, json.loads(item)) == (200, {"pKey": "pKey1", "sKey": "sKey1", "n": 1})
     assert function.ask("4000/parameters")[0][0] == 404
     for _ in range(20):
         function.ask("4000/secrets?name=secret_info")
-    assert function.fetches() == 3
+    assert function.fetches() == 4
 
 
 def test_the_log_shows_the_extension(platform: RunningPlatform, account: str, values: Any) -> None:
