@@ -34,10 +34,12 @@ class Checkpoints:
         """From now on snapshots can be taken."""
         self._creation, self._watchers = creation, watchers
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Nothing is kept."""
-        for task in self._taking.values():
+        tasks = tuple(self._taking.values())
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._snapshots.clear()
 
     async def image(self, fleet: Fleet) -> int | None:

@@ -92,7 +92,7 @@ class Pool:
         """Destroy every environment; returns within 4 s. Running invocations end with an error."""
         self._stopped.set()
         self._freezer.stop()
-        self._checkpoints.stop()
+        await self._checkpoints.stop()
         await self._debugging.close()
         if self._settle_timer is not None:
             self._settle_timer.cancel()

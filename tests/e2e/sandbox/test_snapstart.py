@@ -75,6 +75,9 @@ async def test_a_launcher_that_died_takes_its_snapshots_with_it(stage: Stage) ->
     assert isinstance(stage.driver, NamespaceDriver)
     for pid in stage.driver.launcher_pids():
         os.kill(pid, signal.SIGKILL)
+    async with asyncio.timeout(30):
+        while stage.pool.status()["environments"]:
+            await asyncio.sleep(0.01)
     tokens: list[str] = []
     async with asyncio.timeout(30):
         while not tokens:

@@ -219,8 +219,11 @@ class NamespaceSandbox:
 
     async def snapshot(self) -> int:
         """See `Sandbox`."""
-        async with asyncio.timeout(_SNAPSHOT_LIMIT_S):
-            return (await self._operate("snapshot", self._runner_pid, []))[0]
+        try:
+            async with asyncio.timeout(_SNAPSHOT_LIMIT_S):
+                return (await self._operate("snapshot", self._runner_pid, []))[0]
+        except TimeoutError:
+            raise SandboxError(f"its memory was not taken in {_SNAPSHOT_LIMIT_S:.0f} s") from None
 
     async def _operate(self, operation: str, runtime: int, descriptors: list[int]) -> list[int]:
         assert self._launcher is not None

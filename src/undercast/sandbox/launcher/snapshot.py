@@ -294,17 +294,20 @@ def _check_kept(regions: list[list[int]], there: list[Mapping]) -> None:
 
 
 def _left_over(regions: list[list[int]], there: list[Mapping]) -> Iterator[tuple[int, int]]:
-    """What is mapped here and was not there."""
+    """What is mapped here and was not there. Both are in the order of their addresses."""
+    first = 0
     for mapping in there:
         if mapping.of_kernel:
             continue
         start = mapping.start
-        for taken, end, *_ in regions:
-            if end <= start or taken >= mapping.end:
-                continue
-            if taken > start:
-                yield start, taken
-            start = max(start, end)
+        while first < len(regions) and regions[first][1] <= start:
+            first += 1
+        at = first
+        while at < len(regions) and regions[at][0] < mapping.end:
+            if regions[at][0] > start:
+                yield start, regions[at][0]
+            start = max(start, regions[at][1])
+            at += 1
         if start < mapping.end:
             yield start, mapping.end
 
