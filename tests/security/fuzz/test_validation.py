@@ -22,6 +22,7 @@ from undercast.wire.model import catalogue
 CODES = {
     "iam": ("ValidationError", "InvalidInput", "MalformedPolicyDocument"),
     "sts": ("ValidationError", "MalformedPolicyDocument"),
+    "sns": ("InvalidParameter", "ParameterValueInvalid", "ValidationException"),
     "logs": ("InvalidParameterException", "ValidationException"),
     "lambda": ("ValidationException", "InvalidParameterValueException", "InvalidRequestContentException"),
 }

@@ -106,3 +106,20 @@ def test_devices_get_push_notifications(platform: RunningPlatform, account: str,
     sns.delete_platform_application(PlatformApplicationArn=application)
     assert refusal(sns.get_endpoint_attributes, EndpointArn=device)[0] == "NotFound"
     assert sns.list_platform_applications()["PlatformApplications"] == []
+
+
+def test_a_number_is_verified_by_the_password_in_the_outbox(platform: RunningPlatform, account: str, sns: Any) -> None:
+    """The SMS sandbox's operations; the account itself is not in it."""
+    number = {"PhoneNumber": "+15550102"}
+    assert sns.get_sms_sandbox_account_status()["IsInSandbox"] is False
+    sns.create_sms_sandbox_phone_number(**number, LanguageCode="de-DE")
+    (told,) = outbox(platform, account)
+    password = told["body"].rpartition(" ")[2]
+    wrong = f"{(int(password) + 1) % 1_000_000:06d}"
+    assert refusal(sns.verify_sms_sandbox_phone_number, **number, OneTimePassword=wrong)[0] == "VerificationException"
+    assert sns.list_sms_sandbox_phone_numbers()["PhoneNumbers"] == [{**number, "Status": "Pending"}]
+    sns.verify_sms_sandbox_phone_number(**number, OneTimePassword=password)
+    assert sns.list_sms_sandbox_phone_numbers(MaxResults=1)["PhoneNumbers"] == [{**number, "Status": "Verified"}]
+    sns.delete_sms_sandbox_phone_number(**number)
+    assert sns.list_sms_sandbox_phone_numbers()["PhoneNumbers"] == []
+    assert refusal(sns.delete_sms_sandbox_phone_number, **number)[0] == "ResourceNotFound"

@@ -76,6 +76,13 @@ def test_message_structure_gives_each_protocol_its_text(sns: Any, topic: str, qu
     )
 
 
+def test_half_a_character_is_no_message(sns: Any, topic: str, queue: Queue) -> None:
+    """An escape of JSON that no encoding can write is refused before anything is committed."""
+    subscribe(sns, topic, queue)
+    broken = '{"default": "\\ud800"}'
+    assert refusal(sns.publish, TopicArn=topic, MessageStructure="json", Message=broken)[0] == "InvalidParameter"
+
+
 def test_what_cannot_be_published_says_why(sns: Any, topic: str) -> None:
     """AWS's codes and texts."""
     assert refusal(sns.publish, TopicArn=topic, Message="") == ("InvalidParameter", "Invalid parameter: Empty message")
@@ -87,6 +94,12 @@ def test_what_cannot_be_published_says_why(sns: Any, topic: str) -> None:
     )  # fmt: skip
     assert refusal(sns.publish, Message="x") == (
         "InvalidParameter", "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter",
+    )  # fmt: skip
+    assert refusal(sns.publish, TopicArn="topic", Message="x") == (
+        "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1",
+    )  # fmt: skip
+    assert refusal(sns.unsubscribe, SubscriptionArn="PendingConfirmation") == (
+        "InvalidParameter", "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not 1",
     )  # fmt: skip
     assert refusal(sns.publish, TopicArn=topic + "x", Message="x") == ("NotFound", "Topic does not exist")
     wrong = {"a": {"DataType": "Float", "StringValue": "1"}}

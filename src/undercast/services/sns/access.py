@@ -22,6 +22,8 @@ _BY_TOKEN = frozenset({"ConfirmSubscription", "Unsubscribe"})
 _OF_ACCOUNT = frozenset({
     "ListTopics", "ListSubscriptions", "CreatePlatformApplication", "ListPlatformApplications", "SetSMSAttributes",
     "GetSMSAttributes", "CheckIfPhoneNumberIsOptedOut", "ListPhoneNumbersOptedOut", "OptInPhoneNumber",
+    "GetSMSSandboxAccountStatus", "CreateSMSSandboxPhoneNumber", "VerifySMSSandboxPhoneNumber",
+    "DeleteSMSSandboxPhoneNumber", "ListSMSSandboxPhoneNumbers",
 })  # fmt: skip
 _OF_SUBSCRIPTION = frozenset({"GetSubscriptionAttributes", "SetSubscriptionAttributes", "Unsubscribe"})
 

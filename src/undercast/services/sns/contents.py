@@ -19,6 +19,8 @@ _TYPE = re.compile(r"(String|Number|Binary)(\..*)?", re.DOTALL)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
 _SUBJECT = re.compile(r"[\x20-\x7e\u00a0-\ud7ff\ue000-\U0010ffff]{1,99}")
 _GROUP = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
+_UNPAIRED = re.compile(r"[\ud800-\udfff]")
+"""JSON can escape half a character, which no encoding can write."""
 _RESERVED_MOBILE = re.compile(r"AWS\.SNS\.(MOBILE|SMS)\.|AWS\.MM\.", re.IGNORECASE)
 """Attributes that steer push and SMS: the only ones that begin with AWS."""
 
@@ -84,6 +86,8 @@ def _by_protocol(text: str) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise invalid("Message Structure - JSON message body failed to parse") from error
     texts = {name: value for name, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
+    if any(_UNPAIRED.search(value) for value in texts.values()):
+        raise invalid("Message Structure - JSON message body failed to parse")
     if "default" not in texts:
         raise invalid("Message Structure - No default entry in JSON message body")
     return texts

@@ -45,9 +45,18 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CheckIfPhoneNumberIsOptedOut": _NUMBER,
     "ListPhoneNumbersOptedOut": frozenset({"nextToken"}),
     "OptInPhoneNumber": _NUMBER,
+    "GetSMSSandboxAccountStatus": frozenset(),
+    "CreateSMSSandboxPhoneNumber": frozenset({"PhoneNumber"}),
+    "VerifySMSSandboxPhoneNumber": frozenset({"PhoneNumber", "OneTimePassword"}),
+    "DeleteSMSSandboxPhoneNumber": frozenset({"PhoneNumber"}),
+    "ListSMSSandboxPhoneNumbers": _PAGE | {"MaxResults"},
     "SetSMSAttributes": frozenset({"attributes"}),
     "GetSMSAttributes": frozenset({"attributes"}),
 }  # fmt: skip
+
+STORED: Mapping[str, Mapping[str, str]] = {
+    "CreateSMSSandboxPhoneNumber": {"LanguageCode": "the text that carries the password is English in all languages"},
+}
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "CreateTopic": {"DataProtectionPolicy": "messages are not scanned for sensitive data"},

@@ -41,14 +41,15 @@ def topic_named(arn: str, member: str = "TopicArn") -> TopicName:
     """The topic that an ARN names. Raises InvalidParameter."""
     found = _ARN.fullmatch(arn)
     if found is None:
-        raise invalid(member)
+        parts = len(arn.split(":", 5))
+        raise invalid(member if parts == 6 else f"{member} Reason: An ARN must have at least 6 elements, not {parts}")
     return TopicName(Scope(AccountId(found[2]), Region(found[1])), found[3])
 
 
 def subscription_named(arn: str) -> tuple[TopicName, str]:
     """The topic and the id in a subscription's ARN. Raises InvalidParameter."""
     topic_arn, _, identifier = arn.rpartition(":")
-    return topic_named(topic_arn, "SubscriptionArn"), identifier
+    return topic_named(topic_arn if topic_arn.count(":") == 5 else arn, "SubscriptionArn"), identifier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,9 +23,11 @@ def position(token: str | None) -> str:
         raise invalid("NextToken") from None
 
 
-def page(found: Iterable[T], name: Callable[[T], str], token: str = "NextToken") -> tuple[list[T], dict[str, Any]]:
+def page(
+    found: Iterable[T], name: Callable[[T], str], token: str = "NextToken", *, limit: int = PER_PAGE
+) -> tuple[list[T], dict[str, Any]]:
     """The items of one page, and the token where there are more."""
-    items = list(islice(found, PER_PAGE + 1))
-    if len(items) <= PER_PAGE:
+    items = list(islice(found, limit + 1))
+    if len(items) <= limit:
         return items, {}
-    return items[:PER_PAGE], {token: base64.urlsafe_b64encode(name(items[PER_PAGE - 1]).encode()).decode()}
+    return items[:limit], {token: base64.urlsafe_b64encode(name(items[limit - 1]).encode()).decode()}

@@ -51,4 +51,10 @@ SCHEMA = (
         PRIMARY KEY (account_id, region)
     );
     """,
+    """
+    CREATE TABLE sns_sandbox_number (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, phone_number TEXT NOT NULL, password TEXT NOT NULL,
+        made_at REAL NOT NULL, status TEXT NOT NULL, PRIMARY KEY (account_id, region, phone_number)
+    );
+    """,
 )

@@ -8,6 +8,7 @@ delivery".
 import hashlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -21,7 +22,7 @@ from undercast.services.sns import local, topics
 from undercast.services.sns.contents import Message, queued_attributes, shown_attributes
 from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event, timestamp
 from undercast.services.sns.errors import invalid
-from undercast.services.sns.filters import comparable
+from undercast.services.sns.filters import BODY, comparable
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.models import DEDUPLICATION_S, SEQUENCE_START, Subscription, Topic, TopicName, topic_named
 from undercast.services.sns.signing import Material
@@ -92,11 +93,10 @@ def _receivers(topic: Topic, message: Message) -> list[Subscription]:
     confirmed = [one for one in topic.subscriptions if not one.is_pending]
     if all(one.filter is None for one in confirmed):
         return confirmed
-    attributes = comparable(message.attributes)
-    try:
-        body = json.loads(message.text)
-    except (ValueError, RecursionError):
-        body = None
+    attributes, body = comparable(message.attributes), None
+    if any(one.filter is not None and one.filter.scope == BODY for one in confirmed):
+        with suppress(ValueError, RecursionError):
+            body = json.loads(message.text)
     return [one for one in confirmed if one.filter is None or one.filter.accepts(attributes, body)]
 
 

@@ -13,8 +13,16 @@ from undercast.services.sns.access import access, policy_of
 from undercast.services.sns.http_target import HttpTarget
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.local import LocalOutbox
-from undercast.services.sns.members import EFFECTIVE, REFUSED
-from undercast.services.sns.operations import devices, permissions, publishing, subscriptions, text_messages, topics
+from undercast.services.sns.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.sns.operations import (
+    devices,
+    permissions,
+    publishing,
+    sandbox_numbers,
+    subscriptions,
+    text_messages,
+    topics,
+)
 from undercast.services.sns.sending import DEAD_LETTERS, HTTP
 from undercast.services.sns.signing import PATH_PREFIX, Signer
 from undercast.services.sns.target import KIND, DeadLetterTarget, TopicTarget
@@ -49,10 +57,11 @@ def _reset(sns: Sns) -> None:
 MANIFEST = Manifest(
     name="sns",
     build=build,
-    operations=operations_of(devices, permissions, publishing, subscriptions, text_messages, topics),
+    operations=operations_of(devices, permissions, publishing, sandbox_numbers, subscriptions, text_messages, topics),
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,
+    stored=STORED,
     refused=REFUSED,
     site=Site(owns=site.owns, serve=site.serve, path=PATH_PREFIX),
     targets=_targets,
@@ -69,6 +78,7 @@ MANIFEST = Manifest(
         "Changes of attributes and filter policies hold at once; AWS takes up to 15 minutes.",
         "Retries are not jittered. AWS shows the four backoff functions as curves only; the formulas are in "
         "services/sns/retry.py.",
+        "Accounts are never in the SMS sandbox: any number gets messages, verified or not.",
         "Of HTTP authentication, Basic is answered; Digest is not.",
         "Quotas of topics, subscriptions, filter policies, request rates and the spend limit of SMS are not enforced.",
         "Numbers opt out of SMS by POST /_undercast/outbox/stop, which stands for the reply STOP.",
