@@ -98,6 +98,9 @@ class Platform:
         for task in self.recurring:
             task.cancel()
         await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)
+        for mounted in self.services.values():
+            if mounted.manifest.quiesce is not None:
+                await mounted.manifest.quiesce(mounted.instance)
         await self.router.stop()
         await self.pool.stop()
         await self.driver.stop()

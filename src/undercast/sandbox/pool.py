@@ -152,6 +152,11 @@ class Pool:
             self._unless_waiting(fleet)
             raise
 
+    def waiting(self, function: FunctionVersion) -> bool:
+        """Whether invocations of it wait for an environment."""
+        fleet = self._fleets.get(fleet_key(function))
+        return fleet is not None and len(fleet.queue) > 0
+
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """Keep so many environments of a version initialised from now on; 0 gives them up."""
         if not wanted and fleet_key(function) not in self._fleets:

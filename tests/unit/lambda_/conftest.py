@@ -30,6 +30,7 @@ from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.mappings import Mappings
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.service import MANIFEST
@@ -86,6 +87,10 @@ class FakeEnvironments:
         """See `deployments.Environments`."""
         self.invocations.append(invocation)
         return await self.answer(invocation)
+
+    def waiting(self, function: FunctionVersion) -> bool:
+        """See `deployments.Environments`."""
+        return False
 
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """See `deployments.Environments`."""
@@ -214,14 +219,17 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     concurrency = Concurrency(clock.host)
     catalog = Catalog(database, code, concurrency)
     made: World
+    causality = CausalLog(database, journal, clock)
     functions = Lambda(
         database=database,
         blobs=blobs,
-        outbox=Outbox(database, clock, CausalLog(database, journal, clock)),
+        outbox=Outbox(database, clock, causality),
+        causality=causality,
         environments=environments,
         code=code,
         catalog=catalog,
         deployments=Deployments(database, code, catalog, environments),
+        mappings=Mappings(database, clock),
         provisioning=Provisioning(database, catalog, environments),
         concurrency=concurrency,
         lineages=Lineages(),
@@ -242,6 +250,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         services={"s3:GetObject": get_object},
     )
     yield made
+    await functions.mappings.stop()
     await functions.provisioning.stop()
     await functions.deployments.stop()
     await blobs.close()

@@ -4,12 +4,13 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
-from undercast.services.lambda_ import layer_store
+from undercast.services.lambda_ import layer_store, mapping_store
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.layers import LayerReference, parse_layer, parse_layer_arn
 from undercast.services.lambda_.names import function_arn, parse_function_arn, parse_reference
@@ -33,6 +34,8 @@ async def access(functions: Lambda, ctx: RequestContext, operation: str, params:
         return functions.catalog.guard(key, lambda: _on_function(functions, ctx, action, params))
     if operation in _NO_RESOURCE:
         return (Access(action=action, resource="*"),)
+    if "EventSourceMapping" in operation:
+        return (_on_mapping(functions, ctx, action, params),)
     if "LayerName" in params or operation == "GetLayerVersionByArn":
         return (_on_layer(functions, ctx, action, params),)
     if "FunctionName" not in params and "CodeSigningConfigArn" in params:
@@ -52,6 +55,21 @@ def _on_what_it_uses(functions: Lambda, params: Params) -> Iterator[Access]:
         reference = parse_layer_arn(arn)
         if reference is not None and (needed := _layer_access(functions, "lambda:GetLayerVersion", reference)):
             yield needed
+
+
+def _on_mapping(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:
+    """Service Authorization Reference: the mapping itself, where it exists; the function is a condition key."""
+    function = params.get("FunctionName", "")
+    if function:
+        with suppress(ServiceError):
+            function = parse_reference(ctx.scope, function).arn
+    resource = "*"
+    if "UUID" in params:
+        resource = mapping_store.mapping_arn(ctx.scope, params["UUID"])
+        found = functions.database.read_row(lambda tx: mapping_store.find(tx, ctx.scope, params["UUID"]))
+        function = function or (found.function_arn if found is not None else "")
+    conditions = {"lambda:FunctionArn": function} if function else {}
+    return Access(action=action, resource=resource, conditions=conditions)
 
 
 def _on_layer(functions: Lambda, ctx: RequestContext, action: str, params: Params) -> Access:

@@ -45,6 +45,10 @@ class Environments(Protocol):
         """Shut down the environments of one version, or of all; a busy one finishes its invocation first."""
         ...
 
+    def waiting(self, function: FunctionVersion) -> bool:
+        """Whether invocations of it wait for an environment."""
+        ...
+
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """Keep so many environments of a version initialised; 0 gives them up."""
         ...

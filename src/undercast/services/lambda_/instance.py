@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from undercast.core.clock import Clock
+from undercast.core.clock import PlatformClock
 from undercast.core.config import Profile
 from undercast.core.context import RequestContext
 from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
+from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
@@ -18,6 +19,7 @@ from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.limits import Limits, limits_of
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.mappings import Mappings
 from undercast.services.lambda_.models import Function, Version
 from undercast.services.lambda_.names import LATEST, Reference, number_of
 from undercast.services.lambda_.provisioning import Provisioning
@@ -36,18 +38,20 @@ class Lambda:
     database: Database
     blobs: BlobStore
     outbox: Outbox
+    causality: CausalLog
     environments: Environments
     code: CodeStore
     catalog: Catalog
     deployments: Deployments
     provisioning: Provisioning
+    mappings: Mappings
     concurrency: Concurrency
     lineages: Lineages
     locations: CodeLocations
     streams: Streams
     hot_reload: HotReload
     internal: Internal
-    clock: Clock
+    clock: PlatformClock
     ids: Ids
     profile: Profile = "current"
 

@@ -14,6 +14,10 @@ _INVOKE_CONFIG = frozenset(
 )
 _URL = frozenset({"AuthType", "Cors", "InvokeMode"})
 _SIGNING = frozenset({"CodeSigningConfigArn"})
+_MAPPING = frozenset({
+    "FunctionName", "Enabled", "BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig",
+    "FilterCriteria",
+})  # fmt: skip
 _LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
 _LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
 
@@ -88,6 +92,11 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DeleteFunctionUrlConfig": _QUALIFIED,
     "ListFunctionUrlConfigs": _PAGED,
     "GetAccountSettings": frozenset(),
+    "CreateEventSourceMapping": _MAPPING | {"EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "Tags"},
+    "GetEventSourceMapping": frozenset({"UUID"}),
+    "ListEventSourceMappings": _PAGED | {"EventSourceArn"},
+    "UpdateEventSourceMapping": _MAPPING | {"UUID"},
+    "DeleteEventSourceMapping": frozenset({"UUID"}),
     "CreateCodeSigningConfig": frozenset({"Tags"}),
     "GetCodeSigningConfig": _SIGNING,
     "UpdateCodeSigningConfig": _SIGNING,
@@ -118,6 +127,7 @@ _ARCHITECTURES = {
 
 _UNSIGNED = "there is no AWS Signer: no signature is looked at, with either policy"
 _SIGNING_MEMBERS = dict.fromkeys(("Description", "AllowedPublishers", "CodeSigningPolicies"), _UNSIGNED)
+_FILTER_KEY = {"KMSKeyArn": "filter criteria are not encrypted here"}
 _ONE_RUNTIME = "the runtimes are those of this machine and are never updated by the platform"
 
 STORED: Mapping[str, Mapping[str, str]] = {
@@ -128,6 +138,8 @@ STORED: Mapping[str, Mapping[str, str]] = {
     "PutRuntimeManagementConfig": {"UpdateRuntimeOn": _ONE_RUNTIME, "RuntimeVersionArn": _ONE_RUNTIME},
     "UpdateFunctionConfiguration": _STORED_CONFIGURATION,
     "UpdateFunctionCode": _ARCHITECTURES,
+    "CreateEventSourceMapping": _FILTER_KEY,
+    "UpdateEventSourceMapping": _FILTER_KEY,
     "ListFunctions": {"MasterRegion": "there are no Lambda@Edge replicas; only the own region's functions exist"},
 }
 
@@ -140,6 +152,34 @@ _LATER_KINDS = {
     "AcceleratorConfig": "there are no accelerators",
 }
 
+_STREAMS = "it is a setting of streams, which are no event sources here yet"
+_BROKERS = "Kafka, MQ and DocumentDB are no event sources here"
+_MAPPING_REFUSED = {
+    "MetricsConfig": "event source mappings have no metrics here",
+    "LoggingConfig": "event source mappings have no log here",
+    "ProvisionedPollerConfig": "pollers are not provisioned: they cost nothing while they wait",
+    **dict.fromkeys(
+        (
+            "ParallelizationFactor",
+            "BisectBatchOnFunctionError",
+            "MaximumRecordAgeInSeconds",
+            "MaximumRetryAttempts",
+            "TumblingWindowInSeconds",
+            "DestinationConfig",
+        ),
+        _STREAMS,
+    ),
+    **dict.fromkeys(
+        (
+            "SourceAccessConfigurations",
+            "AmazonManagedKafkaEventSourceConfig",
+            "SelfManagedKafkaEventSourceConfig",
+            "DocumentDBEventSourceConfig",
+        ),
+        _BROKERS,
+    ),
+}
+
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "CreateFunction": {
         **_LATER_KINDS,
@@ -147,6 +187,11 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "TenancyConfig": "tenant isolation is not supported",
     },
     "UpdateFunctionConfiguration": _LATER_KINDS,
+    "CreateEventSourceMapping": {
+        **_MAPPING_REFUSED,
+        **dict.fromkeys(("Topics", "Queues", "SelfManagedEventSource"), _BROKERS),
+    },
+    "UpdateEventSourceMapping": _MAPPING_REFUSED,
     "UpdateFunctionCode": {
         **_PUBLISH_TO,
         "ImageUri": "container images are not supported",

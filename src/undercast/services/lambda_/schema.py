@@ -157,4 +157,19 @@ SCHEMA = (
     """
     ALTER TABLE lambda_version ADD COLUMN code_folder TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE lambda_event_source_mapping (
+        account_id TEXT NOT NULL,
+        region TEXT NOT NULL,
+        id TEXT NOT NULL,
+        source_arn TEXT NOT NULL,
+        function_arn TEXT NOT NULL,
+        configuration TEXT NOT NULL,
+        enabled INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        tags TEXT NOT NULL,
+        modified_at REAL NOT NULL,
+        PRIMARY KEY (account_id, region, id)
+    );
+    """,
 )

@@ -19,11 +19,14 @@ from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.mapping_store import EventSourceMapping
+from undercast.services.lambda_.mappings import Mappings
 from undercast.services.lambda_.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.lambda_.operations import (
     aliases,
     code_signing,
     event_invoke_configs,
+    event_source_mappings,
     functions,
     invoke,
     layers,
@@ -39,6 +42,7 @@ from undercast.services.lambda_.operations import (
     versions,
 )
 from undercast.services.lambda_.provisioning import Provisioning
+from undercast.services.lambda_.queue_source import QueueSource
 from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.lambda_.url_site import serve
@@ -55,10 +59,12 @@ def build(parts: Parts) -> Lambda:
         database=parts.database,
         blobs=parts.blobs,
         outbox=parts.outbox,
+        causality=parts.causality,
         environments=parts.pool,
         code=code,
         catalog=catalog,
         deployments=Deployments(parts.database, code, catalog, parts.pool),
+        mappings=Mappings(parts.database, parts.platform_clock),
         provisioning=Provisioning(parts.database, catalog, parts.pool),
         concurrency=concurrency,
         lineages=Lineages(),
@@ -80,6 +86,15 @@ async def _start(instance: Lambda) -> None:
     await instance.deployments.resume()
     await instance.provisioning.start()
 
+    def source(mapping: EventSourceMapping) -> QueueSource:
+        return QueueSource(instance, mapping)
+
+    instance.mappings.start(source)
+
+
+async def _quiesce(instance: Lambda) -> None:
+    await instance.mappings.stop()
+
 
 async def _stop(instance: Lambda) -> None:
     await instance.streams.stop()
@@ -91,6 +106,7 @@ def _reset(instance: Lambda) -> None:
     instance.catalog.clear()
     instance.hot_reload.clear()
     instance.provisioning.clear()
+    instance.mappings.clear()
 
 
 MANIFEST = Manifest(
@@ -100,6 +116,7 @@ MANIFEST = Manifest(
         aliases,
         code_signing,
         event_invoke_configs,
+        event_source_mappings,
         functions,
         invoke,
         layers,
@@ -122,6 +139,7 @@ MANIFEST = Manifest(
     site=Site(owns=owns_host, serve=serve),
     targets=_targets,
     start=_start,
+    quiesce=_quiesce,
     stop=_stop,
     reset=_reset,
     differences=(
@@ -147,6 +165,11 @@ MANIFEST = Manifest(
         "SnapStart restores Python functions; Java, .NET and what has threads, open files or processes behind its "
         "INIT are initialised ahead. A version whose snapshot is gone (a restart) is not Inactive: its next invocation "
         "waits for a new one.",
+        "An event source is an SQS queue; Kinesis and DynamoDB streams, Kafka, MQ and DocumentDB are refused by name.",
+        "LastProcessingResult is told of queues, too, and since the platform's start; AWS tells it of streams.",
+        "A throttled batch is tried again only as long as the function could end before its messages are visible "
+        "again; then they come back by the queue's timeout.",
+        "Recursion through a queue is not detected: a message does not carry the chain.",
         "The chain of recursion detection is kept in memory for the last 16,384 invocations.",
     ),
 )

@@ -1,4 +1,4 @@
-"""Tags of functions and of code signing configurations.
+"""Tags of functions, of event source mappings and of code signing configurations.
 
 AWS: Lambda API Reference, TagResource, UntagResource, ListTags; Developer Guide, "Using tags on Lambda functions".
 """
@@ -9,7 +9,7 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
-from undercast.services.lambda_ import code_signing, store
+from undercast.services.lambda_ import code_signing, mapping_store, store
 from undercast.services.lambda_.configuration import check_tags
 from undercast.services.lambda_.errors import function_not_found, invalid
 from undercast.services.lambda_.instance import Lambda, existing_function
@@ -50,6 +50,8 @@ async def list_tags(functions: Lambda, ctx: RequestContext, params: Params) -> d
 
     def find(tx: Tx) -> Tags:
         config = code_signing.find(tx, arn)
+        if (mapping := mapping_store.by_arn(tx, arn)) is not None:
+            return mapping.tags
         return config.tags if config is not None else existing_function(tx, _taggable(ctx, arn)).tags
 
     return {"Tags": dict(functions.database.read_now(find))}
@@ -60,6 +62,9 @@ async def _change(functions: Lambda, ctx: RequestContext, arn: str, change: Call
         config = code_signing.find(tx, arn)
         if config is not None:
             code_signing.put(tx, replace(config, tags=change(config.tags)))
+            return
+        if (mapping := mapping_store.by_arn(tx, arn)) is not None:
+            mapping_store.put(tx, replace(mapping, tags=change(mapping.tags)))
             return
         function = existing_function(tx, _taggable(ctx, arn))
         store.change_function(tx, replace(function, tags=change(function.tags)))

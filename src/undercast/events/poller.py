@@ -1,0 +1,224 @@
+"""Reads event sources for who consumes them: waits for batches, runs several at once, backs off, ends cleanly.
+
+Knows no service: a `Source` waits for its next batch and processes it; a queue is one source, a shard of a stream
+another. Nothing here polls by time: an idle source costs the wait that its adapter is in.
+AWS: Lambda Developer Guide, "Configuring scaling behavior for SQS event source mappings", "Backoff strategy for failed
+invocations".
+"""
+
+import asyncio
+import logging
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from undercast.core.clock import PlatformClock
+from undercast.core.record import record
+
+FIRST_BATCHES = 5
+"""So many run at once before there is reason for more."""
+FEWEST_BATCHES = 2
+MORE_PER_S = 300 / 60
+FIRST_BACKOFF_S = 0.5
+LONGEST_BACKOFF_S = 10.0
+NOTHING_YET = "No records processed"
+_LOOK_AGAIN_S = 1 / MORE_PER_S
+_log = logging.getLogger(__name__)
+
+
+class Unavailable(Exception):
+    """The source, or who consumes it, cannot be used now. The text says why."""
+
+
+@record
+class Processed:
+    """What became of a batch."""
+
+    result: str = "OK"
+    """For LastProcessingResult."""
+    backs_off: bool = False
+    """Whether fewer batches should run at once from now on."""
+
+
+class Source(Protocol):
+    """An adapter that a service hands over. `take` is called by one reader, `process` for several batches at once."""
+
+    @property
+    def most(self) -> int:
+        """How many batches may run at once."""
+        ...
+
+    def crowded(self) -> bool:
+        """Whether batches already wait for a place to run: more at once would only wait as well."""
+        ...
+
+    async def take(self) -> Any:
+        """Wait for the next batch; None when a wait has ended without one. Raises Unavailable."""
+        ...
+
+    async def process(self, batch: Any) -> Processed:
+        """Consume it. What is not consumed is the source's to give again."""
+        ...
+
+    async def close(self) -> None:
+        """No `take` follows. Batches may still be processed."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
+class Allowance:
+    """How many batches may run at once: few at first, more each second while they are all used, fewer after failures.
+
+    Pure. AWS gives the first number and the growth; how fast it backs off it does not say: here by half.
+    """
+
+    most: int
+    base: int = FIRST_BATCHES
+    since: float | None = None
+    """When all were used for the first time."""
+
+    def at(self, now: float) -> int:
+        """The number now."""
+        grown = 0 if self.since is None else int((now - self.since) * MORE_PER_S)
+        return max(1, min(self.most, self.base + grown))
+
+    def used_up(self, now: float) -> None:
+        """All run, and there may be more to do."""
+        if self.since is None:
+            self.since = now
+
+    def idle(self) -> None:
+        """Nothing runs: begin anew."""
+        self.since, self.base = None, max(self.base, min(FIRST_BATCHES, self.most))
+
+    def failed(self, now: float) -> None:
+        """A batch failed: half as many."""
+        self.base, self.since = max(FEWEST_BATCHES, self.at(now) // 2), None
+
+    def worked(self) -> None:
+        """A batch went well."""
+        self.base = max(self.base, min(FIRST_BATCHES, self.base + 1))
+
+
+class Feed:
+    """One source being read."""
+
+    def __init__(self, source: Source, clock: PlatformClock) -> None:
+        self._source = source
+        self._clock = clock
+        self._allowance = Allowance(source.most)
+        self._running: set[asyncio.Task[None]] = set()
+        self._freed = asyncio.Event()
+        self.result = NOTHING_YET
+        self._reader = asyncio.get_running_loop().create_task(self._read())
+
+    async def end(self) -> None:
+        """Take nothing more; return when what runs has ended."""
+        await self._stop_reading()
+        if self._running:
+            await asyncio.wait(tuple(self._running))
+
+    async def abandon(self, budget_s: float) -> None:
+        """The same, but what runs longer than so many seconds is left."""
+        await self._stop_reading()
+        if self._running:
+            _, late = await asyncio.wait(tuple(self._running), timeout=budget_s)
+            for batch in late:
+                batch.cancel()
+            if late:
+                await asyncio.wait(late)
+
+    async def _stop_reading(self) -> None:
+        self._reader.cancel()
+        await asyncio.wait([self._reader])
+        await self._source.close()
+
+    async def _read(self) -> None:
+        failures = 0
+        while True:
+            await self._room()
+            try:
+                batch = await self._source.take()
+            except Exception as error:  # whatever a source does, it is read on
+                if not isinstance(error, Unavailable):
+                    _log.exception("an event source could not be read")
+                self.result = f"PROBLEM: {error}"
+                wait_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(failures, 16))
+                failures += 1
+                await self._clock.wait_until(self._clock.now() + wait_s)
+                continue
+            failures = 0
+            if batch is not None:
+                task = asyncio.get_running_loop().create_task(self._process(batch))
+                self._running.add(task)
+                task.add_done_callback(self._ended)
+
+    async def _room(self) -> None:
+        """Return when another batch may run. While all run and more may come to be allowed, looks again now and then.
+
+        Host time: nobody waits for a moment here, and the platform clock may be far ahead.
+        """
+        while not self._has_room():
+            self._allowance.used_up(self._clock.now())
+            self._freed.clear()
+            grows = len(self._running) < self._allowance.most
+            try:
+                async with asyncio.timeout(_LOOK_AGAIN_S if grows else None):
+                    await self._freed.wait()
+            except TimeoutError:
+                continue
+
+    def _has_room(self) -> bool:
+        running = len(self._running)
+        if running >= self._allowance.at(self._clock.now()):
+            return False
+        return running < FIRST_BATCHES or not self._source.crowded()
+
+    async def _process(self, batch: Any) -> None:
+        try:
+            processed = await self._source.process(batch)
+        except Exception as error:
+            _log.exception("a batch could not be processed")
+            processed = Processed(result=f"PROBLEM: {error}", backs_off=True)
+        self.result = processed.result
+        if processed.backs_off:
+            self._allowance.failed(self._clock.now())
+        else:
+            self._allowance.worked()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not self._running:
+            self._allowance.idle()
+        self._freed.set()
+
+
+class Pollers:
+    """The feeds of one owner, by key."""
+
+    def __init__(self, clock: PlatformClock) -> None:
+        self._clock = clock
+        self._feeds: dict[Hashable, Feed] = {}
+
+    def begin(self, key: Hashable, source: Source) -> None:
+        """Read a source from now on."""
+        assert key not in self._feeds, "one feed for each key; `end` it first"
+        self._feeds[key] = Feed(source, self._clock)
+
+    async def end(self, key: Hashable) -> None:
+        """Read it no more; return when no batch of it is being processed. Nothing for one that is not read."""
+        feed = self._feeds.get(key)
+        if feed is not None:
+            await feed.end()
+            self._feeds.pop(key, None)
+
+    def result(self, key: Hashable) -> str:
+        """What the last batch came to."""
+        feed = self._feeds.get(key)
+        return feed.result if feed is not None else NOTHING_YET
+
+    async def stop(self, budget_s: float = 2.0) -> None:
+        """End all; batches get so many seconds. What they leave undone, the sources give again."""
+        feeds = tuple(self._feeds.values())
+        self._feeds.clear()
+        await asyncio.gather(*(feed.abandon(budget_s) for feed in feeds))

@@ -1,0 +1,88 @@
+"""What a function gets of a queue's messages, which of them it wants, and what its answer says of them.
+
+Pure. AWS: Lambda Developer Guide, "Example standard queue message event", "Example FIFO queue message event",
+"Using event filtering with an Amazon SQS event source", "Implementing partial batch responses" (success and failure
+conditions).
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from undercast.events.patterns import Pattern, compile_pattern
+
+REPORTS = "ReportBatchItemFailures"
+_NONE: frozenset[str] = frozenset()
+
+
+def record_of(message: Mapping[str, Any], queue_arn: str, region: str) -> dict[str, Any]:
+    """One entry of Records. `message` is as ReceiveMessage gives it."""
+    found: dict[str, Any] = {
+        "messageId": message["MessageId"],
+        "receiptHandle": message["ReceiptHandle"],
+        "body": message["Body"],
+        "attributes": message.get("Attributes", {}),
+        "messageAttributes": {name: _attribute(value) for name, value in message.get("MessageAttributes", {}).items()},
+        "md5OfBody": message["MD5OfBody"],
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": region,
+    }
+    if "MD5OfMessageAttributes" in message:
+        found["md5OfMessageAttributes"] = message["MD5OfMessageAttributes"]
+    return found
+
+
+def _attribute(value: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if "StringValue" in value:
+        found["stringValue"] = value["StringValue"]
+    if "BinaryValue" in value:
+        found["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
+    return {**found, "stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
+
+
+def text_of(record: Mapping[str, Any]) -> str:
+    """A record as JSON."""
+    return json.dumps(record, ensure_ascii=False)
+
+
+def patterns_of(criteria: Mapping[str, Any]) -> tuple[Pattern, ...]:
+    """The compiled patterns of a FilterCriteria. Raises ValueError for what is no pattern."""
+    return tuple(compile_pattern(json.loads(one.get("Pattern", ""))) for one in criteria.get("Filters", ()))
+
+
+def is_wanted(record: Mapping[str, Any], patterns: Sequence[Pattern]) -> bool:
+    """Whether any pattern matches. A body that is a JSON object is matched as one, any other as a string."""
+    if not patterns:
+        return True
+    try:
+        body = json.loads(record["body"])
+    except (ValueError, RecursionError):
+        body = None
+    event = {**record, "body": body} if isinstance(body, dict) else record
+    return any(pattern.matches(event) for pattern in patterns)
+
+
+def failed_items(payload: bytes, message_ids: frozenset[str]) -> frozenset[str] | None:
+    """The messages that the function reports as failed; None when its answer is malformed, so that all have failed.
+
+    An empty or null answer, and an empty or null list, are complete success.
+    """
+    try:
+        answer = json.loads(payload) if payload else None
+    except (ValueError, RecursionError):
+        return None
+    if answer is None:
+        return _NONE
+    if not isinstance(answer, dict):
+        return None
+    items = answer.get("batchItemFailures")
+    if items is None:
+        return _NONE
+    if not isinstance(items, list):
+        return None
+    failed = [item.get("itemIdentifier") for item in items if isinstance(item, dict)]
+    known = frozenset(one for one in failed if isinstance(one, str) and one in message_ids)
+    return known if len(failed) == len(items) and known.issuperset(map(str, failed)) else None
