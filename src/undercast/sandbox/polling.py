@@ -1,6 +1,7 @@
 """Memory and disk use of processes by looking, for hosts where the kernel does not count and limit it for us.
 
-Best effort: what grows and goes between two looks is not seen. Linux reads /proc, other systems ask `ps`.
+Best effort: what grows and goes between two looks is not seen. Linux reads /proc, other systems ask `ps`, once for all
+sandboxes. Rounds over many sandboxes and walks through folders belong into a thread: `look`, `folder_exceeds`.
 Source: proc(5) (status: RssAnon, RssShmem; task/children).
 """
 
@@ -8,12 +9,46 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 LOOK_EVERY_S = 0.025
+WALK_EVERY_S = 0.25
 _PS_LIMIT_S = 5.0
 _KIB = 1024
+_BLOCK = 4096
+
+
+class Asked(NamedTuple):
+    """What to look at: these processes and all their descendants. `without`: not counted itself. 0 is no limit."""
+
+    roots: tuple[int, ...]
+    limit_bytes: int
+    without: int = -1
+
+
+class Seen(NamedTuple):
+    """Process id -> bytes of anonymous and shared memory, and whether together they are beyond the limit."""
+
+    tree: dict[int, int]
+    over: bool
+
+    @property
+    def used_bytes(self) -> int:
+        """Of all together."""
+        return sum(self.tree.values())
+
+
+def look(asked: Sequence[Asked]) -> list[Seen]:
+    """One round over sandboxes."""
+    listing = None if sys.platform == "linux" or not asked else _ps_listing()
+    seen = []
+    for one in asked:
+        tree = _linux_tree(one.roots) if listing is None else tree_of_listing(listing, one.roots)
+        tree.pop(one.without, None)
+        seen.append(Seen(tree, bool(one.limit_bytes) and exceeds(tree, one.limit_bytes)))
+    return seen
 
 
 def process_tree(roots: Iterable[int]) -> dict[int, int]:
@@ -28,9 +63,17 @@ def exceeds(tree: dict[int, int], limit_bytes: int) -> bool:
     return sys.platform != "linux" or sum(_own_part(pid, size) for pid, size in tree.items()) > limit_bytes
 
 
-def folder_bytes(folder: str) -> int:
-    """Disk space that the files of a folder take."""
-    return sum(_file_bytes(folder))
+def folder_exceeds(folder: str, limit_bytes: int) -> bool:
+    """Whether the files of a folder take more disk space than this. The walk ends as soon as that is sure.
+
+    So does more files than blocks: a file system of that size would have no inode left for them.
+    """
+    left_bytes, left_files = limit_bytes, limit_bytes // _BLOCK
+    for size in _file_bytes(folder):
+        left_bytes, left_files = left_bytes - size, left_files - 1
+        if left_bytes < 0 or left_files < 0:
+            return True
+    return False
 
 
 def processes_with(variable: str) -> list[int]:
@@ -87,10 +130,13 @@ def _own_part(pid: int, otherwise: int) -> int:
 
 
 def _ps_tree(roots: Iterable[int]) -> dict[int, int]:
-    listing = subprocess.run(
+    return tree_of_listing(_ps_listing(), roots)
+
+
+def _ps_listing() -> str:
+    return subprocess.run(
         ["ps", "-axo", "pid=,ppid=,rss="], capture_output=True, text=True, check=True, timeout=_PS_LIMIT_S
     ).stdout
-    return tree_of_listing(listing, roots)
 
 
 def tree_of_listing(listing: str, roots: Iterable[int]) -> dict[int, int]:
@@ -105,14 +151,18 @@ def tree_of_listing(listing: str, roots: Iterable[int]) -> dict[int, int]:
 
 
 def _file_bytes(folder: str) -> Iterator[int]:
-    try:
-        entries = list(os.scandir(folder))
-    except OSError:
-        return
-    for entry in entries:
+    """Without recursion: folders may be nested deeper than Python calls."""
+    waiting = [folder]
+    while waiting:
         try:
-            yield entry.stat(follow_symlinks=False).st_blocks * 512
-            if entry.is_dir(follow_symlinks=False):
-                yield from _file_bytes(entry.path)
+            entries = os.scandir(waiting.pop())
         except OSError:
             continue
+        with entries:
+            for entry in entries:
+                try:
+                    yield entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+                except OSError:
+                    continue

@@ -58,7 +58,7 @@ class NamespaceDriver:
         self._planting = asyncio.Semaphore(_AT_ONCE)
         self._zygotes: dict[Path, bool] = {}
         self._serial = 0
-        self._sampler: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """See `Driver`."""
@@ -77,8 +77,9 @@ class NamespaceDriver:
         self._cgroups = limits.find_cgroups(owner)
         note(self._folder, self._cgroups.parents())
         await self._disks.start()
-        pause = every(_SAMPLE_EVERY_S if self._cgroups.limits_memory else polling.LOOK_EVERY_S)
-        self._sampler = asyncio.ensure_future(recur("the sampling of sandboxes", self._sample, pause))
+        often = _SAMPLE_EVERY_S if self._cgroups.limits_memory else polling.LOOK_EVERY_S
+        for work, seconds in ((self._sample, often), (self._measure, polling.WALK_EVERY_S)):
+            self._watches.append(asyncio.ensure_future(recur("the sampling of sandboxes", work, every(seconds))))
         # One whole sandbox: what this machine refuses, it refuses here.
         empty = self._folder / "probe"
         empty.mkdir(exist_ok=True)
@@ -96,9 +97,9 @@ class NamespaceDriver:
         self._launchers.clear()
         await self._disks.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
-        if self._sampler is not None:
-            self._sampler.cancel()
-            await asyncio.gather(self._sampler, return_exceptions=True)
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
         self._cgroups.remove()
 
     async def warm(self, spec: driver.SandboxSpec) -> None:
@@ -196,9 +197,26 @@ class NamespaceDriver:
 
     async def _sample(self) -> None:
         """Peaks between two invocations' ends: a frozen sandbox does not grow."""
-        for sandbox in tuple(self._sandboxes):
-            if not sandbox.frozen:
+        running = self._running()
+        if self._cgroups.limits_memory:
+            for sandbox in running:
                 sandbox.sample()
+        elif running:
+            seen = await asyncio.to_thread(polling.look, [sandbox.asked for sandbox in running])
+            for sandbox, one in zip(running, seen, strict=True):
+                if not sandbox.frozen and sandbox in self._sandboxes:
+                    sandbox.judge(one)
+
+    async def _measure(self) -> None:
+        """A walk through a /tmp takes its time: one after the other, in a thread."""
+        for sandbox in self._running():
+            watched = sandbox.watched_tmp
+            over = watched is not None and await asyncio.to_thread(polling.folder_exceeds, *watched)
+            if over and sandbox in self._sandboxes:
+                sandbox.kill()
+
+    def _running(self) -> list[NamespaceSandbox]:
+        return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]
 
 
 def _may_give_uids(uid_map: str) -> bool:

@@ -21,7 +21,6 @@ from undercast.sandbox.tmpdisk import TmpDisk
 from undercast.sandbox.waiting import until
 
 _MIB = 1024 * 1024
-_TMP_EVERY = 8
 """Looks at memory per look at /tmp, which costs more."""
 RUNTIME_API = "127.0.0.1:9001"
 _RPC_PORT = 9002
@@ -93,7 +92,6 @@ class NamespaceSandbox:
         self._oom_kills = 0
         self._limit_bytes = self._tmp_bytes = 0
         self._init_pid = -1
-        self._samples = 0
 
     async def connect(self, port: int) -> socket.socket:
         """See `Sandbox`."""
@@ -254,26 +252,38 @@ class NamespaceSandbox:
         self._group.apply_cpu_share()
 
     def sample(self) -> int:
-        """Look at the memory in use; without a cgroup, enforce the limits of memory and /tmp."""
+        """Look at the memory in use; without a cgroup, enforce its limit."""
         current = self._group.memory_bytes()
         if current is None:
-            members = polling.process_tree([self._init_pid])
-            members.pop(self._init_pid, None)  # ours, and mostly shared with the launcher
-            current = sum(members.values())
-            if self._limit_bytes and polling.exceeds(members, self._limit_bytes):
-                self._oom_kills += 1
-                self._link.send({"op": "signal-all", "number": signal.SIGKILL})
-                if self._oom_callback is not None:
-                    self._oom_callback()
-        self._samples += 1
-        if self._disk is not None and self._disk.folder is not None and self._samples % _TMP_EVERY == 0:
-            self._watch_tmp(self._disk.folder)
+            (seen,) = polling.look([self.asked])
+            self.judge(seen)
+            return seen.used_bytes
         self._peak_bytes = max(self._peak_bytes, current)
         return current
 
-    def _watch_tmp(self, folder: str) -> None:
-        if polling.folder_bytes(folder) > self._tmp_bytes:
-            self._link.send({"op": "signal-all", "number": signal.SIGKILL})
+    @property
+    def asked(self) -> polling.Asked:
+        """What there is to look at without a cgroup; init is ours, and mostly shared with the launcher."""
+        return polling.Asked((self._init_pid,), self._limit_bytes, without=self._init_pid)
+
+    @property
+    def watched_tmp(self) -> tuple[str, int] | None:
+        """Folder and limit of a /tmp that the kernel does not limit."""
+        folder = self._disk.folder if self._disk is not None else None
+        return (folder, self._tmp_bytes) if folder is not None else None
+
+    def judge(self, seen: polling.Seen) -> None:
+        """Kill everything when it uses more memory than it may."""
+        self._peak_bytes = max(self._peak_bytes, seen.used_bytes)
+        if seen.over:
+            self._oom_kills += 1
+            self.kill()
+            if self._oom_callback is not None:
+                self._oom_callback()
+
+    def kill(self) -> None:
+        """End all processes but init."""
+        self._link.send({"op": "signal-all", "number": signal.SIGKILL})
 
     def memory(self) -> MemoryUse:
         """See `Sandbox`."""

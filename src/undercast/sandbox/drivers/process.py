@@ -11,7 +11,7 @@ import shutil
 import signal
 import socket
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from undercast.core.recurring import every, recur
@@ -32,8 +32,6 @@ _MIB = 1024 * 1024
 _GONE_LIMIT_S = 5.0
 _CONNECT_LIMIT_S = 1.0
 _TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
-_TMP_EVERY = 20
-"""Looks at memory per look at /tmp, which costs more."""
 
 
 class PlainProcess:
@@ -79,13 +77,12 @@ class ProcessSandbox:
         self.opt_root = str({0: self._empty, 1: next(iter(spec.layers), None)}.get(len(spec.layers), folder / "opt"))
         self._layers = spec.layers
         self._memory_bytes = spec.memory_mb * _MIB
-        self._tmp_bytes = spec.tmp_mb * _MIB
+        self.tmp_bytes = spec.tmp_mb * _MIB
         self.died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._processes: list[PlainProcess] = []
         self._oom_callback: Callable[[], None] | None = None
         self._oom_kills = 0
         self._peak_bytes = 0
-        self._looks = 0
         self.frozen = False
 
     def open(self) -> None:
@@ -145,15 +142,16 @@ class ProcessSandbox:
     def freeze(self) -> None:
         """See `Sandbox`."""
         if not self.frozen:
-            self.look()
+            (seen,) = polling.look([self.asked])
+            self.judge(seen)
             self.frozen = True
-            self._signal(signal.SIGSTOP)
+            self._signal(signal.SIGSTOP, seen.tree)
 
     def thaw(self) -> None:
         """See `Sandbox`."""
         if self.frozen:
             self.frozen = False
-            self._signal(signal.SIGCONT)
+            self._signal(signal.SIGCONT, polling.process_tree(self.asked.roots))
 
     def begin_init(self) -> None:
         """See `Sandbox`: here the CPU is not limited."""
@@ -163,7 +161,7 @@ class ProcessSandbox:
 
     def memory(self) -> MemoryUse:
         """See `Sandbox`."""
-        current = sum(self._tree().values())
+        current = sum(polling.process_tree(self.asked.roots).values())
         self._peak_bytes = max(self._peak_bytes, current)
         return MemoryUse(current_bytes=current, peak_bytes=self._peak_bytes, oom_kills=self._oom_kills)
 
@@ -171,22 +169,33 @@ class ProcessSandbox:
         """See `Sandbox`."""
         self._oom_callback = callback
 
-    def look(self) -> None:
-        """Compare what is used with the limits; kill everything when it is more."""
-        self._looks += 1
-        self.memory()
-        if polling.exceeds(self._tree(), self._memory_bytes):
+    @property
+    def asked(self) -> polling.Asked:
+        """What there is to look at."""
+        roots = tuple(process.pid for process in self._processes if not process.exited.done())
+        return polling.Asked(roots, self._memory_bytes)
+
+    def judge(self, seen: polling.Seen) -> None:
+        """Kill everything when it uses more memory than it may. What left its group ends with `kill_processes`."""
+        self._peak_bytes = max(self._peak_bytes, seen.used_bytes)
+        if seen.over:
             self._oom_kills += 1
-            self._signal(signal.SIGKILL)
+            self.kill(seen.tree)
             if self._oom_callback is not None:
                 self._oom_callback()
-        elif self._looks % _TMP_EVERY == 0 and polling.folder_bytes(self.tmp_root) > self._tmp_bytes:
-            self._signal(signal.SIGKILL)
+
+    def kill(self, tree: Iterable[int]) -> None:
+        """End these processes and the groups of those that were started."""
+        self._signal(signal.SIGKILL, tree)
 
     async def kill_processes(self) -> None:
         """See `Sandbox`."""
         self.thaw()
-        self._signal(signal.SIGKILL)
+        tree = await asyncio.to_thread(polling.process_tree, self.asked.roots)
+        self.kill(tree)
+        # Daemons that left their parents and their group: every process's environment is looked through.
+        variable = f"AWS_LAMBDA_RUNTIME_API={self.runtime_api}"
+        self.kill(await asyncio.to_thread(polling.processes_with, variable))
         if not await until(lambda: all(process.exited.done() for process in self._processes), _GONE_LIMIT_S):
             raise SandboxError("processes outlived SIGKILL")
         for process in self._processes:
@@ -202,20 +211,13 @@ class ProcessSandbox:
         if not self.died.done():
             self.died.set_result(None)
 
-    def _tree(self) -> dict[int, int]:
-        return polling.process_tree(process.pid for process in self._processes if not process.exited.done())
-
-    def _signal(self, number: int) -> None:
-        for pid in self._tree():
+    def _signal(self, number: int, tree: Iterable[int]) -> None:
+        for pid in tree:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
         for process in self._processes:  # orphans stay in the group when their parents are gone
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, number)
-        if number == signal.SIGKILL:
-            for pid in polling.processes_with(f"AWS_LAMBDA_RUNTIME_API={self.runtime_api}"):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.kill(pid, number)
 
 
 class ProcessDriver:
@@ -229,21 +231,21 @@ class ProcessDriver:
         self._folder = folder / "process"
         self._guard = Guard()
         self._sandboxes: set[ProcessSandbox] = set()
-        self._watch: asyncio.Task[None] | None = None
+        self._watches: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """See `Driver`."""
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
         self._folder.mkdir(parents=True)
         await self._guard.start()
-        pause = every(polling.LOOK_EVERY_S)
-        self._watch = asyncio.ensure_future(recur("the watch over sandboxes", self._look, pause))
+        for work, seconds in ((self._look, polling.LOOK_EVERY_S), (self._measure, polling.WALK_EVERY_S)):
+            self._watches.append(asyncio.ensure_future(recur("the watch over sandboxes", work, every(seconds))))
 
     async def stop(self) -> None:
         """See `Driver`."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        for watch in self._watches:
+            watch.cancel()
+        await asyncio.gather(*self._watches, return_exceptions=True)
         await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
         await self._guard.stop()
         await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -295,9 +297,20 @@ class ProcessDriver:
         )
 
     async def _look(self) -> None:
-        for sandbox in tuple(self._sandboxes):
-            if not sandbox.frozen:
-                sandbox.look()
+        running = self._running()
+        seen = await asyncio.to_thread(polling.look, [sandbox.asked for sandbox in running]) if running else []
+        for sandbox, one in zip(running, seen, strict=True):
+            if not sandbox.frozen and sandbox in self._sandboxes:
+                sandbox.judge(one)
+
+    async def _measure(self) -> None:
+        for sandbox in self._running():
+            over = await asyncio.to_thread(polling.folder_exceeds, sandbox.tmp_root, sandbox.tmp_bytes)
+            if over and sandbox in self._sandboxes:
+                sandbox.kill(polling.process_tree(sandbox.asked.roots))
+
+    def _running(self) -> list[ProcessSandbox]:
+        return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]
 
 
 def _free_port() -> int:
