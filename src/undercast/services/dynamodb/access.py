@@ -15,9 +15,11 @@ from undercast.services.dynamodb.expressions.binding import compiled
 from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import TableName, named, named_by_arn
+from undercast.services.dynamodb.partiql.parser import parsed
 
 _BATCHES = ("BatchGetItem", "BatchWriteItem")
 _TRANSACTIONS = ("TransactGetItems", "TransactWriteItems")
+_STATEMENTS = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 _ALIKE = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem",
           "Get": "GetItem"}  # fmt: skip
 _KEYS = {"Select": "dynamodb:Select", "ReturnValues": "dynamodb:ReturnValues",
@@ -38,11 +40,31 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
             for item in params["TransactItems"]
             for kind, one in item.items()
         )
+    if operation in _STATEMENTS:
+        given = params.get("Statements") or params.get("TransactStatements") or [params]
+        return tuple(_of_statement(dynamo, ctx, one) for one in given)
     if "TableName" in params:
         return (_access(dynamo, action, named(ctx.scope, params["TableName"]), params),)
     if "ResourceArn" in params:
         return (_access(dynamo, action, named_by_arn(params["ResourceArn"]), {}),)
     return (Access(action=action, resource=str(Arn.of(ctx.scope, "dynamodb", "table/*")) if params else "*"),)
+
+
+def _of_statement(dynamo: Dynamo, ctx: RequestContext, params: Mapping[str, Any]) -> Access:
+    """PartiQLSelect, PartiQLInsert, PartiQLUpdate or PartiQLDelete, with the partition key of a whole key."""
+    statement = parsed(params["Statement"])
+    of = named(ctx.scope, statement.table)
+    kind = "Select" if statement.kind == "EXISTS" else statement.kind.capitalize()
+    given: dict[str, Any] = {"IndexName": statement.index} if statement.index else {}
+    parameters = params.get("Parameters") or ()
+    if len(parameters) == statement.parameters and (table := dynamo.tables.find(of)) is not None:
+        if statement.item is not None:
+            given["Item"] = statement.item(parameters).get("M", {})
+        else:
+            values = {name: make(parameters) for name, make in statement.values.items()}
+            given["Key"] = {name: values[literal] for name in table.key.names
+                            for literal in _compared(name, statement.where)}  # fmt: skip
+    return _access(dynamo, f"dynamodb:PartiQL{kind}", of, given)
 
 
 def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any]) -> Access:

@@ -39,3 +39,8 @@ def condition_failed(item: Mapping[str, Any] | None = None) -> ServiceError:
     """`item` is what is there, where the request wants to see it."""
     members = {} if item is None else {"Item": item}
     return ServiceError("ConditionalCheckFailedException", "The conditional request failed", members=members)
+
+
+def duplicate() -> ServiceError:
+    """An INSERT of a key that is there."""
+    return ServiceError("DuplicateItemException", "Duplicate primary key exists in table")

@@ -44,6 +44,11 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "Scan": _READ | {"ScanFilter", "TotalSegments", "Segment"},
     "BatchGetItem": _CAPACITY | {"RequestItems"},
     "BatchWriteItem": _METRICS | {"RequestItems"},
+    "ExecuteStatement": _CAPACITY | {
+        "Statement", "Parameters", "ConsistentRead", "NextToken", "Limit", "ReturnValuesOnConditionCheckFailure",
+    },
+    "BatchExecuteStatement": _CAPACITY | {"Statements"},
+    "ExecuteTransaction": _CAPACITY | {"TransactStatements", "ClientRequestToken"},
     "TransactGetItems": _CAPACITY | {"TransactItems"},
     "TransactWriteItems": _METRICS | {"TransactItems", "ClientRequestToken"},
 }  # fmt: skip

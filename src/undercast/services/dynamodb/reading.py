@@ -168,6 +168,11 @@ def check_filter(table_key: tuple[str, ...], names: tuple[str, ...]) -> None:
             )
 
 
+def cut(item: Item, paths: tuple[Path, ...] | None) -> Item:
+    """The part of an item that is named; None for everything."""
+    return item if paths is None else projected(item, tree_of(paths))
+
+
 def consumed(page: Page, span: Span, *, consistent: bool) -> Units:
     """What a page has consumed."""
     units = capacity.read_units(page.size, consistent=consistent)

@@ -12,7 +12,7 @@ from typing import Any
 from undercast.core.arn import Scope
 from undercast.services.dynamodb import items
 from undercast.services.dynamodb.capacity import Units
-from undercast.services.dynamodb.errors import condition_failed, invalid, invalid_value
+from undercast.services.dynamodb.errors import condition_failed, duplicate, invalid, invalid_value
 from undercast.services.dynamodb.expressions.binding import Bindings, Update
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
@@ -48,6 +48,8 @@ class Write:
     update: Update | None
     shows_on_failure: bool
     """ReturnValuesOnConditionCheckFailure is ALL_OLD."""
+    is_insert: bool = False
+    """PartiQL's: the item must not be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write) -> Done:
     if write.update is not None:
         check_keeps_key(table, write.update)
     old = items.find(tx, table, key)
+    if write.is_insert and old is not None:
+        raise duplicate()
     if write.condition is not None and not write.condition(old.item if old is not None else {}):
         raise condition_failed(old.item if old is not None and write.shows_on_failure else None)
     new = _new(write, table, start, old)

@@ -5,7 +5,7 @@ AWS: DynamoDB Developer Guide, "Amazon DynamoDB Transactions: How it works"; API
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
@@ -28,36 +28,56 @@ TOKEN_S = 600.0
 _REASONS = {
     "ConditionalCheckFailedException": "ConditionalCheckFailed",
     "ValidationException": "ValidationError",
+    "DuplicateItemException": "DuplicateItem",
     "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded",
 }
+
+
+class Transaction(NamedTuple):
+    """What was done, or, for a token that was used before, what was looked at again."""
+
+    results: list[Done]
+    consumed: list[tuple[Table, Units]]
+
+    @property
+    def kind(self) -> str:
+        """Of the capacity."""
+        return "Write" if self.results else "Read"
 
 
 @operation("TransactWriteItems")
 async def transact_write_items(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Up to 100 actions on as many items. The same ClientRequestToken within ten minutes does nothing again."""
     writes = [_prepared(ctx, one) for one in params["TransactItems"]]
-    now = dynamo.clock.now()
-    token, origin = params.get("ClientRequestToken"), Origin(ctx, now)
-    if sum(one.size for one in writes) > MAX_BYTES:
-        raise invalid("Aggregate size of all items in the transaction exceeds the maximum allowed size of 4 MB")
-
-    def write(tx: Tx) -> tuple[list[Done], list[tuple[Table, Units]]]:
-        if token is not None and _was_done(tx, ctx, (token, _digest(params)), now):
-            return [], [(table, units) for table, units in _read_units(dynamo, tx, writes)]
-        _check_apart(dynamo, tx, writes)
-        results = _all_done(dynamo, tx, origin, writes)
-        return results, _consumed(results)
-
-    results, consumed = await dynamo.database.write(write)
-    kind = "Write" if results else "Read"
-    answer = capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed, kind)
+    token = params.get("ClientRequestToken")
+    done = await run(dynamo, ctx, writes, None if token is None else (token, _digest(params)))
+    answer = capacity.all_shown(params.get("ReturnConsumedCapacity"), done.consumed, done.kind)
     if params.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics: dict[str, list[dict[str, Any]]] = {}
-        for one, result in zip(writes, results, strict=False):
+        for one, result in zip(writes, done.results, strict=False):
             if result.table.has_local_indexes:
                 metrics.setdefault(one.of.name, []).append(writing.collection_metrics(result.table, one.given))
         answer["ItemCollectionMetrics"] = metrics
     return answer
+
+
+async def run(
+    dynamo: Dynamo, ctx: RequestContext, writes: Sequence[Write], token: tuple[str, str] | None
+) -> Transaction:
+    """All writes or none; `token` is the client's with the digest of its request. Raises ServiceError."""
+    now = dynamo.clock.now()
+    origin = Origin(ctx, now)
+    if sum(one.size for one in writes) > MAX_BYTES:
+        raise invalid("Aggregate size of all items in the transaction exceeds the maximum allowed size of 4 MB")
+
+    def write(tx: Tx) -> Transaction:
+        if token is not None and _was_done(tx, ctx, token, now):
+            return Transaction([], _read_units(dynamo, tx, writes))
+        _check_apart(dynamo, tx, writes)
+        results = _all_done(dynamo, tx, origin, writes)
+        return Transaction(results, _consumed(results))
+
+    return await dynamo.database.write(write)
 
 
 def _prepared(ctx: RequestContext, given: Mapping[str, Any]) -> Write:

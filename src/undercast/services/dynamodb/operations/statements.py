@@ -1,0 +1,208 @@
+"""ExecuteStatement, BatchExecuteStatement and ExecuteTransaction.
+
+AWS: DynamoDB API Reference, the operations of these names.
+"""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.service import Params, operation
+from undercast.services.dynamodb import capacity, items, reading, writing
+from undercast.services.dynamodb.capacity import Units
+from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.items import Origin
+from undercast.services.dynamodb.keys import key_of
+from undercast.services.dynamodb.models import Index, Table, named
+from undercast.services.dynamodb.operations import transactions
+from undercast.services.dynamodb.partiql import plan
+from undercast.services.dynamodb.partiql.parser import Statement, bound, parsed
+from undercast.services.dynamodb.writing import Done, Write
+from undercast.services.item_text import Item, dumped, loaded
+from undercast.store.database import Tx
+
+_CODES = {"ResourceNotFoundException": "ResourceNotFound", "ConditionalCheckFailedException": "ConditionalCheckFailed",
+          "ValidationException": "ValidationError", "DuplicateItemException": "DuplicateItem",
+          "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded"}  # fmt: skip
+
+
+@operation("ExecuteStatement")
+async def execute_statement(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """One statement. A SELECT is a page of a Query where WHERE names the partition, else of a Scan."""
+    statement, values = _bound(params)
+    table, index = _source(dynamo, ctx, statement)
+    if statement.kind == "SELECT":
+        return await _select(dynamo, (table, index), statement, {**params, "values": values})
+    if statement.kind == "EXISTS":
+        raise invalid("EXISTS is for ExecuteTransaction alone")
+    item, result = await _write(dynamo, ctx, table, params)
+    found: dict[str, Any] = {"Items": [] if item is None else [item]}
+    shown = capacity.shown(params.get("ReturnConsumedCapacity"), table, writing.units_of(result))
+    return found if shown is None else {**found, "ConsumedCapacity": shown}
+
+
+def _bound(params: Mapping[str, Any]) -> tuple[Statement, plan.Values]:
+    statement = parsed(params["Statement"])
+    return statement, plan.canonical(bound(statement, params.get("Parameters") or ()))
+
+
+def _source(dynamo: Dynamo, ctx: RequestContext, statement: Statement) -> tuple[Table, Index | None]:
+    of = named(ctx.scope, statement.table)
+    table = dynamo.database.read_row(lambda tx: dynamo.tables.get(tx, of))
+    return table, table.index(statement.index) if statement.index else None
+
+
+async def _select(
+    dynamo: Dynamo, source: tuple[Table, Index | None], statement: Statement, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    table, index = source
+    if index is not None and index.is_global and params.get("ConsistentRead"):
+        raise invalid("Consistent reads are not supported on global secondary indexes")
+    span = plan.span_of(table, index, statement, params["values"])
+    asked = {"Limit": params["Limit"]} if "Limit" in params else {}
+    wanted = reading.wanted_of(table, index, asked, (plan.test_of(statement, params["values"]), statement.paths))
+    start = _start(params)
+    dynamo.throttle.check(table, "Read", index)
+    page = await reading.read_page(dynamo.database, span, wanted, None if start is None else span.position(start))
+    units = reading.consumed(page, span, consistent=bool(params.get("ConsistentRead")))
+    dynamo.throttle.charge(table, "Read", units)
+    answer = reading.answer(page, span, params, units)
+    found: dict[str, Any] = {
+        name: answer[name] for name in ("Items", "ConsumedCapacity", "LastEvaluatedKey") if name in answer
+    }
+    if "LastEvaluatedKey" in answer:
+        token = {"statement": _digest(params), "key": dumped(answer["LastEvaluatedKey"])}
+        found["NextToken"] = base64.urlsafe_b64encode(json.dumps(token).encode()).decode()
+    return found
+
+
+def _digest(params: Mapping[str, Any]) -> str:
+    return hashlib.sha256(dumped([params["Statement"], params.get("Parameters")]).encode()).hexdigest()
+
+
+def _start(params: Mapping[str, Any]) -> Item | None:
+    if "NextToken" not in params:
+        return None
+    try:
+        token = json.loads(base64.urlsafe_b64decode(params["NextToken"]))
+        if token["statement"] == _digest(params):
+            return loaded(token["key"])
+    except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):
+        pass
+    raise invalid("NextToken does not match request")
+
+
+async def _write(
+    dynamo: Dynamo, ctx: RequestContext, table: Table, params: Mapping[str, Any]
+) -> tuple[Item | None, Done]:
+    statement, write = _prepared(table, params)
+    origin = Origin(ctx, dynamo.clock.now())
+    result = await dynamo.database.write(lambda tx: writing.done(dynamo, tx, origin, write))
+    return writing.returned(write, statement.returning, result), result
+
+
+def _prepared(table: Table, params: Mapping[str, Any]) -> tuple[Statement, Write]:
+    statement, values = _bound(params)
+    write = plan.write_of(table, statement, values, params.get("Parameters") or ())
+    shows = params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
+    return statement, replace(write, shows_on_failure=shows)
+
+
+@operation("BatchExecuteStatement")
+async def batch_execute_statement(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Up to 25 statements, each for itself and for one item; what fails is told in its place."""
+    requests = params["Statements"]
+    _check_kinds([parsed(one["Statement"]) for one in requests])
+    consumed: dict[int, tuple[Table, Units]] = {}
+    responses = []
+    for one in requests:
+        statement = parsed(one["Statement"])
+        answer: dict[str, Any] = {"TableName": statement.table}
+        try:
+            table, index = _source(dynamo, ctx, statement)
+            item, units = await _one(dynamo, ctx, (table, index), one)
+            consumed.setdefault(table.id, (table, Units()))[1].add(units)
+            if item is not None:
+                answer["Item"] = item
+        except ServiceError as error:
+            if error.code not in _CODES:
+                raise
+            answer["Error"] = {"Code": _CODES[error.code], "Message": error.message, **error.members}
+        responses.append(answer)
+    return {"Responses": responses, **capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed.values())}
+
+
+async def _one(
+    dynamo: Dynamo, ctx: RequestContext, source: tuple[Table, Index | None], request: Mapping[str, Any]
+) -> tuple[Item | None, Units]:
+    table, index = source
+    statement, values = _bound(request)
+    if statement.kind != "SELECT":
+        item, result = await _write(dynamo, ctx, table, request)
+        return item, writing.units_of(result)
+    if index is not None:
+        raise invalid("Select statements within BatchExecuteStatement must not specify an index")
+    consistent = bool(request.get("ConsistentRead"))
+    return await dynamo.database.read(lambda tx: _get(dynamo, tx, table, (statement, values, consistent)))
+
+
+def _get(dynamo: Dynamo, tx: Tx, table: Table, asked: tuple[Statement, plan.Values, bool]) -> tuple[Item | None, Units]:
+    """The one item that a SELECT with the whole key means."""
+    statement, values, consistent = asked
+    dynamo.throttle.check(table, "Read")
+    key, _ = key_of(table, plan.key_in(table, statement, values))
+    stored, test = items.find(tx, table, key), plan.test_of(statement, values)
+    units = Units(capacity.read_units(stored.size if stored is not None else 0, consistent=consistent))
+    dynamo.throttle.charge(table, "Read", units)
+    if stored is None or (test is not None and not test(stored.item)):
+        return None, units
+    return reading.cut(stored.item, statement.paths), units
+
+
+def _check_kinds(statements: list[Statement]) -> None:
+    reads = {statement.kind == "SELECT" for statement in statements}
+    if len(reads) > 1:
+        raise invalid("Statements must be either all reads or all writes")
+
+
+@operation("ExecuteTransaction")
+async def execute_transaction(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Up to 100 statements, all of them or none; EXISTS is a condition."""
+    requests = params["TransactStatements"]
+    _check_kinds([parsed(one["Statement"]) for one in requests])
+    if parsed(requests[0]["Statement"]).kind == "SELECT":
+        return await _read_transaction(dynamo, ctx, params)
+    writes = []
+    for one in requests:
+        table, _ = _source(dynamo, ctx, parsed(one["Statement"]))
+        writes.append(_prepared(table, one)[1])
+    token = params.get("ClientRequestToken")
+    digest = hashlib.sha256(dumped([requests]).encode()).hexdigest()
+    done = await transactions.run(dynamo, ctx, writes, None if token is None else (token, digest))
+    consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), done.consumed, done.kind)
+    return {"Responses": [{} for _ in requests], **consumed}
+
+
+async def _read_transaction(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    wanted = [(_source(dynamo, ctx, parsed(one["Statement"]))[0], _bound(one)) for one in params["TransactStatements"]]
+
+    def read(tx: Tx) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
+        responses: list[dict[str, Any]] = []
+        consumed: dict[int, tuple[Table, Units]] = {}
+        for table, asked in wanted:
+            item, units = _get(dynamo, tx, table, (*asked, True))
+            consumed.setdefault(table.id, (table, Units()))[1].add(
+                Units(units.table * 4)
+            )  # consistent, in a transaction
+            responses.append({} if item is None else {"Item": item})
+        return responses, list(consumed.values())
+
+    responses, found = await dynamo.database.read(read)
+    return {"Responses": responses, **capacity.all_shown(params.get("ReturnConsumedCapacity"), found, "Read")}

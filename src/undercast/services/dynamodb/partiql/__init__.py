@@ -1,0 +1,1 @@
+"""PartiQL: SQL's words for what the other operations do."""

@@ -1,0 +1,374 @@
+"""A PartiQL statement, parsed into the trees that expressions have.
+
+Pure. A value, with the parameters in it, becomes a placeholder and a function of the parameters: what was parsed is
+kept by its text.
+AWS: DynamoDB Developer Guide, "PartiQL select statements for DynamoDB" and those of insert, update and delete.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from undercast.core.errors import ServiceError
+from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Compare, Literal, Logic, Node, Path
+from undercast.services.dynamodb.expressions.updates import Action
+from undercast.services.dynamodb.partiql.tokens import Tokens
+from undercast.services.item_text import Value
+
+Parameters = Sequence[Value]
+Make = Callable[[Parameters], Value]
+
+_SIGNS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
+_FUNCTIONS = {"attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1}
+_RETURNING = {("ALL", "OLD"): "ALL_OLD", ("ALL", "NEW"): "ALL_NEW",
+              ("MODIFIED", "OLD"): "UPDATED_OLD", ("MODIFIED", "NEW"): "UPDATED_NEW"}  # fmt: skip
+
+
+@dataclass(slots=True)
+class Statement:
+    """What is asked for. Not to be changed once it was parsed."""
+
+    kind: str
+    """SELECT, INSERT, UPDATE, DELETE or EXISTS."""
+    table: str = ""
+    index: str = ""
+    paths: tuple[Path, ...] | None = None
+    """Of a SELECT; None for *."""
+    where: Node | None = None
+    order: tuple[tuple[str, bool], ...] = ()
+    """(attribute, whether descending)"""
+    item: Make | None = None
+    actions: tuple[Action, ...] = ()
+    returning: str = "NONE"
+    values: dict[str, Make] = field(default_factory=dict)
+    parameters: int = 0
+    """How many ? there are."""
+
+
+@lru_cache(maxsize=1024)
+def parsed(text: str) -> Statement:
+    """Raises ValidationException."""
+    return _Parser(Tokens(text)).statement()
+
+
+class _Parser:
+    """One statement."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+        self._parameters = 0
+        self._values: dict[str, Make] = {}
+
+    def statement(self) -> Statement:
+        """The whole text."""
+        tokens = self._tokens
+        word = tokens.next.text.upper()
+        kinds = {"SELECT": self._select, "INSERT": self._insert, "UPDATE": self._update, "DELETE": self._delete,
+                 "EXISTS": self._exists}  # fmt: skip
+        if word not in kinds or tokens.next.kind != "word":
+            raise tokens.wrong()
+        tokens.take()
+        found = kinds[word]()
+        if tokens.next.kind != "end":
+            raise tokens.wrong()
+        found.values, found.parameters = self._values, self._parameters
+        return found
+
+    def _select(self) -> Statement:
+        tokens, found = self._tokens, Statement("SELECT")
+        if not tokens.takes("*"):
+            found.paths = self._paths()
+        tokens.expect("FROM")
+        found.table = tokens.name()
+        if tokens.takes("."):
+            found.index = tokens.name()
+        if tokens.takes("WHERE"):
+            found.where = self._either(0)
+        if tokens.takes("ORDER"):
+            tokens.expect("BY")
+            found.order = (self._ordering(),)
+            while tokens.takes(","):
+                found.order = (*found.order, self._ordering())
+        return found
+
+    def _paths(self) -> tuple[Path, ...]:
+        paths = [self._path()]
+        while self._tokens.takes(","):
+            paths.append(self._path())
+        return tuple(paths)
+
+    def _ordering(self) -> tuple[str, bool]:
+        name = self._tokens.name()
+        if self._tokens.takes("DESC"):
+            return name, True
+        self._tokens.takes("ASC")
+        return name, False
+
+    def _exists(self) -> Statement:
+        self._tokens.expect("(", "SELECT")
+        found = self._select()
+        self._tokens.expect(")")
+        found.kind = "EXISTS"
+        return found
+
+    def _insert(self) -> Statement:
+        self._tokens.expect("INTO")
+        found = Statement("INSERT", table=self._tokens.name())
+        self._tokens.expect("VALUE")
+        found.item = self._value(0)
+        return found
+
+    def _update(self) -> Statement:
+        tokens, found = self._tokens, Statement("UPDATE", table=self._tokens.name())
+        actions: list[Action] = []
+        while tokens.sees("SET", "REMOVE"):
+            section = tokens.take().text.upper()
+            actions.append(self._action(section))
+            while tokens.takes(","):
+                actions.append(self._action(section))
+        if not actions:
+            raise tokens.wrong()
+        found.actions = tuple(actions)
+        tokens.expect("WHERE")
+        found.where = self._either(0)
+        found.returning = self._returning()
+        return found
+
+    def _action(self, section: str) -> Action:
+        path = self._path()
+        if section == "REMOVE":
+            return Action(section, path)
+        self._tokens.expect("=")
+        name = self._tokens.next.text.lower()
+        if name in ("set_add", "set_delete") and self._tokens.after_next.text == "(":
+            self._tokens.take()
+            self._tokens.take()
+            if self._path() != path:
+                raise invalid(f"{name} takes the path that is set")
+            self._tokens.expect(",")
+            literal = self._literal(0)
+            self._tokens.expect(")")
+            return Action("ADD" if name == "set_add" else "DELETE", path, literal)
+        left = self._set_operand()
+        if self._tokens.sees("+", "-"):
+            return Action(section, path, Call(self._tokens.take().text, (left, self._set_operand())))
+        return Action(section, path, left)
+
+    def _set_operand(self) -> Node:
+        name = self._tokens.next.text.lower()
+        if name in ("list_append", "if_not_exists") and self._tokens.after_next.text == "(":
+            self._tokens.take()
+            self._tokens.take()
+            first = self._operand(0)
+            self._tokens.expect(",")
+            second = self._operand(0)
+            self._tokens.expect(")")
+            return Call(name, (first, second))
+        return self._operand(0)
+
+    def _delete(self) -> Statement:
+        self._tokens.expect("FROM")
+        found = Statement("DELETE", table=self._tokens.name())
+        self._tokens.expect("WHERE")
+        found.where = self._either(0)
+        found.returning = self._returning()
+        if found.returning not in ("NONE", "ALL_OLD"):
+            raise invalid("DELETE can only be RETURNING ALL OLD *")
+        return found
+
+    def _returning(self) -> str:
+        tokens = self._tokens
+        if not tokens.takes("RETURNING"):
+            return "NONE"
+        words = (tokens.take().text.upper(), tokens.take().text.upper())
+        tokens.expect("*")
+        if words not in _RETURNING:
+            raise invalid(f"RETURNING {' '.join(words)} * is not known")
+        return _RETURNING[words]
+
+    def _either(self, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        parts = [self._both(depth)]
+        while self._tokens.takes("OR"):
+            parts.append(self._both(depth))
+        return parts[0] if len(parts) == 1 else Logic("OR", tuple(parts))
+
+    def _both(self, depth: int) -> Node:
+        parts = [self._unary(depth)]
+        while self._tokens.takes("AND"):
+            parts.append(self._unary(depth))
+        return parts[0] if len(parts) == 1 else Logic("AND", tuple(parts))
+
+    def _unary(self, depth: int) -> Node:
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        if self._tokens.takes("NOT"):
+            return Logic("NOT", (self._unary(depth + 1),))
+        if self._tokens.takes("("):
+            node = self._either(depth + 1)
+            self._tokens.expect(")")
+            return node
+        return self._comparison(depth)
+
+    def _comparison(self, depth: int) -> Node:
+        tokens = self._tokens
+        left = self._operand(depth)
+        if tokens.next.kind == "sign" and tokens.next.text in _SIGNS:
+            return Compare(_SIGNS[tokens.take().text], left, self._operand(depth))
+        if tokens.takes("BETWEEN"):
+            low = self._operand(depth)
+            tokens.expect("AND")
+            return Call("BETWEEN", (left, low, self._operand(depth)))
+        if tokens.takes("IN"):
+            closing = ")" if tokens.takes("(") else "]"
+            if closing == "]":
+                tokens.expect("[")
+            choices = [self._operand(depth)]
+            while tokens.takes(","):
+                choices.append(self._operand(depth))
+            tokens.expect(closing)
+            return Call("IN", (left, *choices))
+        if tokens.takes("IS"):
+            return self._is(left)
+        if isinstance(left, Call) and left.name != "size":
+            return left
+        raise tokens.wrong()
+
+    def _is(self, left: Node) -> Node:
+        negated = self._tokens.takes("NOT")
+        if not isinstance(left, Path):
+            raise self._tokens.wrong()
+        if self._tokens.takes("MISSING"):
+            return Call("attribute_exists" if negated else "attribute_not_exists", (left,))
+        self._tokens.expect("NULL")
+        node = Compare("=", left, self._named(lambda parameters: {"NULL": True}))
+        return Logic("NOT", (node,)) if negated else node
+
+    def _operand(self, depth: int) -> Node:
+        token = self._tokens.next
+        name = token.text.lower()
+        if token.kind == "word" and self._tokens.after_next.text == "(":
+            if name not in _FUNCTIONS or depth > MAX_DEPTH:
+                raise invalid(f"Function {token.text} is not supported in a statement")
+            self._tokens.take()
+            self._tokens.take()
+            operands = [self._operand(depth + 1)]
+            while self._tokens.takes(","):
+                operands.append(self._operand(depth + 1))
+            self._tokens.expect(")")
+            if len(operands) != _FUNCTIONS[name] or any(isinstance(one, Call) for one in operands):
+                raise invalid(f"Function {token.text} has the wrong operands")
+            return Call(name, tuple(operands))
+        if token.kind == "quoted" or (token.kind == "word" and token.text.upper() not in ("TRUE", "FALSE", "NULL")):
+            return self._path()
+        return self._literal(depth)
+
+    def _path(self) -> Path:
+        parts: list[str | int] = [self._tokens.name()]
+        while True:
+            if self._tokens.takes("."):
+                parts.append(self._tokens.name())
+            elif self._tokens.sees("["):
+                self._tokens.take()
+                token = self._tokens.take()
+                if token.kind == "string":
+                    parts.append(_text(token.text))
+                elif token.kind == "number" and token.text.isdigit():
+                    parts.append(int(token.text))
+                else:
+                    raise self._tokens.wrong()
+                self._tokens.expect("]")
+            else:
+                if len(parts) > 32:
+                    raise _too_deep()
+                return Path(tuple(parts))
+
+    def _literal(self, depth: int) -> Literal:
+        return self._named(self._value(depth))
+
+    def _named(self, make: Make) -> Literal:
+        name = f":{len(self._values)}"
+        self._values[name] = make
+        return Literal(name)
+
+    def _value(self, depth: int) -> Make:
+        tokens = self._tokens
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        if tokens.takes("?"):
+            at = self._parameters
+            self._parameters += 1
+            return lambda parameters: parameters[at]
+        if tokens.takes("["):
+            items = self._values_until("]", depth)
+            return lambda parameters: {"L": [make(parameters) for make in items]}
+        if tokens.takes("<<"):
+            members = self._values_until(">>", depth)
+            return lambda parameters: _set([make(parameters) for make in members])
+        if tokens.takes("{"):
+            return self._map(depth)
+        return self._scalar()
+
+    def _scalar(self) -> Make:
+        tokens = self._tokens
+        sign = "-" if tokens.takes("-") else ""
+        token = tokens.take()
+        value: Value
+        if token.kind == "number":
+            value = {"N": sign + token.text}
+        elif token.kind == "string" and not sign:
+            value = {"S": _text(token.text)}
+        elif token.kind == "word" and token.text.upper() in ("TRUE", "FALSE") and not sign:
+            value = {"BOOL": token.text.upper() == "TRUE"}
+        elif token.kind == "word" and token.text.upper() == "NULL" and not sign:
+            value = {"NULL": True}
+        else:
+            raise invalid("Statement wasn't well formed, can't be processed: a value was expected")
+        return lambda parameters: value
+
+    def _values_until(self, closing: str, depth: int) -> list[Make]:
+        found: list[Make] = []
+        if not self._tokens.takes(closing):
+            found.append(self._value(depth + 1))
+            while self._tokens.takes(","):
+                found.append(self._value(depth + 1))
+            self._tokens.expect(closing)
+        return found
+
+    def _map(self, depth: int) -> Make:
+        members: dict[str, Make] = {}
+        while not self._tokens.takes("}"):
+            if members:
+                self._tokens.expect(",")
+            key = self._tokens.take()
+            if key.kind not in ("string", "quoted"):
+                raise self._tokens.wrong()
+            self._tokens.expect(":")
+            members[_text(key.text) if key.kind == "string" else key.text[1:-1]] = self._value(depth + 1)
+        return lambda parameters: {"M": {name: make(parameters) for name, make in members.items()}}
+
+
+def _text(quoted: str) -> str:
+    return quoted[1:-1].replace("''", "'")
+
+
+def _set(members: list[Value]) -> Value:
+    """Raises ValidationException for members of several types, or none."""
+    kinds = {kind for member in members for kind in member}
+    if len(kinds) != 1 or not kinds <= {"S", "N", "B"}:
+        raise invalid("A set has members of one type: strings, numbers or binaries")
+    (kind,) = kinds
+    return {f"{kind}S": [member[kind] for member in members]}
+
+
+def _too_deep() -> ServiceError:
+    return invalid("Statement wasn't well formed, can't be processed: it is nested too deeply")
+
+
+def bound(statement: Statement, parameters: Parameters) -> Mapping[str, Value]:
+    """The values of a statement. Raises ValidationException when there are more or fewer parameters than ?."""
+    if len(parameters) != statement.parameters:
+        raise invalid("Number of parameters in request and statement don't match.")
+    return {name: make(parameters) for name, make in statement.values.items()}

@@ -1,0 +1,168 @@
+"""PartiQL through boto3.
+
+AWS: DynamoDB Developer Guide, "PartiQL - a SQL-compatible query language for Amazon DynamoDB".
+"""
+
+from typing import Any
+
+import pytest
+
+from tests.services.dynamodb.conftest import Make, message, refused
+
+SONGS = (("Acme Band", "Happy Day", 2019), ("Acme Band", "PartiQL Rocks", 2020), ("No", "One", 1))
+
+
+@pytest.fixture
+def music(dynamodb: Any, make_table: Make) -> str:
+    """Three songs of two artists."""
+    name = make_table("artist:S song:S")
+    for artist, song, year in (
+        ("Acme Band", "Happy Day", 2019),
+        ("Acme Band", "PartiQL Rocks", 2020),
+        ("No", "One", 1),
+    ):
+        rest = "'tags': <<'a','b'>>, 'l': [1, {'x': true}]"
+        item = f"{{'artist': '{artist}', 'song': '{song}', 'published': {year}, {rest}}}"
+        dynamodb.execute_statement(Statement=f'INSERT INTO "{name}" VALUE {item}')
+    return name
+
+
+def songs(found: Any) -> list[str]:
+    """The songs of an answer."""
+    return [item["song"]["S"] for item in found["Items"]]
+
+
+def test_an_insert_takes_every_kind_of_value_once(dynamodb: Any, make_table: Make) -> None:
+    """Literals and parameters; DuplicateItemException for a key that is there."""
+    name = make_table()
+    value = "{'pk': ?, 'text': 'it''s', 'n': -1.50, 'none': null, 'set': <<1, 2>>, 'm': {'b': ?}}"
+    statement = f'INSERT INTO "{name}" VALUE {value}'
+    parameters = [{"S": "a"}, {"B": b"\x00"}]
+    dynamodb.execute_statement(Statement=statement, Parameters=parameters)
+    (item,) = dynamodb.scan(TableName=name)["Items"]
+    assert item == {
+        "pk": {"S": "a"}, "text": {"S": "it's"}, "n": {"N": "-1.5"}, "none": {"NULL": True}, "set": {"NS": ["1", "2"]},
+        "m": {"M": {"b": {"B": b"\x00"}}},
+    }  # fmt: skip
+    code, text = refused(dynamodb.execute_statement, Statement=statement, Parameters=parameters)
+    assert (code, text) == ("DuplicateItemException", "Duplicate primary key exists in table")
+    text = message(dynamodb.execute_statement, Statement=statement, Parameters=parameters[:1])
+    assert text == "Number of parameters in request and statement don't match."
+
+
+def test_a_select_of_a_partition_is_a_query(dynamodb: Any, music: str) -> None:
+    """What is looked at is paid for; ORDER BY, projections and paths."""
+    select = f"SELECT * FROM \"{music}\" WHERE artist = 'Acme Band'"
+    found = dynamodb.execute_statement(Statement=select)
+    assert songs(found) == ["Happy Day", "PartiQL Rocks"]
+    assert songs(dynamodb.execute_statement(Statement=f"{select} ORDER BY song DESC")) == ["PartiQL Rocks", "Happy Day"]
+    assert songs(dynamodb.execute_statement(Statement=f"{select} AND begins_with(song, 'P')")) == ["PartiQL Rocks"]
+    found = dynamodb.execute_statement(
+        Statement=f'SELECT song, l[1].x FROM "{music}" WHERE artist = ? AND song = ?',
+        Parameters=[{"S": "Acme Band"}, {"S": "Happy Day"}],
+    )
+    assert found["Items"] == [{"song": {"S": "Happy Day"}, "l": {"L": [{"M": {"x": {"BOOL": True}}}]}}]
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("published >= 2020", ["PartiQL Rocks"]),
+        ("published BETWEEN 1 AND 2019 AND NOT artist = 'No'", ["Happy Day"]),
+        ("song IN ['One', 'Two']", ["One"]),
+        ("artist IN ('No')", ["One"]),
+        ("missing_one IS MISSING AND published <> 1 AND published != 2019", ["PartiQL Rocks"]),
+        ("published IS NOT MISSING AND (song = 'One' OR song = 'x')", ["One"]),
+        ("contains(tags, 'a') AND size(song) = 3", ["One"]),
+        ("attribute_type(published, 'N') AND l[0] = 1 AND artist > 'B'", ["One"]),
+    ],
+)
+def test_conditions(dynamodb: Any, music: str, where: str, expected: list[str]) -> None:
+    """Everything else is a filter of a Scan."""
+    assert songs(dynamodb.execute_statement(Statement=f'SELECT * FROM "{music}" WHERE {where}')) == expected
+
+
+def test_pages(dynamodb: Any, music: str) -> None:
+    """NextToken belongs to its statement."""
+    select = f'SELECT song FROM "{music}"'
+    found: list[str] = []
+    token: dict[str, str] = {}
+    while True:
+        page = dynamodb.execute_statement(Statement=select, Limit=1, **token)
+        found += songs(page)
+        if "NextToken" not in page:
+            break
+        token = {"NextToken": page["NextToken"]}
+    assert sorted(found) == ["Happy Day", "One", "PartiQL Rocks"]
+    assert "NextToken" in message(dynamodb.execute_statement, Statement=f"{select} WHERE song = 'x'", **token)
+
+
+def test_updates_and_deletes(dynamodb: Any, music: str) -> None:
+    """Of one item that WHERE names by its whole key; RETURNING."""
+    where = "WHERE artist = 'Acme Band' AND song = 'Happy Day'"
+    update = f'UPDATE "{music}" SET published = published + 1 SET l = list_append(l, [9]) REMOVE l[0] {where}'
+    found = dynamodb.execute_statement(Statement=f"{update} RETURNING MODIFIED NEW *")["Items"][0]
+    assert found["published"] == {"N": "2020"}
+    dynamodb.execute_statement(Statement=f"UPDATE \"{music}\" SET tags = set_add(tags, <<'c'>>) {where}")
+    item = dynamodb.execute_statement(Statement=f'SELECT * FROM "{music}" {where}')["Items"][0]
+    assert item["tags"] == {"SS": ["a", "b", "c"]}
+    code, _ = refused(dynamodb.execute_statement, Statement=f'UPDATE "{music}" SET n = 1 {where} AND published = 1')
+    assert code == "ConditionalCheckFailedException"
+    absent = "WHERE artist = 'x' AND song = 'y'"
+    code, _ = refused(dynamodb.execute_statement, Statement=f'UPDATE "{music}" SET n = 1 {absent}')
+    assert code == "ConditionalCheckFailedException"
+    assert dynamodb.execute_statement(Statement=f'DELETE FROM "{music}" {absent}')["Items"] == []
+    code, _ = refused(dynamodb.execute_statement, Statement=f'DELETE FROM "{music}" {where} AND published = 1')
+    assert code == "ConditionalCheckFailedException"
+    old = dynamodb.execute_statement(Statement=f'DELETE FROM "{music}" {where} RETURNING ALL OLD *')["Items"]
+    assert songs({"Items": old}) == ["Happy Day"]
+    text = message(dynamodb.execute_statement, Statement=f"DELETE FROM \"{music}\" WHERE artist = 'x'")
+    assert text == "Where clause does not contain a mandatory equality on all key attributes"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["SELECT", "SELECT * FROM", "DROP TABLE x", "SELECT * FROM t WHERE", "SELECT * FROM t WHERE a = 'x",
+     "UPDATE t WHERE a = 1",
+     "SELECT * FROM t WHERE " + "(" * 4000, "INSERT INTO t VALUE " + "[" * 4000, "SELECT * FROM t WHERE a = 1 b"],
+)  # fmt: skip
+def test_what_is_no_statement_is_refused(dynamodb: Any, statement: str) -> None:
+    """Before any table is looked at."""
+    assert message(dynamodb.execute_statement, Statement=statement).startswith("Statement wasn't well formed")
+
+
+def test_batches_are_each_for_itself(dynamodb: Any, music: str) -> None:
+    """What fails is told in its place."""
+    statements = [
+        {"Statement": f"INSERT INTO \"{music}\" VALUE {{'artist': 'New', 'song': 'One'}}"},
+        {"Statement": f"INSERT INTO \"{music}\" VALUE {{'artist': 'No', 'song': 'One'}}"},
+        {"Statement": "INSERT INTO nowhere VALUE {'artist': 'No', 'song': 'One'}"},
+    ]
+    responses = dynamodb.batch_execute_statement(Statements=statements)["Responses"]
+    codes = [response.get("Error", {}).get("Code") for response in responses]
+    assert codes == [None, "DuplicateItem", "ResourceNotFound"]
+    select = f'SELECT published FROM "{music}" WHERE artist = ? AND song = ?'
+    reads = [{"Statement": select, "Parameters": [{"S": name}, {"S": "One"}]} for name in ("No", "New", "Nobody")]
+    responses = dynamodb.batch_execute_statement(Statements=reads)["Responses"]
+    assert [response.get("Item") for response in responses] == [{"published": {"N": "1"}}, {}, None]
+
+
+def test_transactions_are_all_or_nothing(dynamodb: Any, music: str) -> None:
+    """EXISTS is a condition; the reasons are by statement."""
+    insert = f"INSERT INTO \"{music}\" VALUE {{'artist': 'New', 'song': 'Song'}}"
+    exists = f"EXISTS(SELECT * FROM \"{music}\" WHERE artist = 'No' AND song = 'One' AND published = ?)"
+    code, text = refused(
+        dynamodb.execute_transaction,
+        TransactStatements=[{"Statement": insert}, {"Statement": exists, "Parameters": [{"N": "2"}]}],
+    )
+    assert (code, text[-30:]) == ("TransactionCanceledException", "[None, ConditionalCheckFailed]")
+    assert len(dynamodb.scan(TableName=music)["Items"]) == 3
+    done = [{"Statement": insert}, {"Statement": exists, "Parameters": [{"N": "1"}]}]
+    for _ in range(2):
+        dynamodb.execute_transaction(TransactStatements=done, ClientRequestToken="once")
+    assert len(dynamodb.scan(TableName=music)["Items"]) == 4
+    select = f"SELECT song FROM \"{music}\" WHERE artist = 'New' AND song = 'Song'"
+    found = dynamodb.execute_transaction(TransactStatements=[{"Statement": select}])
+    assert found["Responses"] == [{"Item": {"song": {"S": "Song"}}}]
+    code, text = refused(dynamodb.execute_transaction, TransactStatements=[{"Statement": insert}])
+    assert (code, text[-15:]) == ("TransactionCanceledException", "[DuplicateItem]")
