@@ -146,6 +146,20 @@ def test_python_stops_at_a_breakpoint(platform: RunningPlatform) -> None:
     assert "debugged" not in platform.ask("/_undercast/status")["sandboxes"]
 
 
+@pytest.mark.slow
+def test_an_init_waits_longer_than_ten_seconds(platform: RunningPlatform) -> None:
+    """INIT's limit stands still until somebody has attached."""
+    create(platform, "patient", RUNTIME, archive("app.py", PYTHON))
+    with invoking(platform, "patient") as (process, port):
+        time.sleep(15)
+        client = Dap(port)
+        client.attach("/project", "app.py", 4)
+        thread, value = client.variable("doubled")
+        assert value == "42"
+        client.ask("continue", threadId=thread)
+        assert ended(process) == {"doubled": 42}
+
+
 def test_node_stops_at_a_breakpoint(platform: RunningPlatform) -> None:
     """node --inspect-brk waits for its client."""
     tool("node")
@@ -219,17 +233,19 @@ def test_the_timeout_goes_on_behind_the_debugger(platform: RunningPlatform) -> N
         assert "Task timed out after 2.00 seconds" in json.loads(out)["errorMessage"]
 
 
-def test_who_gives_up_ends_the_debugging(platform: RunningPlatform) -> None:
-    """Ctrl-C while nobody has attached: the port closes, and the function runs without a debugger."""
-    create(platform, "given-up", RUNTIME, archive("app.py", PYTHON))
-    with invoking(platform, "given-up") as (process, _):
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 1), (signal.SIGTERM, 143)])
+def test_who_gives_up_ends_the_debugging(platform: RunningPlatform, number: signal.Signals, status: int) -> None:
+    """Ctrl-C, or SIGTERM, while nobody has attached: the port closes, and the function runs without a debugger."""
+    name = f"given-up-{status}"
+    create(platform, name, RUNTIME, archive("app.py", PYTHON))
+    with invoking(platform, name) as (process, _):
         while "debugged" not in platform.ask("/_undercast/status")["sandboxes"]:
             time.sleep(0.05)
         time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         process.communicate(timeout=LIMIT_S)
-        assert process.returncode == 1
-    assert plain(platform, "given-up") == {"doubled": 8}
+        assert process.returncode == status
+    assert plain(platform, name) == {"doubled": 8}
 
 
 def test_several_functions_at_once() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import inspect
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -72,12 +73,17 @@ def _debugger(url: str, function: str, options: Mapping[str, Any]) -> Iterator[N
     found = aws(url, "lambda").get_function_configuration(FunctionName=function)
     arn = ":".join(found["FunctionArn"].split(":")[:7])
     wish = {"function": arn, "port": options["debug_port"], "wait": options["debug_wait"]}
+    signal.signal(signal.SIGTERM, _on_sigterm)  # else the function would go on waiting for a debugger
     port = change(url, "/_undercast/debug", wish)["port"]
     try:
         print(how_to_attach(found["FunctionName"], found["Runtime"], port), file=sys.stderr, flush=True)
         yield
     finally:
         change(url, "/_undercast/debug", {"function": arn, "end": True})
+
+
+def _on_sigterm(number: int, frame: object) -> None:
+    raise SystemExit(128 + number)
 
 
 def _payload(text: str) -> bytes:

@@ -17,6 +17,8 @@ from undercast.sandbox.driver import SandboxError
 MAX_CLIENTS = 16
 """Of one function at once: a debugger has one or two connections, its tools some more."""
 _WAIT_LIMIT_S = 600.0
+_GRACE_S = 0.5
+"""At the end: the debugger may still have the answer to its client's last word."""
 _TRY_EVERY_S = 0.05
 _PIECE_BYTES = 64 * 1024
 
@@ -68,6 +70,8 @@ class DebugPort:
         if self._target is not None:
             self._target.debugger.dismiss()
         clients = list(self._clients)
+        if clients and self._target is not None:
+            await asyncio.wait(clients, timeout=_GRACE_S)
         for client in clients:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)

@@ -28,6 +28,7 @@ from undercast.store.database import Tx
 BUCKET = "hot-reload"
 MAX_FILES = 20_000
 """Of a folder, those of node_modules not counted: each invocation asks for the time of every one."""
+MAX_REMEMBERED = 10_000
 _NOT_ENTERED = frozenset({".git", ".hg", ".venv", "__pycache__"})
 _AS_A_WHOLE = frozenset({"node_modules"})
 """What a package manager fills: it changes the folder itself."""
@@ -71,6 +72,8 @@ class HotReload:
             raise ServiceError("InvalidZipFileException", _unreadable(folder, error), 502) from error
         if self._stamps.get(function.arn, stamp) != stamp:
             self._environments.retire(function.arn, LATEST)
+        elif len(self._stamps) >= MAX_REMEMBERED:
+            self._stamps.clear()  # what is forgotten is retired when it has been idle for long
         self._stamps[function.arn] = stamp
         return replace(invocation, function=replace(function, revision=f"{function.revision} {stamp}"))
 
