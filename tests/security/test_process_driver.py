@@ -89,6 +89,15 @@ async def test_tmp_beyond_the_limit_kills(plain: ProcessDriver, folder: Path) ->
     assert output.exited == ExitStatus(signal=signal.SIGKILL)
 
 
+async def test_folders_nested_deeper_than_python_calls_are_removed(plain: ProcessDriver, folder: Path) -> None:
+    """What a function writes must not keep its sandbox from its end."""
+    sandbox = await _make(plain, folder)
+    nest = f"import os\nos.chdir({sandbox.tmp_root!r})\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')"
+    assert (await run_python(sandbox, nest)).exited == ExitStatus(code=0)
+    await sandbox.destroy()
+    assert not Path(sandbox.tmp_root).exists()
+
+
 async def test_frozen_processes_and_their_children_do_not_run(plain: ProcessDriver, folder: Path) -> None:
     """SIGSTOP reaches children that have left the process group."""
     sandbox = await _make(plain, folder)

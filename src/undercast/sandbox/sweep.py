@@ -7,11 +7,11 @@ are written down, because the next start may live in another cgroup.
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 from collections.abc import Iterable
 from pathlib import Path
 
+from undercast.sandbox.trees import remove_tree
 from undercast.sandbox.waiting import until
 
 _LIMIT_S = 5.0
@@ -33,7 +33,7 @@ async def sweep(folder: Path) -> None:
     for group in groups:
         _kill(group)
     await until(lambda: not [group for group in (*groups, *parents) if not _removed(group)], _LIMIT_S)
-    await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+    await asyncio.to_thread(remove_tree, folder)
 
 
 def _kill(group: Path) -> None:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from undercast.sandbox.launcher import kernel
+from undercast.sandbox.trees import remove_tree
 
 _MIB = 1024 * 1024
 _BLOCK = 4096
@@ -50,7 +51,7 @@ class TmpDisk:
             _discard(self.mount)
             self.mount = -1
         if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            remove_tree(self.folder)
             self.folder = None
 
 

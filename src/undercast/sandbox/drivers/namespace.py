@@ -10,7 +10,6 @@ import hashlib
 import logging
 import os
 import re
-import shutil
 import sys
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from undercast.sandbox.drivers.spares import Spares
 from undercast.sandbox.launcher import tracing
 from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
+from undercast.sandbox.trees import remove_tree
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ class NamespaceDriver:
                 await (await task).stop()
         self._launchers.clear()
         await self._disks.stop()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(remove_tree, self._folder)
         for watch in self._watches:
             watch.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)

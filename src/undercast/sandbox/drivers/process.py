@@ -26,6 +26,7 @@ from undercast.sandbox.driver import (
     SandboxSpec,
 )
 from undercast.sandbox.drivers.guard import Guard
+from undercast.sandbox.trees import remove_tree
 from undercast.sandbox.waiting import until
 
 _MIB = 1024 * 1024
@@ -207,7 +208,7 @@ class ProcessSandbox:
         await self.kill_processes()
         for listener in self.listeners.values():
             listener.close()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(remove_tree, self._folder)
         if not self.died.done():
             self.died.set_result(None)
 
@@ -235,7 +236,7 @@ class ProcessDriver:
 
     async def start(self) -> None:
         """See `Driver`."""
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(remove_tree, self._folder)
         self._folder.mkdir(parents=True)
         await self._guard.start()
         for work, seconds in ((self._look, polling.LOOK_EVERY_S), (self._measure, polling.WALK_EVERY_S)):
@@ -248,7 +249,7 @@ class ProcessDriver:
         await asyncio.gather(*self._watches, return_exceptions=True)
         await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
         await self._guard.stop()
-        await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+        await asyncio.to_thread(remove_tree, self._folder)
 
     async def warm(self, spec: SandboxSpec) -> None:
         """See `Driver`: nothing stands ready here."""
