@@ -16,11 +16,7 @@ SONGS = (("Acme Band", "Happy Day", 2019), ("Acme Band", "PartiQL Rocks", 2020),
 def music(dynamodb: Any, make_table: Make) -> str:
     """Three songs of two artists."""
     name = make_table("artist:S song:S")
-    for artist, song, year in (
-        ("Acme Band", "Happy Day", 2019),
-        ("Acme Band", "PartiQL Rocks", 2020),
-        ("No", "One", 1),
-    ):
+    for artist, song, year in SONGS:
         rest = "'tags': <<'a','b'>>, 'l': [1, {'x': true}]"
         item = f"{{'artist': '{artist}', 'song': '{song}', 'published': {year}, {rest}}}"
         dynamodb.execute_statement(Statement=f'INSERT INTO "{name}" VALUE {item}')

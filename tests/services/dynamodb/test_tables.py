@@ -160,7 +160,7 @@ def test_tags_and_time_to_live_settings(dynamodb: Any, make_table: Make) -> None
 
 def test_what_is_not_here_is_refused_by_name(dynamodb: Any) -> None:
     """Neither an operation nor a parameter is accepted and ignored."""
-    code, text = refused(dynamodb.create_backup, TableName="ttt", BackupName="bbb")
-    assert (code, "dynamodb:CreateBackup" in text) == ("NotImplemented", True)
+    code, text = refused(dynamodb.describe_global_table, GlobalTableName="ttt")
+    assert (code, "dynamodb:DescribeGlobalTable" in text) == ("NotImplemented", True)
     code, text = refused(dynamodb.create_table, TableName="ttt", ResourcePolicy="{}", **definition("pk:S"))
     assert (code, "ResourcePolicy" in text) == ("NotImplemented", True)

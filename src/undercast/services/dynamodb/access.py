@@ -45,9 +45,20 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
         return tuple(_of_statement(dynamo, ctx, one) for one in given)
     if "TableName" in params:
         return (_access(dynamo, action, named(ctx.scope, params["TableName"]), params),)
+    if "BackupArn" in params:
+        return _of_backup(ctx, action, params)
     if "ResourceArn" in params:
         return (_access(dynamo, action, named_by_arn(params["ResourceArn"]), {}),)
     return (Access(action=action, resource=str(Arn.of(ctx.scope, "dynamodb", "table/*")) if params else "*"),)
+
+
+def _of_backup(ctx: RequestContext, action: str, params: Params) -> tuple[Access, ...]:
+    """The action on the backup, and on the table that is made from it."""
+    owner = named_by_arn(params["BackupArn"]).scope.account_id
+    backup = Access(action=action, resource=params["BackupArn"], resource_account_id=owner)
+    if "TargetTableName" not in params:
+        return (backup,)
+    return (backup, Access(action=action, resource=named(ctx.scope, params["TargetTableName"]).arn))
 
 
 def _of_statement(dynamo: Dynamo, ctx: RequestContext, params: Mapping[str, Any]) -> Access:

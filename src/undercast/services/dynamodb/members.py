@@ -31,6 +31,16 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DescribeLimits": frozenset(),
     "DescribeEndpoints": frozenset(),
     "DescribeContinuousBackups": _TABLE,
+    "CreateBackup": _TABLE | {"BackupName"},
+    "DescribeBackup": frozenset({"BackupArn"}),
+    "DeleteBackup": frozenset({"BackupArn"}),
+    "ListBackups": _TABLE | {
+        "Limit", "TimeRangeLowerBound", "TimeRangeUpperBound", "ExclusiveStartBackupArn", "BackupType",
+    },
+    "RestoreTableFromBackup": frozenset({
+        "TargetTableName", "BackupArn", "BillingModeOverride", "GlobalSecondaryIndexOverride",
+        "LocalSecondaryIndexOverride", "ProvisionedThroughputOverride",
+    }),
     "TagResource": frozenset({"ResourceArn", "Tags"}),
     "UntagResource": frozenset({"ResourceArn", "TagKeys"}),
     "ListTagsOfResource": frozenset({"ResourceArn", "NextToken"}),
@@ -61,10 +71,17 @@ _STORED = {
     "WarmThroughput": "requests are not limited",
 }
 
-STORED: Mapping[str, Mapping[str, str]] = {"CreateTable": _STORED, "UpdateTable": _STORED}
+STORED: Mapping[str, Mapping[str, str]] = {
+    "CreateTable": _STORED,
+    "UpdateTable": _STORED,
+    "RestoreTableFromBackup": {
+        f"{member}Override": _STORED[member] for member in ("SSESpecification", "OnDemandThroughput")
+    },
+}
 
 _GLOBAL = "global tables are not here"
 REFUSED: Mapping[str, Mapping[str, str]] = {
+    "RestoreTableFromBackup": {"VectorIndexOverride": "vector indexes are not here"},
     "CreateTable": {
         "ResourcePolicy": "resource policies of tables are not here",
         "GlobalTableSourceArn": _GLOBAL,

@@ -32,4 +32,17 @@ SCHEMA = (
     );
     CREATE INDEX dynamodb_token_end ON dynamodb_token (ends_at);
     """,
+    """
+    CREATE TABLE dynamodb_backup (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, account_id TEXT NOT NULL, region TEXT NOT NULL,
+        arn TEXT NOT NULL UNIQUE, name TEXT NOT NULL, table_name TEXT NOT NULL, table_id TEXT NOT NULL,
+        table_created_at REAL NOT NULL, created_at REAL NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL,
+        definition TEXT NOT NULL
+    );
+    CREATE TABLE dynamodb_backup_item (
+        id INTEGER PRIMARY KEY, backup_id INTEGER NOT NULL REFERENCES dynamodb_backup ON DELETE CASCADE,
+        hash BLOB NOT NULL, range BLOB NOT NULL, size INTEGER NOT NULL, item TEXT NOT NULL
+    );
+    CREATE INDEX dynamodb_backup_item_backup ON dynamodb_backup_item (backup_id);
+    """,
 )

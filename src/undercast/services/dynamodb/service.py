@@ -10,7 +10,16 @@ from undercast.services.dynamodb.access import access
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
-from undercast.services.dynamodb.operations import batches, items, reading, statements, tables, tagging, transactions
+from undercast.services.dynamodb.operations import (
+    backups,
+    batches,
+    items,
+    reading,
+    statements,
+    tables,
+    tagging,
+    transactions,
+)
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
 from undercast.services.parts import Parts
@@ -61,7 +70,7 @@ def _reset(dynamo: RunningDynamo) -> None:
 MANIFEST = Manifest(
     name="dynamodb",
     build=build,
-    operations=operations_of(batches, items, reading, statements, tables, tagging, transactions),
+    operations=operations_of(backups, batches, items, reading, statements, tables, tagging, transactions),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
@@ -78,6 +87,7 @@ MANIFEST = Manifest(
         "Expired items are deleted within a minute of the platform's clock, on AWS within some days.",
         "The item collection's size is always estimated as 0 to 1 GB, and an item collection is not limited to 10 GB.",
         "The order of a Scan is that of the hash of the partition key, but AWS's hash is another one.",
+        "Backups are on demand; point-in-time recovery cannot be switched on.",
         "A SELECT with IN on the partition key goes over the whole table.",
         "dynamodb:Attributes is not a condition key here; dynamodb:LeadingKeys is.",
     ),

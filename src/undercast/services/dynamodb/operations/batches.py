@@ -25,13 +25,16 @@ from undercast.store.database import Tx
 
 MAX_GETS, MAX_WRITES = 100, 25
 MAX_BYTES = 16 * 1024 * 1024
+_INLINE_KEYS = 10
+"""More items may be too large together to be read on the event loop."""
 
 
 @operation("BatchGetItem")
 async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Up to 100 items of several tables, as far as 16 MB reach; the rest is in UnprocessedKeys."""
     requests = params["RequestItems"]
-    if sum(len(one["Keys"]) for one in requests.values()) > MAX_GETS:
+    keys = sum(len(one["Keys"]) for one in requests.values())
+    if keys > MAX_GETS:
         raise invalid("Too many items requested for the BatchGetItem call")
     reader = _Gets(dynamo)
     wanted = [(name, named(ctx.scope, name), one, projection(one)) for name, one in requests.items()]
@@ -44,7 +47,7 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
         if not reader.processed:
             raise exceeded()
 
-    await dynamo.database.read(read)
+    await dynamo.database.read(read, long=keys > _INLINE_KEYS)
     consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), reader.consumed)
     return {"Responses": reader.responses, "UnprocessedKeys": reader.unprocessed, **consumed}
 

@@ -139,7 +139,7 @@ async def update_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
         known = {index.name for index in table.indexes}
         for index in updated.indexes:
             if index.name not in known:
-                _fill(tx, updated, index)
+                fill(tx, updated, index)
         dynamo.tables.changed(tx, of)
         return described(updated, tables.counts(tx, updated), "UPDATING")
 
@@ -163,8 +163,8 @@ def _update_stream(dynamo: Dynamo, tx: Tx, change: tuple[Table, dict[str, Any]],
     tx.after_commit(lambda: dynamo.arrivals.ring(arn))
 
 
-def _fill(tx: Tx, table: Table, index: Index) -> None:
-    """Items whose attributes cannot be the index's key are left out, as AWS's backfill does."""
+def fill(tx: Tx, table: Table, index: Index) -> None:
+    """The entries of a new index. Items whose attributes cannot be its key are left out, as AWS's backfill does."""
     for row in tx.each("SELECT id, size, item FROM dynamodb_item WHERE table_id = ?", (table.id,)):
         stored = items.stored(row)
         item = stored.item
