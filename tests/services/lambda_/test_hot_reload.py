@@ -125,6 +125,8 @@ def _busy(functions: Account) -> bool:
 
 def test_the_folder_is_read_only(functions: Account, folder: Path) -> None:
     """A function does not write into its user's project."""
+    if functions.platform.driver != "namespace":
+        pytest.skip("the process driver has no file system of its own")
     (folder / "app.py").write_text("def handler(event, context):\n    open('/var/task/x', 'w')\n")
     functions.create(Runtime=RUNTIME, Code=code(folder))
     response, body = functions.invoke()
