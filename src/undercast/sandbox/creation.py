@@ -15,7 +15,7 @@ from undercast.core.clock import Clock
 from undercast.core.ids import Ids
 from undercast.sandbox.debugging.programs import MEMORY_MB
 from undercast.sandbox.debugging.registry import Debugging
-from undercast.sandbox.driver import Driver, ProcessSpec, Sandbox, SandboxSpec
+from undercast.sandbox.driver import Driver, Prestart, ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.environment import Environment, Watchers
 from undercast.sandbox.extension_files import FOLDER, external_extensions
 from undercast.sandbox.logs import EnvironmentLog
@@ -24,7 +24,7 @@ from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.platform_events import InitType
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand
-from undercast.sandbox.variables import Roots, Surroundings, extension_variables, variables
+from undercast.sandbox.variables import Roots, Surroundings, extension_variables, startup_variables, variables
 
 _LAST_HOUR_S = 3600.0
 """An environment whose session ends sooner than this is not used again: an invocation and its calls take minutes."""
@@ -135,6 +135,12 @@ class Creation:
             spec = replace(spec, runtime_dir=python.runtime_dir, prefixes=found.prefixes, python=zygote)
         await self.driver.warm(spec)
 
+    async def warm_runtime(self, function: FunctionVersion, plan: RuntimePlan) -> None:
+        """Have one sandbox with a runtime in it that can become this function's. Raises SandboxError."""
+        spec = self._spec(function, plan, "")
+        if spec.prestart is not None:
+            await self.driver.warm(spec)
+
     async def release(self, environment_id: str, *, keep_session: bool = False) -> None:
         """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
         self.debugging.forget(environment_id)
@@ -160,12 +166,21 @@ class Creation:
             prefixes=plan.prefixes,
             python=zygote,
             traces=plan.traces,
+            prestart=self._prestart(function, plan),
             memory_mb=function.memory_mb + (MEMORY_MB if function.debug is not None else 0),
             tmp_mb=function.tmp_mb,
             front_door_port=self.site.front_door_port,
             ports=self.site.forward_ports,
             ca_bundle=self.site.ca_bundle,
         )
+
+    def _prestart(self, function: FunctionVersion, plan: RuntimePlan) -> Prestart | None:
+        """A runtime that was started ahead fits where nothing that it reads at its start is the function's own."""
+        startup = startup_variables(function, "" if self.site.ca_bundle is None else CA_BUNDLE)
+        if not plan.prestart or startup is None or function.debug is not None:
+            return None
+        command = plan.argv(Roots())
+        return Prestart(command=command, options=plan.prestart, environment=tuple(sorted(startup.items())))
 
     async def _serve_network(self, sandbox: Sandbox) -> None:
         """The front door on its own port inside; names, 80, 443 and the forwarded ports where the driver has them."""

@@ -19,6 +19,21 @@ class SandboxError(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prestart:
+    """A runtime that is started before its function is known: it reads one line from descriptor 4 and goes on.
+
+    The line is {"environment": {...}, "cwd": ...}. Descriptors 0 to 3 are those of every process with telemetry.
+    """
+
+    command: tuple[str, ...]
+    """The argv of the processes that it can stand for."""
+    options: tuple[str, ...]
+    """Behind it, when it is started ahead."""
+    environment: tuple[tuple[str, str], ...]
+    """What it reads when it starts."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxSpec:
     """What one sandbox is made of. Paths are the host's."""
 
@@ -35,6 +50,8 @@ class SandboxSpec:
     """Interpreter whose zygote makes this sandbox, so that `ProcessSpec.zygote` can be used in it."""
     traces: bool = False
     """Its processes may trace each other (ptrace), as a debugger does."""
+    prestart: Prestart | None = None
+    """Sandboxes like this one may have a runtime in them already."""
     memory_mb: int = 128
     tmp_mb: int = 512
     front_door_port: int = 4566

@@ -42,7 +42,7 @@ from undercast.sandbox.model import (
 from undercast.sandbox.pool_parts import PoolParts, creation, watchers
 from undercast.sandbox.provision import INIT_FAILURE, Provisioned, too_many
 from undercast.sandbox.runtimes.plan import RuntimePlan
-from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES
+from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES, STARTED_AHEAD
 from undercast.sandbox.snapstart import InitFailed
 from undercast.sandbox.waiting import until
 
@@ -109,11 +109,20 @@ class Pool:
             # The driver's own stop takes what is left with it.
             return
 
-    async def prepare(self, runtime: str) -> None:
-        """Get ready for first invocations of a runtime: /var/runtime, its interpreter's zygote, a spare sandbox."""
+    async def prepare(self, function: FunctionVersion) -> None:
+        """Get ready for a first invocation: /var/runtime, the interpreter's zygote, a spare sandbox.
+
+        The function's code need not be there yet.
+        """
         if self._creation is None:
             return
+        runtime = function.runtime
         try:
+            if RUNTIMES[runtime].family == STARTED_AHEAD:
+                plan = await asyncio.to_thread(self._parts.runtimes.plan, function)
+                self._prepared.add(runtime)
+                await self._creation.warm_runtime(function, plan)
+                return
             python = await asyncio.to_thread(self._parts.runtimes.python, runtime)
             if python is not None or RUNTIMES[runtime].family in COMPILED:
                 self._prepared.add(runtime)

@@ -26,6 +26,12 @@ _RUNTIME_ONLY = frozenset(
 """Lambda Developer Guide, Extensions API, "Permissions and configuration": not for extensions."""
 
 
+_STARTUP = ("NODE_", "LD_", "LANG", "LC_", "TZ", "SSL_", "OPENSSL_", "ICU_", "UV_", "MALLOC_", "GLIBC_", "PATH")
+"""Beginnings of the names of variables that a runtime may read when it starts."""
+_LATER = frozenset({"NODE_ENV", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED"})
+"""Read when they are needed."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Roots:
     """Where a process of the sandbox finds its four folders."""
@@ -66,6 +72,15 @@ def variables(
         **function.environment,
         **_reserved(function, credentials, surroundings),
     }
+
+
+def startup_variables(function: FunctionVersion, ca_bundle: str) -> dict[str, str] | None:
+    """What a runtime reads when it starts, alike for all functions; None when this one sets such a variable itself."""
+    if any(name.startswith(_STARTUP) and name not in _LATER for name in function.environment):
+        return None
+    surroundings = Surroundings(runtime_api="", log_stream="", endpoint_url="", ca_bundle=ca_bundle)
+    defaults = _defaults(surroundings)
+    return {name: value for name, value in defaults.items() if name.startswith(_STARTUP)}
 
 
 def extension_variables(

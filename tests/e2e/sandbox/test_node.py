@@ -1,5 +1,6 @@
 """Node.js functions in real sandboxes: interpreters, layers, ES modules, streaming, a process started ahead."""
 
+import asyncio
 import json
 import os
 import subprocess
@@ -130,6 +131,41 @@ async def test_missing_sdk_is_named_with_its_remedy(stage: Stage, monkeypatch: p
     error = await stage.error(made)
     assert error["errorType"] == "Runtime.ImportModuleError"
     assert f"`undercast runtimes install {made.runtime}`" in "".join(stage.log.messages)
+
+
+@pytest.mark.parametrize("driver_name", ["namespace"])
+async def test_a_second_environment_takes_the_runtime_that_was_started_ahead(stage: Stage) -> None:
+    """A spare sandbox of the function's kind has a Node.js in it, which becomes the function's by one line."""
+    source = """
+const loaded = process.uptime() * 1000;
+exports.handler = async (event) => {
+  await new Promise((done) => setTimeout(done, 500));
+  return { loaded, argv: process.argv.length, cwd: process.cwd(), name: process.env.NAME,
+    key: Boolean(process.env.AWS_ACCESS_KEY_ID), fds: require("fs").readdirSync("/proc/self/fd").length };
+};
+"""
+    made = function(stage, {"index.js": source}, environment={"NAME": "second", "NODE_ENV": "production"})
+    first = await stage.value(made)
+    await asyncio.sleep(3)  # the spare is made behind the first start
+    both = await asyncio.gather(stage.value(made), stage.value(made))
+    second = max(both, key=lambda answer: answer["loaded"])
+    assert first in both
+    assert second["loaded"] > 2000, "it ran before it was wanted"
+    assert {**second, "loaded": 0} == {**first, "loaded": 0}
+    assert (second["name"], second["cwd"], second["argv"], second["key"]) == ("second", "/var/task", 2, True)
+
+
+@pytest.mark.parametrize("driver_name", ["namespace"])
+async def test_variables_that_are_read_at_the_start_ask_for_a_fresh_process(stage: Stage) -> None:
+    """NODE_OPTIONS is read by Node.js when it starts: nothing that runs already can be this function's."""
+    source = (
+        "exports.handler = async () => [process.execArgv, process.env.NODE_OPTIONS, process.title, process.uptime()];"
+    )
+    made = function(stage, {"index.js": source}, environment={"NODE_OPTIONS": "--title=own"})
+    for _ in range(2):
+        assert (await stage.value(made))[1:3] == ["--title=own", "own"]
+        stage.pool.retire(made.arn)
+        await asyncio.sleep(1.0)
 
 
 @pytest.mark.parametrize("major", [12, 24])

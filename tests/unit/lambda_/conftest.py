@@ -104,7 +104,7 @@ class FakeEnvironments:
         """See `deployments.Environments`."""
         return ""
 
-    async def prepare(self, runtime: str) -> None:
+    async def prepare(self, function: FunctionVersion) -> None:
         """See `deployments.Environments`."""
 
     def retire(self, function_arn: str, version: str | None = None) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import undercast
 from undercast.sandbox import launcher as launcher_package
 from undercast.sandbox import rootfs, seccomp
-from undercast.sandbox.driver import SandboxError, SandboxSpec
+from undercast.sandbox.driver import Prestart, SandboxError, SandboxSpec
 from undercast.sandbox.launcher.link import Link, close_all
 
 _ENVIRONMENT_BYTES = 12 * 1024
@@ -46,6 +46,7 @@ class Kind:
     front_door_port: int
     ports: tuple[int, ...]
     ca_bundle: Path | None
+    prestart: Prestart | None = None
 
     @classmethod
     def of(cls, spec: SandboxSpec) -> "Kind":
@@ -60,6 +61,7 @@ class Kind:
             front_door_port=spec.front_door_port,
             ports=spec.ports,
             ca_bundle=spec.ca_bundle,
+            prestart=spec.prestart,
         )
 
     @property
@@ -76,7 +78,11 @@ class Kind:
             binds += rootfs.prefix_binds(self.prefixes)
             if self.runtime_dir is not None:
                 binds.append((str(self.runtime_dir.resolve()), "/var/runtime"))
-        return {"op": "plant", "binds": binds, "listen": self._listeners()}
+        order: dict[str, Any] = {"op": "plant", "binds": binds, "listen": self._listeners()}
+        if self.prestart is not None:
+            argv = (*self.prestart.command, *self.prestart.options)
+            order["prestart"] = {"argv": argv, "environment": dict(self.prestart.environment)}
+        return order
 
     def _listeners(self) -> list[tuple[str, str, str, int]]:
         """(name, protocol, address, port), no port twice."""

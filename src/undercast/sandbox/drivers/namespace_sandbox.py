@@ -14,6 +14,7 @@ from typing import Any
 
 from undercast.sandbox import polling
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
+from undercast.sandbox.drivers.ahead import Ahead
 from undercast.sandbox.drivers.launchers import Kind, Launcher
 from undercast.sandbox.launcher.link import Link, close_all
 from undercast.sandbox.limits import Group
@@ -80,6 +81,9 @@ class NamespaceSandbox:
         self._mounts = -1
         """Its mount namespace, until its function's files are in it."""
         self._pidfd = -1
+        self._ahead: Ahead | None = None
+        """A runtime that waits for its function."""
+        self._has_runner = True
         self._processes: dict[int, NamespaceProcess] = {}
         self._starting: dict[int, asyncio.Future[int]] = {}
         self._serial = 0
@@ -118,8 +122,13 @@ class NamespaceSandbox:
         self._runner_is_zygote = kind.zygote
         entrances = self._group.entrances()
         links = [self._link.theirs.fileno(), self._runner.theirs.fileno()]
-        asked = launcher.create({**kind.order(), "uid": self.uid, "group": self._group.name}, [*links, *entrances])
-        close_all(entrances)
+        theirs: list[int] = []
+        if kind.prestart is not None:
+            self._has_runner = False
+            self._ahead, theirs = Ahead.make(kind.prestart)
+        order = {**kind.order(), "uid": self.uid, "group": self._group.name}
+        asked = launcher.create(order, [*links, *theirs, *entrances])
+        close_all([*entrances, *theirs])
         self._link.theirs.close()
         self._runner.theirs.close()
         if not asked:
@@ -160,6 +169,8 @@ class NamespaceSandbox:
     async def spawn(self, spec: ProcessSpec) -> NamespaceProcess:
         """See `Sandbox`."""
         await self.furnished()
+        if (assigned := self._assign(spec)) is not None:
+            return assigned
         pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3 if spec.telemetry else 2)]
         for read_end, _ in pipes:
             os.set_blocking(read_end, False)
@@ -180,6 +191,19 @@ class NamespaceSandbox:
             self._starting.pop(serial, None)
         return process
 
+    def _assign(self, spec: ProcessSpec) -> NamespaceProcess | None:
+        """Make the runtime that waits the one that is asked for. None: a process has to be started."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is None:
+            return None
+        if not ahead.assign(spec):
+            ahead.close()
+            self._link.send({"op": "signal", "pid": self._runner_pid, "number": signal.SIGKILL})
+            return None
+        process = self._processes[_RUNNER] = NamespaceProcess(self._link, ahead.pipes)
+        process.pid = self._runner_pid
+        return process
+
     def _send_order(self, spec: ProcessSpec, process: NamespaceProcess, pipes: list[int]) -> int:
         """To the runner that waits for it, else to init, which forks; returns the process's number."""
         environment = {**spec.environment, _TELEMETRY_VARIABLE: "3"} if spec.telemetry else dict(spec.environment)
@@ -187,8 +211,8 @@ class NamespaceSandbox:
         if spec.image is not None:
             order["restore"] = True
             pipes = [*pipes, spec.image]
-        runner = spec.zygote == self._runner_is_zygote and self._runner_pid and not self._runner.closed
-        if runner:
+        fits = self._has_runner and spec.zygote == self._runner_is_zygote
+        if fits and self._runner_pid and not self._runner.closed:
             self._expect(_RUNNER, process)
             if self._runner.send(order, pipes):
                 return _RUNNER
@@ -327,6 +351,9 @@ class NamespaceSandbox:
         self._link.close()
         self._runner.close()
         self._close_mounts()
+        if self._ahead is not None:
+            self._ahead.close()
+            self._ahead = None
         if self._pidfd >= 0:
             try:
                 async with asyncio.timeout(_GONE_LIMIT_S):
@@ -409,6 +436,9 @@ class NamespaceSandbox:
 
     def _exited(self, serial: int, status: ExitStatus) -> None:
         process = self._processes.pop(serial, None)
+        if serial == _RUNNER and self._ahead is not None:  # it could not be started, or has ended
+            self._ahead.close()
+            self._ahead = None
         if process is not None and not process.exited.done():
             process.exited.set_result(status)
 

@@ -17,7 +17,7 @@ from typing import Any
 from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.places import furnish, write_id_maps
 from undercast.sandbox.launcher.rehearsal import Pages
-from undercast.sandbox.launcher.spawn import start, start_runner
+from undercast.sandbox.launcher.spawn import PRESTART_PIPES, start, start_ahead, start_runner
 from undercast.sandbox.launcher.zygote import Become
 
 _CAP_SYS_ADMIN = 1 << 21
@@ -38,7 +38,8 @@ class Init:
         self._order = request
         self._link = socket.socket(fileno=descriptors[0])
         self._runner = descriptors[1]
-        self._groups = descriptors[2:]
+        ahead = 2 + (PRESTART_PIPES if "prestart" in request else 0)
+        self._ahead, self._groups = descriptors[2:ahead], descriptors[ahead:]
         self._processes: dict[int, int] = {}
         """pid -> the control plane's number for the process."""
 
@@ -65,17 +66,22 @@ class Init:
         mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         pidfd = kernel.pidfd_open(os.getpid())
         self._confine()
-        runner = start_runner(self._runner, [self._link, *listeners.values()], self._pages)
+        runner = self._start_runner([self._link, *listeners.values()])
         if isinstance(runner, Become):
             return runner
         self._processes[runner] = _RUNNER
         passed = [pidfd, mounts, *(listener.fileno() for listener in listeners.values())]
         frames.send(self._link, {"planted": list(listeners), "runner": runner}, passed)
-        for descriptor in (pidfd, mounts, self._runner):
+        for descriptor in (pidfd, mounts, self._runner, *self._ahead):
             os.close(descriptor)
         for listener in listeners.values():
             listener.close()
         return None
+
+    def _start_runner(self, ours: list[socket.socket]) -> Become | int:
+        if "prestart" in self._order:
+            return start_ahead(self._runner, ours, self._order["prestart"], self._ahead)
+        return start_runner(self._runner, ours, self._pages)
 
     def _confine(self) -> None:
         """Give up every right, for good. The order matters: each step needs what the next one takes."""

@@ -59,6 +59,7 @@ class NodeRuntime:
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=self._folder(sdk),
             prefixes=(*found.prefixes, *((sdk,) if sdk.is_dir() else ())),
+            prestart=("--prestart", "4") if options == command[1:] and program == command[0] else (),
             telemetry=True,
             version_label=f"nodejs:{dotted}.undercast",
             notice=_NEAR_WORDS.format(row=row.identifier, found=dotted, wanted=row.version[0]) if near else "",

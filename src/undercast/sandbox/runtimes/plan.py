@@ -44,6 +44,8 @@ class RuntimePlan:
     prefixes: tuple[Path, ...] = ()
     forkable: bool = False
     """Nothing in the function demands a fresh interpreter."""
+    prestart: tuple[str, ...] = ()
+    """Options with which the command can be started before its function is known; empty: it cannot."""
     telemetry: bool = False
     traces: bool = False
     """Its program is a debugger that needs ptrace(2), which no function has."""

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from typing import Literal
 
 Family = Literal["python", "nodejs", "java", "ruby", "dotnet", "go", "provided"]
+STARTED_AHEAD = "nodejs"
+"""The family whose processes are started before their function is known."""
 COMPILED = frozenset({"go", "provided"})
 """Families whose functions bring their program."""
 

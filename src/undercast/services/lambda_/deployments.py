@@ -61,8 +61,8 @@ class Environments(Protocol):
         """Initialise a version with SnapStart; what its INIT failed with, or ""."""
         ...
 
-    async def prepare(self, runtime: str) -> None:
-        """Get ready for first invocations of a runtime."""
+    async def prepare(self, function: FunctionVersion) -> None:
+        """Get ready for a first invocation of a function whose code may still be unpacked."""
         ...
 
 
@@ -133,7 +133,7 @@ class Deployments:
                 # Active means ready: the first invocation of a runtime must not wait for its interpreter.
                 await asyncio.gather(
                     *(self._code.unpack(sha256) for sha256 in version.archives),
-                    self._environments.prepare(version.configuration["Runtime"]),
+                    self._environments.prepare(executable(version, self._code.folder)),
                 )
             except (UnsafePackage, ServiceError) as error:
                 log.warning("the code of %s cannot be unpacked: %s", version.arn, error)
