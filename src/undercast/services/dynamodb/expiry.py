@@ -1,6 +1,7 @@
 """Time to live: items whose time is over are deleted, with a stream record by dynamodb.amazonaws.com.
 
-One task, paused on the platform clock; AWS takes up to some days, this a minute.
+One task, paused on the platform clock; AWS takes up to some days, this a minute. It also takes large tables away that
+were deleted, and request tokens that are over.
 AWS: DynamoDB Developer Guide, "Using time to live (TTL) in DynamoDB", "DynamoDB Streams and Time to Live".
 """
 
@@ -45,13 +46,15 @@ class Expiry:
         await clock.wait_until(clock.now() + ROUND_S)
 
     async def round(self) -> None:
-        """Delete what is due, a hundred items in a transaction; then what DynamoDB need not remember any more."""
+        """Delete what is due, a hundred items in a transaction; then what nobody needs any more."""
         database = self._dynamo.database
         for table in await database.read(tables.with_ttl):
             removed = _AT_ONCE
             while removed == _AT_ONCE:
                 removed = await database.write(partial(self._some, table.of))
                 await asyncio.sleep(0)  # not to wait, but to let others run
+        while await database.write(tables.sweep, long=True):
+            pass
         await database.write(
             lambda tx: tx.execute("DELETE FROM dynamodb_token WHERE ends_at <= ?", (self._dynamo.clock.now(),))
         )

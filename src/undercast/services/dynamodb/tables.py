@@ -15,6 +15,7 @@ from undercast.store.database import Database, Row, Tx
 
 _MOST_KEPT = 4096
 _MEASURED_ITEMS = 5000
+_SWEPT_AT_ONCE = 1000
 
 
 class Tables:
@@ -118,8 +119,34 @@ def set_ttl(tx: Tx, table: Table, attribute: str, now: float) -> None:
 
 
 def delete(tx: Tx, table: Table) -> None:
-    """With everything in it."""
+    """With everything in it; where that is much, it is put aside, and `sweep` takes it away in pieces."""
+    row = tx.one("SELECT COUNT(*) AS items FROM dynamodb_item WHERE table_id = ?", (table.id,))
+    if row is not None and row["items"] > _SWEPT_AT_ONCE:
+        # Nobody's account: the name is free, and no request finds it.
+        tx.execute(
+            "UPDATE dynamodb_table SET account_id = '', name = table_id, ttl_attribute = '' WHERE id = ?", (table.id,)
+        )
+        return
     tx.execute("DELETE FROM dynamodb_table WHERE id = ?", (table.id,))
+
+
+def sweep(tx: Tx) -> bool:
+    """Remove a piece of a deleted table; whether there is more."""
+    row = tx.one("SELECT id FROM dynamodb_table WHERE account_id = '' LIMIT 1")
+    if row is None:
+        return False
+    entries = tx.execute(
+        "DELETE FROM dynamodb_entry WHERE (index_id, hash, range, base) IN (SELECT index_id, hash, range, base"
+        " FROM dynamodb_entry WHERE index_id IN (SELECT id FROM dynamodb_index WHERE table_id = ?) LIMIT ?)",
+        (row["id"], _SWEPT_AT_ONCE),
+    )
+    items = tx.execute(
+        "DELETE FROM dynamodb_item WHERE id IN (SELECT id FROM dynamodb_item WHERE table_id = ? LIMIT ?)",
+        (row["id"], _SWEPT_AT_ONCE),
+    )
+    if not entries and not items:
+        tx.execute("DELETE FROM dynamodb_table WHERE id = ?", (row["id"],))
+    return True
 
 
 def counts(tx: Tx, table: Table) -> tuple[int, int]:

@@ -114,7 +114,7 @@ async def delete_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
         dynamo.tables.changed(tx, of)
         return described(table, counts, "DELETING")
 
-    # Not on the event loop: it takes as long as the table is large.
+    # Not on the event loop: it counts the items.
     return {"TableDescription": await dynamo.database.write(write, long=True)}
 
 

@@ -1,0 +1,129 @@
+"""What a change tells the rest of the platform: the bell of its stream, and the edge of its cause (I10).
+
+AWS: none; the trace is ours.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.services.dynamodb.conftest import definition
+from tests.state import State, open_state
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.clock import HostClock, PlatformClock
+from undercast.core.context import EXTERNAL, Cause, RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.identity import service_principal
+from undercast.core.ids import SystemIds
+from undercast.events.arrivals import Arrivals
+from undercast.services.dynamodb import schema
+from undercast.services.dynamodb.expiry import Expiry
+from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.service import MANIFEST
+from undercast.services.dynamodb.tables import Tables
+from undercast.services.dynamodb.throttle import Throttle
+from undercast.services.dynamodbstreams import schema as streams_schema
+
+ACCOUNT = AccountId("000000000000")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """DynamoDB on an empty database, with a table that has a stream."""
+
+    dynamo: Dynamo
+    ctx: RequestContext
+    state: State
+    stream_arn: str
+
+    async def put(self, ctx: RequestContext, **more: Any) -> None:
+        """One item."""
+        await MANIFEST.operations["PutItem"](
+            self.dynamo, ctx, {"TableName": "watched", "Item": {"pk": {"S": "a"}, "r": {"S": ctx.request_id}}, **more}
+        )
+
+
+@pytest.fixture
+async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
+    """See `Ground`."""
+    host, unused = HostClock(), cast(Any, None)
+    clock = PlatformClock(host)
+    schemas = {"dynamodb": schema.SCHEMA, "dynamodbstreams": streams_schema.SCHEMA}
+    async with open_state(tmp_path, clock, schemas=schemas) as state:
+        dynamo = Dynamo(
+            database=state.database,
+            tables=Tables(state.database),
+            causality=state.causality,
+            arrivals=Arrivals(),
+            throttle=Throttle(clock, enabled=False),
+            clock=clock,
+            ids=SystemIds(),
+        )
+        ctx = RequestContext(
+            request_id="request",
+            scope=Scope(ACCOUNT, Region("us-east-1")),
+            principal=service_principal("test", ACCOUNT),
+            cause=EXTERNAL,
+            clock=clock,
+            host_clock=host,
+            ids=dynamo.ids,
+            caller=unused,
+            permits=unused,
+        )
+        stream = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+        params = definition("pk:S", StreamSpecification=stream)
+        made: Any = await MANIFEST.operations["CreateTable"](dynamo, ctx, {"TableName": "watched", **params})
+        arn = made["TableDescription"]["LatestStreamArn"]
+        yield Ground(dynamo=dynamo, ctx=ctx, state=state, stream_arn=arn)
+
+
+async def test_a_commit_rings_the_bell_of_the_stream(ground: Ground) -> None:
+    """Not a write that is refused, nor one that changes nothing."""
+    with ground.dynamo.arrivals.listen(ground.stream_arn) as bell:
+        await ground.put(ground.ctx)
+        assert bell.is_set()
+        bell.clear()
+        await ground.put(ground.ctx)
+        with pytest.raises(ServiceError):
+            await ground.put(replace(ground.ctx, request_id="2"), ConditionExpression="attribute_not_exists(pk)")
+        assert not bell.is_set()
+
+
+async def test_a_large_table_is_gone_at_once_and_swept_in_pieces(ground: Ground) -> None:
+    """A table of its name can be made again meanwhile, and is another one."""
+    operations, dynamo = MANIFEST.operations, ground.dynamo
+    for at in range(0, 1200, 24):
+        puts = [{"PutRequest": {"Item": {"pk": {"S": str(number)}}}} for number in range(at, at + 24)]
+        await operations["BatchWriteItem"](dynamo, ground.ctx, {"RequestItems": {"watched": puts}})
+    await operations["DeleteTable"](dynamo, ground.ctx, {"TableName": "watched"})
+    listed: Any = await operations["ListTables"](dynamo, ground.ctx, {})
+    assert listed["TableNames"] == []
+    await operations["CreateTable"](dynamo, ground.ctx, {"TableName": "watched", **definition("pk:S")})
+    await ground.put(ground.ctx)
+
+    def rows() -> list[int]:
+        return dynamo.database.read_now(
+            lambda tx: [tx.all(f"SELECT COUNT(*) FROM {name}")[0][0] for name in ("dynamodb_table", "dynamodb_item")]
+        )
+
+    assert rows() == [2, 1201]
+    await Expiry(dynamo).round()
+    assert rows() == [1, 1]
+    page: Any = await operations["Scan"](dynamo, ground.ctx, {"TableName": "watched"})
+    assert page["Count"] == 1
+
+
+async def test_a_functions_write_leads_to_its_record(ground: Ground) -> None:
+    """call -> record; what comes from outside has no edge."""
+    await ground.put(ground.ctx)
+    await ground.put(replace(ground.ctx, request_id="call-1", cause=Cause(kind="invocation", id="invocation-1")))
+    rows = ground.state.database.read_now(
+        lambda tx: tx.all("SELECT event_id FROM dynamodbstreams_record ORDER BY sequence")
+    )
+    edges = ground.state.database.read_now(
+        lambda tx: [tuple(row) for row in tx.all("SELECT from_kind, from_id, to_kind, to_id FROM causal_edge")]
+    )
+    assert edges == [("call", "call-1", "record", rows[1]["event_id"])]
