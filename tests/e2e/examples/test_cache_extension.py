@@ -203,6 +203,7 @@ def test_the_example_measures_both_ways() -> None:
         timeout=100,
         check=False,
     )
+    assert done.returncode == 0, done.stderr
     assert re.search(r"with-sdk: 5 invocations, average [\d.]+ ms", done.stdout), done.stdout + done.stderr
     assert re.search(r"with-cache: 5 invocations, average [\d.]+ ms", done.stdout), done.stdout + done.stderr
     assert re.search(r"the extension is [\d.]+ times as fast", done.stdout), done.stdout + done.stderr
