@@ -17,6 +17,7 @@ from undercast.core.errors import ServiceError, not_implemented
 from undercast.core.identity import Principal, root_principal
 from undercast.core.service import Reply
 from undercast.events import schema as events_schema
+from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox, delivery_of
@@ -225,6 +226,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         blobs=blobs,
         outbox=Outbox(database, clock, causality),
         causality=causality,
+        arrivals=Arrivals(),
         environments=environments,
         code=code,
         catalog=catalog,

@@ -7,6 +7,7 @@ from undercast.core.config import Profile
 from undercast.core.context import RequestContext
 from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
+from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.lambda_ import store
@@ -39,6 +40,7 @@ class Lambda:
     blobs: BlobStore
     outbox: Outbox
     causality: CausalLog
+    arrivals: Arrivals
     environments: Environments
     code: CodeStore
     catalog: Catalog

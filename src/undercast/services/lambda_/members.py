@@ -16,7 +16,8 @@ _URL = frozenset({"AuthType", "Cors", "InvokeMode"})
 _SIGNING = frozenset({"CodeSigningConfigArn"})
 _MAPPING = frozenset({
     "FunctionName", "Enabled", "BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig",
-    "FilterCriteria",
+    "FilterCriteria", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError",
+    "DestinationConfig",
 })  # fmt: skip
 _LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
 _LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
@@ -152,7 +153,7 @@ _LATER_KINDS = {
     "AcceleratorConfig": "there are no accelerators",
 }
 
-_STREAMS = "it is a setting of streams, which are no event sources here yet"
+_STREAMS = "one batch of a stream runs at a time, without a state"
 _BROKERS = "Kafka, MQ and DocumentDB are no event sources here"
 _MAPPING_REFUSED = {
     "MetricsConfig": "event source mappings have no metrics here",
@@ -161,11 +162,7 @@ _MAPPING_REFUSED = {
     **dict.fromkeys(
         (
             "ParallelizationFactor",
-            "BisectBatchOnFunctionError",
-            "MaximumRecordAgeInSeconds",
-            "MaximumRetryAttempts",
             "TumblingWindowInSeconds",
-            "DestinationConfig",
         ),
         _STREAMS,
     ),

@@ -11,28 +11,21 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from undercast.core.arn import Arn
-from undercast.core.context import Cause, RequestContext
+from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
-from undercast.core.identity import service_principal
-from undercast.events.causality import Edge
 from undercast.events.poller import Processed, Unavailable
-from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
-from undercast.services.lambda_.catalog import Resolved
-from undercast.services.lambda_.execution import run, version_to_run
-from undercast.services.lambda_.instance import PRINCIPAL, Lambda
+from undercast.sandbox.model import InvocationResult
+from undercast.services.lambda_.consumer import FAILED, MAX_EVENT_BYTES, Consumer
+from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.queue_events import REPORTS, failed_items, is_wanted, patterns_of, record_of, text_of
-from undercast.services.lambda_.roles import session_of
-from undercast.services.lambda_.tracing import trace_header
 
-MAX_EVENT_BYTES = 6_291_456
 MOST_BATCHES = 1000
 LONG_POLL_S = 20
 AT_ONCE = 10
 """Messages of one ReceiveMessage or DeleteMessageBatch."""
 THROTTLE_BACKOFF_S = 1.0
 _FRAME = len('{"Records": []}')
-FAILED = "PROBLEM: Function call failed"
 
 Record = Mapping[str, Any]
 """One entry of the event's Records."""
@@ -66,6 +59,7 @@ class QueueSource:
     def __init__(self, functions: Lambda, mapping: EventSourceMapping) -> None:
         settings = mapping.configuration
         self._functions = functions
+        self._consumer = Consumer(functions, mapping)
         self._mapping = mapping
         self._arn = Arn.parse(mapping.source_arn)
         self._is_fifo = mapping.source_arn.endswith(".fifo")
@@ -88,12 +82,11 @@ class QueueSource:
 
     def crowded(self) -> bool:
         """See `Source`."""
-        known = self._functions.catalog.peek(self._mapping.scope, self._mapping.function_arn, None)
-        return known is not None and self._functions.environments.waiting(known.function)
+        return self._consumer.crowded()
 
     async def take(self) -> Batch | None:
         """See `Source`. The function is looked at first: a message that nobody can run is not received."""
-        ctx = await self._as_role(await self._resolve())
+        ctx = await self._consumer.as_role(await self._consumer.resolve())
         batch = Batch(ctx, self._functions.clock.now())
         carried, self._carried = self._carried, []
         self._add(batch, carried)
@@ -123,17 +116,6 @@ class QueueSource:
             await asyncio.wait([self._polling])
 
     # Receiving
-
-    async def _resolve(self) -> Resolved:
-        try:
-            return await self._functions.catalog.resolve(self._mapping.scope, self._mapping.function_arn)
-        except ServiceError as error:
-            raise Unavailable(error.message) from error
-
-    async def _as_role(self, resolved: Resolved) -> RequestContext:
-        scope, role_arn = self._mapping.scope, resolved.function.role_arn
-        ctx = self._functions.internal(scope, service_principal(PRINCIPAL, scope.account_id))
-        return self._functions.internal(scope, await session_of(ctx, role_arn, resolved.function.name))
 
     async def _first(self, batch: Batch) -> Sequence[Record]:
         """The messages that begin a batch, as soon as there are any."""
@@ -234,50 +216,21 @@ class QueueSource:
         records = ", ".join(taken.record for taken in batch.messages.values())
         payload = f'{{"Records": [{records}]}}'.encode()
         request_id, visibility_s, delay_s = self._functions.ids.uuid(), None, THROTTLE_BACKOFF_S
-        self._note(batch, request_id)
+        self._consumer.note(request_id, "message", tuple(batch.messages))
         while True:
-            resolved = await self._resolve()
-            function = version_to_run(self._functions, resolved)
+            resolved = await self._consumer.resolve()
             try:
-                return await run(
-                    self._functions, resolved, self._invocation(resolved, function, request_id, payload), ""
-                )
+                return await self._consumer.run(resolved, request_id, payload)
             except ServiceError as error:
                 if error.code != "TooManyRequestsException":
                     raise
             if visibility_s is None:
                 visibility_s = await self._visibility_s(batch.ctx)
             again_at = self._functions.clock.now() + delay_s
-            if again_at + function.timeout_s > batch.received_at + visibility_s:
+            if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
                 return None
             await self._functions.clock.wait_until(again_at)
             delay_s *= 2
-
-    def _invocation(self, resolved: Resolved, function: FunctionVersion, request_id: str, payload: bytes) -> Invocation:
-        now = self._functions.clock.now()
-        return Invocation(
-            request_id=request_id,
-            function=function,
-            payload=payload,
-            invoked_arn=resolved.invoked_arn,
-            cause=Cause(kind="delivery", id=request_id),
-            trace_header=trace_header("", self._functions.ids, now, active=function.traces_actively),
-            synchronous=False,
-        )
-
-    def _note(self, batch: Batch, request_id: str) -> None:
-        """A batch has several causes: one edge from each of its messages (I10)."""
-        for message_id in batch.messages:
-            edge = Edge(
-                from_kind="message",
-                from_id=message_id,
-                to_kind="delivery",
-                to_id=request_id,
-                label=f"batch of {len(batch.messages)} from {self._mapping.source_arn}",
-                at=self._functions.clock.now(),
-                scope=self._mapping.scope,
-            )
-            self._functions.causality.note(edge)
 
     async def _visibility_s(self, ctx: RequestContext) -> int:
         params = {"QueueUrl": self._url(ctx), "AttributeNames": ["VisibilityTimeout"]}

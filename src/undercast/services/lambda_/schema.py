@@ -172,4 +172,11 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, id)
     );
     """,
+    """
+    CREATE TABLE lambda_event_source_position (
+        id TEXT NOT NULL PRIMARY KEY,
+        shard_id TEXT NOT NULL,
+        sequence TEXT NOT NULL
+    );
+    """,
 )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, Site, operations_of
+from undercast.events.poller import Source
 from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.access import access, policy_of
 from undercast.services.lambda_.catalog import Catalog
@@ -43,6 +44,8 @@ from undercast.services.lambda_.operations import (
 )
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.queue_source import QueueSource
+from undercast.services.lambda_.source_checks import is_queue
+from undercast.services.lambda_.stream_source import StreamSource
 from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.lambda_.url_site import serve
@@ -60,6 +63,7 @@ def build(parts: Parts) -> Lambda:
         blobs=parts.blobs,
         outbox=parts.outbox,
         causality=parts.causality,
+        arrivals=parts.arrivals,
         environments=parts.pool,
         code=code,
         catalog=catalog,
@@ -86,8 +90,8 @@ async def _start(instance: Lambda) -> None:
     await instance.deployments.resume()
     await instance.provisioning.start()
 
-    def source(mapping: EventSourceMapping) -> QueueSource:
-        return QueueSource(instance, mapping)
+    def source(mapping: EventSourceMapping) -> Source:
+        return (QueueSource if is_queue(mapping.source_arn) else StreamSource)(instance, mapping)
 
     instance.mappings.start(source)
 
@@ -165,7 +169,8 @@ MANIFEST = Manifest(
         "SnapStart restores Python functions; Java, .NET and what has threads, open files or processes behind its "
         "INIT are initialised ahead. A version whose snapshot is gone (a restart) is not Inactive: its next invocation "
         "waits for a new one.",
-        "An event source is an SQS queue; Kinesis and DynamoDB streams, Kafka, MQ and DocumentDB are refused by name.",
+        "Event sources are SQS queues and DynamoDB streams; Kinesis, Kafka, MQ and DocumentDB are refused by name.",
+        "A DynamoDB stream has one open shard, so that ParallelizationFactor and TumblingWindowInSeconds are refused.",
         "LastProcessingResult is told of queues, too, and since the platform's start; AWS tells it of streams.",
         "A throttled batch is tried again only as long as the function could end before its messages are visible "
         "again; then they come back by the queue's timeout.",

@@ -1,8 +1,8 @@
-"""Event source mappings: which queue a function works off, and how.
+"""Event source mappings: which queue or stream a function works off, and how.
 
 AWS: Lambda API Reference, CreateEventSourceMapping and its companions; Developer Guide, "Lambda parameters for Amazon
-SQS event source mappings". Texts that AWS does not publish and nobody has quoted are ours: FIFO's batch size, a queue
-of another region, the number of filters.
+SQS event source mappings". Texts that AWS does not publish and nobody has quoted are ours; `source_checks.py` has those
+that depend on the kind of source.
 """
 
 from collections.abc import Mapping
@@ -10,21 +10,18 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError, not_implemented, refused_member
-from undercast.core.identity import root_principal
 from undercast.core.service import Params, operation
-from undercast.services.lambda_ import mapping_store
+from undercast.services.lambda_ import mapping_store, stream_position
 from undercast.services.lambda_.configuration import check_tags
-from undercast.services.lambda_.errors import conflict, function_not_found, invalid, not_found, user_error
+from undercast.services.lambda_.errors import conflict, function_not_found, not_found, user_error
 from undercast.services.lambda_.instance import Lambda, existing_function, existing_version
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.names import parse_reference
 from undercast.services.lambda_.paging import marker, page_size, position
-from undercast.services.lambda_.queue_events import patterns_of
-from undercast.services.lambda_.roles import allows, session_of
+from undercast.services.lambda_.source_checks import STREAM_MEMBERS, check, check_members, check_source, is_queue
 from undercast.store.database import Tx
 
 _SETTINGS = (
@@ -34,24 +31,20 @@ _SETTINGS = (
     "ScalingConfig",
     "FilterCriteria",
     "KMSKeyArn",
+    *STREAM_MEMBERS,
 )
-_DEFAULTS = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
-_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-_LATER_SOURCES = {"kinesis": "Kinesis streams", "dynamodb": "DynamoDB streams"}
-_SMALL_BATCH = 10
-_MAX_FILTERS = 5
+_NOTHING: tuple[object, ...] = ({}, [], "", {"Filters": []}, {"OnFailure": {}})
 
 
 @operation("CreateEventSourceMapping")
 async def create_event_source_mapping(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Begin to work off a queue."""
+    """Begin to work off a queue or a stream."""
     source_arn = params.get("EventSourceArn", "")
-    _check_source(ctx, source_arn, params)
+    defaults = check_source(ctx, source_arn, params)
     version, function_arn = _function(functions, ctx, params["FunctionName"])
     check_tags(params.get("Tags", {}))
-    settings = _changed(_DEFAULTS, params)
-    _check_settings(source_arn, settings)
-    await _check_queue(ctx, source_arn, version)
+    settings = _changed(defaults, params)
+    begin = await check(ctx, source_arn, settings, version)
     mapping = EventSourceMapping(
         id=ctx.ids.uuid(),
         scope=ctx.scope,
@@ -67,6 +60,8 @@ async def create_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
     def create(tx: Tx) -> None:
         _refuse_another(tx, mapping)
         mapping_store.put(tx, mapping)
+        if begin is not None:
+            stream_position.put(tx, mapping, begin)
         functions.mappings.follow(tx, mapping)
 
     await functions.database.write(create)
@@ -96,8 +91,8 @@ async def update_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
     before = functions.database.read_now(lambda tx: _existing(tx, ctx, params["UUID"]))
     version, function_arn = _function(functions, ctx, params.get("FunctionName") or before.function_arn)
     settings = _changed(before.configuration, params)
-    _check_settings(before.source_arn, settings)
-    await _check_queue(ctx, before.source_arn, version)
+    check_members(before.source_arn, params)
+    await check(ctx, before.source_arn, settings, version)
 
     def update(tx: Tx) -> EventSourceMapping:
         current = _free(tx, ctx, params["UUID"], "update")
@@ -157,9 +152,11 @@ def _refuse_another(tx: Tx, mapping: EventSourceMapping) -> None:
     other = next((other for other in others if other.id != mapping.id), None)
     if other is not None:
         name = Arn.parse(mapping.function_arn).resource.partition(":")[2]
+        what = "An event source mapping with SQS arn" if is_queue(mapping.source_arn) else "The event source arn"
+        provided = "" if is_queue(mapping.source_arn) else " provided mapping"
         raise conflict(
-            f'An event source mapping with SQS arn (" {mapping.source_arn} ") and function (" {name} ") already '
-            f"exists. Please update or delete the existing mapping with UUID {other.id}"
+            f'{what} (" {mapping.source_arn} ") and function (" {name} "){provided} already exists. '
+            f"Please update or delete the existing mapping with UUID {other.id}"
         )
 
 
@@ -176,88 +173,10 @@ def _function(functions: Lambda, ctx: RequestContext, name: str) -> tuple[Versio
     return functions.database.read_now(read), reference.arn
 
 
-def _check_source(ctx: RequestContext, arn: str, params: Params) -> None:
-    parts = arn.split(":")
-    service = parts[2] if len(parts) >= 6 else ""
-    if service in _LATER_SOURCES:
-        member = f"EventSourceArn={arn}"
-        raise refused_member(ctx.operation, member, f"{_LATER_SOURCES[service]} are not event sources here yet")
-    if service != "sqs":
-        if service in ("kafka", "mq", "rds", "docdb"):
-            raise not_implemented("lambda", f"{ctx.operation} for {service}")
-        raise invalid("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source.")
-    if parts[3] != ctx.region:
-        raise invalid(f"The event source must be in the region of the function, {ctx.region}: {arn}")
-    for member in ("StartingPosition", "StartingPositionTimestamp"):
-        if member in params:
-            raise invalid(f"{member} is not valid for SQS event sources.")
-
-
 def _changed(before: Mapping[str, Any], params: Params) -> dict[str, Any]:
     """The settings with those of the request; an empty structure or list removes one."""
     merged = {**before, **{name: params[name] for name in _SETTINGS if params.get(name) is not None}}
-    return {name: value for name, value in merged.items() if value not in ({}, [], "", {"Filters": []})}
-
-
-def _check_settings(source_arn: str, settings: Mapping[str, Any]) -> None:
-    criteria = settings.get("FilterCriteria", {})
-    if len(criteria.get("Filters", ())) > _MAX_FILTERS:
-        raise invalid(f"An event source mapping has at most {_MAX_FILTERS} filters")
-    try:
-        patterns_of(criteria)
-    except (ValueError, RecursionError) as error:
-        raise invalid("Invalid filter pattern definition.") from error
-    size, window = settings["BatchSize"], settings["MaximumBatchingWindowInSeconds"]
-    if source_arn.endswith(".fifo"):
-        if window:
-            raise invalid("Batching window is not supported for FIFO queues")
-        if size > _SMALL_BATCH:
-            raise invalid(f"Maximum batch size for FIFO queues is {_SMALL_BATCH}")
-    if size > _SMALL_BATCH and not window:
-        raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
-
-
-async def _check_queue(ctx: RequestContext, arn: str, version: Version) -> None:
-    """The role may use it, it exists, and hides messages for as long as the function may run."""
-    role_arn = version.configuration["Role"]
-    for action in _ACTIONS:
-        if not await _may(ctx, role_arn, f"sqs:{action}", arn):
-            raise invalid(f"The provided execution role does not have permissions to call {action} on SQS")
-    parsed = Arn.parse(arn)
-    owner = AccountId(parsed.account_id)
-    url = f"{ctx.endpoint}/{parsed.account_id}/{parsed.resource}"
-    asked = {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]}
-    try:
-        found = await ctx.call(
-            "sqs",
-            "GetQueueAttributes",
-            asked,
-            principal=root_principal(owner),
-            scope=Scope(owner, Region(parsed.region)),
-        )
-    except ServiceError as error:
-        if "QueueDoesNotExist" not in error.code and "NonExistentQueue" not in error.code:
-            raise
-        raise invalid(
-            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
-            "SQS Error Message: The specified queue does not exist."
-        ) from error
-    visibility_s, timeout_s = int(found["Attributes"]["VisibilityTimeout"]), version.configuration["Timeout"]
-    if visibility_s < timeout_s:
-        raise invalid(
-            f"Queue visibility timeout: {visibility_s} seconds is less than Function timeout: {timeout_s} seconds"
-        )
-
-
-async def _may(ctx: RequestContext, role_arn: str, action: str, arn: str) -> bool:
-    """In one account the role's policies or the queue's must allow it, across accounts both. Unknown roles pass."""
-    by_role = await allows(ctx, role_arn, action, arn)
-    crosses = Arn.parse(arn).account_id != role_arn.split(":")[4]
-    if by_role is None or (by_role and not crosses):
-        return True
-    if crosses and not by_role:
-        return False
-    return await ctx.permits(await session_of(ctx, role_arn, "lambda"), action, arn, {})
+    return {name: value for name, value in merged.items() if value not in _NOTHING}
 
 
 def _output(functions: Lambda, mapping: EventSourceMapping) -> dict[str, Any]:
@@ -269,6 +188,6 @@ def _output(functions: Lambda, mapping: EventSourceMapping) -> dict[str, Any]:
         "LastModified": datetime.fromtimestamp(mapping.modified_at, UTC),
         "LastProcessingResult": functions.mappings.result(mapping),
         "State": mapping.state,
-        "StateTransitionReason": "USER_INITIATED",
+        "StateTransitionReason": "USER_INITIATED" if is_queue(mapping.source_arn) else "User action",
         **mapping.configuration,
     }

@@ -1,0 +1,78 @@
+"""The function of an event source mapping, as every kind of source uses it.
+
+Looked up anew for each batch: it may have been updated, throttled or deleted meanwhile. Invoked as others are, through
+the same lanes of concurrency, behind the synchronous ones.
+AWS: Lambda Developer Guide, "How Lambda processes records from stream and queue-based event sources".
+"""
+
+from collections.abc import Sequence
+
+from undercast.core.context import Cause, RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.identity import service_principal
+from undercast.events.causality import Edge
+from undercast.events.poller import Unavailable
+from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.services.lambda_.catalog import Resolved
+from undercast.services.lambda_.execution import run, version_to_run
+from undercast.services.lambda_.instance import PRINCIPAL, Lambda
+from undercast.services.lambda_.mapping_store import EventSourceMapping
+from undercast.services.lambda_.roles import session_of
+from undercast.services.lambda_.tracing import trace_header
+
+MAX_EVENT_BYTES = 6_291_456
+FAILED = "PROBLEM: Function call failed"
+
+
+class Consumer:
+    """One per mapping."""
+
+    def __init__(self, functions: Lambda, mapping: EventSourceMapping) -> None:
+        self._functions = functions
+        self._mapping = mapping
+
+    def crowded(self) -> bool:
+        """Whether invocations of it wait for an environment."""
+        known = self._functions.catalog.peek(self._mapping.scope, self._mapping.function_arn, None)
+        return known is not None and self._functions.environments.waiting(known.function)
+
+    async def resolve(self) -> Resolved:
+        """What runs. Raises Unavailable."""
+        try:
+            return await self._functions.catalog.resolve(self._mapping.scope, self._mapping.function_arn)
+        except ServiceError as error:
+            raise Unavailable(error.message) from error
+
+    async def as_role(self, resolved: Resolved) -> RequestContext:
+        """A context for calls to the source."""
+        scope, role_arn = self._mapping.scope, resolved.function.role_arn
+        ctx = self._functions.internal(scope, service_principal(PRINCIPAL, scope.account_id))
+        return self._functions.internal(scope, await session_of(ctx, role_arn, resolved.function.name))
+
+    async def run(self, resolved: Resolved, request_id: str, payload: bytes) -> InvocationResult:
+        """Invoke it. Raises ServiceError, TooManyRequestsException where it is throttled."""
+        function, now = version_to_run(self._functions, resolved), self._functions.clock.now()
+        invocation = Invocation(
+            request_id=request_id,
+            function=function,
+            payload=payload,
+            invoked_arn=resolved.invoked_arn,
+            cause=Cause(kind="delivery", id=request_id),
+            trace_header=trace_header("", self._functions.ids, now, active=function.traces_actively),
+            synchronous=False,
+        )
+        return await run(self._functions, resolved, invocation, "")
+
+    def note(self, request_id: str, kind: str, ids: Sequence[str]) -> None:
+        """A batch has several causes: one edge from each message or record of it (I10)."""
+        for cause_id in ids:
+            edge = Edge(
+                from_kind=kind,
+                from_id=cause_id,
+                to_kind="delivery",
+                to_id=request_id,
+                label=f"batch of {len(ids)} from {self._mapping.source_arn}",
+                at=self._functions.clock.now(),
+                scope=self._mapping.scope,
+            )
+            self._functions.causality.note(edge)

@@ -1,0 +1,177 @@
+"""What a source of each kind may have, and whether the function's role may read it.
+
+AWS: Lambda Developer Guide, "Lambda parameters for Amazon SQS event source mappings", the same for DynamoDB. Texts are
+AWS's where anybody has quoted them; those about FIFO's batch size, regions, the number of filters and settings of the
+other kind are ours.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError, refused_member
+from undercast.core.identity import root_principal
+from undercast.core.service import Params
+from undercast.services.lambda_ import destinations
+from undercast.services.lambda_.errors import invalid
+from undercast.services.lambda_.models import Version
+from undercast.services.lambda_.queue_events import patterns_of
+from undercast.services.lambda_.roles import allows, session_of
+from undercast.services.lambda_.stream_position import Position
+from undercast.services.lambda_.stream_source import latest
+
+STREAM_MEMBERS = (
+    "StartingPosition",
+    "MaximumRetryAttempts",
+    "MaximumRecordAgeInSeconds",
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+)
+_QUEUE_DEFAULTS = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
+_STREAM_DEFAULTS = {
+    "BatchSize": 100,
+    "MaximumBatchingWindowInSeconds": 0,
+    "MaximumRetryAttempts": -1,
+    "MaximumRecordAgeInSeconds": -1,
+    "BisectBatchOnFunctionError": False,
+    "ParallelizationFactor": 1,
+    "TumblingWindowInSeconds": 0,
+}
+_QUEUE_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_STREAM_ACTIONS = ("GetRecords", "GetShardIterator", "DescribeStream")
+_BROKERS = ("kafka", "mq", "rds", "docdb")
+_SMALL_BATCH = 10
+_MAX_FILTERS = 5
+_LEAST_AGE_S = 60
+
+
+def is_queue(arn: str) -> bool:
+    """Whether a source is a queue; else it is a table's stream."""
+    return arn.split(":")[2] == "sqs"
+
+
+def check_source(ctx: RequestContext, arn: str, params: Params) -> Mapping[str, Any]:
+    """The defaults of the source's kind. Raises for sources that are none, or none here."""
+    parts = arn.split(":")
+    service = parts[2] if len(parts) >= 6 else ""
+    if service == "kinesis":
+        raise refused_member(ctx.operation, f"EventSourceArn={arn}", "Kinesis streams are not event sources here yet")
+    if service in _BROKERS:
+        raise refused_member(ctx.operation, f"EventSourceArn={arn}", "brokers are not event sources here")
+    if service != "sqs" and not (service == "dynamodb" and "/stream/" in parts[5]):
+        raise invalid("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source.")
+    if parts[3] != ctx.region:
+        raise invalid(f"The event source must be in the region of the function, {ctx.region}: {arn}")
+    check_members(arn, params)
+    if is_queue(arn):
+        return _QUEUE_DEFAULTS
+    if params.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
+        raise invalid(f"Unsupported starting position for arn type: {arn}")
+    return _STREAM_DEFAULTS
+
+
+def check_members(arn: str, params: Params) -> None:
+    """Settings of the other kind of source."""
+    kind = "SQS" if is_queue(arn) else "DynamoDB stream"
+    wrong = (*STREAM_MEMBERS, "StartingPositionTimestamp") if is_queue(arn) else (
+        "ScalingConfig", "StartingPositionTimestamp",
+    )  # fmt: skip
+    for member in wrong:
+        if member in params:
+            raise invalid(f"{member} is not valid for {kind} event sources.")
+
+
+async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], version: Version) -> Position | None:
+    """Raises AWS's errors. For a stream, where its reading begins."""
+    _check_filters(settings)
+    if is_queue(arn):
+        _check_batch(arn, settings)
+        await _check_queue(ctx, arn, version)
+        return None
+    if 0 <= settings["MaximumRecordAgeInSeconds"] < _LEAST_AGE_S:
+        raise invalid(f"MaximumRecordAgeInSeconds is -1, or at least {_LEAST_AGE_S}")
+    role_arn = version.configuration["Role"]
+    if destination := settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
+        if destinations.kind_of(destination) not in (destinations.KINDS["sqs"], destinations.KINDS["sns"]):
+            reason = "the records of a stream's batches go to queues and topics here"
+            raise refused_member(ctx.operation, f"DestinationConfig.OnFailure.Destination={destination}", reason)
+        await destinations.check(ctx, destination, role_arn, f"DestinationConfig.OnFailure.Destination={destination}")
+    for action in _STREAM_ACTIONS:
+        if not await _may(ctx, role_arn, f"dynamodb:{action}", arn):
+            raise invalid(
+                f"Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
+                "DescribeStream, and ListStreams Actions on your stream in IAM."
+            )
+    return await _begin(ctx, arn, settings["StartingPosition"])
+
+
+async def _begin(ctx: RequestContext, arn: str, starting: str) -> Position:
+    owner = root_principal(ctx.account_id)
+    as_owner = ctx.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn}, principal=owner)
+    try:
+        await as_owner
+        return await latest(ctx, arn) if starting == "LATEST" else Position()
+    except ServiceError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        raise invalid(f"Stream not found: {arn}") from error
+
+
+def _check_filters(settings: Mapping[str, Any]) -> None:
+    criteria = settings.get("FilterCriteria", {})
+    if len(criteria.get("Filters", ())) > _MAX_FILTERS:
+        raise invalid(f"An event source mapping has at most {_MAX_FILTERS} filters")
+    try:
+        patterns_of(criteria)
+    except (ValueError, RecursionError) as error:
+        raise invalid("Invalid filter pattern definition.") from error
+
+
+def _check_batch(source_arn: str, settings: Mapping[str, Any]) -> None:
+    size, window = settings["BatchSize"], settings["MaximumBatchingWindowInSeconds"]
+    if source_arn.endswith(".fifo"):
+        if window:
+            raise invalid("Batching window is not supported for FIFO queues")
+        if size > _SMALL_BATCH:
+            raise invalid(f"Maximum batch size for FIFO queues is {_SMALL_BATCH}")
+    if size > _SMALL_BATCH and not window:
+        raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
+
+
+async def _check_queue(ctx: RequestContext, arn: str, version: Version) -> None:
+    """The role may use it, it exists, and hides messages for as long as the function may run."""
+    role_arn = version.configuration["Role"]
+    for action in _QUEUE_ACTIONS:
+        if not await _may(ctx, role_arn, f"sqs:{action}", arn):
+            raise invalid(f"The provided execution role does not have permissions to call {action} on SQS")
+    parsed = Arn.parse(arn)
+    owner = AccountId(parsed.account_id)
+    url = f"{ctx.endpoint}/{parsed.account_id}/{parsed.resource}"
+    asked = {"QueueUrl": url, "AttributeNames": ["VisibilityTimeout"]}
+    scope = Scope(owner, Region(parsed.region))
+    try:
+        found = await ctx.call("sqs", "GetQueueAttributes", asked, principal=root_principal(owner), scope=scope)
+    except ServiceError as error:
+        if "QueueDoesNotExist" not in error.code and "NonExistentQueue" not in error.code:
+            raise
+        raise invalid(
+            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+            "SQS Error Message: The specified queue does not exist."
+        ) from error
+    visibility_s, timeout_s = int(found["Attributes"]["VisibilityTimeout"]), version.configuration["Timeout"]
+    if visibility_s < timeout_s:
+        raise invalid(
+            f"Queue visibility timeout: {visibility_s} seconds is less than Function timeout: {timeout_s} seconds"
+        )
+
+
+async def _may(ctx: RequestContext, role_arn: str, action: str, arn: str) -> bool:
+    """In one account the role's policies or the source's must allow it, across accounts both. Unknown roles pass."""
+    by_role = await allows(ctx, role_arn, action, arn)
+    crosses = Arn.parse(arn).account_id != role_arn.split(":")[4]
+    if by_role is None or (by_role and not crosses):
+        return True
+    if crosses and not by_role:
+        return False
+    return await ctx.permits(await session_of(ctx, role_arn, "lambda"), action, arn, {})

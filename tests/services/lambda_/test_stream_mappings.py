@@ -1,0 +1,203 @@
+"""Event source mappings of tables' streams, on the real platform with functions that really run."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.platform import running, start, stop
+from tests.services.lambda_.conftest import Account, package
+from tests.services.lambda_.queues import until
+
+SEE = """
+import json
+
+def handler(event, context):
+    keys = [record["dynamodb"]["Keys"]["id"]["S"] for record in event["Records"]]
+    print("KEYS " + json.dumps(keys))
+    for record in event["Records"]:
+        print("SAW " + json.dumps(record))
+    return ANSWER(event, keys)
+"""
+FINE = "ANSWER = lambda event, keys: None"
+RAISE = """
+def ANSWER(event, keys):
+    if "bad" in keys:
+        raise ValueError("bad")
+"""
+REPORT = """
+def ANSWER(event, keys):
+    bad = [r["dynamodb"]["SequenceNumber"] for r, key in zip(event["Records"], keys) if key == "bad"]
+    return {"batchItemFailures": [{"itemIdentifier": one} for one in bad]}
+"""
+
+
+class Table:
+    """A table with a stream, a function and a mapping between them."""
+
+    def __init__(self, aws: Account, answer: str = FINE) -> None:
+        self.aws = aws
+        self.functions, self.dynamo = aws.client("lambda"), aws.client("dynamodb")
+        made = self.dynamo.create_table(
+            TableName="things",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+        )
+        self.arn: str = made["TableDescription"]["LatestStreamArn"]
+        self.dynamo.get_waiter("table_exists").wait(TableName="things", WaiterConfig={"Delay": 1})
+        aws.create(Code={"ZipFile": package(app=f"{SEE}\n{answer}")})
+        self.id = ""
+
+    def map(self, **params: Any) -> dict[str, Any]:
+        """Create the mapping and wait until it is Enabled."""
+        asked = {"EventSourceArn": self.arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON", **params}
+        made: dict[str, Any] = self.functions.create_event_source_mapping(**asked)
+        self.id = made["UUID"]
+        until(lambda: self.get()["State"] == "Enabled")
+        return made
+
+    def get(self) -> dict[str, Any]:
+        """The mapping now."""
+        found: dict[str, Any] = self.functions.get_event_source_mapping(UUID=self.id)
+        return found
+
+    def put(self, *keys: str, value: str = "1") -> None:
+        """Write items, one after the other."""
+        for key in keys:
+            self.dynamo.put_item(TableName="things", Item={"id": {"S": key}, "v": {"N": value}})
+
+    def lines(self, mark: str) -> list[Any]:
+        """What the function printed behind a word."""
+        logs = self.aws.client("logs")
+        try:
+            pages = list(logs.get_paginator("filter_log_events").paginate(logGroupName="/aws/lambda/f"))
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        messages = [event["message"] for page in pages for event in page["events"]]
+        return [json.loads(message.removeprefix(mark)) for message in messages if message.startswith(mark)]
+
+    def keys(self) -> list[str]:
+        """The keys that the function was given, in order."""
+        return [key for batch in self.lines("KEYS ") for key in batch]
+
+
+def test_changes_of_a_table_reach_the_function_in_order(aws: Account) -> None:
+    """INSERT, MODIFY, REMOVE with keys and images; LATEST leaves out what was there before (S0-03, S3d-25)."""
+    table = Table(aws)
+    table.put("old")
+    made = table.map(StartingPosition="LATEST")
+    assert (made["State"], made["StateTransitionReason"]) == ("Creating", "User action")
+    assert (made["BatchSize"], made["MaximumRetryAttempts"], made["StartingPosition"]) == (100, -1, "LATEST")
+    table.put("a")
+    table.put("a", value="2")
+    table.dynamo.delete_item(TableName="things", Key={"id": {"S": "a"}})
+    until(lambda: len(table.lines("SAW ")) == 3)
+    inserted, modified, removed = table.lines("SAW ")
+    assert [one["eventName"] for one in (inserted, modified, removed)] == ["INSERT", "MODIFY", "REMOVE"]
+    assert (inserted["eventSource"], inserted["eventSourceARN"]) == ("aws:dynamodb", table.arn)
+    assert inserted["dynamodb"]["NewImage"] == {"id": {"S": "a"}, "v": {"N": "1"}}
+    assert modified["dynamodb"]["OldImage"]["v"] == {"N": "1"}
+    assert "NewImage" not in removed["dynamodb"]
+    until(lambda: table.get()["LastProcessingResult"] == "OK")
+    trace = aws.platform.ask(f"/_undercast/trace/{inserted['eventID']}")
+    assert "invocation" in {node["kind"] for node in trace["nodes"]}
+
+
+def test_a_batch_that_fails_too_often_is_told_to_the_destination_and_left_behind() -> None:
+    """MaximumRetryAttempts 1: two attempts, then DDBStreamBatchInfo in the queue, and the stream goes on."""
+    with running() as platform:
+        aws = Account(platform, "333333333333")
+        table = Table(aws, RAISE)
+        url = aws.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
+        destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{aws.id}:failures"}}
+        table.map(BatchSize=1, MaximumRetryAttempts=1, DestinationConfig=destination)
+        table.put("bad", "good")
+        until(lambda: table.keys() == ["bad"])
+        until(lambda: table.get()["LastProcessingResult"] == "No records processed")
+        platform.advance(5)
+        until(lambda: table.keys() == ["bad", "bad", "good"])
+        (message,) = aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+        record = json.loads(message["Body"])
+        assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+        assert record["requestContext"]["approximateInvokeCount"] == 2
+        info = record["DDBStreamBatchInfo"]
+        assert (info["batchSize"], info["streamArn"]) == (1, table.arn)
+        assert info["startSequenceNumber"] == info["endSequenceNumber"]
+
+
+def test_a_failed_batch_is_split_until_the_bad_record_is_alone(aws: Account) -> None:
+    """BisectBatchOnFunctionError."""
+    table = Table(aws, RAISE)
+    table.put("a", "bad", "c", "d")
+    table.map(BisectBatchOnFunctionError=True, MaximumRetryAttempts=1)
+    until(lambda: ["c", "d"] in table.lines("KEYS "))
+    assert table.lines("KEYS ")[:4] == [["a", "bad", "c", "d"], ["a", "bad"], ["a"], ["bad"]]
+
+
+def test_a_report_moves_on_to_the_lowest_failed_record() -> None:
+    """ReportBatchItemFailures: what is before it is done, what is behind it comes again."""
+    with running() as platform:
+        table = Table(Account(platform, "333333333333"), REPORT)
+        table.put("a", "bad", "c")
+        table.map(FunctionResponseTypes=["ReportBatchItemFailures"], MaximumRetryAttempts=1)
+        until(lambda: table.lines("KEYS ") == [["a", "bad", "c"]])
+        platform.advance(5)
+        until(lambda: table.lines("KEYS ") == [["a", "bad", "c"], ["bad", "c"]])
+
+
+def test_filters_skip_records(aws: Account) -> None:
+    """FilterCriteria: what does not match is passed over."""
+    table = Table(aws)
+    pattern = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"v": {"N": ["7"]}}}}
+    table.map(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
+    table.put("a", "b")
+    table.put("c", value="7")
+    until(lambda: table.keys() == ["c"])
+
+
+def test_reading_goes_on_after_a_kill(tmp_path: Path) -> None:
+    """The position is committed after each batch: nothing is lost, and what was done long ago is not done again."""
+    platform = start(tmp_path)
+    try:
+        table = Table(Account(platform, "333333333333"))
+        table.map()
+        table.put("a", "b")
+        until(lambda: sorted(set(table.keys())) == ["a", "b"])
+        until(lambda: table.get()["LastProcessingResult"] == "OK")
+        time.sleep(0.5)
+        platform.kill()
+        platform = start(tmp_path)
+        aws = Account(platform, "333333333333")
+        table.aws, table.functions, table.dynamo = aws, aws.client("lambda"), aws.client("dynamodb")
+        table.put("c")
+        until(lambda: table.keys() == ["a", "b", "c"])
+    finally:
+        stop(platform)
+
+
+def test_a_stream_is_refused_as_on_aws(aws: Account) -> None:
+    """AWS's texts; what has no effect here is named."""
+    table = Table(aws)
+
+    def refused(text: str, **params: Any) -> None:
+        asked = {"EventSourceArn": table.arn, "FunctionName": "f", "StartingPosition": "LATEST", **params}
+        with pytest.raises(ClientError, match=text):
+            table.functions.create_event_source_mapping(**asked)
+
+    refused("Unsupported starting position", StartingPosition="AT_TIMESTAMP")
+    refused("Stream not found", EventSourceArn=table.arn.replace("/things/", "/absent/"))
+    refused("TumblingWindowInSeconds", TumblingWindowInSeconds=5)
+    refused("ParallelizationFactor", ParallelizationFactor=2)
+    refused("ScalingConfig is not valid", ScalingConfig={"MaximumConcurrency": 2})
+    bucket = {"OnFailure": {"Destination": "arn:aws:s3:::b"}}
+    refused(r"DestinationConfig.OnFailure.Destination=arn:aws:s3:::b", DestinationConfig=bucket)
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    role = aws.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    table.functions.update_function_configuration(FunctionName="f", Role=role)
+    refused("Cannot access stream .* Please ensure the role can perform the GetRecords")
