@@ -40,7 +40,7 @@ def look():
         "cmdline": [text for text in open("/proc/self/cmdline").read().split("\\0") if text],
         "shared": [line.strip() for line in open("/proc/self/maps") if line.split()[1] in ("rw-s", "rwxs", "-w-s")],
         "maps": sorted({line.split()[5] for line in open("/proc/self/maps") if len(line.split()) > 5}),
-        "signalled": STATE.get("signalled"),
+        "signalled": STATE.get("signalled"), "many": STATE["many"][1][:4].decode() if "many" in STATE else "",
     }))
     sys.stdout.flush()
 
@@ -60,6 +60,10 @@ def run():
         open("/tmp/written", "w").close()
     if mode == "shared":
         STATE["shared"] = mmap.mmap(-1, 4096)
+    if mode == "many":
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        STATE["many"] = [mmap.mmap(-1, 4096, flags=private, prot=1 + 2 * (n % 2)) for n in range(1500)]
+        STATE["many"][1][:4] = b"mine"
     if mode == "child" and os.fork() == 0:
         time.sleep(600)
     look()
@@ -191,6 +195,14 @@ async def test_what_cannot_be_taken_is_refused_with_the_reason_and_goes_on(
     with pytest.raises(SandboxError, match=reason):
         await sandbox.snapshot()
     assert (await look(process))["token"]
+    close_pipes(process)
+
+
+async def test_more_mappings_than_one_round_of_calls_takes(ground: Ground) -> None:
+    """A runtime may have thousands of them."""
+    image, _ = await ground.snapshot("many")
+    _, process = await ground.start("restored", image)
+    assert (await look(process))["many"] == "mine"
     close_pipes(process)
 
 
