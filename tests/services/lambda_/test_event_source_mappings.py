@@ -307,6 +307,18 @@ def test_a_batch_has_an_edge_from_each_of_its_messages(aws: Account) -> None:
     assert {edge["from"] for edge in whole["edges"] if edge["to"] == invocation} == set(sent)
 
 
+def test_a_mapping_whose_queue_is_gone_says_so_and_can_be_disabled(aws: Account) -> None:
+    """The queue is asked again later each time; LastProcessingResult has the reason."""
+    work = Work(aws)
+    work.map()
+    work.sqs.delete_queue(QueueUrl=work.url)
+    until(lambda: "queue does not exist" in work.get()["LastProcessingResult"])
+    work.functions.update_event_source_mapping(UUID=work.id, Enabled=False)
+    work.wait_for("Disabled")
+    with pytest.raises(ClientError, match="NonExistentQueue"):
+        work.functions.update_event_source_mapping(UUID=work.id, BatchSize=2)
+
+
 def test_mappings_have_tags(aws: Account) -> None:
     """TagResource takes the ARN of a mapping."""
     work = Work(aws)

@@ -82,13 +82,13 @@ def check_members(arn: str, params: Params) -> None:
             raise invalid(f"{member} is not valid for {kind} event sources.")
 
 
-async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], version: Version) -> Position | None:
-    """Raises AWS's errors. For a stream, where its reading begins."""
+async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], version: Version) -> None:
+    """Raises AWS's errors."""
     _check_filters(settings)
     if is_queue(arn):
         _check_batch(arn, settings)
         await _check_queue(ctx, arn, version)
-        return None
+        return
     if 0 <= settings["MaximumRecordAgeInSeconds"] < _LEAST_AGE_S:
         raise invalid(f"MaximumRecordAgeInSeconds is -1, or at least {_LEAST_AGE_S}")
     role_arn = version.configuration["Role"]
@@ -103,15 +103,17 @@ async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], vers
                 f"Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
                 "DescribeStream, and ListStreams Actions on your stream in IAM."
             )
-    return await _begin(ctx, arn, settings["StartingPosition"])
 
 
-async def _begin(ctx: RequestContext, arn: str, starting: str) -> Position:
+async def begin_of(ctx: RequestContext, arn: str, settings: Mapping[str, Any]) -> Position | None:
+    """Where the reading of a stream begins; None for a queue. Raises for a stream that is not there."""
+    if is_queue(arn):
+        return None
     owner = root_principal(ctx.account_id)
     as_owner = ctx.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn}, principal=owner)
     try:
         await as_owner
-        return await latest(ctx, arn) if starting == "LATEST" else Position()
+        return await latest(ctx, arn) if settings["StartingPosition"] == "LATEST" else Position()
     except ServiceError as error:
         if error.code != "ResourceNotFoundException":
             raise

@@ -21,7 +21,14 @@ from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.names import parse_reference
 from undercast.services.lambda_.paging import marker, page_size, position
-from undercast.services.lambda_.source_checks import STREAM_MEMBERS, check, check_members, check_source, is_queue
+from undercast.services.lambda_.source_checks import (
+    STREAM_MEMBERS,
+    begin_of,
+    check,
+    check_members,
+    check_source,
+    is_queue,
+)
 from undercast.store.database import Tx
 
 _SETTINGS = (
@@ -33,6 +40,7 @@ _SETTINGS = (
     "KMSKeyArn",
     *STREAM_MEMBERS,
 )
+_SWITCH = frozenset({"UUID", "Enabled"})
 _NOTHING: tuple[object, ...] = ({}, [], "", {"Filters": []}, {"OnFailure": {}})
 
 
@@ -44,7 +52,8 @@ async def create_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
     version, function_arn = _function(functions, ctx, params["FunctionName"])
     check_tags(params.get("Tags", {}))
     settings = _changed(defaults, params)
-    begin = await check(ctx, source_arn, settings, version)
+    await check(ctx, source_arn, settings, version)
+    begin = await begin_of(ctx, source_arn, settings)
     mapping = EventSourceMapping(
         id=ctx.ids.uuid(),
         scope=ctx.scope,
@@ -92,7 +101,8 @@ async def update_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
     version, function_arn = _function(functions, ctx, params.get("FunctionName") or before.function_arn)
     settings = _changed(before.configuration, params)
     check_members(before.source_arn, params)
-    await check(ctx, before.source_arn, settings, version)
+    if params.keys() - _SWITCH:  # to be switched off, a mapping needs no source any more
+        await check(ctx, before.source_arn, settings, version)
 
     def update(tx: Tx) -> EventSourceMapping:
         current = _free(tx, ctx, params["UUID"], "update")
