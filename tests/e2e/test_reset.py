@@ -1,6 +1,7 @@
 """`POST /_undercast/reset`: what test suites call between two tests."""
 
 import os
+import time
 
 import pytest
 from botocore.exceptions import ClientError
@@ -9,7 +10,14 @@ from tests.e2e.functions import create_function
 from tests.platform import running
 
 ACCOUNT = "000000000000"
-ECHO = "def handler(event, context):\n    print('ran')\n    return event\n"
+ECHO = """
+import time
+def handler(event, context):
+    if event == "sleep":
+        time.sleep(1)
+    print("ran")
+    return event
+"""
 
 
 def test_a_reset_leaves_an_empty_platform_that_works() -> None:
@@ -24,10 +32,13 @@ def test_a_reset_leaves_an_empty_platform_that_works() -> None:
             create_function(platform, ACCOUNT, "f", ECHO)
             assert functions.invoke(FunctionName="f", Payload=b"1")["Payload"].read() == b"1"
             functions.invoke(FunctionName="f", InvocationType="Event", Payload=b"2")
+            functions.invoke(FunctionName="f", InvocationType="Event", Payload=b'"sleep"')
+            time.sleep(0.2)
             platform.ask("/_undercast/reset", {})
             assert s3.list_buckets()["Buckets"] == []
             assert functions.list_functions()["Functions"] == []
             assert iam.list_users()["Users"] == []
+            time.sleep(1)  # for the one that slept, had it been left
             assert logs.describe_log_groups()["logGroups"] == []
             with pytest.raises(ClientError) as caught:
                 functions.invoke(FunctionName="f")

@@ -117,8 +117,7 @@ class Platform:
 
     async def reset(self) -> None:
         """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are."""
-        for function in self.pool.status()["functions"]:
-            self.pool.retire(function["function"])
+        await self.pool.clear()  # what still ran would log, and call, after the rest is gone
         await self.door.database.write(partial(_wipe, self.outbox), long=True)
         await self.door.journal.write(partial(_wipe, None))
         for mounted in self.services.values():

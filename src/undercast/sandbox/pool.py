@@ -96,9 +96,7 @@ class Pool:
         await self._debugging.close()
         if self._settle_timer is not None:
             self._settle_timer.cancel()
-        for fleet in self._waiting:
-            while (waiter := fleet.queue.pop()) is not None:
-                waiter.fail(shutting_down())
+        self._fail_waiters()
         members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
         self._tasks.cancel()
         try:
@@ -108,6 +106,23 @@ class Pool:
         except TimeoutError:
             # The driver's own stop takes what is left with it.
             return
+
+    async def clear(self) -> None:
+        """Destroy every environment and go on with none; returns within 4 s. Running invocations end with an error."""
+        busy = [
+            member for fleet in self._fleets.values() for member in fleet.members.values() if member not in fleet.idle
+        ]
+        for arn in {fleet.function.arn for fleet in self._fleets.values()}:
+            self.retire(arn)
+        self._fail_waiters()
+        for environment in busy:
+            self._tasks.spawn(self._destroy(environment))
+        await until(lambda: not self._fleet_of, _STOP_LIMIT_S)
+
+    def _fail_waiters(self) -> None:
+        for fleet in self._waiting:
+            while (waiter := fleet.queue.pop()) is not None:
+                waiter.fail(shutting_down())
 
     async def prepare(self, function: FunctionVersion) -> None:
         """Get ready for a first invocation: /var/runtime, the interpreter's zygote, a spare sandbox.
