@@ -138,8 +138,13 @@ def test_failures_halve_what_may_run_and_success_brings_back_the_first_five() ->
     assert allowance.at(60) == 152
     for _ in range(9):
         allowance.failed(60)
+    allowance.idle()
     assert allowance.at(60) == 2
     for _ in range(5):
         allowance.worked()
     assert allowance.at(60) == 5
+    allowance.used_up(60)
+    assert allowance.at(120) == 305
+    allowance.idle()
+    assert allowance.at(120) == 5
     assert Allowance(2).at(0) == 2

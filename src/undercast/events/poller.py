@@ -88,8 +88,8 @@ class Allowance:
             self.since = now
 
     def idle(self) -> None:
-        """Nothing runs: begin anew."""
-        self.since, self.base = None, max(self.base, min(FIRST_BATCHES, self.most))
+        """Nothing runs: no more than at first. What failures took away, only success brings back."""
+        self.since, self.base = None, min(self.base, FIRST_BATCHES)
 
     def failed(self, now: float) -> None:
         """A batch failed: half as many."""
