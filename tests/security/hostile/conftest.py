@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.functions import create_function
+from tests.e2e.functions import create_function, package
 from tests.machine import lacking
 from tests.platform import RunningPlatform, running
 from tests.security.hostile.tables import Tables, await_same, settled
@@ -36,9 +36,24 @@ def shared() -> Iterator[tuple[RunningPlatform, Tables]]:
         if platform.driver != "namespace":
             lacking("isolation is the namespace driver's; this machine has only the process driver")
         create_function(platform, ACCOUNT, "good", GOOD, Environment={"Variables": {"SECRET": SECRET}})
+        _keep_a_plain_spare(platform)
         for _ in range(2):
             call(platform, "good", {"n": 1})  # zygote, spare disks and caches are the platform's own
         yield platform, settled(platform)
+
+
+def _keep_a_plain_spare(platform: RunningPlatform) -> None:
+    """The platform keeps spare sandboxes of the last kinds that were deployed; a program of its own is one of them."""
+    client = platform.client("lambda")
+    client.create_function(
+        FunctionName="plain",
+        Runtime="provided.al2023",
+        Handler="h",
+        Role=f"arn:aws:iam::{ACCOUNT}:role/unknown",
+        Code={"ZipFile": package("")},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName="plain")
+    client.delete_function(FunctionName="plain")
 
 
 @pytest.fixture
