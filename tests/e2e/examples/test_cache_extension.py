@@ -29,6 +29,15 @@ parameters:
 secrets:
   - region: us-west-2
     names: [secret_info]
+dynamodb:
+  - region: us-west-2
+    table: DynamoDbTable
+    hashkey: pKey
+    hashkeytype: S
+    hashkeyvalue: pKey1
+    sortkey: sKey
+    sortkeytype: S
+    sortkeyvalue: sKey1
 """
 SOURCE = """
 import json, os, urllib.error, urllib.request
@@ -101,11 +110,19 @@ class Deployed:
 
 @pytest.fixture
 def values(platform: RunningPlatform, account: str) -> Any:
-    """The client of Parameter Store, with a parameter and a secret in us-west-2."""
+    """The client of Parameter Store, with a parameter, a secret and an item in us-west-2."""
     ssm = platform.client("ssm", account=account, region="us-west-2")
     ssm.put_parameter(Name="CacheExtensions_Parameter1", Value="Parameter_value", Type="String")
     secrets = platform.client("secretsmanager", account=account, region="us-west-2")
     secrets.create_secret(Name="secret_info", SecretString="Hello World")
+    tables = platform.client("dynamodb", account=account, region="us-west-2")
+    tables.create_table(
+        TableName="DynamoDbTable",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pKey", "sKey")],
+        KeySchema=[{"AttributeName": "pKey", "KeyType": "HASH"}, {"AttributeName": "sKey", "KeyType": "RANGE"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    tables.put_item(TableName="DynamoDbTable", Item={"pKey": {"S": "pKey1"}, "sKey": {"S": "sKey1"}, "n": {"N": "1"}})
     return ssm
 
 
