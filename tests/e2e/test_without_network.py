@@ -89,11 +89,10 @@ def test_the_whole_flow_needs_no_network(example: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
 def test_the_whole_flow_needs_no_network_without_root(example: Path) -> None:
-    """The same as nobody, the Python half: sandboxes in a user's own namespaces."""
+    """The same as nobody, the Python half; tests/security/test_unprivileged.py has the isolation of nobody."""
     cut = ["unshare", "--user", "--map-current-user", "--keep-caps", "--net", "--"]
     if os.geteuid() == 0:
         said = demo(as_nobody(*cut), interpreter(), example, {**environment(), "HOME": str(example)})
     else:
         said = demo(cut, sys.executable, example, dict(os.environ))
     assert "pipeline-python-out/orders.json" in said
-    assert "driver namespace" in said

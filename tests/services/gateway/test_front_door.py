@@ -145,11 +145,9 @@ def test_own_endpoints_refuse_browsers_and_changes_without_the_token(platform: R
 def test_an_operation_that_is_missing_names_itself(platform: RunningPlatform) -> None:
     """Never an empty success: 501 with service and operation."""
     with pytest.raises(ClientError) as caught:
-        platform.client("lambda").create_event_source_mapping(
-            FunctionName="f", EventSourceArn="arn:aws:sqs:us-east-1:000000000000:q"
-        )
+        platform.client("sns").get_data_protection_policy(ResourceArn="arn:aws:sns:us-east-1:000000000000:t")
     assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
-    assert "lambda:CreateEventSourceMapping" in caught.value.response["Error"]["Message"]
+    assert "sns:GetDataProtectionPolicy" in caught.value.response["Error"]["Message"]
 
 
 def test_a_service_that_is_missing_names_itself(platform: RunningPlatform) -> None:
