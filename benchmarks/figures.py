@@ -76,6 +76,26 @@ FIGURES = (
         above="put8m_ms_boto3",
     ),
     Figure(name="put to handler's first line / ministack", ours="event_ours", over="event_ministack", bound=1.0),
+    *(
+        Figure(
+            name=f"{shown} through boto3 / ministack",
+            ours=f"{measurement}_ours",
+            over=f"{measurement}_ministack",
+            bound=0.5,
+        )
+        for shown, measurement in (
+            ("DynamoDB put", "dynamodb_put"),
+            ("DynamoDB get", "dynamodb_get"),
+            ("SQS send", "sqs_send"),
+            ("SQS receive", "sqs_receive"),
+            ("SQS delete", "sqs_delete"),
+            ("SNS publish", "sns_publish"),
+        )
+    ),
+    Figure(name="SQS long poll wakes", ours="poll_wakes_ours", over=None, bound=2.0),
+    Figure(name="SNS to handler's first line", ours="sns_event_ours", over=None, bound=2.0),
+    Figure(name="SQS to handler's first line", ours="sqs_event_ours", over=None, bound=3.0),
+    Figure(name="DynamoDB stream to handler's first line", ours="dynamodb_event_ours", over=None, bound=4.0),
     Figure(
         name="warm invoke beside a bucket that triggers itself / alone",
         ours="neighbour_beside",

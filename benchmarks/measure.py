@@ -14,13 +14,13 @@ import tempfile
 import time
 import zipfile
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, density, edit, extension, lag, neighbour, peers, s3
+from benchmarks import bench_lambda, density, edit, events, extension, lag, neighbour, peers, s3, sources
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -248,51 +248,34 @@ def _start(name: str, port: int, command: list[str], health: str) -> Round:
 
 
 def _events(subject: Any, name: str, plan: Plan) -> Round:
-    """Put to handler's first line, warm; the handler prints its clock and the log is read afterwards."""
-    function, bucket = subject.fresh("event"), subject.fresh("bench-ev")
-    arn = subject.create(function, RUNTIME, zipped(EVENT_CODE), "app.handler")
-    client = subject.client("s3")
+    """Put to handler's first line, warm."""
+    return events.measured(subject, f"event_{name}", RUNTIME, EVENT_CODE, _bucket, plan.events)
+
+
+def _bucket(subject: Any, function: str) -> Callable[[str], object]:
+    bucket, client = subject.fresh("bench-ev"), subject.client("s3")
     client.create_bucket(Bucket=bucket)
     subject.client("lambda").add_permission(
         FunctionName=function, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com",
         SourceArn=f"arn:aws:s3:::{bucket}",
     )  # fmt: skip
-    configuration = {"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}
+    configuration = {"LambdaFunctionArn": function, "Events": ["s3:ObjectCreated:*"]}
     client.put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [configuration]}
     )
-    sent = {}
-    for number in range(plan.events + 1):
-        sent[f"e{number}"] = time.time_ns()
-        client.put_object(Bucket=bucket, Key=f"e{number}", Body=b"x" * 1024)
-        time.sleep(0.5 if number == 0 else 0.02)
-    seen = _lines(subject, function, len(sent))
-    delays = [(seen[key] - began) / 1e6 for key, began in sent.items() if key in seen and key != "e0"]
-    if len(delays) < plan.events:
-        raise RuntimeError(f"{name}: {plan.events - len(delays)} events never reached the handler")
-    return {f"event_{name}": statistics.median(delays), f"event_{name}_min": min(delays)}
+    return lambda name: client.put_object(Bucket=bucket, Key=name, Body=b"x" * 1024)
 
 
-def _lines(subject: Any, function: str, wanted: int) -> dict[str, int]:
-    logs, seen = subject.client("logs"), {}
-    for _ in range(40):
-        time.sleep(0.5)
-        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
-        for page in pages:
-            for event in page["events"]:
-                if found := re.match(r"BENCH (\S+) (\d+)", event["message"]):
-                    seen[found[1]] = int(found[2])
-        if len(seen) >= wanted:
-            break
-    return seen
-
-
-def zipped(source: str) -> bytes:
-    """A deployment package with one app.py."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("app.py", source)
-    return buffer.getvalue()
+def event_sources(plan: Plan) -> Round:
+    """DynamoDB, SQS and SNS: ours and ministack."""
+    with ours() as mine:
+        found = dict(sources.measured(mine, "ours", RUNTIME, plan.objects, plan.events))
+    if command := peers.ministack():
+        port = peers.free_port()
+        with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
+            peer = target(port, "ministack", pid=pid)
+            found |= sources.measured(peer, "ministack", RUNTIME, plan.objects, plan.events)
+    return found
 
 
 def busy_cores() -> float:

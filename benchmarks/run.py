@@ -1,7 +1,7 @@
 """`make bench`: three interleaved rounds of floors, peers and Undercast; ratios, their median, every round.
 
-Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (warm, services, cold, neighbour, extension,
-edit, density; the last one only when it is named), `--rounds N`, `--environments N` (of density), `--json FILE`.
+Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (a name of `PARTS`, or density, which is
+measured only when it is named), `--rounds N`, `--environments N` (of density), `--json FILE`.
 """
 
 import argparse
@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import figures, measure, peers
 
-PARTS = ("warm", "services", "cold", "neighbour", "extension", "edit")
+PARTS = ("warm", "services", "sources", "cold", "neighbour", "extension", "edit")
 
 
 def main() -> int:
@@ -37,6 +37,8 @@ def main() -> int:
                 found.update(measure.warm_and_throughput())
             elif part == "services":
                 found.update(measure.services(plan))
+            elif part == "sources":
+                found.update(measure.event_sources(plan))
             elif part == "neighbour":
                 found.update(measure.neighbour_of_a_loop())
             elif part == "density":

@@ -1,0 +1,158 @@
+"""DynamoDB, SQS and SNS through boto3 (ms, p50), how soon a long poll wakes, and their events' way to a handler.
+
+AWS: none.
+"""
+
+import statistics
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from benchmarks import events, peers
+from benchmarks.figures import Round
+
+WAKES = 40
+SETTLE_S = 0.05
+_BODY = "x" * 200
+_HEAD = """
+import time
+def handler(event, context):
+    now = time.time_ns()
+    for record in event["Records"]:
+        print("BENCH", {key}, now)
+"""
+_KEYS: Mapping[str, str] = {
+    "sns": 'record["Sns"]["Message"]',
+    "sqs": 'record["body"]',
+    "dynamodb": 'record["dynamodb"]["Keys"]["k"]["S"]',
+}
+TABLE = {
+    "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
+    "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
+    "BillingMode": "PAY_PER_REQUEST",
+}
+
+
+def measured(subject: Any, name: str, runtime: str, calls: int, sent: int) -> Round:
+    """All of one server. `sent` events go each source's way; a peer that loses some has no figure for it."""
+    found = _dynamodb(subject, name, calls) | _sqs(subject, name, calls) | _sns(subject, name, calls)
+    found |= {f"poll_wakes_{name}": _wakes(subject)}
+    for source, connect in (("sns", _topic), ("sqs", _queue), ("dynamodb", _stream)):
+        code = _HEAD.format(key=_KEYS[source])
+        try:
+            found |= events.measured(subject, f"{source}_event_{name}", runtime, code, connect, sent)
+        except events.Undelivered as error:
+            if name == "ours":
+                raise
+            peers.say(str(error))
+    return found
+
+
+def _p50(calls: int, work: Callable[[int], object]) -> float:
+    times = []
+    for number in range(calls + 10):
+        began = time.perf_counter()
+        work(number)
+        if number >= 10:
+            times.append((time.perf_counter() - began) * 1000)
+    return statistics.median(times)
+
+
+def _dynamodb(subject: Any, name: str, calls: int) -> Round:
+    client, table = subject.client("dynamodb"), subject.fresh("bench-table")
+    client.create_table(TableName=table, **TABLE)
+    client.get_waiter("table_exists").wait(TableName=table)
+
+    def put(number: int) -> object:
+        return client.put_item(TableName=table, Item={"k": {"S": f"k{number}"}, "v": {"S": _BODY}, "n": {"N": "7"}})
+
+    def get(number: int) -> object:
+        return client.get_item(TableName=table, Key={"k": {"S": f"k{number}"}})["Item"]
+
+    return {f"dynamodb_put_{name}": _p50(calls, put), f"dynamodb_get_{name}": _p50(calls, get)}
+
+
+def _sqs(subject: Any, name: str, calls: int) -> Round:
+    client = subject.client("sqs")
+    url = client.create_queue(QueueName=subject.fresh("bench-queue"))["QueueUrl"]
+    handles: list[str] = []
+
+    def receive(number: int) -> None:
+        handles.append(client.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
+
+    return {
+        f"sqs_send_{name}": _p50(calls, lambda number: client.send_message(QueueUrl=url, MessageBody=_BODY)),
+        f"sqs_receive_{name}": _p50(calls, receive),
+        f"sqs_delete_{name}": _p50(
+            calls, lambda number: client.delete_message(QueueUrl=url, ReceiptHandle=handles[number])
+        ),
+    }
+
+
+def _sns(subject: Any, name: str, calls: int) -> Round:
+    client = subject.client("sns")
+    topic = client.create_topic(Name=subject.fresh("bench-topic"))["TopicArn"]
+    return {f"sns_publish_{name}": _p50(calls, lambda number: client.publish(TopicArn=topic, Message=_BODY))}
+
+
+def _wakes(subject: Any) -> float:
+    """From the answer of SendMessage to that of a ReceiveMessage that has waited for it; 0 where it came first."""
+    sender, receiver = subject.client("sqs"), subject.client("sqs")
+    url = sender.create_queue(QueueName=subject.fresh("bench-poll"))["QueueUrl"]
+    woken: list[float] = []
+
+    def receive() -> None:
+        receiver.receive_message(QueueUrl=url, WaitTimeSeconds=20)
+        woken.append(time.perf_counter())
+
+    taken = []
+    for _ in range(WAKES):
+        thread = threading.Thread(target=receive)
+        thread.start()
+        time.sleep(SETTLE_S)
+        sender.send_message(QueueUrl=url, MessageBody=_BODY)
+        sent = time.perf_counter()
+        thread.join()
+        taken.append(max(0.0, woken[-1] - sent) * 1000)
+    return statistics.median(taken)
+
+
+def _topic(subject: Any, function: str) -> Callable[[str], object]:
+    client = subject.client("sns")
+    topic = client.create_topic(Name=subject.fresh("bench-topic"))["TopicArn"]
+    subject.client("lambda").add_permission(
+        FunctionName=function, StatementId="sns", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com",
+        SourceArn=topic,
+    )  # fmt: skip
+    client.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
+    return lambda name: client.publish(TopicArn=topic, Message=name)
+
+
+def _queue(subject: Any, function: str) -> Callable[[str], object]:
+    client = subject.client("sqs")
+    url = client.create_queue(QueueName=subject.fresh("bench-queue"))["QueueUrl"]
+    arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    _mapped(subject, function, EventSourceArn=arn, BatchSize=10)
+    return lambda name: client.send_message(QueueUrl=url, MessageBody=name)
+
+
+def _stream(subject: Any, function: str) -> Callable[[str], object]:
+    client, table = subject.client("dynamodb"), subject.fresh("bench-table")
+    made = client.create_table(
+        TableName=table, **TABLE, StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+    )
+    client.get_waiter("table_exists").wait(TableName=table)
+    arn = made["TableDescription"]["LatestStreamArn"]
+    _mapped(subject, function, EventSourceArn=arn, BatchSize=100, StartingPosition="TRIM_HORIZON")
+    return lambda name: client.put_item(TableName=table, Item={"k": {"S": name}})
+
+
+def _mapped(subject: Any, function: str, **source: Any) -> None:
+    client = subject.client("lambda")
+    mapping = client.create_event_source_mapping(FunctionName=function, **source)["UUID"]
+    until = time.monotonic() + 60
+    while client.get_event_source_mapping(UUID=mapping)["State"] != "Enabled":
+        if time.monotonic() > until:
+            raise RuntimeError(f"{mapping} of {source['EventSourceArn']} was never enabled")
+        time.sleep(0.1)
