@@ -119,8 +119,6 @@ def test_deletion_can_be_taken_back_until_its_window_ends() -> None:
         secrets.restore_secret(SecretId="s")
         assert read(secrets, "s") == "v"
         secrets.delete_secret(SecretId="s")
-        while "LastRotatedDate" not in secrets.describe_secret(SecretId="s"):
-            time.sleep(0.05)  # the label moves inside the last step, before the rotation is over
         running.advance(31 * DAY_S)
         for _ in range(200):
             if not secrets.list_secrets(IncludePlannedDeletion=True)["SecretList"]:
@@ -223,8 +221,7 @@ def test_a_function_rotates_a_secret_now_and_by_schedule() -> None:
         assert described["RotationEnabled"] is True
         assert described["RotationLambdaARN"].endswith(":function:rotate")
         assert read(secrets, "s", VersionStage="AWSPREVIOUS") == "old"
-        while "LastRotatedDate" not in secrets.describe_secret(SecretId="s"):
-            time.sleep(0.05)  # the label moves inside the last step, before the rotation is over
+        _await_end_of_rotation(secrets)
         running.advance(31 * DAY_S)
         assert _rotated(secrets, f"rotated {token}").startswith("rotated ")
         secrets.cancel_rotate_secret(SecretId="s")
@@ -260,6 +257,15 @@ def _let_in(platform: RunningPlatform, account: str, function: str) -> None:
         Principal="secretsmanager.amazonaws.com",
         SourceAccount=account,
     )
+
+
+def _await_end_of_rotation(secrets: Any) -> None:
+    """The label moves inside the last step, before the rotation is over."""
+    for _ in range(200):
+        if "LastRotatedDate" in secrets.describe_secret(SecretId="s"):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the rotation did not end")
 
 
 def _rotated(secrets: Any, before: str, name: str = "s") -> str:
