@@ -7,7 +7,18 @@ credentials and certificates. `PlatformClock` can be advanced: retries, visibili
 import asyncio
 import heapq
 import time
+from datetime import UTC, datetime
 from typing import Protocol
+
+
+def moment(seconds: float) -> datetime:
+    """A timestamp for an answer: of seconds since the epoch, in UTC."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def iso_millis(seconds: float) -> str:
+    """The same as text with milliseconds, as AWS writes it into events: 2026-11-29T14:10:00.123Z."""
+    return moment(seconds).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Clock(Protocol):

@@ -4,11 +4,10 @@ Pure. The marker names the last item given, so that items added or removed betwe
 AWS: IAM API Reference, `MaxItems` ("if you do not include this parameter, it defaults to 100"), `Marker`.
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from undercast.core.page_tokens import name_of, token_of
 from undercast.services.iam.errors import validation_error
 
 T = TypeVar("T")
@@ -25,15 +24,11 @@ def page(items: Sequence[T], name: Callable[[T], str], params: Mapping[str, Any]
     if len(ordered) <= limit:
         return ordered, {"IsTruncated": False}
     given = ordered[:limit]
-    return given, {"IsTruncated": True, "Marker": _encoded(name(given[-1]))}
-
-
-def _encoded(text: str) -> str:
-    return base64.urlsafe_b64encode(text.encode()).decode()
+    return given, {"IsTruncated": True, "Marker": token_of(name(given[-1]))}
 
 
 def _decoded(marker: str) -> str:
     try:
-        return base64.urlsafe_b64decode(marker.encode()).decode()
-    except (binascii.Error, ValueError):
+        return name_of(marker)
+    except ValueError:
         raise validation_error(f"Invalid Marker: {marker}") from None

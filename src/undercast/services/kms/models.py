@@ -7,21 +7,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.clock import moment
 from undercast.services.kms.errors import disabled, invalid_state
 from undercast.services.kms.specs import ALGORITHM_MEMBERS, SPECS
 from undercast.store.database import Row
 
 ENABLED, DISABLED, PENDING_DELETION = "Enabled", "Disabled", "PendingDeletion"
 _KEY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
-
-
-def moment(seconds: float) -> datetime:
-    """A timestamp for an answer."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,10 +11,10 @@ import json
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.clock import iso_millis
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery
@@ -294,13 +294,13 @@ class StreamSource:
                 "approximateInvokeCount": piece.attempts,
             },
             "version": "1.0",
-            "timestamp": _time(now),
+            "timestamp": iso_millis(now),
             "DDBStreamBatchInfo": {
                 "shardId": batch.shard_id,
                 "startSequenceNumber": first["dynamodb"]["SequenceNumber"],
                 "endSequenceNumber": last["dynamodb"]["SequenceNumber"],
-                "approximateArrivalOfFirstRecord": _time(_arrived(first)),
-                "approximateArrivalOfLastRecord": _time(_arrived(last)),
+                "approximateArrivalOfFirstRecord": iso_millis(_arrived(first)),
+                "approximateArrivalOfLastRecord": iso_millis(_arrived(last)),
                 "batchSize": len(piece.records),
                 "streamArn": self._mapping.source_arn,
             },
@@ -374,10 +374,6 @@ def _behind(batch: Batch, record: Record) -> Position:
 
 def _arrived(record: Record) -> float:
     return float(record["dynamodb"]["ApproximateCreationDateTime"])
-
-
-def _time(moment: float) -> str:
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _text(record: Record) -> str:

@@ -10,12 +10,12 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import NamedTuple
 from zlib import crc32
 
 from undercast.core import json_text
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.clock import iso_millis
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
@@ -204,7 +204,7 @@ async def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: R
     version = ran.function.version if ran is not None else resolved.function.version
     record = {
         "version": "1.0",
-        "timestamp": datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "timestamp": iso_millis(now),
         "requestContext": {
             "requestId": delivery.id,
             "functionArn": qualified(resolved.function.arn, version),

@@ -3,14 +3,13 @@
 AWS: Secrets Manager API Reference, ListSecrets; User Guide, "Find secrets in AWS Secrets Manager".
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.instance import SecretsManager
@@ -55,14 +54,14 @@ def paged(
     if params.get("NextToken"):
         names = [name(one) for one in found]
         try:
-            start = names.index(base64.urlsafe_b64decode(params["NextToken"]).decode()) + 1
-        except (binascii.Error, ValueError):
+            start = names.index(name_of(params["NextToken"])) + 1
+        except ValueError:
             raise ServiceError("InvalidNextTokenException", "The NextToken is invalid.") from None
     limit = params.get("MaxResults", default)
     page = found[start : start + limit]
     if start + limit >= len(found):
         return page, {}
-    return page, {"NextToken": base64.urlsafe_b64encode(name(page[-1]).encode()).decode()}
+    return page, {"NextToken": token_of(name(page[-1]))}
 
 
 def _passes(secret: Secret, given: Mapping[str, Any]) -> bool:

@@ -7,21 +7,16 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.clock import moment
 from undercast.services.sealing import Sealed
 from undercast.store.database import Row
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 DEFAULT_KEY = "alias/aws/secretsmanager"
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
-
-
-def moment(seconds: float) -> datetime:
-    """A timestamp for an answer."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,10 @@ format", "Confirm an Amazon SNS subscription in another account".
 from typing import NamedTuple
 from urllib.parse import quote
 
+from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.services.sns import local
-from undercast.services.sns.envelope import CONFIRMATION, Letter, Seal, envelope, function_event, timestamp
+from undercast.services.sns.envelope import CONFIRMATION, Letter, Seal, envelope, function_event
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.models import Subscription, Topic
 from undercast.services.sns.sending import (
@@ -50,7 +51,7 @@ async def notice(sns: Sns, ctx: RequestContext, topic: Topic, subscription: Subs
         "TopicArn": topic.arn,
         "Message": text.format(topic=topic.arn, subscription=subscription.arn),
         "SubscribeURL": subscribe_url(subscription),
-        "Timestamp": timestamp(sns.clock.now()),
+        "Timestamp": iso_millis(sns.clock.now()),
     }
     letter = Letter(fields=fields)
     material = await sns.signer.ready()

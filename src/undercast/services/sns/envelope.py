@@ -8,7 +8,6 @@ with Amazon SNS" (the event's spelling of URLs).
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 NOTIFICATION, CONFIRMATION, UNSUBSCRIBED = "Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"
@@ -40,11 +39,6 @@ class Seal:
     version: str
     signature: str
     certificate_url: str
-
-
-def timestamp(now: float) -> str:
-    """To the millisecond, in UTC."""
-    return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def envelope(letter: Letter, seal: Seal | None, unsubscribe_url: str = "") -> str:

@@ -3,12 +3,11 @@
 Pure. The token names the last item given. AWS: SNS API Reference, ListTopics, "up to 100".
 """
 
-import base64
-import binascii
 from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Any, TypeVar
 
+from undercast.core.page_tokens import name_of, token_of
 from undercast.services.sns.errors import invalid
 
 T = TypeVar("T")
@@ -18,8 +17,8 @@ PER_PAGE = 100
 def position(token: str | None) -> str:
     """What came last on the page before. Raises InvalidParameter."""
     try:
-        return base64.urlsafe_b64decode(token or "").decode()
-    except (binascii.Error, ValueError):
+        return name_of(token)
+    except ValueError:
         raise invalid("NextToken") from None
 
 
@@ -30,4 +29,4 @@ def page(
     items = list(islice(found, limit + 1))
     if len(items) <= limit:
         return items, {}
-    return items[:limit], {token: base64.urlsafe_b64encode(name(items[limit - 1]).encode()).decode()}
+    return items[:limit], {token: token_of(name(items[limit - 1]))}

@@ -15,12 +15,13 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery
 from undercast.services.sns import local, topics
 from undercast.services.sns.contents import Message, queued_attributes, shown_attributes
-from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event, timestamp
+from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event
 from undercast.services.sns.errors import invalid
 from undercast.services.sns.filters import BODY, comparable
 from undercast.services.sns.instance import Sns
@@ -200,7 +201,7 @@ class Writer:
         if self._message.subject is not None:
             fields["Subject"] = self._message.subject
         fields["Message"] = self._message.for_protocol(protocol)
-        fields["Timestamp"] = timestamp(self._prepared.at)
+        fields["Timestamp"] = iso_millis(self._prepared.at)
         return Letter(fields=fields, attributes=self._shown)
 
     def _sealed(self, subscription: Subscription) -> tuple[Letter, Seal]:

@@ -8,10 +8,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.clock import moment
 from undercast.core.errors import ServiceError
 from undercast.services.ssm.errors import invalid
 from undercast.store.database import Row
@@ -91,11 +91,6 @@ class Version:
             if text:
                 result[member] = text
         return result
-
-
-def moment(seconds: float) -> datetime:
-    """A timestamp for an answer."""
-    return datetime.fromtimestamp(seconds, UTC)
 
 
 def version_of(row: Row) -> Version:

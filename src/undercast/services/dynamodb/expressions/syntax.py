@@ -7,9 +7,9 @@ AWS: DynamoDB Developer Guide, "Using expressions in DynamoDB", "Expression attr
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from undercast.core.errors import ServiceError
+from undercast.services.dynamodb.cursor import WRONG, Cursor, Token
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.reserved import RESERVED
 
@@ -23,15 +23,6 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*|\#[A-Za-z0-9_]+)|(?P<value>:[A-Za-z0-9_]+)|(?P<number>[0-9]+)"
     r"|(?P<sign><=|>=|<>|[=<>()\[\].,+\-])|(?P<wrong>\S))"
 )
-
-
-class Token(NamedTuple):
-    """`kind` is "name", "value", "number", "sign" or "end"."""
-
-    kind: str
-    text: str
-    start: int
-    end: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +70,11 @@ class Logic:
 Node = Path | Literal | Call | Compare | Logic
 
 
-class Reader:
+class Reader(Cursor):
     """The tokens of one expression, one after the other. Knows what was used of the names and values."""
 
     def __init__(self, kind: str, text: str, names: Mapping[str, str]) -> None:
         self.kind = kind
-        self.text = text
         self._names = names
         self.names_used: set[str] = set()
         self.values_used: set[str] = set()
@@ -93,51 +83,10 @@ class Reader:
             raise self.wrong("The expression can not be empty;")
         if len(text.encode()) > MAX_BYTES:
             raise self.wrong(f"Expression size has exceeded the maximum allowed size; expression size: {len(text)}")
-        self._tokens = self._scan()
-        self._at = 0
-
-    def _scan(self) -> list[Token]:
-        found: list[Token] = []
-        at = 0
-        while match := _TOKEN.match(self.text, at):
-            kind = match.lastgroup or ""
-            token = Token(kind, match[kind], match.start(kind), match.end(kind))
-            if kind == "wrong":
-                raise self._syntax(token, found[-1] if found else None, None)
-            found.append(token)
-            at = match.end()
-        end = len(self.text)
-        found.append(Token("end", "<EOF>", end, end))
-        return found
-
-    @property
-    def next(self) -> Token:
-        """What comes now."""
-        return self._tokens[self._at]
-
-    @property
-    def after_next(self) -> Token:
-        """What comes behind it."""
-        return self._tokens[min(self._at + 1, len(self._tokens) - 1)]
-
-    def take(self) -> Token:
-        """Go on."""
-        token = self._tokens[self._at]
-        if token.kind != "end":
-            self._at += 1
-        return token
-
-    def sees(self, *texts: str) -> bool:
-        """Whether one of these signs or words (upper case) comes now."""
-        token = self.next
-        return token.kind in ("sign", "name") and token.text.upper() in texts
-
-    def takes(self, *texts: str) -> bool:
-        """Go on if one of these comes."""
-        if self.sees(*texts):
-            self._at += 1
-            return True
-        return False
+        super().__init__(_TOKEN, text, words="name", end="<EOF>")
+        for place, token in enumerate(self._tokens):
+            if token.kind == WRONG:
+                raise self._syntax(token, self._tokens[place - 1] if place else None, None)
 
     def expect(self, text: str) -> None:
         """Raises a syntax error unless this sign or word comes."""

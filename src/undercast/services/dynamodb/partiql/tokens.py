@@ -4,9 +4,9 @@ Pure. AWS: DynamoDB Developer Guide, "PartiQL - a SQL-compatible query language 
 """
 
 import re
-from typing import NamedTuple
 
 from undercast.core.errors import ServiceError
+from undercast.services.dynamodb.cursor import END, Cursor, Token
 from undercast.services.dynamodb.errors import invalid
 
 _TOKEN = re.compile(
@@ -15,54 +15,11 @@ _TOKEN = re.compile(
 )
 
 
-class Token(NamedTuple):
-    """`kind` is "string", "quoted", "number", "word", "sign" or "end"."""
-
-    kind: str
-    text: str
-    at: int
-
-
-class Tokens:
+class Tokens(Cursor):
     """The tokens of one statement, one after the other."""
 
     def __init__(self, text: str) -> None:
-        self._tokens: list[Token] = []
-        at = 0
-        while match := _TOKEN.match(text, at):
-            kind = match.lastgroup or ""
-            self._tokens.append(Token(kind, match[kind], match.start(kind)))
-            at = match.end()
-        self._tokens.append(Token("end", "", len(text)))
-        self._at = 0
-
-    @property
-    def next(self) -> Token:
-        """What comes now."""
-        return self._tokens[self._at]
-
-    @property
-    def after_next(self) -> Token:
-        """What comes behind it."""
-        return self._tokens[min(self._at + 1, len(self._tokens) - 1)]
-
-    def take(self) -> Token:
-        """Go on."""
-        token = self.next
-        if token.kind != "end":
-            self._at += 1
-        return token
-
-    def sees(self, *texts: str) -> bool:
-        """Whether one of these signs or words (upper case) comes now."""
-        return self.next.kind in ("sign", "word") and self.next.text.upper() in texts
-
-    def takes(self, *texts: str) -> bool:
-        """Go on if one of these comes."""
-        if self.sees(*texts):
-            self._at += 1
-            return True
-        return False
+        super().__init__(_TOKEN, text, words="word")
 
     def expect(self, *texts: str) -> None:
         """Raises unless all of these come, one after the other."""
@@ -85,5 +42,5 @@ class Tokens:
 
 
 def _wrong(token: Token) -> ServiceError:
-    shown = f"Unexpected term at 1:{token.at + 1}" if token.kind != "end" else "Unexpected end of the statement"
+    shown = f"Unexpected term at 1:{token.start + 1}" if token.kind != END else "Unexpected end of the statement"
     return invalid(f"Statement wasn't well formed, can't be processed: {shown}")

@@ -7,13 +7,14 @@ import re
 from typing import Any
 
 from undercast.core.arn import Arn
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid_state, no_alias, no_key
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import PENDING_DELETION, Key, moment
+from undercast.services.kms.models import PENDING_DELETION, Key
 from undercast.services.kms.pages import page, position
 from undercast.store.database import Row, Tx
 

@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
@@ -15,7 +16,7 @@ from undercast.policy.validation import check
 from undercast.services.kms import material, store
 from undercast.services.kms.errors import invalid, invalid_state, unsupported
 from undercast.services.kms.instance import Kms, new_key
-from undercast.services.kms.models import DISABLED, ENABLED, PENDING_DELETION, Key, moment
+from undercast.services.kms.models import DISABLED, ENABLED, PENDING_DELETION, Key
 from undercast.services.kms.pages import page, position
 from undercast.services.kms.specs import SPECS, SYMMETRIC
 from undercast.services.kms.upkeep import DAY_S

@@ -5,12 +5,13 @@ AWS: KMS API Reference, the operations of these names; Developer Guide, "Rotatin
 
 from typing import Any
 
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid, unsupported
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import Key, Material, moment
+from undercast.services.kms.models import Key, Material
 from undercast.services.kms.operations.keys import require_customer
 from undercast.services.kms.pages import number, page
 from undercast.services.kms.specs import SYMMETRIC

@@ -5,9 +5,9 @@ settings for asynchronous invocations", "Capturing records of Lambda asynchronou
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, Reply, operation
@@ -143,7 +143,7 @@ def _missing(reference: Reference) -> Exception:
 
 def _output(reference: Reference, settings: Mapping[str, Any], modified_at: float) -> dict[str, Any]:
     return {
-        "LastModified": datetime.fromtimestamp(modified_at, UTC),
+        "LastModified": moment(modified_at),
         "FunctionArn": qualified(reference.function_arn, reference.qualifier),
         "DestinationConfig": {"OnSuccess": {}, "OnFailure": {}},
         **settings,

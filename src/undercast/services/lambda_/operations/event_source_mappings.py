@@ -7,10 +7,10 @@ that depend on the kind of source.
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.arn import Arn
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.lambda_ import mapping_store, stream_position
@@ -195,7 +195,7 @@ def _output(functions: Lambda, mapping: EventSourceMapping) -> dict[str, Any]:
         "EventSourceMappingArn": mapping.arn,
         "EventSourceArn": mapping.source_arn,
         "FunctionArn": mapping.function_arn,
-        "LastModified": datetime.fromtimestamp(mapping.modified_at, UTC),
+        "LastModified": moment(mapping.modified_at),
         "LastProcessingResult": functions.mappings.result(mapping),
         "State": mapping.state,
         "StateTransitionReason": "USER_INITIATED" if is_queue(mapping.source_arn) else "User action",

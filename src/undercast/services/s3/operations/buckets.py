@@ -9,6 +9,7 @@ from typing import Any
 from undercast.core.arn import Region
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
+from undercast.core.page_tokens import token_of
 from undercast.core.service import operation
 from undercast.services.s3 import acl, store, tags, uploads, versions
 from undercast.services.s3.errors import (
@@ -25,7 +26,7 @@ from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_bucket_name
 from undercast.services.s3.models import OWNERSHIPS, SSE_S3_DEFAULT, Bucket, moment, owner_of
 from undercast.services.s3.regions import is_region
-from undercast.services.s3.tokens import name_of, token_of
+from undercast.services.s3.tokens import name_of
 from undercast.store.database import Tx
 
 _US_EAST_1 = Region("us-east-1")

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from undercast.core.context import RequestContext
+from undercast.core.page_tokens import token_of
 from undercast.core.service import operation
 from undercast.services.s3 import store, uploads
 from undercast.services.s3.errors import InvalidArgument, NoSuchUpload
@@ -16,7 +17,7 @@ from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import url_encoded
 from undercast.services.s3.listing import Page, Query, Source, page, start_after
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload, UploadedPart, moment, owner_of
-from undercast.services.s3.tokens import name_of, token_of
+from undercast.services.s3.tokens import name_of
 from undercast.store.database import Tx
 
 T = TypeVar("T")

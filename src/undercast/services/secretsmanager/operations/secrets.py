@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
@@ -14,7 +15,7 @@ from undercast.policy.validation import check
 from undercast.services.secretsmanager import filters, passwords, rotation, store
 from undercast.services.secretsmanager.errors import exists, invalid, refused
 from undercast.services.secretsmanager.instance import SecretsManager, alive
-from undercast.services.secretsmanager.models import CURRENT, PENDING, Named, Secret, moment, parse_id
+from undercast.services.secretsmanager.models import CURRENT, PENDING, Named, Secret, parse_id
 from undercast.services.secretsmanager.operations.values import given_value, new_version, put_once
 from undercast.store.database import Tx
 

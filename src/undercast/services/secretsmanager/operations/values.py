@@ -6,6 +6,7 @@ AWS: Secrets Manager API Reference, the operations of these names.
 import hashlib
 from typing import Any
 
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
@@ -13,7 +14,7 @@ from undercast.services import sealing
 from undercast.services.secretsmanager import filters, store
 from undercast.services.secretsmanager.errors import exists, invalid, no_value
 from undercast.services.secretsmanager.instance import SecretsManager, alive
-from undercast.services.secretsmanager.models import CURRENT, PENDING, Secret, Version, moment
+from undercast.services.secretsmanager.models import CURRENT, PENDING, Secret, Version
 from undercast.store.database import Tx
 
 MAX_BYTES = 65_536

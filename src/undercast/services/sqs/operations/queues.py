@@ -3,14 +3,13 @@
 AWS: SQS API Reference, the operations of these names.
 """
 
-import base64
-import binascii
 import json
 from typing import Any
 
 from undercast.core.arn import AccountId, Scope
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.sqs import messages, queues
 from undercast.services.sqs.attributes import READABLE, check_name, check_together, checked
@@ -146,8 +145,8 @@ def _limit(params: Params) -> int:
 
 def _after(token: str | None) -> str:
     try:
-        return base64.urlsafe_b64decode(token or "").decode()
-    except (binascii.Error, ValueError):
+        return name_of(token)
+    except ValueError:
         raise invalid_value("The NextToken is invalid.") from None
 
 
@@ -157,7 +156,7 @@ def _page(found: list[Queue], limit: int, ctx: RequestContext, member: str, *, p
         return {}
     result: dict[str, Any] = {member: [queue.url(ctx.endpoint) for queue in found[:limit]]}
     if paged and len(found) > limit:
-        result["NextToken"] = base64.urlsafe_b64encode(found[limit - 1].name.encode()).decode()
+        result["NextToken"] = token_of(found[limit - 1].name)
     return result
 
 

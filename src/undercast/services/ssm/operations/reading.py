@@ -5,13 +5,14 @@ AWS: Systems Manager API Reference, the operations of these names.
 
 from typing import Any
 
+from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.ssm import filters, references, secure, store
 from undercast.services.ssm.errors import invalid, no_version, not_found
 from undercast.services.ssm.instance import Ssm
-from undercast.services.ssm.models import SECRET_PREFIX, Version, moment, parse_name
+from undercast.services.ssm.models import SECRET_PREFIX, Version, parse_name
 from undercast.services.ssm.pages import number, page, position
 from undercast.store.database import Tx
 
