@@ -3,7 +3,8 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.security.conftest import close_pipes, run, run_python
 from tests.security.tables import machine_tables
 from undercast.core.config import Config
+from undercast.sandbox import polling
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.choice import choose_driver
 from undercast.sandbox.drivers.process import ProcessDriver
@@ -62,6 +64,29 @@ async def test_folders_are_real_and_the_environment_is_complete(
     output = await run(sandbox, "/bin/sh", "-c", script)
     # The second line is the upper layer's file, which has no line end, and the number of AWS variables.
     assert output.stdout.split() == [str(folder / "code"), "10", "4"]
+
+
+async def test_what_was_seen_before_a_reset_ends_nothing_behind_it(
+    plain: ProcessDriver, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that took long saw too much memory; meanwhile everything was killed, and another program runs."""
+    sandbox = await _make(plain, folder)
+    began, may_end = threading.Event(), threading.Event()
+    look = polling.look
+
+    def long_look(asked: Sequence[polling.Asked]) -> list[polling.Seen]:
+        began.set()
+        may_end.wait(20)
+        return [polling.Seen({}, over=True) for _ in asked]
+
+    monkeypatch.setattr(polling, "look", long_look)
+    assert await asyncio.to_thread(began.wait, 10)
+    monkeypatch.setattr(polling, "look", look)
+    await sandbox.kill_processes()
+    runs = asyncio.create_task(run(sandbox, "/bin/sh", "-c", "echo begun; sleep 0.5; echo ended"))
+    await asyncio.sleep(0.2)
+    may_end.set()
+    assert (await runs).stdout.split() == ["begun", "ended"]
 
 
 async def test_each_sandbox_has_a_runtime_api_port_of_its_own(plain: ProcessDriver, folder: Path) -> None:

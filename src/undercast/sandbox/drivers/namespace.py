@@ -15,6 +15,7 @@ from pathlib import Path
 
 from undercast.core.recurring import every, recur
 from undercast.sandbox import driver, limits, polling, seccomp
+from undercast.sandbox.drivers import watch
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Ground, Kind, Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
@@ -97,8 +98,8 @@ class NamespaceDriver:
         self._launchers.clear()
         await self._disks.stop()
         await asyncio.to_thread(remove_tree, self._folder)
-        for watch in self._watches:
-            watch.cancel()
+        for looking in self._watches:
+            looking.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
         self._cgroups.remove()
 
@@ -201,19 +202,11 @@ class NamespaceDriver:
         if self._cgroups.limits_memory:
             for sandbox in running:
                 sandbox.sample()
-        elif running:
-            seen = await asyncio.to_thread(polling.look, [sandbox.asked for sandbox in running])
-            for sandbox, one in zip(running, seen, strict=True):
-                if not sandbox.frozen and sandbox in self._sandboxes:
-                    sandbox.judge(one)
+        else:
+            await watch.look(running, self._sandboxes)
 
     async def _measure(self) -> None:
-        """A walk through a /tmp takes its time: one after the other, in a thread."""
-        for sandbox in self._running():
-            watched = sandbox.watched_tmp
-            over = watched is not None and await asyncio.to_thread(polling.folder_exceeds, *watched)
-            if over and sandbox in self._sandboxes:
-                sandbox.kill()
+        await watch.measure(self._running(), self._sandboxes)
 
     def _running(self) -> list[NamespaceSandbox]:
         return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]

@@ -94,6 +94,7 @@ class NamespaceSandbox:
         self._oom_descriptor = -1
         self._oom_callback: Callable[[], None] | None = None
         self._oom_kills = 0
+        self.emptied = 0
         self._limit_bytes = self._tmp_bytes = 0
         self._init_pid = -1
 
@@ -301,11 +302,11 @@ class NamespaceSandbox:
         self._peak_bytes = max(self._peak_bytes, seen.used_bytes)
         if seen.over:
             self._oom_kills += 1
-            self.kill()
+            self.kill_all()
             if self._oom_callback is not None:
                 self._oom_callback()
 
-    def kill(self) -> None:
+    def kill_all(self) -> None:
         """End all processes but init."""
         self._link.send({"op": "signal-all", "number": signal.SIGKILL})
 
@@ -335,6 +336,7 @@ class NamespaceSandbox:
                     await self._emptied
             except TimeoutError:
                 raise SandboxError("processes outlived SIGKILL") from None
+        self.emptied += 1
 
     async def destroy(self) -> None:
         """See `Sandbox`."""

@@ -25,6 +25,7 @@ from undercast.sandbox.driver import (
     SandboxError,
     SandboxSpec,
 )
+from undercast.sandbox.drivers import watch
 from undercast.sandbox.drivers.guard import Guard
 from undercast.sandbox.trees import remove_tree
 from undercast.sandbox.waiting import until
@@ -83,6 +84,7 @@ class ProcessSandbox:
         self._processes: list[PlainProcess] = []
         self._oom_callback: Callable[[], None] | None = None
         self._oom_kills = 0
+        self.emptied = 0
         self._peak_bytes = 0
         self.frozen = False
 
@@ -176,6 +178,11 @@ class ProcessSandbox:
         roots = tuple(process.pid for process in self._processes if not process.exited.done())
         return polling.Asked(roots, self._memory_bytes)
 
+    @property
+    def watched_tmp(self) -> tuple[str, int] | None:
+        """Folder and limit of its /tmp."""
+        return self.tmp_root, self.tmp_bytes
+
     def judge(self, seen: polling.Seen) -> None:
         """Kill everything when it uses more memory than it may. What left its group ends with `kill_processes`."""
         self._peak_bytes = max(self._peak_bytes, seen.used_bytes)
@@ -184,6 +191,10 @@ class ProcessSandbox:
             self.kill(seen.tree)
             if self._oom_callback is not None:
                 self._oom_callback()
+
+    def kill_all(self) -> None:
+        """End what runs in it now, as far as it is known without a look at all of the machine's processes."""
+        self.kill(polling.process_tree(self.asked.roots))
 
     def kill(self, tree: Iterable[int]) -> None:
         """End these processes and the groups of those that were started."""
@@ -202,6 +213,7 @@ class ProcessSandbox:
         for process in self._processes:
             self._guard.drop(process.pid)
         self._processes.clear()
+        self.emptied += 1
 
     async def destroy(self) -> None:
         """See `Sandbox`."""
@@ -244,8 +256,8 @@ class ProcessDriver:
 
     async def stop(self) -> None:
         """See `Driver`."""
-        for watch in self._watches:
-            watch.cancel()
+        for task in self._watches:
+            task.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
         await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
         await self._guard.stop()
@@ -298,17 +310,10 @@ class ProcessDriver:
         )
 
     async def _look(self) -> None:
-        running = self._running()
-        seen = await asyncio.to_thread(polling.look, [sandbox.asked for sandbox in running]) if running else []
-        for sandbox, one in zip(running, seen, strict=True):
-            if not sandbox.frozen and sandbox in self._sandboxes:
-                sandbox.judge(one)
+        await watch.look(self._running(), self._sandboxes)
 
     async def _measure(self) -> None:
-        for sandbox in self._running():
-            over = await asyncio.to_thread(polling.folder_exceeds, sandbox.tmp_root, sandbox.tmp_bytes)
-            if over and sandbox in self._sandboxes:
-                sandbox.kill(polling.process_tree(sandbox.asked.roots))
+        await watch.measure(self._running(), self._sandboxes)
 
     def _running(self) -> list[ProcessSandbox]:
         return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]
