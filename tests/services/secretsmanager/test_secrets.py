@@ -210,6 +210,8 @@ def handler(event, context):
             SecretId=secret, VersionStage="AWSCURRENT", MoveToVersionId=token, RemoveFromVersionId=current
         )
 """
+SLOW_ROTATE = ROTATE.replace('if event["Step"] == "createSecret":', 'if event["Step"] == "createSecret" and wait():')
+SLOW_ROTATE += "def wait():\n    import time; time.sleep(1.5); return True\n"
 
 
 def test_a_function_rotates_a_secret_now_and_by_schedule() -> None:
@@ -302,13 +304,23 @@ def test_replicas_are_refused_by_name(secrets: Any) -> None:
     assert "ReplicateSecretToRegions" in replicated[1]
 
 
+def test_a_secret_is_rotated_once_at_a_time() -> None:
+    """Neither a request nor the schedule begins another one while the function is asked."""
+    with platforms.running() as running:
+        secrets, token = running.client("secretsmanager"), _begin_rotation(running, SLOW_ROTATE)
+        code, text = refusal(secrets.rotate_secret, SecretId="s")
+        assert (code, "isn't complete" in text) == ("InvalidRequestException", True)
+        running.advance(31 * DAY_S)
+        assert _rotated(secrets, "old") == f"rotated {token}"
+        _await_end_of_rotation(secrets)
+        assert len(secrets.list_secret_version_ids(SecretId="s", IncludeDeprecated=True)["Versions"]) == 2
+
+
 def test_a_rotation_goes_on_after_a_kill(tmp_path: Path) -> None:
     """RotateSecret was answered: its steps are taken by the next process where this one is killed at the first."""
-    slow = ROTATE.replace('if event["Step"] == "createSecret":', 'if event["Step"] == "createSecret" and wait():')
-    slow += "def wait():\n    import time; time.sleep(1.5); return True\n"
     first = platforms.start(tmp_path)
     try:
-        token = _begin_rotation(first, slow)
+        token = _begin_rotation(first, SLOW_ROTATE)
     finally:
         first.kill()
     with platforms.running(tmp_path) as second:

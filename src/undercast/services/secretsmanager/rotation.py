@@ -59,6 +59,8 @@ class Rotations:
         self._clock = clock
         self._internal = internal
         self._tasks = Tasks(_tell)
+        self._running: set[str] = set()
+        """ARNs of secrets that are being rotated."""
 
     def start(self) -> None:
         """Begin with the schedule, and go on with the rotations that the end of the process before cut off."""
@@ -72,11 +74,29 @@ class Rotations:
 
     async def _resume(self) -> None:
         for secret in await self._database.read(store.rotating):
-            self.rotate_soon(secret, secret.rotating)
+            if self.reserve(secret):
+                self.rotate_soon(secret, secret.rotating)
+
+    def reserve(self, secret: Secret) -> bool:
+        """Whether the secret may be rotated now: then `rotate_soon` or `release` follows. One rotation at a time."""
+        if secret.arn in self._running:
+            return False
+        self._running.add(secret.arn)
+        return True
+
+    def release(self, secret: Secret) -> None:
+        """It is not rotated, or no longer."""
+        self._running.discard(secret.arn)
 
     def rotate_soon(self, secret: Secret, token: str) -> None:
-        """Rotate in the background; RotateSecret does not wait."""
-        self._tasks.spawn(self._rotate(secret, token))
+        """Rotate in the background what was reserved; RotateSecret does not wait."""
+        self._tasks.spawn(self._reserved(secret, token))
+
+    async def _reserved(self, secret: Secret, token: str) -> None:
+        try:
+            await self._rotate(secret, token)
+        finally:
+            self.release(secret)
 
     async def _pause(self) -> None:
         await self._clock.wait_until(self._clock.now() + ROUND_S)
@@ -85,6 +105,8 @@ class Rotations:
         now = self._clock.now()
         await self._database.write(lambda tx: self._end(tx, now))
         for secret in await self._database.read(lambda tx: store.due(tx, now)):
+            if not self.reserve(secret):
+                continue
             # Next time a full interval later: a failing function is not asked every minute.
             following = now + interval_s(secret.rotation_rules)
             token = (

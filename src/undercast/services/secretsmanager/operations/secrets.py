@@ -285,15 +285,26 @@ async def rotate_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
         there = alive(tx, ctx, params["SecretId"])
         pending, current = store.version(tx, there, stage=PENDING), store.version(tx, there, stage=CURRENT)
         if immediately and pending is not None and current is not None and pending.id not in (current.id, token):
-            raise refused("A previous rotation isn't complete. That rotation will be reattempted.")
+            raise _incomplete()
         columns = {"rotation_lambda": function, "rotation_rules": rules, "rotates_at": rotates_at}
         store.change(tx, there, **columns, rotating=token if immediately else "")
         return store.existing(tx, parse_id(there.arn, ctx.scope))
 
-    changed = await manager.database.write(write)
+    if immediately and not manager.rotations.reserve(secret):
+        raise _incomplete()
+    try:
+        changed = await manager.database.write(write)
+    except BaseException:
+        if immediately:
+            manager.rotations.release(secret)
+        raise
     if immediately:
         manager.rotations.rotate_soon(changed, token)
     return {**changed.named(), "VersionId": token}
+
+
+def _incomplete() -> ServiceError:
+    return refused("A previous rotation isn't complete. That rotation will be reattempted.")
 
 
 @operation("CancelRotateSecret")
