@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -59,7 +60,7 @@ def test_version() -> None:
 def test_help_lists_every_command() -> None:
     """`undercast --help` names what the README promises."""
     text, _ = undercast("--help")
-    for command in ("start", "stop", "status", "doctor", "env", "logs", "invoke", "trace", "version"):
+    for command in ("start", "stop", "status", "doctor", "env", "logs", "invoke", "trace", "clock", "version"):
         assert command in text
 
 
@@ -128,6 +129,32 @@ def test_trace_of_an_unknown_id_says_so(platform: RunningPlatform) -> None:
     """An empty answer would look like a success."""
     _, error = undercast("trace", "no-such-id", url=platform.url, expect=1)
     assert "nothing is known of no-such-id" in error
+
+
+def test_trace_of_a_direct_invoke_shows_it(platform: RunningPlatform, function: str) -> None:
+    """An invocation that outsiders asked for and that caused nothing is the whole trace: one line."""
+    answer = platform.client("lambda").invoke(FunctionName=function, Payload=b'{"n": 1}')
+    request_id = answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"]
+    arn = f"arn:aws:lambda:us-east-1:000000000000:function:{function}"
+    shown = undercast("trace", request_id, url=platform.url)[0]
+    assert shown.splitlines() == [f"lambda:Invoke {arn}  invocation {request_id}"]
+
+
+def test_clock_shows_and_moves_the_platforms_clock(platform: RunningPlatform) -> None:
+    """`undercast clock advance 1m30s` moves it by 90 seconds; `undercast clock` shows it."""
+    before = json.loads(undercast("clock", "--json", url=platform.url)[0])
+    moved = json.loads(undercast("clock", "advance", "1m30s", "--json", url=platform.url)[0])
+    assert round(moved["ahead_s"] - before["ahead_s"], 3) == 90.0
+    assert moved["now"] >= before["now"] + 90
+    shown = undercast("clock", url=platform.url)[0]
+    assert re.fullmatch(rf"[\d-]+T[\d:]+\+00:00  {moved['ahead_s']:.0f} s ahead of this machine\n", shown)
+
+
+@pytest.mark.parametrize("wrong", ["6", "6w", "-6h", "h", "6h ", "٣s"])
+def test_clock_refuses_what_is_no_duration(wrong: str) -> None:
+    """The message shows what a duration is; no platform is asked."""
+    _, error = undercast("clock", "advance", "--", wrong, expect=1)
+    assert "90s, 15m, 6h, 2d" in error
 
 
 def test_status_shows_environments(platform: RunningPlatform, function: str) -> None:

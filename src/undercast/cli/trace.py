@@ -19,7 +19,7 @@ def trace(
     if as_json:
         show(answer, True)
         return
-    if not answer["edges"]:
+    if not answer["nodes"]:
         fail(f"nothing is known of {request_id}", "a request from outside that caused nothing leaves no trace")
     for line in tree(answer["nodes"], answer["edges"], request_id):
         print(line)
