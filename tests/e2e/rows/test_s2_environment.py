@@ -138,7 +138,8 @@ def test_slow_extension_is_tried_again_inside_the_invocation(platform: RunningPl
     response = client.invoke(FunctionName="slow", LogType="Tail")
     assert "FunctionError" not in response
     log = logged(platform, account, "slow", "REPORT")
-    assert re.search(r"INIT_REPORT Init Duration: 1\d{4}\.\d\d ms\tPhase: init\tStatus: timeout", log)
+    # The duration is rounded: 9999.99 ms is ten seconds too, here as on AWS.
+    assert re.search(r"INIT_REPORT Init Duration: (9999|1\d{4})\.\d\d ms\tPhase: init\tStatus: timeout", log), log
     report = re.search(r"REPORT .*\tDuration: ([\d.]+) ms", log)
     assert report is not None
     assert float(report[1]) >= 11_000

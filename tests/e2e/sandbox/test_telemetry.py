@@ -17,9 +17,13 @@ BODY = json.loads(os.environ["SUBSCRIPTION"])
 TCP = BODY["destination"]["protocol"] == "TCP"
 HOST = "sandbox.localdomain" if os.environ["AWS_LAMBDA_RUNTIME_API"].endswith(":9001") else "127.0.0.1"
 
+REPORTS = threading.Semaphore(0)
+
 def told(events):
     for event in events:
         say("got " + json.dumps(event))
+        if event["type"] == "platform.report":
+            REPORTS.release()
 
 class Http(BaseHTTPRequestHandler):
     def do_POST(self):
@@ -45,8 +49,11 @@ headers = {"Lambda-Extension-Identifier": identifier}
 connection.request("PUT", "/2022-07-01/telemetry", json.dumps(BODY), headers)
 answer = connection.getresponse()
 say("subscribed %d %s" % (answer.status, answer.read().decode().strip()))
+invokes = 0
 while next_event(identifier)["eventType"] != "SHUTDOWN":
-    pass
+    invokes += 1
+for _ in range(invokes):  # over TCP what was sent before SHUTDOWN may still have to be read
+    REPORTS.acquire(timeout=1.5)
 """
 
 

@@ -84,12 +84,20 @@ def state(aws: Account, name: str, version: str) -> dict[str, Any]:
 
 @pytest.fixture
 def at_once(aws: Account) -> Iterator[Callable[[str, str, int], list[Any]]]:
-    """Invocations that run at the same time, so that each has an environment of its own."""
+    """The first answers of environments that run at the same time: what a warm one answers does not count.
+
+    On a busy machine one may have answered before another starts; then they are asked again, and slower.
+    """
     with ThreadPoolExecutor(4) as threads:
 
         def run(name: str, version: str, count: int) -> list[Any]:
-            calls = [threads.submit(aws.invoke, name, {"sleep": 1.5}, Qualifier=version) for _ in range(count)]
-            return [call.result()[1] for call in calls]
+            first: list[Any] = []
+            for sleep_s in (1.5, 4, 10):
+                calls = [threads.submit(aws.invoke, name, {"sleep": sleep_s}, Qualifier=version) for _ in range(count)]
+                first += [answer for call in calls if not (answer := call.result()[1])["tmp"]]
+                if len(first) >= count:
+                    break
+            return first
 
         yield run
 
@@ -104,6 +112,7 @@ def test_environments_start_from_one_init_and_differ_in_what_must_be_unique(
     """INIT's state is in every environment; before-snapshot hooks run in reverse order, the others in theirs."""
     version = publish(aws, Runtime=runtime)
     found = at_once("f", version, 3)
+    assert len(found) == 3
     assert len({answer["token"] for answer in found}) == 1
     assert all(answer["hooks"] == ["init", "before 2", "before 1", "after 1", "after 2"] for answer in found)
     assert {answer["type"] for answer in found} == {"snap-start"}

@@ -92,6 +92,9 @@ async def test_flood_is_bounded_and_told(world: World) -> None:
         sink.append(FUNCTION, "s", [LogEvent(world.now_ms, line)])
     held = sum(len(str(row[-1])) for rows in world.journal._batch.values() for row in rows)
     assert held <= intake.MAX_BACKLOG_BYTES
+    sink.append(FUNCTION, "s", [LogEvent(world.now_ms, "x" * 553_000)])  # nearly all that is left
+    sink.append(FUNCTION, "other", [LogEvent(world.now_ms, "END\n"), LogEvent(world.now_ms, "REPORT\n" + "x" * 1900)])
+    assert len(await messages(world, logGroupName="/aws/lambda/f", logStreamName="other")) == 2
     await world.logs.intake.room()
     await asyncio.sleep(0)
     sink.append(FUNCTION, "s", [LogEvent(world.now_ms + 1, "after")])

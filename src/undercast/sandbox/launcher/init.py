@@ -111,6 +111,7 @@ class Init:
         wake.setblocking(False)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _noticed)
+        self._reap()  # a runner that has ended before there was somebody to notice
         poll = select.poll()
         poll.register(self._link, select.POLLIN)
         poll.register(woken, select.POLLIN)

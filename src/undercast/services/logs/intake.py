@@ -1,6 +1,7 @@
 """Takes log events in, from functions and from PutLogEvents, into the journal's batch.
 
 Nothing waits here and memory is bounded: above a backlog of 32 MiB events are dropped, counted, and the stream says so.
+Short appends have a reserve above that: START, END and REPORT of one function outlast another's flood.
 A function that floods its log is slowed at its pipe long before (`sandbox.logs`), so only many floods together drop.
 """
 
@@ -21,6 +22,9 @@ log = logging.getLogger(__name__)
 WATCHED_BYTES = 4 * 1024 * 1024
 """From here on the backlog is measured by waiting for the journal."""
 MAX_BACKLOG_BYTES = 32 * 1024 * 1024
+SHORT_BYTES = 2048
+RESERVE_BYTES = 2 * 1024 * 1024
+"""What appends of at most SHORT_BYTES may add to the largest backlog."""
 _MAX_KNOWN = 20_000
 _SAVE_EVERY = 512
 
@@ -87,7 +91,7 @@ class Intake:
         for timestamp_ms, message in events:
             size += len(message) if message.isascii() else len(message.encode())
             rows.append((key, timestamp_ms, now_ms, message))
-        if self._backlog + size > MAX_BACKLOG_BYTES:
+        if self._backlog + size > MAX_BACKLOG_BYTES + (RESERVE_BYTES if size <= SHORT_BYTES else 0):
             self._dropped[name] = self._dropped.get(name, 0) + len(rows)
             return
         self._journal.extend(store.ADD_EVENT, rows)
