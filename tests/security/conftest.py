@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.machine import lacking
-from tests.security.tables import FOLDERS, machine_tables
+from tests.security.tables import FOLDERS, machine_tables, others
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess, SandboxSpec
 from undercast.sandbox.driver import ProcessSpec as Spec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
@@ -82,9 +82,15 @@ def folder() -> AsyncIterator[Path] | Any:
 
 
 @pytest.fixture
-async def driver(folder: Path) -> AsyncIterator[NamespaceDriver]:
+def elsewhere() -> frozenset[int]:
+    """Processes of other tests' platforms."""
+    return others()
+
+
+@pytest.fixture
+async def driver(folder: Path, elsewhere: frozenset[int]) -> AsyncIterator[NamespaceDriver]:
     """A started namespace driver; when the test is over nothing of it is left."""
-    before = machine_tables()
+    before = machine_tables(elsewhere)
     driver = NamespaceDriver(folder / "run")
     try:
         await driver.start()
@@ -92,7 +98,7 @@ async def driver(folder: Path) -> AsyncIterator[NamespaceDriver]:
         lacking(str(error))
     yield driver
     await driver.stop()
-    assert await until(lambda: machine_tables() == before, 5), (before, machine_tables())
+    assert await until(lambda: machine_tables(elsewhere) == before, 30), (before, machine_tables(elsewhere))
 
 
 Make = Callable[..., Awaitable[Sandbox]]

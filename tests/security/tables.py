@@ -1,5 +1,6 @@
 """The machine's tables that a sandbox could leave something in."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -7,10 +8,15 @@ FOLDERS = f"undercast-test-{os.getpid()}-"
 """How the folders of this run begin: other runs on this machine have disks of their own."""
 
 
-def machine_tables() -> dict[str, object]:
-    """Our descendants, our descriptors by kind, mounts, bound loop devices, and our cgroups."""
+def others() -> frozenset[int]:
+    """Children that are there before a test begins: platforms of other tests, whose sandboxes come and go."""
+    return frozenset(_children(os.getpid()))
+
+
+def machine_tables(elsewhere: frozenset[int] = frozenset()) -> dict[str, object]:
+    """Our descendants but what is below `elsewhere`, our descriptors by kind, mounts, loop devices, namespaces."""
     return {
-        "processes": descendants(os.getpid()),
+        "processes": descendants(os.getpid(), elsewhere),
         "descriptors": _descriptors(),
         # Other programs mount things too; a mount of ours names our folder or a loop device of ours.
         "mounts": sorted(line for line in Path("/proc/self/mounts").read_text().splitlines() if "undercast" in line),
@@ -26,17 +32,21 @@ def _ours(backing_file: Path) -> bool:
         return False
 
 
-def descendants(pid: int) -> list[int]:
-    """Every process below this one."""
+def descendants(pid: int, elsewhere: frozenset[int] = frozenset()) -> list[int]:
+    """Every process below this one; `elsewhere` and what is below it are left out."""
+    found: list[int] = []
+    for child in _children(pid):
+        if child not in elsewhere and Path(f"/proc/{child}").exists():
+            found += [child, *descendants(child)]
+    return sorted(found)
+
+
+def _children(pid: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():
-        try:
-            children = [int(child) for child in (task / "children").read_text().split()]
-        except OSError:
-            continue
-        for child in children:
-            found += [child, *descendants(child)] if Path(f"/proc/{child}").exists() else []
-    return sorted(found)
+        with contextlib.suppress(OSError):
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return found
 
 
 def _descriptors() -> list[str]:

@@ -98,12 +98,13 @@ async def test_a_reset_before_the_first_process_leaves_a_sandbox_that_works(make
     assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
 
 
-async def test_a_spare_is_kept_of_the_last_kinds_only(driver: NamespaceDriver, folder: Path) -> None:
+async def test_a_spare_is_kept_of_the_last_kinds_only(
+    driver: NamespaceDriver, folder: Path, elsewhere: frozenset[int]
+) -> None:
     """Each costs as much as an idle environment."""
-    others = _inits()  # of platforms that this process keeps for other tests
     for port in range(5001, 5006):
         await driver.warm(SandboxSpec(environment_id="", code_dir=folder, front_door_port=port))
-    assert await until(lambda: _inits() == others + 3, 60)
+    assert await until(lambda: _inits(elsewhere) == 3, 60)
 
 
 async def test_what_is_put_into_a_spare_is_in_no_other(make: Make, folder: Path) -> None:
@@ -241,9 +242,9 @@ async def test_the_death_of_the_platform_leaves_no_sandbox(make: Make, folder: P
     assert not [parent for parent in parents if Path(parent).exists()]
 
 
-def _inits() -> int:
+def _inits(elsewhere: frozenset[int]) -> int:
     names = []
-    for pid in descendants(os.getpid()):
+    for pid in descendants(os.getpid(), elsewhere):
         with contextlib.suppress(OSError):
             names.append(Path(f"/proc/{pid}/comm").read_text().strip())
     return names.count("undercast-init")

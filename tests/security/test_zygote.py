@@ -164,7 +164,7 @@ async def test_a_runtime_that_cannot_be_imported_says_so(make: Make, folder: Pat
 
 
 async def test_an_idle_sandbox_costs_less_than_a_fresh_runtime_and_a_mebibyte(
-    driver: NamespaceDriver, folder: Path
+    driver: NamespaceDriver, folder: Path, elsewhere: frozenset[int]
 ) -> None:
     """What a forked runtime shares with its zygote more than pays for the sandbox's own first process."""
     if os.geteuid() != 0:
@@ -177,7 +177,7 @@ async def test_an_idle_sandbox_costs_less_than_a_fresh_runtime_and_a_mebibyte(
     sizes = []
     for kind, zygote in (("forked", python), ("fresh", None)):
         spec = {"code_dir": folder / "code", "runtime_dir": folder / "runtime", "prefixes": prefixes, "python": zygote}
-        known = _processes()
+        known = set(descendants(os.getpid(), elsewhere))
         processes = []
         for number in range(3):
             sandbox = await driver.create(SandboxSpec(environment_id=f"{kind}{number}", **spec))  # type: ignore[arg-type]
@@ -185,7 +185,11 @@ async def test_an_idle_sandbox_costs_less_than_a_fresh_runtime_and_a_mebibyte(
             process = await sandbox.spawn(ProcessSpec(argv=argv, environment={}, zygote=zygote is not None))
             assert await until(functools.partial(_is_up, process.stdout), 10)
             processes.append(process)
-        new = [pid for pid in _processes() - known if _name(pid) in ("undercast-init", python.name)]
+        new = [
+            pid
+            for pid in set(descendants(os.getpid(), elsewhere)) - known
+            if _name(pid) in ("undercast-init", python.name)
+        ]
         names = ("undercast-init", python.name)
         sizes.append({name: [_pss_kib(pid) for pid in new if _name(pid) == name] for name in names})
         for process in processes:
@@ -209,11 +213,6 @@ def _is_up(descriptor: int) -> bool:
         return os.read(descriptor, 2) == b"up"
     except BlockingIOError:
         return False
-
-
-def _processes() -> set[int]:
-    """Ours only: other tests make sandboxes at the same time."""
-    return set(descendants(os.getpid()))
 
 
 def _name(pid: int) -> str:
