@@ -19,6 +19,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.config import Config
 from undercast.core.ids import SystemIds
 from undercast.core.memory import Memory
+from undercast.core.metrics import Metrics
 from undercast.core.recurring import every, recur
 from undercast.core.service import Manifest
 from undercast.events.arrivals import Arrivals
@@ -274,6 +275,7 @@ def _parts(base: _Base, dispatcher: Dispatcher, pool: Pool) -> Parts:
         journal=base.door.journal,
         outbox=base.outbox,
         arrivals=Arrivals(),
+        metrics=Metrics(),
         causality=base.causality,
         pool=pool,
         platform_clock=base.platform_clock,

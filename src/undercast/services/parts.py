@@ -9,6 +9,7 @@ from undercast.core.config import Config
 from undercast.core.context import RequestContext
 from undercast.core.identity import Principal
 from undercast.core.ids import Ids
+from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
@@ -36,6 +37,7 @@ class Parts:
     journal: Journal
     outbox: Outbox
     arrivals: Arrivals
+    metrics: Metrics
     causality: CausalLog
     pool: Pool
     platform_clock: PlatformClock

@@ -1,0 +1,253 @@
+"""Evaluates the queries of one GetMetricData, or of one alarm: metrics, and expressions over them.
+
+Synchronous, within one reading transaction. Each id is computed once, when it is first needed.
+AWS: CloudWatch User Guide, "Metric math syntax and functions"; API Reference, MetricDataQuery.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from undercast.core.errors import ServiceError, refused_member
+from undercast.core.metrics import Series
+from undercast.services.cloudwatch import lines
+from undercast.services.cloudwatch.errors import invalid
+from undercast.services.cloudwatch.grammar import Call, Listing, Name, Node, Number, SyntaxProblem, Text, parse
+from undercast.services.cloudwatch.lines import Line, MathProblem, Value
+from undercast.services.cloudwatch.statistics import Statistic
+
+NOT_HERE = frozenset({
+    "ANOMALY_DETECTION_BAND", "INSIGHT_RULE_METRIC", "SERVICE_QUOTA", "LAMBDA", "DB_PERF_INSIGHTS",
+})  # fmt: skip
+_EACH: dict[str, Callable[[float], float]] = {
+    "ABS": abs,
+    "CEIL": math.ceil,
+    "FLOOR": math.floor,
+    "LOG": math.log,
+    "LOG10": math.log10,
+}
+_STEPS = frozenset({"DIFF", "DIFF_TIME", "RATE", "RUNNING_SUM"})
+_WORDS = frozenset({"REPEAT", "LINEAR", "ASC", "DESC", "AVG", "MIN", "MAX", "SUM"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricStat:
+    """A statistic of one metric."""
+
+    series: Series
+    period_s: int
+    stat: str
+    compute: Statistic
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One MetricDataQuery: either a metric or an expression."""
+
+    id: str
+    label: str | None
+    returns: bool
+    period_s: int | None = None
+    """What the query itself says."""
+    metric: MetricStat | None = None
+    expression: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Where the values of metrics come from."""
+
+    line: Callable[[MetricStat], Line]
+    times: Callable[[int], Sequence[int]]
+    """Period -> the begin of each period of the stretch that is asked about."""
+    search: Callable[[str, str, int], list[Line]]
+    """(search expression, statistic, period) -> what it finds."""
+
+
+class Evaluation:
+    """See the module."""
+
+    def __init__(self, queries: Sequence[Query], reader: Reader) -> None:
+        self._queries = {query.id: query for query in queries}
+        self._reader = reader
+        self._known: dict[str, Value] = {}
+        self._open: list[str] = []
+        periods = [query.metric.period_s for query in queries if query.metric is not None]
+        self._period_s = min(periods, default=300)
+
+    def result(self, query: Query) -> list[Line]:
+        """The series of a query. Raises ValidationError for an expression that gives none."""
+        value = self._value(query.id)
+        if isinstance(value, Line):
+            return [value]
+        if isinstance(value, list):
+            return value
+        raise _problem(query.id, "The result of an expression must be a time series or an array of time series.")
+
+    def _value(self, query_id: str) -> Value:
+        if query_id not in self._known:
+            self._known[query_id] = self._computed(self._queries[query_id])
+        return self._known[query_id]
+
+    def _computed(self, query: Query) -> Value:
+        if query.metric is not None:
+            return self._reader.line(query.metric)
+        if query.id in self._open:
+            raise _problem(query.id, "The expression refers to itself.")
+        if query.expression.lstrip().upper().startswith("SELECT"):
+            raise refused_member("GetMetricData", "Expression", "Metrics Insights queries are not supported")
+        self._open.append(query.id)
+        try:
+            return self._node(parse(query.expression))
+        except (SyntaxProblem, MathProblem) as problem:
+            raise _problem(query.id, str(problem)) from problem
+        finally:
+            self._open.pop()
+
+    def _node(self, node: Node) -> Value:
+        if isinstance(node, Number):
+            return node.value
+        if isinstance(node, Text):
+            return node.value
+        if isinstance(node, Listing):
+            return [line for item in node.items for line in _lines(self._node(item))]
+        if isinstance(node, Name):
+            if node.name in self._queries:
+                return self._value(node.name)
+            if node.name in _WORDS:
+                return node.name
+            raise MathProblem(f"Unknown identifier '{node.name}'")
+        return self._call(node)
+
+    def _call(self, call: Call) -> Value:
+        name = call.function
+        if name in NOT_HERE:
+            raise refused_member("GetMetricData", "Expression", f"the function {name} is not supported")
+        if name == "PERIOD":
+            return float(self._period_of(call))
+        arguments = [self._node(one) for one in call.arguments]
+        function = _TABLE.get(name)
+        if function is None:
+            raise MathProblem(f"Unsupported function '{name}'")
+        try:
+            return function(self, name, arguments)
+        except (IndexError, TypeError) as error:
+            raise MathProblem(f"Invalid arguments for '{name}'") from error
+
+    def _period_of(self, call: Call) -> int:
+        node = call.arguments[0] if len(call.arguments) == 1 else None
+        query = self._queries.get(node.name) if isinstance(node, Name) else None
+        if query is None or query.metric is None:
+            raise MathProblem("PERIOD takes a metric")
+        return query.metric.period_s
+
+    # Functions: (name, arguments) -> value
+
+    def _binary(self, name: str, arguments: list[Value]) -> Value:
+        return lines.binary(name, arguments[0], arguments[1])
+
+    def _minus(self, _name: str, arguments: list[Value]) -> Value:
+        return lines.mapped(arguments[0], lambda value: -value)
+
+    def _each(self, name: str, arguments: list[Value]) -> Value:
+        return lines.mapped(arguments[0], _EACH[name])
+
+    def _aggregate(self, name: str, arguments: list[Value]) -> Value:
+        return lines.aggregate(name, arguments[0])
+
+    def _step(self, name: str, arguments: list[Value]) -> Value:
+        return _over(arguments[0], lambda line: lines.stepwise(name, line))
+
+    def _fill(self, _name: str, arguments: list[Value]) -> Value:
+        how = arguments[1]
+        return _over(arguments[0], lambda line: lines.filled(line, how, self._reader.times(line.period_s)))
+
+    def _calendar(self, name: str, arguments: list[Value]) -> Value:
+        return _over(arguments[0], lambda line: lines.calendar(name, line, self._reader.times(line.period_s)))
+
+    def _if(self, _name: str, arguments: list[Value]) -> Value:
+        return lines.chosen(arguments[0], arguments[1], arguments[2] if len(arguments) > 2 else None)
+
+    def _metrics(self, _name: str, arguments: list[Value]) -> Value:
+        wanted = arguments[0] if arguments else ""
+        return [
+            line
+            for query in self._queries.values()
+            if query.metric is not None and str(wanted) in query.id
+            for line in _lines(self._value(query.id))
+        ]
+
+    def _time_series(self, _name: str, arguments: list[Value]) -> Value:
+        value = _scalar(arguments[0])
+        return Line("", dict.fromkeys(self._reader.times(self._period_s), value), self._period_s)
+
+    def _metric_count(self, _name: str, arguments: list[Value]) -> Value:
+        return float(len(_lines(arguments[0])))
+
+    def _one_of(self, name: str, arguments: list[Value]) -> Value:
+        found = _lines(arguments[0])
+        if not found:
+            return []
+        return found[0 if name == "FIRST" else -1]
+
+    def _remove_empty(self, _name: str, arguments: list[Value]) -> Value:
+        return [line for line in _lines(arguments[0]) if line.values]
+
+    def _slice(self, _name: str, arguments: list[Value]) -> Value:
+        end = int(_scalar(arguments[2])) if len(arguments) > 2 else None
+        return _lines(arguments[0])[int(_scalar(arguments[1])) : end]
+
+    def _sort(self, _name: str, arguments: list[Value]) -> Value:
+        limit = int(_scalar(arguments[3])) if len(arguments) > 3 else None
+        return lines.ordered(_lines(arguments[0]), str(arguments[1]), str(arguments[2]), limit)
+
+    def _search(self, _name: str, arguments: list[Value]) -> Value:
+        expression, stat = arguments[0], arguments[1]
+        if not isinstance(expression, str) or not isinstance(stat, str):
+            raise MathProblem("SEARCH takes a search expression, a statistic and a period")
+        period_s = int(_scalar(arguments[2])) if len(arguments) > 2 else self._period_s
+        return self._reader.search(expression, stat, period_s)
+
+
+_TABLE: dict[str, Callable[[Evaluation, str, list[Value]], Value]] = {
+    **dict.fromkeys(lines.OPERATORS, Evaluation._binary),
+    "neg": Evaluation._minus,
+    **dict.fromkeys(_EACH, Evaluation._each),
+    **dict.fromkeys(lines.AGGREGATES, Evaluation._aggregate),
+    **dict.fromkeys(_STEPS, Evaluation._step),
+    **dict.fromkeys(lines.CALENDAR, Evaluation._calendar),
+    "FILL": Evaluation._fill,
+    "IF": Evaluation._if,
+    "METRICS": Evaluation._metrics,
+    "TIME_SERIES": Evaluation._time_series,
+    "METRIC_COUNT": Evaluation._metric_count,
+    "FIRST": Evaluation._one_of,
+    "LAST": Evaluation._one_of,
+    "REMOVE_EMPTY": Evaluation._remove_empty,
+    "SLICE": Evaluation._slice,
+    "SORT": Evaluation._sort,
+    "SEARCH": Evaluation._search,
+}
+
+
+def _problem(query_id: str, reason: str) -> ServiceError:
+    return invalid(f"Error in expression '{query_id}': {reason}")
+
+
+def _lines(value: Value) -> list[Line]:
+    if isinstance(value, Line):
+        return [value]
+    if isinstance(value, list):
+        return value
+    raise MathProblem("a time series is needed, not a number or a text")
+
+
+def _scalar(value: Value) -> float:
+    if not isinstance(value, float):
+        raise MathProblem("a number is needed")
+    return value
+
+
+def _over(value: Value, function: Callable[[Line], Line]) -> Value:
+    return function(value) if isinstance(value, Line) else [function(line) for line in _lines(value)]

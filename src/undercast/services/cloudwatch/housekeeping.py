@@ -1,0 +1,47 @@
+"""Merges points that have come of age, and removes series that are empty. Every hour of the platform's clock.
+
+AWS: CloudWatch User Guide, "Metrics retention".
+"""
+
+import asyncio
+
+from undercast.core.clock import PlatformClock
+from undercast.core.recurring import recur
+from undercast.services.cloudwatch import points
+from undercast.services.cloudwatch.intake import Intake
+
+ROUND_S = 3600.0
+
+
+class Housekeeping:
+    """One task; see the module."""
+
+    def __init__(self, intake: Intake, clock: PlatformClock) -> None:
+        self._intake = intake
+        self._clock = clock
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin with a pause: the start is busy enough."""
+        self._task = asyncio.get_running_loop().create_task(self._begin())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _begin(self) -> None:
+        await self._pause()
+        await recur("the ageing of metrics", self.round, self._pause)
+
+    async def _pause(self) -> None:
+        await self._clock.wait_until(self._clock.now() + ROUND_S)
+
+    async def round(self) -> None:
+        """Merge piece by piece, so that nobody waits for long."""
+        journal, now_s = self._intake.journal, int(self._clock.now())
+        while await journal.write(lambda tx: points.merge_aged(tx, now_s)):
+            continue
+        self._intake.clear()  # who writes to a series that is taken away now makes it anew
+        await journal.write(points.drop_empty)

@@ -1,0 +1,28 @@
+"""CloudWatch as its operations see it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from undercast.core.clock import PlatformClock
+from undercast.services.cloudwatch.housekeeping import Housekeeping
+from undercast.services.cloudwatch.intake import Intake
+from undercast.store.database import Tx
+from undercast.store.journal import Journal
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloudWatch:
+    """One per platform."""
+
+    journal: Journal
+    intake: Intake
+    housekeeping: Housekeeping
+    clock: PlatformClock
+
+    async def read(self, fn: Callable[[Tx], T]) -> T:
+        """Read metrics, with all that has been measured until now."""
+        self.intake.collect()
+        return await self.journal.read(fn)

@@ -1,0 +1,1 @@
+"""The operations of CloudWatch, one module per kind."""

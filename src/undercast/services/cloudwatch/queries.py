@@ -1,0 +1,151 @@
+"""MetricDataQueries of a request become queries, and queries are read.
+
+AWS: CloudWatch API Reference, MetricDataQuery, MetricStat, GetMetricData.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.core.metrics import Series
+from undercast.services.cloudwatch import points, reading
+from undercast.services.cloudwatch.errors import invalid
+from undercast.services.cloudwatch.expressions import MetricStat, Query, Reader
+from undercast.services.cloudwatch.lines import Line, MathProblem
+from undercast.services.cloudwatch.reading import Window
+from undercast.services.cloudwatch.search import search
+from undercast.services.cloudwatch.statistics import Statistic, statistic
+from undercast.store.database import Tx
+
+LISTED_S = 14 * 86_400
+"""How long a series without new data is still found."""
+MAX_FOUND = 500
+_ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
+
+
+def dimensions_of(given: Sequence[Mapping[str, str]] | None) -> tuple[tuple[str, str], ...]:
+    """Dimensions of a request."""
+    return tuple((one["Name"], one["Value"]) for one in given or ())
+
+
+def metric_stat(scope: Scope, given: Mapping[str, Any], where: str) -> MetricStat:
+    """A MetricStat. Raises ValidationError for a statistic or period that cannot be."""
+    metric, stat, period_s = given["Metric"], given["Stat"], given["Period"]
+    if not reading.is_period(period_s):
+        raise invalid(f"The value {period_s} for parameter {where}.Period is invalid.")
+    named = Series.of(
+        scope, metric.get("Namespace") or "", metric.get("MetricName") or "", dimensions_of(metric.get("Dimensions"))
+    )
+    compute = _statistic(stat, f"{where}.Stat")
+    return MetricStat(series=named, period_s=period_s, stat=stat, compute=compute, unit=given.get("Unit"))
+
+
+def _statistic(stat: str, where: str) -> Statistic:
+    compute = statistic(stat)
+    if compute is None:
+        raise invalid(f"The value {stat} for parameter {where} is not supported.")
+    return compute
+
+
+def queries_of(scope: Scope, given: Sequence[Mapping[str, Any]], member: str) -> list[Query]:
+    """All of them. Raises ValidationError."""
+    found: list[Query] = []
+    for number, one in enumerate(given, 1):
+        where = f"{member}.member.{number}"
+        _check(scope, one, where)
+        stat = one.get("MetricStat")
+        found.append(
+            Query(
+                id=one["Id"],
+                label=one.get("Label"),
+                returns=one.get("ReturnData", True),
+                period_s=one.get("Period"),
+                metric=None if stat is None else metric_stat(scope, stat, f"{where}.MetricStat"),
+                expression=one.get("Expression") or "",
+            )
+        )
+    if len({query.id for query in found}) < len(found):
+        raise invalid(f"The values for parameter id in {member} are not unique.")
+    return found
+
+
+def _check(scope: Scope, given: Mapping[str, Any], where: str) -> None:
+    if not _ID.fullmatch(given["Id"]):
+        raise invalid(
+            f"The value {given['Id']} for parameter {where}.Id is not matching the expected pattern "
+            "^[a-z][a-zA-Z0-9_]*$."
+        )
+    if (given.get("MetricStat") is None) == (given.get("Expression") is None):
+        raise invalid(
+            f"The parameters {where}.MetricStat and {where}.Expression are mutually exclusive, and one is needed."
+        )
+    if given.get("AccountId", scope.account_id) != scope.account_id:
+        raise invalid(f"The value {given['AccountId']} for parameter {where}.AccountId is no linked account.")
+    period_s = given.get("Period")
+    if period_s is not None and not reading.is_period(period_s):
+        raise invalid(f"The value {period_s} for parameter {where}.Period is invalid.")
+
+
+class Source:
+    """Reads metrics for an evaluation. `anchor_s` is a moment at which a period begins, whatever its length."""
+
+    def __init__(self, tx: Tx, scope: Scope, span: tuple[int, int], now_s: float, anchor_s: int = 0) -> None:
+        self._tx = tx
+        self._scope = scope
+        self._span = span
+        self._now_s = now_s
+        self._anchor_s = anchor_s
+
+    def reader(self) -> Reader:
+        """What the evaluation asks."""
+        return Reader(line=self.line, times=lambda period_s: self._window(period_s).starts(), search=self.search)
+
+    def line(self, metric: MetricStat) -> Line:
+        """The values of a metric."""
+        window = self._window(metric.period_s)
+        tallies = reading.of_unit(self._tx, metric.series, window, self._now_s, metric.unit)
+        values = {at: value for at, tally in tallies.items() if (value := metric.compute(tally)) is not None}
+        return Line(metric.series.name, values, metric.period_s, _properties(metric))
+
+    def search(self, expression: str, stat: str, period_s: int) -> list[Line]:
+        """The series that a search expression finds. Raises MathProblem."""
+        matches, compute = search(expression), statistic(stat)
+        if compute is None or not reading.is_period(period_s):
+            raise MathProblem("SEARCH takes a statistic and a period of AWS's")
+        found = [
+            one for one in points.listed(self._tx, self._scope, None, None, int(self._now_s) - LISTED_S) if matches(one)
+        ]
+        lines = [
+            self.line(MetricStat(series=one, period_s=period_s, stat=stat, compute=compute))
+            for one in found[:MAX_FOUND]
+        ]
+        return _told_apart(lines)
+
+    def _window(self, period_s: int) -> Window:
+        start_s, end_s = self._span
+        return Window(start_s - (start_s - self._anchor_s) % period_s, end_s, period_s)
+
+
+def _properties(metric: MetricStat) -> dict[str, str]:
+    series = metric.series
+    return {
+        "MetricName": series.name,
+        "Namespace": series.namespace,
+        "Stat": metric.stat,
+        "Period": str(metric.period_s),
+        "AccountId": series.account_id,
+        "Region": series.region,
+        **{f"Dim.{name}": value for name, value in series.dimensions},
+    }
+
+
+def _told_apart(lines: list[Line]) -> list[Line]:
+    """Labels of several series name what they differ in: their dimensions' values, then their names."""
+    names = {line.label for line in lines}
+
+    def label(line: Line) -> str:
+        values = " ".join(value for name, value in line.properties.items() if name.startswith("Dim."))
+        return f"{values} {line.label}".strip() if len(names) > 1 or not values else values
+
+    return [Line(label(line), line.values, line.period_s, line.properties) for line in lines]
