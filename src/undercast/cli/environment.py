@@ -62,6 +62,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         debug_port=values["debug_port"],
         debug_wait=values["debug_wait"],
         throttle_tables=values["throttle_tables"],
+        throttle_streams=values["throttle_streams"],
         hot_reload_root=_folder("--hot-reload-root", values["hot_reload_root"]),
         search_path=search_path(),
         home_dir=Path.home(),

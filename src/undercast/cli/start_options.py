@@ -61,6 +61,7 @@ OPTIONS = (
     Option("debug_port", int, 5890, "Of the first --debug; each further one has the next port.", least=1, most=65535),
     Option("debug_wait", bool, False, "Functions of --debug wait in INIT until a debugger is attached."),
     Option("throttle_tables", bool, False, "Hold DynamoDB's tables to their provisioned throughput."),
+    Option("throttle_streams", bool, False, "Hold the shards of Kinesis's streams to their throughput."),
     Option("hot_reload_root", Path, None, "Functions may have folders below it as code (bucket name hot-reload)."),
     Option("idle_timeout", float, 600.0, "Seconds until an idle execution environment is shut down.", least=0.1),
 )

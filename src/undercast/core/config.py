@@ -40,6 +40,8 @@ class Config:
     """Whether streamed answers keep AWS's pace: 6 MB at once, then 2 MB a second."""
     throttle_tables: bool = False
     """Whether DynamoDB's tables are held to their provisioned throughput."""
+    throttle_streams: bool = False
+    """Whether Kinesis's shards are held to their throughput."""
     init_dir: Path | None = None
     debug: tuple[str, ...] = ()
     """Functions that run under their debuggers, by name or ARN: on `debug_port` and the ports behind it."""

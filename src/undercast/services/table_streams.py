@@ -6,11 +6,12 @@ AWS: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams".
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from undercast.core.arn import Scope
+from undercast.services import sharded_log
 from undercast.store.database import Row, Tx
 
 RETENTION_S = 24 * 3600.0
@@ -19,6 +20,7 @@ SHARD_RECORDS = 100_000
 """Sequence numbers that a shard takes."""
 _FIRST_NUMBER = 10**20
 """Sequence numbers have 21 digits, as AWS's."""
+LOG = sharded_log.ShardedLog("dynamodbstreams")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +103,7 @@ def _open_shard(tx: Tx, stream_id: int, now: float) -> int:
     assert row is not None
     if now - row["created_at"] < SHARD_LIFE_S and _newest(tx) - row["first"] < SHARD_RECORDS:
         return int(row["id"])
-    tx.execute("UPDATE dynamodbstreams_shard SET closed_at = ?, last = ? WHERE id = ?", (now, _newest(tx), row["id"]))
+    LOG.close(tx, row["id"], _newest(tx), now)
     return _add_shard(tx, stream_id, row["id"], now)
 
 
@@ -130,14 +132,6 @@ def shards(tx: Tx, stream_id: int, after_id: int, now: float) -> list[Row]:
     )
 
 
-def records(tx: Tx, shard_id: int, sequence: int, now: float) -> Iterator[Row]:
-    """The records of a shard from a sequence number on; none that is older than 24 hours."""
-    return tx.each(
-        "SELECT * FROM dynamodbstreams_record WHERE shard_id = ? AND sequence >= ? AND at >= ? ORDER BY sequence",
-        (shard_id, sequence, now - RETENTION_S),
-    )
-
-
 def trim(tx: Tx, now: float, limit: int) -> bool:
     """Remove what is over 24 hours old, but for the newest record; whether to go on, after so many records."""
     before = now - RETENTION_S
@@ -162,18 +156,4 @@ def trim(tx: Tx, now: float, limit: int) -> bool:
 
 def end_of(tx: Tx, shard: Row) -> int:
     """The sequence number behind the shard's last record."""
-    if shard["closed_at"] is not None:
-        return int(shard["last"]) + 1
-    return max(_newest(tx) + 1, int(shard["first"]))
-
-
-def is_trimmed(tx: Tx, shard_id: int, sequence: int, now: float) -> bool:
-    """Whether the record of this sequence number was removed, or is too old to be read."""
-    row = tx.one("SELECT at FROM dynamodbstreams_record WHERE shard_id = ? AND sequence = ?", (shard_id, sequence))
-    if row is not None:
-        return bool(row["at"] < now - RETENTION_S)
-    later = tx.one(
-        "SELECT 1 FROM dynamodbstreams_record WHERE shard_id = ? AND sequence < ? LIMIT 1", (shard_id, sequence)
-    )
-    newest = tx.one("SELECT MAX(sequence) AS newest FROM dynamodbstreams_record WHERE shard_id = ?", (shard_id,))
-    return later is None and newest is not None and (newest["newest"] or 0) > sequence
+    return sharded_log.end_of(shard, _newest(tx))

@@ -13,8 +13,8 @@ from undercast.core.service import Params, operation
 from undercast.services import table_streams
 from undercast.services.dynamodbstreams import iterators
 from undercast.services.dynamodbstreams.instance import Streams
-from undercast.services.dynamodbstreams.iterators import Iterator
 from undercast.services.item_text import with_binaries
+from undercast.services.shard_iterators import Iterator, written
 from undercast.store.database import Row, Tx
 
 MAX_LISTED = 100
@@ -141,7 +141,7 @@ async def get_shard_iterator(streams: Streams, ctx: RequestContext, params: Para
             raise _no_shard(params["ShardId"])
         return Iterator(arn, number, _start(tx, params, shard, now), now)
 
-    return {"ShardIterator": iterators.written(await streams.database.read(read))}
+    return {"ShardIterator": written(await streams.database.read(read))}
 
 
 def _start(tx: Tx, params: Params, shard: Row, now: float) -> int:
@@ -160,7 +160,7 @@ def _start(tx: Tx, params: Params, shard: Row, now: float) -> int:
         raise ServiceError("ValidationException", "Invalid SequenceNumber") from None
     if sequence < shard["first"] or (shard["last"] is not None and sequence > max(shard["last"], shard["first"])):
         raise ServiceError("ValidationException", "Invalid SequenceNumber: it is not within the shard")
-    if table_streams.is_trimmed(tx, shard["id"], sequence, now):
+    if table_streams.LOG.is_trimmed(tx, shard["id"], sequence, now - table_streams.RETENTION_S):
         raise ServiceError(
             "TrimmedDataAccessException",
             "The operation attempted to read past the oldest stream record in a shard: "
@@ -175,10 +175,8 @@ def _at_time(tx: Tx, params: Params, shard: Row, now: float) -> int:
     moment = params["Timestamp"].timestamp()
     if moment > now:
         raise ServiceError("ValidationException", "Timestamp must not be in the future")
-    for row in table_streams.records(tx, shard["id"], 0, now):
-        if row["at"] >= moment:
-            return int(row["sequence"])
-    return table_streams.end_of(tx, shard)
+    found = table_streams.LOG.at_time(tx, shard["id"], max(moment, now - table_streams.RETENTION_S))
+    return table_streams.end_of(tx, shard) if found is None else found
 
 
 @operation("GetRecords")
@@ -196,7 +194,7 @@ async def get_records(streams: Streams, ctx: RequestContext, params: Params) -> 
             raise ServiceError("TrimmedDataAccessException", "The shard's records were trimmed after 24 hours.")
         found: list[dict[str, Any]] = []
         size, position = 0, iterator.sequence
-        for row in table_streams.records(tx, shard["id"], iterator.sequence, now):
+        for row in table_streams.LOG.records(tx, shard["id"], iterator.sequence, now - table_streams.RETENTION_S):
             size += row["size"]
             if len(found) == limit or (found and size > MAX_BYTES):
                 break
@@ -208,7 +206,7 @@ async def get_records(streams: Streams, ctx: RequestContext, params: Params) -> 
         return found, iterator._replace(sequence=position, issued_at=now)
 
     records, following = await streams.database.read(read)
-    more = {} if following is None else {"NextShardIterator": iterators.written(following)}
+    more = {} if following is None else {"NextShardIterator": written(following)}
     return {"Records": records, **more}
 
 

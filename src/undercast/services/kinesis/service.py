@@ -1,0 +1,72 @@
+"""Kinesis's manifest: what the service offers to the platform.
+
+AWS: Kinesis Data Streams API Reference.
+"""
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.kinesis.access import access, policy_of
+from undercast.services.kinesis.housekeeping import Housekeeping
+from undercast.services.kinesis.instance import Kinesis
+from undercast.services.kinesis.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.kinesis.operations import consumers, policies, records, settings, shards, streams, tags
+from undercast.services.kinesis.subscriptions import Subscriptions
+from undercast.services.kinesis.throttle import Throttle
+from undercast.services.parts import Parts
+
+
+def build(parts: Parts) -> Kinesis:
+    """The instance that every operation gets."""
+    return Kinesis(
+        database=parts.database,
+        arrivals=parts.arrivals,
+        causality=parts.causality,
+        subscriptions=Subscriptions(parts.platform_clock, parts.arrivals),
+        housekeeping=Housekeeping(parts.database, parts.platform_clock),
+        throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_streams),
+        clock=parts.platform_clock,
+        ids=parts.ids,
+    )
+
+
+async def _start(kinesis: Kinesis) -> None:
+    kinesis.housekeeping.start()
+
+
+async def _quiesce(kinesis: Kinesis) -> None:
+    kinesis.subscriptions.end_all()
+
+
+async def _stop(kinesis: Kinesis) -> None:
+    await kinesis.housekeeping.stop()
+
+
+def _reset(kinesis: Kinesis) -> None:
+    kinesis.subscriptions.end_all()
+    kinesis.throttle.forget()
+
+
+MANIFEST = Manifest(
+    name="kinesis",
+    build=build,
+    operations=operations_of(consumers, policies, records, settings, shards, streams, tags),
+    access=access,
+    policy_of=policy_of,
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    start=_start,
+    quiesce=_quiesce,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "Streams and consumers are ACTIVE at once, resharding is done when its request is answered, and a deleted "
+        "stream is gone at once: CREATING, UPDATING and DELETING are never seen.",
+        "Shards are held to their throughput only with --throttle-streams; rates of the other requests are not "
+        "limited.",
+        "A stream on demand keeps its four shards, however much is written.",
+        "Records are not encrypted on disk; KeyId is looked up in KMS when it is set, and not used.",
+        "SubscribeToShard is served over HTTP/1.1; clients that insist on HTTP/2 have to be told so.",
+        "UpdateShardCount is not limited to ten calls a day.",
+        "Channels, queues, account settings and warm throughput are missing, and named.",
+    ),
+)

@@ -1,0 +1,189 @@
+"""The rows of streams, shards and consumers. Each function runs inside a transaction.
+
+AWS: Kinesis API Reference, CreateStream, DescribeStream, RegisterStreamConsumer.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from undercast.core.arn import Scope
+from undercast.services.kinesis.errors import no_shard, no_stream
+from undercast.services.kinesis.models import (
+    Consumer,
+    Stream,
+    StreamName,
+    consumer_of,
+    padded,
+    shard_number,
+    stream_of,
+)
+from undercast.services.sharded_log import ShardedLog
+from undercast.store.database import Row, Tx
+
+LOG = ShardedLog("kinesis")
+_CHANGEABLE = frozenset(
+    {"mode", "retention_hours", "max_record_kib", "distribution", "key_id", "metrics", "tags", "policy"}
+)
+
+
+class Range(NamedTuple):
+    """Hash keys, both ends included."""
+
+    low: int
+    high: int
+
+
+class Origin(NamedTuple):
+    """The numbers of the shards that a new one follows; none for those that a stream begins with."""
+
+    parent: int | None = None
+    adjacent: int | None = None
+
+
+def find(tx: Tx, of: StreamName) -> Stream | None:
+    """A stream, or None."""
+    row = tx.one("SELECT * FROM kinesis_stream WHERE account_id = ? AND region = ? AND name = ?", (*of.scope, of.name))
+    return None if row is None else stream_of(row)
+
+
+def existing(tx: Tx, of: StreamName) -> Stream:
+    """Raises ResourceNotFoundException."""
+    stream = find(tx, of)
+    if stream is None:
+        raise no_stream(of.scope, of.name)
+    return stream
+
+
+def listed(tx: Tx, scope: Scope, after: str, limit: int) -> list[Stream]:
+    """By name, behind one."""
+    rows = tx.all(
+        "SELECT * FROM kinesis_stream WHERE account_id = ? AND region = ? AND name > ? ORDER BY name LIMIT ?",
+        (*scope, after, limit),
+    )
+    return [stream_of(row) for row in rows]
+
+
+def add(tx: Tx, of: StreamName, given: Mapping[str, Any], now: float) -> Stream:
+    """A new stream without shards."""
+    tx.execute(
+        "INSERT INTO kinesis_stream (account_id, region, name, created_at, mode, retention_hours, max_record_kib,"
+        " distribution, key_id, metrics, tags, policy, newest) VALUES (?, ?, ?, ?, ?, 24, ?, ?, '', '[]', ?, '', 0)",
+        (
+            *of.scope,
+            of.name,
+            now,
+            given["mode"],
+            given["max_record_kib"],
+            given["distribution"],
+            json.dumps(given["tags"]),
+        ),
+    )
+    return existing(tx, of)
+
+
+def change(tx: Tx, stream: Stream, **values: str | int) -> None:
+    """Set columns."""
+    assert values.keys() <= _CHANGEABLE
+    columns = ", ".join(f"{name} = ?" for name in values)
+    tx.execute(f"UPDATE kinesis_stream SET {columns} WHERE id = ?", (*values.values(), stream.id))
+
+
+def take_places(tx: Tx, stream_id: int, count: int) -> int:
+    """The first of so many new sequence numbers."""
+    tx.execute("UPDATE kinesis_stream SET newest = newest + ? WHERE id = ?", (count, stream_id))
+    row = tx.one("SELECT newest FROM kinesis_stream WHERE id = ?", (stream_id,))
+    assert row is not None
+    return int(row["newest"]) - count + 1
+
+
+# Shards
+
+
+def add_shard(tx: Tx, stream_id: int, keys: Range, origin: Origin, now: float) -> int:
+    """A new open shard; its number. Its opening takes a sequence number, which no record has."""
+    row = tx.one("SELECT COALESCE(MAX(number), -1) + 1 AS next FROM kinesis_shard WHERE stream_id = ?", (stream_id,))
+    assert row is not None
+    number = int(row["next"])
+    tx.execute(
+        "INSERT INTO kinesis_shard (stream_id, number, parent, adjacent, low, high, created_at, first)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (stream_id, number, *origin, padded(keys.low), padded(keys.high), now, take_places(tx, stream_id, 1)),
+    )
+    return number
+
+
+def close_shard(tx: Tx, shard: Row, now: float) -> None:
+    """Its closing takes a sequence number, too."""
+    LOG.close(tx, shard["id"], take_places(tx, shard["stream_id"], 1), now)
+
+
+def open_shards(tx: Tx, stream_id: int) -> list[Row]:
+    """By their hash keys, the lowest first."""
+    return tx.all("SELECT * FROM kinesis_shard WHERE stream_id = ? AND closed_at IS NULL ORDER BY low", (stream_id,))
+
+
+def count_open(tx: Tx, stream_id: int) -> int:
+    """How many are open."""
+    row = tx.one("SELECT COUNT(*) AS number FROM kinesis_shard WHERE stream_id = ? AND closed_at IS NULL", (stream_id,))
+    return 0 if row is None else int(row["number"])
+
+
+def shards(tx: Tx, stream: Stream, now: float) -> list[Row]:
+    """All that can still hold something, the oldest first."""
+    return tx.all(
+        "SELECT * FROM kinesis_shard WHERE stream_id = ? AND (closed_at IS NULL OR closed_at >= ?) ORDER BY number",
+        (stream.id, stream.since(now)),
+    )
+
+
+def shard(tx: Tx, stream: Stream, name: str) -> Row:
+    """A shard by its name. Raises ResourceNotFoundException."""
+    number = shard_number(name)
+    row = tx.one("SELECT * FROM kinesis_shard WHERE stream_id = ? AND number = ?", (stream.id, number))
+    if row is None:
+        raise no_shard(stream.of.scope, stream.of.name, name)
+    return row
+
+
+def shard_by_id(tx: Tx, stream: Stream, shard_id: int) -> Row:
+    """The shard of an iterator. Raises ResourceNotFoundException when it has expired."""
+    row = tx.one("SELECT * FROM kinesis_shard WHERE stream_id = ? AND id = ?", (stream.id, shard_id))
+    if row is None:
+        raise no_shard(stream.of.scope, stream.of.name, "of the iterator")
+    return row
+
+
+def children(tx: Tx, shard: Row) -> list[Row]:
+    """The shards that follow one."""
+    return tx.all(
+        "SELECT * FROM kinesis_shard WHERE stream_id = ?1 AND (parent = ?2 OR adjacent = ?2) ORDER BY number",
+        (shard["stream_id"], shard["number"]),
+    )
+
+
+# Consumers
+
+
+def consumers(tx: Tx, stream_id: int) -> list[Consumer]:
+    """Those of a stream, by name."""
+    rows = tx.all("SELECT * FROM kinesis_consumer WHERE stream_id = ? ORDER BY name", (stream_id,))
+    return [consumer_of(row) for row in rows]
+
+
+def consumer_by_arn(tx: Tx, arn: str) -> Consumer | None:
+    """A consumer, or None."""
+    row = tx.one("SELECT * FROM kinesis_consumer WHERE arn = ?", (arn,))
+    return None if row is None else consumer_of(row)
+
+
+def add_consumer(tx: Tx, stream: Stream, name: str, tags: Mapping[str, str], now: float) -> Consumer:
+    """A new consumer. Its ARN ends in the second of its creation."""
+    arn = f"{stream.of.arn}/consumer/{name}:{int(now)}"
+    tx.execute(
+        "INSERT INTO kinesis_consumer (stream_id, name, arn, created_at, tags, policy) VALUES (?, ?, ?, ?, ?, '')",
+        (stream.id, name, arn, now, json.dumps(dict(tags))),
+    )
+    found = consumer_by_arn(tx, arn)
+    assert found is not None
+    return found

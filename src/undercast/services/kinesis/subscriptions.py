@@ -1,0 +1,118 @@
+"""Who is subscribed to which shard, by its consumer: one at a time, for five minutes of the platform clock.
+
+A newer subscription takes over from an older one, but not within its first five seconds. Records are sent as soon as
+they are committed (`events/arrivals.py`); without any, an empty event every five seconds of host time says how far the
+reading is.
+AWS: Kinesis API Reference, SubscribeToShard; Developer Guide, "Develop enhanced fan-out consumers".
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from undercast.core.clock import PlatformClock
+from undercast.events.arrivals import Arrivals
+from undercast.services.kinesis.errors import in_use
+from undercast.services.kinesis.models import shown_sequence
+from undercast.services.kinesis.records import Page
+
+SESSION_S = 300.0
+UNDISTURBED_S = 5.0
+HEARTBEAT_S = 5.0
+
+
+class Shard(NamedTuple):
+    """What is subscribed to."""
+
+    stream_id: int
+    stream_arn: str
+    number: int
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """One subscription."""
+
+    since: float
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    bell: asyncio.Event | None = None
+
+    def end(self) -> None:
+        """Let it go."""
+        self.ended.set()
+        if self.bell is not None:
+            self.bell.set()
+
+
+class Subscriptions:
+    """All of them, by consumer and shard."""
+
+    def __init__(self, clock: PlatformClock, arrivals: Arrivals) -> None:
+        self._clock = clock
+        self._arrivals = arrivals
+        self._held: dict[tuple[str, int], Held] = {}
+
+    def begin(self, consumer_arn: str, shard: int) -> Held:
+        """Take the shard. Raises ResourceInUseException within five seconds of the last call."""
+        now, before = self._clock.now(), self._held.get((consumer_arn, shard))
+        if before is not None:
+            if now - before.since < UNDISTURBED_S:
+                raise in_use(
+                    f"Another active subscription exists for this consumer: {consumer_arn} and shard {shard}. Please "
+                    "wait 5 seconds before you subscribe again."
+                )
+            before.end()
+        held = self._held[(consumer_arn, shard)] = Held(now)
+        return held
+
+    def end_all(self) -> None:
+        """At shutdown, and when rows were deleted behind our back."""
+        for held in tuple(self._held.values()):
+            held.end()
+        self._held.clear()
+
+    async def events(
+        self, held: Held, shard: Shard, place: int, read: Callable[[int], Page]
+    ) -> AsyncIterator[dict[str, Any]]:
+        """What is sent. `read` gives the records from a place on; it may raise what it likes."""
+        ends_at = held.since + SESSION_S
+        timer = asyncio.get_running_loop().create_task(self._clock.wait_until(ends_at))
+        try:
+            with self._arrivals.listen(shard.stream_arn) as bell:
+                held.bell = bell
+                timer.add_done_callback(lambda _: bell.set())
+                while not held.ended.is_set() and self._clock.now() < ends_at:
+                    bell.clear()
+                    page = read(place)
+                    yield {"SubscribeToShardEvent": _event(shard, page, place)}
+                    if page.following is None:
+                        return
+                    place = page.following
+                    if not page.behind_ms:
+                        await _rung(bell)
+            if held.ended.is_set():
+                raise in_use("Another subscription has taken over.")
+        finally:
+            timer.cancel()
+            for key, one in tuple(self._held.items()):
+                if one is held and self._clock.now() - held.since >= UNDISTURBED_S:
+                    del self._held[key]
+
+
+async def _rung(bell: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(HEARTBEAT_S):
+            await bell.wait()
+
+
+def _event(shard: Shard, page: Page, place: int) -> dict[str, Any]:
+    following = page.following if page.following is not None else place
+    last = page.records[-1]["SequenceNumber"] if page.records else None
+    event: dict[str, Any] = {
+        "Records": page.records,
+        "ContinuationSequenceNumber": last or shown_sequence(shard.stream_id, following - 1, shard.number),
+        "MillisBehindLatest": page.behind_ms,
+    }
+    return {**event, "ChildShards": page.children} if page.following is None else event
