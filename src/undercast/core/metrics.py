@@ -5,7 +5,8 @@ before each reading. SIGKILL may lose that second.
 AWS: CloudWatch User Guide, "CloudWatch concepts" (metrics, dimensions, resolution, statistics).
 """
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from undercast.core.arn import Scope
@@ -80,6 +81,17 @@ class Tally:
             values[key] = values.get(key, 0.0) + count
             if len(values) > MAX_DISTINCT and not self.is_rounded:
                 self.values, self.is_rounded = rounded(values), True
+
+    @classmethod
+    def of_values(cls, values: Sequence[float]) -> "Tally":
+        """Many values at once."""
+        tally = cls()
+        if values:
+            counted: dict[float, float] = dict(Counter(values))
+            tally.is_rounded = len(counted) > MAX_DISTINCT
+            tally.values = rounded(counted) if tally.is_rounded else counted
+            tally.count, tally.total, tally.low, tally.high = float(len(values)), sum(values), min(values), max(values)
+        return tally
 
     def merge(self, other: "Tally") -> None:
         """All that the other has seen."""

@@ -15,6 +15,7 @@ from undercast.core.body import BodyStream
 from undercast.core.context import EXTERNAL, Cause, RequestContext
 from undercast.core.errors import ServiceError, not_implemented
 from undercast.core.identity import Principal, root_principal
+from undercast.core.metrics import Metrics
 from undercast.core.service import Reply
 from undercast.events import schema as events_schema
 from undercast.events.arrivals import Arrivals
@@ -32,6 +33,7 @@ from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.mappings import Mappings
+from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.service import MANIFEST
@@ -235,6 +237,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         provisioning=Provisioning(database, catalog, environments),
         concurrency=concurrency,
         lineages=Lineages(),
+        measures=Measures(Metrics(), clock),
         locations=CodeLocations(blobs, clock.host, b"secret"),
         streams=Streams(paced=False),
         hot_reload=HotReload(None, blobs, environments),

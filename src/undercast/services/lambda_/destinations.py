@@ -207,6 +207,8 @@ class DestinationTarget:
             now = self._functions.clock.now()
             if (error.status < 500 and error.status != 429) or now - delivery.created_at > LONGEST_S:
                 log.warning("%s cannot be delivered to %s: %s", delivery.id, delivery.target_arn, error)
+                failure = "DestinationDeliveryFailures" if "condition" in attributes else "DeadLetterErrors"
+                self._functions.measures.note(attributes["function_arn"], failure, 1.0)
                 return Outcome(kind="dead", reason=error.message)
             delay_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
             return Outcome(kind="retry", due_at=now + delay_s, counted=False, reason=error.message)

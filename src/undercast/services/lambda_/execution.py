@@ -29,7 +29,12 @@ async def run(
     chain = functions.lineages.extend(parent_id, function.arn, carried_chain)
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         raise recursive()
-    lane = functions.concurrency.enter(resolved.lanes[function.version], synchronous=invocation.synchronous)
+    try:
+        lane = functions.concurrency.enter(resolved.lanes[function.version], synchronous=invocation.synchronous)
+    except ServiceError:
+        functions.measures.throttled(invocation)
+        raise
+    row = functions.measures.begin(invocation)
     functions.code.hold(function.code_sha256)
     for layer in function.layers:
         functions.code.hold(layer.name)
@@ -37,11 +42,14 @@ async def run(
     try:
         if function.live:
             invocation = await functions.hot_reload.current(invocation)
-        return await functions.environments.invoke(invocation)
+        result = await functions.environments.invoke(invocation)
+        functions.measures.end(row, result)
+        return result
     finally:
         functions.code.drop(function.code_sha256)
         for layer in function.layers:
             functions.code.drop(layer.name)
+        functions.measures.leave(row)
         functions.concurrency.leave(lane)
 
 

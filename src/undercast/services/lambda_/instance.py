@@ -21,6 +21,7 @@ from undercast.services.lambda_.limits import Limits, limits_of
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.mappings import Mappings
+from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.models import Function, Version
 from undercast.services.lambda_.names import LATEST, Reference, number_of
 from undercast.services.lambda_.provisioning import Provisioning
@@ -49,6 +50,7 @@ class Lambda:
     mappings: Mappings
     concurrency: Concurrency
     lineages: Lineages
+    measures: Measures
     locations: CodeLocations
     streams: Streams
     hot_reload: HotReload

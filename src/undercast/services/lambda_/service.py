@@ -22,6 +22,7 @@ from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.mappings import Mappings
+from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.lambda_.operations import (
     aliases,
@@ -72,6 +73,7 @@ def build(parts: Parts) -> Lambda:
         provisioning=Provisioning(parts.database, catalog, parts.pool),
         concurrency=concurrency,
         lineages=Lineages(),
+        measures=Measures(parts.metrics, parts.platform_clock),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
         streams=Streams(paced=parts.config.stream_pace),
         hot_reload=HotReload(parts.config.hot_reload_root, parts.blobs, parts.pool),
@@ -111,6 +113,7 @@ def _reset(instance: Lambda) -> None:
     instance.hot_reload.clear()
     instance.provisioning.clear()
     instance.mappings.clear()
+    instance.measures.clear()
 
 
 MANIFEST = Manifest(

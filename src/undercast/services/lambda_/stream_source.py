@@ -25,6 +25,7 @@ from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.consumer import FAILED, MAX_EVENT_BYTES, Consumer
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.mapping_store import EventSourceMapping
+from undercast.services.lambda_.measures import MILLISECONDS
 from undercast.services.lambda_.names import qualified
 from undercast.services.lambda_.queue_events import REPORTS, failed_items, patterns_of
 from undercast.services.lambda_.stream_position import Position
@@ -234,6 +235,8 @@ class StreamSource:
         self._consumer.note(request_id, "record", tuple(record["eventID"] for record in piece.records))
         try:
             resolved = await self._consumer.resolve()
+            age_ms = 1000 * max(0.0, self._functions.clock.now() - _arrived(piece.records[-1]))
+            self._functions.measures.note(resolved.invoked_arn, "IteratorAge", age_ms, MILLISECONDS)
             return Ran(request_id, resolved, await self._consumer.run(resolved, request_id, payload))
         except (ServiceError, Unavailable):
             return None

@@ -26,6 +26,7 @@ from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.lineage import carried_by, encode
+from undercast.services.lambda_.measures import MILLISECONDS
 from undercast.services.lambda_.names import number_of, parse_function_arn, qualified
 from undercast.services.lambda_.operations.invoke import KIND
 from undercast.services.lambda_.roles import may_invoke
@@ -63,7 +64,11 @@ class FunctionTarget:
             return self._later(delivery, None, error.message)
         if not permitted:
             return self._discarded(delivery, f"{delivery.source_arn} may not invoke the function")
-        if self._functions.clock.now() - delivery.created_at > resolved.max_age_s:
+        age_s = max(0.0, self._functions.clock.now() - delivery.created_at)
+        if not delivery.attempts and not delivery.throttles:
+            self._functions.measures.note(resolved.invoked_arn, "AsyncEventsReceived", 1.0)
+        self._functions.measures.note(resolved.invoked_arn, "AsyncEventAge", 1000 * age_s, MILLISECONDS)
+        if age_s > resolved.max_age_s:
             return await self._failed(delivery, resolved, TOO_OLD, None)
         if resolved.reserved == 0:
             return await self._failed(delivery, resolved, EXHAUSTED, None)
@@ -142,6 +147,7 @@ class FunctionTarget:
 
     async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
         log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, condition)
+        self._functions.measures.note(resolved.invoked_arn, "AsyncEventsDropped", 1.0)
         records = await self._records(delivery, resolved, condition, ran)
         return Outcome(
             kind="dead", reason=condition, follow_ups=(*records, *self._dead_letters(delivery, resolved, ran))
@@ -149,6 +155,8 @@ class FunctionTarget:
 
     def _discarded(self, delivery: Delivery, reason: str) -> Outcome:
         log.warning("event %s is discarded: %s", delivery.id, reason)
+        if "role_arn" in delivery.attributes:  # a record of another function
+            self._functions.measures.note(delivery.attributes["function_arn"], "DestinationDeliveryFailures", 1.0)
         return refused(delivery, reason, self._functions.clock.now())
 
     async def _records(

@@ -14,6 +14,7 @@ from undercast.core.arn import Scope
 from undercast.core.clock import Clock
 from undercast.core.ids import Ids
 from undercast.services.logs import store
+from undercast.services.logs.embedded import EmbeddedMetrics
 from undercast.services.logs.models import EVENT_OVERHEAD_BYTES, Group, Stream
 from undercast.store.journal import Journal
 
@@ -40,8 +41,9 @@ class StreamName(NamedTuple):
 class Intake:
     """The only writer of events."""
 
-    def __init__(self, journal: Journal, clock: Clock, ids: Ids) -> None:
+    def __init__(self, journal: Journal, clock: Clock, ids: Ids, embedded: EmbeddedMetrics | None = None) -> None:
         self._journal = journal
+        self._embedded = embedded
         self._clock = clock
         self._ids = ids
         self._keys: dict[StreamName, int] = {}
@@ -95,6 +97,8 @@ class Intake:
             self._dropped[name] = self._dropped.get(name, 0) + len(rows)
             return
         self._journal.extend(store.ADD_EVENT, rows)
+        if self._embedded is not None:
+            self._embedded.hear(name.scope, events, now_ms)
         self._count(name, size)
 
     def save_sizes(self) -> None:

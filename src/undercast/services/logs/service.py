@@ -5,6 +5,7 @@ AWS: CloudWatch Logs API Reference.
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.logs.access import access
+from undercast.services.logs.embedded import EmbeddedMetrics
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
@@ -17,7 +18,7 @@ def build(parts: Parts) -> Logs:
     """The instance that every operation gets."""
     return Logs(
         journal=parts.journal,
-        intake=Intake(parts.journal, parts.platform_clock, parts.ids),
+        intake=Intake(parts.journal, parts.platform_clock, parts.ids, EmbeddedMetrics(parts.metrics)),
         housekeeping=Housekeeping(parts.journal, parts.platform_clock),
         clock=parts.platform_clock,
     )

@@ -1,0 +1,175 @@
+"""What Lambda tells CloudWatch of every invocation: namespace AWS/Lambda.
+
+The hot path adds to a row in memory; what the rows mean to each combination of dimensions is worked out when they are
+handed over, once a second. Points belong to the minute in which an invocation began.
+AWS: Lambda Developer Guide, "Types of metrics for Lambda functions", "Using Lambda metrics" (dimensions).
+"""
+
+from collections.abc import Iterator
+
+from undercast.core.clock import Clock
+from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series, Tally
+from undercast.sandbox.model import Invocation, InvocationResult
+
+NAMESPACE = "AWS/Lambda"
+COUNT, MILLISECONDS = "Count", "Milliseconds"
+_MAX_ROWS = 10_000
+
+
+class Busy:
+    """How many invocations run now: of a function, or in a region of an account."""
+
+    __slots__ = ("running",)
+
+    def __init__(self) -> None:
+        self.running = 0
+
+
+class Row:
+    """The invocations of one version under one name that begin in one minute. Emptied by `Measures`."""
+
+    __slots__ = (
+        "account",
+        "at_s",
+        "concurrency",
+        "durations",
+        "errors",
+        "function",
+        "invoked_arn",
+        "throttles",
+        "version",
+    )
+
+    def __init__(self, invocation: Invocation, at_s: int, function: Busy, account: Busy) -> None:
+        self.invoked_arn = invocation.invoked_arn
+        self.version = invocation.function.version
+        self.at_s = at_s
+        self.function = function
+        self.account = account
+        self.empty()
+
+    def empty(self) -> None:
+        """Nothing is left to hand over."""
+        self.durations: list[float] = []
+        self.concurrency: list[tuple[int, int]] = []
+        """(of the function, of the account) when an invocation began."""
+        self.errors = 0
+        self.throttles = 0
+
+
+class Measures:
+    """One per platform; `metrics` takes what it has."""
+
+    def __init__(self, metrics: Metrics, clock: Clock) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._changed: set[Row] = set()
+        self._busy: dict[str | tuple[str, str], Busy] = {}
+        metrics.feed(self._hand_over)
+
+    def throttled(self, invocation: Invocation) -> None:
+        """It was turned away."""
+        row = self._row(invocation)
+        row.throttles += 1
+        self._changed.add(row)
+
+    def begin(self, invocation: Invocation) -> Row:
+        """It has a place; followed by one `leave`, and by one `end` if it has a result."""
+        row = self._row(invocation)
+        function, account = row.function, row.account
+        function.running += 1
+        account.running += 1
+        row.concurrency.append((function.running, account.running))
+        self._changed.add(row)
+        return row
+
+    def end(self, row: Row, result: InvocationResult) -> None:
+        """It has run."""
+        row.durations.append(result.duration_ms)
+        if result.function_error is not None:
+            row.errors += 1
+        self._changed.add(row)
+
+    def leave(self, row: Row) -> None:
+        """Its place is free."""
+        row.function.running -= 1
+        row.account.running -= 1
+
+    def note(self, invoked_arn: str, name: str, value: float, unit: str = COUNT) -> None:
+        """Another metric of a function, off the hot path."""
+        at_s = self._clock.now()
+        for dimensions in _dimensions(invoked_arn, ""):
+            self._metrics.put(_series(invoked_arn, name, dimensions), value, at_s, unit=unit)
+
+    def clear(self) -> None:
+        """A reset: what is not handed over is not to come back."""
+        self._rows.clear()
+        self._changed.clear()
+
+    def _row(self, invocation: Invocation) -> Row:
+        key = (invocation.invoked_arn, invocation.function.version)
+        now = int(self._clock.now())
+        row = self._rows.get(key)
+        if row is None or not 0 <= now - row.at_s < MINUTE_S:
+            row = self._rows[key] = self._new_row(invocation, now - now % MINUTE_S)
+        return row
+
+    def _new_row(self, invocation: Invocation, at_s: int) -> Row:
+        if len(self._rows) >= _MAX_ROWS:
+            self._rows.clear()
+            self._busy = {key: busy for key, busy in self._busy.items() if busy.running}
+        function = invocation.function
+        of_function = self._busy.setdefault(function.arn, Busy())
+        return Row(invocation, at_s, of_function, self._busy.setdefault((function.account_id, function.region), Busy()))
+
+    def _hand_over(self) -> None:
+        changed, self._changed = self._changed, set()
+        for row in changed:
+            durations = Tally.of_values(row.durations)
+            mine = Tally.of_values([float(one) for one, _ in row.concurrency])
+            all_of_them = Tally.of_values([float(one) for _, one in row.concurrency])
+            for dimensions in _dimensions(row.invoked_arn, row.version):
+                self._add(row, dimensions, durations)
+                if mine.count:
+                    concurrent = self._tally(row, "ConcurrentExecutions", dimensions)
+                    concurrent.merge(mine if dimensions else all_of_them)
+            row.empty()
+
+    def _add(self, row: Row, dimensions: Dimensions, durations: Tally) -> None:
+        ended = durations.count
+        if ended:
+            self._tally(row, "Invocations", dimensions).add(1.0, ended)
+            self._tally(row, "Duration", dimensions, MILLISECONDS).merge(durations)
+            _add_some(self._tally(row, "Errors", dimensions), row.errors, ended)
+        if ended or row.throttles:
+            _add_some(self._tally(row, "Throttles", dimensions), row.throttles, ended + row.throttles)
+
+    def _tally(self, row: Row, name: str, dimensions: Dimensions, unit: str = COUNT) -> Tally:
+        return self._metrics.tally(_series(row.invoked_arn, name, dimensions), row.at_s, unit)
+
+
+def _add_some(tally: Tally, ones: float, count: float) -> None:
+    """So many times 1, and 0 for the others: the average is a rate."""
+    if ones:
+        tally.add(1.0, ones)
+    if count > ones:
+        tally.add(0.0, count - ones)
+
+
+def _dimensions(invoked_arn: str, version: str) -> Iterator[Dimensions]:
+    """All functions; the function; the name it was invoked by; behind an alias also the version that ran."""
+    parts = invoked_arn.split(":")
+    name, qualifier = parts[6], ":".join(parts[7:])
+    function = ("FunctionName", name)
+    resource = ("Resource", f"{name}:{qualifier}" if qualifier else name)
+    yield ()
+    yield (function,)
+    yield (function, resource)
+    if version and qualifier and not qualifier.isdigit() and qualifier != "$LATEST":
+        yield (("ExecutedVersion", version), function, resource)
+
+
+def _series(invoked_arn: str, name: str, dimensions: Dimensions) -> Series:
+    _, _, _, region, account_id, *_ = invoked_arn.split(":")
+    return Series(account_id, region, NAMESPACE, name, dimensions)

@@ -1,0 +1,129 @@
+"""What functions bring into CloudWatch: Lambda's own metrics, and the embedded metric format in their logs.
+
+AWS: Lambda Developer Guide, "Types of metrics for Lambda functions"; CloudWatch User Guide, "Specification: Embedded
+metric format".
+"""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.functions import create_function
+from tests.platform import RunningPlatform
+
+SOURCE = """
+import json, time
+
+def handler(event, context):
+    if event.get("fail"):
+        raise ValueError("asked to")
+    if "latency" in event:
+        metrics = [{"Namespace": "App", "Dimensions": [["service"], []], "Metrics": [
+            {"Name": "latency", "Unit": "Milliseconds"}]}]
+        print(json.dumps({"_aws": {"Timestamp": int(time.time() * 1000) + event["ahead_ms"],
+                                   "CloudWatchMetrics": metrics},
+                          "service": "orders", "latency": event["latency"]}))
+    return event
+"""
+
+
+def now_of(platform: RunningPlatform) -> float:
+    """The platform's clock."""
+    return float(platform.ask("/_undercast/clock", {"advance_s": 0})["now"])
+
+
+def value(platform: RunningPlatform, account: str, name: str, stat: str, **more: Any) -> float | None:
+    """One statistic of the last hour, over all of its minutes."""
+    now = datetime.fromtimestamp(now_of(platform), UTC)
+    kind = "Statistics" if stat in ("Sum", "SampleCount", "Maximum", "Average") else "ExtendedStatistics"
+    dimensions = [{"Name": key, "Value": one} for key, one in more.get("dimensions", {}).items()]
+    points = platform.client("cloudwatch", account=account).get_metric_statistics(
+        Namespace=more.get("namespace", "AWS/Lambda"),
+        MetricName=name,
+        Dimensions=dimensions,
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=86_400,
+        **{kind: [stat]},
+    )["Datapoints"]
+    if not points:
+        return None
+    found: float = points[0].get("ExtendedStatistics", points[0])[stat]
+    return found
+
+
+def test_invocations_are_measured(platform: RunningPlatform, account: str) -> None:
+    """By function, alias, version behind the alias, and over all functions; throttles are no invocations."""
+    create_function(platform, account, "f", SOURCE)
+    client = platform.client("lambda", account=account)
+    version = client.publish_version(FunctionName="f")["Version"]
+    client.create_alias(FunctionName="f", Name="live", FunctionVersion=version)
+    for payload in (b"{}", b'{"fail": true}', b"{}"):
+        client.invoke(FunctionName="f", Payload=payload)
+    for _ in range(2):
+        client.invoke(FunctionName="f", Qualifier="live", Payload=b"{}")
+    client.invoke(FunctionName="f", InvocationType="Event", Payload=b"{}")
+    platform.drain()
+    client.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=0)
+    with pytest.raises(ClientError, match="TooManyRequestsException"):
+        client.invoke(FunctionName="f")
+
+    def metric(name: str, stat: str = "Sum", **dimensions: str) -> float | None:
+        return value(platform, account, name, stat, dimensions=dimensions)
+
+    assert (metric("Invocations", FunctionName="f"), metric("Invocations")) == (6, 6)
+    assert metric("Invocations", FunctionName="f", Resource="f") == 4
+    alias = {"FunctionName": "f", "Resource": "f:live"}
+    assert metric("Invocations", **alias) == 2
+    assert metric("Invocations", **alias, ExecutedVersion=version) == 2
+    assert (metric("Errors", FunctionName="f"), metric("Errors", **alias)) == (1, 0)
+    assert metric("Errors", "Average", FunctionName="f", Resource="f") == pytest.approx(1 / 4)
+    assert (metric("Throttles", FunctionName="f"), metric("Throttles", **alias)) == (1, 0)
+    assert metric("Duration", "SampleCount", FunctionName="f") == 6
+    assert (metric("Duration", "p99", FunctionName="f") or 0) > 0
+    assert metric("ConcurrentExecutions", "Maximum", FunctionName="f") == 1
+    assert (metric("AsyncEventsReceived", FunctionName="f"), metric("AsyncEventAge", "SampleCount")) == (1, 1)
+    names = {one["MetricName"] for one in _listed(platform, account)}
+    assert {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventAge"} <= names
+
+
+def _listed(platform: RunningPlatform, account: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = platform.client("cloudwatch", account=account).list_metrics(Namespace="AWS/Lambda")[
+        "Metrics"
+    ]
+    return found
+
+
+def test_log_lines_become_metrics(platform: RunningPlatform, account: str) -> None:
+    """Of a function, and of PutLogEvents; each set of dimensions is a metric; a broken document is only a log event."""
+    create_function(platform, account, "emf", SOURCE)
+    ahead_ms = platform.ask("/_undercast/status")["clock"]["ahead_s"] * 1000
+    client = platform.client("lambda", account=account)
+    for latency in ([1.5, 2.5], 4):
+        payload = json.dumps({"latency": latency, "ahead_ms": ahead_ms}).encode()
+        assert "FunctionError" not in client.invoke(FunctionName="emf", Payload=payload)
+    logs = platform.client("logs", account=account)
+    logs.create_log_group(logGroupName="g")
+    logs.create_log_stream(logGroupName="g", logStreamName="s")
+    now_ms = int(now_of(platform) * 1000)
+    document = {
+        "_aws": {
+            "Timestamp": now_ms,
+            "CloudWatchMetrics": [{"Namespace": "App", "Dimensions": [["service"]], "Metrics": [{"Name": "latency"}]}],
+        },
+        "service": "billing",
+        "latency": 8,
+    }
+    broken = [{**document, "service": 1}, {**document, "latency": "8"}, {**document, "_aws": {"Timestamp": now_ms}}]
+    events = [{"timestamp": now_ms, "message": json.dumps(one)} for one in (document, *broken)]
+    logs.put_log_events(logGroupName="g", logStreamName="s", logEvents=events)
+
+    def latency_of(stat: str, **dimensions: str) -> float | None:
+        return value(platform, account, "latency", stat, namespace="App", dimensions=dimensions)
+
+    assert (latency_of("Sum", service="orders"), latency_of("SampleCount", service="orders")) == (8, 3)
+    assert (latency_of("Sum"), latency_of("Sum", service="billing")) == (8, 8)
+    assert latency_of("SampleCount", service="billing") == 1
