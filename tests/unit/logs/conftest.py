@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import CountingIds, FakeClock
+from tests.state import open_state
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import EXTERNAL, RequestContext
 from undercast.core.errors import not_implemented
@@ -16,12 +17,16 @@ from undercast.core.service import Reply
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
-from undercast.services.logs.schema import JOURNAL_SCHEMA
+from undercast.services.logs.schema import JOURNAL_SCHEMA, SCHEMA
 from undercast.services.logs.service import MANIFEST
+from undercast.services.logs.subscriptions import Subscriptions
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate
 
 SCOPE = Scope(AccountId("111122223333"), Region("us-west-2"))
+
+CLOSED = "arn:aws:lambda:us-west-2:111122223333:function:closed"
+"""A function that lets nobody in."""
 
 
 @dataclass
@@ -65,7 +70,7 @@ class World:
             host_clock=self.clock.host,
             ids=self.ids,
             caller=_nobody,
-            permits=_never,
+            permits=_permits,
         )
 
 
@@ -78,20 +83,27 @@ async def _nobody(
     raise not_implemented(service, operation)
 
 
-async def _never(principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]) -> bool:
-    return False
+async def _permits(principal: Principal, action: str, resource_arn: str, conditions: Mapping[str, str]) -> bool:
+    return resource_arn != CLOSED
 
 
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
-    """A Logs service with its own journal."""
+    """A Logs service with its own files."""
     clock, ids = FakeClock(), CountingIds()
-    journal = Journal.open(tmp_path / "journal.db")
-    migrate(journal.database, "logs", JOURNAL_SCHEMA)
-    logs = Logs(
-        journal=journal, intake=Intake(journal, clock, ids), housekeeping=Housekeeping(journal, clock), clock=clock
-    )
-    yield World(logs=logs, clock=clock, ids=ids, journal=journal)
-    await logs.housekeeping.stop()
-    await logs.intake.stop()
-    await journal.close()
+    async with open_state(tmp_path, clock, schemas={"logs": SCHEMA}) as state:
+        journal = state.journal
+        migrate(journal.database, "logs", JOURNAL_SCHEMA)
+        intake = Intake(journal, clock, ids)
+        logs = Logs(
+            journal=journal,
+            intake=intake,
+            housekeeping=Housekeeping(journal, clock),
+            subscriptions=Subscriptions(state.outbox, intake.followers, clock, ids),
+            database=state.database,
+            clock=clock,
+        )
+        yield World(logs=logs, clock=clock, ids=ids, journal=journal)
+        await logs.housekeeping.stop()
+        await logs.subscriptions.stop()
+        await logs.intake.stop()

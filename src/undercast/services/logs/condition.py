@@ -15,6 +15,9 @@ from undercast.services.logs.regex import compile_regex
 
 Matcher = Callable[[str], bool]
 Test = Callable[[Any], bool]
+Field = tuple[str, Test | None]
+"""A field of `[...]`: its name, and what is asked of it."""
+REST = "..."
 MAX_DEPTH = 50
 _TOKEN = re.compile(
     r"""\s*(?:(?P<mark>&&|\|\||!=|>=|<=|[=<>(){},\[\]])|"(?P<quoted>(?:[^"\\]|\\.)*)"|%(?P<regex>[^%]+)%"""
@@ -42,6 +45,8 @@ class Parser:
     def __init__(self, text: str) -> None:
         self._tokens: list[re.Match[str]] = []
         self._next = 0
+        self.selectors: dict[str, tuple[str | int, ...]] = {}
+        """Of a parsed `{ ... }`: what it looks at."""
         at = 0
         while at < len(text):
             token = _TOKEN.match(text, at)
@@ -85,7 +90,8 @@ class Parser:
             test = self._any_of(depth + 1)
             self._expect(")")
             return test
-        path = _path(self._take()["selector"])
+        selector = self._take()["selector"]
+        path = self.selectors[selector or ""] = _path(selector)
         test = self._comparison()
         return lambda document: test(_lookup(document, path))
 
@@ -112,7 +118,7 @@ class Parser:
         test = _equal(token)
         return test if operator == "=" else lambda value: value is not _MISSING and not test(value)
 
-    def field(self) -> tuple[str, Test | None]:
+    def field(self) -> Field:
         """One field of `[ip, status=4*, ...]`: its name, and what is asked of it."""
         name = self._word()
         if not self._at(("=", "!=", ">", "<", ">=", "<=")):
@@ -128,9 +134,12 @@ class Parser:
             return name, lambda value: any(test(value) for test in tests)
         return name, lambda value: all(test(value) for test in tests)
 
-    def fields(self) -> list[tuple[str, Test | None]]:
+    def fields(self) -> list[Field]:
         """All fields between the brackets."""
         self._expect("[")
+        if self._accept("]"):
+            self._finish()
+            return [(REST, None)]
         found = [self.field()]
         while self._accept(","):
             found.append(self.field())
@@ -170,25 +179,47 @@ class Parser:
 
 def fields_of(pattern: str) -> Matcher:
     """`[ip, user, ..., status=4*]`: as many fields as the message has, or any number where "..." stands."""
-    fields = Parser(pattern).fields()
-    names = [name for name, _ in fields]
-    if names.count("...") > 1:
-        raise bad_pattern()
+    fields = _parsed(pattern)
 
     def matches(message: str) -> bool:
         values = _split(message)
-        asked = fields
-        if "..." in names:
-            at = names.index("...")
-            missing = len(values) - (len(fields) - 1)
-            if missing < 0:
-                return False
-            asked = [*fields[:at], *[("", None)] * missing, *fields[at + 1 :]]
-        if len(asked) != len(values):
-            return False
-        return all(test is None or test(value) for (_, test), value in zip(asked, values, strict=True))
+        asked = _spread(fields, len(values))
+        return asked is not None and all(
+            test is None or test(value) for (_, test), value in zip(asked, values, strict=True)
+        )
 
     return matches
+
+
+def names_of(pattern: str) -> Callable[[str], dict[str, str]]:
+    """Takes the fields out of a message that matches: by name, those of "..." by place, "$1" the first."""
+    fields = _parsed(pattern)
+
+    def named(message: str) -> dict[str, str]:
+        values = _split(message)
+        asked = _spread(fields, len(values)) or []
+        return {
+            name or f"${place}": value
+            for place, ((name, _), value) in enumerate(zip(asked, values, strict=False), start=1)
+        }
+
+    return named
+
+
+def _parsed(pattern: str) -> list[Field]:
+    fields = Parser(pattern).fields()
+    if sum(name == REST for name, _ in fields) > 1:
+        raise bad_pattern()
+    return fields
+
+
+def _spread(fields: list[Field], count: int) -> list[Field] | None:
+    """One field for each of so many values; None where they do not fit."""
+    at = next((place for place, (name, _) in enumerate(fields) if name == REST), None)
+    if at is not None:
+        missing = count - (len(fields) - 1)
+        fields = [*fields[:at], *[("", None)] * missing, *fields[at + 1 :]] if missing >= 0 else []
+    return fields if len(fields) == count else None
 
 
 def _split(message: str) -> list[str]:
@@ -202,6 +233,14 @@ def _path(selector: str | None) -> tuple[str | int, ...]:
         raise bad_pattern()
     parts = (match.groups() for match in _PART.finditer(selector))
     return tuple(int(index) if index else name or single or double for name, single, double, index in parts)
+
+
+def value_at(document: Any, path: tuple[str | int, ...]) -> str | None:
+    """What a selector finds, as text; None where there is nothing."""
+    value = _lookup(document, path)
+    if value is _MISSING:
+        return None
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 def _lookup(document: Any, path: tuple[str | int, ...]) -> Any:

@@ -9,7 +9,8 @@ from undercast.services.logs.errors import no_group, no_stream
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.intake import Intake
 from undercast.services.logs.models import Group, Stream
-from undercast.store.database import Tx
+from undercast.services.logs.subscriptions import Subscriptions
+from undercast.store.database import Database, Tx
 from undercast.store.journal import Journal
 
 
@@ -20,6 +21,9 @@ class Logs:
     journal: Journal
     intake: Intake
     housekeeping: Housekeeping
+    subscriptions: Subscriptions
+    database: Database
+    """state.db: what is configured."""
     clock: Clock
 
     def now_ms(self) -> int:

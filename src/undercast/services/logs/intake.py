@@ -7,14 +7,15 @@ A function that floods its log is slowed at its pipe long before (`sandbox.logs`
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
 from undercast.core.arn import Scope
 from undercast.core.clock import Clock
+from undercast.core.context import EXTERNAL, Cause
 from undercast.core.ids import Ids
 from undercast.services.logs import store
 from undercast.services.logs.embedded import EmbeddedMetrics
+from undercast.services.logs.followers import Event, Followers, Heard, StreamName
 from undercast.services.logs.models import EVENT_OVERHEAD_BYTES, Group, Stream
 from undercast.store.journal import Journal
 
@@ -30,18 +31,24 @@ _MAX_KNOWN = 20_000
 _SAVE_EVERY = 512
 
 
-class StreamName(NamedTuple):
-    """What identifies a stream."""
-
-    scope: Scope
-    group: str
-    stream: str
+def _from_outside(environment_id: str) -> Cause:
+    return EXTERNAL
 
 
 class Intake:
-    """The only writer of events."""
+    """The only writer of events. `cause_of` says what an execution environment is busy with."""
 
-    def __init__(self, journal: Journal, clock: Clock, ids: Ids, embedded: EmbeddedMetrics | None = None) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        ids: Ids,
+        embedded: EmbeddedMetrics | None = None,
+        cause_of: Callable[[str], Cause] = _from_outside,
+    ) -> None:
+        self.followers = Followers()
+        self._cause_of = cause_of
+        self._next_id = journal.database.read_now(store.next_event_id)
         self._journal = journal
         self._embedded = embedded
         self._clock = clock
@@ -85,21 +92,30 @@ class Intake:
         if stream is None:
             self._unsaved.pop((scope, group), None)
 
-    def append(self, name: StreamName, key: int, events: Sequence[tuple[int, str]]) -> None:
-        """Write (timestamp in ms, message) pairs soon. Never blocks."""
+    def append(self, name: StreamName, key: int, events: Sequence[tuple[int, str]], cause: Cause | None = None) -> None:
+        """Write (timestamp in ms, message) pairs soon. Never blocks. Without a cause they are a function's own lines.
+
+        Events have their ids from here on, not from the file: who follows the group has to know them now.
+        """
         size = len(events) * EVENT_OVERHEAD_BYTES
         now_ms = int(self._clock.now() * 1000)
-        rows: list[tuple[int, int, int, str]] = []
-        for timestamp_ms, message in events:
+        rows: list[Event] = []
+        for number, (timestamp_ms, message) in enumerate(events, self._next_id):
             size += len(message) if message.isascii() else len(message.encode())
-            rows.append((key, timestamp_ms, now_ms, message))
+            rows.append((number, key, timestamp_ms, now_ms, message))
         if self._backlog + size > MAX_BACKLOG_BYTES + (RESERVE_BYTES if size <= SHORT_BYTES else 0):
             self._dropped[name] = self._dropped.get(name, 0) + len(rows)
             return
+        self._next_id += len(rows)
         self._journal.extend(store.ADD_EVENT, rows)
         if self._embedded is not None:
             self._embedded.hear(name.scope, events, now_ms)
         self._count(name, size)
+        if self.followers.by_group and (followers := self.followers.by_group.get(name[:2])):
+            # The name of a function's stream ends with the id of its environment.
+            heard = Heard(name, rows, cause or self._cause_of(name.stream.rpartition("]")[2]))
+            for follower in followers:
+                follower.hear(heard)
 
     def save_sizes(self) -> None:
         """Write how many bytes the groups have grown by; before they are read, and now and then."""

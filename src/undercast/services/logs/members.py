@@ -33,6 +33,10 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "logGroupName", "logGroupIdentifier", "logStreamNames", "logStreamNamePrefix", "startTime", "endTime",
         "filterPattern", "nextToken", "limit", "startFromHead",
     }),
+    "PutSubscriptionFilter": frozenset({"logGroupName", "filterName", "filterPattern", "destinationArn", "roleArn"}),
+    "DescribeSubscriptionFilters": frozenset({"logGroupName", "filterNamePrefix", "nextToken", "limit"}),
+    "TestMetricFilter": frozenset({"filterPattern", "logEventMessages"}),
+    "DeleteSubscriptionFilter": frozenset({"logGroupName", "filterName"}),
 }  # fmt: skip
 
 _UNMASK = {"unmask": "there are no data protection policies, so nothing is masked"}
@@ -44,6 +48,10 @@ STORED: Mapping[str, Mapping[str, str]] = {
         "deletionProtectionEnabled": "false only; protection is refused",
     },
     "PutLogEvents": {"sequenceToken": "AWS ignores it since January 2023"},
+    "PutSubscriptionFilter": {
+        "distribution": "it means Kinesis streams, which are no destinations here yet",
+        "applyOnTransformedLogs": "false only; there are no log transformers",
+    },
     "GetLogEvents": _UNMASK,
     "FilterLogEvents": {**_UNMASK, "interleaved": "AWS ignores it since June 2019; events are always interleaved"},
 }
@@ -53,4 +61,8 @@ _LINKED = "there are no linked accounts"
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "DescribeLogGroups": {"accountIdentifiers": _LINKED, "includeLinkedAccounts": _LINKED},
     "PutLogEvents": {"entity": "entities are not supported"},
+    "PutSubscriptionFilter": {
+        "fieldSelectionCriteria": "system fields are not supported",
+        "emitSystemFields": "system fields are not supported",
+    },
 }

@@ -4,10 +4,11 @@ Pure: text in, predicate of a message out.
 AWS: CloudWatch Logs User Guide, "Filter pattern syntax for metric filters, subscription filters, filter log events".
 """
 
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from undercast.services.logs.condition import Parser, fields_of
+from undercast.services.logs.condition import Parser, fields_of, names_of, value_at
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.regex import compile_regex
 
@@ -25,6 +26,30 @@ def compile_pattern(text: str | None) -> Matcher:
     if pattern.startswith("["):
         return fields_of(pattern)
     return _compile_terms(pattern)
+
+
+def named_fields(text: str) -> Callable[[str], Mapping[str, str]] | None:
+    """What a pattern of fields, `[ip, status]`, takes out of a message that matches; None for other patterns."""
+    pattern = text.strip()
+    return names_of(pattern) if pattern.startswith("[") else None
+
+
+def extracted(text: str) -> Callable[[str], Mapping[str, str]]:
+    """What a pattern takes out of a message that matches: fields by name, what JSON selectors find, else nothing."""
+    fields = named_fields(text)
+    if fields is not None:
+        return fields
+    if not text.strip().startswith("{"):
+        return lambda message: {}
+    parser = Parser(text.strip())
+    parser.json()
+
+    def found(message: str) -> dict[str, str]:
+        document = json.loads(message)
+        values = {selector: value_at(document, path) for selector, path in parser.selectors.items()}
+        return {selector: value for selector, value in values.items() if value is not None}
+
+    return found
 
 
 def _compile_terms(pattern: str) -> Matcher:

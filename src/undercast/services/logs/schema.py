@@ -1,8 +1,18 @@
-"""Tables in the journal file: groups, streams and events. Only ever appended to.
+"""Tables in the journal file: groups, streams and events; in state.db: what is configured. Only ever appended to.
 
 A stream's key is drawn at its creation, so that a stream of the same name made later never shows earlier events.
 `logs_purge` holds keys of deleted streams whose events are still to be removed.
 """
+
+SCHEMA = (
+    """
+    CREATE TABLE logs_subscription_filter (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, group_name TEXT NOT NULL, name TEXT NOT NULL,
+        created_ms INTEGER NOT NULL, pattern TEXT NOT NULL, destination_arn TEXT NOT NULL, role_arn TEXT NOT NULL,
+        distribution TEXT NOT NULL, PRIMARY KEY (account_id, region, group_name, name)
+    );
+    """,
+)
 
 JOURNAL_SCHEMA = (
     """

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from undercast.core.arn import Scope
 from undercast.sandbox.model import FunctionVersion, LogEvent
-from undercast.services.logs.intake import Intake, StreamName
+from undercast.services.logs.followers import StreamName
+from undercast.services.logs.intake import Intake
 
 _MAX_NAMES = 4096
 

@@ -15,7 +15,7 @@ ADD_STREAM = (
     "INSERT INTO logs_stream (account_id, region, group_name, name, key, created_ms) VALUES (?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO NOTHING"
 )
-ADD_EVENT = "INSERT INTO logs_event (stream_key, timestamp_ms, ingested_ms, message) VALUES (?, ?, ?, ?)"
+ADD_EVENT = "INSERT INTO logs_event (id, stream_key, timestamp_ms, ingested_ms, message) VALUES (?, ?, ?, ?, ?)"
 COUNT_BYTES = "UPDATE logs_group SET stored_bytes = stored_bytes + ? WHERE account_id = ? AND region = ? AND name = ?"
 _PURGED_AT_ONCE = 5000
 _STREAM = (
@@ -25,6 +25,12 @@ _STREAM = (
     " (SELECT ingested_ms FROM logs_event WHERE stream_key = s.key ORDER BY timestamp_ms DESC, id DESC LIMIT 1)"
     " AS ingested_ms FROM logs_stream s"
 )
+
+
+def next_event_id(tx: Tx) -> int:
+    """Behind every event that is stored."""
+    row = tx.one("SELECT MAX(id) AS last FROM logs_event")
+    return (row["last"] or 0) + 1 if row else 1
 
 
 def group_row(group: Group) -> tuple[SqlValue, ...]:

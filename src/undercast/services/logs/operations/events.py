@@ -12,8 +12,8 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.logs import store
 from undercast.services.logs.errors import invalid
+from undercast.services.logs.followers import StreamName
 from undercast.services.logs.instance import Logs, existing_group, existing_stream
-from undercast.services.logs.intake import StreamName
 from undercast.services.logs.models import DAY_MS, Group, Position, event_bytes, group_name, sequence_token
 from undercast.services.logs.pattern import compile_pattern
 from undercast.store.database import Row, Tx
@@ -46,8 +46,9 @@ async def put_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dic
         raise invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
     await logs.intake.room()
     logs.intake.learn(stream)
-    logs.intake.append(name, stream.key, events)
+    logs.intake.append(name, stream.key, events, ctx.cause)
     await logs.journal.flush()
+    await logs.subscriptions.settled()
     result: dict[str, Any] = {"nextSequenceToken": sequence_token(stream.key)}
     if rejected:
         result["rejectedLogEventsInfo"] = rejected

@@ -9,8 +9,9 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
-from undercast.services.logs import store
+from undercast.services.logs import filter_store, store
 from undercast.services.logs.errors import exists, invalid, no_group
+from undercast.services.logs.followers import GroupName
 from undercast.services.logs.instance import Logs, existing_group
 from undercast.services.logs.models import Group, group_name, group_of_arn
 from undercast.store.database import Tx
@@ -46,6 +47,9 @@ async def create_log_group(logs: Logs, ctx: RequestContext, params: Params) -> N
 async def delete_log_group(logs: Logs, ctx: RequestContext, params: Params) -> None:
     """Remove a group with its streams at once; its events go in the background."""
     name = params["logGroupName"]
+    group = GroupName(ctx.scope, name)
+    await logs.database.write(lambda tx: filter_store.delete_of_group(tx, group))
+    logs.subscriptions.learn(group, ())
     logs.intake.forget(ctx.scope, name)
     if not await logs.journal.write(lambda tx: store.delete_group(tx, ctx.scope, name)):
         raise no_group()

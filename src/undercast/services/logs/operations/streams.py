@@ -11,8 +11,8 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.logs import store
 from undercast.services.logs.errors import exists, invalid
+from undercast.services.logs.followers import StreamName
 from undercast.services.logs.instance import Logs, existing_group, existing_stream
-from undercast.services.logs.intake import StreamName
 from undercast.services.logs.models import Stream, group_name
 from undercast.store.database import Tx
 

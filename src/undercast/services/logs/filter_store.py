@@ -1,0 +1,72 @@
+"""The rows of filters in state.db. Functions run inside a transaction."""
+
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.logs.followers import GroupName
+from undercast.services.logs.store import scope_of
+from undercast.services.logs.subscription import SubscriptionFilter
+from undercast.store.database import Row, Tx
+
+_OF_GROUP = "account_id = ? AND region = ? AND group_name = ?"
+
+
+def all_subscriptions(tx: Tx) -> list[SubscriptionFilter]:
+    """Of every group of every scope."""
+    return [_subscription(row) for row in tx.all("SELECT * FROM logs_subscription_filter ORDER BY name")]
+
+
+def subscriptions(tx: Tx, group: GroupName) -> list[SubscriptionFilter]:
+    """Of one group, by name."""
+    rows = tx.all(
+        f"SELECT * FROM logs_subscription_filter WHERE {_OF_GROUP} ORDER BY name",
+        (*scope_of(group.scope), group.group),
+    )
+    return [_subscription(row) for row in rows]
+
+
+def put_subscription(tx: Tx, one: SubscriptionFilter) -> None:
+    """Make it, or change that of the same name."""
+    tx.execute(
+        "INSERT INTO logs_subscription_filter (account_id, region, group_name, name, created_ms, pattern,"
+        " destination_arn, role_arn, distribution) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " ON CONFLICT (account_id, region, group_name, name) DO UPDATE SET pattern = excluded.pattern,"
+        " destination_arn = excluded.destination_arn, role_arn = excluded.role_arn,"
+        " distribution = excluded.distribution",
+        (
+            *scope_of(one.scope),
+            one.group,
+            one.name,
+            one.created_ms,
+            one.pattern,
+            one.destination_arn,
+            one.role_arn,
+            one.distribution,
+        ),
+    )
+
+
+def delete_subscription(tx: Tx, group: GroupName, name: str) -> bool:
+    """False when there is none of this name."""
+    return bool(
+        tx.execute(
+            f"DELETE FROM logs_subscription_filter WHERE {_OF_GROUP} AND name = ?",
+            (*scope_of(group.scope), group.group, name),
+        )
+    )
+
+
+def delete_of_group(tx: Tx, group: GroupName) -> None:
+    """The group is deleted."""
+    tx.execute(f"DELETE FROM logs_subscription_filter WHERE {_OF_GROUP}", (*scope_of(group.scope), group.group))
+
+
+def _subscription(row: Row) -> SubscriptionFilter:
+    return SubscriptionFilter(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        group=row["group_name"],
+        name=row["name"],
+        created_ms=row["created_ms"],
+        pattern=row["pattern"],
+        destination_arn=row["destination_arn"],
+        role_arn=row["role_arn"],
+        distribution=row["distribution"],
+    )

@@ -1,0 +1,114 @@
+"""Subscription filters: put, describe, delete.
+
+AWS: CloudWatch Logs API Reference, PutSubscriptionFilter, DescribeSubscriptionFilters, DeleteSubscriptionFilter. The
+texts of refusals are from users' reports (amplify-education/serverless-log-forwarding#13, cloudtools/troposphere#413).
+"""
+
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError, refused_member
+from undercast.core.identity import service_principal
+from undercast.core.page_tokens import name_of, token_of
+from undercast.core.service import Params, operation
+from undercast.services.logs import filter_store
+from undercast.services.logs.errors import invalid
+from undercast.services.logs.followers import GroupName
+from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.pattern import compile_pattern
+from undercast.services.logs.subscription import BY_STREAM, MAX_PER_GROUP, SubscriptionFilter
+from undercast.store.database import Tx
+
+PRINCIPAL = "logs.amazonaws.com"
+PAGE_ITEMS = 50
+
+
+@operation("PutSubscriptionFilter")
+async def put_subscription_filter(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Send what matches to a destination, from now on."""
+    if params.get("applyOnTransformedLogs"):
+        raise refused_member("PutSubscriptionFilter", "applyOnTransformedLogs", "there are no log transformers")
+    group = GroupName(ctx.scope, params["logGroupName"])
+    wanted = SubscriptionFilter(
+        scope=ctx.scope,
+        group=group.group,
+        name=params["filterName"],
+        created_ms=logs.now_ms(),
+        pattern=params["filterPattern"],
+        destination_arn=params["destinationArn"],
+        role_arn=params.get("roleArn", ""),
+        distribution=params.get("distribution", BY_STREAM),
+    )
+    await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+    compile_pattern(wanted.pattern)
+    await _check_destination(ctx, wanted)
+
+    def put(tx: Tx) -> list[SubscriptionFilter]:
+        there = filter_store.subscriptions(tx, group)
+        if len(there) >= MAX_PER_GROUP and all(one.name != wanted.name for one in there):
+            raise ServiceError("LimitExceededException", "Resource limit exceeded.")
+        filter_store.put_subscription(tx, wanted)
+        return filter_store.subscriptions(tx, group)
+
+    logs.subscriptions.learn(group, await logs.database.write(put))
+
+
+@operation("DescribeSubscriptionFilters")
+async def describe_subscription_filters(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """A group's filters, by name."""
+    group = GroupName(ctx.scope, params["logGroupName"])
+    await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+    found = await logs.database.read(lambda tx: filter_store.subscriptions(tx, group))
+    page, token = page_of([(one.name, one.output()) for one in found], params)
+    return {"subscriptionFilters": page, **token}
+
+
+@operation("DeleteSubscriptionFilter")
+async def delete_subscription_filter(logs: Logs, ctx: RequestContext, params: Params) -> None:
+    """Send nothing any more."""
+    group = GroupName(ctx.scope, params["logGroupName"])
+    await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+
+    def delete(tx: Tx) -> list[SubscriptionFilter]:
+        if not filter_store.delete_subscription(tx, group, params["filterName"]):
+            raise ServiceError("ResourceNotFoundException", "The specified subscription filter does not exist.")
+        return filter_store.subscriptions(tx, group)
+
+    logs.subscriptions.learn(group, await logs.database.write(delete))
+
+
+def page_of(found: list[tuple[str, dict[str, Any]]], params: Params) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Of (name, output) pairs in the order of names: those with filterNamePrefix, behind nextToken, up to limit."""
+    try:
+        after = name_of(params.get("nextToken"))
+    except ValueError as error:
+        raise invalid("The specified nextToken is invalid.") from error
+    prefix, limit = params.get("filterNamePrefix", ""), params.get("limit") or PAGE_ITEMS
+    left = [pair for pair in found if pair[0] > after and pair[0].startswith(prefix)]
+    token = {"nextToken": token_of(left[limit - 1][0])} if len(left) > limit else {}
+    return [output for _, output in left[:limit]], token
+
+
+async def _check_destination(ctx: RequestContext, wanted: SubscriptionFilter) -> None:
+    """Raises unless the destination is a function that lets CloudWatch Logs in."""
+    parts = wanted.destination_arn.split(":")
+    vendor = parts[2] if len(parts) > 5 else ""
+    if vendor in ("kinesis", "firehose", "logs"):
+        reason = f"destinations of the vendor {vendor} are missing here"
+        raise refused_member("PutSubscriptionFilter", f"destinationArn={wanted.destination_arn}", reason)
+    if vendor != "lambda" or len(parts) not in (7, 8) or parts[5] != "function":
+        raise invalid(f"Invalid destinationArn: {wanted.destination_arn}")
+    if wanted.role_arn:
+        raise invalid("destinationArn for vendor lambda cannot be used with roleArn")
+    if wanted.group == f"/aws/lambda/{parts[6]}" and (parts[3], parts[4]) == (ctx.region, ctx.account_id):
+        raise invalid("The log group provided is reserved for the function logs of the destination function.")
+    principal = service_principal(PRINCIPAL, ctx.account_id)
+    conditions = {"aws:SourceArn": wanted.source_arn, "aws:SourceAccount": str(ctx.account_id)}
+    same_account = (parts[3], parts[4]) == (ctx.region, ctx.account_id)
+    if not same_account or not await ctx.permits(
+        principal, "lambda:InvokeFunction", wanted.destination_arn, conditions
+    ):
+        raise invalid(
+            "Could not execute the lambda function. Make sure you have given CloudWatch Logs permission to execute "
+            "your function."
+        )
