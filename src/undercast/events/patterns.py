@@ -19,7 +19,8 @@ _COMPARES: Mapping[str, Callable[[float, float], bool]] = {
     ">": lambda value, limit: value > limit,
     ">=": lambda value, limit: value >= limit,
 }
-_MAX_NUMBER = 10**9
+_MAX_NUMBER = 5 * 10**9
+"""EventBridge's: -5.0e9 to 5.0e9."""
 Matcher = Callable[[Any], bool]
 """Asked with one value of the event, never with an array or object; `_MISSING` where the field is not there."""
 Test = Callable[[Any], bool]
@@ -43,10 +44,12 @@ class Pattern:
     is_nested: bool
 
 
-def compile_pattern(document: Any) -> Pattern:
-    """Raises InvalidPattern."""
+def compile_pattern(document: Any, *, largest: int | None = None) -> Pattern:
+    """Raises InvalidPattern. `largest` is SNS's limit of numbers, which it holds for values to be equal to as well."""
     if not isinstance(document, dict):
         raise InvalidPattern("Filter is not an object")
+    if largest is not None:
+        _check_numbers(document, largest)
     if not document:
         return Pattern(matches=lambda event: True, keys=0, combinations=1, is_nested=False)
     fields = tuple(_leaves(document, 1))
@@ -136,7 +139,7 @@ def _any(matchers: Sequence[Matcher], value: Any) -> bool:
             return any(matcher([]) for matcher in matchers)
         return any(_any(matchers, one) for one in value)
     if isinstance(value, dict):
-        return False  # operators are about leaves
+        value = _MISSING  # operators are about leaves: an object is none
     return any(matcher(value) for matcher in matchers)
 
 
@@ -153,7 +156,6 @@ def _equal(wanted: Any) -> Matcher:
         return lambda value: value is wanted
     if isinstance(wanted, str):
         return lambda value: isinstance(value, str) and value == wanted
-    _check_range(wanted)
     return lambda value: _is_number(value) and value == wanted
 
 
@@ -175,8 +177,8 @@ def _exists(argument: Any) -> Matcher:
 
 def _text_operator(name: str, argument: Any) -> Matcher:
     """prefix, suffix, equals-ignore-case or wildcard with one text; prefix and suffix also without regard to case."""
-    if name in ("prefix", "suffix") and isinstance(argument, dict) and list(argument) == ["equals-ignore-case"]:
-        lower = _of_text(name, argument["equals-ignore-case"]).lower()
+    if name in ("prefix", "suffix") and isinstance(argument, dict):
+        lower = _ignoring_case(name, argument).lower()
         inner = _text_operator(name, lower)
         return lambda value: isinstance(value, str) and inner(value.lower())
     text = _of_text(name, argument)
@@ -189,6 +191,17 @@ def _text_operator(name: str, argument: Any) -> Matcher:
         return lambda value: isinstance(value, str) and value.lower() == lower
     parts = _parts(text)
     return lambda value: isinstance(value, str) and _fits(parts, value)
+
+
+def _ignoring_case(name: str, argument: Mapping[str, Any]) -> str:
+    if not argument:
+        raise InvalidPattern(f"{name.capitalize()} expression name not found")
+    first = next(iter(argument))
+    if first != "equals-ignore-case":
+        raise InvalidPattern(f"Unsupported {name} pattern: {first}")
+    if len(argument) > 1:
+        raise InvalidPattern("Only one key allowed in match expression")
+    return _of_text("equals-ignore-case", argument[first])
 
 
 def _of_text(name: str, argument: Any) -> str:
@@ -236,25 +249,38 @@ def _fits(parts: Sequence[str], value: str) -> bool:
 
 def _anything_but(argument: Any) -> Matcher:
     if isinstance(argument, dict):
-        if len(argument) != 1:
-            raise InvalidPattern("Only one key allowed in match expression")
-        ((name, inner),) = argument.items()
-        if name not in ("prefix", "suffix", "equals-ignore-case", "wildcard"):
-            raise InvalidPattern(f"Unsupported anything-but pattern: {name}")
-        texts = inner if isinstance(inner, list) else [inner]
-        excluded = tuple(_text_operator(name, text) for text in texts)
-        if any(text == "" for text in texts) or not texts:
-            raise InvalidPattern("Null prefix/suffix not allowed")
+        excluded = _excluded_texts(argument)
+    elif isinstance(argument, list):
+        excluded = _excluded_values(argument)
+    elif isinstance(argument, str) or _is_number(argument):
+        excluded = (_equal(argument),)
     else:
-        values = argument if isinstance(argument, list) else [argument]
-        kinds = {str if isinstance(value, str) else float if _is_number(value) else type(value) for value in values}
-        if not values:
-            raise InvalidPattern("Empty arrays are not allowed")
-        if len(kinds) > 1 or not kinds <= {str, float}:
-            raise InvalidPattern("Inside anything but list, either all values are number or string, mixed type is not "
-                                 "supported")  # fmt: skip
-        excluded = tuple(_equal(value) for value in values)
+        raise InvalidPattern("Value of anything-but must be an array or single string/number value.")
     return lambda value: value is not _MISSING and value != [] and not any(one(value) for one in excluded)
+
+
+def _excluded_texts(argument: Mapping[str, Any]) -> tuple[Matcher, ...]:
+    if not argument:
+        raise InvalidPattern("Anything-But expression name not found")
+    name = next(iter(argument))
+    if name not in ("prefix", "suffix", "equals-ignore-case", "wildcard"):
+        raise InvalidPattern(f"Unsupported anything-but pattern: {name}")
+    if len(argument) > 1:
+        raise InvalidPattern("Only one key allowed in match expression")
+    inner = argument[name]
+    texts = inner if isinstance(inner, list) else [inner]
+    if not texts or (name in ("prefix", "suffix") and "" in texts):
+        raise InvalidPattern("Null prefix/suffix not allowed")
+    return tuple(_text_operator(name, _of_text(name, text)) for text in texts)
+
+
+def _excluded_values(values: Sequence[Any]) -> tuple[Matcher, ...]:
+    if not all(isinstance(value, str) or _is_number(value) for value in values):
+        raise InvalidPattern("Inside anything but list, start|null|boolean is not supported.")
+    if len({isinstance(value, str) for value in values}) != 1:
+        raise InvalidPattern("Inside anything but list, either all values are number or string, mixed type is not "
+                             "supported")  # fmt: skip
+    return tuple(_equal(value) for value in values)
 
 
 def _numeric(argument: Any) -> Matcher:
@@ -270,7 +296,7 @@ def _numeric(argument: Any) -> Matcher:
             raise InvalidPattern(f"Unrecognized numeric range operator: {operator}")
         if not _is_number(limit):
             raise InvalidPattern(f"Value of {operator} must be numeric")
-        _check_range(limit)
+        _check_range(limit, _MAX_NUMBER)
         tests.append((_COMPARES[operator], limit))
     if len(argument) == 4:
         _check_bounds(argument)
@@ -287,9 +313,18 @@ def _check_bounds(argument: Sequence[Any]) -> None:
         raise InvalidPattern("Bottom must be less than top")
 
 
-def _check_range(number: float) -> None:
-    if not -_MAX_NUMBER <= number <= _MAX_NUMBER:
-        raise InvalidPattern(f"Value must be between {-_MAX_NUMBER} and {_MAX_NUMBER}, inclusive")
+def _check_range(number: float, largest: int) -> None:
+    if not -largest <= number <= largest:
+        raise InvalidPattern(f"Value must be between {-largest} and {largest}, inclusive")
+
+
+def _check_numbers(value: Any, largest: int) -> None:
+    """Every number of a pattern, wherever it is."""
+    if _is_number(value):
+        _check_range(value, largest)
+    elif isinstance(value, dict | list):
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_numbers(one, largest)
 
 
 def _is_number(value: Any) -> bool:

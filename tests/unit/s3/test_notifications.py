@@ -160,14 +160,45 @@ async def test_the_destination_must_let_s3_in(s3: Bench) -> None:
     assert got["LambdaFunctionConfigurations"][0]["Id"]
 
 
-async def test_a_destination_that_does_not_exist_yet_is_refused(s3: Bench) -> None:
-    """An explicit error instead of events that go nowhere."""
-    with pytest.raises(ServiceError, match=r"NotImplemented: .*EventBridgeConfiguration"):
-        await s3.call(
-            "PutBucketNotificationConfiguration",
-            Bucket="bkt",
-            NotificationConfiguration={"EventBridgeConfiguration": {}},
-        )
+async def test_eventbridge_hears_of_everything_in_its_own_form(s3: Bench) -> None:
+    """S3 User Guide, "EventBridge event message structure": plain key, reason, requester; the owner's default bus."""
+    await s3.call(
+        "PutBucketNotificationConfiguration",
+        Bucket="bkt",
+        NotificationConfiguration={"EventBridgeConfiguration": {}},
+    )
+    assert await s3.call("GetBucketNotificationConfiguration", Bucket="bkt") == {"EventBridgeConfiguration": {}}
+    put = await s3.put("a b/ü.json", b"hello")
+    await s3.call("DeleteObject", Bucket="bkt", Key="a b/ü.json")
+    created, deleted = s3.deliveries()
+    assert (created["kind"], created["target_arn"]) == (
+        "events",
+        f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default",
+    )
+    event = json.loads(created["payload"])
+    assert len(event["detail"]["object"].pop("sequencer")) == 18
+    assert event.pop("id")
+    assert event == {
+        "version": "0",
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": ACCOUNT,
+        "time": "2023-11-14T22:13:20Z",
+        "region": "us-east-1",
+        "resources": ["arn:aws:s3:::bkt"],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": "bkt"},
+            "object": {"key": "a b/ü.json", "size": 5, "etag": put["ETag"].strip('"')},
+            "request-id": s3.ctx.request_id,
+            "requester": ACCOUNT,
+            "source-ip-address": "127.0.0.1",
+            "reason": "PutObject",
+        },
+    }
+    event = json.loads(deleted["payload"])
+    assert event["detail-type"] == "Object Deleted"
+    assert (event["detail"]["reason"], event["detail"]["deletion-type"]) == ("DeleteObject", "Permanently Deleted")
 
 
 def _entry(name: str, *events: str, **filters: str) -> dict[str, Any]:

@@ -83,7 +83,11 @@ async def _put_events(call: Call, delivery: Delivery) -> object:
         "Resources": [delivery.target_arn, delivery.attributes["function_arn"]],
         "EventBusName": delivery.target_arn,
     }
-    return await call("PutEvents", {"Entries": [entry]})
+    answer = await call("PutEvents", {"Entries": [entry]})
+    (result,) = answer["Entries"]
+    if "ErrorCode" in result:
+        raise ServiceError(result["ErrorCode"], result["ErrorMessage"])
+    return answer
 
 
 async def _put_object(call: Call, delivery: Delivery) -> object:

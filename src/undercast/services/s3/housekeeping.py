@@ -5,6 +5,7 @@ AWS: S3 User Guide, "Managing the lifecycle of objects"; "Supported event types"
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from undercast.core.context import RequestContext
 from undercast.core.identity import service_principal
@@ -73,7 +74,8 @@ async def _move(s3: S3, ctx: RequestContext, bucket: Bucket, due: Sequence[tuple
             found = store.version(tx, bucket.name, version.key, version.version_id)
             if found is not None and found.sequence == version.sequence:  # else it has just expired, or is another
                 store.set_storage_class(tx, found, storage_class)
-                versions.announce(s3, tx, ctx, "LifecycleTransition", found)
+                moved = replace(found, content=replace(found.content, storage_class=storage_class))
+                versions.announce(s3, tx, ctx, "LifecycleTransition", moved)
 
     await s3.database.write(commit)
 

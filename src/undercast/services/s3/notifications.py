@@ -1,22 +1,23 @@
 """Event notifications: configuration + change -> deliveries.
 
-Pure. EventBridge is no destination yet; PutBucketNotificationConfiguration refuses it.
+Pure. What EventBridge hears has another form: `bus_events.py`.
 AWS: S3 User Guide, "Event message structure", "Supported event types", "Configuring filters using object key names".
 """
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256, sha512
 from typing import Any
 
-from undercast.core.context import EXTERNAL, Cause, RequestContext
+from undercast.core.context import RequestContext
 from undercast.events.delivery import Delivery
+from undercast.services.s3 import bus_events
+from undercast.services.s3.changes import Change
 from undercast.services.s3.destinations import check_arn, delivery, entries
 from undercast.services.s3.errors import InvalidArgument
 from undercast.services.s3.keys import url_encoded
-from undercast.services.s3.models import Bucket, ObjectVersion
+from undercast.services.s3.models import Bucket
 
 _VERSION_2_3 = ("ObjectTagging:", "ObjectAcl:", "LifecycleExpiration:", "LifecycleTransition")
 WITHOUT_CONTENT = ("ObjectRemoved:Delete", "LifecycleExpiration:Delete")
@@ -39,26 +40,6 @@ _SINGLE = ("ReducedRedundancyLostObject", "LifecycleTransition", "IntelligentTie
 _MAX_FILTER_BYTES = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """Something that happened to an object, as an event record tells it."""
-
-    event: str
-    """Without "s3:", e.g. "ObjectCreated:Put"."""
-    bucket: Bucket
-    key: str
-    sequence: int
-    at: float
-    version: ObjectVersion | None = None
-    """The version that the event is about; None where no version is left or made."""
-    version_id: str | None = None
-    """Only where the bucket is versioned."""
-    principal_id: str
-    source_ip: str
-    request_id: str
-    cause: Cause = EXTERNAL
-
-
 def principal_id(ctx: RequestContext) -> str:
     """userIdentity.principalId: "AWS:" and the unique id of the caller."""
     principal = ctx.principal
@@ -67,11 +48,21 @@ def principal_id(ctx: RequestContext) -> str:
     return "Anonymous" if principal.kind == "anonymous" else f"AWS:{principal.user_id or principal.account_id}"
 
 
+def requester(ctx: RequestContext) -> str:
+    """Who asks, as EventBridge's events have it."""
+    return ctx.principal.arn if ctx.principal.kind == "service" else str(ctx.principal.account_id)
+
+
 def deliveries(change: Change, new_id: Callable[[], str]) -> list[Delivery]:
     """One delivery for each destination that the bucket's configuration names for this change."""
     configuration = change.bucket.configurations.get("notification")
     if not configuration:
         return []
+    to_bus = bus_events.bus_delivery(change, new_id(), new_id()) if bus_events.MEMBER in configuration else None
+    return [*([to_bus] if to_bus is not None else []), *_to_destinations(change, configuration, new_id)]
+
+
+def _to_destinations(change: Change, configuration: Mapping[str, Any], new_id: Callable[[], str]) -> list[Delivery]:
     return [
         delivery(
             destination,
@@ -146,9 +137,9 @@ def _filter(entry: Mapping[str, Any]) -> tuple[str, str]:
     return values.get("prefix", ""), values.get("suffix", "")
 
 
-def checked(given: Mapping[str, Any], bucket: Bucket, new_id: Callable[[], str]) -> dict[str, list[dict[str, Any]]]:
+def checked(given: Mapping[str, Any], bucket: Bucket, new_id: Callable[[], str]) -> dict[str, Any]:
     """The configuration to store: each entry with an id. Raises InvalidArgument in AWS's words."""
-    stored: dict[str, list[dict[str, Any]]] = {}
+    stored: dict[str, Any] = {}
     seen: list[dict[str, Any]] = []
     for destination, entry in entries(given):
         _check_events(entry["Events"])
@@ -161,6 +152,8 @@ def checked(given: Mapping[str, Any], bucket: Bucket, new_id: Callable[[], str])
     for index, one in enumerate(seen):
         for other in seen[:index]:
             _check_overlap(one, other)
+    if given.get(bus_events.MEMBER) is not None:
+        stored[bus_events.MEMBER] = {}
     return stored
 
 

@@ -101,6 +101,5 @@ MANIFEST = Manifest(
         "Events that have no cause here (Replication, ObjectRestore, IntelligentTiering, ReducedRedundancyLostObject) "
         "may be configured, as on AWS, and never come.",
         "Nobody is billed: x-amz-request-charged says what AWS would say.",
-        "Events go to functions and queues; topics and EventBridge are refused.",
     ),
 )

@@ -11,10 +11,11 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
 from undercast.services.s3 import store, uploads
+from undercast.services.s3.changes import Change
 from undercast.services.s3.conditions import check_write
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import NULL_VERSION, Bucket, Content, ObjectVersion, Payload, Upload
-from undercast.services.s3.notifications import WITHOUT_CONTENT, Change, deliveries, principal_id
+from undercast.services.s3.notifications import WITHOUT_CONTENT, deliveries, principal_id, requester
 from undercast.store.database import Tx
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -142,6 +143,7 @@ def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVer
         version=version,
         version_id=version.version_id if bucket.versioning else None,
         principal_id=principal_id(ctx),
+        requester=requester(ctx),
         source_ip=ctx.source_ip,
         request_id=ctx.request_id,
         cause=ctx.cause,

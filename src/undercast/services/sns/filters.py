@@ -18,6 +18,7 @@ ATTRIBUTES, BODY = "MessageAttributes", "MessageBody"
 MAX_KEYS = 5
 MAX_COMBINATIONS = 150
 MAX_BYTES = 262_144
+MAX_NUMBER = 10**9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ def compile_filter(attributes: Mapping[str, str]) -> Filter:
     if len(text.encode()) > MAX_BYTES:
         raise invalid("FilterPolicy: Filter policy is too large")
     try:
-        pattern = compile_pattern(_parsed(text))
+        pattern = compile_pattern(_parsed(text), largest=MAX_NUMBER)
     except InvalidPattern as error:
         raise invalid(f"FilterPolicy: {error}") from error
     except RecursionError as error:

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.context import RequestContext
-from undercast.core.errors import refused_member
 from undercast.core.identity import service_principal
 from undercast.core.service import operation
 from undercast.services.s3.destinations import entries, first_events
@@ -18,19 +17,12 @@ from undercast.services.s3.models import Bucket
 from undercast.services.s3.notifications import checked
 from undercast.store.database import Tx
 
-_MISSING = {
-    "EventBridgeConfiguration": "there is no EventBridge service yet",
-}
-
 
 @operation("PutBucketNotificationConfiguration")
 async def put_bucket_notification_configuration(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
     """Replace the configuration; an empty one turns notifications off."""
     bucket = s3.buckets.get(ctx, params)
     given = params["NotificationConfiguration"]
-    for member, reason in _MISSING.items():
-        if given.get(member) is not None and given[member] != []:
-            raise refused_member("PutBucketNotificationConfiguration", f"NotificationConfiguration.{member}", reason)
     configuration = checked(given, bucket, ctx.ids.uuid)
     if not params.get("SkipDestinationValidation"):
         await _check_destinations(ctx, bucket, configuration)

@@ -1,0 +1,84 @@
+"""What each EventBridge request needs: its action on the bus, the rule or another resource, and the bus's policy.
+
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge"; EventBridge User
+Guide, "Using IAM policy conditions in Amazon EventBridge" (events:source, events:detail-type, events:TargetArn).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Access, Params
+from undercast.services.events.instance import Events
+from undercast.services.events.models import PRINCIPAL, BusName, RuleName, bus_named, bus_of_arn
+
+_OF_ACCOUNT = frozenset({"ListEventBuses", "TestEventPattern", "ListRules", "ListRuleNamesByTarget"})
+_OF_BUS = frozenset({
+    "CreateEventBus", "UpdateEventBus", "DeleteEventBus", "DescribeEventBus", "PutPermission", "RemovePermission",
+})  # fmt: skip
+
+
+async def access(events: Events, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`."""
+    action = f"events:{operation}"
+    if operation == "PutEvents":
+        return tuple(_of_entry(events, ctx, entry) for entry in params["Entries"])
+    if operation in _OF_ACCOUNT:
+        return (Access(action=action, resource="*"),)
+    if operation in _OF_BUS:
+        name = params.get("EventBusName") if operation.endswith("Permission") else params.get("Name")
+        return (_on_bus(events, action, bus_named(name, ctx.scope)),)
+    if "ResourceARN" in params:
+        return (Access(action=action, resource=params["ResourceARN"]),)
+    return (_on_rule(events, ctx, action, params), *_passed_roles(params))
+
+
+def _of_entry(events: Events, ctx: RequestContext, entry: Params) -> Access:
+    conditions = {
+        key: entry[member]
+        for key, member in (("events:source", "Source"), ("events:detail-type", "DetailType"))
+        if entry.get(member)
+    }
+    return _on_bus(events, "events:PutEvents", bus_named(entry.get("EventBusName"), ctx.scope), conditions)
+
+
+def _on_bus(events: Events, action: str, name: BusName, conditions: Mapping[str, str] | None = None) -> Access:
+    bus = events.buses.find(name)
+    return Access(
+        action=action,
+        resource=name.arn,
+        conditions=conditions or {},
+        resource_policy=bus.policy if bus is not None else None,
+        resource_account_id=name.scope.account_id,
+    )
+
+
+def _on_rule(events: Events, ctx: RequestContext, action: str, params: Params) -> Access:
+    bus = bus_named(params.get("EventBusName"), ctx.scope)
+    name = RuleName(bus, params.get("Rule") or params["Name"])
+    there = events.buses.find(bus)
+    conditions: dict[str, str | tuple[str, ...]] = {}
+    if "Targets" in params:
+        conditions["events:TargetArn"] = tuple(target["Arn"] for target in params["Targets"])
+    return Access(
+        action=action,
+        resource=name.arn,
+        conditions=conditions,
+        resource_policy=there.policy if there is not None else None,
+        resource_account_id=bus.scope.account_id,
+    )
+
+
+def _passed_roles(params: Params) -> Iterator[Access]:
+    """The roles that EventBridge is given."""
+    given = [params.get("RoleArn"), *(target.get("RoleArn") for target in params.get("Targets") or ())]
+    for role_arn in dict.fromkeys(one for one in given if one):
+        conditions = {"iam:PassedToService": PRINCIPAL}
+        yield Access(action="iam:PassRole", resource=role_arn, conditions=conditions)
+
+
+async def policy_of(events: Events, arn: str) -> Mapping[str, Any] | None:
+    """See `core.service.Manifest.policy_of`."""
+    name = bus_of_arn(arn)
+    bus = events.buses.find(name) if name is not None else None
+    return bus.policy if bus is not None else None

@@ -1,0 +1,110 @@
+"""An event on a bus: which rules it matches, and the deliveries to their targets, all in one transaction.
+
+PutEvents, events of other services and buses, schedules and replays take this one way.
+AWS: EventBridge User Guide, "How Amazon EventBridge works".
+"""
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from undercast.core.arn import Scope
+from undercast.core.context import Cause, RequestContext
+from undercast.events.causality import Edge
+from undercast.events.delivery import Delivery, Outcome
+from undercast.services.events.addressing import BUSES, Sending, delivery, is_json
+from undercast.services.events.event import Event
+from undercast.services.events.failures import give_up
+from undercast.services.events.instance import Events
+from undercast.services.events.models import Bus, Rule
+from undercast.store.database import Tx
+
+log = logging.getLogger(__name__)
+
+LONG = 32
+"""From so many deliveries on, events are written in the store's thread."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event that has come to a bus, with the rules that it matches."""
+
+    event: Event
+    rules: tuple[Rule, ...]
+    cause: Cause
+
+    @property
+    def deliveries(self) -> int:
+        """How many it causes."""
+        return sum(len(rule.targets) for rule in self.rules)
+
+
+def arrival(bus: Bus, event: Event, cause: Cause) -> Arrival:
+    """Ask the rules."""
+    matching = tuple(
+        rule
+        for rule in bus.rules
+        if rule.is_enabled and rule.targets and rule.compiled is not None and rule.compiled.matches(event.document)
+    )
+    return Arrival(event=event, rules=matching, cause=cause)
+
+
+def is_long(arrivals: Iterable[Arrival]) -> bool:
+    """Whether writing them takes more than the event loop may be kept."""
+    return sum(one.deliveries for one in arrivals) > LONG
+
+
+def store(events: Events, tx: Tx, one: Arrival) -> None:
+    """The deliveries of an event to every target of every rule that it matches."""
+    now = events.clock.now()
+    for rule in one.rules:
+        sending = Sending(rule=rule, event=one.event, now=now, cause=one.cause)
+        for target in rule.targets:
+            made = delivery(sending, target, events.ids.uuid())
+            for added in _checked(made, now):
+                events.outbox.add(tx, added, origin=("event", one.event.id))
+
+
+def _checked(made: Delivery, now: float) -> tuple[Delivery, ...]:
+    """The delivery; what cannot be one goes where its target's failures go."""
+    problem: Outcome | None = None
+    if made.kind == BUSES and "hop" in made.attributes:
+        text = "An event that came from another event bus is not sent to a third one."
+        problem = give_up(made, "THIRD_ACCOUNT_HOP_DETECTED", text, now)
+    elif ":lambda:" in made.target_arn and not is_json(made.payload.decode()):
+        problem = give_up(made, "INVALID_JSON", "The input of a function must be JSON.", now)
+    return (made,) if problem is None else problem.follow_ups
+
+
+def note_call(events: Events, tx: Tx, ctx: RequestContext, event: Event, scope: Scope) -> None:
+    """The edge that tells which call put the event."""
+    if ctx.cause.kind == "external":
+        return
+    events.causality.record(
+        tx,
+        Edge(
+            from_kind="call",
+            from_id=ctx.request_id,
+            to_kind="event",
+            to_id=event.id,
+            label=f"event {event.document['detail-type']}",
+            at=events.clock.now(),
+            scope=scope,
+        ),
+    )
+
+
+def note_delivery(events: Events, tx: Tx, made: Delivery, event: Event) -> None:
+    """The edge from a delivery to the event that it brought."""
+    events.causality.record(
+        tx,
+        Edge(
+            from_kind="delivery",
+            from_id=made.id,
+            to_kind="event",
+            to_id=event.id,
+            label=f"event {event.document['detail-type']}",
+            at=events.clock.now(),
+            scope=made.scope,
+        ),
+    )

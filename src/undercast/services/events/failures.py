@@ -1,0 +1,104 @@
+"""Deliveries that did not succeed: tried again as the target's RetryPolicy says, then to its dead-letter queue.
+
+What no retry mends (permissions, a target that is gone) goes to the queue at once. The queue gets the event, with what
+happened as message attributes. AWS: EventBridge User Guide, "How EventBridge retries delivering events", "Using
+dead-letter queues to process undelivered events in EventBridge" (attributes, error codes).
+"""
+
+import json
+import logging
+from dataclasses import replace
+
+from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.context import Cause
+from undercast.core.errors import ServiceError
+from undercast.events.delivery import Delivery, Outcome, refused
+
+log = logging.getLogger(__name__)
+
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 600.0
+"""AWS says exponential, and 185 attempts within 24 hours."""
+_THROTTLED = ("ThrottlingException", "TooManyRequestsException", "ProvisionedThroughputExceededException")
+
+
+def give_up(delivery: Delivery, code: str, reason: str, now: float, condition: str = "") -> Outcome:
+    """No further attempt."""
+    log.warning("the event of %s for %s is given up: %s", delivery.source_arn, delivery.target_arn, reason)
+    told = {"error_code": code, "retries": str(delivery.attempts)}
+    if condition:
+        told["condition"] = condition
+    return refused(replace(delivery, attributes={**delivery.attributes, **told}), reason, now)
+
+
+def again(delivery: Delivery, code: str, reason: str, now: float, at_least_s: float = 0.0) -> Outcome:
+    """Another attempt, unless the RetryPolicy has no more."""
+    attributes = delivery.attributes
+    if delivery.attempts >= int(attributes["max_attempts"]):
+        return give_up(delivery, code, reason, now, "MaximumRetryAttempts")
+    delay_s = max(at_least_s, min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.attempts, 16)))
+    if now + delay_s - delivery.created_at > int(attributes["max_age_s"]):
+        return give_up(delivery, code, reason, now, "MaximumEventAgeInSeconds")
+    return Outcome(kind="retry", due_at=now + delay_s, counted=True, reason=reason)
+
+
+def judged(delivery: Delivery, error: ServiceError, now: float) -> Outcome:
+    """What a service's error means for a delivery."""
+    if error.status >= 500 or error.status == 429 or error.code in _THROTTLED:
+        code = "THROTTLING" if error.status == 429 or error.code in _THROTTLED else "INTERNAL_ERROR"
+        return again(delivery, code, error.message, now)
+    if error.status == 403:
+        return give_up(delivery, "NO_PERMISSIONS", error.message, now)
+    missing = error.status == 404 or "NotFound" in error.code or "NonExistent" in error.code
+    return give_up(delivery, "NO_RESOURCE" if missing else "ERROR_FROM_TARGET", error.message, now)
+
+
+class DeadLetterTarget:
+    """Takes what a target refused to the queue of DeadLetterConfig, whose policy must let EventBridge in."""
+
+    async def deliver(self, delivery: Delivery) -> Outcome:
+        """Hand it on. See `events.delivery.Target`."""
+        attributes = delivery.attributes
+        arn = Arn.parse(delivery.target_arn)
+        event = attributes["event"].encode() if "event" in attributes else delivery.payload
+        letter = replace(
+            delivery,
+            id=f"{delivery.id}-queue",
+            kind="sqs",
+            payload=event,
+            scope=Scope(AccountId(arn.account_id), Region(arn.region)),
+            cause=Cause(kind="delivery", id=delivery.id),
+            attributes={
+                "source_account": attributes["source_account"],
+                "message_attributes": json.dumps(_message_attributes(delivery)),
+            },
+            due_at=0.0,
+            attempts=0,
+            throttles=0,
+        )
+        return Outcome(kind="done", follow_ups=(letter,))
+
+
+def _message_attributes(delivery: Delivery) -> dict[str, dict[str, str]]:
+    attributes = delivery.attributes
+    reason = attributes.get("reason", "")
+    told = {
+        "RULE_ARN": delivery.source_arn,
+        "TARGET_ARN": attributes["target"],
+        "ERROR_CODE": attributes.get("error_code") or _code_of(reason),
+        "ERROR_MESSAGE": reason,
+        "RETRY_ATTEMPTS": attributes.get("retries", "0"),
+        "EXHAUSTED_RETRY_CONDITION": attributes.get("condition", ""),
+    }
+    return {
+        name: {"DataType": "Number" if name == "RETRY_ATTEMPTS" else "String", "StringValue": value}
+        for name, value in told.items()
+        if value
+    }
+
+
+def _code_of(reason: str) -> str:
+    """Of a function, queue or topic: its adapter says in words what it found."""
+    if "not allow" in reason or "may not" in reason:
+        return "NO_PERMISSIONS"
+    return "NO_RESOURCE" if "not exist" in reason or "not found" in reason.lower() else "ERROR_FROM_TARGET"

@@ -1,0 +1,39 @@
+"""EventBridge as its operations see it."""
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+
+from undercast.core.clock import PlatformClock
+from undercast.core.config import Profile
+from undercast.core.ids import Ids
+from undercast.core.tasks import Tasks
+from undercast.events.causality import CausalLog
+from undercast.events.outbox import Outbox
+from undercast.services.events.store import Buses
+from undercast.services.parts import Internal
+from undercast.store.database import Database
+
+log = logging.getLogger(__name__)
+
+
+def _tell(error: BaseException) -> None:
+    log.error("EventBridge's background work ended: %r", error)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Events:
+    """One per platform."""
+
+    database: Database
+    buses: Buses
+    outbox: Outbox
+    causality: CausalLog
+    internal: Internal
+    clock: PlatformClock
+    ids: Ids
+    profile: Profile
+    schedules_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    """Wakes the task that waits for schedules (`rounds.Rounds`)."""
+    tasks: Tasks = field(default_factory=lambda: Tasks(_tell))
+    """What runs beside the requests: schedules, replays."""

@@ -1,0 +1,1 @@
+"""The operations of EventBridge, by AWS's names."""

@@ -1,0 +1,86 @@
+"""Schedules of rules: an event for each time that one comes round, on the platform's clock.
+
+The event's deliveries and the next time are one commit. When the clock is moved, every time that it passes counts; of
+the times at which the platform did not run, the last one (ADR 0042).
+AWS: EventBridge User Guide, "Creating a scheduled rule (legacy) in Amazon EventBridge".
+"""
+
+import asyncio
+from datetime import UTC
+
+from undercast.core.context import Cause
+from undercast.core.recurring import recur
+from undercast.events.schedules import parse_schedule
+from undercast.services.events import dispatch, store
+from undercast.services.events.event import Event, envelope, event_of
+from undercast.services.events.instance import Events
+from undercast.services.events.models import Rule
+from undercast.store.database import Tx
+
+_LOOK_S = 3600.0
+"""However far the next time is."""
+_LITTLE_S = 120.0
+
+
+def next_time(rule: Rule, moment: float) -> float | None:
+    """When the rule's schedule comes round behind the moment; None for none, and for a disabled rule."""
+    if not rule.schedule or not rule.is_enabled:
+        return None
+    return parse_schedule(rule.schedule).after(moment, anchor=rule.anchored_at, zone=UTC)
+
+
+def scheduled_event(rule: Rule, at: float, identifier: str) -> Event:
+    """AWS: "Events from Amazon EventBridge", Scheduled Event."""
+    what = {"detail-type": "Scheduled Event", "source": "aws.events", "resources": [rule.name.arn], "detail": {}}
+    return event_of(envelope(rule.name.bus.scope, at, identifier, what))
+
+
+class Rounds:
+    """One task; see the module."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._began_at = events.clock.now()
+
+    async def run(self) -> None:
+        """Without end. A first round at once: time may have passed while nothing ran."""
+        await recur("EventBridge's schedules", self.round, self._pause)
+
+    async def _pause(self) -> None:
+        now = self._events.clock.now()
+        next_at = await self._events.database.read(store.next_round)
+        until = now + _LOOK_S if next_at is None else min(next_at, now + _LOOK_S)
+        waits = [
+            asyncio.ensure_future(self._events.clock.wait_until(until)),
+            asyncio.ensure_future(self._events.schedules_changed.wait()),
+        ]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._events.schedules_changed.clear()
+
+    async def round(self) -> None:
+        """Everything that is due, however long it takes; what is more than a little goes to the store's thread."""
+        events = self._events
+        while due := await events.database.read(lambda tx: store.due(tx, events.clock.now())):
+            is_long = len(due) > 1 or due[0][1] < events.clock.now() - _LITTLE_S
+            await events.database.write(self._fire, long=is_long)
+
+    def _fire(self, tx: Tx) -> None:
+        for rule, came_at in store.due(tx, self._events.clock.now()):
+            at = self._last_missed(rule, came_at)
+            event = scheduled_event(rule, at, self._events.ids.uuid())
+            one = dispatch.Arrival(event=event, rules=(rule,), cause=Cause(kind="internal"))
+            dispatch.store(self._events, tx, one)
+            store.comes_round(tx, rule.name, next_time(rule, at))
+
+    def _last_missed(self, rule: Rule, at: float) -> float:
+        """Of the times before the platform began to run, the last."""
+        while at < self._began_at:
+            later = next_time(rule, at)
+            if later is None or later > self._began_at:
+                break
+            at = later
+        return at

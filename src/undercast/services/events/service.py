@@ -1,0 +1,85 @@
+"""EventBridge's manifest: what the service offers to the platform.
+
+AWS: EventBridge API Reference.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.events.access import access, policy_of
+from undercast.services.events.addressing import BUSES, DEAD_LETTERS, LOGS, ROLES
+from undercast.services.events.failures import DeadLetterTarget
+from undercast.services.events.instance import Events
+from undercast.services.events.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.events.operations import buses, put_events, rules, tagging, targets
+from undercast.services.events.rounds import Rounds
+from undercast.services.events.store import Buses
+from undercast.services.events.targets import BusTarget, LogsTarget, RoleTarget
+from undercast.services.parts import Parts
+
+
+def build(parts: Parts) -> Events:
+    """The instance that every operation gets."""
+    return Events(
+        database=parts.database,
+        buses=Buses(parts.database),
+        outbox=parts.outbox,
+        causality=parts.causality,
+        internal=parts.internal,
+        clock=parts.platform_clock,
+        ids=parts.ids,
+        profile=parts.config.profile,
+    )
+
+
+def _targets(events: Events) -> Mapping[str, Any]:
+    return {
+        BUSES: BusTarget(events),
+        LOGS: LogsTarget(events),
+        ROLES: RoleTarget(events),
+        DEAD_LETTERS: DeadLetterTarget(),
+    }
+
+
+async def _start(events: Events) -> None:
+    events.tasks.spawn(Rounds(events).run())
+
+
+async def _stop(events: Events) -> None:
+    events.tasks.cancel()
+    await events.tasks.ended()
+
+
+def _reset(events: Events) -> None:
+    events.buses.forget()
+    events.schedules_changed.set()
+
+
+MANIFEST = Manifest(
+    name="events",
+    build=build,
+    operations=operations_of(buses, put_events, rules, tagging, targets),
+    access=access,
+    policy_of=policy_of,
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    targets=_targets,
+    start=_start,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "Targets are functions, queues, topics, buses and log groups, Kinesis streams and state machines where those "
+        "services are here; every other one is refused by name.",
+        "AWS's services other than S3, Lambda (destinations) and EventBridge's own schedules send no events.",
+        "An InvalidEventPatternException says what is wrong, not where (line and column).",
+        "A log group takes events whether or not a resource policy of CloudWatch Logs lets EventBridge in.",
+        "Retries are not jittered: 1 s, doubled up to 10 minutes.",
+        "Schedules fire on the full minute, or a whole period after a rate began; of the times at which the platform "
+        "did not run, the last one fires.",
+        "Quotas are those of targets per rule and of sizes; numbers of buses and rules, and rates of requests, are not "
+        "limited.",
+        "A rule of another account's bus, by the bus's ARN, does not ask events:creatorAccount.",
+    ),
+)

@@ -1,0 +1,211 @@
+"""The rows of buses, rules and targets, and the buses that were read last.
+
+A bus is read with all its rules, whose patterns are compiled then; it stays until this process changes it.
+AWS: EventBridge API Reference.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.services.events.errors import no_bus, no_rule
+from undercast.services.events.models import (
+    DEFAULT_BUS,
+    Bus,
+    BusName,
+    Rule,
+    RuleName,
+    Target,
+    bus_of,
+    rule_of,
+    target_of,
+)
+from undercast.store.database import Database, Row, Tx
+
+_MOST_KEPT = 1024
+_BUS = "account_id = ? AND region = ? AND name = ?"
+_RULE = "account_id = ? AND region = ? AND bus = ? AND name = ?"
+_TARGETS = "account_id = ? AND region = ? AND bus = ? AND rule = ?"
+
+
+class Buses:
+    """See the module."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._kept: dict[BusName, Bus] = {}
+
+    def get(self, name: BusName) -> Bus:
+        """Raises ResourceNotFoundException."""
+        bus = self.find(name)
+        if bus is None:
+            raise no_bus(name.name)
+        return bus
+
+    def find(self, name: BusName) -> Bus | None:
+        """None where there is no such bus. Every account and region has a default one."""
+        bus = self._kept.get(name)
+        if bus is None:
+            bus = self._database.read_now(lambda tx: find(tx, name))
+            if bus is not None:
+                if len(self._kept) >= _MOST_KEPT:
+                    self._kept.clear()
+                self._kept[name] = bus
+        return bus
+
+    def rule(self, name: RuleName) -> Rule:
+        """Raises ResourceNotFoundException."""
+        rule = self.get(name.bus).rule(name.name)
+        if rule is None:
+            raise no_rule(name.name, name.bus.name)
+        return rule
+
+    def changed(self, tx: Tx, name: BusName) -> None:
+        """Read the rows again once this transaction has committed."""
+        tx.after_commit(lambda: self._forget_one(name))
+
+    def _forget_one(self, name: BusName) -> None:
+        self._kept.pop(name, None)
+
+    def forget(self) -> None:
+        """The rows were deleted behind our back."""
+        self._kept.clear()
+
+
+def find(tx: Tx, name: BusName) -> Bus | None:
+    """The bus with its rules."""
+    row = tx.one(f"SELECT * FROM events_bus WHERE {_BUS}", (*name.scope, name.name))
+    if row is None and name.name != DEFAULT_BUS:
+        return None
+    rules = tuple(_rules(tx, name))
+    if row is not None:
+        return bus_of(row, rules)
+    return Bus(name=name, policy=None, settings={}, tags={}, created_at=None, changed_at=None, rules=rules)
+
+
+def existing(tx: Tx, name: BusName) -> Bus:
+    """Raises ResourceNotFoundException."""
+    bus = find(tx, name)
+    if bus is None:
+        raise no_bus(name.name)
+    return bus
+
+
+def existing_rule(tx: Tx, name: RuleName) -> Rule:
+    """Raises ResourceNotFoundException, for the bus or for the rule."""
+    rule = existing(tx, name.bus).rule(name.name)
+    if rule is None:
+        raise no_rule(name.name, name.bus.name)
+    return rule
+
+
+def _rules(tx: Tx, name: BusName) -> Iterator[Rule]:
+    key = (*name.scope, name.name)
+    targets: dict[str, list[Target]] = {}
+    of_bus = "account_id = ? AND region = ? AND bus = ?"
+    for row in tx.all(f"SELECT * FROM events_target WHERE {of_bus} ORDER BY rule, id", key):
+        targets.setdefault(row["rule"], []).append(target_of(row))
+    for row in tx.all(f"SELECT * FROM events_rule WHERE {of_bus} ORDER BY name", key):
+        yield rule_of(row, tuple(targets.get(row["name"], ())))
+
+
+def put_bus(tx: Tx, bus: Bus, now: float) -> None:
+    """Make the bus, or write all that it is anew."""
+    tx.execute(
+        "INSERT OR REPLACE INTO events_bus (account_id, region, name, policy, settings, tags, created_at, changed_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *bus.name.scope,
+            bus.name.name,
+            json.dumps(bus.policy) if bus.policy is not None else "",
+            json.dumps(dict(bus.settings)),
+            json.dumps(dict(bus.tags)),
+            bus.created_at if bus.created_at is not None else now,
+            now,
+        ),
+    )
+
+
+def remove_bus(tx: Tx, name: BusName) -> None:
+    """The bus, its rules and their targets are gone."""
+    key = (*name.scope, name.name)
+    tx.execute(f"DELETE FROM events_bus WHERE {_BUS}", key)
+    for table in ("events_rule", "events_target"):
+        tx.execute(f"DELETE FROM {table} WHERE account_id = ? AND region = ? AND bus = ?", key)
+
+
+def buses(tx: Tx, scope: Scope, prefix: str) -> list[Bus]:
+    """The buses of a scope by name, the default one among them, without their rules."""
+    rows = tx.all("SELECT * FROM events_bus WHERE account_id = ? AND region = ? ORDER BY name", scope)
+    found = [bus_of(row) for row in rows]
+    if all(bus.name.name != DEFAULT_BUS for bus in found):
+        name = BusName(scope, DEFAULT_BUS)
+        found.append(Bus(name=name, policy=None, settings={}, tags={}, created_at=None, changed_at=None))
+    return sorted((bus for bus in found if bus.name.name.startswith(prefix)), key=lambda bus: bus.name.name)
+
+
+def put_rule(tx: Tx, rule: Rule, next_at: float | None) -> None:
+    """Make the rule, or write all that it is anew; its targets stay."""
+    tx.execute(
+        "INSERT OR REPLACE INTO events_rule (account_id, region, bus, name, pattern, schedule, state, description,"
+        " role_arn, created_by, tags, anchored_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *_key(rule.name),
+            rule.pattern,
+            rule.schedule,
+            rule.state,
+            rule.description,
+            rule.role_arn,
+            rule.created_by,
+            json.dumps(dict(rule.tags)),
+            rule.anchored_at,
+            next_at,
+        ),
+    )
+
+
+def _key(name: RuleName) -> tuple[str, str, str, str]:
+    return (*name.bus.scope, name.bus.name, name.name)
+
+
+def remove_rule(tx: Tx, name: RuleName) -> None:
+    """The rule is gone."""
+    tx.execute(f"DELETE FROM events_rule WHERE {_RULE}", _key(name))
+    tx.execute(f"DELETE FROM events_target WHERE {_TARGETS}", _key(name))
+
+
+def comes_round(tx: Tx, name: RuleName, next_at: float | None) -> None:
+    """When its schedule comes next."""
+    tx.execute(f"UPDATE events_rule SET next_at = ? WHERE {_RULE}", (next_at, *_key(name)))
+
+
+def put_target(tx: Tx, name: RuleName, given: Mapping[str, Any]) -> None:
+    """A target, instead of the one that has its id."""
+    tx.execute(
+        "INSERT OR REPLACE INTO events_target (account_id, region, bus, rule, id, arn, given)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (*_key(name), given["Id"], given["Arn"], json.dumps(dict(given))),
+    )
+
+
+def remove_target(tx: Tx, name: RuleName, identifier: str) -> bool:
+    """Whether it was there."""
+    return bool(tx.execute(f"DELETE FROM events_target WHERE {_TARGETS} AND id = ?", (*_key(name), identifier)))
+
+
+def next_round(tx: Tx) -> float | None:
+    """When the first of all schedules comes round."""
+    row = tx.one("SELECT MIN(next_at) AS at FROM events_rule WHERE next_at IS NOT NULL")
+    return None if row is None else row["at"]
+
+
+def due(tx: Tx, now: float) -> list[tuple[Rule, float]]:
+    """Rules whose schedule has come round, with their targets and the time; the earliest first."""
+    rows: list[Row] = tx.all("SELECT * FROM events_rule WHERE next_at <= ? ORDER BY next_at LIMIT 100", (now,))
+    found = []
+    for row in rows:
+        key = (row["account_id"], row["region"], row["bus"], row["name"])
+        targets = tx.all(f"SELECT * FROM events_target WHERE {_TARGETS} ORDER BY id", key)
+        found.append((rule_of(row, tuple(target_of(one) for one in targets)), row["next_at"]))
+    return found

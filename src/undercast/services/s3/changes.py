@@ -1,0 +1,31 @@
+"""Something that happened to an object, before anybody is told.
+
+Pure. AWS: S3 User Guide, "Event message structure".
+"""
+
+from dataclasses import dataclass
+
+from undercast.core.context import EXTERNAL, Cause
+from undercast.services.s3.models import Bucket, ObjectVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """Something that happened to an object, as an event record tells it."""
+
+    event: str
+    """Without "s3:", e.g. "ObjectCreated:Put"."""
+    bucket: Bucket
+    key: str
+    sequence: int
+    at: float
+    version: ObjectVersion | None = None
+    """The version that the event is about; None where no version is left or made."""
+    version_id: str | None = None
+    """Only where the bucket is versioned."""
+    principal_id: str
+    requester: str
+    """The account of the caller, or the host name of the service that it is."""
+    source_ip: str
+    request_id: str
+    cause: Cause = EXTERNAL

@@ -1,0 +1,62 @@
+"""Functions run by events: a bucket through EventBridge, a schedule, and a function's result on a bus.
+
+AWS: S3 User Guide, "Using EventBridge"; EventBridge User Guide, "Schedule Lambda functions"; Lambda Developer Guide,
+"Capturing records of Lambda asynchronous invocations".
+"""
+
+from typing import Any
+
+from tests.e2e.functions import create_function
+from tests.platform import RunningPlatform
+from tests.services.events.actions import queue_of, rule
+
+ECHO = """
+import json, boto3
+
+def handler(event, context):
+    boto3.client("sqs").send_message(QueueUrl=URL, MessageBody=json.dumps(event))
+    return {"seen": event.get("detail-type")}
+"""
+
+
+def test_a_bucket_and_a_function_tell_the_default_bus(platform: RunningPlatform, account: str) -> None:
+    """Object Created runs the function (S4-04, S1-33); its success is an event on the bus again (S4-27)."""
+    s3, events = platform.client("s3", account=account), platform.client("events", account=account)
+    functions, queue, results = (
+        platform.client("lambda", account=account),
+        queue_of(platform, account),
+        queue_of(platform, account),
+    )
+    bucket = f"b-{account}"
+    s3.create_bucket(Bucket=bucket)
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={"EventBridgeConfiguration": {}})
+    assert "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket)
+    function = create_function(platform, account, "echo", f"URL = {queue.url!r}\n{ECHO}", Timeout=30)
+    created = rule(
+        events, {"source": ["aws.s3"], "detail": {"object": {"key": [{"prefix": "in/"}]}}}, {"Arn": function}
+    )
+    functions.add_permission(
+        FunctionName="echo", StatementId="events", Action="lambda:InvokeFunction", Principal="events.amazonaws.com",
+        SourceArn=created,
+    )  # fmt: skip
+    rule(events, {"source": ["lambda"]}, {"Arn": results.arn})
+    bus = f"arn:aws:events:us-east-1:{account}:event-bus/default"
+    functions.put_function_event_invoke_config(
+        FunctionName="echo", DestinationConfig={"OnSuccess": {"Destination": bus}}
+    )
+    s3.put_object(Bucket=bucket, Key="out/x", Body=b"x")
+    s3.put_object(Bucket=bucket, Key="in/x", Body=b"hello")
+    (event,) = one(queue)
+    assert (event["detail-type"], event["resources"]) == ("Object Created", [f"arn:aws:s3:::{bucket}"])
+    assert (event["detail"]["object"]["key"], event["detail"]["object"]["size"]) == ("in/x", 5)
+    (result,) = one(results)
+    assert result["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert result["detail"]["requestContext"]["condition"] == "Success"
+    assert result["detail"]["responsePayload"] == {"seen": "Object Created"}
+    assert result["resources"] == [bus, f"{function}:$LATEST"]
+
+
+def one(queue: Any) -> list[dict[str, Any]]:
+    """What is in the queue, after up to 20 s."""
+    found: list[dict[str, Any]] = queue.letters(20)
+    return found

@@ -1,0 +1,236 @@
+"""Buses, rules and what a rule's targets get.
+
+AWS: EventBridge API Reference; EventBridge User Guide, "Event buses", "Rules", "Input transformation".
+"""
+
+import json
+from typing import Any
+
+from tests.platform import RunningPlatform
+from tests.services.events.actions import allow, put, queue_of, rule, trusting
+from tests.services.sns.actions import Queue, refusal
+
+
+def test_an_event_reaches_the_targets_of_the_rules_that_match(
+    platform: RunningPlatform, account: str, events: Any, queue: Queue
+) -> None:
+    """The envelope in AWS's order; a disabled rule and one that does not match do nothing."""
+    other = queue_of(platform, account)
+    pattern = {"source": ["app"], "detail": {"state": [{"anything-but": "idle"}]}}
+    rule(events, pattern, {"Arn": queue.arn})
+    rule(events, {"source": ["other"]}, {"Arn": other.arn})
+    rule(events, pattern, {"Arn": other.arn}, State="DISABLED")
+    put(events, {"state": "idle"})
+    sent = put(events, {"state": "up", "n": 1.5}, Resources=["arn:aws:s3:::b"])
+    (event,) = queue.letters()
+    assert list(event) == ["version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail"]
+    assert (event["version"], event["id"], event["account"], event["region"]) == ("0", sent, account, "us-east-1")
+    assert (event["detail-type"], event["source"], event["resources"]) == ("Done", "app", ["arn:aws:s3:::b"])
+    assert event["detail"] == {"state": "up", "n": 1.5}
+    platform.drain()
+    assert other.messages(0) == []
+
+
+def test_each_entry_is_judged_by_itself(events: Any, queue: Queue) -> None:
+    """PutEventsResultEntry: InvalidArgument, MalformedDetail, NotAuthorizedForSourceException; the others are sent."""
+    rule(events, {"source": ["app"]}, {"Arn": queue.arn})
+    good = {"Source": "app", "DetailType": "d", "Detail": "{}"}
+    entries = [
+        {"DetailType": "d", "Detail": "{}"}, {"Source": "app", "Detail": "{}"}, {"Source": "app", "DetailType": "d"},
+        {**good, "Detail": "[]"}, {**good, "Source": "aws.app"}, good,
+    ]  # fmt: skip
+    answer = events.put_events(Entries=entries)
+    assert answer["FailedEntryCount"] == 5
+    assert [(one.get("ErrorCode"), one.get("ErrorMessage")) for one in answer["Entries"]] == [
+        ("InvalidArgument", "Parameter Source is not valid. Reason: Source is a required argument."),
+        ("InvalidArgument", "Parameter DetailType is not valid. Reason: DetailType is a required argument."),
+        ("InvalidArgument", "Parameter Detail is not valid. Reason: Detail is a required argument."),
+        ("MalformedDetail", "Detail is malformed."),
+        ("NotAuthorizedForSourceException", "Not authorized for the source."),
+        (None, None),
+    ]
+    (event,) = queue.letters()
+    assert event["id"] == answer["Entries"][5]["EventId"]
+    nowhere = events.put_events(Entries=[{**good, "EventBusName": "nowhere"}])
+    assert nowhere["FailedEntryCount"] == 0 and nowhere["Entries"][0]["EventId"]
+    big = {**good, "Detail": json.dumps({"a": "x" * 600_000})}
+    assert refusal(events.put_events, Entries=[big, big]) == (
+        "ValidationException", "Total size of the entries in the request is over the limit.",
+    )  # fmt: skip
+    code, text = refusal(events.put_partner_events, Entries=[{"Source": "aws.partner/a/b"}])
+    assert code == "NotImplemented" and "PutPartnerEvents" in text
+
+
+def test_a_target_gets_what_its_input_says(platform: RunningPlatform, account: str, events: Any, queue: Queue) -> None:
+    """Input, InputPath, InputTransformer with its reserved variables; a FIFO queue gets the group."""
+    fifo = queue_of(platform, account, fifo=True)
+    template = '{"who": <who>, "text": "<who> is <state>", "rule": <aws.events.rule-name>, "none": <none>}'
+    paths = {"who": "$.detail.who", "state": "$.detail.state", "none": "$.detail.none"}
+    transformer = {"InputPathsMap": paths, "InputTemplate": template}
+    arn = rule(
+        events, {"source": ["app"]},
+        {"Arn": queue.arn, "Input": '{"fixed": 1}'},
+        {"Arn": queue.arn, "InputPath": "$.detail"},
+        {"Arn": queue.arn, "InputTransformer": transformer},
+        {"Arn": fifo.arn, "SqsParameters": {"MessageGroupId": "g"}, "InputPath": "$.detail.who"},
+    )  # fmt: skip
+    put(events, {"who": "i-1", "state": "up"})
+    bodies: list[str] = []
+    while len(bodies) < 3:
+        bodies += [message["Body"] for message in queue.messages()]
+    name = arn.rpartition("/")[2]
+    assert sorted(bodies) == sorted([
+        '{"fixed": 1}',
+        '{"who":"i-1","state":"up"}',
+        f'{{"who":"i-1","text":"i-1 is up","rule":"{name}","none":""}}',
+    ])  # fmt: skip
+    (message,) = fifo.messages()
+    assert (message["Body"], message["Attributes"]["MessageGroupId"]) == ('"i-1"', "g")
+
+
+def test_rules_are_kept_and_listed(events: Any, queue: Queue) -> None:
+    """PutRule replaces; targets, states, tags, pages; a rule with targets stays."""
+    assert refusal(events.put_rule, Name="a") == (
+        "ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.",
+    )  # fmt: skip
+    assert refusal(events.put_rule, Name="a", ScheduleExpression="rate(1 minutes)") == (
+        "ValidationException", "Parameter ScheduleExpression is not valid.",
+    )  # fmt: skip
+    code, text = refusal(events.put_rule, Name="a", EventPattern='{"source": "app"}')
+    assert code == "InvalidEventPatternException"
+    assert text == 'Event pattern is not valid. Reason: "source" must be an object or an array'
+    rule(events, {"source": ["app"]}, {"Arn": queue.arn}, Name="a", Description="d", Tags=[{"Key": "k", "Value": "v"}])
+    arn = rule(events, {"source": ["b"]}, Name="a")
+    described = events.describe_rule(Name="a")
+    assert "Description" not in described and json.loads(described["EventPattern"]) == {"source": ["b"]}
+    assert (described["State"], described["EventBusName"], described["Arn"]) == ("ENABLED", "default", arn)
+    assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "k", "Value": "v"}]
+    events.untag_resource(ResourceARN=arn, TagKeys=["k"])
+    assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == []
+    assert events.list_targets_by_rule(Rule="a")["Targets"] == [{"Id": "t0", "Arn": queue.arn}]
+    assert events.list_rule_names_by_target(TargetArn=queue.arn)["RuleNames"] == ["a"]
+    events.disable_rule(Name="a")
+    assert events.describe_rule(Name="a")["State"] == "DISABLED"
+    for name in ("b", "c"):
+        rule(events, {"source": ["app"]}, Name=name)
+    first = events.list_rules(Limit=2)
+    assert [one["Name"] for one in first["Rules"]] == ["a", "b"]
+    assert [one["Name"] for one in events.list_rules(NextToken=first["NextToken"])["Rules"]] == ["c"]
+    assert refusal(events.delete_rule, Name="a")[1] == "Rule can't be deleted since it has targets."
+    failed = events.remove_targets(Rule="a", Ids=["t0", "t1"])
+    assert (failed["FailedEntryCount"], failed["FailedEntries"][0]["TargetId"]) == (1, "t1")
+    events.delete_rule(Name="a")
+    assert refusal(events.describe_rule, Name="a") == (
+        "ResourceNotFoundException", "Rule a does not exist on EventBus default.",
+    )  # fmt: skip
+    six = [{"Id": str(place), "Arn": queue.arn} for place in range(6)]
+    assert refusal(events.put_targets, Rule="b", Targets=six)[0] == "LimitExceededException"
+    other = [{"Id": "1", "Arn": "arn:aws:ecs:us-east-1:111122223333:cluster/c"}]
+    code, text = refusal(events.put_targets, Rule="b", Targets=other)
+    assert code == "NotImplemented" and ":ecs:" in text
+
+
+def test_patterns_can_be_tried(events: Any) -> None:
+    """TestEventPattern takes whole events only."""
+    event = {"id": "1", "account": "1", "source": "app", "time": "2026-01-01T00:00:00Z", "region": "r",
+             "resources": [], "detail-type": "d", "detail": {"ip": "10.0.0.7", "n": 3}}  # fmt: skip
+    pattern = {"detail": {"$or": [{"ip": [{"cidr": "10.0.0.0/24"}]}, {"n": [{"numeric": [">", 5]}]}]}}
+    assert events.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"] is True
+    event["detail"] = {"n": 4}
+    assert events.test_event_pattern(EventPattern=json.dumps(pattern), Event=json.dumps(event))["Result"] is False
+    del event["region"]
+    assert refusal(events.test_event_pattern, EventPattern=json.dumps(pattern), Event=json.dumps(event)) == (
+        "ValidationException", "Parameter Event is not valid.",
+    )  # fmt: skip
+    code, text = refusal(events.test_event_pattern, EventPattern='{"a": [{"prefix": {"suffix": "x"}}]}', Event="{}")
+    assert code == "InvalidEventPatternException" and text.endswith("Reason: Unsupported prefix pattern: suffix")
+
+
+def test_events_go_from_bus_to_bus_and_to_another_account(platform: RunningPlatform, account: str, events: Any) -> None:
+    """A role and the other bus's policy must allow it; a third bus gets nothing."""
+    other = f"{(int(account) + 1) % 10**12:012d}"
+    there = platform.client("events", account=other)
+    queue, dead = queue_of(platform, other), queue_of(platform, account)
+    bus = there.create_event_bus(Name="in", Tags=[{"Key": "k", "Value": "v"}])["EventBusArn"]
+    third = there.create_event_bus(Name="third")["EventBusArn"]
+    rule(there, {"source": ["app"]}, {"Arn": queue.arn}, {"Arn": third}, EventBusName="in")
+    role = trusting(platform.client("iam", account=account), "sender", allow("events:PutEvents", bus))
+    target = {"Id": "t", "Arn": bus}
+    events.put_rule(Name="out", EventPattern='{"source": ["app"]}')
+    assert refusal(events.put_targets, Rule="out", Targets=[target])[1] == f"RoleArn is required for target {bus}."
+    events.put_targets(Rule="out", Targets=[{**target, "RoleArn": role, "DeadLetterConfig": {"Arn": dead.arn}}])
+    refused = put(events, {"n": 1})
+    (message,) = dead.messages()
+    assert json.loads(message["Body"])["id"] == refused
+    told = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert (told["ERROR_CODE"], told["TARGET_ARN"], told["RETRY_ATTEMPTS"]) == ("NO_PERMISSIONS", bus, "0")
+    assert told["RULE_ARN"].endswith(":rule/out")
+    there.put_permission(EventBusName="in", StatementId="s", Principal=account, Action="events:PutEvents")
+    sent = put(events, {"n": 2})
+    (event,) = queue.letters()
+    assert (event["id"], event["account"], event["detail"]) == (sent, account, {"n": 2})
+    put(events, {"n": 3}, EventBusName=bus)  # without a rule: the policy lets the account in
+    (event,) = queue.letters()
+    assert event["detail"] == {"n": 3}
+    there.remove_permission(EventBusName="in", StatementId="s")
+    assert refusal(put, events=events, detail={}, EventBusName=bus)[0] == "AccessDeniedException"
+    assert [one["Name"] for one in there.list_event_buses()["EventBuses"]] == ["default", "in", "third"]
+    assert refusal(there.delete_event_bus, Name="in")[0] == "ValidationException"
+
+
+def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(
+    platform: RunningPlatform, account: str, events: Any, queue: Queue
+) -> None:
+    """A queue that lets nobody in, a function that is not there, an input that is no JSON for a function."""
+    closed = queue_of(platform, account, service="sns")
+    dead = {"DeadLetterConfig": {"Arn": queue.arn}}
+    function = f"arn:aws:lambda:us-east-1:{account}:function:none"
+    rule(
+        events, {"source": ["app"]},
+        {"Arn": closed.arn, "InputPath": "$.detail", **dead},
+        {"Arn": function, **dead},
+        {"Arn": function, "InputTransformer": {"InputTemplate": "no json"}, **dead},
+    )  # fmt: skip
+    sent = put(events, {"n": 1})
+    messages: list[dict[str, Any]] = []
+    while len(messages) < 3:
+        messages += queue.messages()
+    assert {json.loads(message["Body"])["id"] for message in messages} == {sent}
+    codes = [message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in messages]
+    assert sorted(codes) == ["INVALID_JSON", "NO_PERMISSIONS", "NO_RESOURCE"]
+
+
+def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events: Any) -> None:
+    """The event is the message; a template gives {"timestamp", "message"}."""
+    logs = platform.client("logs", account=account)
+    logs.create_log_group(logGroupName="/aws/events/all")
+    arn = f"arn:aws:logs:us-east-1:{account}:log-group:/aws/events/all"
+    template = {
+        "InputPathsMap": {"n": "$.detail.n", "t": "$.time"},
+        "InputTemplate": '{"timestamp": <t>, "message": "n is <n>"}',
+    }
+    rule(events, {"source": ["app"]}, {"Arn": arn}, {"Arn": f"{arn}:*", "InputTransformer": template})
+    sent = put(events, {"n": 7})
+    platform.drain()
+    found = [one["message"] for one in logs.filter_log_events(logGroupName="/aws/events/all")["events"]]
+    assert len(found) == 2 and "n is 7" in found
+    assert json.loads(next(text for text in found if text != "n is 7"))["id"] == sent
+
+
+def test_a_policy_limits_who_puts_what(platform: RunningPlatform, account: str, events: Any) -> None:
+    """events:source in an identity policy; iam:PassRole for a target's role."""
+    iam = platform.client("iam", account=account)
+    iam.create_user(UserName="u")
+    statement = {**allow("events:PutEvents", "*"), "Condition": {"StringEquals": {"events:source": "app"}}}
+    rules = allow("events:Put*", f"arn:aws:events:us-east-1:{account}:rule/*")
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement, rules]})
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    user = platform.client("events", account=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    assert put(user, {})
+    assert refusal(put, events=user, detail={}, source="other")[0] == "AccessDeniedException"
+    user.put_rule(Name="a", EventPattern='{"source": ["app"]}')
+    role = f"arn:aws:iam::{account}:role/r"
+    target = {"Id": "t", "Arn": f"arn:aws:events:us-east-1:{account}:event-bus/b", "RoleArn": role}
+    code, text = refusal(user.put_targets, Rule="a", Targets=[target])
+    assert code == "AccessDeniedException" and "iam:PassRole" in text

@@ -1,0 +1,73 @@
+"""Schedule expressions.
+
+AWS: EventBridge User Guide, "Cron expressions reference"; Scheduler User Guide, "Schedule types" (time zones).
+"""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from undercast.events.schedules import InvalidSchedule, parse_schedule
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+def times(expression: str, begin: str, zone: ZoneInfo | None = None) -> list[str]:
+    """The next three, from a moment on, in local time."""
+    where = zone or UTC
+    at: float | None = datetime.fromisoformat(begin).replace(tzinfo=where).timestamp()
+    found: list[str] = []
+    schedule = parse_schedule(expression, once=True)
+    while at is not None and len(found) < 3:
+        at = schedule.after(at, anchor=0.0, zone=where)
+        if at is not None:
+            found.append(datetime.fromtimestamp(at, where).strftime("%Y-%m-%dT%H:%M"))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("cron(0 10 * * ? *)", ["2026-11-30T10:00", "2026-12-01T10:00", "2026-12-02T10:00"]),
+        ("cron(15 10 ? * 6L 2019-2026)", ["2026-12-25T10:15"]),
+        ("cron(0/30 23-0 ? * MON-FRI *)", ["2026-11-30T00:00", "2026-11-30T00:30", "2026-11-30T23:00"]),
+        ("cron(0 0 3W * ? *)", ["2026-12-03T00:00", "2027-01-04T00:00", "2027-02-03T00:00"]),
+        ("cron(0 0 1W AUG ? *)", ["2027-08-02T00:00", "2028-08-01T00:00", "2029-08-01T00:00"]),
+        ("cron(0 0 L * ? *)", ["2026-11-30T00:00", "2026-12-31T00:00", "2027-01-31T00:00"]),
+        ("cron(0 0 LW 1 ? *)", ["2027-01-29T00:00", "2028-01-31T00:00", "2029-01-31T00:00"]),
+        ("cron(0 0 ? * 3#2 *)", ["2026-12-08T00:00", "2027-01-12T00:00", "2027-02-09T00:00"]),
+        ("cron(0 0 ? * L *)", ["2026-12-05T00:00", "2026-12-12T00:00", "2026-12-19T00:00"]),
+        ("cron(5,35 14 * * ? *)", ["2026-11-30T14:05", "2026-11-30T14:35", "2026-12-01T14:05"]),
+        ("cron(0 0 29 2 ? *)", ["2028-02-29T00:00", "2032-02-29T00:00", "2036-02-29T00:00"]),
+        ("cron(0 0 31 2 ? *)", []),
+        ("rate(5 minutes)", ["2026-11-29T18:05", "2026-11-29T18:10", "2026-11-29T18:15"]),
+        ("at(2026-12-01T09:30:00)", ["2026-12-01T09:30"]),
+    ],
+)
+def test_the_next_times(expression: str, expected: list[str]) -> None:
+    """From Sunday the 29th of November 2026, 18:00."""
+    assert times(expression, "2026-11-29T18:00:00") == expected
+
+
+def test_daylight_saving_time() -> None:
+    """A local time that is left out is skipped; one that comes twice counts once."""
+    assert times("cron(30 2 * * ? *)", "2026-03-28T03:00:00", BERLIN)[0] == "2026-03-30T02:30"
+    assert times("cron(30 2 * * ? *)", "2026-10-24T03:00:00", BERLIN)[:2] == ["2026-10-25T02:30", "2026-10-26T02:30"]
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "rate(5 seconds)", "rate 5 minutes",
+        "cron(* * * * * *)",
+        "cron(0 10 ? * ? *)", "cron(0 10 * * ?)", "cron(60 0 * * ? *)", "cron(0 24 * * ? *)", "cron(0 0 32 * ? *)",
+        "cron(0 0 ? * 8 *)", "cron(0 0 ? * 3#6 *)", "cron(0 0 ? * 3#1,6#3 *)", "cron(0 0 * FOO ? *)",
+        "cron(0/0 0 * * ? *)",
+        "at(2026-12-01)", "at(2026-13-01T00:00:00)",
+    ],
+)  # fmt: skip
+def test_what_is_no_schedule(expression: str) -> None:
+    """AWS refuses them."""
+    with pytest.raises(InvalidSchedule):
+        parse_schedule(expression, once=True)
