@@ -217,6 +217,35 @@ def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events
     assert json.loads(next(text for text in found if text != "n is 7"))["id"] == sent
 
 
+def test_a_stream_is_put_to_as_the_targets_role(
+    platform: RunningPlatform, account: str, events: Any, queue: Queue
+) -> None:
+    """KinesisParameters.PartitionKeyPath; the role must be there, trust EventBridge and allow kinesis:PutRecord."""
+    kinesis, iam = platform.client("kinesis", account=account), platform.client("iam", account=account)
+    kinesis.create_stream(StreamName="s", ShardCount=1)
+    kinesis.get_waiter("stream_exists").wait(StreamName="s", WaiterConfig={"Delay": 1})
+    arn = f"arn:aws:kinesis:us-east-1:{account}:stream/s"
+    target = {"Id": "t", "Arn": arn, "KinesisParameters": {"PartitionKeyPath": "$.detail.k"}}
+    target["DeadLetterConfig"] = {"Arn": queue.arn}
+    events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+    assert refusal(events.put_targets, Rule="r", Targets=[target])[1] == f"RoleArn is required for target {arn}."
+    for name, service, code in (("of-sns", "sns", "FAILED_TO_ASSUME_ROLE"), ("powerless", "events", "NO_PERMISSIONS")):
+        role = trusting(iam, name, service=service)
+        events.put_targets(Rule="r", Targets=[{**target, "RoleArn": role}])
+        put(events, {"k": "x"})
+        (message,) = queue.messages()
+        assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == code
+    events.put_targets(
+        Rule="r", Targets=[{**target, "RoleArn": trusting(iam, "putter", allow("kinesis:PutRecord", arn))}]
+    )
+    sent = put(events, {"k": "key"})
+    platform.drain()
+    shard = kinesis.list_shards(StreamName="s")["Shards"][0]["ShardId"]
+    begin = kinesis.get_shard_iterator(StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+    (record,) = kinesis.get_records(ShardIterator=begin["ShardIterator"])["Records"]
+    assert (record["PartitionKey"], json.loads(record["Data"])["id"]) == ("key", sent)
+
+
 def test_a_policy_limits_who_puts_what(platform: RunningPlatform, account: str, events: Any) -> None:
     """events:source in an identity policy; iam:PassRole for a target's role."""
     iam = platform.client("iam", account=account)

@@ -47,7 +47,7 @@ def judged(delivery: Delivery, error: ServiceError, now: float) -> Outcome:
     if error.status >= 500 or error.status == 429 or error.code in _THROTTLED:
         code = "THROTTLING" if error.status == 429 or error.code in _THROTTLED else "INTERNAL_ERROR"
         return again(delivery, code, error.message, now)
-    if error.status == 403:
+    if error.status == 403 or error.code.startswith("AccessDenied"):
         return give_up(delivery, "NO_PERMISSIONS", error.message, now)
     missing = error.status == 404 or "NotFound" in error.code or "NonExistent" in error.code
     return give_up(delivery, "NO_RESOURCE" if missing else "ERROR_FROM_TARGET", error.message, now)
