@@ -7,7 +7,18 @@ be ours is refused before anything is parsed.
 import ipaddress
 
 NOT_SERVED = "This Host name is not served. If it names this machine: undercast start --host-name NAME"
-_EXACT = frozenset({"localhost", "localhost.localstack.cloud", "host.undercast.internal", "sandbox.localdomain"})
+_EXACT = frozenset(
+    {
+        "localhost",
+        "localhost.localstack.cloud",
+        "host.undercast.internal",
+        "sandbox.localdomain",
+        # What SDKs make of localhost for operations with a host prefix: StartLiveTail, StartSyncExecution.
+        "stream-localhost",
+        "streaming-localhost",
+        "sync-localhost",
+    }
+)
 _SUFFIXES = (".localhost", ".localhost.localstack.cloud", ".amazonaws.com", ".amazonaws.com.cn", ".on.aws")
 
 

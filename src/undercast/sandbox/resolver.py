@@ -28,7 +28,8 @@ _PLATFORM_SUFFIXES = (
     "localhost",
     "sandbox.localdomain",
 )
-_PLATFORM_NAMES = ("sandbox",)
+_PLATFORM_NAMES = ("sandbox", "stream-localhost", "streaming-localhost", "sync-localhost")
+"""The last ones are what SDKs make of localhost for operations with a host prefix."""
 _HEADER = struct.Struct(">HHHHHH")
 _MAX_QUERY_BYTES = 4096
 _TYPE_A, _CLASS_IN, _CLASS_ANY = 1, 1, 255

@@ -17,6 +17,7 @@ from undercast.gateway.hosts import HostNames
         "localhost.localstack.cloud",
         "b.s3.eu-west-1.amazonaws.com",
         "LAMBDA.us-east-1.AMAZONAWS.com",
+        "streaming-localhost:4566",
         "",
     ],
 )

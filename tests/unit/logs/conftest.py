@@ -13,10 +13,13 @@ from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import EXTERNAL, RequestContext
 from undercast.core.errors import not_implemented
 from undercast.core.identity import Principal, root_principal
+from undercast.core.metrics import Metrics
 from undercast.core.service import Reply
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
+from undercast.services.logs.live_tail import LiveTails
+from undercast.services.logs.metric_filters import MetricFilters
 from undercast.services.logs.schema import JOURNAL_SCHEMA, SCHEMA
 from undercast.services.logs.service import MANIFEST
 from undercast.services.logs.subscriptions import Subscriptions
@@ -37,6 +40,7 @@ class World:
     clock: FakeClock
     ids: CountingIds
     journal: Journal
+    metrics: Metrics
 
     @property
     def now_ms(self) -> int:
@@ -94,16 +98,18 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     async with open_state(tmp_path, clock, schemas={"logs": SCHEMA}) as state:
         journal = state.journal
         migrate(journal.database, "logs", JOURNAL_SCHEMA)
-        intake = Intake(journal, clock, ids)
+        intake, metrics = Intake(journal, clock, ids), Metrics()
         logs = Logs(
             journal=journal,
             intake=intake,
             housekeeping=Housekeeping(journal, clock),
             subscriptions=Subscriptions(state.outbox, intake.followers, clock, ids),
+            metric_filters=MetricFilters(state.database, intake.followers, metrics, clock),
+            live_tails=LiveTails(),
             database=state.database,
             clock=clock,
         )
-        yield World(logs=logs, clock=clock, ids=ids, journal=journal)
+        yield World(logs=logs, clock=clock, ids=ids, journal=journal, metrics=metrics)
         await logs.housekeeping.stop()
         await logs.subscriptions.stop()
         await logs.intake.stop()

@@ -38,6 +38,7 @@ def asked(packet: bytes, names: NameTable | None = None) -> tuple[int, str | Non
         "lambda.us-east-1.api.aws",
         "x.lambda-url.us-east-1.on.aws",
         "localhost",
+        "streaming-localhost",
         "b.localhost",
         "s3.localhost.localstack.cloud",
         "sandbox.localdomain",

@@ -235,6 +235,12 @@ def _path(selector: str | None) -> tuple[str | int, ...]:
     return tuple(int(index) if index else name or single or double for name, single, double, index in parts)
 
 
+def path_of(selector: str) -> tuple[str | int, ...]:
+    """Of a whole selector, `$.a.b[0]`. Raises InvalidParameterException for other texts."""
+    token = _TOKEN.fullmatch(selector)
+    return _path(token["selector"] if token else None)
+
+
 def value_at(document: Any, path: tuple[str | int, ...]) -> str | None:
     """What a selector finds, as text; None where there is nothing."""
     value = _lookup(document, path)
@@ -294,10 +300,12 @@ def _number(value: Any) -> float | None:
 
 
 def _wildcard(text: str) -> Test:
-    """A "*" stands for anything. Pieces are looked for in order, so that no pattern is slow."""
+    """A "*" stands for anything, in numbers too. Pieces are looked for in order, so that no pattern is slow."""
     pieces = text.split("*")
 
     def test(value: Any) -> bool:
+        if isinstance(value, int | float) and len(pieces) > 1:
+            value = json.dumps(value)
         if not isinstance(value, str):
             return False
         if len(pieces) == 1:

@@ -1,7 +1,10 @@
 """The rows of filters in state.db. Functions run inside a transaction."""
 
+import json
+
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.logs.followers import GroupName
+from undercast.services.logs.metric_filter import MetricFilter
 from undercast.services.logs.store import scope_of
 from undercast.services.logs.subscription import SubscriptionFilter
 from undercast.store.database import Row, Tx
@@ -54,9 +57,54 @@ def delete_subscription(tx: Tx, group: GroupName, name: str) -> bool:
     )
 
 
+def all_metric_filters(tx: Tx) -> list[MetricFilter]:
+    """Of every group of every scope."""
+    return [_metric_filter(row) for row in tx.all("SELECT * FROM logs_metric_filter ORDER BY name")]
+
+
+def metric_filters(tx: Tx, group: GroupName) -> list[MetricFilter]:
+    """Of one group, by name."""
+    rows = tx.all(
+        f"SELECT * FROM logs_metric_filter WHERE {_OF_GROUP} ORDER BY name", (*scope_of(group.scope), group.group)
+    )
+    return [_metric_filter(row) for row in rows]
+
+
+def put_metric_filter(tx: Tx, one: MetricFilter) -> None:
+    """Make it, or change that of the same name."""
+    tx.execute(
+        "INSERT INTO logs_metric_filter (account_id, region, group_name, name, created_ms, pattern, transformation)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, region, group_name, name)"
+        " DO UPDATE SET pattern = excluded.pattern, transformation = excluded.transformation",
+        (*scope_of(one.scope), one.group, one.name, one.created_ms, one.pattern, json.dumps(dict(one.transformation))),
+    )
+
+
+def delete_metric_filter(tx: Tx, group: GroupName, name: str) -> bool:
+    """False when there is none of this name."""
+    return bool(
+        tx.execute(
+            f"DELETE FROM logs_metric_filter WHERE {_OF_GROUP} AND name = ?",
+            (*scope_of(group.scope), group.group, name),
+        )
+    )
+
+
 def delete_of_group(tx: Tx, group: GroupName) -> None:
     """The group is deleted."""
-    tx.execute(f"DELETE FROM logs_subscription_filter WHERE {_OF_GROUP}", (*scope_of(group.scope), group.group))
+    for table in ("logs_subscription_filter", "logs_metric_filter"):
+        tx.execute(f"DELETE FROM {table} WHERE {_OF_GROUP}", (*scope_of(group.scope), group.group))
+
+
+def _metric_filter(row: Row) -> MetricFilter:
+    return MetricFilter(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        group=row["group_name"],
+        name=row["name"],
+        created_ms=row["created_ms"],
+        pattern=row["pattern"],
+        transformation=json.loads(row["transformation"]),
+    )
 
 
 def _subscription(row: Row) -> SubscriptionFilter:

@@ -8,6 +8,8 @@ from undercast.services.logs import store
 from undercast.services.logs.errors import no_group, no_stream
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.intake import Intake
+from undercast.services.logs.live_tail import LiveTails
+from undercast.services.logs.metric_filters import MetricFilters
 from undercast.services.logs.models import Group, Stream
 from undercast.services.logs.subscriptions import Subscriptions
 from undercast.store.database import Database, Tx
@@ -22,6 +24,8 @@ class Logs:
     intake: Intake
     housekeeping: Housekeeping
     subscriptions: Subscriptions
+    metric_filters: MetricFilters
+    live_tails: LiveTails
     database: Database
     """state.db: what is configured."""
     clock: Clock

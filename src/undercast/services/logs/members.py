@@ -35,6 +35,14 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "PutSubscriptionFilter": frozenset({"logGroupName", "filterName", "filterPattern", "destinationArn", "roleArn"}),
     "DescribeSubscriptionFilters": frozenset({"logGroupName", "filterNamePrefix", "nextToken", "limit"}),
+    "PutMetricFilter": frozenset({"logGroupName", "filterName", "filterPattern", "metricTransformations"}),
+    "DescribeMetricFilters": frozenset({
+        "logGroupName", "filterNamePrefix", "nextToken", "limit", "metricName", "metricNamespace",
+    }),
+    "DeleteMetricFilter": frozenset({"logGroupName", "filterName"}),
+    "StartLiveTail": frozenset({
+        "logGroupIdentifiers", "logStreamNames", "logStreamNamePrefixes", "logEventFilterPattern",
+    }),
     "TestMetricFilter": frozenset({"filterPattern", "logEventMessages"}),
     "DeleteSubscriptionFilter": frozenset({"logGroupName", "filterName"}),
 }  # fmt: skip
@@ -52,6 +60,7 @@ STORED: Mapping[str, Mapping[str, str]] = {
         "distribution": "it means Kinesis streams, which are no destinations here yet",
         "applyOnTransformedLogs": "false only; there are no log transformers",
     },
+    "PutMetricFilter": {"applyOnTransformedLogs": "false only; there are no log transformers"},
     "GetLogEvents": _UNMASK,
     "FilterLogEvents": {**_UNMASK, "interleaved": "AWS ignores it since June 2019; events are always interleaved"},
 }
@@ -64,5 +73,9 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "PutSubscriptionFilter": {
         "fieldSelectionCriteria": "system fields are not supported",
         "emitSystemFields": "system fields are not supported",
+    },
+    "PutMetricFilter": {
+        "fieldSelectionCriteria": "system fields are not supported",
+        "emitSystemFieldDimensions": "system fields are not supported",
     },
 }

@@ -44,7 +44,6 @@ class Group:
         found: dict[str, Any] = {
             "logGroupName": self.name,
             "creationTime": self.created_ms,
-            "metricFilterCount": 0,
             "arn": f"{self.arn}:*",
             "storedBytes": self.stored_bytes,
             "logGroupClass": self.group_class,

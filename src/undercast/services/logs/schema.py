@@ -12,6 +12,13 @@ SCHEMA = (
         distribution TEXT NOT NULL, PRIMARY KEY (account_id, region, group_name, name)
     );
     """,
+    """
+    CREATE TABLE logs_metric_filter (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, group_name TEXT NOT NULL, name TEXT NOT NULL,
+        created_ms INTEGER NOT NULL, pattern TEXT NOT NULL, transformation TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, group_name, name)
+    );
+    """,
 )
 
 JOURNAL_SCHEMA = (

@@ -9,8 +9,10 @@ from undercast.services.logs.embedded import EmbeddedMetrics
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
+from undercast.services.logs.live_tail import LiveTails
 from undercast.services.logs.members import EFFECTIVE, REFUSED, STORED
-from undercast.services.logs.operations import events, groups, metric_filters, streams, subscriptions
+from undercast.services.logs.metric_filters import MetricFilters
+from undercast.services.logs.operations import events, groups, live_tail, metric_filters, streams, subscriptions
 from undercast.services.logs.subscriptions import Subscriptions
 from undercast.services.parts import Parts
 
@@ -24,6 +26,8 @@ def build(parts: Parts) -> Logs:
         intake=intake,
         housekeeping=Housekeeping(parts.journal, parts.platform_clock),
         subscriptions=Subscriptions(parts.outbox, intake.followers, parts.platform_clock, parts.ids),
+        metric_filters=MetricFilters(parts.database, intake.followers, parts.metrics, parts.platform_clock),
+        live_tails=LiveTails(),
         database=parts.database,
         clock=parts.platform_clock,
     )
@@ -31,11 +35,17 @@ def build(parts: Parts) -> Logs:
 
 async def _start(instance: Logs) -> None:
     await instance.subscriptions.start()
+    await instance.metric_filters.start()
     instance.housekeeping.start()
+
+
+async def _quiesce(instance: Logs) -> None:
+    instance.live_tails.end()
 
 
 async def _stop(instance: Logs) -> None:
     await instance.housekeeping.stop()
+    await instance.metric_filters.settled()
     await instance.subscriptions.stop()
     await instance.intake.stop()
 
@@ -43,17 +53,19 @@ async def _stop(instance: Logs) -> None:
 def _reset(instance: Logs) -> None:
     instance.intake.clear()
     instance.subscriptions.clear()
+    instance.metric_filters.clear()
 
 
 MANIFEST = Manifest(
     name="logs",
     build=build,
-    operations=operations_of(events, groups, metric_filters, streams, subscriptions),
+    operations=operations_of(events, groups, live_tail, metric_filters, streams, subscriptions),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
     start=_start,
+    quiesce=_quiesce,
     stop=_stop,
     reset=_reset,
     differences=(
@@ -62,6 +74,9 @@ MANIFEST = Manifest(
         "Subscription filters: what is heard within half a second goes together. Destinations are functions. Of lines "
         "that lead to their own function again, 16 messages are delivered; AWS goes on for ever where the group has "
         "another name than the function's own.",
+        "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes; elsewhere "
+        "boto3 wants Config(inject_host_prefix=False).",
+        "Metric filters: a metric is not disabled for having too many values of its dimensions.",
         "storedBytes is exact; AWS shows it with some hours of delay.",
     ),
 )

@@ -48,6 +48,7 @@ async def put_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dic
     logs.intake.learn(stream)
     logs.intake.append(name, stream.key, events, ctx.cause)
     await logs.journal.flush()
+    await logs.metric_filters.settled()
     await logs.subscriptions.settled()
     result: dict[str, Any] = {"nextSequenceToken": sequence_token(stream.key)}
     if rejected:

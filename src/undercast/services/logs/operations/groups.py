@@ -50,6 +50,7 @@ async def delete_log_group(logs: Logs, ctx: RequestContext, params: Params) -> N
     group = GroupName(ctx.scope, name)
     await logs.database.write(lambda tx: filter_store.delete_of_group(tx, group))
     logs.subscriptions.learn(group, ())
+    logs.metric_filters.learn(group, ())
     logs.intake.forget(ctx.scope, name)
     if not await logs.journal.write(lambda tx: store.delete_group(tx, ctx.scope, name)):
         raise no_group()
@@ -83,7 +84,12 @@ async def describe_log_groups(logs: Logs, ctx: RequestContext, params: Params) -
         return found
 
     found = await logs.journal.read(read)
-    result: dict[str, Any] = {"logGroups": [group.output() for group in found[:limit]]}
+    result: dict[str, Any] = {
+        "logGroups": [
+            {**group.output(), "metricFilterCount": logs.metric_filters.count(GroupName(ctx.scope, group.name))}
+            for group in found[:limit]
+        ]
+    }
     if len(found) > limit:
         result["nextToken"] = base64.b64encode(found[limit - 1].name.encode()).decode()
     return result

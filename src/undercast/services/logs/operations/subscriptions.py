@@ -9,18 +9,17 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import service_principal
-from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.logs import filter_store
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import GroupName
 from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.operations.pages import page_of
 from undercast.services.logs.pattern import compile_pattern
 from undercast.services.logs.subscription import BY_STREAM, MAX_PER_GROUP, SubscriptionFilter
 from undercast.store.database import Tx
 
 PRINCIPAL = "logs.amazonaws.com"
-PAGE_ITEMS = 50
 
 
 @operation("PutSubscriptionFilter")
@@ -59,7 +58,8 @@ async def describe_subscription_filters(logs: Logs, ctx: RequestContext, params:
     group = GroupName(ctx.scope, params["logGroupName"])
     await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
     found = await logs.database.read(lambda tx: filter_store.subscriptions(tx, group))
-    page, token = page_of([(one.name, one.output()) for one in found], params)
+    prefix = params.get("filterNamePrefix", "")
+    page, token = page_of([(one.name, one.output()) for one in found if one.name.startswith(prefix)], params)
     return {"subscriptionFilters": page, **token}
 
 
@@ -75,18 +75,6 @@ async def delete_subscription_filter(logs: Logs, ctx: RequestContext, params: Pa
         return filter_store.subscriptions(tx, group)
 
     logs.subscriptions.learn(group, await logs.database.write(delete))
-
-
-def page_of(found: list[tuple[str, dict[str, Any]]], params: Params) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """Of (name, output) pairs in the order of names: those with filterNamePrefix, behind nextToken, up to limit."""
-    try:
-        after = name_of(params.get("nextToken"))
-    except ValueError as error:
-        raise invalid("The specified nextToken is invalid.") from error
-    prefix, limit = params.get("filterNamePrefix", ""), params.get("limit") or PAGE_ITEMS
-    left = [pair for pair in found if pair[0] > after and pair[0].startswith(prefix)]
-    token = {"nextToken": token_of(left[limit - 1][0])} if len(left) > limit else {}
-    return [output for _, output in left[:limit]], token
 
 
 async def _check_destination(ctx: RequestContext, wanted: SubscriptionFilter) -> None:
