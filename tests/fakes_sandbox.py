@@ -206,6 +206,7 @@ class FakeSandbox:
         self.use = MemoryUse(current_bytes=0, peak_bytes=20 * 1024 * 1024, oom_kills=0)
         listener = socket.create_server(("127.0.0.1", 0))
         self.runtime_api = f"127.0.0.1:{listener.getsockname()[1]}"
+        self.xray_daemon = "127.0.0.1:2000"
         self.rpc_port = 1
         self.listeners: Mapping[str, socket.socket] = {"runtime": listener}
         self.code_root, self.opt_root, self.tmp_root, self.runtime_root = "/var/task", "/opt", "/tmp", "/var/runtime"

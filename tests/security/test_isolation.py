@@ -137,26 +137,33 @@ socket.create_server(("127.0.0.1", 8080))
 async def test_listeners_are_served_from_outside(make: Make) -> None:
     """The Runtime API, the front door, DNS, 80, 443 and forwarded ports are ours inside; any 127.x.y.z reaches them."""
     sandbox = await make(front_door_port=4566, ports=(5432,))
-    assert {"runtime", "front", "dns", "http", "https", "tcp:5432"} == set(sandbox.listeners)
+    named = {"runtime", "front", "dns", "http", "https", "tcp:5432", "xray", "xray-udp"}
+    assert named == set(sandbox.listeners)
     source = """
 import socket
-for address in (("127.0.0.1", 9001), ("127.0.0.1", 4566), ("127.3.2.1", 443), ("127.9.9.9", 80), ("127.1.1.1", 5432)):
+for address in (
+    ("127.0.0.1", 9001), ("127.0.0.1", 4566), ("127.3.2.1", 443), ("127.9.9.9", 80), ("127.1.1.1", 5432),
+    ("127.53.0.2", 2000),
+):
     socket.create_connection(address, 5).sendall(b"hi")
 socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"query", ("127.0.0.1", 53))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"segment", ("127.53.0.2", 2000))
+socket.create_server(("127.0.0.1", 2000))
 """
     output = await run_python(sandbox, source)
     assert output.exited.code == 0, output.stderr
     accepted = {}
     for name, listener in sandbox.listeners.items():
         listener.settimeout(5)
-        if name == "dns":
+        if name in ("dns", "xray-udp"):
             accepted[name] = listener.recv(99).decode()
             continue
         connection, _ = listener.accept()
         with connection:
             accepted[name] = connection.getsockname()[0]
     expected = {"runtime": "127.0.0.1", "front": "127.0.0.1", "https": "127.3.2.1", "http": "127.9.9.9"}
-    assert expected | {"tcp:5432": "127.1.1.1", "dns": "query"} == accepted
+    expected |= {"tcp:5432": "127.1.1.1", "dns": "query", "xray": "127.53.0.2", "xray-udp": "segment"}
+    assert expected == accepted
 
 
 async def test_other_processes_are_invisible_and_out_of_reach(make: Make) -> None:

@@ -94,7 +94,8 @@ async def test_each_sandbox_has_a_runtime_api_port_of_its_own(plain: ProcessDriv
     """Without a private loopback the address differs; it is in AWS_LAMBDA_RUNTIME_API."""
     first, second = await _make(plain, folder), await _make(plain, folder)
     assert first.runtime_api != second.runtime_api
-    assert {"runtime"} == set(first.listeners)
+    assert {"runtime", "xray", "xray-udp"} == set(first.listeners)
+    assert first.listeners["xray"].getsockname() == first.listeners["xray-udp"].getsockname()
 
 
 async def test_memory_beyond_the_limit_kills(plain: ProcessDriver, folder: Path) -> None:

@@ -6,7 +6,7 @@ Loaded behind the ready line, with all that it imports.
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import undercast.sandbox
 from undercast.app import debugging
 from undercast.app.door import Door
 from undercast.app.sandboxes import capabilities_of
+from undercast.app.traces import Traces
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Config
 from undercast.core.ids import SystemIds
@@ -174,11 +175,12 @@ def build_platform(door: Door, driver: Driver, manifests: tuple[Manifest, ...]) 
     base = _base(door)
     dispatcher = Dispatcher(_tools(base))
     built: list[Platform] = []  # the admin endpoints show what is built after them
-    function_logs = FunctionLogs()
+    function_logs, traces = FunctionLogs(), Traces()
     credentials = RoleCredentials(dispatcher.internal, lambda key: built[0].services["sts"].instance.end(key))
-    pool = Pool(_pool_parts(base, credentials, driver, function_logs))
+    pool = Pool(replace(_pool_parts(base, credentials, driver, function_logs), traces=traces))
     services = registry.mount(manifests, _parts(base, dispatcher, pool))
     function_logs.attach(services["logs"].instance.intake)
+    traces.attach(services["xray"].instance.intake, dispatcher.internal)
     dispatcher.mount(services, _gate(base, services))
     platform = Platform(
         door=door,

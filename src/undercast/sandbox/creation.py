@@ -19,12 +19,20 @@ from undercast.sandbox.driver import Driver, Prestart, ProcessSpec, Sandbox, San
 from undercast.sandbox.environment import Environment, Watchers
 from undercast.sandbox.extension_files import FOLDER, external_extensions
 from undercast.sandbox.logs import EnvironmentLog
-from undercast.sandbox.model import CredentialSource, EnvironmentCredentials, FrontDoor, FunctionVersion, LogSink
+from undercast.sandbox.model import (
+    CredentialSource,
+    EnvironmentCredentials,
+    FrontDoor,
+    FunctionVersion,
+    LogSink,
+    TraceSink,
+)
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.platform_events import InitType
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand
 from undercast.sandbox.variables import Roots, Surroundings, extension_variables, startup_variables, variables
+from undercast.sandbox.xray_daemon import XRayDaemon
 
 _LAST_HOUR_S = 3600.0
 """An environment whose session ends sooner than this is not used again: an invocation and its calls take minutes."""
@@ -74,6 +82,8 @@ class Creation:
     platform_clock: Clock
     site: Site
     debugging: Debugging
+    traces: TraceSink | None = None
+    _daemons: dict[str, XRayDaemon] = field(default_factory=dict)
     _ways_out: dict[str, Outbound] = field(default_factory=dict)
 
     async def create(
@@ -91,6 +101,8 @@ class Creation:
         try:
             issued = await asyncio.shield(issuing)
             await self._serve_network(sandbox)
+            if self.traces is not None:
+                self._daemons[environment_id] = XRayDaemon(function, self.traces, sandbox.listeners)
             log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
             given = _Given(issued, log.stream, start.init_type)
             debugger = self.debugging.watch(function, sandbox)
@@ -144,6 +156,8 @@ class Creation:
     async def release(self, environment_id: str, *, keep_session: bool = False) -> None:
         """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
         self.debugging.forget(environment_id)
+        if (daemon := self._daemons.pop(environment_id, None)) is not None:
+            daemon.close()
         way_out = self._ways_out.pop(environment_id, None)
         if way_out is not None:
             await way_out.close()
@@ -198,6 +212,7 @@ class Creation:
         roots = Roots(task=sandbox.code_root, opt=sandbox.opt_root, tmp=sandbox.tmp_root, runtime=sandbox.runtime_root)
         surroundings = Surroundings(
             runtime_api=sandbox.runtime_api,
+            xray_daemon=sandbox.xray_daemon,
             log_stream=given.log_stream,
             initialization_type=given.initialization_type,
             endpoint_url=f"http://localhost:{self.site.front_door_port}",

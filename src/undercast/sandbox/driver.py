@@ -122,6 +122,8 @@ class Sandbox(Protocol):
     """The host's uid that its processes have."""
     runtime_api: str
     """host:port as the processes see it: "127.0.0.1:9001" unless the driver cannot give a private loopback."""
+    xray_daemon: str
+    """host:port of the X-Ray daemon as the processes see it, UDP and TCP: listeners "xray-udp" and "xray"."""
     rpc_port: int
     """A TCP port of the sandbox's loopback that is left to a go1.x function to listen on."""
     listeners: Mapping[str, socket.socket]

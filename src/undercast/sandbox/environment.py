@@ -27,7 +27,7 @@ from undercast.sandbox.initialisation import Initialisation, Limit, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.logs import Billing, EnvironmentLog, Restored
-from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult, TraceSink
 from undercast.sandbox.platform_events import Phase
 from undercast.sandbox.processes import Processes, RuntimeProcess
 from undercast.sandbox.reporting import Channels, Reporter, error_type_of
@@ -68,6 +68,7 @@ class Watchers:
     flow: LogFlow
     billing: Billing
     owner: Owner
+    traces: TraceSink | None = None
 
 
 class Environment:
@@ -105,6 +106,7 @@ class Environment:
                 host_clock=watchers.host_clock,
                 platform_clock=watchers.platform_clock,
                 billing=watchers.billing,
+                traces=watchers.traces,
             ),
         )
         self._api = runtime_api(self, function, self._extensions, self._telemetry, self._reporter.tell)

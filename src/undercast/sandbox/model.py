@@ -3,6 +3,7 @@
 AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lifecycle".
 """
 
+import asyncio
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -75,6 +76,21 @@ class FunctionVersion:
 
 
 @record
+class Tracing:
+    """How an invocation that is sampled stands in its X-Ray trace."""
+
+    trace_id: str
+    parent_id: str
+    """The caller's segment or subsegment; "" for none."""
+    service_id: str
+    """Of the segment of the Lambda service."""
+    function_id: str
+    """Of the function's own segment: Parent in the header that the function gets."""
+    accepted_at: float
+    """Platform-clock seconds."""
+
+
+@record
 class Invocation:
     """One request to a function."""
 
@@ -85,6 +101,8 @@ class Invocation:
     """The ARN as the caller named it, with its qualifier."""
     cause: Cause = EXTERNAL
     trace_header: str = ""
+    tracing: Tracing | None = None
+    """Of an invocation whose trace header says Sampled=1."""
     client_context: str = ""
     tail_log: bool = False
     synchronous: bool = True
@@ -129,6 +147,40 @@ class LogSink(Protocol):
 
     def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
         """Append to a stream of `function.log_group`, making group and stream when they are missing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TracedRun:
+    """A sampled invocation that is over. `ended_at` is platform-clock seconds, at the end of `duration_ms`."""
+
+    invocation: Invocation
+    tracing: Tracing
+    environment_id: str
+    ended_at: float
+    duration_ms: float
+    answered_ms: float
+    """From its beginning to the runtime's answer; 0 where there was none."""
+    init_duration_ms: float | None
+    error_type: str
+    """"" for success."""
+    error: bytes
+    """What the caller got in its place."""
+
+
+class TraceSink(Protocol):
+    """The X-Ray daemon of all environments, and who makes Lambda's own segments. Never blocks, never fails."""
+
+    def segment(self, function: FunctionVersion, packet: bytes) -> None:
+        """Take what came to the daemon's UDP port."""
+        ...
+
+    def connection(self, function: FunctionVersion) -> asyncio.Protocol:
+        """Who answers a connection to the daemon's TCP port, which signs requests with the function's role on AWS."""
+        ...
+
+    def ran(self, run: TracedRun) -> None:
+        """A sampled invocation is over."""
         ...
 
 

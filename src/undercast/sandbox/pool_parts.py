@@ -16,7 +16,7 @@ from undercast.sandbox.driver import Driver
 from undercast.sandbox.environment import Owner, Watchers
 from undercast.sandbox.log_pipes import LogFlow
 from undercast.sandbox.logs import ERAS
-from undercast.sandbox.model import CauseBook, CredentialSource, FrontDoor, LogSink
+from undercast.sandbox.model import CauseBook, CredentialSource, FrontDoor, LogSink, TraceSink
 from undercast.sandbox.runtimes.plan import Runtimes
 
 
@@ -35,6 +35,7 @@ class PoolParts:
     ids: Ids
     config: Config
     limits: Limits
+    traces: TraceSink | None = None
     ca_bundle: Path | None = None
     debugging: Debugging = field(default_factory=Debugging)
 
@@ -48,6 +49,7 @@ def creation(parts: PoolParts, front_door_port: int) -> Creation:
         front_door=parts.front_door,
         ids=parts.ids,
         platform_clock=parts.platform_clock,
+        traces=parts.traces,
         debugging=parts.debugging,
         site=Site(
             front_door_port=front_door_port,
@@ -66,5 +68,6 @@ def watchers(parts: PoolParts, owner: Owner) -> Watchers:
         ids=parts.ids,
         flow=LogFlow(),
         billing=ERAS[parts.config.billing],
+        traces=parts.traces,
         owner=owner,
     )

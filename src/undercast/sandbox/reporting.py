@@ -19,7 +19,7 @@ from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.initialisation import Problem
 from undercast.sandbox.log_levels import passing, reaches
 from undercast.sandbox.logs import Billing, EnvironmentLog, end_line, start_line
-from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.model import FunctionVersion, TracedRun, TraceSink, Tracing
 from undercast.sandbox.platform_events import Init, PlatformEvent
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.run import TIMED_OUT, Run
@@ -38,6 +38,7 @@ class Channels:
     host_clock: HostClock
     platform_clock: Clock
     billing: Billing
+    traces: TraceSink | None = None
 
 
 class Reporter:
@@ -53,6 +54,7 @@ class Reporter:
         self._clock = channels.host_clock
         self._platform_clock = channels.platform_clock
         self._billing = channels.billing
+        self._traces = channels.traces
         self._json = function.logging if function.logging.is_json else None
         """What the log lets pass, where it is made of JSON objects."""
         self._unreported: Run | None = None
@@ -231,6 +233,26 @@ class Reporter:
         if self._json is not None:
             self._log.write([])
         self.resolve(run)
+        if run.invocation.tracing is not None and self._traces is not None:
+            self._traces.ran(self._traced(run, run.invocation.tracing, error_type))
+
+    def _traced(self, run: Run, tracing: Tracing, error_type: str) -> TracedRun:
+        since_end_s = self._clock.monotonic() - run.began - run.duration_ms / 1000
+        answer, fault = run.answer, run.fault
+        if not error_type and answer is not None and answer.error_type is not None:
+            error_type = error_type_of(answer)
+        error = b"" if answer is None else answer.payload
+        return TracedRun(
+            invocation=run.invocation,
+            tracing=tracing,
+            environment_id=self._sandbox.environment_id,
+            ended_at=self._platform_clock.now() - since_end_s,
+            duration_ms=run.duration_ms,
+            answered_ms=run.answered_ms,
+            init_duration_ms=run.init_duration_ms,
+            error_type=error_type or ("" if fault is None else fault.error_type),
+            error=error if fault is None else fault.payload(run.request_id),
+        )
 
     def _ran_out_of_memory(self, fault: Fault) -> bool:
         if fault != errors.exited(None, signal.SIGKILL):

@@ -49,6 +49,7 @@ class Surroundings:
     runtime_api: str
     log_stream: str
     endpoint_url: str
+    xray_daemon: str = "127.0.0.1:2000"
     initialization_type: str = "on-demand"
     """Or "provisioned-concurrency" or "snap-start"."""
     ca_bundle: str = ""
@@ -103,6 +104,9 @@ def _defaults(surroundings: Surroundings) -> dict[str, str]:
         ),
         "AWS_ENDPOINT_URL": surroundings.endpoint_url,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": surroundings.xray_daemon,
+        "_AWS_XRAY_DAEMON_ADDRESS": surroundings.xray_daemon.partition(":")[0],
+        "_AWS_XRAY_DAEMON_PORT": surroundings.xray_daemon.partition(":")[2],
     }
     if roots.tmp != Roots().tmp:
         defaults["TMPDIR"] = roots.tmp

@@ -18,6 +18,8 @@ from undercast.sandbox import rootfs, seccomp
 from undercast.sandbox.driver import Prestart, SandboxError, SandboxSpec
 from undercast.sandbox.launcher.link import Link, close_all
 
+XRAY_HOST, XRAY_PORT = "127.53.0.2", 2000
+"""Where a sandbox finds the X-Ray daemon: AWS has it on an address of its own, too, so that 127.0.0.1:2000 is free."""
 _ENVIRONMENT_BYTES = 12 * 1024
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 2.0
@@ -93,6 +95,8 @@ class Kind:
             ("https", "tcp", "0.0.0.0", 443),
             ("front", "tcp", "127.0.0.1", self.front_door_port),
             *((f"tcp:{port}", "tcp", "0.0.0.0", port) for port in self.ports),
+            ("xray", "tcp", XRAY_HOST, XRAY_PORT),
+            ("xray-udp", "udp", XRAY_HOST, XRAY_PORT),
         ]
         taken: set[tuple[str, int]] = set()
         chosen = []

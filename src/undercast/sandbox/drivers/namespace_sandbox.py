@@ -15,7 +15,7 @@ from typing import Any
 from undercast.sandbox import polling
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.ahead import Ahead
-from undercast.sandbox.drivers.launchers import Kind, Launcher
+from undercast.sandbox.drivers.launchers import XRAY_HOST, XRAY_PORT, Kind, Launcher
 from undercast.sandbox.launcher.link import Link, close_all
 from undercast.sandbox.limits import Group
 from undercast.sandbox.tmpdisk import TmpDisk
@@ -54,6 +54,7 @@ class NamespaceSandbox:
     """See `driver.Sandbox`."""
 
     runtime_api = RUNTIME_API
+    xray_daemon = f"{XRAY_HOST}:{XRAY_PORT}"
     rpc_port = _RPC_PORT
     code_root = "/var/task"
     opt_root = "/opt"

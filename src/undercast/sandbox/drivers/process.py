@@ -6,6 +6,7 @@ functions by mistake, not by malice: `capabilities` says so.
 
 import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import signal
@@ -67,7 +68,9 @@ class ProcessSandbox:
         listener = socket.socket()
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
-        self.listeners: Mapping[str, socket.socket] = {"runtime": listener}
+        daemon, datagrams = _on_one_port()
+        self.listeners: Mapping[str, socket.socket] = {"runtime": listener, "xray": daemon, "xray-udp": datagrams}
+        self.xray_daemon = f"127.0.0.1:{daemon.getsockname()[1]}"
         self.runtime_api = f"127.0.0.1:{listener.getsockname()[1]}"
         self.rpc_port = _free_port()
         self._folder = folder
@@ -324,6 +327,23 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _on_one_port() -> tuple[socket.socket, socket.socket]:
+    """A TCP listener and a UDP socket of the same number."""
+    while True:
+        listener, datagrams = socket.socket(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            listener.bind(("127.0.0.1", 0))
+            datagrams.bind(listener.getsockname())
+        except OSError as error:
+            listener.close()
+            datagrams.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+        else:
+            listener.listen(16)
+            return listener, datagrams
 
 
 def _name_of(error: OSError) -> str:

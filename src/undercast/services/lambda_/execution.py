@@ -11,6 +11,7 @@ from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import user_error
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import looping
+from undercast.services.lambda_.tracing import SAMPLED, traced
 
 
 def version_to_run(functions: Lambda, resolved: Resolved) -> FunctionVersion:
@@ -25,6 +26,8 @@ async def run(
 
     Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises.
     """
+    if SAMPLED in invocation.trace_header:
+        invocation = traced(invocation, functions.ids, functions.clock.now())
     function = invocation.function
     chain = functions.lineages.extend(parent_id, function.arn, carried_chain)
     if looping(chain, function.arn) and not resolved.recursion_allowed:

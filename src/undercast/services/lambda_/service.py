@@ -168,7 +168,7 @@ MANIFEST = Manifest(
         "PutResourcePolicy refuses statements about anything but the resource itself, with texts of ours.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "
-        "the trace header says so, and nothing is sent to X-Ray.",
+        "what is sampled is sent to X-Ray whatever the function's role allows.",
         "SnapStart restores Python functions; Java, .NET and what has threads, open files or processes behind its "
         "INIT are initialised ahead. A version whose snapshot is gone (a restart) is not Inactive: its next invocation "
         "waits for a new one.",

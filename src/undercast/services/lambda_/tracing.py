@@ -3,12 +3,19 @@
 Pure. AWS: X-Ray Developer Guide, "Tracing header"; Lambda sends it as Lambda-Runtime-Trace-Id to every runtime.
 """
 
+import re
+from dataclasses import replace
+
 from undercast.core.ids import Ids
+from undercast.sandbox.model import Invocation, Tracing
 
 HEADER = "x-amzn-trace-id"
 
 
-_DECISIONS = ("Sampled=0", "Sampled=1")
+SAMPLED = "Sampled=1"
+_DECISIONS = ("Sampled=0", SAMPLED)
+_TRACE_ID = re.compile(r"1-[0-9a-f]{8}-[0-9a-f]{24}", re.ASCII)
+_SEGMENT_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 
 
 def trace_header(incoming: str, ids: Ids, now: float, *, active: bool) -> str:
@@ -28,6 +35,29 @@ def trace_header(incoming: str, ids: Ids, now: float, *, active: bool) -> str:
     return ";".join([*undecided, "Sampled=1"])
 
 
+def traced(invocation: Invocation, ids: Ids, now: float) -> Invocation:
+    """An invocation that is sampled, with segments of its own: the function's is Parent of what the function does."""
+    fields = dict(field.strip().partition("=")[::2] for field in invocation.trace_header.split(";"))
+    trace_id, parent = fields.get("Root", ""), fields.get("Parent", "")
+    if not _TRACE_ID.fullmatch(trace_id):
+        return invocation
+    digits = ids.hex(32)
+    tracing = Tracing(
+        trace_id=trace_id,
+        parent_id=parent if _SEGMENT_ID.fullmatch(parent) else "",
+        service_id=digits[:16],
+        function_id=digits[16:],
+        accepted_at=now,
+    )
+    fields = {"Root": trace_id, "Parent": tracing.function_id, "Sampled": "1"} | {
+        name: value for name, value in fields.items() if name not in ("Root", "Parent", "Sampled", "")
+    }
+    header = ";".join(f"{name}={value}" for name, value in fields.items())
+    return replace(invocation, trace_header=header, tracing=tracing)
+
+
 def _new(ids: Ids, now: float, active: bool) -> str:
     digits = ids.hex(40)
-    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled={'1' if active else '0'}"
+    if active:
+        return f"Root=1-{int(now):08x}-{digits[:24]};{SAMPLED}"
+    return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"

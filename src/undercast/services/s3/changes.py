@@ -29,3 +29,5 @@ class Change:
     source_ip: str
     request_id: str
     cause: Cause = EXTERNAL
+    trace_header: str = ""
+    """X-Amzn-Trace-Id of the request. AWS: X-Ray Developer Guide, "Amazon S3 and AWS X-Ray"."""

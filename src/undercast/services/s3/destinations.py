@@ -105,8 +105,8 @@ def check_arn(destination: Destination, text: str, bucket: Bucket) -> None:
 def delivery(
     destination: Destination, entry: Mapping[str, Any], bucket: Bucket, event: Mapping[str, Any], **what: Any
 ) -> Delivery:
-    """The delivery of an event to the destination of an entry; `what` is its id, cause and time."""
-    arn = Arn.parse(entry[destination.arn_member])
+    """The delivery of an event to the destination of an entry; `what` is its id, cause and time, further attributes."""
+    arn, attributes = Arn.parse(entry[destination.arn_member]), what.pop("attributes", {})
     return Delivery(
         kind=destination.kind,
         target_arn=str(arn),
@@ -116,6 +116,7 @@ def delivery(
         attributes={
             "source_account": bucket.account_id,
             **({"subject": _SUBJECT} if destination.kind == "sns" else {}),
+            **attributes,
         },
         **what,
     )

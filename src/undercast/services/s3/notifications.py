@@ -63,6 +63,7 @@ def deliveries(change: Change, new_id: Callable[[], str]) -> list[Delivery]:
 
 
 def _to_destinations(change: Change, configuration: Mapping[str, Any], new_id: Callable[[], str]) -> list[Delivery]:
+    traced = {"trace_header": change.trace_header} if change.trace_header else {}
     return [
         delivery(
             destination,
@@ -73,6 +74,7 @@ def _to_destinations(change: Change, configuration: Mapping[str, Any], new_id: C
             created_at=change.at,
             cause=change.cause,
             due_at=change.at,
+            attributes=traced,
         )
         for destination, entry in entries(configuration)
         if any(covers(event, change.event) for event in entry["Events"]) and _passes(entry, change.key)

@@ -147,6 +147,7 @@ def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVer
         source_ip=ctx.source_ip,
         request_id=ctx.request_id,
         cause=ctx.cause,
+        trace_header=ctx.headers.get("x-amzn-trace-id", ""),
     )
     found = deliveries(change, ctx.ids.uuid)
     if not found:

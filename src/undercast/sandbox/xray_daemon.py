@@ -1,0 +1,90 @@
+"""The X-Ray daemon as the processes of one execution environment see it: UDP for segments, TCP for sampling rules.
+
+Not a process: two sockets of the sandbox, looked at by the platform's loop when something has come. What came is handed
+to the sink, which knows X-Ray. AWS: X-Ray Developer Guide, "AWS X-Ray daemon", "Sending segment documents to the X-Ray
+daemon"; Lambda Developer Guide, "Defined runtime environment variables" (AWS_XRAY_DAEMON_ADDRESS).
+"""
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Mapping
+
+from undercast.sandbox.model import FunctionVersion, TraceSink
+
+log = logging.getLogger(__name__)
+
+_MAX_PACKET_BYTES = 65_536
+_AT_ONCE = 64
+"""Packets or connections before others have their turn."""
+_MAX_CONNECTIONS = 16
+TCP, UDP = "xray", "xray-udp"
+"""The names of the listeners in `Sandbox.listeners`."""
+
+
+class XRayDaemon:
+    """Serves from its making to `close`; the sandbox closes the sockets."""
+
+    def __init__(self, function: FunctionVersion, sink: TraceSink, listeners: Mapping[str, socket.socket]) -> None:
+        self._function = function
+        self._sink = sink
+        self._loop = asyncio.get_running_loop()
+        self._watched: list[socket.socket] = []
+        self._connections: list[asyncio.Transport] = []
+        self._entering: set[asyncio.Task[None]] = set()
+        self._watch(listeners.get(UDP), self._receive)
+        self._watch(listeners.get(TCP), self._accept)
+
+    def close(self) -> None:
+        """Take what has come, and look at the sockets no more."""
+        for one in self._watched:
+            self._loop.remove_reader(one)
+            if one.type == socket.SOCK_DGRAM:
+                self._receive(one)
+        for task in self._entering:
+            task.cancel()
+        for connection in self._connections:
+            connection.abort()
+
+    def _watch(self, one: socket.socket | None, arrived: Callable[[socket.socket], None]) -> None:
+        if one is not None:
+            one.setblocking(False)
+            self._watched.append(one)
+            self._loop.add_reader(one, arrived, one)
+
+    def _receive(self, datagrams: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                packet = datagrams.recv(_MAX_PACKET_BYTES)
+            except OSError:
+                return
+            self._sink.segment(self._function, packet)
+
+    def _accept(self, listener: socket.socket) -> None:
+        for _ in range(_AT_ONCE):
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            self._connections = [one for one in self._connections if not one.is_closing()]
+            if len(self._connections) + len(self._entering) >= _MAX_CONNECTIONS:
+                connection.close()
+                continue
+            connection.setblocking(False)
+            task = self._loop.create_task(self._enter(connection))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+
+    async def _enter(self, connection: socket.socket) -> None:
+        try:
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: self._sink.connection(self._function), connection
+            )
+        except OSError as error:
+            log.info("a connection to the X-Ray daemon failed: %s", error)
+            connection.close()
+        except asyncio.CancelledError:
+            connection.close()
+            raise
+        else:
+            self._connections.append(transport)

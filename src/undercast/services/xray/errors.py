@@ -1,0 +1,16 @@
+"""X-Ray's errors. The API reference gives the codes and few texts: those without a source are ours.
+
+AWS: X-Ray API Reference, the errors of each operation.
+"""
+
+from undercast.core.errors import ServiceError
+
+
+def invalid(text: str) -> ServiceError:
+    """The request cannot be what was meant."""
+    return ServiceError("InvalidRequestException", text)
+
+
+def not_found(arn: str) -> ServiceError:
+    """Nothing that has tags has this ARN."""
+    return ServiceError("ResourceNotFoundException", f"The resource {arn} was not found.", 404)

@@ -1,0 +1,62 @@
+"""Where segments come in: from daemons of sandboxes, from Lambda itself, and from PutTraceSegments.
+
+What nobody waits for goes through the journal's batch; what is acknowledged is in the file before the answer.
+AWS: X-Ray Developer Guide, "Sending segment documents to the X-Ray daemon".
+"""
+
+import json
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from undercast.core.arn import Scope
+from undercast.core.clock import PlatformClock
+from undercast.sandbox.model import FunctionVersion
+from undercast.services.xray import store
+from undercast.services.xray.documents import Malformed, Received, received
+from undercast.store.journal import Journal
+
+log = logging.getLogger(__name__)
+_FORMAT = {"format": "json", "version": 1}
+
+
+class Intake:
+    """One per platform."""
+
+    def __init__(self, journal: Journal, clock: PlatformClock) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    async def keep(self, scope: Scope, documents: Sequence[Received]) -> None:
+        """Return when they are in the file."""
+        now = self._clock.now()
+        rows = [store.segment_row(scope, one, now) for one in documents]
+        await self._journal.write(lambda tx: store.add_segments(tx, rows))
+
+    def note(self, scope: Scope, document: Received) -> None:
+        """Keep it soon."""
+        self._journal.append(store.ADD_SEGMENT, store.segment_row(scope, document, self._clock.now()))
+
+    def lambda_segment(self, function: FunctionVersion, document: dict[str, Any]) -> None:
+        """One of Lambda's own."""
+        self._take(function, json.dumps(document, separators=(",", ":")))
+
+    def packet(self, function: FunctionVersion, packet: bytes) -> None:
+        """A packet of the daemon's protocol: a line that says the format, then the document. Others are dropped."""
+        head, _, body = packet.partition(b"\n")
+        try:
+            if json.loads(head) != _FORMAT:
+                raise ValueError("the format is not json, version 1")
+            text = body.decode().strip()
+        except ValueError as error:
+            log.warning("a packet of %s for X-Ray was dropped: %s", function.arn, error)
+            return
+        self._take(function, text)
+
+    def _take(self, function: FunctionVersion, text: str) -> None:
+        try:
+            document = received(text)
+        except Malformed as error:
+            log.warning("a segment of %s was dropped: %s", function.arn, error)
+            return
+        self.note(Scope(function.account_id, function.region), document)

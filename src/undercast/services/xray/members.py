@@ -1,0 +1,50 @@
+"""Every input member of every operation that X-Ray serves, in one of three classes (I9)."""
+
+from collections.abc import Mapping
+
+_RANGE = frozenset({"StartTime", "EndTime"})
+_GROUP = frozenset({"GroupName", "GroupARN"})
+
+EFFECTIVE: Mapping[str, frozenset[str]] = {
+    "PutTraceSegments": frozenset({"TraceSegmentDocuments"}),
+    "GetTraceSummaries": _RANGE | {"TimeRangeType", "FilterExpression", "NextToken"},
+    "BatchGetTraces": frozenset({"TraceIds"}),
+    "GetTraceGraph": frozenset({"TraceIds"}),
+    "GetServiceGraph": _RANGE | _GROUP,
+    "CreateGroup": frozenset({"GroupName", "FilterExpression", "Tags"}),
+    "GetGroup": _GROUP,
+    "UpdateGroup": _GROUP | {"FilterExpression"},
+    "DeleteGroup": _GROUP,
+    "TagResource": frozenset({"ResourceARN", "Tags"}),
+    "UntagResource": frozenset({"ResourceARN", "TagKeys"}),
+    "ListTagsForResource": frozenset({"ResourceARN"}),
+    "CreateSamplingRule": frozenset({"SamplingRule", "Tags"}),
+    "UpdateSamplingRule": frozenset({"SamplingRuleUpdate"}),
+    "DeleteSamplingRule": frozenset({"RuleName", "RuleARN"}),
+    "GetSamplingTargets": frozenset({"SamplingStatisticsDocuments"}),
+}
+
+_ONE_PAGE = {"NextToken": "the answer is one page, so that no token is ever given"}
+_INSIGHTS = {"InsightsConfiguration": "there are no insights: what would turn them on is refused by name"}
+_ALL = "every trace that matches is told"
+
+STORED: Mapping[str, Mapping[str, str]] = {
+    "PutTelemetryRecords": dict.fromkeys(
+        ("TelemetryRecords", "EC2InstanceId", "Hostname", "ResourceARN"),
+        "kept for 30 days; X-Ray has no operation that reads it",
+    ),
+    "GetTraceSummaries": {"Sampling": _ALL, "SamplingStrategy": _ALL},
+    "CreateGroup": _INSIGHTS,
+    "UpdateGroup": _INSIGHTS,
+    **dict.fromkeys(
+        (
+            *("BatchGetTraces", "GetTraceGraph", "GetServiceGraph", "GetGroups", "GetSamplingRules"),
+            *("GetSamplingStatisticSummaries", "ListTagsForResource"),
+        ),
+        _ONE_PAGE,
+    ),
+}
+
+REFUSED: Mapping[str, Mapping[str, str]] = {
+    "GetSamplingTargets": {"SamplingBoostStatisticsDocuments": "there is no sampling boost"},
+}

@@ -1,0 +1,61 @@
+"""X-Ray's manifest: what the service offers to the platform.
+
+AWS: X-Ray API Reference.
+"""
+
+from undercast.core.service import Manifest, operations_of
+from undercast.services.parts import Parts
+from undercast.services.xray.instance import XRay
+from undercast.services.xray.intake import Intake
+from undercast.services.xray.members import EFFECTIVE, REFUSED, STORED
+from undercast.services.xray.operations import groups, rules, segments, traces
+from undercast.services.xray.upkeep import Upkeep
+
+
+def build(parts: Parts) -> XRay:
+    """The instance that every operation gets."""
+    return XRay(
+        database=parts.database,
+        journal=parts.journal,
+        intake=Intake(parts.journal, parts.platform_clock),
+        upkeep=Upkeep(parts.journal, parts.platform_clock),
+        internal=parts.internal,
+        clock=parts.platform_clock,
+        ids=parts.ids,
+    )
+
+
+async def _start(xray: XRay) -> None:
+    xray.upkeep.start()
+
+
+async def _stop(xray: XRay) -> None:
+    await xray.upkeep.stop()
+
+
+def _reset(xray: XRay) -> None:
+    xray.reservoirs.clear()
+
+
+MANIFEST = Manifest(
+    name="xray",
+    build=build,
+    operations=operations_of(segments, traces, groups, rules),
+    effective=EFFECTIVE,
+    stored=STORED,
+    refused=REFUSED,
+    start=_start,
+    stop=_stop,
+    reset=_reset,
+    differences=(
+        "Segments that functions and Lambda itself send are kept whatever the function's role allows; a SIGKILL of the "
+        "platform may lose those of the last 100 ms. PutTraceSegments is on disk when it answers.",
+        "A trace can be read as soon as it was sent; AWS takes some seconds.",
+        "Filter expressions have the keywords of traces, segments, annotations, service() and edge(); rootcause, json, "
+        "group and account.id are refused by name.",
+        "TraceSummary has no root causes, Service and Edge no percentiles beyond the histograms.",
+        "Lambda sends one AWS::Lambda and one AWS::Lambda::Function segment for each attempt; Dwell Time and links of "
+        "batches are not made.",
+        "Insights, indexing rules, trace retrieval, encryption and resource policies are not supported.",
+    ),
+)

@@ -1,0 +1,40 @@
+"""The header of a sampled invocation, and its place in the trace."""
+
+import pytest
+
+from tests.fakes import CountingIds
+from tests.fakes_sandbox import a_function
+from undercast.sandbox.model import Invocation, Tracing
+from undercast.services.lambda_.tracing import traced
+
+ROOT = "1-5759e988-bd862e3fe1be46a994272793"
+
+
+def given(header: str) -> Invocation:
+    return Invocation(request_id="r", function=a_function(), payload=b"", invoked_arn="a", trace_header=header)
+
+
+@pytest.mark.parametrize(
+    ("header", "parent", "rest"),
+    [
+        (f"Root={ROOT};Parent=53995c3f42cd8ad8;Sampled=1", "53995c3f42cd8ad8", ""),
+        (f"Sampled=1; Root={ROOT};Lineage=a:1|b:2", "", ";Lineage=a:1|b:2"),
+        (f"Root={ROOT};Parent=nobody;Sampled=1", "", ""),
+    ],
+)
+def test_the_functions_segment_is_parent_of_what_it_does(header: str, parent: str, rest: str) -> None:
+    """The caller's Parent is the service segment's; other fields are passed on."""
+    found = traced(given(header), CountingIds(), 5.0)
+    assert found.tracing is not None
+    own, service = found.tracing.function_id, found.tracing.service_id
+    assert found.trace_header == f"Root={ROOT};Parent={own};Sampled=1{rest}"
+    assert found.tracing == Tracing(
+        trace_id=ROOT, parent_id=parent, service_id=service, function_id=own, accepted_at=5.0
+    )
+    assert (len(own), len(service)) == (16, 16)
+
+
+def test_a_root_that_is_no_trace_id_is_passed_on() -> None:
+    """Nothing is sent to X-Ray for what it would refuse."""
+    invocation = given("Root=made-up;Sampled=1")
+    assert traced(invocation, CountingIds(), 5.0) is invocation

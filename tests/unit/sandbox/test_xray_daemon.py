@@ -1,0 +1,76 @@
+"""The X-Ray daemon of an environment: what comes to its two sockets reaches the sink."""
+
+import asyncio
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes_sandbox import a_function
+from undercast.sandbox.model import FunctionVersion, TracedRun
+from undercast.sandbox.xray_daemon import TCP, UDP, XRayDaemon
+
+
+class Echo(asyncio.Protocol):
+    """Gives back what it gets."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class Sink:
+    """Remembers packets."""
+
+    def __init__(self) -> None:
+        self.packets: list[bytes] = []
+        self.came = asyncio.Event()
+
+    def segment(self, function: FunctionVersion, packet: bytes) -> None:
+        self.packets.append(packet)
+        self.came.set()
+
+    def connection(self, function: FunctionVersion) -> asyncio.Protocol:
+        return Echo()
+
+    def ran(self, run: TracedRun) -> None:
+        raise AssertionError("that is the reporter's")
+
+
+@pytest.fixture
+def sockets() -> Iterator[dict[str, socket.socket]]:
+    listener, datagrams = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    datagrams.bind(("127.0.0.1", 0))
+    yield {TCP: listener, UDP: datagrams}
+    listener.close()
+    datagrams.close()
+
+
+async def test_packets_and_connections_reach_the_sink(sockets: dict[str, socket.socket]) -> None:
+    """Each packet is one segment; a connection is served by who the sink says."""
+    sink = Sink()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"one", sockets[UDP].getsockname())
+        await asyncio.wait_for(sink.came.wait(), 10)
+    reader, writer = await asyncio.open_connection(*sockets[TCP].getsockname())
+    writer.write(b"hello")
+    assert await asyncio.wait_for(reader.readexactly(5), 10) == b"hello"
+    assert sink.packets == [b"one"]
+    daemon.close()
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_what_came_before_the_end_is_taken(sockets: dict[str, socket.socket]) -> None:
+    """A function's last packets are in the socket when its environment ends."""
+    sink = Sink()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for text in (b"one", b"two"):
+            sender.sendto(text, sockets[UDP].getsockname())
+    daemon.close()
+    assert sink.packets == [b"one", b"two"]
