@@ -37,6 +37,7 @@ FIGURES = (
     Figure(name="cold first invoke / cold floor", ours="cold_ours", over="cold_floor", bound=0.3),
     Figure(name="cold start, Python / cold floor", ours="cold_ours_p50", over="cold_floor", bound=0.2),
     Figure(name="cold start, Go / bare binary", ours="cold_go_ours", over="cold_go_floor", bound=4.0),
+    Figure(name="cold start, Node / aws-lambda-ric", ours="cold_node_ours", over="cold_node_floor", bound=0.2),
     Figure(name="freeze and thaw, least invoke", ours="thaw_added", over=None, bound=1.0),
     Figure(
         name="frozen environments in 8 GiB", ours="dense_fit_8gib", over=None, bound=1000.0, at_least=True, unit="each"

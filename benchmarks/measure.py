@@ -185,6 +185,26 @@ def cold_go(plan: Plan) -> Round:
     return {"cold_go_floor": json.loads(floor.stdout)["cold_ms"]["p50"], "cold_go_ours": statistics.median(times)}
 
 
+def cold_node(plan: Plan) -> Round:
+    """First invokes of new Node.js functions, from the pre-started pool, beside a fresh node with AWS's client (ms)."""
+    program = peers.node_ric()
+    if program is None:
+        return {}
+    command = [*peers.FLOOR, "cold", "--runs", str(plan.cold_runs), "--program", str(program)]
+    floor = subprocess.run(command, capture_output=True, check=True)
+    version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout
+    runtime = f"nodejs{version.removeprefix('v').partition('.')[0]}.x"  # the same node as the floor's
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("app.js", (program.parent / "app.js").read_bytes())
+    with ours() as mine:
+        names = [mine.fresh("coldnode") for _ in range(plan.cold_runs)]
+        for name in names:
+            mine.create(name, runtime, buffer.getvalue(), "app.handler")
+        times = [_after_a_pause(mine, name, plan) for name in names]
+    return {"cold_node_floor": json.loads(floor.stdout)["cold_ms"]["p50"], "cold_node_ours": statistics.median(times)}
+
+
 def many(plan: Plan) -> Round:
     """What hundreds of frozen environments cost (MiB, counts), and what a freeze adds to an invoke (ms)."""
     with ours("--max-environments", str(plan.environments + 1)) as mine:

@@ -79,6 +79,21 @@ def go_echo() -> Path | None:
     return program
 
 
+def node_ric() -> Path | None:
+    """A program that starts a fresh node with AWS's runtime client; None where that cannot be built (it wants autoconf,
+    automake, libtool, cmake and a C++ compiler)."""
+    folder = CACHE / "node_ric"
+    program = folder / "bootstrap"
+    if (folder / "node_modules" / "aws-lambda-ric" / "bin").is_dir():
+        return program
+    if shutil.which("npm") is None:
+        return None
+    say("building aws-lambda-ric (once, two minutes)")
+    shutil.copytree(HERE / "node_ric", folder, dirs_exist_ok=True)
+    npm = ["npm", "ci", "--no-audit", "--no-fund", "--loglevel=error"]
+    return program if subprocess.run(npm, cwd=folder, check=False).returncode == 0 else None
+
+
 @contextmanager
 def serving(command: list[str], port: int, folder: Path | None = None, **environment: str) -> Iterator[int]:
     """Run a server until the block ends; yields its pid once the port answers."""

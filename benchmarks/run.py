@@ -48,7 +48,7 @@ def main() -> int:
             elif part == "extension":
                 found.update(measure.beside_an_extension())
             else:
-                found.update(measure.cold(plan) | measure.cold_go(plan))
+                found.update(measure.cold(plan) | measure.cold_go(plan) | measure.cold_node(plan))
         rounds.append(found)
     verdicts = figures.judge(rounds)
     print(f"{measure.machine()}\n")
