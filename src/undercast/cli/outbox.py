@@ -1,6 +1,5 @@
 """`undercast outbox`: mails, text messages and push notifications of SNS that would have left this machine."""
 
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -28,4 +27,5 @@ def _line(item: dict[str, Any]) -> str:
     at = datetime.fromtimestamp(item["at"], UTC).strftime("%Y-%m-%d %H:%M:%S")
     head = f"{at}  {item['protocol']} to {item['destination']}"
     subject = f"  {item['subject']}" if item["subject"] else ""
-    return f"{styled(printable(head), '1')}{printable(subject)}\n  {printable(json.dumps(item['body'])[1:-1])}"
+    body = "\n".join(f"  {printable(line)}" for line in item["body"].splitlines())
+    return f"{styled(printable(head), '1')}{printable(subject)}\n{body}"

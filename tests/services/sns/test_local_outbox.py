@@ -42,13 +42,13 @@ def test_mail_is_confirmed_by_its_link_and_then_sent(
 
 def test_the_command_shows_the_newest(platform: RunningPlatform, account: str, sns: Any) -> None:
     """`undercast outbox`, and as JSON."""
-    sns.publish(PhoneNumber="+15550100", Message=f"code {account}\n")
+    sns.publish(PhoneNumber="+15550100", Message=f"code {account}\nfor \x1byou\n")
     command = [sys.executable, "-m", "undercast", "outbox", "--data", str(platform.data)]
     shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
     assert "sms to +15550100" in shown
-    assert f"  code {account}\\n\n" in shown
+    assert f"\n  code {account}\n  for \\x1byou\n" in shown
     told = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout
-    assert json.loads(told)[-1]["body"] == f"code {account}\n"
+    assert json.loads(told)[-1]["body"] == f"code {account}\nfor \x1byou\n"
 
 
 def test_sms_goes_to_numbers_that_have_not_opted_out(
