@@ -56,6 +56,8 @@ class Init:
         """All sandboxes are alike up to here: one can stand ready before its function is known."""
         kernel.die_with_parent()
         kernel.set_name("undercast-init")
+        # Ignored in the launcher: a runner that ended now would be gone, and its exit with it, before `_loop` looks.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for group in self._groups:
             os.write(group, b"0")
             os.close(group)
