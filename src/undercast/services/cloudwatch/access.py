@@ -5,7 +5,14 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
+from undercast.services.cloudwatch.alarms import alarm_arn
 from undercast.services.cloudwatch.instance import CloudWatch
+
+_ON_ALARMS = frozenset({
+    "PutMetricAlarm", "PutCompositeAlarm", "DeleteAlarms", "SetAlarmState", "EnableAlarmActions", "DisableAlarmActions",
+    "DescribeAlarmHistory",
+})  # fmt: skip
+_ON_DASHBOARDS = frozenset({"PutDashboard", "GetDashboard", "DeleteDashboards"})
 
 
 async def access(cloudwatch: CloudWatch, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -13,4 +20,16 @@ async def access(cloudwatch: CloudWatch, ctx: RequestContext, operation: str, pa
     action = f"cloudwatch:{operation}"
     if operation == "PutMetricData":
         return (Access(action=action, resource="*", conditions={"cloudwatch:namespace": params["Namespace"]}),)
-    return (Access(action=action, resource="*"),)
+    return tuple(Access(action=action, resource=resource) for resource in _resources(ctx, operation, params))
+
+
+def _resources(ctx: RequestContext, operation: str, params: Params) -> list[str]:
+    if "ResourceARN" in params:
+        return [params["ResourceARN"]]
+    if operation in _ON_ALARMS:
+        names = params.get("AlarmNames") or [params.get("AlarmName") or "*"]
+        return [alarm_arn(ctx.scope, name) for name in names]
+    if operation in _ON_DASHBOARDS:
+        names = params.get("DashboardNames") or [params.get("DashboardName") or "*"]
+        return [f"arn:aws:cloudwatch::{ctx.account_id}:dashboard/{name}" for name in names]
+    return ["*"]

@@ -4,6 +4,8 @@ AWS: CloudWatch API Reference, the errors of each operation and "Common errors";
 ours where the documentation gives none.
 """
 
+from collections.abc import Sequence
+
 from undercast.core.errors import ServiceError
 
 
@@ -25,6 +27,11 @@ def missing(message: str) -> ServiceError:
 def invalid(message: str) -> ServiceError:
     """What AWS answers where an operation models no error for it."""
     return ServiceError("ValidationError", message)
+
+
+def no_alarms(names: Sequence[str]) -> ServiceError:
+    """No alarm of these names."""
+    return ServiceError("ResourceNotFound", f"Unknown alarm {', '.join(names)}", 404)
 
 
 def bad_token() -> ServiceError:

@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from undercast.core.clock import PlatformClock
+from undercast.services.cloudwatch.actions import ActionTarget
+from undercast.services.cloudwatch.composites import Composites
+from undercast.services.cloudwatch.evaluator import Evaluator
 from undercast.services.cloudwatch.housekeeping import Housekeeping
 from undercast.services.cloudwatch.intake import Intake
-from undercast.store.database import Tx
+from undercast.services.cloudwatch.transitions import Transitions
+from undercast.store.database import Database, Tx
 from undercast.store.journal import Journal
 
 T = TypeVar("T")
@@ -17,8 +21,13 @@ T = TypeVar("T")
 class CloudWatch:
     """One per platform."""
 
+    database: Database
     journal: Journal
     intake: Intake
+    evaluator: Evaluator
+    composites: Composites
+    transitions: Transitions
+    actions: ActionTarget
     housekeeping: Housekeeping
     clock: PlatformClock
 

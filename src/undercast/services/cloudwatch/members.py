@@ -2,6 +2,10 @@
 
 from collections.abc import Mapping
 
+_NAMES = frozenset({"AlarmNames"})
+_NAMED = frozenset({"AlarmName", "AlarmDescription", "Tags"})
+_ACTIONS = frozenset({"ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions"})
+
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "PutMetricData": frozenset({"Namespace", "MetricData"}),
     "GetMetricStatistics": frozenset({
@@ -12,15 +16,59 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "MetricDataQueries", "StartTime", "EndTime", "NextToken", "ScanBy", "MaxDatapoints",
     }),
     "ListMetrics": frozenset({"Namespace", "MetricName", "Dimensions", "NextToken", "RecentlyActive"}),
+    "PutMetricAlarm": _NAMED | _ACTIONS | {
+        "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit",
+        "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
+        "EvaluateLowSampleCountPercentile", "Metrics",
+    },
+    "PutCompositeAlarm": _NAMED | _ACTIONS | {"AlarmRule"},
+    "DescribeAlarms": frozenset({
+        "AlarmNames", "AlarmNamePrefix", "AlarmTypes", "ChildrenOfAlarmName", "ParentsOfAlarmName", "StateValue",
+        "ActionPrefix", "MaxRecords", "NextToken",
+    }),
+    "DescribeAlarmsForMetric": frozenset({
+        "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit",
+    }),
+    "DescribeAlarmHistory": frozenset({
+        "AlarmName", "AlarmTypes", "HistoryItemType", "StartDate", "EndDate", "MaxRecords", "NextToken", "ScanBy",
+    }),
+    "DeleteAlarms": _NAMES,
+    "EnableAlarmActions": _NAMES,
+    "DisableAlarmActions": _NAMES,
+    "SetAlarmState": frozenset({"AlarmName", "StateValue", "StateReason", "StateReasonData"}),
+    "TagResource": frozenset({"ResourceARN", "Tags"}),
+    "UntagResource": frozenset({"ResourceARN", "TagKeys"}),
+    "ListTagsForResource": frozenset({"ResourceARN"}),
+    "PutDashboard": frozenset({"DashboardName", "DashboardBody", "Tags"}),
+    "GetDashboard": frozenset({"DashboardName"}),
+    "ListDashboards": frozenset({"DashboardNamePrefix", "NextToken"}),
+    "DeleteDashboards": frozenset({"DashboardNames"}),
 }  # fmt: skip
 
 STORED: Mapping[str, Mapping[str, str]] = {}
 
 _ENTITIES = "entities are not supported"
+_TAGS_TOLD = "notices do not tell tags"
 _LINKED = "there are no linked accounts"
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "PutMetricData": {"EntityMetricData": _ENTITIES, "StrictEntityValidation": _ENTITIES},
     "GetMetricData": {"LabelOptions": "labels have no times here"},
+    "PutMetricAlarm": {
+        "ThresholdMetricId": "anomaly detection is not supported",
+        "EvaluationWindow": "the window slides",
+        "WarmUpConfiguration": "an alarm is evaluated as soon as it is put",
+        "EvaluationCriteria": "PromQL is not supported",
+        "EvaluationInterval": "PromQL is not supported",
+        "ActionConfiguration": _TAGS_TOLD,
+    },
+    "PutCompositeAlarm": {
+        **dict.fromkeys(
+            ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"),
+            "actions are not suppressed",
+        ),
+        "ActionConfiguration": _TAGS_TOLD,
+    },
+    "DescribeAlarmHistory": {"AlarmContributorId": "alarms have no contributors"},
     "ListMetrics": {"IncludeLinkedAccounts": _LINKED, "OwningAccount": _LINKED},
 }

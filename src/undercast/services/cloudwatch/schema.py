@@ -4,6 +4,26 @@ A point is one row for each series, time, width and unit; what comes later is ad
 "value:count" pairs with commas between; NULL where only a statistic set is known. Times are platform-clock seconds.
 """
 
+SCHEMA = (
+    """
+    CREATE TABLE cloudwatch_alarm (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, settings TEXT NOT NULL,
+        actions_enabled INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT NOT NULL, reason_data TEXT NOT NULL,
+        updated_at REAL NOT NULL, transitioned_at REAL NOT NULL, configured_at REAL NOT NULL, tags TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    CREATE TABLE cloudwatch_alarm_history (
+        id INTEGER PRIMARY KEY, account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL,
+        at REAL NOT NULL, type TEXT NOT NULL, summary TEXT NOT NULL, data TEXT NOT NULL
+    );
+    CREATE INDEX cloudwatch_alarm_history_at ON cloudwatch_alarm_history (account_id, region, at);
+    CREATE TABLE cloudwatch_dashboard (
+        account_id TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL, modified_at REAL NOT NULL, tags TEXT NOT NULL,
+        PRIMARY KEY (account_id, name)
+    );
+    """,
+)
+
 JOURNAL_SCHEMA = (
     """
     CREATE TABLE cloudwatch_series (

@@ -3,21 +3,35 @@
 AWS: CloudWatch API Reference.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from undercast.core.service import Manifest, operations_of
 from undercast.services.cloudwatch.access import access
+from undercast.services.cloudwatch.actions import ActionTarget
+from undercast.services.cloudwatch.composites import Composites
+from undercast.services.cloudwatch.evaluator import Evaluator
 from undercast.services.cloudwatch.housekeeping import Housekeeping
 from undercast.services.cloudwatch.instance import CloudWatch
 from undercast.services.cloudwatch.intake import Intake
 from undercast.services.cloudwatch.members import EFFECTIVE, REFUSED, STORED
-from undercast.services.cloudwatch.operations import metric_data, metrics
+from undercast.services.cloudwatch.operations import alarm_states, alarms, dashboards, metric_data, metrics, tags
+from undercast.services.cloudwatch.transitions import KIND, Transitions
 from undercast.services.parts import Parts
 
 
 def build(parts: Parts) -> CloudWatch:
     """The instance that every operation gets."""
     intake = Intake(parts.journal, parts.metrics)
+    transitions = Transitions(parts.outbox, parts.ids)
+    composites = Composites(parts.database, parts.platform_clock, transitions)
     return CloudWatch(
+        database=parts.database,
         journal=parts.journal,
+        evaluator=Evaluator(intake, parts.database, parts.platform_clock, transitions, composites),
+        composites=composites,
+        transitions=transitions,
+        actions=ActionTarget(parts.database, parts.platform_clock, parts.internal),
         intake=intake,
         housekeeping=Housekeeping(intake, parts.platform_clock),
         clock=parts.platform_clock,
@@ -27,6 +41,15 @@ def build(parts: Parts) -> CloudWatch:
 async def _start(instance: CloudWatch) -> None:
     instance.intake.start()
     instance.housekeeping.start()
+    instance.evaluator.start()
+
+
+async def _quiesce(instance: CloudWatch) -> None:
+    await instance.evaluator.stop()
+
+
+def _targets(instance: CloudWatch) -> Mapping[str, Any]:
+    return {KIND: instance.actions}
 
 
 async def _stop(instance: CloudWatch) -> None:
@@ -41,18 +64,24 @@ def _reset(instance: CloudWatch) -> None:
 MANIFEST = Manifest(
     name="cloudwatch",
     build=build,
-    operations=operations_of(metric_data, metrics),
+    operations=operations_of(alarm_states, alarms, dashboards, metric_data, metrics, tags),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
+    targets=_targets,
     start=_start,
+    quiesce=_quiesce,
     stop=_stop,
     reset=_reset,
     differences=(
         "A metric is listed, and its data are read, at once.",
         "Percentiles and the other statistics of ranks go by whole samples; above 200 different values a minute they "
         "are taken from values rounded to two digits.",
+        "Alarms are evaluated at the end of each minute (ten seconds for shorter periods) over two periods more than "
+        "they have; what the clock jumps over is not evaluated.",
+        "Actions of alarms are topics and functions; others are refused by name. A composite alarm's actions cannot be "
+        "suppressed. Dashboards are checked for their widgets' types only.",
         "A SIGKILL of the platform may lose the last second of what services measure; PutMetricData is durable.",
         "Metrics Insights (SELECT), anomaly detection, Contributor Insights, metric streams, service quotas in "
         "expressions, and entities are not supported.",

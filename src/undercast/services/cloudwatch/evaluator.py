@@ -1,0 +1,215 @@
+"""Evaluates metric alarms on the platform's clock: each minute, every ten seconds where a period is shorter.
+
+One task reads what all alarms need in one look at the metrics, and writes only what changes. An alarm is also looked at
+as soon as it was put. What the clock jumps over is not made up for: the state is the one of now.
+AWS: CloudWatch User Guide, "Evaluating an alarm" (a period that ends now, moving with each evaluation).
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercast.core.clock import PlatformClock
+from undercast.core.errors import ServiceError
+from undercast.core.metrics import Tally
+from undercast.core.recurring import recur
+from undercast.services.cloudwatch import alarm_store, reading
+from undercast.services.cloudwatch.alarms import METRIC, Alarm
+from undercast.services.cloudwatch.composites import Composites
+from undercast.services.cloudwatch.expressions import Evaluation, Query
+from undercast.services.cloudwatch.intake import Intake
+from undercast.services.cloudwatch.judging import EXTRA_PERIODS, Condition, Verdict, judge
+from undercast.services.cloudwatch.notices import queries_of as metrics_of
+from undercast.services.cloudwatch.notices import stamp
+from undercast.services.cloudwatch.queries import Source, queries_of
+from undercast.services.cloudwatch.reading import Window
+from undercast.services.cloudwatch.statistics import is_percentile
+from undercast.services.cloudwatch.transitions import Change, Transitions
+from undercast.store.database import Database, Tx
+
+log = logging.getLogger(__name__)
+
+MINUTE_S, FINE_S = 60, 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Seen:
+    """What an alarm's metric was in its evaluation range, oldest first."""
+
+    points: tuple[tuple[int, float | None], ...]
+    counts: Mapping[int, float]
+    """Samples by period, where the metric is one and not an expression."""
+    period_s: int
+
+
+class Evaluator:
+    """See the module."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        database: Database,
+        clock: PlatformClock,
+        transitions: Transitions,
+        composites: Composites,
+    ) -> None:
+        self._intake = intake
+        self._database = database
+        self._clock = clock
+        self._transitions = transitions
+        self._composites = composites
+        self._bell = asyncio.Event()
+        self._fresh: set[str] = set()
+        """ARNs of alarms that were put since the last round."""
+        self._task: asyncio.Task[None] | None = None
+        self._last_s = 0
+
+    def start(self) -> None:
+        """Begin with what is there: time may have passed while nothing ran."""
+        self._task = asyncio.create_task(recur("the evaluation of alarms", self.round, self._pause))
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def look_at(self, alarm: Alarm) -> None:
+        """It was put: do not wait for the minute's end."""
+        self._fresh.add(alarm.arn)
+        self._bell.set()
+
+    async def _pause(self) -> None:
+        """Until the next ten seconds begin, or the bell."""
+        now = self._clock.now()
+        loop = asyncio.get_running_loop()
+        waits: set[asyncio.Task[Any]] = {
+            loop.create_task(self._clock.wait_until(now - now % FINE_S + FINE_S)),
+            loop.create_task(self._bell.wait()),
+        }
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        self._bell.clear()
+
+    async def round(self) -> None:
+        """Evaluate what is due."""
+        now_s = self._clock.now()
+        fresh, self._fresh = self._fresh, set()
+        minute, ten = int(now_s) // MINUTE_S, int(now_s) // FINE_S
+        new_minute, new_ten = self._last_s // MINUTE_S != minute, self._last_s // FINE_S != ten
+        self._last_s = int(now_s)
+        alarms = await self._database.read(lambda tx: alarm_store.of_kind(tx, METRIC))
+        due = [alarm for alarm in alarms if alarm.arn in fresh or (new_minute if _step(alarm) == MINUTE_S else new_ten)]
+        if not due:
+            return
+        self._intake.collect()
+        seen = await self._intake.journal.read(lambda tx: [_looked_at(tx, alarm, now_s) for alarm in due])
+        for alarm, one in zip(due, seen, strict=True):
+            if one is not None:
+                await self._settle(alarm, one, now_s)
+
+    async def _settle(self, alarm: Alarm, seen: _Seen, now_s: float) -> None:
+        verdict = _judged(alarm, seen)
+        if verdict is None or verdict.state == alarm.state.value:
+            return
+        change = Change(value=verdict.state, reason=verdict.reason, data=_data(alarm, seen, verdict, now_s), at=now_s)
+
+        def write(tx: Tx) -> Alarm | None:
+            current = alarm_store.find(tx, alarm.scope, alarm.name)
+            if current is None or current != alarm:
+                return None  # put, set or deleted meanwhile: the next round looks again
+            return self._transitions.write(tx, current, change)
+
+        after = await self._database.write(write)
+        if after is not None:
+            await self._composites.follow(after)
+
+
+def _step(alarm: Alarm) -> int:
+    return FINE_S if min(_periods(alarm)) < MINUTE_S else MINUTE_S
+
+
+def _periods(alarm: Alarm) -> list[int]:
+    return [one["MetricStat"]["Period"] for one in metrics_of(alarm) if "MetricStat" in one]
+
+
+def _looked_at(tx: Tx, alarm: Alarm, now_s: float) -> _Seen | None:
+    """None where the expression cannot be computed now."""
+    period_s = max(_periods(alarm))
+    step_s = _step(alarm)
+    end_s = int(now_s) - int(now_s) % step_s
+    count = alarm.settings["EvaluationPeriods"] + EXTRA_PERIODS
+    window = Window(end_s - count * period_s, end_s, period_s)
+    queries = queries_of(alarm.scope, metrics_of(alarm), "Metrics")
+    try:
+        values, counts = _values(tx, alarm, queries, window, now_s)
+    except ServiceError as error:
+        log.warning("alarm %s cannot be evaluated: %s", alarm.arn, error)
+        return None
+    return _Seen(points=tuple((at, values.get(at)) for at in window.starts()), counts=counts, period_s=period_s)
+
+
+def _values(
+    tx: Tx, alarm: Alarm, queries: list[Query], window: Window, now_s: float
+) -> tuple[Mapping[int, float], Mapping[int, float]]:
+    if len(queries) == 1 and (metric := queries[0].metric) is not None:
+        tallies: Mapping[int, Tally] = reading.of_unit(tx, metric.series, window, now_s, metric.unit)
+        values = {at: value for at, tally in tallies.items() if (value := metric.compute(tally)) is not None}
+        return values, {at: tally.count for at, tally in tallies.items()}
+    source = Source(tx, alarm.scope, (window.start_s, window.end_s), now_s, anchor_s=window.end_s)
+    (watched,) = [query for query in queries if query.returns]
+    lines = Evaluation(queries, source.reader()).result(watched)
+    return (lines[0].values if lines else {}), {}
+
+
+def _judged(alarm: Alarm, seen: _Seen) -> Verdict | None:
+    settings = alarm.settings
+    if settings.get("EvaluateLowSampleCountPercentile") == "ignore" and _too_few(settings, seen):
+        return None
+    namespace = settings.get("Namespace")
+    condition = Condition(
+        comparison=settings["ComparisonOperator"],
+        threshold=settings["Threshold"],
+        periods=settings["EvaluationPeriods"],
+        to_alarm=settings["DatapointsToAlarm"],
+        missing="ignore" if namespace == "AWS/DynamoDB" else settings.get("TreatMissingData", "missing"),
+    )
+    return judge(condition, seen.points, alarm.state.value)
+
+
+def _too_few(settings: Mapping[str, Any], seen: _Seen) -> bool:
+    """AWS: User Guide, "Percentile-based alarms and low data samples"."""
+    name = settings.get("ExtendedStatistic", "")
+    if not is_percentile(name):
+        return False
+    share = float(name[1:]) / 100
+    rare = 1 - share if share >= 0.5 else share
+    return rare <= 0 or sum(seen.counts.values()) < 10 / rare
+
+
+def _data(alarm: Alarm, seen: _Seen, verdict: Verdict, now_s: float) -> str:
+    there = [(at, value) for at, value in verdict.evaluated if value is not None]
+    statistic = alarm.settings.get("Statistic") or alarm.settings.get("ExtendedStatistic")
+    data: dict[str, Any] = {"version": "1.0", "queryDate": stamp(now_s)}
+    if there:
+        data["startDate"] = stamp(there[-1][0])
+    if statistic:
+        data["statistic"] = statistic
+    data |= {
+        "period": seen.period_s,
+        "recentDatapoints": [value for _, value in reversed(there)],
+        "threshold": float(alarm.settings["Threshold"]),
+        "evaluatedDatapoints": [_evaluated(at, value, seen.counts) for at, value in verdict.evaluated],
+    }
+    return json.dumps(data, separators=(",", ":"))
+
+
+def _evaluated(at: int, value: float | None, counts: Mapping[int, float]) -> dict[str, Any]:
+    count = {"sampleCount": counts[at]} if at in counts else {}
+    return {"timestamp": stamp(at), **count, **({} if value is None else {"value": value})}

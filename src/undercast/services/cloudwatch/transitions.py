@@ -1,0 +1,109 @@
+"""A change of an alarm's state: the row, its history, and a delivery for each action, in one transaction.
+
+AWS: CloudWatch User Guide, "Alarm actions"; API Reference, SetAlarmState (actions are taken when the value differs).
+"""
+
+import json
+from dataclasses import dataclass, replace
+
+from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.context import Cause
+from undercast.core.ids import Ids
+from undercast.events.delivery import Delivery
+from undercast.events.outbox import Outbox
+from undercast.services.cloudwatch import alarm_store, notices
+from undercast.services.cloudwatch.alarms import Alarm, HistoryItem, State
+from undercast.store.database import Tx
+
+KIND = "cloudwatch-action"
+FUNCTIONS, TOPICS = "lambda", "sns"
+"""Services of actions that can be taken here, as their ARNs name them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What an alarm is to say from now on."""
+
+    value: str
+    reason: str
+    data: str
+    at: float
+
+
+class Transitions:
+    """Writes changes."""
+
+    def __init__(self, outbox: Outbox, ids: Ids) -> None:
+        self._outbox = outbox
+        self._ids = ids
+
+    def write(self, tx: Tx, alarm: Alarm, change: Change) -> Alarm:
+        """The alarm as it is afterwards. A state that stays only gets another reason."""
+        before = alarm.state
+        differs = change.value != before.value
+        state = State(
+            value=change.value,
+            reason=change.reason[:1023],
+            data=change.data[:4000],
+            updated_at=change.at,
+            transitioned_at=change.at if differs else before.transitioned_at,
+        )
+        after = replace(alarm, state=state)
+        alarm_store.put(tx, after)
+        if differs:
+            self._note(tx, after, before)
+            self.act(tx, after, before)
+        return after
+
+    def act(self, tx: Tx, alarm: Alarm, before: State) -> None:
+        """Deliver the actions of the state that it is in."""
+        if not alarm.actions_enabled:
+            return
+        for arn in alarm.actions:
+            tx_delivery = self._delivery(alarm, before, arn)
+            self._outbox.add(tx, tx_delivery, ("alarm", alarm.arn))
+
+    def _note(self, tx: Tx, alarm: Alarm, before: State) -> None:
+        data = {
+            "version": "1.0",
+            "oldState": _told(before),
+            "newState": _told(alarm.state),
+        }
+        summary = f"Alarm updated from {before.value} to {alarm.state.value}"
+        alarm_store.note(tx, item_of(alarm, alarm.state.updated_at, "StateUpdate", summary, json.dumps(data)))
+
+    def _delivery(self, alarm: Alarm, before: State, arn: str) -> Delivery:
+        parts = Arn.parse(arn)
+        text = (
+            notices.function_event(alarm, before)
+            if parts.service == FUNCTIONS
+            else notices.topic_message(alarm, before)
+        )
+        return Delivery(
+            id=self._ids.uuid(),
+            kind=KIND,
+            target_arn=arn,
+            payload=text.encode(),
+            scope=Scope(AccountId(parts.account_id), Region(parts.region)),
+            created_at=alarm.state.updated_at,
+            cause=Cause(kind="internal"),
+            source_arn=alarm.arn,
+            attributes={"subject": notices.subject(alarm), "alarm": alarm.name, "alarm_kind": alarm.kind},
+        )
+
+
+def _told(state: State) -> dict[str, object]:
+    told: dict[str, object] = {"stateValue": state.value, "stateReason": state.reason}
+    if state.data:
+        try:
+            told["stateReasonData"] = json.loads(state.data)
+        except ValueError:
+            told["stateReasonData"] = state.data
+    return told
+
+
+def item_of(alarm: Alarm, at: float, item_type: str, summary: str, data: str) -> HistoryItem:
+    """An entry of the alarm's history."""
+    return HistoryItem(
+        scope=alarm.scope, name=alarm.name, kind=alarm.kind, at=at, type=item_type, summary=summary, data=data
+    )
