@@ -1,7 +1,7 @@
-"""Sends one HTTP POST to a host that a user named: SNS's subscribers, and whoever else hears of events by HTTP.
+"""Sends one HTTP request to a host that a user named: SNS's subscribers, EventBridge's API destinations.
 
-Bounded in time and bytes; no redirect is followed, and nothing of the answer but its head is read. The address that
-is connected to is the one that `connect` chose. AWS: SNS Developer Guide, "Fanout to HTTPS endpoints".
+Bounded in time and bytes; no redirect is followed, and of the answer's body no more is read than was asked for. The
+address that is connected to is the one that `connect` chose. AWS: SNS Developer Guide, "Fanout to HTTPS endpoints".
 """
 
 import asyncio
@@ -28,19 +28,23 @@ class WebError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """The head of a response. Header names are lower case."""
+    """A response. Header names are lower case; the body is b"" unless it was asked for."""
 
     status: int
     headers: Mapping[str, str]
+    body: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebRequest:
-    """A POST. `url` may carry user and password, which are not part of what is sent."""
+    """One request. `url` may carry user and password, which are not part of what is sent."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
+    answer_bytes: int = 0
+    """How much of the answer's body is wanted."""
 
     @property
     def credentials(self) -> str:
@@ -49,7 +53,7 @@ class WebRequest:
         return f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username is not None else ""
 
 
-async def post(request: WebRequest, *, connect: Connect, tls: TlsContext, timeout_s: float) -> Answer:
+async def send(request: WebRequest, *, connect: Connect, tls: TlsContext, timeout_s: float) -> Answer:
     """Raises WebError."""
     try:
         async with asyncio.timeout(timeout_s):
@@ -74,7 +78,7 @@ async def _exchange(request: WebRequest, connect: Connect, tls: TlsContext) -> A
         )
         writer.write(_head(request) + request.body)
         await writer.drain()
-        return await _answer(reader)
+        return await _answer(reader, request)
     finally:
         if writer is not None:
             writer.transport.abort()
@@ -86,13 +90,13 @@ def _head(request: WebRequest) -> bytes:
     parts = urlsplit(request.url)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     headers = {"Host": parts.netloc.rpartition("@")[2], "Connection": "close", **request.headers}
-    lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [f"{request.method} {target} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
     if any("\r" in line or "\n" in line for line in lines):
         raise ValueError("a line break in the head of a request")
     return ("\r\n".join([*lines, f"Content-Length: {len(request.body)}"]) + "\r\n\r\n").encode("latin-1", "replace")
 
 
-async def _answer(reader: asyncio.StreamReader) -> Answer:
+async def _answer(reader: asyncio.StreamReader, request: WebRequest) -> Answer:
     for _ in range(_MAX_INTERIM):
         line = await reader.readline()
         version, _, rest = line.partition(b" ")
@@ -101,8 +105,28 @@ async def _answer(reader: asyncio.StreamReader) -> Answer:
             raise ValueError("the answer is not HTTP")
         headers = await _headers(reader)
         if not 100 <= int(code) < 200:
-            return Answer(status=int(code), headers=headers)
+            body = await _body(reader, headers, request.answer_bytes) if request.answer_bytes else b""
+            return Answer(status=int(code), headers=headers, body=body)
     raise ValueError("interim answers without end")
+
+
+async def _body(reader: asyncio.StreamReader, headers: Mapping[str, str], most: int) -> bytes:
+    """At most so many bytes: what is longer is cut."""
+    if headers.get("transfer-encoding", "").lower() == "chunked":
+        found = b""
+        while len(found) < most and (size := int((await reader.readline()).partition(b";")[0] or b"0", 16)):
+            found += await reader.readexactly(min(size, most))
+            if size > most:
+                break
+            await reader.readline()
+        return found[:most]
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdigit():
+        return await reader.readexactly(min(int(length), most))
+    found = b""
+    while len(found) < most and (piece := await reader.read(most - len(found))):
+        found += piece
+    return found
 
 
 async def _headers(reader: asyncio.StreamReader) -> dict[str, str]:

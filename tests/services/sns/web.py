@@ -17,6 +17,7 @@ class Post:
     path: str
     headers: Mapping[str, str]
     body: str
+    method: str = "POST"
 
     @property
     def letter(self) -> Any:
@@ -30,6 +31,8 @@ class Endpoint:
 
     url: str = ""
     statuses: list[int] = field(default_factory=list)
+    texts: dict[str, str] = field(default_factory=dict)
+    """Path -> the body of its answers."""
     asks_for_login: bool = False
     came: "Queue[Post]" = field(default_factory=Queue)
 
@@ -47,7 +50,7 @@ class Endpoint:
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """One request."""
-        body = handler.rfile.read(int(handler.headers["content-length"])).decode()
+        body = handler.rfile.read(int(handler.headers.get("content-length", 0))).decode()
         headers = {name.lower(): value for name, value in handler.headers.items()}
         login = self.asks_for_login and "authorization" not in headers
         status = 401 if login else self.statuses.pop(0) if self.statuses else 200
@@ -56,9 +59,11 @@ class Endpoint:
             handler.send_header("WWW-Authenticate", 'Basic realm="sns"')
         if status in (301, 302):
             handler.send_header("Location", self.url + "/elsewhere")
-        handler.send_header("Content-Length", "0")
+        text = self.texts.get(handler.path, "").encode()
+        handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
-        self.came.put(Post(handler.path, headers, body))
+        handler.wfile.write(text)
+        self.came.put(Post(handler.path, headers, body, handler.command))
 
 
 @contextmanager
@@ -69,6 +74,8 @@ def listening() -> Iterator[Endpoint]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             endpoint.answer(self)
+
+        do_GET = do_PUT = do_POST
 
         def log_message(self, format: str, *args: object) -> None:
             """Tests have their own output."""

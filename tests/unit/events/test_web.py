@@ -6,14 +6,16 @@ import ssl
 
 import pytest
 
-from undercast.events.web import Answer, WebError, WebRequest, connect_anywhere, post
+from undercast.events.web import Answer, WebError, WebRequest, connect_anywhere, send
 
 
 async def no_tls() -> ssl.SSLContext:
     raise AssertionError("not asked for")
 
 
-async def sent(answer: bytes, url: str = "/a?b=c", *, timeout_s: float = 5.0) -> tuple[Answer, bytes]:
+async def sent(
+    answer: bytes, url: str = "/a?b=c", *, timeout_s: float = 5.0, answer_bytes: int = 0
+) -> tuple[Answer, bytes]:
     """Post to a server that answers so, and what it got."""
     got: list[bytes] = []
 
@@ -28,8 +30,9 @@ async def sent(answer: bytes, url: str = "/a?b=c", *, timeout_s: float = 5.0) ->
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     try:
-        request = WebRequest(url=f"http://user:pw@127.0.0.1:{port}{url}", headers={"X-A": "b"}, body=b"body")
-        return await post(request, connect=connect_anywhere, tls=no_tls, timeout_s=timeout_s), b"".join(got)
+        target = f"http://user:pw@127.0.0.1:{port}{url}"
+        request = WebRequest(url=target, headers={"X-A": "b"}, body=b"body", answer_bytes=answer_bytes)
+        return await send(request, connect=connect_anywhere, tls=no_tls, timeout_s=timeout_s), b"".join(got)
     finally:
         server.close()
 
@@ -41,6 +44,21 @@ async def test_a_post_has_its_target_and_headers() -> None:
     head = got.decode()
     assert head.startswith("POST /a?b=c HTTP/1.1\r\nHost: 127.0.0.1:")
     assert head.endswith("\r\nConnection: close\r\nX-A: b\r\nContent-Length: 4\r\n\r\nbody")
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 7\r\n\r\n0123456",
+        b"\r\n0123456",
+        b"Transfer-Encoding: chunked\r\n\r\n4\r\n0123\r\n3\r\n456\r\n0\r\n\r\n",
+    ],
+)
+async def test_a_body_is_read_as_far_as_it_is_wanted(rest: bytes) -> None:
+    """By its length, to the end of the connection, in chunks."""
+    for most, expected in ((100, b"0123456"), (5, b"01234")):
+        answer, _ = await sent(b"HTTP/1.1 200 OK\r\n" + rest, answer_bytes=most)
+        assert answer.body == expected
 
 
 @pytest.mark.parametrize(
@@ -67,4 +85,4 @@ async def test_nobody_listens() -> None:
         port = free.getsockname()[1]
     with pytest.raises(WebError):
         request = WebRequest(url=f"http://any.localhost:{port}/", headers={}, body=b"")
-        await post(request, connect=connect_anywhere, tls=no_tls, timeout_s=5.0)
+        await send(request, connect=connect_anywhere, tls=no_tls, timeout_s=5.0)

@@ -7,12 +7,31 @@ Guide, "Using IAM policy conditions in Amazon EventBridge" (events:source, event
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services.events.instance import Events
 from undercast.services.events.models import PRINCIPAL, BusName, RuleName, bus_named, bus_of_arn
 
-_OF_ACCOUNT = frozenset({"ListEventBuses", "TestEventPattern", "ListRules", "ListRuleNamesByTarget"})
+_OF_ACCOUNT = frozenset(
+    {
+        "ListEventBuses",
+        "TestEventPattern",
+        "ListRules",
+        "ListRuleNamesByTarget",
+        "ListConnections",
+        "ListApiDestinations",
+        "ListArchives",
+        "ListReplays",
+    }
+)
+_NAMED = {
+    "ApiDestination": ("api-destination", "Name"),
+    "Connection": ("connection", "Name"),
+    "Archive": ("archive", "ArchiveName"),
+    "Replay": ("replay", "ReplayName"),
+}
+"""Operation's noun -> resource type, and the member that names it."""
 _OF_BUS = frozenset({
     "CreateEventBus", "UpdateEventBus", "DeleteEventBus", "DescribeEventBus", "PutPermission", "RemovePermission",
 })  # fmt: skip
@@ -28,6 +47,11 @@ async def access(events: Events, ctx: RequestContext, operation: str, params: Pa
     if operation in _OF_BUS:
         name = params.get("EventBusName") if operation.endswith("Permission") else params.get("Name")
         return (_on_bus(events, action, bus_named(name, ctx.scope)),)
+    noun = next((noun for noun in _NAMED if operation.endswith(noun)), None)
+    if noun is not None:
+        kind, member = _NAMED[noun]
+        path = f"{kind}/{params[member]}" + ("/*" if member == "Name" else "")
+        return (Access(action=action, resource=str(Arn.of(ctx.scope, "events", path))),)
     if "ResourceARN" in params:
         return (Access(action=action, resource=params["ResourceARN"]),)
     return (_on_rule(events, ctx, action, params), *_passed_roles(params))

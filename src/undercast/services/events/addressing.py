@@ -16,9 +16,11 @@ from undercast.events.delivery import Delivery
 from undercast.events.inputs import MISSING, at_path, compact, fill
 from undercast.services.events.event import Event, iso_seconds
 from undercast.services.events.models import Rule, Target
+from undercast.services.events.web_requests import parameters
 from undercast.services.target_calls import scope_of
 
-BUSES, ROLES, LOGS, DEAD_LETTERS = "events", "events-role", "events-logs", "events-dead-letter"
+BUSES, ROLES, LOGS, HTTP = "events", "events-role", "events-logs", "events-http"
+DEAD_LETTERS = "events-dead-letter"
 """Kinds of deliveries that this service takes."""
 DIRECT = frozenset({"lambda", "sqs", "sns"})
 OWN: Mapping[str, str] = {"events": BUSES, "logs": LOGS}
@@ -36,7 +38,10 @@ class Sending:
 
 def kind_of(target: Target) -> str:
     """The adapter for a target."""
-    service = Arn.parse(target.arn).service
+    arn = Arn.parse(target.arn)
+    service = arn.service
+    if service == "events" and arn.resource.startswith("api-destination/"):
+        return HTTP
     if service in OWN:
         return OWN[service]
     return service if service in DIRECT and not target.role_arn else ROLES
@@ -82,6 +87,8 @@ def _carried(sending: Sending, target: Target) -> dict[str, str]:
         path = (target.given.get("KinesisParameters") or {}).get("PartitionKeyPath")
         key = at_path(sending.event.document, path) if path else MISSING
         found["partition_key"] = sending.event.id if key is MISSING else str(key)
+    if kind_of(target) == HTTP and target.given.get("HttpParameters"):
+        found["http"] = json.dumps(parameters(target.given["HttpParameters"], sending.event.document))
     if sending.event.is_received and kind_of(target) == BUSES:
         found["hop"] = "third"
     return found

@@ -12,11 +12,12 @@ from undercast.core.arn import Scope
 from undercast.core.context import Cause, RequestContext
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome
+from undercast.services.events import archives
 from undercast.services.events.addressing import BUSES, Sending, delivery, is_json
 from undercast.services.events.event import Event
 from undercast.services.events.failures import give_up
 from undercast.services.events.instance import Events
-from undercast.services.events.models import Bus, Rule
+from undercast.services.events.models import Archive, Bus, Rule
 from undercast.store.database import Tx
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Arrival:
     event: Event
     rules: tuple[Rule, ...]
     cause: Cause
+    archives: tuple[Archive, ...] = ()
 
     @property
     def deliveries(self) -> int:
@@ -40,13 +42,14 @@ class Arrival:
 
 
 def arrival(bus: Bus, event: Event, cause: Cause) -> Arrival:
-    """Ask the rules."""
+    """Ask the rules and the archives."""
     matching = tuple(
         rule
         for rule in bus.rules
         if rule.is_enabled and rule.targets and rule.compiled is not None and rule.compiled.matches(event.document)
     )
-    return Arrival(event=event, rules=matching, cause=cause)
+    wanting = tuple(archive for archive in bus.archives if archive.wants(event.document))
+    return Arrival(event=event, rules=matching, cause=cause, archives=wanting)
 
 
 def is_long(arrivals: Iterable[Arrival]) -> bool:
@@ -57,6 +60,8 @@ def is_long(arrivals: Iterable[Arrival]) -> bool:
 def store(events: Events, tx: Tx, one: Arrival) -> None:
     """The deliveries of an event to every target of every rule that it matches."""
     now = events.clock.now()
+    for archive in one.archives:
+        archives.keep(tx, archive, one.event, now)
     for rule in one.rules:
         sending = Sending(rule=rule, event=one.event, now=now, cause=one.cause)
         for target in rule.targets:

@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from undercast.core.clock import PlatformClock
+from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Profile
 from undercast.core.ids import Ids
 from undercast.core.tasks import Tasks
@@ -31,8 +32,12 @@ class Events:
     causality: CausalLog
     internal: Internal
     clock: PlatformClock
+    host_clock: HostClock
+    """For the ends of OAuth tokens, which others have made."""
     ids: Ids
     profile: Profile
+    ca_bundle: Path
+    """Whom HTTPS endpoints may be certified by: the machine's authorities and the platform's own."""
     schedules_changed: asyncio.Event = field(default_factory=asyncio.Event)
     """Wakes the task that waits for schedules (`rounds.Rounds`)."""
     tasks: Tasks = field(default_factory=lambda: Tasks(_tell))

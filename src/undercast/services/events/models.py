@@ -139,6 +139,31 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Keeps the events of a bus that match its pattern."""
+
+    scope: Scope
+    name: str
+    bus: str
+    pattern: str
+    compiled: Pattern | None
+    description: str | None
+    retention_days: int
+    """0 for ever."""
+    kms_key_id: str
+    created_at: float
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return f"arn:aws:events:{self.scope.region}:{self.scope.account_id}:archive/{self.name}"
+
+    def wants(self, document: Mapping[str, Any]) -> bool:
+        """Whether it keeps an event. What is replayed is kept already."""
+        return "replay-name" not in document and (self.compiled is None or self.compiled.matches(document))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bus:
     """One event bus with its rules. `settings` are Description, KmsKeyIdentifier and DeadLetterConfig."""
 
@@ -150,6 +175,7 @@ class Bus:
     """None for a default bus that nobody has changed yet."""
     changed_at: float | None
     rules: tuple[Rule, ...] = ()
+    archives: tuple["Archive", ...] = ()
 
     def rule(self, name: str) -> Rule | None:
         """By its name."""
@@ -177,7 +203,22 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def bus_of(row: Row, rules: tuple[Rule, ...] = ()) -> Bus:
+def archive_of(row: Row) -> Archive:
+    """What a row of events_archive says."""
+    return Archive(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        name=row["name"],
+        bus=row["bus"],
+        pattern=row["pattern"],
+        compiled=compiled(row["pattern"]) if row["pattern"] else None,
+        description=row["description"],
+        retention_days=row["retention_days"],
+        kms_key_id=row["kms_key_id"],
+        created_at=row["created_at"],
+    )
+
+
+def bus_of(row: Row, rules: tuple[Rule, ...] = (), archives: tuple[Archive, ...] = ()) -> Bus:
     """What a row of events_bus says."""
     return Bus(
         name=BusName(Scope(AccountId(row["account_id"]), Region(row["region"])), row["name"]),
@@ -187,6 +228,7 @@ def bus_of(row: Row, rules: tuple[Rule, ...] = ()) -> Bus:
         created_at=row["created_at"],
         changed_at=row["changed_at"],
         rules=rules,
+        archives=archives,
     )
 
 

@@ -8,11 +8,23 @@ from typing import Any
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.events.access import access, policy_of
-from undercast.services.events.addressing import BUSES, DEAD_LETTERS, LOGS, ROLES
+from undercast.services.events.addressing import BUSES, DEAD_LETTERS, HTTP, LOGS, ROLES
 from undercast.services.events.failures import DeadLetterTarget
+from undercast.services.events.http_target import HttpTarget
 from undercast.services.events.instance import Events
 from undercast.services.events.members import EFFECTIVE, REFUSED, STORED
-from undercast.services.events.operations import buses, put_events, rules, tagging, targets
+from undercast.services.events.operations import (
+    api_destinations,
+    archiving,
+    buses,
+    put_events,
+    replaying,
+    rules,
+    tagging,
+    targets,
+)
+from undercast.services.events.operations import connections as connection_operations
+from undercast.services.events.replays import resume
 from undercast.services.events.rounds import Rounds
 from undercast.services.events.store import Buses
 from undercast.services.events.targets import BusTarget, LogsTarget, RoleTarget
@@ -28,8 +40,10 @@ def build(parts: Parts) -> Events:
         causality=parts.causality,
         internal=parts.internal,
         clock=parts.platform_clock,
+        host_clock=parts.host_clock,
         ids=parts.ids,
         profile=parts.config.profile,
+        ca_bundle=parts.config.data_dir / "ca" / "bundle.pem",
     )
 
 
@@ -38,12 +52,14 @@ def _targets(events: Events) -> Mapping[str, Any]:
         BUSES: BusTarget(events),
         LOGS: LogsTarget(events),
         ROLES: RoleTarget(events),
+        HTTP: HttpTarget(events, events.ca_bundle),
         DEAD_LETTERS: DeadLetterTarget(),
     }
 
 
 async def _start(events: Events) -> None:
     events.tasks.spawn(Rounds(events).run())
+    resume(events)
 
 
 async def _stop(events: Events) -> None:
@@ -59,7 +75,9 @@ def _reset(events: Events) -> None:
 MANIFEST = Manifest(
     name="events",
     build=build,
-    operations=operations_of(buses, put_events, rules, tagging, targets),
+    operations=operations_of(
+        api_destinations, archiving, buses, connection_operations, put_events, replaying, rules, tagging, targets
+    ),
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,
@@ -70,8 +88,8 @@ MANIFEST = Manifest(
     stop=_stop,
     reset=_reset,
     differences=(
-        "Targets are functions, queues, topics, buses and log groups, Kinesis streams and state machines where those "
-        "services are here; every other one is refused by name.",
+        "Targets are functions, queues, topics, buses, log groups and API destinations, Kinesis streams and state "
+        "machines where those services are here; every other one is refused by name.",
         "AWS's services other than S3, Lambda (destinations) and EventBridge's own schedules send no events.",
         "An InvalidEventPatternException says what is wrong, not where (line and column).",
         "A log group takes events whether or not a resource policy of CloudWatch Logs lets EventBridge in.",
@@ -80,6 +98,11 @@ MANIFEST = Manifest(
         "did not run, the last one fires.",
         "Quotas are those of targets per rule and of sizes; numbers of buses and rules, and rates of requests, are not "
         "limited.",
+        "API destinations may have http: endpoints, and reach this machine's own ports. An OAuth token is asked for at "
+        "the first request, by a form with client id and secret; AWS does so when the connection is made.",
+        "GET, HEAD and OPTIONS requests to API destinations carry no body.",
+        "An archive has an event, and its counts, at once; it shows no rule of its own. A replay sends as fast as it "
+        "can.",
         "A rule of another account's bus, by the bus's ARN, does not ask events:creatorAccount.",
     ),
 )

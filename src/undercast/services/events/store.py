@@ -6,9 +6,11 @@ AWS: EventBridge API Reference.
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.services.events import archives
 from undercast.services.events.errors import no_bus, no_rule
 from undercast.services.events.models import (
     DEFAULT_BUS,
@@ -78,10 +80,11 @@ def find(tx: Tx, name: BusName) -> Bus | None:
     row = tx.one(f"SELECT * FROM events_bus WHERE {_BUS}", (*name.scope, name.name))
     if row is None and name.name != DEFAULT_BUS:
         return None
-    rules = tuple(_rules(tx, name))
+    rules, kept = tuple(_rules(tx, name)), tuple(archives.of_bus(tx, name))
     if row is not None:
-        return bus_of(row, rules)
-    return Bus(name=name, policy=None, settings={}, tags={}, created_at=None, changed_at=None, rules=rules)
+        return bus_of(row, rules, kept)
+    bus = Bus(name=name, policy=None, settings={}, tags={}, created_at=None, changed_at=None)
+    return replace(bus, rules=rules, archives=kept)
 
 
 def existing(tx: Tx, name: BusName) -> Bus:

@@ -17,7 +17,7 @@ from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome, refused
-from undercast.events.web import Answer, Connect, WebError, WebRequest, connect_anywhere, post
+from undercast.events.web import Answer, Connect, WebError, WebRequest, connect_anywhere, send
 from undercast.sandbox import upstream
 from undercast.services.sns import retry
 from undercast.services.sns.envelope import CONFIRMATION
@@ -90,12 +90,12 @@ class HttpTarget:
             url=delivery.attributes["endpoint"], headers=_headers(delivery, policy), body=delivery.payload
         )
         connect: Connect = upstream.connect if delivery.attributes.get("sandbox") else connect_anywhere
-        answer = await post(request, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
+        answer = await send(request, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
         asks = answer.headers.get("www-authenticate", "").lower()
         if answer.status == 401 and request.credentials and asks.startswith("basic"):
             basic = "Basic " + base64.b64encode(request.credentials.encode()).decode()
             again = replace(request, headers={**request.headers, "Authorization": basic})
-            answer = await post(again, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
+            answer = await send(again, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
         return answer
 
     async def _context(self) -> ssl.SSLContext:

@@ -10,7 +10,7 @@ from undercast.core.errors import refused_member
 from undercast.core.service import Params, operation
 from undercast.events.inputs import InvalidPath, parse_path
 from undercast.services import target_calls
-from undercast.services.events import store
+from undercast.services.events import connections, store
 from undercast.services.events.addressing import DIRECT, OWN, is_json
 from undercast.services.events.errors import invalid, no_rule, too_many
 from undercast.services.events.instance import Events
@@ -93,6 +93,10 @@ async def _check_kind(ctx: RequestContext, target: Params, role_arn: str) -> Non
         and not (target.get("SqsParameters") or {}).get("MessageGroupId")
     ):
         raise invalid(f"Parameter(s) SqsParameters must be specified for target: {identifier}.")
+    if service == "events" and resource.startswith("api-destination/") and connections.named_by_arn(arn) is not None:
+        if not role_arn:
+            raise invalid(f"RoleArn is required for target {arn}.")
+        return
     if service == "events" and bus_of_arn(arn) is not None:
         if account != ctx.account_id and not role_arn:
             raise invalid(f"RoleArn is required for target {arn}.")

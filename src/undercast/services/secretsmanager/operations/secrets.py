@@ -21,7 +21,7 @@ from undercast.store.database import Tx
 
 DAY_S = 86_400.0
 MAX_TAGS = 50
-_NAME = re.compile(r"[A-Za-z0-9/_+=.@-]{1,512}")
+_NAME = re.compile(r"[A-Za-z0-9/_+=.@!-]{1,512}")
 
 
 @operation("CreateSecret")

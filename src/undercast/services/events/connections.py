@@ -1,0 +1,226 @@
+"""Connections and API destinations as rows: where an HTTP endpoint is, and how it is authorised.
+
+What is secret of a connection is a secret of Secrets Manager, as on AWS. AWS: EventBridge User Guide, "API destinations
+as targets", "Connections for HTTP endpoint targets"; API Reference, CreateConnection, CreateApiDestination.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.clock import moment
+from undercast.services.events.errors import not_found
+from undercast.store.database import Row, Tx
+
+AUTHORIZED, DEAUTHORIZED = "AUTHORIZED", "DEAUTHORIZED"
+_ARN = re.compile(
+    r"arn:aws[\w-]*:events:([a-z0-9-]+):(\d{12}):(connection|api-destination)/([\w.-]+)/([\w-]+)", re.ASCII
+)
+_KEY = "account_id = ? AND region = ? AND name = ?"
+_SECRETS = {
+    "BasicAuthParameters": "Password",
+    "ApiKeyAuthParameters": "ApiKeyValue",
+    "ClientParameters": "ClientSecret",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """One connection. `shown` are its AuthParameters without what is secret."""
+
+    scope: Scope
+    name: str
+    id: str
+    description: str | None
+    kind: str
+    shown: Mapping[str, Any]
+    state: str
+    secret_arn: str
+    kms_key_id: str
+    from_sandbox: bool
+    created_at: float
+    changed_at: float
+    authorized_at: float | None
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return f"arn:aws:events:{self.scope.region}:{self.scope.account_id}:connection/{self.name}/{self.id}"
+
+    def times(self) -> dict[str, Any]:
+        """As every answer about a connection has them."""
+        found: dict[str, Any] = {
+            "ConnectionArn": self.arn,
+            "ConnectionState": self.state,
+            "CreationTime": moment(self.created_at),
+            "LastModifiedTime": moment(self.changed_at),
+        }
+        if self.authorized_at is not None:
+            found["LastAuthorizedTime"] = moment(self.authorized_at)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """One API destination."""
+
+    scope: Scope
+    name: str
+    id: str
+    description: str | None
+    connection: str
+    """The connection's ARN."""
+    endpoint: str
+    method: str
+    rate: int | None
+    from_sandbox: bool
+    """Whether a function made it: requests then reach what the function itself may reach."""
+    created_at: float
+    changed_at: float
+
+    @property
+    def arn(self) -> str:
+        """Its ARN."""
+        return f"arn:aws:events:{self.scope.region}:{self.scope.account_id}:api-destination/{self.name}/{self.id}"
+
+
+def named_by_arn(arn: str) -> tuple[str, Scope, str] | None:
+    """Kind, scope and name of the ARN of a connection or API destination; None for what is none."""
+    found = _ARN.fullmatch(arn)
+    return None if found is None else (found[3], Scope(AccountId(found[2]), Region(found[1])), found[4])
+
+
+def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
+    """AuthParameters as DescribeConnection shows them."""
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        if isinstance(value, Mapping):
+            inner = without_secrets(value)
+            inner.pop(_SECRETS.get(name, ""), None)
+            found[name] = inner
+        elif isinstance(value, list):
+            found[name] = [
+                {key: text for key, text in one.items() if key != "Value" or not one.get("IsValueSecret")}
+                for one in value
+            ]
+        else:
+            found[name] = value
+    return found
+
+
+def connection_of(row: Row) -> Connection:
+    """What a row of events_connection says."""
+    return Connection(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        name=row["name"],
+        id=row["id"],
+        description=row["description"],
+        kind=row["kind"],
+        shown=json.loads(row["shown"]),
+        state=row["state"],
+        secret_arn=row["secret_arn"],
+        kms_key_id=row["kms_key_id"],
+        from_sandbox=bool(row["from_sandbox"]),
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
+        authorized_at=row["authorized_at"],
+    )
+
+
+def destination_of(row: Row) -> Destination:
+    """What a row of events_destination says."""
+    return Destination(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        name=row["name"],
+        id=row["id"],
+        description=row["description"],
+        connection=row["connection"],
+        endpoint=row["endpoint"],
+        method=row["method"],
+        rate=row["rate"],
+        from_sandbox=bool(row["from_sandbox"]),
+        created_at=row["created_at"],
+        changed_at=row["changed_at"],
+    )
+
+
+def connection(tx: Tx, scope: Scope, name: str) -> Connection:
+    """Raises ResourceNotFoundException."""
+    row = tx.one(f"SELECT * FROM events_connection WHERE {_KEY}", (*scope, name))
+    if row is None:
+        raise not_found(f"Failed to describe the connection(s). Connection '{name}' does not exist.")
+    return connection_of(row)
+
+
+def destination(tx: Tx, scope: Scope, name: str) -> Destination:
+    """Raises ResourceNotFoundException."""
+    row = tx.one(f"SELECT * FROM events_destination WHERE {_KEY}", (*scope, name))
+    if row is None:
+        raise not_found(f"Failed to describe the api-destination(s). An api-destination '{name}' does not exist.")
+    return destination_of(row)
+
+
+def connections(tx: Tx, scope: Scope) -> list[Connection]:
+    """By name."""
+    rows = tx.all("SELECT * FROM events_connection WHERE account_id = ? AND region = ? ORDER BY name", scope)
+    return [connection_of(row) for row in rows]
+
+
+def destinations(tx: Tx, scope: Scope) -> list[Destination]:
+    """By name."""
+    rows = tx.all("SELECT * FROM events_destination WHERE account_id = ? AND region = ? ORDER BY name", scope)
+    return [destination_of(row) for row in rows]
+
+
+def put_connection(tx: Tx, one: Connection) -> None:
+    """Make it, or write all that it is anew."""
+    tx.execute(
+        "INSERT OR REPLACE INTO events_connection (account_id, region, name, id, description, kind, shown, state,"
+        " secret_arn, kms_key_id, from_sandbox, created_at, changed_at, authorized_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *one.scope,
+            one.name,
+            one.id,
+            one.description,
+            one.kind,
+            json.dumps(dict(one.shown)),
+            one.state,
+            one.secret_arn,
+            one.kms_key_id,
+            int(one.from_sandbox),
+            one.created_at,
+            one.changed_at,
+            one.authorized_at,
+        ),
+    )
+
+
+def put_destination(tx: Tx, one: Destination) -> None:
+    """Make it, or write all that it is anew."""
+    tx.execute(
+        "INSERT OR REPLACE INTO events_destination (account_id, region, name, id, description, connection, endpoint,"
+        " method, rate, from_sandbox, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *one.scope,
+            one.name,
+            one.id,
+            one.description,
+            one.connection,
+            one.endpoint,
+            one.method,
+            one.rate,
+            int(one.from_sandbox),
+            one.created_at,
+            one.changed_at,
+        ),
+    )
+
+
+def remove(tx: Tx, kind: str, scope: Scope, name: str) -> None:
+    """A connection or a destination is gone."""
+    assert kind in ("connection", "destination"), "table names are ours alone"
+    tx.execute(f"DELETE FROM events_{kind} WHERE {_KEY}", (*scope, name))

@@ -1,0 +1,183 @@
+"""API destinations: connections with their secrets, requests, retries on the platform's clock.
+
+AWS: EventBridge User Guide, "API destinations as targets in Amazon EventBridge".
+"""
+
+import json
+import random
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from tests.platform import RunningPlatform
+from tests.services.events.actions import allow, put, queue_of, trusting
+from tests.services.sns.actions import Queue, refusal
+from tests.services.sns.web import Endpoint, listening
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    """A server of somebody else."""
+    with listening() as made:
+        yield made
+
+
+class Bridge:
+    """One account's rule with an API destination."""
+
+    def __init__(self, platform: RunningPlatform, endpoint: Endpoint) -> None:
+        self.account = f"{random.randrange(10**11, 10**12)}"
+        self.platform = platform
+        self.url = endpoint.url
+        self.events = platform.client("events", account=self.account)
+        self.role = trusting(
+            platform.client("iam", account=self.account), "invoker", allow("events:InvokeApiDestination", "*")
+        )
+        self.events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+
+    def connect(self, kind: str, **auth: Any) -> Any:
+        """A connection."""
+        return self.events.create_connection(Name="c", AuthorizationType=kind, AuthParameters=auth)
+
+    def target(self, connection: str, path: str = "/hook", method: str = "POST", **params: Any) -> str:
+        """The ARN of a destination that the rule has as its target."""
+        rate = {"InvocationRateLimitPerSecond": params.pop("rate")} if "rate" in params else {}
+        arn: str = self.events.create_api_destination(
+            Name="d", ConnectionArn=connection, InvocationEndpoint=self.url + path, HttpMethod=method, **rate
+        )["ApiDestinationArn"]
+        answer = self.events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": arn, "RoleArn": self.role, **params}])
+        assert answer["FailedEntryCount"] == 0
+        return arn
+
+
+def test_a_request_has_what_target_and_connection_say(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """Path, query and headers of the target, with values of the event; those of the connection count more."""
+    bridge = Bridge(platform, endpoint)
+    own = {
+        "HeaderParameters": [{"Key": "X-Both", "Value": "connection", "IsValueSecret": True}],
+        "QueryStringParameters": [{"Key": "q", "Value": "1"}],
+        "BodyParameters": [{"Key": "added", "Value": "x"}],
+    }
+    made = bridge.connect("BASIC", BasicAuthParameters={"Username": "u", "Password": "p"}, InvocationHttpParameters=own)
+    assert made["ConnectionState"] == "AUTHORIZED"
+    http = {
+        "PathParameterValues": ["$.detail.id"],
+        "HeaderParameters": {"X-Both": "target", "X-Source": "$.source"},
+        "QueryStringParameters": {"n": "$.detail.n"},
+    }
+    bridge.target(made["ConnectionArn"], "/items/*/x?a=b", "PUT", HttpParameters=http, InputPath="$.detail")
+    put(bridge.events, {"id": "a/b", "n": 3})
+    came = endpoint.next()
+    assert (came.method, came.path) == ("PUT", "/items/a%2Fb/x?a=b&n=3&q=1")
+    assert json.loads(came.body) == {"id": "a/b", "n": 3, "added": "x"}
+    assert came.headers["authorization"] == "Basic dTpw"
+    assert (came.headers["x-both"], came.headers["x-source"]) == ("connection", "app")
+    assert came.headers["user-agent"] == "Amazon/EventBridge/ApiDestinations"
+    assert came.headers["content-type"] == "application/json; charset=utf-8"
+    shown = bridge.events.describe_connection(Name="c")
+    assert shown["AuthParameters"]["BasicAuthParameters"] == {"Username": "u"}
+    assert "Value" not in shown["AuthParameters"]["InvocationHttpParameters"]["HeaderParameters"][0]
+    secrets = bridge.platform.client("secretsmanager", account=bridge.account)
+    secret = json.loads(secrets.get_secret_value(SecretId=shown["SecretArn"])["SecretString"])
+    assert secret["BasicAuthParameters"] == {"Username": "u", "Password": "p"}
+
+
+def test_oauth_asks_for_a_token_and_renews_it(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """The token is kept; 401 asks for another one."""
+    bridge = Bridge(platform, endpoint)
+    endpoint.texts["/token"] = json.dumps({"access_token": "T", "expires_in": 3600})
+    oauth = {
+        "ClientParameters": {"ClientID": "id", "ClientSecret": "secret"},
+        "AuthorizationEndpoint": endpoint.url + "/token",
+        "HttpMethod": "POST",
+        "OAuthHttpParameters": {"BodyParameters": [{"Key": "scope", "Value": "s"}]},
+    }
+    made = bridge.connect("OAUTH_CLIENT_CREDENTIALS", OAuthParameters=oauth)
+    bridge.target(made["ConnectionArn"])
+    put(bridge.events, {"n": 1})
+    asked = endpoint.next()
+    assert parse_qs(asked.body) == {
+        "grant_type": ["client_credentials"], "client_id": ["id"], "client_secret": ["secret"], "scope": ["s"],
+    }  # fmt: skip
+    assert endpoint.next().headers["authorization"] == "Bearer T"
+    endpoint.statuses.append(401)
+    put(bridge.events, {"n": 2})
+    assert [endpoint.next().path for _ in range(3)] == ["/hook", "/token", "/hook"]
+
+
+def test_failures_are_retried_as_the_target_says(clocked: RunningPlatform, endpoint: Endpoint) -> None:
+    """5xx and 429 again, Retry-After and RetryPolicy; then, or at once for 400, the dead-letter queue."""
+    bridge = Bridge(clocked, endpoint)
+    dead: Queue = queue_of(clocked, bridge.account)
+    key = bridge.connect("API_KEY", ApiKeyAuthParameters={"ApiKeyName": "X-Key", "ApiKeyValue": "k"})
+    policy: dict[str, Any] = {"RetryPolicy": {"MaximumRetryAttempts": 2}, "DeadLetterConfig": {"Arn": dead.arn}}
+    arn = bridge.target(key["ConnectionArn"], **policy)
+    endpoint.statuses += [500, 429, 503]
+    sent = put(bridge.events, {"n": 1})
+    for _ in range(3):
+        assert endpoint.next().headers["x-key"] == "k"
+        clocked.drain()
+        clocked.advance(60)
+    (message,) = dead.messages()
+    told = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert json.loads(message["Body"])["id"] == sent
+    assert (told["RETRY_ATTEMPTS"], told["EXHAUSTED_RETRY_CONDITION"]) == ("2", "MaximumRetryAttempts")
+    assert (told["TARGET_ARN"], told["ERROR_MESSAGE"]) == (arn, "the endpoint answered 503")
+    endpoint.statuses.append(400)
+    put(bridge.events, {"n": 2})
+    (message,) = dead.messages()
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ERROR_FROM_TARGET"
+    bridge.events.deauthorize_connection(Name="c")
+    assert bridge.events.describe_api_destination(Name="d")["ApiDestinationState"] == "INACTIVE"
+    put(bridge.events, {"n": 3})
+    (message,) = dead.messages()
+    assert message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"] == "The connection is not authorized."
+
+
+def test_invocations_keep_to_the_rate(clocked: RunningPlatform, endpoint: Endpoint) -> None:
+    """InvocationRateLimitPerSecond: what is more waits on the platform's clock."""
+    bridge = Bridge(clocked, endpoint)
+    key = bridge.connect("API_KEY", ApiKeyAuthParameters={"ApiKeyName": "X-Key", "ApiKeyValue": "k"})
+    bridge.target(key["ConnectionArn"], rate=1)
+    entry = {"Source": "app", "DetailType": "d", "Detail": "{}"}
+    bridge.events.put_events(Entries=[entry] * 10)
+    endpoint.next()
+    clocked.drain()
+    early = endpoint.came.qsize()
+    assert early < 9
+    clocked.advance(10)
+    for _ in range(9):
+        endpoint.next()
+
+
+def test_connections_and_destinations_are_kept(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """Made once, listed, changed, deleted with their secret."""
+    bridge = Bridge(platform, endpoint)
+    events = bridge.events
+    wrong = {"Name": "x", "AuthorizationType": "BASIC", "AuthParameters": {}}
+    assert refusal(events.create_connection, **wrong)[1] == (
+        "Parameter(s) BasicAuthParameters must be specified for Authorization Type BASIC."
+    )
+    arn = bridge.connect("API_KEY", ApiKeyAuthParameters={"ApiKeyName": "K", "ApiKeyValue": "v"})["ConnectionArn"]
+    again = {"ApiKeyName": "K", "ApiKeyValue": "w"}
+    assert refusal(bridge.connect, kind="API_KEY", ApiKeyAuthParameters=again)[0] == "ResourceAlreadyExistsException"
+    for url in (platform.url + "/_undercast/status", "ftp://example.com"):
+        params = {"Name": "x", "ConnectionArn": arn, "InvocationEndpoint": url, "HttpMethod": "POST"}
+        assert refusal(events.create_api_destination, **params)[1] == "Parameter InvocationEndpoint is not valid."
+    destination = bridge.target(arn)
+    assert [one["Name"] for one in events.list_connections()["Connections"]] == ["c"]
+    events.update_api_destination(Name="d", InvocationEndpoint=endpoint.url + "/other")
+    (shown,) = events.list_api_destinations(ConnectionArn=arn)["ApiDestinations"]
+    assert (shown["ApiDestinationArn"], shown["ApiDestinationState"]) == (destination, "ACTIVE")
+    events.update_connection(Name="c", AuthParameters={"ApiKeyAuthParameters": again})
+    put(events, {})
+    came = endpoint.next()
+    assert (came.path, came.headers["k"]) == ("/other", "w")
+    secret = events.describe_connection(Name="c")["SecretArn"]
+    events.delete_connection(Name="c")
+    code, _ = refusal(platform.client("secretsmanager", account=bridge.account).get_secret_value, SecretId=secret)
+    assert code == "ResourceNotFoundException"
+    events.delete_api_destination(Name="d")
+    assert refusal(events.describe_api_destination, Name="d")[0] == "ResourceNotFoundException"
