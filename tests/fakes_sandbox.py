@@ -341,6 +341,10 @@ class FakeDriver:
         """See Driver."""
         return False
 
+    def takes_images(self) -> str:
+        """See Driver."""
+        return ""
+
     def takes_snapshots(self) -> str:
         """See Driver."""
         return "the fake cannot"

@@ -45,6 +45,7 @@ from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
 from undercast.services import registry
 from undercast.services.lambda_.credentials import RoleCredentials
+from undercast.services.lambda_.images import endpoint as images
 from undercast.services.logs.sink import FunctionLogs
 from undercast.services.parts import Parts
 from undercast.services.registry import Mounted
@@ -227,6 +228,7 @@ def _admin_tools(platform: Platform) -> AdminTools:
         drained=platform.router.drained,
         outbox=platform.services["sns"].instance.local.shown,
         opt_out=platform.services["sns"].instance.local.stop,
+        images=partial(images.serve, platform.services["lambda"].instance.images),
         code=platform.services["lambda"].instance.locations.serve,
     )
 

@@ -5,12 +5,13 @@ default port. A running platform writes its address into its data folder.
 """
 
 import json
+import os
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 
@@ -21,6 +22,7 @@ from undercast.store.folder import address_of, holder
 TIMEOUT_S = 30.0
 STARTING_S = 10.0
 POLL_S = 0.05
+_LONG_S = 3600.0
 _FOREVER_S = 7 * 86400
 DEFAULT_URL = "http://localhost:4566"
 
@@ -54,19 +56,31 @@ def ask(url: str, path: str) -> dict[str, Any]:
 
 def change(url: str, path: str, wish: Mapping[str, Any]) -> dict[str, Any]:
     """POST to one of them; the token is in the platform's data folder. Exits with a hint when that is not here."""
-    folder = Path(ask(url, "/_undercast/status")["data"])
-    try:
-        token = (folder / "token").read_text().strip()
-    except OSError as error:
-        return fail(f"the token in {folder} cannot be read: {error.strerror}", "run this as the platform's user")
-    headers = {"X-Undercast-Token": token, "Content-Type": "application/json"}
+    headers = {"X-Undercast-Token": _token(url), "Content-Type": "application/json"}
     body = json.dumps(wish).encode()
     return _answer(url, path, urllib.request.Request(url.rstrip("/") + path, data=body, headers=headers))
 
 
-def _answer(url: str, path: str, request: urllib.request.Request) -> dict[str, Any]:
+def send(url: str, path: str, method: str, file: IO[bytes] | None) -> dict[str, Any]:
+    """The same with a file as the body, which may be large; the answer may take long."""
+    headers = {"X-Undercast-Token": _token(url), "Content-Type": "application/octet-stream"}
+    if file is not None:
+        headers["Content-Length"] = str(os.fstat(file.fileno()).st_size)
+    request = urllib.request.Request(url.rstrip("/") + path, data=file, headers=headers, method=method)
+    return _answer(url, path, request, _LONG_S)
+
+
+def _token(url: str) -> str:
+    folder = Path(ask(url, "/_undercast/status")["data"])
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+        return (folder / "token").read_text().strip()
+    except OSError as error:
+        return fail(f"the token in {folder} cannot be read: {error.strerror}", "run this as the platform's user")
+
+
+def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             parsed: dict[str, Any] = json.load(answer)
             return parsed
     except urllib.error.HTTPError as error:

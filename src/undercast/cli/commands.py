@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from undercast import __version__
-from undercast.cli import clock, doctor, env, invoke, logs, outbox, runtimes, status, stop, trace, watch
+from undercast.cli import clock, doctor, env, images, invoke, logs, outbox, runtimes, status, stop, trace, watch
 from undercast.cli.start_options import OPTIONS, Option
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ app.command("watch")(watch.watch)
 app.command("outbox")(outbox.outbox)
 app.add_typer(runtimes.app, name="runtimes")
 app.add_typer(clock.app, name="clock")
+app.add_typer(images.app, name="images")
 
 
 @app.command("version")

@@ -64,6 +64,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         throttle_tables=values["throttle_tables"],
         throttle_streams=values["throttle_streams"],
         hot_reload_root=_folder("--hot-reload-root", values["hot_reload_root"]),
+        image_root=_folder("--image-root", values["image_root"]),
         search_path=search_path(),
         home_dir=Path.home(),
     )

@@ -76,7 +76,7 @@ def _debugger(url: str, function: str, options: Mapping[str, Any]) -> Iterator[N
     signal.signal(signal.SIGTERM, _on_sigterm)  # else the function would go on waiting for a debugger
     port = change(url, "/_undercast/debug", wish)["port"]
     try:
-        print(how_to_attach(found["FunctionName"], found["Runtime"], port), file=sys.stderr, flush=True)
+        print(how_to_attach(found["FunctionName"], found.get("Runtime", ""), port), file=sys.stderr, flush=True)
         yield
     finally:
         change(url, "/_undercast/debug", {"function": arn, "end": True})

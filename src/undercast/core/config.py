@@ -50,6 +50,8 @@ class Config:
     """Their INITs wait until somebody is attached."""
     hot_reload_root: Path | None = None
     """Folders below it may be functions' code as they are (bucket name `hot-reload`)."""
+    image_root: Path | None = None
+    """Folders and archives below it may be functions' container images (ImageUri `oci:PATH`)."""
     max_head_bytes: int = 64 * 1024
     max_body_bytes: int = 6 * 1024**3
     search_path: tuple[str, ...] = field(default=("/usr/local/bin", "/usr/bin", "/bin"))

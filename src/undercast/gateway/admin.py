@@ -42,6 +42,8 @@ class AdminTools:
     """Takes {"phone_number", "account_id", "region"}: who has the number wants no messages."""
     debug: Callable[[bytes], Awaitable[Mapping[str, Any]]]
     """Begins or ends the debugging of a function, as the body says."""
+    images: Callable[[HttpRequest], Awaitable[Answer]]
+    """Shows, takes and forgets container images."""
     code: HttpHandler
     """Answers the signed URLs that GetFunction gives (Code.Location)."""
 
@@ -84,6 +86,8 @@ class Admin:
             return {"reset": True}
         if method == "POST" and path == "/_undercast/debug":
             return await self._tools.debug(await request.body.read(4096))
+        if path == "/_undercast/images":
+            return await self._tools.images(request)
         if method == "POST" and path == "/_undercast/drain":
             await self._tools.drained()
             return {"drained": True}

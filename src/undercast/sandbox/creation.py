@@ -17,7 +17,7 @@ from undercast.sandbox.debugging.programs import MEMORY_MB
 from undercast.sandbox.debugging.registry import Debugging
 from undercast.sandbox.driver import Driver, Prestart, ProcessSpec, Sandbox, SandboxSpec
 from undercast.sandbox.environment import Environment, Watchers
-from undercast.sandbox.extension_files import FOLDER, external_extensions
+from undercast.sandbox.extension_files import FOLDER, extensions_of
 from undercast.sandbox.logs import EnvironmentLog
 from undercast.sandbox.model import (
     CredentialSource,
@@ -30,7 +30,8 @@ from undercast.sandbox.model import (
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.platform_events import InitType
 from undercast.sandbox.processes import RuntimeProcess
-from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand
+from undercast.sandbox.rootfs import IMAGE_CA_BUNDLE
+from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand, invalid_runtime
 from undercast.sandbox.variables import Roots, Surroundings, extension_variables, startup_variables, variables
 from undercast.sandbox.xray_daemon import XRayDaemon
 
@@ -90,6 +91,8 @@ class Creation:
         self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, start: Start = Start()
     ) -> Environment:
         """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
+        if function.container is not None and (unable := self.driver.takes_images()):
+            raise invalid_runtime(f"Undercast cannot run {function.name} here: {unable}")
         environment_id = self.ids.hex(32)
         issuing = asyncio.ensure_future(self.credentials.issue(function, environment_id))
         try:
@@ -117,7 +120,7 @@ class Creation:
                 init_type=start.init_type,
                 image=start.image,
                 debugger=debugger,
-                version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}",
+                version_arn=f"arn:aws:lambda:{function.region}::runtime:{function.runtime}" if function.runtime else "",
             )
             environment = Environment(function, sandbox, process, log, watchers)
             environment.provisioned = start.provisioned
@@ -175,6 +178,7 @@ class Creation:
         return SandboxSpec(
             environment_id=environment_id,
             code_dir=function.code_dir,
+            is_root=function.container is not None,
             runtime_dir=plan.runtime_dir,
             layers=function.layers,
             prefixes=plan.prefixes,
@@ -216,16 +220,17 @@ class Creation:
             log_stream=given.log_stream,
             initialization_type=given.initialization_type,
             endpoint_url=f"http://localhost:{self.site.front_door_port}",
-            ca_bundle=self._bundle_path(sandbox),
+            ca_bundle=self._bundle_path(function, sandbox),
             roots=roots,
             rpc_port=sandbox.rpc_port if function.runtime == "go1.x" else 0,
             execution_env=plan.execution_env,
+            image_variables=None if function.container is None else function.container.environment,
             runtime_variables={name: expand(value, roots) for name, value in plan.variables.items()},
         )
         return ProcessSpec(
             argv=plan.argv(roots),
             environment=variables(function, given.credentials, surroundings),
-            cwd=roots.task,
+            cwd=plan.cwd or roots.task,
             zygote=bool(plan.forkable and plan.python and self.driver.zygote_runs(plan.python)),
             telemetry=plan.telemetry,
         )
@@ -233,15 +238,17 @@ class Creation:
     def _extensions(
         self, function: FunctionVersion, plan: RuntimePlan, sandbox: Sandbox, variables: Mapping[str, str]
     ) -> dict[str, ProcessSpec]:
-        names = external_extensions(function.layers)
+        names = extensions_of(function)
         if not names:
             return {}
         environment = extension_variables(variables, function, plan.variables)
         folder = f"{sandbox.opt_root}/{FOLDER}"
         return {name: ProcessSpec(argv=(f"{folder}/{name}",), environment=environment, cwd="/") for name in names}
 
-    def _bundle_path(self, sandbox: Sandbox) -> str:
+    def _bundle_path(self, function: FunctionVersion, sandbox: Sandbox) -> str:
         """A sandbox with a root file system of its own has the bundle at the usual place."""
         if self.site.ca_bundle is None:
             return ""
+        if function.container is not None:
+            return IMAGE_CA_BUNDLE
         return CA_BUNDLE if sandbox.code_root == Roots().task else str(self.site.ca_bundle)

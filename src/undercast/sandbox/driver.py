@@ -40,6 +40,8 @@ class SandboxSpec:
     environment_id: str
     code_dir: Path
     """Becomes /var/task, read-only. Files must be readable by others, as on AWS."""
+    is_root: bool = False
+    """A container image: `code_dir` becomes /, in place of the host's files, and has the places of `rootfs.PLACES`."""
     runtime_dir: Path | None = None
     """Becomes /var/runtime, read-only."""
     layers: tuple[Path, ...] = ()
@@ -242,6 +244,10 @@ class Driver(Protocol):
 
     def zygote_runs(self, python: Path) -> bool:
         """Whether this interpreter can be served by a zygote here (Python >= 3.8 and the namespace driver)."""
+        ...
+
+    def takes_images(self) -> str:
+        """Why container images cannot run here; "" when they can."""
         ...
 
     def takes_snapshots(self) -> str:

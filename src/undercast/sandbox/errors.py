@@ -92,6 +92,11 @@ def no_bootstrap(searched: tuple[str, ...]) -> Fault:
     return Fault("Runtime.InvalidEntrypoint", f"Couldn't find valid bootstrap(s): [{' '.join(searched)}]")
 
 
+def invalid_working_dir(path: str) -> Fault:
+    """WORKDIR of a container image, or ImageConfig.WorkingDirectory, is no folder."""
+    return Fault("Runtime.InvalidWorkingDir", f"chdir {path}: no such file or directory")
+
+
 def cannot_launch(path: str, reason: str) -> Fault:
     """`execve` refused an extension's program."""
     return Fault("Extension.LaunchError", f"fork/exec {path}: {reason}")

@@ -36,6 +36,17 @@ class Debug:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """How the process of a container image is started; the function's `code_dir` is its root file system."""
+
+    command: tuple[str, ...]
+    """ENTRYPOINT and CMD, or what ImageConfig has in their place."""
+    working_dir: str
+    environment: Mapping[str, str]
+    """ENV: the function's own variables win."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionVersion:
     """One immutable deployable: what an execution environment runs. Two that differ in anything never share one."""
 
@@ -51,7 +62,8 @@ class FunctionVersion:
     runtime: str
     handler: str
     code_dir: Path
-    """Unpacked code, read-only, mounted at /var/task."""
+    """Unpacked code, read-only, mounted at /var/task; of a container image at /."""
+    container: Container | None = None
     live: bool = False
     """The code is a folder of the user's, whose files may change; then the revision does."""
     environment: Mapping[str, str] = field(default_factory=dict)

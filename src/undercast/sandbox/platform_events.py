@@ -78,7 +78,7 @@ class Init:
         record: dict[str, Any] = {"initializationType": self.type, "phase": self.phase}
         if runtime_version:
             record |= {"runtimeVersion": runtime_version, "runtimeVersionArn": runtime_version_arn}
-        text = init_start_line(runtime_version, runtime_version_arn)
+        text = init_start_line(runtime_version, runtime_version_arn) if runtime_version else ""
         return PlatformEvent("platform.initStart", record, "INFO" if runtime_version else "DEBUG", text)
 
     def runtime_done(self) -> PlatformEvent:

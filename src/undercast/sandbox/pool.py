@@ -124,12 +124,16 @@ class Pool:
             while (waiter := fleet.queue.pop()) is not None:
                 waiter.fail(shutting_down())
 
+    def takes_images(self) -> str:
+        """Why container images cannot run here; "" when they can."""
+        return self._parts.driver.takes_images()
+
     async def prepare(self, function: FunctionVersion) -> None:
         """Get ready for a first invocation: /var/runtime, the interpreter's zygote, a spare sandbox.
 
         The function's code need not be there yet.
         """
-        if self._creation is None:
+        if self._creation is None or function.container is not None:
             return
         runtime = function.runtime
         try:

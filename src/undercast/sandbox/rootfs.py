@@ -16,6 +16,17 @@ _ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/services", "/etc/protocol
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+IMAGE_CA_BUNDLE = "/etc/undercast-ca-certificates.crt"
+"""In a container image, whose own bundle may be anywhere and stays."""
+PLACES = (
+    ("/proc", "folder"),
+    ("/dev", "folder"),
+    ("/tmp", "folder"),
+    ("/etc/hosts", "file"),
+    ("/etc/resolv.conf", "file"),
+    (IMAGE_CA_BUNDLE, "file"),
+)
+"""What the root of a container image must have, each reached without a link: something is mounted on it."""
 _FILES = {
     "/etc/passwd": (
         "root:x:0:0:root:/root:/sbin/nologin\n"

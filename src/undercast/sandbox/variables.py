@@ -26,6 +26,8 @@ _RUNTIME_ONLY = frozenset(
 """Lambda Developer Guide, Extensions API, "Permissions and configuration": not for extensions."""
 
 
+_OF_THE_IMAGE = frozenset({"_HANDLER", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR"})
+"""A container image's own: its ENV says where code and runtime are, its CMD names the handler."""
 _STARTUP = ("NODE_", "LD_", "LANG", "LC_", "TZ", "SSL_", "OPENSSL_", "ICU_", "UV_", "MALLOC_", "GLIBC_", "PATH")
 """Beginnings of the names of variables that a runtime may read when it starts."""
 _LATER = frozenset({"NODE_ENV", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED"})
@@ -59,6 +61,8 @@ class Surroundings:
     """Where a go1.x function is to listen; 0 for other runtimes."""
     execution_env: str = ""
     """AWS_EXECUTION_ENV; "" for OS-only runtimes, as on AWS."""
+    image_variables: Mapping[str, str] | None = None
+    """ENV of a container image, which has no defaults of a runtime."""
     runtime_variables: Mapping[str, str] = field(default_factory=dict)
     """Defaults of the runtime family (PYTHONPATH and the like) that a function may override."""
 
@@ -67,6 +71,14 @@ def variables(
     function: FunctionVersion, credentials: EnvironmentCredentials, surroundings: Surroundings
 ) -> dict[str, str]:
     """The complete environment of the runtime process."""
+    if surroundings.image_variables is not None:
+        return {
+            **_image_defaults(surroundings),
+            **surroundings.image_variables,
+            **function.environment,
+            **{name: value for name, value in _reserved(function, credentials, surroundings).items()
+               if name not in _OF_THE_IMAGE},
+        }  # fmt: skip
     return {
         **_defaults(surroundings),
         **surroundings.runtime_variables,
@@ -90,6 +102,19 @@ def extension_variables(
     """What external extensions get of a runtime's environment; `runtime` are the names that its family adds."""
     own = {name for name in runtime if name not in function.environment}
     return {name: value for name, value in complete.items() if name not in _RUNTIME_ONLY and name not in own}
+
+
+def _image_defaults(surroundings: Surroundings) -> dict[str, str]:
+    """Where the image says nothing. PATH is what a container engine gives."""
+    defaults = _defaults(surroundings)
+    del defaults["LANG"], defaults["LD_LIBRARY_PATH"]
+    roots = surroundings.roots
+    return {
+        **defaults,
+        "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "LAMBDA_TASK_ROOT": roots.task,
+        "LAMBDA_RUNTIME_DIR": roots.runtime,
+    }
 
 
 def _defaults(surroundings: Surroundings) -> dict[str, str]:

@@ -71,8 +71,9 @@ def test_limits_arrive_as_aws_errors(aws: Account) -> None:
         ({"Timeout": 901}, "ValidationException", "Value '901' at 'timeout' failed to satisfy constraint"),
         ({"Role": "worker"}, "ValidationException", "Value 'worker' at 'role' failed to satisfy constraint"),
         ({"Code": {"ZipFile": b"x"}}, "InvalidParameterValueException", "Could not unzip uploaded file"),
-        ({"Code": {"ImageUri": "i"}, "PackageType": "Image"}, "NotImplemented", "container images"),
-        ({"FileSystemConfigs": [], "ImageConfig": {}}, "NotImplemented", "ImageConfig of CreateFunction"),
+        ({"Code": {"ImageUri": "i"}}, "InvalidParameterValueException", "Please don't provide ImageUri when creating"),
+        ({"ImageConfig": {"Command": ["x"]}}, "InvalidParameterValueException", "Please don't provide ImageConfig"),
+        ({"FileSystemConfigs": [], "DurableConfig": {}}, "NotImplemented", "DurableConfig of CreateFunction"),
     ):
         with pytest.raises(ClientError) as caught:
             aws.create(**members)

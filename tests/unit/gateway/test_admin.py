@@ -31,6 +31,7 @@ class Ground:
                 outbox=nothing,
                 opt_out=nothing,
                 debug=nothing,
+                images=nothing,
                 code=nothing,
             )
         )

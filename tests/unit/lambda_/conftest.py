@@ -27,8 +27,9 @@ from undercast.sandbox.provision import Provisioned
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
-from undercast.services.lambda_.deployments import Deployments
+from undercast.services.lambda_.deployments import Code, Deployments
 from undercast.services.lambda_.hot_reload import HotReload
+from undercast.services.lambda_.images.library import Images, Shelf
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -85,11 +86,16 @@ class FakeEnvironments:
     retired: list[tuple[str, str | None]] = field(default_factory=list)
     provisions: list[tuple[str, int]] = field(default_factory=list)
     there: Provisioned = field(default_factory=Provisioned)
+    no_images: str = ""
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `deployments.Environments`."""
         self.invocations.append(invocation)
         return await self.answer(invocation)
+
+    def takes_images(self) -> str:
+        """See `deployments.Environments`."""
+        return self.no_images
 
     def waiting(self, function: FunctionVersion) -> bool:
         """See `deployments.Environments`."""
@@ -220,7 +226,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     blobs = BlobStore(tmp_path / "blobs", database)
     code = CodeStore(tmp_path / "code", blobs, ids)
     concurrency = Concurrency(clock.host)
-    catalog = Catalog(database, code, concurrency)
+    shelf: dict[str, Any] = {"code": code, "blobs": blobs, "database": database, "clock": clock, "ids": ids}
+    images = Images(Shelf(folder=tmp_path / "images", root=tmp_path / "opened", **shelf))
+    catalog = Catalog(database, code, images, concurrency)
     made: World
     causality = CausalLog(database, journal, clock)
     functions = Lambda(
@@ -231,8 +239,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         arrivals=Arrivals(),
         environments=environments,
         code=code,
+        images=images,
         catalog=catalog,
-        deployments=Deployments(database, code, catalog, environments),
+        deployments=Deployments(database, Code(code, images), catalog, environments),
         mappings=Mappings(database, clock),
         provisioning=Provisioning(database, catalog, environments),
         concurrency=concurrency,

@@ -27,6 +27,8 @@ class Debuggers:
 
     def applied(self, plan: RuntimePlan, function: FunctionVersion) -> RuntimePlan:
         """The plan with the debugger in it. Raises InvalidRuntimeException where there is none."""
+        if function.container is not None:
+            raise invalid_runtime(f"{function.name} is a container image, which is not debugged here")
         row = RUNTIMES[function.runtime]
         if function.debug is None or plan.fault is not None:
             return plan

@@ -53,6 +53,10 @@ class AutoDriver:
         """See `Driver`."""
         return self._chosen.zygote_runs(python)
 
+    def takes_images(self) -> str:
+        """See `Driver`."""
+        return self._chosen.takes_images()
+
     def takes_snapshots(self) -> str:
         """See `Driver`."""
         return self._chosen.takes_snapshots()

@@ -49,6 +49,8 @@ class Kind:
     ports: tuple[int, ...]
     ca_bundle: Path | None
     prestart: Prestart | None = None
+    root: Path | None = None
+    """Of a container image."""
 
     @classmethod
     def of(cls, spec: SandboxSpec) -> "Kind":
@@ -64,6 +66,7 @@ class Kind:
             ports=spec.ports,
             ca_bundle=spec.ca_bundle,
             prestart=spec.prestart,
+            root=spec.code_dir if spec.is_root else None,
         )
 
     @property
@@ -75,12 +78,15 @@ class Kind:
         """What the first process of a sandbox is told."""
         binds: list[tuple[str, str]] = []
         if self.ca_bundle is not None:
-            binds.append((str(self.ca_bundle.resolve()), rootfs.CA_BUNDLE))
+            inside = rootfs.CA_BUNDLE if self.root is None else rootfs.IMAGE_CA_BUNDLE
+            binds.append((str(self.ca_bundle.resolve()), inside))
         if not self.zygote:
             binds += rootfs.prefix_binds(self.prefixes)
             if self.runtime_dir is not None:
                 binds.append((str(self.runtime_dir.resolve()), "/var/runtime"))
         order: dict[str, Any] = {"op": "plant", "binds": binds, "listen": self._listeners()}
+        if self.root is not None:
+            order["root"] = str(self.root.resolve())
         if self.prestart is not None:
             argv = (*self.prestart.command, *self.prestart.options)
             order["prestart"] = {"argv": argv, "environment": dict(self.prestart.environment)}

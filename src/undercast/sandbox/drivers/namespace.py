@@ -114,7 +114,8 @@ class NamespaceDriver:
         """See `Driver`."""
         sandbox = await self._create(spec)
         self._disks.refill_soon()
-        self._spares.refill_soon(Kind.of(spec))
+        if not spec.is_root:  # a spare would keep the files of an image that may be gone, or made anew
+            self._spares.refill_soon(Kind.of(spec))
         return sandbox
 
     async def _create(self, spec: driver.SandboxSpec) -> NamespaceSandbox:
@@ -155,6 +156,10 @@ class NamespaceDriver:
             runs = version is not None and (int(version[1]), int(version[2])) >= _OLDEST_ZYGOTE
             self._zygotes[python] = runs
         return runs
+
+    def takes_images(self) -> str:
+        """See `Driver`."""
+        return ""
 
     def takes_snapshots(self) -> str:
         """See `Driver`."""

@@ -488,7 +488,7 @@ async def _connected(connection: socket.socket) -> None:
 
 
 def _order(spec: SandboxSpec, disk: TmpDisk) -> dict[str, Any]:
-    binds = [(str(spec.code_dir.resolve()), "/var/task")]
+    binds = [] if spec.is_root else [(str(spec.code_dir.resolve()), "/var/task")]
     layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
     if len(layers) == 1:
         binds.append((layers.pop(), "/opt"))

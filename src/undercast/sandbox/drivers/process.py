@@ -285,6 +285,13 @@ class ProcessDriver:
         """See `Driver`."""
         return False
 
+    def takes_images(self) -> str:
+        """See `Driver`."""
+        return (
+            "a container image needs a root file system of its own, which the process driver cannot give: start the "
+            "platform with --driver namespace on Linux (undercast doctor says what that takes)"
+        )
+
     def takes_snapshots(self) -> str:
         """See `Driver`."""
         return "the process driver cannot"

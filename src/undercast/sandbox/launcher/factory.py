@@ -17,7 +17,7 @@ from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.farewell import Groups
 from undercast.sandbox.launcher.init import Init
 from undercast.sandbox.launcher.operations import OPERATIONS, operate
-from undercast.sandbox.launcher.places import HOST, Placing, make_place, write_id_maps
+from undercast.sandbox.launcher.places import HOST, IMAGE, Placing, make_place, write_id_maps
 from undercast.sandbox.launcher.rehearsal import rehearse
 from undercast.sandbox.launcher.zygote import Become, preload
 
@@ -99,7 +99,7 @@ def _become_root_of_user_namespace() -> None:
 def _build(root: str, template: dict[str, Any]) -> None:
     """Lay out the file system that all sandboxes of this launcher share."""
     kernel.mount("tmpfs", root, "tmpfs", kernel.MS_NOSUID, "mode=755,size=16m")
-    for path in (HOST, *template["dirs"]):
+    for path in (HOST, IMAGE, *template["dirs"]):
         os.makedirs(root + path, 0o755, exist_ok=True)
     for path, text in template["files"].items():
         with open(root + path, "w") as file:

@@ -64,7 +64,7 @@ class Init:
         kernel.sethostname("sandbox")
         kernel.bring_loopback_up()
         listeners = _listen(self._order["listen"])
-        furnish(self._order["binds"])
+        furnish(self._order["binds"], self._order.get("root", ""))
         mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         pidfd = kernel.pidfd_open(os.getpid())
         self._confine()

@@ -12,24 +12,51 @@ from typing import Any
 from undercast.sandbox.launcher import kernel
 
 HOST = "/.host"
+IMAGE = "/.image"
 SHM_MB = 128
 """Until the function's memory is known."""
 _WRITABLE = kernel.MS_NOSUID | kernel.MS_NODEV
 _MASKED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-def furnish(binds: list[list[str]]) -> None:
-    """Everything that does not depend on the function; then the root is read-only and the host's tree is gone."""
+def furnish(binds: list[list[str]], image: str = "") -> None:
+    """Everything that does not depend on the function; then the root is read-only and the host's tree is gone.
+
+    `image` is the host's path of a root file system that takes the place of the template; it has all the places.
+    """
+    root = _begin_image(image) if image else ""
     # Processes of other credentials (the init process) are not listed.
-    kernel.mount("proc", "/proc", "proc", _MASKED, "hidepid=invisible")
-    kernel.bind("/proc/sys", "/proc/sys")
-    kernel.read_only("/proc/sys")
-    kernel.mount("tmpfs", "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={SHM_MB}m")
+    kernel.mount("proc", root + "/proc", "proc", _MASKED, "hidepid=invisible")
+    kernel.bind(root + "/proc/sys", root + "/proc/sys")
+    kernel.read_only(root + "/proc/sys")
+    kernel.mount("tmpfs", root + "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={SHM_MB}m")
     for source, target in binds:
-        make_place(HOST + source, target)
-        kernel.bind_read_only(HOST + source, target)
-    kernel.read_only("/")
-    kernel.unmount(HOST)
+        if not root:
+            make_place(HOST + source, target)
+        kernel.bind_read_only(HOST + source, root + target)
+    if root:
+        _enter_image(root)
+    else:
+        kernel.read_only("/")
+        kernel.unmount(HOST)
+
+
+def _begin_image(image: str) -> str:
+    """The image's files with what every sandbox has of the template: devices, and names by our resolver."""
+    kernel.bind_read_only(HOST + image, IMAGE)
+    kernel.bind("/dev", IMAGE + "/dev")
+    for path in ("/etc/hosts", "/etc/resolv.conf"):
+        kernel.bind_read_only(path, IMAGE + path)
+    return IMAGE
+
+
+def _enter_image(root: str) -> None:
+    """pivot_root(2), NOTES: with "." twice the old root lies over the new one, until it is taken away."""
+    kernel.read_only(root + "/dev")
+    os.chdir(root)
+    kernel.pivot_root(".", ".")
+    kernel.unmount(".")
+    os.chdir("/")
 
 
 class Placing:

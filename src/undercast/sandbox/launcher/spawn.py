@@ -5,6 +5,7 @@ A child inherits every restriction of init. Descriptors: 0 is /dev/null, 1 and 2
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import json
@@ -120,7 +121,7 @@ def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, 
         if not message["zygote"]:
             for number in _RESET:
                 signal.signal(number, signal.SIG_DFL)
-            os.execve(message["argv"][0], message["argv"], message["environment"])
+            _execute(message["argv"], message["environment"])
     except OSError as error:
         os.write(_REPORT, json.dumps({"error": _reason(error)}).encode())
         os._exit(127)
@@ -129,6 +130,16 @@ def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, 
     if message.get("restore"):
         await_restore(message)
     return message
+
+
+def _execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
+    """As execvpe(3): a container image may name its program without a folder."""
+    if "/" in argv[0]:
+        os.execve(argv[0], argv, environment)
+    for folder in environment.get("PATH", "").split(":"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            os.execve(f"{folder or '.'}/{argv[0]}", argv, environment)
+    raise FileNotFoundError(errno.ENOENT, "executable file not found in $PATH", argv[0])
 
 
 def _reason(error: OSError) -> str:

@@ -13,7 +13,8 @@ from typing import Protocol
 from undercast.core.errors import ServiceError
 from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
-from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.image_files import resolved
+from undercast.sandbox.model import Container, FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
 from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.python import PythonRuntime
@@ -39,6 +40,8 @@ class RuntimePlan:
     variables: Mapping[str, str] = field(default_factory=dict)
     """Templates of the family's default variables."""
     execution_env: str = ""
+    cwd: str = ""
+    """Empty: the folder of the code."""
     runtime_dir: Path | None = None
     python: Path | None = None
     prefixes: tuple[Path, ...] = ()
@@ -105,6 +108,8 @@ class Runtimes:
         return plan if function.debug is None or self._debugged is None else self._debugged(plan, function)
 
     def _plain(self, function: FunctionVersion) -> RuntimePlan:
+        if function.container is not None:
+            return container_plan(function, function.container)
         row = RUNTIMES.get(function.runtime)
         if row is None:
             raise invalid_runtime(f"The runtime {function.runtime} is unknown")
@@ -171,6 +176,17 @@ def _forkable(function: FunctionVersion) -> bool:
     if any(name.startswith(_FRESH_PREFIXES) for name in function.environment):
         return False
     return not any((folder / "lib").is_dir() for folder in (function.code_dir, *function.layers))
+
+
+def container_plan(function: FunctionVersion, container: Container) -> RuntimePlan:
+    """The image's own process. Its working directory is looked up in its root, which it never leaves."""
+    folder = resolved(function.code_dir, container.working_dir)
+    if folder is None or not folder.is_dir():
+        return RuntimePlan(fault=errors.invalid_working_dir(container.working_dir))
+    if not container.command:
+        return RuntimePlan(fault=errors.no_bootstrap(()))
+    program, *arguments = container.command
+    return RuntimePlan(program=program, arguments=tuple(arguments), cwd=container.working_dir, telemetry=True)
 
 
 def _go_plan(function: FunctionVersion) -> RuntimePlan:

@@ -17,6 +17,7 @@ from undercast.services.lambda_ import snapstart, store
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import ACCOUNT_LIMIT, Concurrency, Lane
 from undercast.services.lambda_.errors import function_not_found, not_in_state
+from undercast.services.lambda_.images.library import Images
 from undercast.services.lambda_.models import ACTIVE, IN_PROGRESS, PENDING, Alias, Function, Version, executable
 from undercast.services.lambda_.names import LATEST, Reference, number_of, parse_reference
 from undercast.services.lambda_.package import UnsafePackage
@@ -58,8 +59,9 @@ class Resolved:
 class Catalog:
     """Resolves names to what runs."""
 
-    def __init__(self, database: Database, code: CodeStore, concurrency: Concurrency) -> None:
+    def __init__(self, database: Database, code: CodeStore, images: Images, concurrency: Concurrency) -> None:
         self._database = database
+        self._images = images
         self._code = code
         self._concurrency = concurrency
         self._resolved: dict[ReferenceKey, Resolved] = {}
@@ -82,7 +84,7 @@ class Catalog:
         for function in (resolved.function, resolved.other):
             for folder in _unpacked(function):
                 if not self._code.present(folder.name):
-                    await self._unpack_again(folder.name)
+                    await self._unpack_again(function, folder.name)
         if epoch == self._epoch:
             if len(self._resolved) >= MAX_REMEMBERED:
                 self._resolved.clear()
@@ -196,8 +198,11 @@ class Catalog:
             raise not_in_state(found.state)
         return executable(found, self._code.folder)
 
-    async def _unpack_again(self, sha256: str) -> None:
-        """The folder was deleted by hand; the zip is still there."""
+    async def _unpack_again(self, function: FunctionVersion | None, sha256: str) -> None:
+        """The folder was deleted by hand; the zip, or the layers of the image, are still there."""
+        if function is not None and function.container is not None:
+            await self._images.restore(sha256)
+            return
         try:
             await self._code.unpack(sha256)
         except UnsafePackage as error:

@@ -21,6 +21,7 @@ from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.ids import Ids
 from undercast.services.lambda_ import package
+from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.package import Entry, UnsafePackage
 from undercast.store.blobs import BlobDraft, BlobStore
 
@@ -44,6 +45,8 @@ class Package:
     unzipped_bytes: int
     folder: str = ""
     """Instead of an archive: where the code is on this machine (hot reload)."""
+    image: ImageUse | None = None
+    """Instead of an archive; `draft` is its manifest."""
 
 
 class CodeStore:
@@ -83,6 +86,15 @@ class CodeStore:
                 return
             with self._blobs.open(sha256) as archive:
                 await self._in_thread(_unpack, archive, self._scratch(), self.folder(sha256))
+
+    async def make(self, sha256: str, build: Callable[[Path, Path], None]) -> None:
+        """Make the folder by other means unless it is there; `build` gets a scratch folder and the final one."""
+        async with self._lock(sha256):
+            if not self.present(sha256):
+                self._root.mkdir(parents=True, exist_ok=True)
+                scratch = self._scratch()
+                scratch.parent.mkdir(exist_ok=True)
+                await self._in_thread(build, scratch, self.folder(sha256))
 
     def hold(self, sha256: str) -> None:
         """An invocation runs this code: the folder stays."""

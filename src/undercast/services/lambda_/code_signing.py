@@ -85,6 +85,12 @@ def usable(tx: Tx, scope: Scope, arn: str) -> CodeSigningConfig:
     return config
 
 
+def check_signable(is_image: bool) -> None:
+    """Lambda Developer Guide, "Using code signing": not for functions defined as container images. Our text."""
+    if is_image:
+        raise user_error("InvalidParameterValueException", "Code signing is not supported for container images.")
+
+
 def configs(tx: Tx, scope: Scope, after: str, limit: int) -> list[CodeSigningConfig]:
     """Those of a scope by id, behind a position."""
     rows = tx.all(

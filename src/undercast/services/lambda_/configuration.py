@@ -15,6 +15,7 @@ from undercast.services.lambda_.errors import invalid, unmet_constraint
 from undercast.services.lambda_.limits import CURRENT, Limits
 from undercast.services.lambda_.models import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT_S, DEFAULT_TMP_MB
 
+IMAGE = "Image"
 MAX_TIMEOUT_S = 900
 MAX_ENVIRONMENT_BYTES = 4096
 MAX_TAGS = 50
@@ -30,13 +31,15 @@ _PLAIN = ("Role", "Handler", "Runtime", "Description", "Timeout", "MemorySize")
 
 def new(operation: str, params: Mapping[str, Any], name: str, limits: Limits = CURRENT) -> dict[str, Any]:
     """The configuration that CreateFunction asks for, with AWS's defaults."""
-    if not params.get("Runtime") or not params.get("Handler"):
+    if params.get("PackageType") == IMAGE:
+        _check_image_members(params)
+    elif not params.get("Runtime") or not params.get("Handler"):
         raise invalid("Runtime and Handler are mandatory parameters for functions created with deployment packages.")
     defaults: dict[str, Any] = {
         "Description": "",
         "Timeout": DEFAULT_TIMEOUT_S,
         "MemorySize": DEFAULT_MEMORY_MB,
-        "PackageType": "Zip",
+        "PackageType": params.get("PackageType", "Zip"),
         "Architectures": params.get("Architectures") or ["x86_64"],
         "TracingConfig": {"Mode": "PassThrough"},
         "EphemeralStorage": {"Size": DEFAULT_TMP_MB},
@@ -51,6 +54,11 @@ def changed(
 ) -> dict[str, Any]:
     """The configuration after what UpdateFunctionConfiguration asks for."""
     check(operation, params, limits)
+    is_image = current["PackageType"] == IMAGE
+    if is_image:
+        _check_image_members(params)
+    elif params.get("ImageConfig"):
+        raise invalid("Please don't provide ImageConfig when the intended function PackageType is Zip.")
     result = {**current, **{member: params[member] for member in _PLAIN if member in params}}
     if "Environment" in params:
         result["Environment"] = {"Variables": dict(params["Environment"].get("Variables") or {})}
@@ -64,6 +72,10 @@ def changed(
         result.pop("DeadLetterConfig", None)
         if arn := params["DeadLetterConfig"].get("TargetArn"):
             result["DeadLetterConfig"] = {"TargetArn": arn}
+    if is_image and "ImageConfig" in params:
+        result.pop("ImageConfigResponse", None)
+        if asked := {member: value for member, value in params["ImageConfig"].items() if value}:
+            result["ImageConfigResponse"] = {"ImageConfig": asked}
     if "SnapStart" in params:
         result["SnapStart"] = {**snapstart.OFF, "ApplyOn": params["SnapStart"].get("ApplyOn", "None")}
     snapstart.check(result)
@@ -138,8 +150,13 @@ def _check_unsupported(operation: str, params: Mapping[str, Any]) -> None:
     """What is accepted when empty, as tools send it, and refused by name when it would have an effect."""
     if params.get("FileSystemConfigs"):
         raise refused_member(operation, "FileSystemConfigs", "there is no EFS here")
-    if params.get("PackageType", "Zip") != "Zip":
-        raise refused_member(operation, "PackageType", "container images are not supported")
+
+
+def _check_image_members(params: Mapping[str, Any]) -> None:
+    """AWS's text."""
+    if params.get("Runtime") or params.get("Handler") or params.get("Layers"):
+        given = "Please don't provide Handler or Runtime or Layer"
+        raise invalid(f"{given} when the intended function PackageType is Image.")
 
 
 def _logging(current: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:

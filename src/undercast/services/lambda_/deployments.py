@@ -11,7 +11,7 @@ import logging
 import sqlite3
 from collections.abc import Coroutine, Iterable
 from itertools import chain, groupby, repeat
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from undercast.core.errors import ServiceError
 from undercast.core.recurring import every
@@ -20,6 +20,8 @@ from undercast.sandbox.provision import Provisioned
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
+from undercast.services.lambda_.images.faults import ImageError, reason_of
+from undercast.services.lambda_.images.library import Images
 from undercast.services.lambda_.models import Version, executable
 from undercast.services.lambda_.names import LATEST
 from undercast.services.lambda_.package import UnsafePackage
@@ -45,6 +47,10 @@ class Environments(Protocol):
         """Shut down the environments of one version, or of all; a busy one finishes its invocation first."""
         ...
 
+    def takes_images(self) -> str:
+        """Why container images cannot run on this machine; "" when they can."""
+        ...
+
     def waiting(self, function: FunctionVersion) -> bool:
         """Whether invocations of it wait for an environment."""
         ...
@@ -66,12 +72,19 @@ class Environments(Protocol):
         ...
 
 
+class Code(NamedTuple):
+    """What function versions run, on disk."""
+
+    archives: CodeStore
+    images: Images
+
+
 class Deployments:
     """Unpacks, settles, and removes code that nothing needs any more."""
 
-    def __init__(self, database: Database, code: CodeStore, catalog: Catalog, environments: Environments) -> None:
+    def __init__(self, database: Database, code: Code, catalog: Catalog, environments: Environments) -> None:
         self._database = database
-        self._code = code
+        self._code, self._images = code
         self._catalog = catalog
         self._environments = environments
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,6 +102,7 @@ class Deployments:
         """At start: remove leftovers and finish what was in progress."""
         wanted, unfinished = self._database.read_now(lambda tx: (store.all_code(tx), store.unfinished(tx)))
         await self._code.sweep(wanted)
+        await self._images.sweep()
         for _, versions in groupby(unfinished, key=lambda version: (version.arn, version.code)):
             self.begin(tuple(versions))
         if self._tasks:
@@ -131,6 +145,8 @@ class Deployments:
         for delay_s in (*RETRY_DELAYS_S, None):
             try:
                 # Active means ready: the first invocation of a runtime must not wait for its interpreter.
+                if version.image is not None:
+                    await self._images.prepare(version.image)
                 await asyncio.gather(
                     *(self._code.unpack(sha256) for sha256 in version.archives),
                     self._environments.prepare(executable(version, self._code.folder)),
@@ -138,6 +154,8 @@ class Deployments:
             except (UnsafePackage, ServiceError) as error:
                 log.warning("the code of %s cannot be unpacked: %s", version.arn, error)
                 return "Lambda could not unzip the deployment package."
+            except ImageError as error:
+                return reason_of(error)
             except (OSError, sqlite3.Error) as error:
                 log.warning("the code of %s cannot be kept: %s", version.arn, error)
                 if delay_s is None:
@@ -170,6 +188,7 @@ class Deployments:
     async def _discard(self, sha256: str) -> None:
         await self._code.wait_released(sha256, LONGEST_INVOCATION_S)
         await self._code.remove(sha256, unless=lambda: self._in_use(sha256))
+        await self._images.collect()
 
     def _in_use(self, sha256: str) -> bool:
         return self._database.read_now(lambda tx: store.code_in_use(tx, sha256))

@@ -17,6 +17,7 @@ from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments, Environments
 from undercast.services.lambda_.errors import function_not_found, invalid
 from undercast.services.lambda_.hot_reload import HotReload
+from undercast.services.lambda_.images.library import Images
 from undercast.services.lambda_.limits import Limits, limits_of
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -44,6 +45,7 @@ class Lambda:
     arrivals: Arrivals
     environments: Environments
     code: CodeStore
+    images: Images
     catalog: Catalog
     deployments: Deployments
     provisioning: Provisioning

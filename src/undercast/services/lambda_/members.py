@@ -26,7 +26,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateFunction": frozenset({
         "FunctionName", "Runtime", "Role", "Handler", "Code", "Description", "Timeout", "MemorySize", "Publish",
         "PackageType", "Environment", "Tags", "EphemeralStorage", "LoggingConfig", "TracingConfig",
-        "Layers", "DeadLetterConfig", "SnapStart",
+        "Layers", "DeadLetterConfig", "SnapStart", "ImageConfig",
     }),
     "GetFunction": _QUALIFIED,
     "GetFunctionConfiguration": _QUALIFIED,
@@ -34,12 +34,12 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DeleteFunction": _QUALIFIED,
     "UpdateFunctionCode": frozenset({
         "FunctionName", "ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion", "S3ObjectStorageMode", "Publish", "DryRun",
-        "RevisionId",
+        "RevisionId", "ImageUri",
     }),
     "UpdateFunctionConfiguration": frozenset({
         "FunctionName", "Role", "Handler", "Description", "Timeout", "MemorySize", "Environment", "Runtime",
         "RevisionId", "EphemeralStorage", "LoggingConfig", "TracingConfig", "Layers",
-        "DeadLetterConfig", "SnapStart",
+        "DeadLetterConfig", "SnapStart", "ImageConfig",
     }),
     "PublishVersion": frozenset({"FunctionName", "CodeSha256", "Description", "RevisionId"}),
     "ListVersionsByFunction": _PAGED,
@@ -122,8 +122,9 @@ _STORED_CONFIGURATION = {
     "FileSystemConfigs": "an empty list only; there is no EFS",
 }
 _ARCHITECTURES = {
-    "Architectures": "read back only: interpreted code runs on this machine's processor whatever it says, and a native "
-    "program that is built for another one fails at its first INIT with an error that names both"
+    "Architectures": "which image of an index is taken, and what an image must be for. For packages read back only: "
+    "interpreted code runs on this machine's processor whatever it says; a native program that is built for another "
+    "one fails at its first INIT with an error that names both"
 }
 
 _UNSIGNED = "there is no AWS Signer: no signature is looked at, with either policy"
@@ -146,7 +147,6 @@ STORED: Mapping[str, Mapping[str, str]] = {
 
 _PUBLISH_TO = {"PublishTo": "there are no capacity providers"}
 _LATER_KINDS = {
-    "ImageConfig": "container images are not supported",
     "CapacityProviderConfig": "there are no capacity providers",
     "DurableConfig": "durable functions are not supported",
     "RuntimeConfig": "runtimes are those of this machine",
@@ -191,7 +191,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "UpdateEventSourceMapping": _MAPPING_REFUSED,
     "UpdateFunctionCode": {
         **_PUBLISH_TO,
-        "ImageUri": "container images are not supported",
         "SourceKMSKeyArn": "packages are kept unencrypted, so no key of KMS would be asked for them",
     },
     "PublishVersion": _PUBLISH_TO,

@@ -13,6 +13,8 @@ from typing import Any
 from undercast.core.arn import Scope
 from undercast.sandbox.model import FunctionVersion, Logging
 from undercast.services.lambda_ import snapstart
+from undercast.services.lambda_.images.faults import reason_code
+from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.names import LATEST, function_arn, qualified
 
@@ -54,6 +56,8 @@ class Version:
     unzipped_bytes: int = 0
     folder: str = ""
     """Of this machine, where the code is (hot reload); "" for an archive."""
+    image: ImageUse | None = None
+    """A container image in place of a package; `code_sha256` is its manifest's."""
     layers: tuple[LayerUse, ...] = ()
     """The later one's files win."""
     revision_id: str
@@ -72,7 +76,12 @@ class Version:
     @property
     def archives(self) -> tuple[str, ...]:
         """Those of them that are unpacked."""
-        return self.code[1:] if self.folder else self.code
+        return self.code[1:] if self.folder or self.image is not None else self.code
+
+    @property
+    def shown_digest(self) -> str:
+        """CodeSha256: base64 of a package's, hexadecimal of an image's."""
+        return code_digest(self.code_sha256) if self.image is None else self.code_sha256
 
     @property
     def version(self) -> str:
@@ -128,7 +137,7 @@ def summary(version: Version, qualifier: str | None) -> dict[str, Any]:
         "FunctionName": version.name,
         "FunctionArn": qualified(version.arn, qualifier),
         "CodeSize": version.code_size,
-        "CodeSha256": code_digest(version.code_sha256),
+        "CodeSha256": version.shown_digest,
         "LastModified": timestamp(version.modified_at),
         "Version": version.version,
         "RevisionId": version.revision_id,
@@ -159,6 +168,8 @@ def output(version: Version, qualifier: str | None) -> dict[str, Any]:
 
 
 def _failure_code(reason: str) -> str:
+    if code := reason_code(reason):
+        return code
     return "FunctionError" if reason.startswith(snapstart.NO_SNAPSHOT) else "InvalidZipFileException"
 
 
@@ -172,8 +183,9 @@ def executable(version: Version, folder: Callable[[str], Path]) -> FunctionVersi
         revision=version.revision_id,
         account_id=version.scope.account_id,
         region=version.scope.region,
-        runtime=configuration["Runtime"],
-        handler=configuration["Handler"],
+        runtime=configuration.get("Runtime", ""),
+        handler=configuration.get("Handler", ""),
+        container=version.image.container(configuration) if version.image is not None else None,
         code_dir=Path(version.folder) if version.folder else folder(version.code_sha256),
         live=bool(version.folder),
         layers=tuple(folder(layer.code_sha256) for layer in version.layers),

@@ -179,4 +179,12 @@ SCHEMA = (
         sequence TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE lambda_image (
+        name TEXT NOT NULL PRIMARY KEY,
+        image TEXT NOT NULL,
+        loaded_at REAL NOT NULL
+    );
+    ALTER TABLE lambda_version ADD COLUMN image TEXT NOT NULL DEFAULT '';
+    """,
 )

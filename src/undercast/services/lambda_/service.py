@@ -14,9 +14,10 @@ from undercast.services.lambda_.access import access, policy_of
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
-from undercast.services.lambda_.deployments import Deployments
+from undercast.services.lambda_.deployments import Code, Deployments
 from undercast.services.lambda_.destinations import DestinationTarget
 from undercast.services.lambda_.hot_reload import HotReload
+from undercast.services.lambda_.images.library import Images, Shelf
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -58,7 +59,18 @@ def build(parts: Parts) -> Lambda:
     """The instance that every operation gets."""
     code = CodeStore(parts.config.data_dir / "code", parts.blobs, parts.ids)
     concurrency = Concurrency(parts.host_clock)
-    catalog = Catalog(parts.database, code, concurrency)
+    images = Images(
+        Shelf(
+            folder=parts.config.data_dir / "images",
+            root=parts.config.image_root,
+            code=code,
+            blobs=parts.blobs,
+            database=parts.database,
+            clock=parts.platform_clock,
+            ids=parts.ids,
+        )
+    )
+    catalog = Catalog(parts.database, code, images, concurrency)
     return Lambda(
         database=parts.database,
         blobs=parts.blobs,
@@ -67,8 +79,9 @@ def build(parts: Parts) -> Lambda:
         arrivals=parts.arrivals,
         environments=parts.pool,
         code=code,
+        images=images,
         catalog=catalog,
-        deployments=Deployments(parts.database, code, catalog, parts.pool),
+        deployments=Deployments(parts.database, Code(code, images), catalog, parts.pool),
         mappings=Mappings(parts.database, parts.platform_clock),
         provisioning=Provisioning(parts.database, catalog, parts.pool),
         concurrency=concurrency,
@@ -165,6 +178,10 @@ MANIFEST = Manifest(
         "With `start --hot-reload-root DIR` the bucket name hot-reload takes a folder below DIR as code, by its "
         "absolute path in S3Key: it is mounted as it is, CodeSha256 is its path's, and no version of it can be "
         "published.",
+        "An ImageUri names an image that `undercast images load` has brought, or with `start --image-root DIR` an OCI "
+        "layout or archive below DIR (oci:PATH, oci-archive:PATH, docker-archive:PATH). Images run under the namespace "
+        "driver only; layers in zstd are refused; an index with several architectures is taken; an image for another "
+        "architecture than the function's is refused when it is named, where AWS fails at the first INIT.",
         "PutResourcePolicy refuses statements about anything but the resource itself, with texts of ours.",
         "A destination that fails with a fault of its own is tried for six hours.",
         "With TracingConfig Active every trace that the caller has not decided is sampled, not one a second and 5 %; "

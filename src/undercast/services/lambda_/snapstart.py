@@ -36,6 +36,8 @@ def check(configuration: Mapping[str, Any]) -> None:
     """Raises where SnapStart and the rest of a configuration exclude each other."""
     if configuration["SnapStart"]["ApplyOn"] != ON_PUBLISHED:
         return
+    if configuration["PackageType"] == "Image":
+        raise invalid("SnapStart is not supported for functions created with container images.")
     runtime = configuration["Runtime"]
     if not _supported(runtime):
         raise invalid(f"{runtime} is not supported for SnapStart enabled functions.")

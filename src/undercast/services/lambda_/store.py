@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.layers import LayerUse
 from undercast.services.lambda_.models import ACTIVE, FAILED, IN_PROGRESS, PENDING, SUCCESSFUL, Alias, Function, Version
 from undercast.services.lambda_.permissions import policy_document
@@ -19,8 +20,8 @@ _QUALIFIED = ("policy", "event_invoke_config", "provisioned", "runtime_managemen
 """Tables of what a version or an alias has."""
 _OF_FUNCTION = ("function", "version", "function_layer", "alias", "function_signing", *_QUALIFIED)
 _VERSION_COLUMNS = (
-    "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, code_folder, revision_id,"
-    " modified_at, state, state_reason, update_status, update_reason"
+    "account_id, region, name, number, configuration, code_sha256, code_size, unzipped_bytes, code_folder, image,"
+    " revision_id, modified_at, state, state_reason, update_status, update_reason"
 )
 
 
@@ -128,7 +129,7 @@ def usage(tx: Tx, scope: Scope) -> tuple[int, int]:
 def add_version(tx: Tx, version: Version) -> None:
     """Insert the row. The caller holds a reference to the code's blob."""
     tx.execute(
-        f"INSERT INTO lambda_version ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO lambda_version ({_VERSION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*key_of(version.scope, version.name), version.number, *_values(version)),
     )
     _put_layers(tx, version)
@@ -138,7 +139,7 @@ def change_version(tx: Tx, version: Version) -> None:
     """Write everything but the key."""
     tx.execute(
         "UPDATE lambda_version SET configuration = ?, code_sha256 = ?, code_size = ?, unzipped_bytes = ?,"
-        " code_folder = ?, revision_id = ?, modified_at = ?, state = ?, state_reason = ?, update_status = ?,"
+        " code_folder = ?, image = ?, revision_id = ?, modified_at = ?, state = ?, state_reason = ?, update_status = ?,"
         " update_reason = ?"
         " WHERE account_id = ? AND region = ? AND name = ? AND number = ?",
         (*_values(version), *key_of(version.scope, version.name), version.number),
@@ -274,6 +275,7 @@ def _values(version: Version) -> tuple[str | int | float, ...]:
         version.code_size,
         version.unzipped_bytes,
         version.folder,
+        version.image.as_row() if version.image is not None else "",
         version.revision_id,
         version.modified_at,
         version.state,
@@ -293,6 +295,7 @@ def _version(tx: Tx, row: Row) -> Version:
         code_size=row["code_size"],
         unzipped_bytes=row["unzipped_bytes"],
         folder=row["code_folder"],
+        image=ImageUse.from_row(row["image"]),
         layers=_layers(tx, row),
         revision_id=row["revision_id"],
         modified_at=row["modified_at"],

@@ -13,7 +13,7 @@ from undercast.services.lambda_ import code_signing
 from undercast.services.lambda_.code_signing import CodeSigningConfig
 from undercast.services.lambda_.configuration import check_tags
 from undercast.services.lambda_.errors import conflict
-from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
+from undercast.services.lambda_.instance import Lambda, existing_function, existing_version, unqualified
 from undercast.services.lambda_.names import parse_reference
 from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.database import Tx
@@ -92,6 +92,7 @@ async def put_function_code_signing_config(functions: Lambda, ctx: RequestContex
 
     def put(tx: Tx) -> None:
         existing_function(tx, reference)
+        code_signing.check_signable(existing_version(tx, reference).image is not None)
         code_signing.assign(tx, reference.scope, reference.name, code_signing.usable(tx, reference.scope, arn).arn)
 
     await functions.database.write(put)

@@ -3,6 +3,7 @@
 AWS: Lambda API Reference, CreateFunction, GetFunction, GetFunctionConfiguration, ListFunctions, DeleteFunction.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.lambda_ import code_signing, concurrency, configuration, layer_store, package, store
+from undercast.services.lambda_.code import Package
 from undercast.services.lambda_.destinations import check_dead_letter
 from undercast.services.lambda_.errors import code_storage_exceeded, conflict, invalid
 from undercast.services.lambda_.hot_reload import check_free, check_publishable
@@ -18,7 +20,7 @@ from undercast.services.lambda_.instance import Lambda, check_role, existing_fun
 from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import Function, Version, output, summary
 from undercast.services.lambda_.names import LATEST, Reference, number_of, parse_reference
-from undercast.services.lambda_.operations.uploads import accept_code
+from undercast.services.lambda_.operations.uploads import accept_code, accept_image
 from undercast.services.lambda_.paging import marker, page_size, position
 from undercast.store.blobs import BlobDraft
 from undercast.store.database import Tx
@@ -37,16 +39,17 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
     await check_role(ctx, members["Role"], reference.name)
     if "DeadLetterConfig" in members:
         await check_dead_letter(ctx, "CreateFunction", members["DeadLetterConfig"]["TargetArn"], members["Role"])
-    code = await accept_code(functions, ctx, "CreateFunction", params["Code"])
+    code = await _accept(functions, ctx, members, params["Code"])
     latest = Version(
         scope=reference.scope,
         name=reference.name,
         number=0,
         configuration=members,
         code_sha256=code.draft.id,
-        code_size=code.draft.size_bytes,
+        code_size=0 if code.image is not None else code.draft.size_bytes,
         unzipped_bytes=code.unzipped_bytes,
         folder=code.folder,
+        image=code.image,
         revision_id=ctx.ids.uuid(),
         modified_at=ctx.clock.now(),
     )
@@ -58,11 +61,20 @@ async def create_function(functions: Lambda, ctx: RequestContext, params: Params
         if not store.add_function(tx, function):
             raise _exists(function.name)
         if arn := params.get("CodeSigningConfigArn"):
+            code_signing.check_signable(latest.image is not None)
             code_signing.assign(tx, function.scope, function.name, code_signing.usable(tx, function.scope, arn).arn)
         return _insert(functions, tx, first, code.draft, publish=bool(params.get("Publish")))
 
     made = await functions.database.write(insert)
     return output(made[-1], None)
+
+
+async def _accept(
+    functions: Lambda, ctx: RequestContext, members: Mapping[str, Any], code: Mapping[str, Any]
+) -> Package:
+    if members["PackageType"] == configuration.IMAGE:
+        return await accept_image(functions, ctx, "CreateFunction", code, members["Architectures"][0])
+    return await accept_code(functions, ctx, "CreateFunction", code)
 
 
 def _insert(functions: Lambda, tx: Tx, latest: Version, draft: BlobDraft, *, publish: bool) -> tuple[Version, ...]:
@@ -107,7 +119,7 @@ async def get_function(functions: Lambda, ctx: RequestContext, params: Params) -
     )
     found: dict[str, Any] = {
         "Configuration": output(version, reference.qualifier),
-        "Code": {"RepositoryType": "S3", "Location": _location(functions, ctx, version)},
+        "Code": _location(functions, ctx, version),
     }
     if function.tags:
         found["Tags"] = dict(function.tags)
@@ -116,10 +128,12 @@ async def get_function(functions: Lambda, ctx: RequestContext, params: Params) -
     return found
 
 
-def _location(functions: Lambda, ctx: RequestContext, version: Version) -> str:
-    if version.folder:
-        return Path(version.folder).as_uri()
-    return functions.locations.url(ctx.endpoint, version.code_sha256)
+def _location(functions: Lambda, ctx: RequestContext, version: Version) -> dict[str, str]:
+    """FunctionCodeLocation."""
+    if version.image is not None:
+        return version.image.output()
+    at = Path(version.folder).as_uri() if version.folder else functions.locations.url(ctx.endpoint, version.code_sha256)
+    return {"RepositoryType": "S3", "Location": at}
 
 
 @operation("GetFunctionConfiguration")

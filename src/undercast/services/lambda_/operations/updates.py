@@ -19,7 +19,7 @@ from undercast.services.lambda_.layers import check_unzipped
 from undercast.services.lambda_.models import IN_PROGRESS, PENDING, Version, output
 from undercast.services.lambda_.names import Reference, parse_reference
 from undercast.services.lambda_.operations.functions import add_version, check_code_storage
-from undercast.services.lambda_.operations.uploads import accept_code
+from undercast.services.lambda_.operations.uploads import accept_code, accept_image
 from undercast.store.database import Tx
 
 
@@ -27,9 +27,13 @@ from undercast.store.database import Tx
 async def update_function_code(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Replace the package of $LATEST; with Publish a version of it is made, with DryRun nothing is changed."""
     reference = unqualified(parse_reference(ctx.scope, params["FunctionName"]))
-    functions.database.read_now(lambda tx: changeable(tx, reference, params))
-    code = await accept_code(functions, ctx, "UpdateFunctionCode", params)
+    before = functions.database.read_now(lambda tx: changeable(tx, reference, params))
     architectures = params.get("Architectures")
+    if before.image is None:
+        code = await accept_code(functions, ctx, "UpdateFunctionCode", params)
+    else:
+        wanted = (architectures or before.configuration["Architectures"])[0]
+        code = await accept_image(functions, ctx, "UpdateFunctionCode", params, wanted)
 
     def update(tx: Tx) -> tuple[Version, ...]:
         current = changeable(tx, reference, params)
@@ -38,9 +42,10 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
             current,
             configuration=members,
             code_sha256=code.draft.id,
-            code_size=code.draft.size_bytes,
+            code_size=0 if code.image is not None else code.draft.size_bytes,
             unzipped_bytes=code.unzipped_bytes,
             folder=code.folder,
+            image=code.image,
             modified_at=ctx.clock.now(),
             revision_id=ctx.ids.uuid(),
             update_status=IN_PROGRESS,
@@ -48,7 +53,8 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
         check_unzipped(changed.unzipped_bytes, changed.layers)
         check_free(tx, changed)
         if params.get("DryRun"):
-            return (replace(current, code_sha256=changed.code_sha256, code_size=changed.code_size),)
+            digest, size = changed.code_sha256, changed.code_size
+            return (replace(current, code_sha256=digest, code_size=size, image=changed.image),)
         functions.blobs.acquire(tx, code.draft)
         return _replace_code(functions, tx, current, changed, publish=bool(params.get("Publish")))
 

@@ -17,13 +17,15 @@ from undercast.services.lambda_.instance import Lambda
 MAX_REQUEST_BYTES = 70_167_211
 """A request that carries 50 MB of zip in base64, and its other members."""
 _UNSUPPORTED = {
-    "ImageUri": "container images are not supported",
     "SourceKMSKeyArn": "packages are kept unencrypted, so no key of KMS would be asked for them",
 }
 
 
 async def accept_code(functions: Lambda, ctx: RequestContext, operation: str, code: Mapping[str, Any]) -> Package:
     """The package, checked and stored. Raises AWS's error for one that is missing, broken or too large."""
+    if code.get("ImageUri"):
+        verb = "creating" if operation == "CreateFunction" else "updating"
+        raise invalid(f"Please don't provide ImageUri when {verb} a function with packageType Zip.")
     for member, reason in _UNSUPPORTED.items():
         if code.get(member):
             raise refused_member(operation, member, reason)
@@ -40,6 +42,22 @@ async def accept_code(functions: Lambda, ctx: RequestContext, operation: str, co
     if code["S3Bucket"] == hot_reload.BUCKET:
         return await functions.hot_reload.accept(ctx, operation, code)
     return await functions.code.accept(await _object(ctx, code))
+
+
+async def accept_image(
+    functions: Lambda, ctx: RequestContext, operation: str, code: Mapping[str, Any], architecture: str
+) -> Package:
+    """The container image, found and read. Raises AWS's error for one that is missing, broken or of another kind."""
+    if not code.get("ImageUri"):
+        verb = "creating" if operation == "CreateFunction" else "updating"
+        raise invalid(f"Please provide ImageUri when {verb} a function with packageType Image.")
+    if others := [member for member in ("ZipFile", "S3Bucket", "S3Key", "S3ObjectVersion") if code.get(member)]:
+        raise invalid(f"Please don't provide {', '.join(others)} together with ImageUri.")
+    if code.get("SourceKMSKeyArn"):
+        raise refused_member(operation, "SourceKMSKeyArn", _UNSUPPORTED["SourceKMSKeyArn"])
+    if unable := functions.environments.takes_images():
+        raise invalid(f"PackageType Image cannot run here: {unable}.")
+    return await functions.images.accept(ctx, code["ImageUri"], architecture)
 
 
 async def _object(ctx: RequestContext, code: Mapping[str, Any]) -> BodyStream:

@@ -12,7 +12,7 @@ from undercast.services.lambda_ import snapstart, store
 from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.hot_reload import check_publishable
 from undercast.services.lambda_.instance import Lambda, existing_function, unqualified
-from undercast.services.lambda_.models import PENDING, Version, code_digest, output, summary
+from undercast.services.lambda_.models import PENDING, Version, output, summary
 from undercast.services.lambda_.names import parse_reference
 from undercast.services.lambda_.operations.functions import add_version, check_code_storage
 from undercast.services.lambda_.operations.updates import changeable
@@ -28,7 +28,7 @@ async def publish_version(functions: Lambda, ctx: RequestContext, params: Params
     def publish(tx: Tx) -> Version:
         latest = changeable(tx, reference, params)
         check_publishable(latest)
-        digest = code_digest(latest.code_sha256)
+        digest = latest.shown_digest
         if params.get("CodeSha256") not in (None, "", digest):
             raise invalid(
                 f"CodeSHA256 ({params['CodeSha256']}) is different from current CodeSHA256 in $LATEST ({digest}). "

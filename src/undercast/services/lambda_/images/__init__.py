@@ -1,0 +1,1 @@
+"""Container images as functions' code: read, checked, unpacked, kept (docs/decisions/0051-container-images.md)."""

@@ -1,0 +1,125 @@
+"""Tar archives of strangers: Python's tarfile without what makes it read or write more than there is.
+
+Sparse files are refused, headers are small, and a compressed archive is read forwards, in flat memory.
+Sources: pax(1), tar(5); zlib's manual (windowBits 31 is gzip).
+"""
+
+import hashlib
+import tarfile
+import zlib
+from typing import IO, Any
+
+from undercast.services.lambda_.images.faults import InvalidImage
+
+_MAX_HEADER_BYTES = 1024 * 1024
+_PIECE_BYTES = 256 * 1024
+BROKEN = (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, RecursionError, KeyError)
+"""What tarfile and zlib raise for archives that are none."""
+
+
+class Entry(tarfile.TarInfo):
+    """A member. tarfile calls these methods when it meets the headers that they are named after."""
+
+    def _proc_pax(self, archive: tarfile.TarFile) -> Any:
+        self._check_header()
+        return super()._proc_pax(archive)  # type: ignore[misc]
+
+    def _proc_gnulong(self, archive: tarfile.TarFile) -> Any:
+        self._check_header()
+        return super()._proc_gnulong(archive)  # type: ignore[misc]
+
+    def _check_header(self) -> None:
+        if not 0 <= self.size <= _MAX_HEADER_BYTES:
+            raise InvalidImage(f"a header is larger than {_MAX_HEADER_BYTES} bytes")
+
+    def _refuse_sparse(self, *arguments: object) -> Any:
+        raise InvalidImage("it has sparse files, which are not read")
+
+    _proc_sparse = _proc_gnusparse_00 = _proc_gnusparse_01 = _proc_gnusparse_10 = _refuse_sparse
+
+
+class Forward:
+    """A layer as tarfile reads it: unpacked piece by piece, with the digests of both forms and a limit."""
+
+    def __init__(self, source: IO[bytes], *, is_gzip: bool, limit_bytes: int) -> None:
+        self._source = source
+        self._inflate = zlib.decompressobj(31) if is_gzip else None
+        self._limit_bytes = limit_bytes
+        self._stored, self._plain = hashlib.sha256(), hashlib.sha256()
+        self._waiting = b""
+        """Unpacked, not read yet."""
+        self._packed = b""
+        self._position = 0
+        self._taken = 0
+
+    @property
+    def digests(self) -> tuple[str, str]:
+        """Of the form that was read, and of the archive; behind `drain`."""
+        return self._stored.hexdigest(), self._plain.hexdigest()
+
+    def tell(self) -> int:
+        """How many bytes of the archive were read."""
+        return self._position
+
+    def seek(self, position: int, whence: int = 0) -> int:
+        """Forwards only: tarfile skips what nobody reads."""
+        if whence or position < self._position:
+            raise InvalidImage("its archive leads backwards")
+        while self._position < position:
+            if not self._take(min(position - self._position, _PIECE_BYTES)):
+                raise InvalidImage("its archive ends too early")
+        return self._position
+
+    def read(self, size: int = -1) -> bytes:
+        """So many bytes, fewer at the end."""
+        if not 0 <= size <= 2 * _MAX_HEADER_BYTES:
+            raise InvalidImage("a header is too large")
+        pieces = []
+        while size and (piece := self._take(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def drain(self) -> None:
+        """Read what is behind the last entry."""
+        while self._take(_PIECE_BYTES):
+            pass
+        if self._inflate is not None and not self._inflate.eof:
+            raise InvalidImage("a layer is cut short")
+
+    def _take(self, size: int) -> bytes:
+        if not self._waiting:
+            self._waiting = self._next()
+        piece, self._waiting = self._waiting[:size], self._waiting[size:]
+        self._position += len(piece)
+        return piece
+
+    def _next(self) -> bytes:
+        """The next piece, at most `_PIECE_BYTES` however well it was packed."""
+        while True:
+            piece = self._unpacked()
+            if piece is None:
+                return b""
+            if piece:
+                break
+        self._taken += len(piece)
+        if self._taken > self._limit_bytes:
+            raise InvalidImage("it is larger than an image may be")
+        self._plain.update(piece)
+        return piece
+
+    def _unpacked(self) -> bytes | None:
+        packed = self._packed
+        if not packed:
+            packed = self._source.read(_PIECE_BYTES)
+            self._stored.update(packed)
+            if not packed:
+                return None
+        if self._inflate is None:
+            self._packed = b""
+            return packed
+        if self._inflate.eof:  # gzip(1): members follow each other
+            self._inflate = zlib.decompressobj(31)
+        piece = self._inflate.decompress(packed, _PIECE_BYTES)
+        self._packed = self._inflate.unconsumed_tail or self._inflate.unused_data
+        return piece

@@ -1,0 +1,247 @@
+"""All images of the platform: found by ImageUri, loaded under a name, unpacked, and removed when nothing has them.
+
+Layers are kept unpacked, each once under the digest of its archive; the root of an image is made of them where packages
+are unpacked, too. A function is Pending until its root is there.
+AWS: Lambda Developer Guide, "Create a Lambda function using a container image"; texts as AWS answers CreateFunction.
+"""
+
+import asyncio
+import contextlib
+import shutil
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from undercast.core.clock import PlatformClock
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.core.ids import Ids
+from undercast.services.lambda_.code import CodeStore, Package
+from undercast.services.lambda_.errors import invalid, user_error
+from undercast.services.lambda_.images import compose, rows, sources, unpack
+from undercast.services.lambda_.images.faults import (
+    DENIED,
+    ImageDenied,
+    ImageError,
+    ImageMissing,
+    InvalidImage,
+    UnsupportedImage,
+    reason_of,
+)
+from undercast.services.lambda_.images.manifest import MACHINES, Image, Layer
+from undercast.services.lambda_.images.reference import LocalImage, parse_uri
+from undercast.services.lambda_.images.use import ImageUse
+from undercast.store.blobs import BlobStore
+from undercast.store.database import Database, Tx
+
+_WORK = ".work"
+_AT_ONCE = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shelf:
+    """What the library is built on."""
+
+    folder: Path
+    root: Path | None
+    """Folders and archives below it may be named by an ImageUri (`start --image-root`)."""
+    code: CodeStore
+    blobs: BlobStore
+    database: Database
+    clock: PlatformClock
+    ids: Ids
+
+
+class Images:
+    """One per platform."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
+        self._busy = asyncio.Semaphore(_AT_ONCE)
+        self._pinned: Counter[str] = Counter()
+        """Layers that are needed by what is under way."""
+
+    async def accept(self, ctx: RequestContext, uri: str, architecture: str) -> Package:
+        """The image that a function asks for. Raises AWS's error where it cannot be had."""
+        try:
+            image, manifest, resolved = await self._found(ctx, uri, MACHINES[architecture])
+        except ImageError as error:
+            raise _refused(uri, error) from error
+        if image.architecture != MACHINES[architecture]:
+            raise _refused(uri, InvalidImage(f"it is for {image.architecture}, the function for {architecture}"))
+        use = ImageUse(uri=uri, resolved_uri=resolved, image=image)
+        return Package(await self._shelf.blobs.put(manifest), 0, image=use)
+
+    async def prepare(self, use: ImageUse) -> None:
+        """Have its root file system on disk. Raises ImageError, or OSError."""
+        code, image = self._shelf.code, use.image
+        with self._pin(image.layers):
+            if not code.present(image.digest):
+                await self._fetch(use)
+                folders = [self._layer(layer) for layer in image.layers]
+                await code.make(image.digest, lambda scratch, final: compose.compose(folders, scratch, final))
+
+    async def restore(self, digest: str) -> None:
+        """Its root was deleted by hand. Raises ServiceError where it cannot be made again."""
+        use = self._shelf.database.read_now(lambda tx: rows.use_of(tx, digest))
+        if use is None:
+            return
+        try:
+            await self.prepare(use)
+        except ImageError as error:
+            raise ServiceError("ServiceException", reason_of(error), 500) from error
+
+    async def load(self, name: str, archive: Path, architecture: str) -> Image:
+        """Keep what is in an archive under a name, in place of what had it. Raises ImageError."""
+
+        def read() -> tuple[Image, bytes]:
+            with archive.open("rb") as file, sources.archive_source(file, "") as source:
+                return sources.read_image(source, architecture)
+
+        image, manifest = await asyncio.to_thread(read)
+        with self._pin(image.layers):
+            await self._unpack(LocalImage(kind="archive", scheme="", path=str(archive), tag=""), image)
+            draft = await self._shelf.blobs.put(manifest)
+            loaded = rows.Loaded(name=name, image=image, loaded_at=self._shelf.clock.now())
+
+            def keep(tx: Tx) -> None:
+                earlier = rows.find(tx, (name,))
+                self._shelf.blobs.acquire(tx, draft)
+                rows.put(tx, loaded)
+                if earlier is not None:
+                    self._shelf.blobs.release(tx, earlier.image.digest)
+
+            await self._shelf.database.write(keep)
+        await self.collect()
+        return image
+
+    async def unload(self, name: str) -> bool:
+        """Forget a name; functions that have the image keep it. False when there is no such name."""
+
+        def forget(tx: Tx) -> bool:
+            loaded = rows.find(tx, (name,))
+            if loaded is not None:
+                rows.delete(tx, name)
+                self._shelf.blobs.release(tx, loaded.image.digest)
+            return loaded is not None
+
+        done = await self._shelf.database.write(forget)
+        await self.collect()
+        return done
+
+    def listed(self) -> list[rows.Loaded]:
+        """What was loaded, by name."""
+        return self._shelf.database.read_now(rows.listed)
+
+    def scratch(self) -> Path:
+        """A name for something that does not stay."""
+        work = self._shelf.folder / _WORK
+        work.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return work / self._shelf.ids.hex(16)
+
+    async def collect(self) -> None:
+        """Remove layers that neither a name nor a function version has."""
+        if self._shelf.folder.is_dir():
+            wanted = self._shelf.database.read_now(rows.wanted_layers)
+            for folder in await asyncio.to_thread(lambda: list(self._shelf.folder.iterdir())):
+                if folder.name != _WORK and folder.name not in wanted and not self._pinned[folder.name]:
+                    await asyncio.to_thread(unpack.remove, folder)
+
+    async def sweep(self) -> None:
+        """At start: what a killed platform left."""
+        await asyncio.to_thread(shutil.rmtree, self._shelf.folder / _WORK, ignore_errors=True)
+        await self.collect()
+
+    async def _found(self, ctx: RequestContext, uri: str, architecture: str) -> tuple[Image, bytes, str]:
+        reference = parse_uri(uri)
+        if reference is None:
+            forms = "oci:PATH, oci-archive:PATH, docker-archive:PATH"
+            raise InvalidImage(f"it is neither an image of a registry nor {forms}")
+        if isinstance(reference, LocalImage):
+            if ctx.cause.environment_id is not None:
+                raise ImageDenied("functions may not name files of this machine")
+            image, manifest = await asyncio.to_thread(self._read, reference, architecture)
+            return image, manifest, reference.resolved(image.digest)
+        loaded = self._shelf.database.read_now(lambda tx: rows.find(tx, reference.names))
+        if loaded is None or reference.digest not in ("", loaded.image.digest):
+            name = f"{reference.repository}:{reference.tag}"
+            raise ImageMissing(f"Load it into the platform: undercast images load ARCHIVE --name {name}")
+        manifest = await self._shelf.blobs.read_all(loaded.image.digest)
+        return loaded.image, manifest, reference.resolved(loaded.image.digest)
+
+    def _read(self, reference: LocalImage, architecture: str) -> tuple[Image, bytes]:
+        with self._source(reference) as source:
+            return sources.read_image(source, architecture)
+
+    @contextlib.contextmanager
+    def _source(self, reference: LocalImage) -> Iterator[sources.Source]:
+        """Blocking."""
+        path = self._allowed(reference)
+        if reference.kind == "folder":
+            yield sources.folder_source(path, reference.tag)
+            return
+        file = sources.FolderFiles(path.parent).open(path.name)
+        with file, sources.archive_source(file, reference.tag) as source:
+            yield source
+
+    def _allowed(self, reference: LocalImage) -> Path:
+        """The path without links. Raises ImageError unless it lies below the root."""
+        if reference.scheme == "":
+            return Path(reference.path)  # our own copy of what was loaded
+        if self._shelf.root is None:
+            raise ImageDenied("No folder is opened for images: undercast start --image-root DIR")
+        path = Path(reference.path)
+        try:
+            real, root = path.resolve(strict=True), self._shelf.root.resolve(strict=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ImageMissing(f"{reference.path} cannot be found") from error
+        if not path.is_absolute() or ".." in path.parts or not real.is_relative_to(root):
+            raise ImageDenied(f"Images lie below {root} (undercast start --image-root DIR)")
+        return real
+
+    async def _fetch(self, use: ImageUse) -> None:
+        """Unpack the layers that are missing, from where the image came from."""
+        if all(self._layer(layer).is_dir() for layer in use.image.layers):
+            return
+        reference = parse_uri(use.uri)
+        if not isinstance(reference, LocalImage):
+            raise ImageMissing(f"layers of {use.uri} are gone: load the image again")
+        await self._unpack(reference, use.image)
+
+    async def _unpack(self, reference: LocalImage, image: Image) -> None:
+        def work() -> None:
+            with self._source(reference) as source:
+                for layer in image.layers:
+                    if not self._layer(layer).is_dir():
+                        with source.layer(layer) as stored:
+                            unpack.unpack(stored, layer, self.scratch(), self._layer(layer))
+
+        async with self._busy:
+            await asyncio.to_thread(work)
+
+    def _layer(self, layer: Layer) -> Path:
+        return self._shelf.folder / layer.diff_id
+
+    @contextlib.contextmanager
+    def _pin(self, layers: tuple[Layer, ...]) -> Iterator[None]:
+        names = [layer.diff_id for layer in layers]
+        self._pinned.update(names)
+        try:
+            yield
+        finally:
+            self._pinned.subtract(names)
+            self._pinned += Counter()  # forget those at zero
+
+
+def _refused(uri: str, error: ImageError) -> ServiceError:
+    """AWS's text, and what we know besides."""
+    if isinstance(error, ImageDenied):
+        return user_error("AccessDeniedException", f"{DENIED} {error}", 403)
+    if isinstance(error, UnsupportedImage):
+        text = f"The image manifest, config or layer media type for the source image {uri} is not supported."
+    elif isinstance(error, ImageMissing):
+        text = f"Source image {uri} does not exist. Provide a valid source image."
+    else:
+        text = f"Source image {uri} is not valid. Provide a valid source image."
+    return invalid(f"{text} ({error})" if str(error) else text)
