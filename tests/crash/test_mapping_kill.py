@@ -1,12 +1,14 @@
-"""SIGKILL of a platform whose function works off a queue: every message has its effect, at least once.
+"""SIGKILL of a platform whose function works off a queue or a stream: every message and record has its effect.
 
-The effect of a message is an object, which is durable when the function's put is answered.
+At least once. The effect of a message is an object, which is durable when the function's put is answered.
 """
 
 import io
 import random
 import time
 import zipfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +17,20 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tests.platform import RunningPlatform, start, stop
 
 HANDLER = """
-import boto3
+import base64, boto3
 s3 = boto3.client("s3")
 
 def handler(event, context):
     for record in event["Records"]:
-        s3.put_object(Bucket="effects", Key=record["body"], Body=b"")
+        text = record["body"] if "body" in record else base64.b64decode(record["kinesis"]["data"]).decode()
+        s3.put_object(Bucket="effects", Key=text, Body=b"")
 """
 KILLS = 4
 PATIENCE_S = 60.0
 
 
-def _deploy(platform: RunningPlatform) -> str:
-    functions, sqs = platform.client("lambda"), platform.client("sqs")
+def _deploy(platform: RunningPlatform) -> None:
+    functions = platform.client("lambda")
     platform.client("s3").create_bucket(Bucket="effects")
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
@@ -41,19 +44,24 @@ def _deploy(platform: RunningPlatform) -> str:
         Timeout=20,
     )
     functions.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
-    url: str = sqs.create_queue(QueueName="q")["QueueUrl"]
+
+
+def _deploy_queue(platform: RunningPlatform) -> str:
+    _deploy(platform)
+    url: str = platform.client("sqs").create_queue(QueueName="q")["QueueUrl"]
     arn = "arn:aws:sqs:us-east-1:000000000000:q"
-    functions.create_event_source_mapping(EventSourceArn=arn, FunctionName="f", BatchSize=3)
+    platform.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="f", BatchSize=3)
     return url
 
 
-def _send_until_killed(platform: RunningPlatform, url: str, sent: list[str], kill_after_s: float) -> None:
-    sqs = platform.client("sqs")
+def _send_until_killed(
+    platform: RunningPlatform, send: Callable[[str], object], sent: list[str], kill_after_s: float
+) -> None:
     ends = time.monotonic() + kill_after_s
     while time.monotonic() < ends:
         body = f"m{len(sent)}"
         try:
-            sqs.send_message(QueueUrl=url, MessageBody=body)
+            send(body)
         except (BotoCoreError, ClientError):
             break
         sent.append(body)
@@ -65,22 +73,60 @@ def _effects(s3: Any) -> set[str]:
     return {entry["Key"] for page in pages for entry in page.get("Contents", ())}
 
 
+def _wait_for_effects(platform: RunningPlatform, sent: list[str], step_s: float) -> None:
+    ends = time.monotonic() + PATIENCE_S
+    while missing := set(sent) - _effects(platform.client("s3")):
+        assert time.monotonic() < ends, f"{len(missing)} of {len(sent)} had no effect: {sorted(missing)[:5]}"
+        platform.advance(step_s)
+        time.sleep(0.5)
+
+
 def test_every_message_has_its_effect_over_kills(tmp_path: Path) -> None:
     """What was in flight comes back after its visibility timeout; the mapping is read again at each start."""
     chance, sent = random.Random(38), list[str]()
     platform = start(tmp_path)
-    url = _deploy(platform)
+    url = _deploy_queue(platform)
     for _ in range(KILLS):
-        _send_until_killed(platform, url, sent, chance.uniform(0.3, 1.5))
+        sqs = platform.client("sqs")
+        send = partial(_send, sqs, url)
+        _send_until_killed(platform, send, sent, chance.uniform(0.3, 1.5))
         platform = start(tmp_path)
     try:
-        ends = time.monotonic() + PATIENCE_S
-        while missing := set(sent) - _effects(platform.client("s3")):
-            assert time.monotonic() < ends, (
-                f"{len(missing)} of {len(sent)} messages had no effect: {sorted(missing)[:5]}"
-            )
-            platform.advance(31)
-            time.sleep(0.5)
+        _wait_for_effects(platform, sent, 31)
         assert len(sent) > 10 * KILLS
     finally:
         stop(platform)
+
+
+def _send(sqs: Any, url: str, body: str) -> None:
+    sqs.send_message(QueueUrl=url, MessageBody=body)
+
+
+def test_every_record_is_there_and_has_its_effect_over_kills(tmp_path: Path) -> None:
+    """Kinesis: what is acknowledged is in the stream, in order; the mapping goes on behind its last commit."""
+    chance, sent = random.Random(39), list[str]()
+    platform = start(tmp_path)
+    _deploy(platform)
+    platform.client("kinesis").create_stream(StreamName="s", ShardCount=2)
+    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
+    made = {"EventSourceArn": arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON", "BatchSize": 3}
+    platform.client("lambda").create_event_source_mapping(**made, ParallelizationFactor=2)
+    for _ in range(2):
+        _send_until_killed(platform, partial(_put, platform.client("kinesis")), sent, chance.uniform(0.3, 0.8))
+        platform = start(tmp_path)
+    try:
+        _wait_for_effects(platform, sent, 1)
+        kinesis = platform.client("kinesis")
+        for shard in ("shardId-000000000000", "shardId-000000000001"):
+            begin = {"StreamName": "s", "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+            iterator = kinesis.get_shard_iterator(**begin)["ShardIterator"]
+            records = kinesis.get_records(ShardIterator=iterator)["Records"]
+            numbers = [int(record["Data"][1:]) for record in records]
+            assert numbers == sorted(numbers)
+        assert len(sent) > 20
+    finally:
+        stop(platform)
+
+
+def _put(kinesis: Any, text: str) -> None:
+    kinesis.put_record(StreamName="s", Data=text.encode(), PartitionKey=text)

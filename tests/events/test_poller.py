@@ -11,6 +11,7 @@ class Fed:
     """A source whose batches and results a test gives."""
 
     most = 1000
+    at_first = FIRST_BATCHES
 
     def __init__(self) -> None:
         self.batches: asyncio.Queue[Any] = asyncio.Queue()

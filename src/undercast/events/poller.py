@@ -48,6 +48,11 @@ class Source(Protocol):
         """How many batches may run at once."""
         ...
 
+    @property
+    def at_first(self) -> int:
+        """How many may run at once before there is reason for more."""
+        ...
+
     def crowded(self) -> bool:
         """Whether batches already wait for a place to run: more at once would only wait as well."""
         ...
@@ -74,6 +79,7 @@ class Allowance:
 
     most: int
     base: int = FIRST_BATCHES
+    first: int = FIRST_BATCHES
     since: float | None = None
     """When all were used for the first time."""
 
@@ -89,7 +95,7 @@ class Allowance:
 
     def idle(self) -> None:
         """Nothing runs: no more than at first. What failures took away, only success brings back."""
-        self.since, self.base = None, min(self.base, FIRST_BATCHES)
+        self.since, self.base = None, min(self.base, self.first)
 
     def failed(self, now: float) -> None:
         """A batch failed: half as many."""
@@ -97,7 +103,7 @@ class Allowance:
 
     def worked(self) -> None:
         """A batch went well."""
-        self.base = max(self.base, min(FIRST_BATCHES, self.base + 1))
+        self.base = max(self.base, min(self.first, self.base + 1))
 
 
 class Feed:
@@ -106,7 +112,7 @@ class Feed:
     def __init__(self, source: Source, clock: PlatformClock) -> None:
         self._source = source
         self._clock = clock
-        self._allowance = Allowance(source.most)
+        self._allowance = Allowance(source.most, base=source.at_first, first=source.at_first)
         self._running: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self.result = NOTHING_YET

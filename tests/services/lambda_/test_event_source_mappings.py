@@ -246,9 +246,9 @@ def test_a_mapping_is_refused_as_on_aws(aws: Account) -> None:
     refused("Unrecognized event source", EventSourceArn=f"arn:aws:sns:us-east-1:{aws.id}:t")
     refused("Invalid filter pattern definition.", FilterCriteria={"Filters": [{"Pattern": '{"body": 1}'}]})
     refused("at most 5 filters", FilterCriteria={"Filters": [{"Pattern": '{"body": ["x"]}'}] * 6})
-    refused("ParallelizationFactor", ParallelizationFactor=2)
+    refused("ParallelizationFactor is not valid for SQS event sources", ParallelizationFactor=2)
     stream = f"arn:aws:kinesis:us-east-1:{aws.id}:stream/s"
-    refused("Kinesis streams are not event sources here yet", EventSourceArn=stream, StartingPosition="LATEST")
+    refused("Stream not found", EventSourceArn=stream, StartingPosition="LATEST")
     standard = work.arn.removesuffix(".fifo")
     refused("Maximum batch window in seconds must be greater than 0", EventSourceArn=standard, BatchSize=11)
     work.map()

@@ -191,8 +191,7 @@ def test_a_stream_is_refused_as_on_aws(aws: Account) -> None:
 
     refused("Unsupported starting position", StartingPosition="AT_TIMESTAMP")
     refused("Stream not found", EventSourceArn=table.arn.replace("/things/", "/absent/"))
-    refused("TumblingWindowInSeconds", TumblingWindowInSeconds=5)
-    refused("ParallelizationFactor", ParallelizationFactor=2)
+    refused("ParallelizationFactor must be 1", TumblingWindowInSeconds=5, ParallelizationFactor=2)
     refused("ScalingConfig is not valid", ScalingConfig={"MaximumConcurrency": 2})
     bucket = {"OnFailure": {"Destination": "arn:aws:s3:::b"}}
     refused(r"DestinationConfig.OnFailure.Destination=arn:aws:s3:::b", DestinationConfig=bucket)

@@ -117,7 +117,7 @@ def settle(tx: Tx, scope: Scope, mapping_id: str) -> None:
         return
     if mapping.state == DELETING:
         tx.execute(f"DELETE FROM {_TABLE} WHERE {_KEY}", key)
-        tx.execute("DELETE FROM lambda_event_source_position WHERE id = ?", (mapping_id,))
+        tx.execute("DELETE FROM lambda_event_source_progress WHERE id = ?", (mapping_id,))
     else:
         tx.execute(f"UPDATE {_TABLE} SET state = ? WHERE {_KEY}", (mapping.settled_state, *key))
 

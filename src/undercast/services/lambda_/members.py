@@ -17,7 +17,7 @@ _SIGNING = frozenset({"CodeSigningConfigArn"})
 _MAPPING = frozenset({
     "FunctionName", "Enabled", "BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig",
     "FilterCriteria", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError",
-    "DestinationConfig",
+    "DestinationConfig", "ParallelizationFactor", "TumblingWindowInSeconds",
 })  # fmt: skip
 _LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
 _LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
@@ -153,19 +153,11 @@ _LATER_KINDS = {
     "AcceleratorConfig": "there are no accelerators",
 }
 
-_STREAMS = "one batch of a stream runs at a time, without a state"
 _BROKERS = "Kafka, MQ and DocumentDB are no event sources here"
 _MAPPING_REFUSED = {
     "MetricsConfig": "event source mappings have no metrics here",
     "LoggingConfig": "event source mappings have no log here",
     "ProvisionedPollerConfig": "pollers are not provisioned: they cost nothing while they wait",
-    **dict.fromkeys(
-        (
-            "ParallelizationFactor",
-            "TumblingWindowInSeconds",
-        ),
-        _STREAMS,
-    ),
     **dict.fromkeys(
         (
             "SourceAccessConfigurations",

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
-from undercast.events.poller import Processed, Unavailable
+from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
 from undercast.sandbox.model import InvocationResult
 from undercast.services.lambda_.consumer import FAILED, MAX_EVENT_BYTES, Consumer
 from undercast.services.lambda_.instance import Lambda
@@ -74,6 +74,8 @@ class QueueSource:
         """A ReceiveMessage that outlives the window of the batch that it began for."""
         self._groups: set[str] = set()
         """FIFO groups of which messages are being processed."""
+
+    at_first = FIRST_BATCHES
 
     @property
     def most(self) -> int:

@@ -187,4 +187,15 @@ SCHEMA = (
     );
     ALTER TABLE lambda_version ADD COLUMN image TEXT NOT NULL DEFAULT '';
     """,
+    """
+    CREATE TABLE lambda_event_source_progress (
+        id TEXT NOT NULL, shard_id TEXT NOT NULL, factor INTEGER NOT NULL, lane INTEGER NOT NULL,
+        sequence TEXT NOT NULL, since REAL NOT NULL, ended INTEGER NOT NULL, window_start REAL NOT NULL,
+        state TEXT NOT NULL, PRIMARY KEY (id, shard_id, factor, lane)
+    );
+    INSERT INTO lambda_event_source_progress
+        (id, shard_id, factor, lane, sequence, since, ended, window_start, state)
+        SELECT id, shard_id, 1, 0, sequence, 0, 0, 0, '' FROM lambda_event_source_position WHERE shard_id <> '';
+    DROP TABLE lambda_event_source_position;
+    """,
 )

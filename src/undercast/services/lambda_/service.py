@@ -189,8 +189,11 @@ MANIFEST = Manifest(
         "SnapStart restores Python functions; Java, .NET and what has threads, open files or processes behind its "
         "INIT are initialised ahead. A version whose snapshot is gone (a restart) is not Inactive: its next invocation "
         "waits for a new one.",
-        "Event sources are SQS queues and DynamoDB streams; Kinesis, Kafka, MQ and DocumentDB are refused by name.",
-        "A DynamoDB stream has one open shard, so that ParallelizationFactor and TumblingWindowInSeconds are refused.",
+        "Event sources are SQS queues, DynamoDB streams, Kinesis streams and their consumers; Kafka, MQ and DocumentDB "
+        "are refused by name.",
+        "A mapping of a consumer (enhanced fan-out) reads the stream itself, after its role was asked whether it may "
+        "subscribe; another subscription of the same consumer is not cut.",
+        "Aggregated records of the Kinesis Producer Library are not taken apart for a consumer.",
         "LastProcessingResult is told of queues, too, and since the platform's start; AWS tells it of streams.",
         "A throttled batch is tried again only as long as the function could end before its messages are visible "
         "again; then they come back by the queue's timeout.",

@@ -1,8 +1,8 @@
 """What a source of each kind may have, and whether the function's role may read it.
 
-AWS: Lambda Developer Guide, "Lambda parameters for Amazon SQS event source mappings", the same for DynamoDB. Texts are
-AWS's where anybody has quoted them; those about FIFO's batch size, regions, the number of filters and settings of the
-other kind are ours.
+AWS: Lambda Developer Guide, "Lambda parameters for Amazon SQS event source mappings", the same for DynamoDB and for
+Kinesis. Texts are AWS's where anybody has quoted them; those about FIFO's batch size, regions, the number of filters,
+timestamps, tumbling windows and settings of the other kind are ours.
 """
 
 from collections.abc import Mapping
@@ -18,8 +18,8 @@ from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.queue_events import patterns_of
 from undercast.services.lambda_.roles import allows, session_of
-from undercast.services.lambda_.stream_position import Position
-from undercast.services.lambda_.stream_source import latest
+from undercast.services.lambda_.stream_kinds import is_consumer
+from undercast.services.lambda_.stream_progress import Progress
 
 STREAM_MEMBERS = (
     "StartingPosition",
@@ -27,6 +27,8 @@ STREAM_MEMBERS = (
     "MaximumRecordAgeInSeconds",
     "BisectBatchOnFunctionError",
     "DestinationConfig",
+    "ParallelizationFactor",
+    "TumblingWindowInSeconds",
 )
 _QUEUE_DEFAULTS = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
 _STREAM_DEFAULTS = {
@@ -39,7 +41,8 @@ _STREAM_DEFAULTS = {
     "TumblingWindowInSeconds": 0,
 }
 _QUEUE_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
-_STREAM_ACTIONS = ("GetRecords", "GetShardIterator", "DescribeStream")
+_TABLE_ACTIONS = ("GetRecords", "GetShardIterator", "DescribeStream")
+_KINESIS_ACTIONS = ("GetRecords", "GetShardIterator", "DescribeStream", "ListShards")
 _BROKERS = ("kafka", "mq", "rds", "docdb")
 _SMALL_BATCH = 10
 _MAX_FILTERS = 5
@@ -47,7 +50,7 @@ _LEAST_AGE_S = 60
 
 
 def is_queue(arn: str) -> bool:
-    """Whether a source is a queue; else it is a table's stream."""
+    """Whether a source is a queue; else it is a stream."""
     return arn.split(":")[2] == "sqs"
 
 
@@ -55,28 +58,43 @@ def check_source(ctx: RequestContext, arn: str, params: Params) -> Mapping[str, 
     """The defaults of the source's kind. Raises for sources that are none, or none here."""
     parts = arn.split(":")
     service = parts[2] if len(parts) >= 6 else ""
-    if service == "kinesis":
-        raise refused_member(ctx.operation, f"EventSourceArn={arn}", "Kinesis streams are not event sources here yet")
     if service in _BROKERS:
         raise refused_member(ctx.operation, f"EventSourceArn={arn}", "brokers are not event sources here")
-    if service != "sqs" and not (service == "dynamodb" and "/stream/" in parts[5]):
+    is_stream = (service == "dynamodb" and "/stream/" in parts[5]) or (
+        service == "kinesis" and parts[5].startswith("stream/")
+    )
+    if service != "sqs" and not is_stream:
         raise invalid("Unrecognized event source, must be kinesis, dynamodb stream or sqs. Unsupported source.")
     if parts[3] != ctx.region:
         raise invalid(f"The event source must be in the region of the function, {ctx.region}: {arn}")
     check_members(arn, params)
     if is_queue(arn):
         return _QUEUE_DEFAULTS
-    if params.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
-        raise invalid(f"Unsupported starting position for arn type: {arn}")
+    _check_start(ctx, arn, params)
     return _STREAM_DEFAULTS
+
+
+def _check_start(ctx: RequestContext, arn: str, params: Params) -> None:
+    """AWS: CreateEventSourceMapping, StartingPosition: AT_TIMESTAMP is for Kinesis, not for tables' streams."""
+    position, at = params.get("StartingPosition"), params.get("StartingPositionTimestamp")
+    allowed = ("TRIM_HORIZON", "LATEST", "AT_TIMESTAMP") if _is_kinesis(arn) else ("TRIM_HORIZON", "LATEST")
+    if position not in allowed:
+        raise invalid(f"Unsupported starting position for arn type: {arn}")
+    if (position == "AT_TIMESTAMP") != (at is not None):
+        raise invalid("StartingPositionTimestamp is required for the StartingPosition AT_TIMESTAMP, and only for it.")
+    if at is not None and at.timestamp() > ctx.clock.now():
+        raise invalid("StartingPositionTimestamp must not be in the future.")
+
+
+def _is_kinesis(arn: str) -> bool:
+    return arn.split(":")[2] == "kinesis"
 
 
 def check_members(arn: str, params: Params) -> None:
     """Settings of the other kind of source."""
-    kind = "SQS" if is_queue(arn) else "DynamoDB stream"
-    wrong = (*STREAM_MEMBERS, "StartingPositionTimestamp") if is_queue(arn) else (
-        "ScalingConfig", "StartingPositionTimestamp",
-    )  # fmt: skip
+    kind = "SQS" if is_queue(arn) else "Kinesis" if _is_kinesis(arn) else "DynamoDB stream"
+    queue_lacks, table_lacks = (*STREAM_MEMBERS, "StartingPositionTimestamp"), ("StartingPositionTimestamp",)
+    wrong = queue_lacks if is_queue(arn) else ("ScalingConfig", *(() if _is_kinesis(arn) else table_lacks))
     for member in wrong:
         if member in params:
             raise invalid(f"{member} is not valid for {kind} event sources.")
@@ -89,6 +107,8 @@ async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], vers
         _check_batch(arn, settings)
         await _check_queue(ctx, arn, version)
         return
+    if settings.get("TumblingWindowInSeconds") and settings.get("ParallelizationFactor", 1) > 1:
+        raise invalid("ParallelizationFactor must be 1 when TumblingWindowInSeconds is set.")
     if 0 <= settings["MaximumRecordAgeInSeconds"] < _LEAST_AGE_S:
         raise invalid(f"MaximumRecordAgeInSeconds is -1, or at least {_LEAST_AGE_S}")
     role_arn = version.configuration["Role"]
@@ -97,27 +117,48 @@ async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], vers
             reason = "the records of a stream's batches go to queues and topics here"
             raise refused_member(ctx.operation, f"DestinationConfig.OnFailure.Destination={destination}", reason)
         await destinations.check(ctx, destination, role_arn, f"DestinationConfig.OnFailure.Destination={destination}")
-    for action in _STREAM_ACTIONS:
-        if not await _may(ctx, role_arn, f"dynamodb:{action}", arn):
+    await _check_reading(ctx, arn, role_arn)
+
+
+async def _check_reading(ctx: RequestContext, arn: str, role_arn: str) -> None:
+    """The role may read the stream, and subscribe to it where the source is a consumer."""
+    if is_consumer(arn):
+        needed = [("SubscribeToShard", arn)]
+    else:
+        needed = [(action, arn) for action in (_KINESIS_ACTIONS if _is_kinesis(arn) else _TABLE_ACTIONS)]
+    for action, resource in needed:
+        if not await _may(ctx, role_arn, f"{arn.split(':')[2]}:{action}", resource):
+            names = "SubscribeToShard" if is_consumer(arn) else (
+                "GetRecords, GetShardIterator, DescribeStream, ListShards, and ListStreams" if _is_kinesis(arn)
+                else "GetRecords, GetShardIterator, DescribeStream, and ListStreams"
+            )  # fmt: skip
             raise invalid(
-                f"Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
-                "DescribeStream, and ListStreams Actions on your stream in IAM."
+                f"Cannot access stream {arn}. Please ensure the role can perform the {names} Actions on your stream in "
+                "IAM."
             )
 
 
-async def begin_of(ctx: RequestContext, arn: str, settings: Mapping[str, Any]) -> Position | None:
+async def begin_of(ctx: RequestContext, arn: str, params: Params) -> Progress | None:
     """Where the reading of a stream begins; None for a queue. Raises for a stream that is not there."""
     if is_queue(arn):
         return None
-    owner = root_principal(ctx.account_id)
-    as_owner = ctx.call("dynamodbstreams", "DescribeStream", {"StreamArn": arn}, principal=owner)
+    owner = AccountId(Arn.parse(arn).account_id)
+    scope = Scope(owner, ctx.region)
+    if is_consumer(arn):
+        call = ("kinesis", "DescribeStreamConsumer", {"ConsumerARN": arn})
+    elif _is_kinesis(arn):
+        call = ("kinesis", "DescribeStreamSummary", {"StreamARN": arn})
+    else:
+        call = ("dynamodbstreams", "DescribeStream", {"StreamArn": arn})
     try:
-        await as_owner
-        return await latest(ctx, arn) if settings["StartingPosition"] == "LATEST" else Position()
+        await ctx.call(*call, principal=root_principal(owner), scope=scope)
     except ServiceError as error:
         if error.code != "ResourceNotFoundException":
             raise
         raise invalid(f"Stream not found: {arn}") from error
+    if params["StartingPosition"] == "AT_TIMESTAMP":
+        return Progress(since=params["StartingPositionTimestamp"].timestamp())
+    return Progress(since=ctx.clock.now() if params["StartingPosition"] == "LATEST" else 0.0)
 
 
 def _check_filters(settings: Mapping[str, Any]) -> None:

@@ -13,7 +13,7 @@ from undercast.core.arn import Arn
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
-from undercast.services.lambda_ import mapping_store, stream_position
+from undercast.services.lambda_ import mapping_store, stream_progress
 from undercast.services.lambda_.configuration import check_tags
 from undercast.services.lambda_.errors import conflict, function_not_found, not_found, user_error
 from undercast.services.lambda_.instance import Lambda, existing_function, existing_version
@@ -53,7 +53,7 @@ async def create_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
     check_tags(params.get("Tags", {}))
     settings = _changed(defaults, params)
     await check(ctx, source_arn, settings, version)
-    begin = await begin_of(ctx, source_arn, settings)
+    begin = await begin_of(ctx, source_arn, params)
     mapping = EventSourceMapping(
         id=ctx.ids.uuid(),
         scope=ctx.scope,
@@ -70,7 +70,7 @@ async def create_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
         _refuse_another(tx, mapping)
         mapping_store.put(tx, mapping)
         if begin is not None:
-            stream_position.put(tx, mapping, begin)
+            stream_progress.put(tx, mapping, {stream_progress.START: begin})
         functions.mappings.follow(tx, mapping)
 
     await functions.database.write(create)
@@ -186,6 +186,8 @@ def _function(functions: Lambda, ctx: RequestContext, name: str) -> tuple[Versio
 def _changed(before: Mapping[str, Any], params: Params) -> dict[str, Any]:
     """The settings with those of the request; an empty structure or list removes one."""
     merged = {**before, **{name: params[name] for name in _SETTINGS if params.get(name) is not None}}
+    if "StartingPositionTimestamp" in params:
+        merged["StartingPositionTimestamp"] = params["StartingPositionTimestamp"].timestamp()
     return {name: value for name, value in merged.items() if value not in _NOTHING}
 
 

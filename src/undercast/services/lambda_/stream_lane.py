@@ -1,0 +1,173 @@
+"""One lane of a shard: reads it in order and makes batches of what falls to it.
+
+One batch at a time, so that the order of a key is kept. What the filters leave out is passed over, and remembered when
+the reading ends.
+AWS: Lambda Developer Guide, "Polling and batching streams", "Batching behavior", "Control which events Lambda sends to
+your function".
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from undercast.core.context import RequestContext
+from undercast.events.patterns import Pattern
+from undercast.services.lambda_.consumer import MAX_EVENT_BYTES
+from undercast.services.lambda_.stream_kinds import Kind
+from undercast.services.lambda_.stream_progress import Lane, Progress
+from undercast.services.lambda_.stream_records import Record, filter_view
+from undercast.services.lambda_.tumbling import MAX_STATE_BYTES, Window, window_of
+
+AT_ONCE = 1000
+_FRAME_BYTES = 1024
+"""What an event has around its records, without a state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """A mapping's settings, as far as the reading is concerned."""
+
+    batch_size: int
+    window_s: int
+    tumbling_s: int
+    patterns: Sequence[Pattern]
+    factor: int
+    is_done: Callable[[str, Record], bool]
+    """Whether a record of a shard was done under another factor."""
+
+    @property
+    def most_bytes(self) -> int:
+        """Of the records of one event."""
+        return MAX_EVENT_BYTES - _FRAME_BYTES - (MAX_STATE_BYTES if self.tumbling_s else 0)
+
+    def wants(self, lane: Lane, record: Record) -> bool:
+        """Whether the lane has to bring it to the function."""
+        if self.factor > 1 and record.lane(self.factor) != lane.number:
+            return False
+        if self.is_done(lane.shard_id, record):
+            return False
+        if not self.patterns:
+            return True
+        view = filter_view(record.event)
+        return any(pattern.matches(view) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Records for the function. `end` is where the reading goes on when all is done."""
+
+    reader: "LaneReader"
+    records: Sequence[Record]
+    end: Progress
+    window: Window | None = None
+
+
+@dataclass(slots=True, eq=False)
+class LaneReader:
+    """See the module."""
+
+    lane: Lane
+    progress: Progress
+    """What is done."""
+    busy: bool = False
+    """Whether a batch of it is being processed."""
+    cursor: Progress = field(init=False)
+    """What is read."""
+    gathered: list[Record] = field(default_factory=list)
+    size: int = 0
+    ends_at: float | None = None
+    """When the batching window of what is gathered is over."""
+    full: bool = False
+    at_end: bool = False
+
+    def __post_init__(self) -> None:
+        self.cursor = self.progress
+
+    @property
+    def passed_over(self) -> Progress | None:
+        """Where the reading stands, when it has moved on without a batch."""
+        if self.busy or self.gathered or self.cursor == self.progress:
+            return None
+        return self.cursor
+
+    def wakes_at(self, rules: Rules) -> float | None:
+        """When there is something to do though nothing arrives."""
+        if self.busy:
+            return None
+        closes = self.progress.window + rules.tumbling_s if rules.tumbling_s and self.progress.window else None
+        return min((at for at in (self.ends_at, closes) if at is not None), default=None)
+
+    async def read(self, kind: Kind, ctx: RequestContext, rules: Rules, now: float) -> Batch | None:
+        """The next batch, when it is ready. Raises ServiceError."""
+        if not self.full and not self.at_end:
+            await self._gather(kind, ctx, rules)
+        if not self.gathered:
+            return self._closing(rules, now)
+        window = self._window(rules)
+        if window is not None and self.progress.window and window.start > self.progress.window:
+            return self._final(rules, early=False)
+        if self.ends_at is None:
+            self.ends_at = now + rules.window_s
+        waits = not self.full and not self.at_end and now < self.ends_at
+        if waits and (window is None or now < window.end):
+            return None
+        batch = Batch(reader=self, records=self.gathered, end=self.cursor, window=window)
+        self.gathered, self.size, self.ends_at, self.full = [], 0, None, False
+        return batch
+
+    def rewind(self) -> None:
+        """Read again behind what is done: a batch was left, or a commit moved on."""
+        self.cursor = self.progress
+        self.gathered, self.size, self.ends_at, self.full, self.at_end = [], 0, None, False, False
+
+    def _window(self, rules: Rules) -> Window | None:
+        if not rules.tumbling_s:
+            return None
+        start = window_of(self.gathered[0], rules.tumbling_s, self.progress.window)
+        return Window(start=start, length_s=rules.tumbling_s)
+
+    def _closing(self, rules: Rules, now: float) -> Batch | None:
+        """At the tip: the last invocation of a window that is over, or whose shard has ended."""
+        if not rules.tumbling_s or not self.progress.window:
+            return None
+        over = now >= self.progress.window + rules.tumbling_s
+        return self._final(rules, early=not over) if over or self.at_end else None
+
+    def _final(self, rules: Rules, *, early: bool) -> Batch:
+        window = Window(start=self.progress.window, length_s=rules.tumbling_s, final=True, early=early)
+        return Batch(reader=self, records=(), end=replace(self.progress, window=0.0, state=""), window=window)
+
+    async def _gather(self, kind: Kind, ctx: RequestContext, rules: Rules) -> None:
+        iterator: str | None = await kind.iterator(ctx, self.lane.shard_id, self.cursor)
+        while iterator is not None and not self.full:
+            limit = min(AT_ONCE, rules.batch_size - len(self.gathered)) if rules.factor == 1 else AT_ONCE
+            page = await kind.page(ctx, iterator, self.lane.shard_id, limit)
+            await asyncio.sleep(0)  # not to wait: others want the loop between two pages
+            for record in page.records:
+                if not self._take(record, rules):
+                    return
+            iterator = page.following
+            if iterator is not None and not page.records:
+                return
+        self.at_end = iterator is None and not self.full
+
+    def _take(self, record: Record, rules: Rules) -> bool:
+        """False when the record belongs to a later batch."""
+        if rules.wants(self.lane, record):
+            size = len(record.text.encode()) + 2
+            if self.gathered and not self._fits(record, size, rules):
+                self.full = True
+                return False
+            self.gathered.append(record)
+            self.size += size
+        self.cursor = replace(self.cursor, sequence=record.sequence)
+        self.full = len(self.gathered) >= rules.batch_size
+        return not self.full
+
+    def _fits(self, record: Record, size: int, rules: Rules) -> bool:
+        if self.size + size > rules.most_bytes:
+            return False
+        if not rules.tumbling_s:
+            return True
+        first = window_of(self.gathered[0], rules.tumbling_s, self.progress.window)
+        return window_of(record, rules.tumbling_s, self.progress.window) == first
