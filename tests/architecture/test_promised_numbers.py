@@ -11,6 +11,7 @@ from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
+from undercast.services.cloudwatch import intake
 from undercast.store import journal
 from undercast.wire.sigv4_time import SKEW_S
 
@@ -30,6 +31,11 @@ def test_limits_of_a_connection() -> None:
 def test_clock_skew() -> None:
     """AWS allows 15 minutes."""
     assert SKEW_S == 15 * 60
+
+
+def test_metrics_are_written_every_second() -> None:
+    """What services measured waits so long in memory."""
+    assert intake.ROUND_S == 1.0
 
 
 def test_journal_batch() -> None:

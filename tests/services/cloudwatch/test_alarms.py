@@ -224,6 +224,62 @@ def test_composite_alarms_follow_others(cloudwatch: Any) -> None:
     assert cloudwatch.describe_alarms()["CompositeAlarms"] == []
 
 
+def test_a_composite_alarm_holds_its_actions_back(platform: RunningPlatform, cloudwatch: Any, account: str) -> None:
+    """While the suppressor is in ALARM, ExtensionPeriod behind that, and WaitPeriod behind every change."""
+    topic = platform.client("sns", account=account).create_topic(Name="held")["TopicArn"]
+    for name in ("child", "window"):
+        cloudwatch.put_metric_alarm(AlarmName=name, **BASE, TreatMissingData="ignore")
+    periods = {"ActionsSuppressorWaitPeriod": 600, "ActionsSuppressorExtensionPeriod": 1200}
+    held = {"AlarmName": "held", "AlarmRule": "ALARM(child)", "AlarmActions": [topic], "OKActions": [topic]}
+    cloudwatch.put_composite_alarm(**held)
+    cloudwatch.put_composite_alarm(**held, ActionsSuppressor="window", **periods)
+
+    def set_state(name: str, value: str) -> Any:
+        cloudwatch.set_alarm_state(AlarmName=name, StateValue=value, StateReason="test")
+        return alarm(cloudwatch, "held").get("ActionsSuppressedBy")
+
+    def actions() -> int:
+        platform.drain()
+        kinds = {"AlarmTypes": ["CompositeAlarm"], "HistoryItemType": "Action"}
+        return len(cloudwatch.describe_alarm_history(**kinds)["AlarmHistoryItems"])
+
+    assert actions() == 1  # it became OK when it was made
+    set_state("window", "ALARM")
+    assert (set_state("child", "ALARM"), alarm(cloudwatch, "held")["StateValue"]) == ("Alarm", "ALARM")
+    assert set_state("window", "OK") == "ExtensionPeriod"
+    assert actions() == 1
+    platform.advance(1200)
+    until(lambda: actions() == 2, "the extension period does not end")
+    assert set_state("child", "OK") == "WaitPeriod"
+    assert (set_state("child", "ALARM"), set_state("child", "OK")) == (None, "WaitPeriod")
+    assert actions() == 2
+    platform.advance(600)
+    until(lambda: actions() == 3, "the wait period does not end")
+    assert "ActionsSuppressedBy" not in alarm(cloudwatch, "held")
+    wrong = refusal(cloudwatch.put_composite_alarm, **held, ActionsSuppressor="window")
+    assert "ActionsSuppressorWaitPeriod is required" in wrong
+
+
+def test_eventbridge_hears_of_changes(platform: RunningPlatform, cloudwatch: Any, account: str) -> None:
+    """On the default bus, without any action of the alarm."""
+    sqs, events = platform.client("sqs", account=account), platform.client("events", account=account)
+    queue = sqs.create_queue(QueueName="changes")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": arn}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": policy})
+    pattern = {"source": ["aws.cloudwatch"], "detail": {"state": {"value": ["ALARM"]}}}
+    events.put_rule(Name="alarms", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="alarms", Targets=[{"Id": "q", "Arn": arn}])
+    cloudwatch.put_metric_alarm(AlarmName="heard", **BASE, TreatMissingData="ignore")
+    cloudwatch.set_alarm_state(AlarmName="heard", StateValue="ALARM", StateReason="test")
+    (message,) = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+    event = json.loads(message["Body"])
+    assert event["detail-type"] == "CloudWatch Alarm State Change"
+    assert event["resources"] == [alarm(cloudwatch, "heard")["AlarmArn"]]
+    assert (event["detail"]["alarmName"], event["detail"]["previousState"]["value"]) == ("heard", "INSUFFICIENT_DATA")
+
+
 def test_lists_pages_tags_and_deletion(cloudwatch: Any) -> None:
     """Prefix, state, action; pages; tags of the first put only."""
     for number in range(5):

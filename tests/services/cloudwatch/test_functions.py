@@ -58,6 +58,7 @@ def value(platform: RunningPlatform, account: str, name: str, stat: str, **more:
 def test_invocations_are_measured(platform: RunningPlatform, account: str) -> None:
     """By function, alias, version behind the alias, and over all functions; throttles are no invocations."""
     create_function(platform, account, "f", SOURCE)
+    create_function(platform, account, "idle", SOURCE)
     client = platform.client("lambda", account=account)
     version = client.publish_version(FunctionName="f")["Version"]
     client.create_alias(FunctionName="f", Name="live", FunctionVersion=version)
@@ -83,7 +84,9 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     assert metric("Errors", "Average", FunctionName="f", Resource="f") == pytest.approx(1 / 4)
     assert (metric("Throttles", FunctionName="f"), metric("Throttles", **alias)) == (1, 0)
     assert metric("Duration", "SampleCount", FunctionName="f") == 6
-    assert (metric("Duration", "p99", FunctionName="f") or 0) > 0
+    p50, p95, p99 = (metric("Duration", name, FunctionName="f") or 0 for name in ("p50", "p95", "p99"))
+    assert 0 < p50 <= p95 <= p99
+    assert metric("Invocations", FunctionName="idle") is None
     assert metric("ConcurrentExecutions", "Maximum", FunctionName="f") == 1
     assert (metric("AsyncEventsReceived", FunctionName="f"), metric("AsyncEventAge", "SampleCount")) == (1, 1)
     names = {one["MetricName"] for one in _listed(platform, account)}

@@ -25,6 +25,7 @@ MAX_QUERIES = 20
 MAX_METRICS = 10
 _FINE_PERIODS = frozenset({10, 20, 30})
 _OF_METRIC = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
+_SUPPRESSION = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 _COMMON = ("AlarmDescription", *ACTIONS.values())
 _CONDITION = ("EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
               "EvaluateLowSampleCountPercentile")  # fmt: skip
@@ -50,6 +51,16 @@ def composite_alarm(params: Params) -> dict[str, Any]:
         parse_rule(params["AlarmRule"])
     except RuleProblem as problem:
         raise invalid(f"AlarmRule is invalid: {problem}") from problem
+    if params.get("ActionsSuppressor"):
+        for name in _SUPPRESSION:
+            if params.get(name) is None:
+                raise invalid(f"{name} is required when ActionsSuppressor is specified.")
+            if params[name] < 0:
+                raise invalid(f"The value {params[name]} for parameter {name} is invalid.")
+        return _taken(params, (*_COMMON, "AlarmRule", "ActionsSuppressor", *_SUPPRESSION))
+    for name in _SUPPRESSION:
+        if params.get(name) is not None:
+            raise invalid(f"{name} should not be set without ActionsSuppressor.")
     return _taken(params, (*_COMMON, "AlarmRule"))
 
 

@@ -5,9 +5,10 @@ AWS: CloudWatch User Guide, "Using Amazon CloudWatch alarms" (history is kept fo
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 
 from undercast.core.arn import AccountId, Region, Scope
-from undercast.services.cloudwatch.alarms import Alarm, HistoryItem, State
+from undercast.services.cloudwatch.alarms import NOTHING_HELD, Alarm, HistoryItem, State, Suppression
 from undercast.store.database import Row, Tx
 
 HISTORY_S = 30 * 86_400
@@ -18,14 +19,25 @@ def put(tx: Tx, alarm: Alarm) -> None:
     state = alarm.state
     tx.execute(
         "INSERT OR REPLACE INTO cloudwatch_alarm (account_id, region, name, kind, settings, actions_enabled, state,"
-        " reason, reason_data, updated_at, transitioned_at, configured_at, tags)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " reason, reason_data, updated_at, transitioned_at, configured_at, tags, suppression)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(*alarm.scope, alarm.name, alarm.kind, json.dumps(dict(alarm.settings)), int(alarm.actions_enabled)),
             *(state.value, state.reason, state.data, state.updated_at, state.transitioned_at),
-            *(alarm.configured_at, json.dumps(dict(alarm.tags))),
+            *(alarm.configured_at, json.dumps(dict(alarm.tags)), _held(alarm.suppression)),
         ),
     )
+
+
+def _held(suppression: Suppression) -> str:
+    return json.dumps(asdict(suppression)) if suppression != NOTHING_HELD else ""
+
+
+def _suppression(text: str) -> Suppression:
+    if not text:
+        return NOTHING_HELD
+    held = json.loads(text)
+    return Suppression(**{**held, "told": State(**held["told"]) if held["told"] else None})
 
 
 def alarm_of(row: Row) -> Alarm:
@@ -45,6 +57,7 @@ def alarm_of(row: Row) -> Alarm:
         ),
         configured_at=row["configured_at"],
         tags=json.loads(row["tags"]),
+        suppression=_suppression(row["suppression"]),
     )
 
 
@@ -66,6 +79,11 @@ def of_scope(tx: Tx, scope: Scope, kind: str | None = None) -> list[Alarm]:
 def of_kind(tx: Tx, kind: str) -> list[Alarm]:
     """Those of every account and region."""
     return [alarm_of(row) for row in tx.all("SELECT * FROM cloudwatch_alarm WHERE kind = ?", (kind,))]
+
+
+def holding_back(tx: Tx) -> list[Alarm]:
+    """Composite alarms of every account and region whose actions wait for a period to end."""
+    return [alarm_of(row) for row in tx.all("SELECT * FROM cloudwatch_alarm WHERE suppression LIKE '%Period%'")]
 
 
 def delete(tx: Tx, scope: Scope, name: str) -> bool:

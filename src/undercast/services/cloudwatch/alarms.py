@@ -30,6 +30,22 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Suppression:
+    """What a composite alarm holds back; see `suppression`."""
+
+    told: State | None = None
+    """The state whose actions were taken last, while those of another wait."""
+    since: float = 0.0
+    """When the state changed."""
+    left_at: float = 0.0
+    """When the suppressor left ALARM; 0 when it never did."""
+    by: str = ""
+
+
+NOTHING_HELD = Suppression()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Alarm:
     """One alarm."""
 
@@ -42,6 +58,7 @@ class Alarm:
     state: State
     configured_at: float
     tags: Mapping[str, str]
+    suppression: Suppression = NOTHING_HELD
 
     @property
     def arn(self) -> str:
@@ -58,9 +75,16 @@ class Alarm:
         """ARNs of what is to be done in any state."""
         return [arn for member in ACTIONS.values() for arn in self.settings.get(member, ())]
 
+    @property
+    def suppressor(self) -> str:
+        """The name of the alarm that suppresses its actions; "" for none."""
+        return name_of(self.settings.get("ActionsSuppressor", ""))
+
     def shown(self) -> dict[str, Any]:
         """As DescribeAlarms has it."""
         data = {"StateReasonData": self.state.data} if self.state.data else {}
+        if by := self.suppression.by:
+            data |= {"ActionsSuppressedBy": by, "ActionsSuppressedReason": f"Actions suppressed by {by}"}
         return {
             **self.settings,
             "AlarmName": self.name,

@@ -104,6 +104,7 @@ class Evaluator:
         minute, ten = int(now_s) // MINUTE_S, int(now_s) // FINE_S
         new_minute, new_ten = self._last_s // MINUTE_S != minute, self._last_s // FINE_S != ten
         self._last_s = int(now_s)
+        await self._release(now_s)
         alarms = await self._database.read(lambda tx: alarm_store.of_kind(tx, METRIC))
         due = [alarm for alarm in alarms if alarm.arn in fresh or (new_minute if _step(alarm) == MINUTE_S else new_ten)]
         if not due:
@@ -113,6 +114,17 @@ class Evaluator:
         for alarm, one in zip(due, seen, strict=True):
             if one is not None:
                 await self._settle(alarm, one, now_s)
+
+    async def _release(self, now_s: float) -> None:
+        """Actions of composite alarms whose time of suppression is over."""
+        if not await self._database.read(alarm_store.holding_back):
+            return
+
+        def write(tx: Tx) -> None:
+            for alarm in alarm_store.holding_back(tx):
+                self._transitions.settle(tx, alarm, now_s)
+
+        await self._database.write(write)
 
     async def _settle(self, alarm: Alarm, seen: _Seen, now_s: float) -> None:
         verdict = _judged(alarm, seen)

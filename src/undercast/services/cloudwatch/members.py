@@ -21,7 +21,9 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
         "EvaluateLowSampleCountPercentile", "Metrics",
     },
-    "PutCompositeAlarm": _NAMED | _ACTIONS | {"AlarmRule"},
+    "PutCompositeAlarm": _NAMED | _ACTIONS | {
+        "AlarmRule", "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod",
+    },
     "DescribeAlarms": frozenset({
         "AlarmNames", "AlarmNamePrefix", "AlarmTypes", "ChildrenOfAlarmName", "ParentsOfAlarmName", "StateValue",
         "ActionPrefix", "MaxRecords", "NextToken",
@@ -62,13 +64,7 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
         "EvaluationInterval": "PromQL is not supported",
         "ActionConfiguration": _TAGS_TOLD,
     },
-    "PutCompositeAlarm": {
-        **dict.fromkeys(
-            ("ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod"),
-            "actions are not suppressed",
-        ),
-        "ActionConfiguration": _TAGS_TOLD,
-    },
+    "PutCompositeAlarm": {"ActionConfiguration": _TAGS_TOLD},
     "DescribeAlarmHistory": {"AlarmContributorId": "alarms have no contributors"},
     "ListMetrics": {"IncludeLinkedAccounts": _LINKED, "OwningAccount": _LINKED},
 }

@@ -159,7 +159,9 @@ def _configuration(alarm: Alarm) -> dict[str, Any]:
     settings = alarm.settings
     described = {"description": settings["AlarmDescription"]} if settings.get("AlarmDescription") else {}
     if alarm.kind != METRIC:
-        return {**described, "alarmRule": settings["AlarmRule"]}
+        names = ("AlarmRule", "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
+        told = {f"{name[0].lower()}{name[1:]}": settings[name] for name in names if name in settings}
+        return {**described, **told}
     return {**described, "metrics": [_query(one) for one in queries_of(alarm)]}
 
 

@@ -22,6 +22,9 @@ SCHEMA = (
         PRIMARY KEY (account_id, name)
     );
     """,
+    """
+    ALTER TABLE cloudwatch_alarm ADD COLUMN suppression TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 JOURNAL_SCHEMA = (

@@ -80,8 +80,8 @@ MANIFEST = Manifest(
         "are taken from values rounded to two digits.",
         "Alarms are evaluated at the end of each minute (ten seconds for shorter periods) over two periods more than "
         "they have; what the clock jumps over is not evaluated.",
-        "Actions of alarms are topics and functions; others are refused by name. A composite alarm's actions cannot be "
-        "suppressed. Dashboards are checked for their widgets' types only.",
+        "Actions of alarms are topics and functions; others are refused by name. Of changes of an alarm's "
+        "configuration EventBridge hears nothing. Dashboards are checked for their widgets' types only.",
         "A SIGKILL of the platform may lose the last second of what services measure; PutMetricData is durable.",
         "Metrics Insights (SELECT), anomaly detection, Contributor Insights, metric streams, service quotas in "
         "expressions, and entities are not supported.",

@@ -12,10 +12,13 @@ from undercast.core.ids import Ids
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
 from undercast.services.cloudwatch import alarm_store, notices
-from undercast.services.cloudwatch.alarms import Alarm, HistoryItem, State
+from undercast.services.cloudwatch.alarms import ALARM, COMPOSITE, Alarm, HistoryItem, State
+from undercast.services.cloudwatch.suppression import Decision, changed, decide
 from undercast.store.database import Tx
 
 KIND = "cloudwatch-action"
+BUSES = "events"
+"""Kind of the deliveries to EventBridge's buses."""
 FUNCTIONS, TOPICS = "lambda", "sns"
 """Services of actions that can be taken here, as their ARNs name them."""
 
@@ -50,18 +53,64 @@ class Transitions:
         )
         after = replace(alarm, state=state)
         alarm_store.put(tx, after)
-        if differs:
-            self._note(tx, after, before)
-            self.act(tx, after, before)
+        if not differs:
+            return after
+        self._note(tx, after, before)
+        self._tell_bus(tx, after, before)
+        if after.suppressor:
+            after = self._settle(tx, after, changed(after, before, self._suppressor(tx, after), change.at))
+        else:
+            self._act(tx, after, before)
+        self._tell_suppressed(tx, after, before, change.at)
         return after
 
-    def act(self, tx: Tx, alarm: Alarm, before: State) -> None:
+    def settle(self, tx: Tx, alarm: Alarm, now_s: float) -> None:
+        """A composite alarm holds something back: take its actions when it is time."""
+        self._settle(tx, alarm, decide(alarm.suppression, alarm.settings, self._suppressor(tx, alarm), now_s))
+
+    def _settle(self, tx: Tx, alarm: Alarm, decision: Decision) -> Alarm:
+        after = replace(alarm, suppression=decision.keep)
+        if after != alarm:
+            alarm_store.put(tx, after)
+        if decision.act_on is not None:
+            self._act(tx, after, decision.act_on)
+        return after
+
+    def _suppressor(self, tx: Tx, alarm: Alarm) -> State | None:
+        found = alarm_store.find(tx, alarm.scope, alarm.suppressor)
+        return found.state if found is not None else None
+
+    def _tell_suppressed(self, tx: Tx, alarm: Alarm, before: State, now_s: float) -> None:
+        """To the composite alarms whose suppressor has changed."""
+        for composite in alarm_store.of_scope(tx, alarm.scope, COMPOSITE):
+            if composite.suppressor != alarm.name:
+                continue
+            if before.value == ALARM:
+                composite = replace(composite, suppression=replace(composite.suppression, left_at=now_s))
+                alarm_store.put(tx, composite)
+            self.settle(tx, composite, now_s)
+
+    def _tell_bus(self, tx: Tx, alarm: Alarm, before: State) -> None:
+        """EventBridge's default bus hears of every change."""
+        event_id = self._ids.uuid()
+        delivery = Delivery(
+            id=event_id,
+            kind=BUSES,
+            target_arn=str(Arn.of(alarm.scope, "events", "event-bus/default")),
+            payload=notices.bus_event(alarm, before, event_id).encode(),
+            scope=alarm.scope,
+            created_at=alarm.state.updated_at,
+            cause=Cause(kind="internal"),
+            source_arn=alarm.arn,
+        )
+        self._outbox.add(tx, delivery, ("alarm", alarm.arn))
+
+    def _act(self, tx: Tx, alarm: Alarm, before: State) -> None:
         """Deliver the actions of the state that it is in."""
         if not alarm.actions_enabled:
             return
         for arn in alarm.actions:
-            tx_delivery = self._delivery(alarm, before, arn)
-            self._outbox.add(tx, tx_delivery, ("alarm", alarm.arn))
+            self._outbox.add(tx, self._delivery(alarm, before, arn), ("alarm", alarm.arn))
 
     def _note(self, tx: Tx, alarm: Alarm, before: State) -> None:
         data = {
@@ -74,16 +123,12 @@ class Transitions:
 
     def _delivery(self, alarm: Alarm, before: State, arn: str) -> Delivery:
         parts = Arn.parse(arn)
-        text = (
-            notices.function_event(alarm, before)
-            if parts.service == FUNCTIONS
-            else notices.topic_message(alarm, before)
-        )
+        write = notices.function_event if parts.service == FUNCTIONS else notices.topic_message
         return Delivery(
             id=self._ids.uuid(),
             kind=KIND,
             target_arn=arn,
-            payload=text.encode(),
+            payload=write(alarm, before).encode(),
             scope=Scope(AccountId(parts.account_id), Region(parts.region)),
             created_at=alarm.state.updated_at,
             cause=Cause(kind="internal"),

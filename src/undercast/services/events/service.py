@@ -90,7 +90,8 @@ MANIFEST = Manifest(
     differences=(
         "Targets are functions, queues, topics, buses, log groups and API destinations, Kinesis streams and state "
         "machines where those services are here; every other one is refused by name.",
-        "AWS's services other than S3, Lambda (destinations) and EventBridge's own schedules send no events.",
+        "AWS's services other than S3, Lambda (destinations), CloudWatch (alarms) and EventBridge's schedules send no "
+        "events.",
         "An InvalidEventPatternException says what is wrong, not where (line and column).",
         "A log group takes events whether or not a resource policy of CloudWatch Logs lets EventBridge in.",
         "Retries are not jittered: 1 s, doubled up to 10 minutes.",

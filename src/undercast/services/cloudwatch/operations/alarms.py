@@ -5,6 +5,7 @@ AWS: CloudWatch API Reference, PutMetricAlarm, PutCompositeAlarm, DescribeAlarms
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -74,6 +75,8 @@ async def _put(
             configured_at=now_s,
             tags=tags if known is None else known.tags,
         )
+        if known is not None and known.suppressor == alarm.suppressor:
+            alarm = replace(alarm, suppression=known.suppression)
         if kind == COMPOSITE:
             _check_children(tx, alarm)
         alarm_store.put(tx, alarm)
@@ -84,8 +87,8 @@ async def _put(
 
 
 def _check_children(tx: Tx, alarm: Alarm) -> None:
-    missing = [name for name in rule_of(alarm).children if alarm_store.find(tx, alarm.scope, name) is None]
-    missing = [name for name in missing if name != alarm.name]
+    looked_at = {*rule_of(alarm).children, alarm.suppressor} - {alarm.name, ""}
+    missing = sorted(name for name in looked_at if alarm_store.find(tx, alarm.scope, name) is None)
     if missing:
         raise invalid(
             f"Could not save the composite alarm as alarms [{', '.join(missing)}] in the alarm rule do not exist"
