@@ -127,3 +127,30 @@ async def test_a_functions_write_leads_to_its_record(ground: Ground) -> None:
         lambda tx: [tuple(row) for row in tx.all("SELECT from_kind, from_id, to_kind, to_id FROM causal_edge")]
     )
     assert edges == [("call", "call-1", "record", rows[1]["event_id"])]
+
+
+async def test_only_what_can_be_restored_is_kept(ground: Ground) -> None:
+    """The log of changes: nothing while recovery is off, trimmed at its far end, gone when it is switched off."""
+    dynamo = ground.dynamo
+
+    async def recover(**wanted: Any) -> None:
+        params = {"TableName": "watched", "PointInTimeRecoverySpecification": wanted}
+        await MANIFEST.operations["UpdateContinuousBackups"](dynamo, ground.ctx, params)
+
+    def kept() -> int:
+        return int(dynamo.database.read_now(lambda tx: tx.all("SELECT COUNT(*) FROM dynamodb_change")[0][0]))
+
+    await ground.put(ground.ctx)
+    assert kept() == 0
+    await recover(PointInTimeRecoveryEnabled=True, RecoveryPeriodInDays=1)
+    await ground.put(replace(ground.ctx, request_id="2"))
+    dynamo.clock.advance(0.75 * 86_400)
+    await ground.put(replace(ground.ctx, request_id="3"))
+    dynamo.clock.advance(0.75 * 86_400)
+    assert kept() == 2
+    await Expiry(dynamo).round()
+    assert kept() == 1
+    await recover(PointInTimeRecoveryEnabled=False)
+    await ground.put(replace(ground.ctx, request_id="4"))
+    await Expiry(dynamo).round()
+    assert kept() == 0

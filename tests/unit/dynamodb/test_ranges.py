@@ -30,6 +30,8 @@ TABLE = Table(
     ttl_attribute="",
     ttl_changed_at=0.0,
     stream="",
+    recovery_days=0,
+    recovery_since=0.0,
 )
 
 

@@ -15,6 +15,7 @@ from undercast.services.dynamodb.expressions.binding import compiled
 from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import TableName, named, named_by_arn
+from undercast.services.dynamodb.operations.restoring import source
 from undercast.services.dynamodb.partiql.parser import parsed
 
 _BATCHES = ("BatchGetItem", "BatchWriteItem")
@@ -45,6 +46,8 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
         return tuple(_of_statement(dynamo, ctx, one) for one in given)
     if "TableName" in params:
         return (_access(dynamo, action, named(ctx.scope, params["TableName"]), params),)
+    if operation == "RestoreTableToPointInTime":
+        return tuple(_access(dynamo, action, of, {}) for of in (source(ctx, params), _target(ctx, params)))
     if "BackupArn" in params:
         return _of_backup(ctx, action, params)
     if "ResourceArn" in params:
@@ -58,7 +61,11 @@ def _of_backup(ctx: RequestContext, action: str, params: Params) -> tuple[Access
     backup = Access(action=action, resource=params["BackupArn"], resource_account_id=owner)
     if "TargetTableName" not in params:
         return (backup,)
-    return (backup, Access(action=action, resource=named(ctx.scope, params["TargetTableName"]).arn))
+    return (backup, Access(action=action, resource=_target(ctx, params).arn))
+
+
+def _target(ctx: RequestContext, params: Params) -> TableName:
+    return named(ctx.scope, params["TargetTableName"])
 
 
 def _of_statement(dynamo: Dynamo, ctx: RequestContext, params: Mapping[str, Any]) -> Access:

@@ -41,6 +41,8 @@ def described(table: Table, counts: tuple[int, int], status: str = _ACTIVE) -> d
     for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
         if definition.get(member):
             found[member] = [_index(table, one, member, counts) for one in definition[member]]
+    if "RestoreSummary" in definition:
+        found["RestoreSummary"] = dict(definition["RestoreSummary"])
     _add_stream(found, definition)
     _add_encryption(found, table)
     return found

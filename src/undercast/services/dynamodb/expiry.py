@@ -1,7 +1,7 @@
 """Time to live: items whose time is over are deleted, with a stream record by dynamodb.amazonaws.com.
 
-One task, paused on the platform clock; AWS takes up to some days, this a minute. It also takes large tables away that
-were deleted, and request tokens that are over.
+One task, paused on the platform clock; AWS takes up to some days, this a minute. It also takes away large tables that
+were deleted, what no table can be restored to any more, backups and request tokens that are over.
 AWS: DynamoDB Developer Guide, "Using time to live (TTL) in DynamoDB", "DynamoDB Streams and Time to Live".
 """
 
@@ -10,7 +10,7 @@ import contextlib
 from functools import partial
 
 from undercast.core.recurring import recur
-from undercast.services.dynamodb import items, tables
+from undercast.services.dynamodb import backup_rows, items, recovery, tables
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin, Place
 from undercast.services.dynamodb.keys import key_in
@@ -55,9 +55,14 @@ class Expiry:
                 await asyncio.sleep(0)  # not to wait, but to let others run
         while await database.write(tables.sweep, long=True):
             pass
-        await database.write(
-            lambda tx: tx.execute("DELETE FROM dynamodb_token WHERE ends_at <= ?", (self._dynamo.clock.now(),))
-        )
+        while await database.write(lambda tx: recovery.trim(tx, self._dynamo.clock.now()), long=True):
+            pass
+        await database.write(self._remove_ended)
+
+    def _remove_ended(self, tx: Tx) -> None:
+        now = self._dynamo.clock.now()
+        tx.execute("DELETE FROM dynamodb_token WHERE ends_at <= ?", (now,))
+        backup_rows.remove_ended(tx, now)
 
     def _some(self, of: TableName, tx: Tx) -> int:
         table = tables.find(tx, of)

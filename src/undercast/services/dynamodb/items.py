@@ -1,4 +1,5 @@
-"""The rows of items, and every change of one: the row, its entries in the indexes, the stream's record.
+"""The rows of items, and every change of one: the row, its entries in the indexes, the stream's
+record, what point-in-time recovery needs.
 
 All in the caller's transaction, so that none is ever without the others.
 AWS: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams", "Stream record".
@@ -11,7 +12,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
 from undercast.services import table_streams
-from undercast.services.dynamodb import capacity, numbers
+from undercast.services.dynamodb import capacity, numbers, recovery
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.keys import Key, index_key
@@ -85,6 +86,8 @@ def change(place: Place, origin: Origin, old: Stored | None, new: New | None) ->
     if old is not None and new is not None and text == old.text:
         return
     _write_row(place, old, new, text)
+    if place.table.recovery_days:
+        recovery.note(place.tx, place.table, place.key, (origin.now, old.size if old else 0, old.text if old else None))
     if place.table.stream:
         _write_record(place, origin, old, (new, text))
 

@@ -15,6 +15,10 @@ _READ = _VALUES | _CAPACITY | {
     "ExclusiveStartKey", "ProjectionExpression", "FilterExpression",
 }  # fmt: skip
 _TABLE = frozenset({"TableName"})
+_RESTORED = frozenset({
+    "TargetTableName", "BillingModeOverride", "GlobalSecondaryIndexOverride", "LocalSecondaryIndexOverride",
+    "ProvisionedThroughputOverride",
+})  # fmt: skip
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateTable": _TABLE | {
@@ -30,17 +34,18 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "ListTables": frozenset({"ExclusiveStartTableName", "Limit"}),
     "DescribeLimits": frozenset(),
     "DescribeEndpoints": frozenset(),
+    "UpdateContinuousBackups": _TABLE | {"PointInTimeRecoverySpecification"},
     "DescribeContinuousBackups": _TABLE,
+    "RestoreTableToPointInTime": _RESTORED | {
+        "SourceTableArn", "SourceTableName", "UseLatestRestorableTime", "RestoreDateTime",
+    },
     "CreateBackup": _TABLE | {"BackupName"},
     "DescribeBackup": frozenset({"BackupArn"}),
     "DeleteBackup": frozenset({"BackupArn"}),
     "ListBackups": _TABLE | {
         "Limit", "TimeRangeLowerBound", "TimeRangeUpperBound", "ExclusiveStartBackupArn", "BackupType",
     },
-    "RestoreTableFromBackup": frozenset({
-        "TargetTableName", "BackupArn", "BillingModeOverride", "GlobalSecondaryIndexOverride",
-        "LocalSecondaryIndexOverride", "ProvisionedThroughputOverride",
-    }),
+    "RestoreTableFromBackup": _RESTORED | {"BackupArn"},
     "TagResource": frozenset({"ResourceArn", "Tags"}),
     "UntagResource": frozenset({"ResourceArn", "TagKeys"}),
     "ListTagsOfResource": frozenset({"ResourceArn", "NextToken"}),
@@ -71,17 +76,19 @@ _STORED = {
     "WarmThroughput": "requests are not limited",
 }
 
+_STORED_OVERRIDES = {f"{member}Override": _STORED[member] for member in ("SSESpecification", "OnDemandThroughput")}
+
 STORED: Mapping[str, Mapping[str, str]] = {
     "CreateTable": _STORED,
     "UpdateTable": _STORED,
-    "RestoreTableFromBackup": {
-        f"{member}Override": _STORED[member] for member in ("SSESpecification", "OnDemandThroughput")
-    },
+    "RestoreTableFromBackup": _STORED_OVERRIDES,
+    "RestoreTableToPointInTime": _STORED_OVERRIDES,
 }
 
 _GLOBAL = "global tables are not here"
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "RestoreTableFromBackup": {"VectorIndexOverride": "vector indexes are not here"},
+    "RestoreTableToPointInTime": {"VectorIndexOverride": "vector indexes are not here"},
     "CreateTable": {
         "ResourcePolicy": "resource policies of tables are not here",
         "GlobalTableSourceArn": _GLOBAL,

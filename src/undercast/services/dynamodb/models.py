@@ -115,6 +115,10 @@ class Table:
     ttl_changed_at: float
     stream: str
     """StreamViewType of the stream that is open, else ""."""
+    recovery_days: int
+    """How far back the table can be restored, 0 where point-in-time recovery is off."""
+    recovery_since: float
+    """When it was switched on; without meaning where it is off."""
 
     @property
     def is_on_demand(self) -> bool:
@@ -154,6 +158,8 @@ def table_of(row: Row, index_ids: Mapping[str, int]) -> Table:
         ttl_attribute=row["ttl_attribute"],
         ttl_changed_at=row["ttl_changed_at"],
         stream=specification.get("StreamViewType", "") if specification.get("StreamEnabled") else "",
+        recovery_days=row["recovery_days"],
+        recovery_since=row["recovery_since"],
     )
 
 

@@ -1,7 +1,8 @@
 """DynamoDB's tables.
 
 An item is a row of its own; its key is in an index that is in DynamoDB's order: by the hash of the partition key, the
-partition key, the sort key. An entry of a secondary index points to its item. Times are platform-clock seconds.
+partition key, the sort key. An entry of a secondary index points to its item. A change is what an item was before it,
+NULL for none; only tables with point-in-time recovery have them. Times are platform-clock seconds.
 """
 
 SCHEMA = (
@@ -44,5 +45,18 @@ SCHEMA = (
         hash BLOB NOT NULL, range BLOB NOT NULL, size INTEGER NOT NULL, item TEXT NOT NULL
     );
     CREATE INDEX dynamodb_backup_item_backup ON dynamodb_backup_item (backup_id);
+    """,
+    """
+    ALTER TABLE dynamodb_table ADD COLUMN recovery_days INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE dynamodb_table ADD COLUMN recovery_since REAL NOT NULL DEFAULT 0;
+    CREATE INDEX dynamodb_table_recovery ON dynamodb_table (recovery_since) WHERE recovery_since > 0;
+    CREATE TABLE dynamodb_change (
+        id INTEGER PRIMARY KEY, table_id INTEGER NOT NULL REFERENCES dynamodb_table ON DELETE CASCADE,
+        at REAL NOT NULL, hash BLOB NOT NULL, range BLOB NOT NULL, size INTEGER NOT NULL, item TEXT
+    );
+    CREATE INDEX dynamodb_change_at ON dynamodb_change (table_id, at);
+    ALTER TABLE dynamodb_backup ADD COLUMN type TEXT NOT NULL DEFAULT 'USER';
+    ALTER TABLE dynamodb_backup ADD COLUMN expires_at REAL;
+    CREATE INDEX dynamodb_backup_end ON dynamodb_backup (expires_at) WHERE expires_at IS NOT NULL;
     """,
 )

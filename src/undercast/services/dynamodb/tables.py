@@ -120,11 +120,17 @@ def set_ttl(tx: Tx, table: Table, attribute: str, now: float) -> None:
 
 def delete(tx: Tx, table: Table) -> None:
     """With everything in it; where that is much, it is put aside, and `sweep` takes it away in pieces."""
-    row = tx.one("SELECT COUNT(*) AS items FROM dynamodb_item WHERE table_id = ?", (table.id,))
-    if row is not None and row["items"] > _SWEPT_AT_ONCE:
+    row = tx.one(
+        "SELECT (SELECT COUNT(*) FROM dynamodb_item WHERE table_id = ?)"
+        " + (SELECT COUNT(*) FROM dynamodb_change WHERE table_id = ?) AS held",
+        (table.id, table.id),
+    )
+    if row is not None and row["held"] > _SWEPT_AT_ONCE:
         # Nobody's account: the name is free, and no request finds it.
         tx.execute(
-            "UPDATE dynamodb_table SET account_id = '', name = table_id, ttl_attribute = '' WHERE id = ?", (table.id,)
+            "UPDATE dynamodb_table SET account_id = '', name = table_id, ttl_attribute = '', recovery_days = 0,"
+            " recovery_since = 0 WHERE id = ?",
+            (table.id,),
         )
         return
     tx.execute("DELETE FROM dynamodb_table WHERE id = ?", (table.id,))
@@ -144,7 +150,11 @@ def sweep(tx: Tx) -> bool:
         "DELETE FROM dynamodb_item WHERE id IN (SELECT id FROM dynamodb_item WHERE table_id = ? LIMIT ?)",
         (row["id"], _SWEPT_AT_ONCE),
     )
-    if not entries and not items:
+    changes = tx.execute(
+        "DELETE FROM dynamodb_change WHERE id IN (SELECT id FROM dynamodb_change WHERE table_id = ? LIMIT ?)",
+        (row["id"], _SWEPT_AT_ONCE),
+    )
+    if not entries and not items and not changes:
         tx.execute("DELETE FROM dynamodb_table WHERE id = ?", (row["id"],))
     return True
 

@@ -1,11 +1,10 @@
-"""CreateBackup, DescribeBackup, ListBackups, DeleteBackup, RestoreTableFromBackup.
+"""CreateBackup, DescribeBackup, ListBackups, DeleteBackup.
 
-A backup is a copy of the items and of the table's definition, made and restored in one transaction of the store thread.
+A backup is a copy of the items and of the table's definition, made in one transaction of the store thread.
 AWS: DynamoDB Developer Guide, "Backup and restore for DynamoDB"; API Reference, the operations of these names.
 """
 
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,65 +12,38 @@ from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.dynamodb import tables
-from undercast.services.dynamodb.definitions import check_together
-from undercast.services.dynamodb.describe import described
+from undercast.services.dynamodb import backup_rows, tables
 from undercast.services.dynamodb.instance import Dynamo
-from undercast.services.dynamodb.models import Table, named
-from undercast.services.dynamodb.operations.tables import fill
+from undercast.services.dynamodb.models import named
 from undercast.store.database import Row, Tx
 
 _MAX_LISTED = 100
-_OF_STREAM = ("StreamId", "LatestStreamArn", "LatestStreamLabel")
-_OVERRIDES = {"BillingModeOverride": "BillingMode", "ProvisionedThroughputOverride": "ProvisionedThroughput",
-              "GlobalSecondaryIndexOverride": "GlobalSecondaryIndexes",
-              "LocalSecondaryIndexOverride": "LocalSecondaryIndexes", "SSESpecificationOverride": "SSESpecification",
-              "OnDemandThroughputOverride": "OnDemandThroughput"}  # fmt: skip
 
 
 @operation("CreateBackup")
 async def create_backup(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A copy of the table as it is."""
     of, now = named(ctx.scope, params["TableName"]), dynamo.clock.now()
-    arn = f"{of.arn}/backup/{int(now * 1000):014d}-{ctx.ids.hex(8)}"
 
     def write(tx: Tx) -> Row:
         table = tables.find(tx, of)
         if table is None:
             raise ServiceError("TableNotFoundException", f"Table not found: {of.name}")
-        items, size = tables.counts(tx, table)
-        tx.execute(
-            "INSERT INTO dynamodb_backup (account_id, region, arn, name, table_name, table_id, table_created_at,"
-            " created_at, items, bytes, definition) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*of.scope, arn, params["BackupName"], of.name, table.table_id, table.created_at, now, items, size,
-             json.dumps(table.definition)),
-        )  # fmt: skip
-        backup = _existing(tx, arn)
-        tx.execute(
-            "INSERT INTO dynamodb_backup_item (backup_id, hash, range, size, item)"
-            " SELECT ?, hash, range, size, item FROM dynamodb_item WHERE table_id = ?",
-            (backup["id"], table.id),
-        )
-        return backup
+        return backup_rows.add(tx, table, params["BackupName"], (backup_rows.new_arn(of, ctx, now), now))
 
     return {"BackupDetails": {**_details(await dynamo.database.write(write, long=True)), "BackupStatus": "CREATING"}}
 
 
-def _existing(tx: Tx, arn: str) -> Row:
-    row = tx.one("SELECT * FROM dynamodb_backup WHERE arn = ?", (arn,))
-    if row is None:
-        raise ServiceError("BackupNotFoundException", f"Backup not found: {arn}")
-    return row
-
-
 def _details(backup: Row) -> dict[str, Any]:
+    ends = {} if backup["expires_at"] is None else {"BackupExpiryDateTime": backup["expires_at"]}
     return {
         "BackupArn": backup["arn"],
         "BackupName": backup["name"],
         "BackupSizeBytes": backup["bytes"],
         "BackupStatus": "AVAILABLE",
-        "BackupType": "USER",
+        "BackupType": backup["type"],
         "BackupCreationDateTime": backup["created_at"],
+        **ends,
     }
 
 
@@ -106,7 +78,7 @@ def _described(backup: Row) -> dict[str, Any]:
 @operation("DescribeBackup")
 async def describe_backup(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The backup, and its table as it was."""
-    backup = await dynamo.database.read(lambda tx: _existing(tx, params["BackupArn"]))
+    backup = await dynamo.database.read(lambda tx: backup_rows.existing(tx, params["BackupArn"]))
     return {"BackupDescription": _described(backup)}
 
 
@@ -116,16 +88,18 @@ async def list_backups(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
     limit = min(params.get("Limit", _MAX_LISTED), _MAX_LISTED)
     low, high = _moment(params, "TimeRangeLowerBound", 0.0), _moment(params, "TimeRangeUpperBound", 1e12)
     table = named(ctx.scope, params["TableName"]).name if "TableName" in params else ""
+    kind = params.get("BackupType", "USER")
 
     def read(tx: Tx) -> list[Row]:
         start = params.get("ExclusiveStartBackupArn")
         return tx.all(
             "SELECT * FROM dynamodb_backup WHERE account_id = ? AND region = ? AND id > ? AND created_at >= ?"
-            " AND created_at < ? AND (? = '' OR table_name = ?) ORDER BY id LIMIT ?",
-            (*ctx.scope, _existing(tx, start)["id"] if start else 0, low, high, table, table, limit + 1),
-        )
+            " AND created_at < ? AND (? = '' OR table_name = ?) AND (? = 'ALL' OR type = ?) ORDER BY id LIMIT ?",
+            (*ctx.scope, backup_rows.existing(tx, start)["id"] if start else 0, low, high, table, table, kind, kind,
+             limit + 1),
+        )  # fmt: skip
 
-    rows = await dynamo.database.read(read) if params.get("BackupType", "USER") in ("USER", "ALL") else []
+    rows = await dynamo.database.read(read)
     more = {"LastEvaluatedBackupArn": rows[limit - 1]["arn"]} if len(rows) > limit else {}
     return {"BackupSummaries": [_summary(row) for row in rows[:limit]], **more}
 
@@ -149,58 +123,10 @@ async def delete_backup(dynamo: Dynamo, ctx: RequestContext, params: Params) -> 
     """With all its items."""
 
     def write(tx: Tx) -> Row:
-        backup = _existing(tx, params["BackupArn"])
+        backup = backup_rows.existing(tx, params["BackupArn"])
         tx.execute("DELETE FROM dynamodb_backup WHERE id = ?", (backup["id"],))
         return backup
 
     found = _described(await dynamo.database.write(write, long=True))
     found["BackupDetails"]["BackupStatus"] = "DELETED"
     return {"BackupDescription": found}
-
-
-@operation("RestoreTableFromBackup")
-async def restore_table_from_backup(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """A new table with the backup's items. Streams, tags and time to live are not restored, as on AWS."""
-    of, now = named(ctx.scope, params["TargetTableName"]), dynamo.clock.now()
-
-    def write(tx: Tx) -> Table:
-        backup = _existing(tx, params["BackupArn"])
-        if tables.find(tx, of) is not None:
-            raise ServiceError("TableAlreadyExistsException", f"Table already exists: {of.name}")
-        table = tables.add(tx, of, ctx.ids.uuid(), _definition(backup, params), ("{}", now))
-        tx.execute(
-            "INSERT INTO dynamodb_item (table_id, hash, range, size, item)"
-            " SELECT ?, hash, range, size, item FROM dynamodb_backup_item WHERE backup_id = ?",
-            (table.id, backup["id"]),
-        )
-        for index in table.indexes:
-            fill(tx, table, index)
-        dynamo.tables.changed(tx, of)
-        return table
-
-    table = await dynamo.database.write(write, long=True)
-    return {"TableDescription": described(table, (0, 0), "CREATING")}
-
-
-def _definition(backup: Row, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The table's, with what the request says otherwise. Raises ValidationException."""
-    definition = {name: value for name, value in json.loads(backup["definition"]).items() if name not in _OF_STREAM}
-    definition.update({member: params[given] for given, member in _OVERRIDES.items() if given in params})
-    if definition["BillingMode"] == "PAY_PER_REQUEST":
-        definition.pop("ProvisionedThroughput", None)
-    elif "ProvisionedThroughput" not in definition:
-        raise ServiceError("ValidationException", "ProvisionedThroughputOverride is needed for BillingMode PROVISIONED")
-    definition.update(StreamSpecification={}, DeletionProtectionEnabled=False)
-    names = {one["AttributeName"] for one in definition["KeySchema"]}
-    for member in ("LocalSecondaryIndexes", "GlobalSecondaryIndexes"):
-        for index in definition.get(member) or ():
-            names.update(one["AttributeName"] for one in index["KeySchema"])
-            if definition["BillingMode"] == "PAY_PER_REQUEST":
-                index.pop("ProvisionedThroughput", None)
-            elif member.startswith("Global"):
-                index.setdefault("ProvisionedThroughput", definition["ProvisionedThroughput"])
-    definition["AttributeDefinitions"] = [
-        one for one in definition["AttributeDefinitions"] if one["AttributeName"] in names
-    ]
-    check_together(definition)
-    return definition

@@ -11,13 +11,12 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services import table_streams
-from undercast.services.dynamodb import items, tables
+from undercast.services.dynamodb import backup_rows, index_rows, tables
 from undercast.services.dynamodb.definitions import checked_definition, checked_stream, updated_definition
 from undercast.services.dynamodb.describe import described
 from undercast.services.dynamodb.errors import in_use, invalid, invalid_value
 from undercast.services.dynamodb.instance import Dynamo
-from undercast.services.dynamodb.keys import index_key, key_in
-from undercast.services.dynamodb.models import Index, Table, TableName, named
+from undercast.services.dynamodb.models import Table, TableName, named
 from undercast.services.dynamodb.operations.tagging import tags_of
 from undercast.store.database import Tx
 
@@ -95,8 +94,9 @@ async def list_tables(dynamo: Dynamo, ctx: RequestContext, params: Params) -> di
 
 @operation("DeleteTable")
 async def delete_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """The table with all its items. Its stream can be read for 24 hours."""
-    of = named(ctx.scope, params["TableName"])
+    """The table with all its items. Its stream can be read for 24 hours; one that had point-in-time recovery leaves a
+    system backup for 35 days."""
+    of, now = named(ctx.scope, params["TableName"]), dynamo.clock.now()
 
     def write(tx: Tx) -> dict[str, Any]:
         table = tables.existing(tx, of)
@@ -107,9 +107,11 @@ async def delete_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
             )
         counts = tables.counts(tx, table)
         if table.stream:
-            table_streams.close_stream(tx, table.definition["StreamId"], dynamo.clock.now())
+            table_streams.close_stream(tx, table.definition["StreamId"], now)
             arn = table.definition["LatestStreamArn"]
             tx.after_commit(lambda: dynamo.arrivals.ring(arn))
+        if table.recovery_days:
+            backup_rows.keep_deleted(tx, table, (backup_rows.new_arn(of, ctx, now), now))
         tables.delete(tx, table)
         dynamo.tables.changed(tx, of)
         return described(table, counts, "DELETING")
@@ -139,7 +141,7 @@ async def update_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
         known = {index.name for index in table.indexes}
         for index in updated.indexes:
             if index.name not in known:
-                fill(tx, updated, index)
+                index_rows.fill(tx, updated, index)
         dynamo.tables.changed(tx, of)
         return described(updated, tables.counts(tx, updated), "UPDATING")
 
@@ -163,19 +165,6 @@ def _update_stream(dynamo: Dynamo, tx: Tx, change: tuple[Table, dict[str, Any]],
     tx.after_commit(lambda: dynamo.arrivals.ring(arn))
 
 
-def fill(tx: Tx, table: Table, index: Index) -> None:
-    """The entries of a new index. Items whose attributes cannot be its key are left out, as AWS's backfill does."""
-    for row in tx.each("SELECT id, size, item FROM dynamodb_item WHERE table_id = ?", (table.id,)):
-        stored = items.stored(row)
-        item = stored.item
-        fits = all(
-            table.types[name] in item.get(name, ()) and item[name][table.types[name]] for name in index.key.names
-        )
-        key = index_key(index, item) if fits else None
-        if key is not None:
-            items.add_entry(tx, index.id, key, (key_in(table, item).joined, stored.id))
-
-
 @operation("DescribeLimits")
 async def describe_limits(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """AWS's default quotas; nothing here is limited by them."""
@@ -191,18 +180,3 @@ async def describe_limits(dynamo: Dynamo, ctx: RequestContext, params: Params) -
 async def describe_endpoints(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """For SDKs with endpoint discovery: the host that was asked."""
     return {"Endpoints": [{"Address": ctx.endpoint.partition("://")[2], "CachePeriodInMinutes": 1440}]}
-
-
-@operation("DescribeContinuousBackups")
-async def describe_continuous_backups(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Point-in-time recovery is off: it cannot be switched on here."""
-    of = named(ctx.scope, params["TableName"])
-    if await dynamo.database.read(lambda tx: tables.find(tx, of)) is None:
-        raise ServiceError("TableNotFoundException", f"Table not found: {of.name}")
-    recovery = {"PointInTimeRecoveryStatus": "DISABLED"}
-    return {
-        "ContinuousBackupsDescription": {
-            "ContinuousBackupsStatus": "ENABLED",
-            "PointInTimeRecoveryDescription": recovery,
-        }
-    }
