@@ -227,7 +227,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     code = CodeStore(tmp_path / "code", blobs, ids)
     concurrency = Concurrency(clock.host)
     shelf: dict[str, Any] = {"code": code, "blobs": blobs, "database": database, "clock": clock, "ids": ids}
-    images = Images(Shelf(folder=tmp_path / "images", root=tmp_path / "opened", **shelf))
+    images = Images(Shelf(folder=tmp_path / "images", root=tmp_path / "opened", loopback=True, **shelf))
     catalog = Catalog(database, code, images, concurrency)
     made: World
     causality = CausalLog(database, journal, clock)

@@ -18,6 +18,7 @@ from undercast.services.lambda_.deployments import Code, Deployments
 from undercast.services.lambda_.destinations import DestinationTarget
 from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.images.library import Images, Shelf
+from undercast.services.lambda_.images.registry import is_loopback
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
@@ -63,6 +64,7 @@ def build(parts: Parts) -> Lambda:
         Shelf(
             folder=parts.config.data_dir / "images",
             root=parts.config.image_root,
+            loopback=is_loopback(parts.config.host),
             code=code,
             blobs=parts.blobs,
             database=parts.database,
@@ -178,8 +180,9 @@ MANIFEST = Manifest(
         "With `start --hot-reload-root DIR` the bucket name hot-reload takes a folder below DIR as code, by its "
         "absolute path in S3Key: it is mounted as it is, CodeSha256 is its path's, and no version of it can be "
         "published.",
-        "An ImageUri names an image that `undercast images load` has brought, or with `start --image-root DIR` an OCI "
-        "layout or archive below DIR (oci:PATH, oci-archive:PATH, docker-archive:PATH). Images run under the namespace "
+        "An ImageUri names an image that `undercast images load` has brought, with `start --image-root DIR` an OCI "
+        "layout or archive below DIR (oci:PATH, oci-archive:PATH, docker-archive:PATH), or an image of any registry but ECR, "
+        "which is pulled without credentials. Images run under the namespace "
         "driver only; layers in zstd are refused; an index with several architectures is taken; an image for another "
         "architecture than the function's is refused when it is named, where AWS fails at the first INIT.",
         "PutResourcePolicy refuses statements about anything but the resource itself, with texts of ours.",

@@ -50,7 +50,7 @@ class Forward:
         """Unpacked, not read yet."""
         self._packed = b""
         self._position = 0
-        self._taken = 0
+        self._taken = self._received = 0
 
     @property
     def digests(self) -> tuple[str, str]:
@@ -113,6 +113,9 @@ class Forward:
         if not packed:
             packed = self._source.read(_PIECE_BYTES)
             self._stored.update(packed)
+            self._received += len(packed)
+            if self._received > self._limit_bytes:
+                raise InvalidImage("it is larger than an image may be")
             if not packed:
                 return None
         if self._inflate is None:

@@ -30,7 +30,8 @@ from undercast.services.lambda_.images.faults import (
     reason_of,
 )
 from undercast.services.lambda_.images.manifest import MACHINES, Image, Layer
-from undercast.services.lambda_.images.reference import LocalImage, parse_uri
+from undercast.services.lambda_.images.reference import LocalImage, NamedImage, parse_uri
+from undercast.services.lambda_.images.registry import RegistrySource
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
@@ -46,6 +47,8 @@ class Shelf:
     folder: Path
     root: Path | None
     """Folders and archives below it may be named by an ImageUri (`start --image-root`)."""
+    loopback: bool
+    """Whether only this machine's users reach the platform: then registries of this machine may be named, too."""
     code: CodeStore
     blobs: BlobStore
     database: Database
@@ -164,19 +167,27 @@ class Images:
             image, manifest = await asyncio.to_thread(self._read, reference, architecture)
             return image, manifest, reference.resolved(image.digest)
         loaded = self._shelf.database.read_now(lambda tx: rows.find(tx, reference.names))
-        if loaded is None or reference.digest not in ("", loaded.image.digest):
+        if loaded is not None and reference.digest in ("", loaded.image.digest):
+            manifest = await self._shelf.blobs.read_all(loaded.image.digest)
+            return loaded.image, manifest, reference.resolved(loaded.image.digest)
+        if reference.is_ecr:
             name = f"{reference.repository}:{reference.tag}"
             raise ImageMissing(f"Load it into the platform: undercast images load ARCHIVE --name {name}")
-        manifest = await self._shelf.blobs.read_all(loaded.image.digest)
-        return loaded.image, manifest, reference.resolved(loaded.image.digest)
+        if ctx.cause.environment_id is not None:
+            raise ImageDenied("functions may not have the platform pull an image")
+        image, manifest = await asyncio.to_thread(self._read, reference, architecture)
+        return image, manifest, reference.resolved(image.digest)
 
-    def _read(self, reference: LocalImage, architecture: str) -> tuple[Image, bytes]:
+    def _read(self, reference: LocalImage | NamedImage, architecture: str) -> tuple[Image, bytes]:
         with self._source(reference) as source:
             return sources.read_image(source, architecture)
 
     @contextlib.contextmanager
-    def _source(self, reference: LocalImage) -> Iterator[sources.Source]:
+    def _source(self, reference: LocalImage | NamedImage) -> Iterator[sources.Source]:
         """Blocking."""
+        if isinstance(reference, NamedImage):
+            yield RegistrySource(reference, loopback=self._shelf.loopback)
+            return
         path = self._allowed(reference)
         if reference.kind == "folder":
             yield sources.folder_source(path, reference.tag)
@@ -205,11 +216,11 @@ class Images:
         if all(self._layer(layer).is_dir() for layer in use.image.layers):
             return
         reference = parse_uri(use.uri)
-        if not isinstance(reference, LocalImage):
+        if reference is None or (isinstance(reference, NamedImage) and reference.is_ecr):
             raise ImageMissing(f"layers of {use.uri} are gone: load the image again")
         await self._unpack(reference, use.image)
 
-    async def _unpack(self, reference: LocalImage, image: Image) -> None:
+    async def _unpack(self, reference: LocalImage | NamedImage, image: Image) -> None:
         def work() -> None:
             with self._source(reference) as source:
                 for layer in image.layers:
