@@ -52,6 +52,7 @@ from undercast.services.registry import Mounted
 from undercast.store import clock_offset
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Tx
+from undercast.wire import sdk_calls
 
 _LARGEST_MB = 10_240
 """The largest memory setting of a function."""
@@ -286,6 +287,7 @@ def _parts(base: _Base, dispatcher: Dispatcher, pool: Pool) -> Parts:
         host_clock=base.door.host_clock,
         ids=base.ids,
         internal=dispatcher.internal,
+        sdk=sdk_calls,
     )
 
 

@@ -27,6 +27,18 @@ class Internal(Protocol):
         ...
 
 
+class SdkCalls(Protocol):
+    """Operations by their SDKs' names, with parameters as JSON: `wire.sdk_calls`, which services cannot reach."""
+
+    def operation_of(self, service: str, action: str) -> tuple[str, str] | None:
+        """botocore's service and operation; None for what AWS does not have."""
+        ...
+
+    def parameters_of(self, service: str, operation: str, document: Any) -> dict[str, Any]:
+        """As `ctx.call` takes them. Raises the service's validation errors."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
     """The platform's parts, as services see them."""
@@ -44,3 +56,4 @@ class Parts:
     host_clock: HostClock
     ids: Ids
     internal: Internal
+    sdk: SdkCalls

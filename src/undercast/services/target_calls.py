@@ -24,12 +24,16 @@ class Letter:
     text: str
     group_id: str = ""
     """MessageGroupId of a FIFO queue."""
-    deduplication_id: str = ""
     partition_key: str = ""
     """Of a Kinesis stream."""
     name: str = ""
     """Of a state machine's execution: the same for each attempt."""
 
+
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 600.0
+"""AWS says exponential, and 185 attempts within 24 hours."""
+_THROTTLED = ("ThrottlingException", "TooManyRequestsException", "ProvisionedThroughputExceededException")
 
 Call = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Call, Letter], Awaitable[object]]
@@ -48,14 +52,16 @@ class Kind:
     """An operation that says whether the service is here at all; "" for services that are."""
 
 
+def queue_url(arn: str) -> str:
+    """The URL of a queue's ARN, under SQS's own name: the role need not be allowed to ask for it."""
+    queue = Arn.parse(arn)
+    return f"https://sqs.{queue.region}.amazonaws.com/{queue.account_id}/{queue.resource}"
+
+
 async def _send_message(call: Call, letter: Letter) -> object:
-    queue = Arn.parse(letter.arn)
-    found = await call("GetQueueUrl", {"QueueName": queue.resource, "QueueOwnerAWSAccountId": queue.account_id})
-    message: dict[str, Any] = {"QueueUrl": found["QueueUrl"], "MessageBody": letter.text}
+    message: dict[str, Any] = {"QueueUrl": queue_url(letter.arn), "MessageBody": letter.text}
     if letter.group_id:
         message["MessageGroupId"] = letter.group_id
-    if letter.deduplication_id and queue.resource.endswith(".fifo"):
-        message["MessageDeduplicationId"] = letter.deduplication_id
     return await call("SendMessage", message)
 
 
@@ -123,3 +129,18 @@ async def send(ctx: RequestContext, kind: Kind, role: Principal, letter: Letter)
         return ctx.call(kind.service, operation, params, principal=role, scope=scope)
 
     await kind.send(call, letter)
+
+
+def is_throttle(error: ServiceError) -> bool:
+    """Whether the service has too much to do."""
+    return error.status == 429 or error.code in _THROTTLED
+
+
+def is_transient(error: ServiceError) -> bool:
+    """Whether another attempt may do what this one did not."""
+    return is_throttle(error) or (error.status >= 500 and error.code != "NotImplemented")
+
+
+def backoff_s(attempts: int) -> float:
+    """How long to wait after so many failed attempts besides this one."""
+    return min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempts, 16))

@@ -13,13 +13,9 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome, refused
+from undercast.services.target_calls import backoff_s, is_throttle, is_transient
 
 log = logging.getLogger(__name__)
-
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 600.0
-"""AWS says exponential, and 185 attempts within 24 hours."""
-_THROTTLED = ("ThrottlingException", "TooManyRequestsException", "ProvisionedThroughputExceededException")
 
 
 def give_up(delivery: Delivery, code: str, reason: str, now: float, condition: str = "") -> Outcome:
@@ -36,7 +32,7 @@ def again(delivery: Delivery, code: str, reason: str, now: float, at_least_s: fl
     attributes = delivery.attributes
     if delivery.attempts >= int(attributes["max_attempts"]):
         return give_up(delivery, code, reason, now, "MaximumRetryAttempts")
-    delay_s = max(at_least_s, min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.attempts, 16)))
+    delay_s = max(at_least_s, backoff_s(delivery.attempts))
     if now + delay_s - delivery.created_at > int(attributes["max_age_s"]):
         return give_up(delivery, code, reason, now, "MaximumEventAgeInSeconds")
     return Outcome(kind="retry", due_at=now + delay_s, counted=True, reason=reason)
@@ -44,9 +40,8 @@ def again(delivery: Delivery, code: str, reason: str, now: float, at_least_s: fl
 
 def judged(delivery: Delivery, error: ServiceError, now: float) -> Outcome:
     """What a service's error means for a delivery."""
-    if error.status >= 500 or error.status == 429 or error.code in _THROTTLED:
-        code = "THROTTLING" if error.status == 429 or error.code in _THROTTLED else "INTERNAL_ERROR"
-        return again(delivery, code, error.message, now)
+    if is_transient(error):
+        return again(delivery, "THROTTLING" if is_throttle(error) else "INTERNAL_ERROR", error.message, now)
     if error.status == 403 or error.code.startswith("AccessDenied"):
         return give_up(delivery, "NO_PERMISSIONS", error.message, now)
     missing = error.status == 404 or "NotFound" in error.code or "NonExistent" in error.code

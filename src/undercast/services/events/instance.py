@@ -1,6 +1,5 @@
 """EventBridge as its operations see it."""
 
-import asyncio
 import logging
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Profile
 from undercast.core.ids import Ids
 from undercast.core.tasks import Tasks
+from undercast.events.alarm import Alarm
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.events.store import Buses
@@ -36,9 +36,9 @@ class Events:
     """For the ends of OAuth tokens, which others have made."""
     ids: Ids
     profile: Profile
+    alarm: Alarm
+    """Rings when a schedule comes round (`rounds.Rounds`)."""
     ca_bundle: Path
     """Whom HTTPS endpoints may be certified by: the machine's authorities and the platform's own."""
-    schedules_changed: asyncio.Event = field(default_factory=asyncio.Event)
-    """Wakes the task that waits for schedules (`rounds.Rounds`)."""
     tasks: Tasks = field(default_factory=lambda: Tasks(_tell))
     """What runs beside the requests: schedules, replays."""

@@ -5,11 +5,9 @@ the times at which the platform did not run, the last one (ADR 0042).
 AWS: EventBridge User Guide, "Creating a scheduled rule (legacy) in Amazon EventBridge".
 """
 
-import asyncio
 from datetime import UTC
 
 from undercast.core.context import Cause
-from undercast.core.recurring import recur
 from undercast.events.schedules import parse_schedule
 from undercast.services.events import archives, dispatch, store
 from undercast.services.events.event import Event, envelope, event_of
@@ -17,8 +15,6 @@ from undercast.services.events.instance import Events
 from undercast.services.events.models import Rule
 from undercast.store.database import Tx
 
-_LOOK_S = 3600.0
-"""However far the next time is."""
 _LITTLE_S = 120.0
 
 
@@ -43,23 +39,8 @@ class Rounds:
         self._began_at = events.clock.now()
 
     async def run(self) -> None:
-        """Without end. A first round at once: time may have passed while nothing ran."""
-        await recur("EventBridge's schedules", self.round, self._pause)
-
-    async def _pause(self) -> None:
-        now = self._events.clock.now()
-        next_at = await self._events.database.read(store.next_round)
-        until = now + _LOOK_S if next_at is None else min(next_at, now + _LOOK_S)
-        waits = [
-            asyncio.ensure_future(self._events.clock.wait_until(until)),
-            asyncio.ensure_future(self._events.schedules_changed.wait()),
-        ]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-        self._events.schedules_changed.clear()
+        """Without end."""
+        await self._events.alarm.ring("EventBridge's schedules", self.round)
 
     async def round(self) -> None:
         """Everything that is due, however long it takes; what is more than a little goes to the store's thread."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, operations_of
+from undercast.events.alarm import Alarm
 from undercast.services.events.access import access, policy_of
 from undercast.services.events.addressing import BUSES, DEAD_LETTERS, HTTP, LOGS, ROLES
 from undercast.services.events.failures import DeadLetterTarget
@@ -26,7 +27,7 @@ from undercast.services.events.operations import (
 from undercast.services.events.operations import connections as connection_operations
 from undercast.services.events.replays import resume
 from undercast.services.events.rounds import Rounds
-from undercast.services.events.store import Buses
+from undercast.services.events.store import Buses, next_round
 from undercast.services.events.targets import BusTarget, LogsTarget, RoleTarget
 from undercast.services.parts import Parts
 
@@ -43,6 +44,7 @@ def build(parts: Parts) -> Events:
         host_clock=parts.host_clock,
         ids=parts.ids,
         profile=parts.config.profile,
+        alarm=Alarm(parts.database, parts.platform_clock, next_round),
         ca_bundle=parts.config.data_dir / "ca" / "bundle.pem",
     )
 
@@ -69,7 +71,7 @@ async def _stop(events: Events) -> None:
 
 def _reset(events: Events) -> None:
     events.buses.forget()
-    events.schedules_changed.set()
+    events.alarm.changed()
 
 
 MANIFEST = Manifest(

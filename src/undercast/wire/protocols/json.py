@@ -8,6 +8,7 @@ AWS: Smithy, "AWS JSON 1.0 protocol", "AWS JSON 1.1 protocol", "awsQueryCompatib
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -141,6 +142,17 @@ def document_writer(shape: Shape, trees: TreeCompiler) -> Callable[[Mapping[str,
 def trees() -> TreeCompiler:
     """A compiler for the JSON protocols; one a service."""
     return TreeCompiler(_LEAVES)
+
+
+def _read_text(value: Any) -> bytes:
+    if type(value) is not str:
+        raise wrong_type(value, "a Blob")
+    return value.encode()
+
+
+def plain_trees() -> TreeCompiler:
+    """A compiler for documents of people's own hands: members by their own names, blobs as text."""
+    return TreeCompiler(replace(_LEAVES, read_blob=_read_text), plain=True)
 
 
 def compile_operation(operation: OperationModel, compiler: TreeCompiler) -> tuple[Parse, Encode]:

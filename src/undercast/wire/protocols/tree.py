@@ -30,10 +30,14 @@ class Leaves:
 
 
 class TreeCompiler:
-    """Compiles the shapes of one service for one format. Closures of recursive shapes refer to themselves."""
+    """Compiles the shapes of one service for one format. Closures of recursive shapes refer to themselves.
 
-    def __init__(self, leaves: Leaves) -> None:
+    `plain`: members are read by their own names, not by those that the service's protocol gives them.
+    """
+
+    def __init__(self, leaves: Leaves, *, plain: bool = False) -> None:
         self._leaves = leaves
+        self._plain = plain
         self._readers: dict[str, Walk] = {}
         self._writers: dict[str, Walk | None] = {}
 
@@ -105,7 +109,10 @@ class TreeCompiler:
         return value
 
     def _read_structure(self, shape: Shape) -> Walk:
-        members = {member.wire_name or name: (name, self.reader(member)) for name, member in shape.members.items()}
+        members = {
+            name if self._plain else member.wire_name or name: (name, self.reader(member))
+            for name, member in shape.members.items()
+        }
 
         def structure(value: Any) -> dict[str, Any]:
             if type(value) is not dict:

@@ -50,7 +50,7 @@ async def put_rule(events: Events, ctx: RequestContext, params: Params) -> dict[
         _save(events, tx, rule, now)
 
     await events.database.write(write)
-    events.schedules_changed.set()
+    events.alarm.changed()
     return {"RuleArn": name.arn}
 
 
@@ -125,7 +125,7 @@ async def _set_state(events: Events, ctx: RequestContext, params: Params, state:
         _save(events, tx, replace(rule, state=state, anchored_at=anchor), now)
 
     await events.database.write(write)
-    events.schedules_changed.set()
+    events.alarm.changed()
 
 
 @operation("DeleteRule")
@@ -143,4 +143,4 @@ async def delete_rule(events: Events, ctx: RequestContext, params: Params) -> No
         events.buses.changed(tx, name.bus)
 
     await events.database.write(write)
-    events.schedules_changed.set()
+    events.alarm.changed()

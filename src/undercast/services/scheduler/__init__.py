@@ -1,0 +1,1 @@
+"""Amazon EventBridge Scheduler: schedules of their own, without rules. See service.py."""

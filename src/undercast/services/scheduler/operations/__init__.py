@@ -1,0 +1,1 @@
+"""The operations of Scheduler, by AWS's names."""
