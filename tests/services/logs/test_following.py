@@ -1,7 +1,10 @@
 """Metric filters and live tail through boto3, fed by a function."""
 
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
@@ -54,3 +57,23 @@ def test_a_live_tail_is_found_at_the_host_names_of_sdks(platform: RunningPlatfor
         logs.meta.events.unregister("before-sign.logs.StartLiveTail", unique_id=host)
         assert "sessionStart" in next(iter(stream["responseStream"]))
         stream["responseStream"].close()
+
+
+def test_insights_answers_what_a_function_did(platform: RunningPlatform, account: str) -> None:
+    """REPORT lines by their discovered fields; an error says where the query is wrong."""
+    logs = platform.client("logs", account=account)
+    create_function(platform, account, "writer", WRITE)
+    platform.client("lambda", account=account).invoke(FunctionName="writer", LogType="Tail")
+    now, group = int(time.time()), "/aws/lambda/writer"
+    span = {"logGroupName": group, "startTime": now - 600, "endTime": now + 600}
+    text = "filter @type = 'REPORT' | stats count(*) as n, max(@memorySize / 1000000) as mb by bin(1d)"
+    query = logs.start_query(**span, queryString=text)["queryId"]
+    deadline = time.monotonic() + 30
+    while (told := logs.get_query_results(queryId=query))["status"] == "Running" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    (row,) = told["results"]
+    shown = {one["field"]: one["value"] for one in row}
+    assert (list(shown), shown["n"], shown["mb"]) == (["bin(1d)", "n", "mb"], "1", "128")
+    with pytest.raises(logs.exceptions.MalformedQueryException) as caught:
+        logs.start_query(**span, queryString="fields @message | sort")
+    assert caught.value.response["queryCompileError"]["location"] == {"startCharOffset": 22, "endCharOffset": 22}

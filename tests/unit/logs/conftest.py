@@ -20,6 +20,7 @@ from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
 from undercast.services.logs.live_tail import LiveTails
 from undercast.services.logs.metric_filters import MetricFilters
+from undercast.services.logs.queries import Queries
 from undercast.services.logs.schema import JOURNAL_SCHEMA, SCHEMA
 from undercast.services.logs.service import MANIFEST
 from undercast.services.logs.subscriptions import Subscriptions
@@ -106,10 +107,12 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             subscriptions=Subscriptions(state.outbox, intake.followers, clock, ids),
             metric_filters=MetricFilters(state.database, intake.followers, metrics, clock),
             live_tails=LiveTails(),
+            queries=Queries(journal),
             database=state.database,
             clock=clock,
         )
         yield World(logs=logs, clock=clock, ids=ids, journal=journal, metrics=metrics)
         await logs.housekeeping.stop()
+        await logs.queries.stop()
         await logs.subscriptions.stop()
         await logs.intake.stop()

@@ -1,6 +1,8 @@
-"""The rows of filters in state.db. Functions run inside a transaction."""
+"""The rows of what is configured, in state.db: filters, saved queries. Functions run inside a transaction."""
 
 import json
+from dataclasses import dataclass
+from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.logs.followers import GroupName
@@ -10,6 +12,30 @@ from undercast.services.logs.subscription import SubscriptionFilter
 from undercast.store.database import Row, Tx
 
 _OF_GROUP = "account_id = ? AND region = ? AND group_name = ?"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QueryDefinition:
+    """A saved query."""
+
+    scope: Scope
+    id: str
+    name: str
+    text: str
+    groups: tuple[str, ...]
+    modified_ms: int
+    client_token: str = ""
+
+    def output(self) -> dict[str, Any]:
+        """QueryDefinition."""
+        return {
+            "queryLanguage": "CWLI",
+            "queryDefinitionId": self.id,
+            "name": self.name,
+            "queryString": self.text,
+            "lastModified": self.modified_ms,
+            "logGroupNames": list(self.groups),
+        }
 
 
 def all_subscriptions(tx: Tx) -> list[SubscriptionFilter]:
@@ -105,6 +131,46 @@ def _metric_filter(row: Row) -> MetricFilter:
         pattern=row["pattern"],
         transformation=json.loads(row["transformation"]),
     )
+
+
+def query_definitions(tx: Tx, scope: Scope) -> list[QueryDefinition]:
+    """Of a scope."""
+    rows = tx.all("SELECT * FROM logs_query_definition WHERE account_id = ? AND region = ?", scope_of(scope))
+    return [
+        QueryDefinition(
+            scope=scope,
+            id=row["id"],
+            name=row["name"],
+            text=row["query"],
+            groups=tuple(json.loads(row["groups"])),
+            modified_ms=row["modified_ms"],
+            client_token=row["client_token"],
+        )
+        for row in rows
+    ]
+
+
+def put_query_definition(tx: Tx, one: QueryDefinition) -> None:
+    """Make it, or change that of the same id."""
+    tx.execute(
+        "INSERT OR REPLACE INTO logs_query_definition (account_id, region, id, name, query, groups, modified_ms,"
+        " client_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *scope_of(one.scope),
+            one.id,
+            one.name,
+            one.text,
+            json.dumps(one.groups),
+            one.modified_ms,
+            one.client_token,
+        ),
+    )
+
+
+def delete_query_definition(tx: Tx, scope: Scope, definition_id: str) -> bool:
+    """False when there is none of this id."""
+    where = "account_id = ? AND region = ? AND id = ?"
+    return bool(tx.execute(f"DELETE FROM logs_query_definition WHERE {where}", (*scope_of(scope), definition_id)))
 
 
 def _subscription(row: Row) -> SubscriptionFilter:

@@ -11,6 +11,7 @@ from undercast.services.logs.intake import Intake
 from undercast.services.logs.live_tail import LiveTails
 from undercast.services.logs.metric_filters import MetricFilters
 from undercast.services.logs.models import Group, Stream
+from undercast.services.logs.queries import Queries
 from undercast.services.logs.subscriptions import Subscriptions
 from undercast.store.database import Database, Tx
 from undercast.store.journal import Journal
@@ -26,6 +27,7 @@ class Logs:
     subscriptions: Subscriptions
     metric_filters: MetricFilters
     live_tails: LiveTails
+    queries: Queries
     database: Database
     """state.db: what is configured."""
     clock: Clock

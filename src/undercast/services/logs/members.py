@@ -43,6 +43,20 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "StartLiveTail": frozenset({
         "logGroupIdentifiers", "logStreamNames", "logStreamNamePrefixes", "logEventFilterPattern",
     }),
+    "StartQuery": frozenset({
+        "queryLanguage", "logGroupName", "logGroupNames", "logGroupIdentifiers", "startTime", "endTime", "queryString",
+        "limit",
+    }),
+    "GetQueryResults": frozenset({"queryId", "nextToken", "maxItems"}),
+    "StopQuery": frozenset({"queryId"}),
+    "DescribeQueries": frozenset({"logGroupName", "status", "maxResults", "nextToken", "queryLanguage"}),
+    "GetLogRecord": frozenset({"logRecordPointer"}),
+    "GetLogGroupFields": frozenset({"logGroupName", "time", "logGroupIdentifier"}),
+    "PutQueryDefinition": frozenset({
+        "queryLanguage", "name", "queryDefinitionId", "logGroupNames", "queryString", "clientToken",
+    }),
+    "DescribeQueryDefinitions": frozenset({"queryLanguage", "queryDefinitionNamePrefix", "maxResults", "nextToken"}),
+    "DeleteQueryDefinition": frozenset({"queryDefinitionId"}),
     "TestMetricFilter": frozenset({"filterPattern", "logEventMessages"}),
     "DeleteSubscriptionFilter": frozenset({"logGroupName", "filterName"}),
 }  # fmt: skip
@@ -61,6 +75,7 @@ STORED: Mapping[str, Mapping[str, str]] = {
         "applyOnTransformedLogs": "false only; there are no log transformers",
     },
     "PutMetricFilter": {"applyOnTransformedLogs": "false only; there are no log transformers"},
+    "GetLogRecord": _UNMASK,
     "GetLogEvents": _UNMASK,
     "FilterLogEvents": {**_UNMASK, "interleaved": "AWS ignores it since June 2019; events are always interleaved"},
 }
@@ -69,6 +84,7 @@ _LINKED = "there are no linked accounts"
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "DescribeLogGroups": {"accountIdentifiers": _LINKED, "includeLinkedAccounts": _LINKED},
+    "PutQueryDefinition": {"parameters": "queries with parameters are not supported"},
     "PutLogEvents": {"entity": "entities are not supported"},
     "PutSubscriptionFilter": {
         "fieldSelectionCriteria": "system fields are not supported",

@@ -19,6 +19,13 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, group_name, name)
     );
     """,
+    """
+    CREATE TABLE logs_query_definition (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, query TEXT NOT NULL,
+        groups TEXT NOT NULL, modified_ms INTEGER NOT NULL, client_token TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, id)
+    );
+    """,
 )
 
 JOURNAL_SCHEMA = (

@@ -12,7 +12,17 @@ from undercast.services.logs.intake import Intake
 from undercast.services.logs.live_tail import LiveTails
 from undercast.services.logs.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.logs.metric_filters import MetricFilters
-from undercast.services.logs.operations import events, groups, live_tail, metric_filters, streams, subscriptions
+from undercast.services.logs.operations import (
+    events,
+    groups,
+    live_tail,
+    metric_filters,
+    queries,
+    query_definitions,
+    streams,
+    subscriptions,
+)
+from undercast.services.logs.queries import Queries
 from undercast.services.logs.subscriptions import Subscriptions
 from undercast.services.parts import Parts
 
@@ -28,6 +38,7 @@ def build(parts: Parts) -> Logs:
         subscriptions=Subscriptions(parts.outbox, intake.followers, parts.platform_clock, parts.ids),
         metric_filters=MetricFilters(parts.database, intake.followers, parts.metrics, parts.platform_clock),
         live_tails=LiveTails(),
+        queries=Queries(parts.journal),
         database=parts.database,
         clock=parts.platform_clock,
     )
@@ -45,6 +56,7 @@ async def _quiesce(instance: Logs) -> None:
 
 async def _stop(instance: Logs) -> None:
     await instance.housekeeping.stop()
+    await instance.queries.stop()
     await instance.metric_filters.settled()
     await instance.subscriptions.stop()
     await instance.intake.stop()
@@ -54,12 +66,15 @@ def _reset(instance: Logs) -> None:
     instance.intake.clear()
     instance.subscriptions.clear()
     instance.metric_filters.clear()
+    instance.queries.clear()
 
 
 MANIFEST = Manifest(
     name="logs",
     build=build,
-    operations=operations_of(events, groups, live_tail, metric_filters, streams, subscriptions),
+    operations=operations_of(
+        events, groups, live_tail, metric_filters, queries, query_definitions, streams, subscriptions
+    ),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
@@ -77,6 +92,10 @@ MANIFEST = Manifest(
         "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes; elsewhere "
         "boto3 wants Config(inject_host_prefix=False).",
         "Metric filters: a metric is not disabled for having too many values of its dimensions.",
+        "Logs Insights: the commands fields, display, filter, parse, stats, sort, limit and dedup; others are refused "
+        "by name. Regular expressions are RE2's: no look-around, no back-references. A comparison with a field that is "
+        "missing never holds. Percentiles are exact. stddev is the population's. Queries and results are in memory "
+        "and forgotten at a restart; at most 500,000 rows are sorted, and 10,000 groups counted.",
         "storedBytes is exact; AWS shows it with some hours of delay.",
     ),
 )

@@ -1,0 +1,200 @@
+"""A query at work: rows in, newest first, and the result's rows out.
+
+Pure. What stands before the first stats, sort, dedup or limit is done row by row, so that little is kept.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
+
+from undercast.services.logs.insights.aggregates import Grouping
+from undercast.services.logs.insights.discovery import BASE
+from undercast.services.logs.insights.expressions import Row, compiled, fields_in
+from undercast.services.logs.insights.regex import glob_of, groups_of
+from undercast.services.logs.insights.syntax import (
+    Command,
+    Dedup,
+    Expression,
+    Fields,
+    Filter,
+    Limit,
+    Parse,
+    Sort,
+    Stats,
+    parse_query,
+)
+from undercast.services.logs.insights.values import Value, is_true, order_key, text_of
+
+DEFAULT_LIMIT = 10_000
+MAX_ROWS = 500_000
+"""Ours: rows that are kept before they are sorted or cut."""
+Step = Callable[[dict[str, Value]], bool]
+"""Changes a row; whether it stays."""
+Result = list[dict[str, str]]
+"""One row of GetQueryResults: field and value."""
+
+
+class Query:
+    """A compiled query. Raises QueryError or Missing."""
+
+    def __init__(self, source: str, limit: int | None = None) -> None:
+        commands = parse_query(source)
+        steps = list(takewhile(lambda command: isinstance(command, Fields | Filter | Parse), commands))
+        self._steps = [step for command in steps for step in _steps(command)]
+        self._rest = commands[len(steps) :]
+        self._grouping = Grouping(self._rest[0]) if self._rest and isinstance(self._rest[0], Stats) else None
+        for command in self._rest:
+            if isinstance(command, Fields | Filter | Parse):
+                _steps(command)
+        self._commands = commands
+        self._rows: list[dict[str, Value]] = []
+        limits = [command.count for command in commands if isinstance(command, Limit)]
+        self._limit = min(limits) if limits else limit or DEFAULT_LIMIT
+        self.discovers = bool(set().union(*(_names(command) for command in commands)) - BASE)
+        self.matched = 0
+
+    def add(self, rows: Iterable[dict[str, Value]]) -> bool:
+        """More rows, older than all before. Whether older ones can still change the result."""
+        kept = [row for row in rows if all(step(row) for step in self._steps)]
+        self.matched += len(kept)
+        if self._grouping is not None:
+            self._grouping.add(kept)
+            return True
+        self._rows.extend(kept)
+        if not self._rest or isinstance(self._rest[0], Limit):
+            return len(self._rows) < self._limit
+        return len(self._rows) < MAX_ROWS
+
+    def results(self) -> list[Result]:
+        """What there is so far."""
+        rows, rest = self._rows, self._rest
+        if self._grouping is not None:
+            rows, rest = self._grouping.rows(), rest[1:]
+        for command in rest:
+            rows = _applied(command, rows)
+        columns = self._columns()
+        return [_shown(row, columns) for row in rows[: self._limit]]
+
+    def _columns(self) -> Sequence[str]:
+        columns: list[str] | None = None
+        only: list[str] | None = None
+        parsed: list[str] = []
+        for command in self._commands:
+            if isinstance(command, Stats):
+                columns, only = [item.name for item in (*command.by, *command.items)], None
+            elif isinstance(command, Fields):
+                names = [item.name for item in command.items]
+                only = names if command.only else only
+                columns = columns if command.only else [*(columns or []), *names]
+            elif isinstance(command, Parse):
+                parsed += _parsed_names(command)
+        found = only or columns or ["@timestamp", "@message", *parsed]
+        has_rows_of_events = not any(isinstance(command, Stats) for command in self._commands)
+        return list(dict.fromkeys([*found, "@ptr"] if has_rows_of_events else found))
+
+
+def _shown(row: Row, columns: Sequence[str]) -> Result:
+    found = ((name, row.get(name)) for name in columns)
+    return [{"field": name, "value": text_of(value)} for name, value in found if value is not None]
+
+
+def _steps(command: Command) -> list[Step]:
+    match command:
+        case Fields(items):
+            return [_computed(item.name, item.expression) for item in items]
+        case Filter(condition):
+            holds = compiled(condition)
+            return [lambda row: is_true(holds(row))]
+        case Parse():
+            return [_parsing(command)]
+        case _:
+            return []
+
+
+def _computed(name: str, expression: Expression) -> Step:
+    evaluate = compiled(expression)
+
+    def step(row: dict[str, Value]) -> bool:
+        value = evaluate(row)
+        if value is not None:
+            row[name] = value
+        return True
+
+    return step
+
+
+def _taken(command: Parse) -> Callable[[str], Mapping[str, str]]:
+    if command.names:
+        return glob_of(command.pattern, command.names)
+    return groups_of(command.pattern, command.start, command.end)
+
+
+def _parsing(command: Parse) -> Step:
+    evaluate, take = compiled(command.value), _taken(command)
+
+    def step(row: dict[str, Value]) -> bool:
+        value = evaluate(row)
+        if value is not None:
+            row.update(take(text_of(value)))
+        return True
+
+    return step
+
+
+def _parsed_names(command: Parse) -> Sequence[str]:
+    if command.names:
+        return command.names
+    return [part.partition(">")[0] for part in command.pattern.replace("(?P<", "(?<").split("(?<")[1:]]
+
+
+def _applied(command: Command, rows: list[dict[str, Value]]) -> list[dict[str, Value]]:
+    match command:
+        case Stats():
+            grouping = Grouping(command)
+            grouping.add(rows)
+            return grouping.rows()
+        case Sort(items):
+            for expression, descending in reversed(items):
+                evaluate = compiled(expression)
+                rows = sorted(rows, key=lambda row, get=evaluate: order_key(get(row)), reverse=descending)  # type: ignore[misc]
+            return rows
+        case Limit(count):
+            return rows[:count]
+        case Dedup(items):
+            return _deduplicated(rows, items)
+        case _:
+            steps = _steps(command)
+            return [row for row in rows if all(step(row) for step in steps)]
+
+
+def _deduplicated(rows: list[dict[str, Value]], items: Sequence[Expression]) -> list[dict[str, Value]]:
+    """The first of those that are the same. A missing value is like no other."""
+    values = [compiled(item) for item in items]
+    seen: set[tuple[str, ...]] = set()
+    kept: list[dict[str, Value]] = []
+    for row in rows:
+        found = [value(row) for value in values]
+        if all(value is not None for value in found):
+            key = tuple(text_of(value) for value in found)
+            if key in seen:
+                continue
+            seen.add(key)
+        kept.append(row)
+    return kept
+
+
+def _names(command: Command) -> set[str]:
+    match command:
+        case Fields(items):
+            return set().union(*(fields_in(item.expression) for item in items))
+        case Filter(condition):
+            return fields_in(condition)
+        case Parse(value):
+            return fields_in(value)
+        case Stats(items, by):
+            return set().union(*(fields_in(item.expression) for item in (*items, *by)))
+        case Sort(items):
+            return set().union(*(fields_in(expression) for expression, _ in items))
+        case Dedup(items):
+            return set().union(*(fields_in(item) for item in items))
+        case _:
+            return set()
