@@ -19,6 +19,7 @@ from tests.platform import RunningPlatform
 from tests.services.lambda_.queues import until
 from undercast.core.clock import moment
 
+MODES = {"active": "Active", "second": "Active", "passing": "PassThrough"}
 WHOLE = ("AWS::Lambda active", "AWS::Lambda::Function active", "AWS::DynamoDB::Table orders")
 """What one invocation of the function leaves."""
 CODE = """
@@ -42,7 +43,8 @@ def handler(event, context):
             raise ValueError("not today")
         boto3.client("dynamodb").put_item(TableName="orders", Item={"id": {"S": "1"}})
         if "next" in event:
-            boto3.client("lambda").invoke(FunctionName=event["next"], Payload=b'{"kind": "inner"}')
+            inner = {"kind": "inner", **({"next": event["then"]} if "then" in event else {})}
+            boto3.client("lambda").invoke(FunctionName=event["next"], Payload=json.dumps(inner))
     return os.environ["_X_AMZN_TRACE_ID"]
 """
 
@@ -63,7 +65,7 @@ def packed() -> bytes:
 
 
 class Traced:
-    """Two functions, one that traces actively and one that passes through, and a table."""
+    """Two functions that trace actively, one that passes through, and a table."""
 
     def __init__(self, platform: RunningPlatform, account: str) -> None:
         self.platform, self.account = platform, account
@@ -77,7 +79,7 @@ class Traced:
             BillingMode="PAY_PER_REQUEST",
         )
         code = packed()
-        for name, mode in (("active", "Active"), ("passing", "PassThrough")):
+        for name, mode in MODES.items():
             self.functions.create_function(
                 FunctionName=name,
                 Runtime=RUNTIME,
@@ -88,7 +90,7 @@ class Traced:
                 MemorySize=512,
                 TracingConfig={"Mode": mode},
             )
-        for name in ("active", "passing"):
+        for name in MODES:
             self.functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
 
     def invoke(self, name: str, **event: Any) -> Any:
@@ -165,28 +167,54 @@ def test_a_trace_is_found_by_what_the_function_annotated(traced: Traced) -> None
 
 
 def test_a_function_that_is_called_belongs_to_its_callers_trace(traced: Traced) -> None:
-    """PassThrough follows the caller's decision; its segment hangs below the SDK's subsegment of the call."""
-    header = traced.invoke("active", kind="outer", next="passing")
-    found = traced.trace(header, *WHOLE, "AWS::Lambda passing", "AWS::Lambda::Function passing")
-    function, called = found["AWS::Lambda::Function active"], found["AWS::Lambda passing"]
+    """Who called decides that it is sampled; its segment hangs below the SDK's subsegment of the call."""
+    header = traced.invoke("active", kind="outer", next="second")
+    found = traced.trace(header, *WHOLE, "AWS::Lambda second", "AWS::Lambda::Function second")
+    function, called = found["AWS::Lambda::Function active"], found["AWS::Lambda second"]
     (work,) = (one for one in function["subsegments"] if one["name"] == "## work")
     calls = {one["name"]: one["id"] for one in work["subsegments"]}
     assert called["parent_id"] == calls["lambda"]
-    (inner,) = (one for one in found["AWS::Lambda::Function passing"]["subsegments"] if one["name"] == "## work")
+    (inner,) = (one for one in found["AWS::Lambda::Function second"]["subsegments"] if one["name"] == "## work")
     assert inner["annotations"]["kind"] == "inner"
     trace_id = header.split(";")[0].removeprefix("Root=")
     services = traced.xray.get_trace_graph(TraceIds=[trace_id])["Services"]
     names = {one["ReferenceId"]: (one.get("Type"), one["Name"]) for one in services}
     edges = {(names[one["ReferenceId"]], names[edge["ReferenceId"]]) for one in services for edge in one["Edges"]}
-    active, passing = ("AWS::Lambda::Function", "active"), ("AWS::Lambda::Function", "passing")
+    active, second = ("AWS::Lambda::Function", "active"), ("AWS::Lambda::Function", "second")
     assert edges == {
         (("client", "active"), ("AWS::Lambda", "active")),
         (("AWS::Lambda", "active"), active),
         (active, ("AWS::DynamoDB::Table", "orders")),
-        (active, ("AWS::Lambda", "passing")),
-        (("AWS::Lambda", "passing"), passing),
-        (passing, ("AWS::DynamoDB::Table", "orders")),
+        (active, ("AWS::Lambda", "second")),
+        (("AWS::Lambda", "second"), second),
+        (second, ("AWS::DynamoDB::Table", "orders")),
     }
+
+
+def test_a_function_that_passes_through_sends_no_segment_and_hands_the_trace_on(traced: Traced) -> None:
+    """What it calls is in the trace; it is itself an inferred segment of who called it."""
+    header = traced.invoke("active", kind="outer", next="passing", then="second")
+    found = traced.trace(header, *WHOLE, "AWS::Lambda passing", "AWS::Lambda second", "AWS::Lambda::Function second")
+    assert "AWS::Lambda::Function passing" not in found
+    assert found["AWS::Lambda passing"]["inferred"] is True
+    assert found["AWS::Lambda second"]["trace_id"] == header.split(";")[0].removeprefix("Root=")
+
+
+def test_a_batch_is_linked_to_the_traces_of_its_messages(traced: Traced) -> None:
+    """SQS: the consumer's trace is its own, and its segment names those of the senders."""
+    sqs = traced.platform.client("sqs", account=traced.account)
+    url = sqs.create_queue(QueueName="linked")["QueueUrl"]
+    sender, segment = "1-5759e988-bd862e3fe1be46a994272793", "53995c3f42cd8ad8"
+    header = {"DataType": "String", "StringValue": f"Root={sender};Parent={segment};Sampled=1"}
+    sqs.send_message(QueueUrl=url, MessageBody="x", MessageSystemAttributes={"AWSTraceHeader": header})
+    arn = f"arn:aws:sqs:us-east-1:{traced.account}:linked"
+    traced.functions.create_event_source_mapping(EventSourceArn=arn, FunctionName="second", BatchSize=1)
+    expression = 'service("second") { first } AND annotation.kind = "plain"'
+    until(lambda: bool(traced.summaries(expression)))
+    (found,) = traced.summaries(expression)
+    whole = traced.trace(f"Root={found['Id']}", "AWS::Lambda second", "AWS::Lambda::Function second")
+    assert whole["AWS::Lambda second"]["links"] == [{"trace_id": sender, "id": segment}]
+    assert found["Id"] != sender
 
 
 def test_an_error_is_a_fault_with_its_cause(traced: Traced) -> None:

@@ -100,6 +100,8 @@ class Tracing:
     """Of the function's own segment: Parent in the header that the function gets."""
     accepted_at: float
     """Platform-clock seconds."""
+    links: tuple[tuple[str, str], ...] = ()
+    """Traces that led to it and are not its own: (trace id, segment id) of each sampled message of a batch."""
 
 
 @record
@@ -115,6 +117,8 @@ class Invocation:
     trace_header: str = ""
     tracing: Tracing | None = None
     """Of an invocation whose trace header says Sampled=1."""
+    linked_headers: tuple[str, ...] = ()
+    """Trace headers of the messages of its event."""
     client_context: str = ""
     tail_log: bool = False
     synchronous: bool = True

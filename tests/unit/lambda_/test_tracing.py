@@ -1,5 +1,7 @@
 """The header of a sampled invocation, and its place in the trace."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.fakes import CountingIds
@@ -32,6 +34,16 @@ def test_the_functions_segment_is_parent_of_what_it_does(header: str, parent: st
         trace_id=ROOT, parent_id=parent, service_id=service, function_id=own, accepted_at=5.0
     )
     assert (len(own), len(service)) == (16, 16)
+
+
+def test_the_sampled_messages_of_a_batch_are_linked() -> None:
+    """At most 20 of them; what nobody samples or no segment sent is no link."""
+    sampled = [f"Root=1-5759e988-{n:024x};Parent={n:016x};Sampled=1" for n in range(30)]
+    others = ("", f"Root={ROOT};Parent={1:016x};Sampled=0", f"Root={ROOT};Sampled=1")
+    invocation = replace(given(f"Root={ROOT};Sampled=1"), linked_headers=(*others, *sampled))
+    found = traced(invocation, CountingIds(), 5.0).tracing
+    assert found is not None
+    assert found.links == tuple((f"1-5759e988-{n:024x}", f"{n:016x}") for n in range(20))
 
 
 def test_a_root_that_is_no_trace_id_is_passed_on() -> None:

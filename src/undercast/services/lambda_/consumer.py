@@ -49,8 +49,13 @@ class Consumer:
         ctx = self._functions.internal(scope, service_principal(PRINCIPAL, scope.account_id))
         return self._functions.internal(scope, await session_of(ctx, role_arn, resolved.function.name))
 
-    async def run(self, resolved: Resolved, request_id: str, payload: bytes) -> InvocationResult:
-        """Invoke it. Raises ServiceError, TooManyRequestsException where it is throttled."""
+    async def run(
+        self, resolved: Resolved, request_id: str, payload: bytes, trace_headers: tuple[str, ...] = ()
+    ) -> InvocationResult:
+        """Invoke it; `trace_headers` are those of its messages.
+
+        Raises ServiceError, TooManyRequestsException where it is throttled.
+        """
         function, now = version_to_run(self._functions, resolved), self._functions.clock.now()
         invocation = Invocation(
             request_id=request_id,
@@ -59,6 +64,7 @@ class Consumer:
             invoked_arn=resolved.invoked_arn,
             cause=Cause(kind="delivery", id=request_id),
             trace_header=trace_header("", self._functions.ids, now, active=function.traces_actively),
+            linked_headers=trace_headers,
             synchronous=False,
         )
         return await run(self._functions, resolved, invocation, "")

@@ -11,7 +11,7 @@ from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import user_error
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import looping
-from undercast.services.lambda_.tracing import SAMPLED, traced
+from undercast.services.lambda_.tracing import SAMPLED, is_traced, traced
 
 
 def version_to_run(functions: Lambda, resolved: Resolved) -> FunctionVersion:
@@ -26,7 +26,7 @@ async def run(
 
     Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises.
     """
-    if SAMPLED in invocation.trace_header:
+    if SAMPLED in invocation.trace_header and is_traced(invocation.function, functions.profile):
         invocation = traced(invocation, functions.ids, functions.clock.now())
     function = invocation.function
     chain = functions.lineages.extend(parent_id, function.arn, carried_chain)

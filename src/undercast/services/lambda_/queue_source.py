@@ -38,6 +38,7 @@ class Taken(NamedTuple):
     record: str
     """Its entry of Records, as JSON."""
     size_bytes: int
+    trace_header: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -184,7 +185,8 @@ class QueueSource:
             if group in self._groups:
                 continue
             text = text_of(record)
-            taken = Taken(record["receiptHandle"], text, len(text.encode()) + len(", "))
+            trace = record["attributes"].get("AWSTraceHeader", "")
+            taken = Taken(record["receiptHandle"], text, len(text.encode()) + len(", "), trace)
             before = batch.messages.get(record["messageId"])
             size_bytes = batch.size_bytes + taken.size_bytes - (before.size_bytes if before is not None else 0)
             full = len(batch.messages) >= self._batch_size and before is None
@@ -219,10 +221,11 @@ class QueueSource:
         payload = f'{{"Records": [{records}]}}'.encode()
         request_id, visibility_s, delay_s = self._functions.ids.uuid(), None, THROTTLE_BACKOFF_S
         self._consumer.note(request_id, "message", tuple(batch.messages))
+        traces = tuple(taken.trace_header for taken in batch.messages.values() if taken.trace_header)
         while True:
             resolved = await self._consumer.resolve()
             try:
-                return await self._consumer.run(resolved, request_id, payload)
+                return await self._consumer.run(resolved, request_id, payload, traces)
             except ServiceError as error:
                 if error.code != "TooManyRequestsException":
                     raise

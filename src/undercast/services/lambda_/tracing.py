@@ -4,11 +4,16 @@ Pure. AWS: X-Ray Developer Guide, "Tracing header"; Lambda sends it as Lambda-Ru
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import islice
 
+from undercast.core.config import Profile
 from undercast.core.ids import Ids
-from undercast.sandbox.model import Invocation, Tracing
+from undercast.sandbox.model import FunctionVersion, Invocation, Tracing
 
+MAX_LINKS = 20
+"""X-Ray Developer Guide, "Tracing event-driven applications": of one segment."""
 HEADER = "x-amzn-trace-id"
 
 
@@ -35,9 +40,18 @@ def trace_header(incoming: str, ids: Ids, now: float, *, active: bool) -> str:
     return ";".join([*undecided, "Sampled=1"])
 
 
+def is_traced(function: FunctionVersion, profile: Profile) -> bool:
+    """Whether Lambda sends segments of a sampled invocation.
+
+    PassThrough hands the header on and sends none; in 2019 it followed the caller's decision. AWS: Compute Blog,
+    "Streamlining trace sampling behavior for AWS Lambda functions with AWS X-Ray"; API Reference, TracingConfig.
+    """
+    return function.traces_actively or profile == "2019"
+
+
 def traced(invocation: Invocation, ids: Ids, now: float) -> Invocation:
     """An invocation that is sampled, with segments of its own: the function's is Parent of what the function does."""
-    fields = dict(field.strip().partition("=")[::2] for field in invocation.trace_header.split(";"))
+    fields = _fields(invocation.trace_header)
     trace_id, parent = fields.get("Root", ""), fields.get("Parent", "")
     if not _TRACE_ID.fullmatch(trace_id):
         return invocation
@@ -48,12 +62,25 @@ def traced(invocation: Invocation, ids: Ids, now: float) -> Invocation:
         service_id=digits[:16],
         function_id=digits[16:],
         accepted_at=now,
+        links=tuple(islice(_links(invocation.linked_headers), MAX_LINKS)),
     )
     fields = {"Root": trace_id, "Parent": tracing.function_id, "Sampled": "1"} | {
         name: value for name, value in fields.items() if name not in ("Root", "Parent", "Sampled", "")
     }
     header = ";".join(f"{name}={value}" for name, value in fields.items())
     return replace(invocation, trace_header=header, tracing=tracing)
+
+
+def _links(headers: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for header in headers:
+        fields = _fields(header)
+        trace_id, parent = fields.get("Root", ""), fields.get("Parent", "")
+        if _TRACE_ID.fullmatch(trace_id) and _SEGMENT_ID.fullmatch(parent) and fields.get("Sampled") == "1":
+            yield trace_id, parent
+
+
+def _fields(header: str) -> dict[str, str]:
+    return dict(field.strip().partition("=")[::2] for field in header.split(";"))
 
 
 def _new(ids: Ids, now: float, active: bool) -> str:

@@ -31,6 +31,8 @@ def segments(run: TracedRun) -> tuple[dict[str, Any], dict[str, Any]]:
         "resource_arn": invocation.invoked_arn,
         **failed,
     }
+    if tracing.links:
+        service["links"] = [{"trace_id": trace_id, "id": segment_id} for trace_id, segment_id in tracing.links]
     if tracing.parent_id:
         service["parent_id"] = tracing.parent_id
     own = {

@@ -54,8 +54,9 @@ MANIFEST = Manifest(
         "Filter expressions have the keywords of traces, segments, annotations, service() and edge(); rootcause, json, "
         "group and account.id are refused by name.",
         "TraceSummary has no root causes, Service and Edge no percentiles beyond the histograms.",
-        "Lambda sends one AWS::Lambda and one AWS::Lambda::Function segment for each attempt; Dwell Time and links of "
-        "batches are not made.",
+        "A function of Mode PassThrough gets the trace header as it came: its SDK's subsegments are in its caller's.",
+        "Lambda sends one AWS::Lambda and one AWS::Lambda::Function segment for each attempt, without Dwell Time; "
+        "links to the traces of a batch's messages are in the first.",
         "Insights, indexing rules, trace retrieval, encryption and resource policies are not supported.",
     ),
 )
