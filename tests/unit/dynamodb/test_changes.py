@@ -58,6 +58,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
             tables=Tables(state.database),
             causality=state.causality,
             arrivals=Arrivals(),
+            outbox=state.outbox,
             throttle=Throttle(clock, enabled=False),
             clock=clock,
             ids=SystemIds(),

@@ -7,10 +7,11 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from undercast.core.arn import Arn
+from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
+from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.binding import compiled
 from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.instance import Dynamo
@@ -44,6 +45,11 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
     if operation in _STATEMENTS:
         given = params.get("Statements") or params.get("TransactStatements") or [params]
         return tuple(_of_statement(dynamo, ctx, one) for one in given)
+    if operation == "EnableKinesisStreamingDestination":
+        return (
+            _access(dynamo, action, named(ctx.scope, params["TableName"]), {}),
+            *_of_stream(params["StreamArn"]),
+        )
     if "TableName" in params:
         return (_access(dynamo, action, named(ctx.scope, params["TableName"]), params),)
     if operation == "RestoreTableToPointInTime":
@@ -53,6 +59,15 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
     if "ResourceArn" in params:
         return (_access(dynamo, action, named_by_arn(params["ResourceArn"]), {}),)
     return (Access(action=action, resource=str(Arn.of(ctx.scope, "dynamodb", "table/*")) if params else "*"),)
+
+
+def _of_stream(arn: str) -> tuple[Access, ...]:
+    """AWS: who enables a destination needs these on the stream. Raises ValidationException for what is none."""
+    parts = arn.split(":", 5)
+    if len(parts) != 6 or parts[2] != "kinesis" or not parts[5].startswith("stream/"):
+        raise invalid(f"Invalid StreamArn: {arn}")
+    actions = ("kinesis:DescribeStream", "kinesis:PutRecord", "kinesis:PutRecords")
+    return tuple(Access(action=one, resource=arn, resource_account_id=AccountId(parts[4])) for one in actions)
 
 
 def _of_backup(ctx: RequestContext, action: str, params: Params) -> tuple[Access, ...]:

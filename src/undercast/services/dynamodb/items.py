@@ -14,6 +14,7 @@ from undercast.events.causality import Edge
 from undercast.services import table_streams
 from undercast.services.dynamodb import capacity, numbers, recovery
 from undercast.services.dynamodb.capacity import Units
+from undercast.services.dynamodb.forwarding import Change, forward
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.keys import Key, index_key
 from undercast.services.dynamodb.models import Table
@@ -90,6 +91,8 @@ def change(place: Place, origin: Origin, old: Stored | None, new: New | None) ->
         recovery.note(place.tx, place.table, place.key, (origin.now, old.size if old else 0, old.text if old else None))
     if place.table.stream:
         _write_record(place, origin, old, (new, text))
+    if place.table.destinations:
+        _forward(place, origin, old, (new, text))
 
 
 def _write_row(place: Place, old: Stored | None, new: New | None, text: str) -> None:
@@ -180,6 +183,21 @@ def _write_record(place: Place, origin: Origin, old: Stored | None, after: tuple
     if origin.ctx is not None and origin.ctx.cause.kind != "external":
         dynamo.causality.record(place.tx, _edge(origin.ctx, event_id, arn, origin.now))
     place.tx.after_commit(lambda: dynamo.arrivals.ring(arn))
+
+
+def _forward(place: Place, origin: Origin, old: Stored | None, after: tuple[New | None, str]) -> None:
+    new, text = after
+    item = new.item if new is not None else old.item if old is not None else {}
+    keys = {name: item[name] for name in place.table.key.names}
+    change = Change(
+        keys=dumped(keys),
+        before=old.text if old is not None else "",
+        after=text,
+        size=item_size(keys) + sum(one.size for one in (old, new) if one is not None),
+        at=origin.now,
+        ctx=origin.ctx,
+    )
+    forward(place.dynamo, place.tx, place.table, change)
 
 
 def _edge(ctx: RequestContext, event_id: str, stream_arn: str, now: float) -> Edge:

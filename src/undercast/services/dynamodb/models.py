@@ -97,6 +97,32 @@ class Index:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A stream of Kinesis that gets a table's changes."""
+
+    stream_arn: str
+    is_active: bool
+    precision: str
+    """MILLISECOND or MICROSECOND."""
+
+    @property
+    def units_per_s(self) -> int:
+        """Of the times in its records."""
+        return 1_000_000 if self.precision == "MICROSECOND" else 1000
+
+    def kept(self) -> dict[str, Any]:
+        """As the table's definition has it."""
+        return {"StreamArn": self.stream_arn, "Active": self.is_active, "Precision": self.precision}
+
+
+def _destinations(definition: Mapping[str, Any]) -> tuple[Destination, ...]:
+    return tuple(
+        Destination(stream_arn=one["StreamArn"], is_active=one["Active"], precision=one["Precision"])
+        for one in definition.get("KinesisDestinations") or ()
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table. `definition` is what CreateTable and UpdateTable said, completed."""
 
@@ -119,6 +145,7 @@ class Table:
     """How far back the table can be restored, 0 where point-in-time recovery is off."""
     recovery_since: float
     """When it was switched on; without meaning where it is off."""
+    destinations: tuple[Destination, ...] = ()
 
     @property
     def is_on_demand(self) -> bool:
@@ -160,6 +187,7 @@ def table_of(row: Row, index_ids: Mapping[str, int]) -> Table:
         stream=specification.get("StreamViewType", "") if specification.get("StreamEnabled") else "",
         recovery_days=row["recovery_days"],
         recovery_since=row["recovery_since"],
+        destinations=_destinations(definition),
     )
 
 

@@ -3,16 +3,20 @@
 AWS: DynamoDB API Reference.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.dynamodb.access import access
 from undercast.services.dynamodb.expiry import Expiry
+from undercast.services.dynamodb.forwarding import KIND, KinesisTarget
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.dynamodb.operations import (
     backups,
     batches,
+    forwarding,
     items,
     reading,
     restoring,
@@ -23,14 +27,15 @@ from undercast.services.dynamodb.operations import (
 )
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
-from undercast.services.parts import Parts
+from undercast.services.parts import Internal, Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDynamo(Dynamo):
-    """With the task that deletes expired items."""
+    """With the task that deletes expired items, and what deliveries are made with."""
 
     expiry: Expiry
+    internal: Internal
 
 
 def build(parts: Parts) -> RunningDynamo:
@@ -40,6 +45,7 @@ def build(parts: Parts) -> RunningDynamo:
         tables=Tables(parts.database),
         causality=parts.causality,
         arrivals=parts.arrivals,
+        outbox=parts.outbox,
         throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_tables),
         clock=parts.platform_clock,
         ids=parts.ids,
@@ -49,11 +55,17 @@ def build(parts: Parts) -> RunningDynamo:
         tables=dynamo.tables,
         causality=dynamo.causality,
         arrivals=dynamo.arrivals,
+        outbox=dynamo.outbox,
         throttle=dynamo.throttle,
         clock=dynamo.clock,
         ids=dynamo.ids,
         expiry=Expiry(dynamo),
+        internal=parts.internal,
     )
+
+
+def _targets(dynamo: RunningDynamo) -> Mapping[str, Any]:
+    return {KIND: KinesisTarget(dynamo.internal)}
 
 
 async def _start(dynamo: RunningDynamo) -> None:
@@ -71,11 +83,14 @@ def _reset(dynamo: RunningDynamo) -> None:
 MANIFEST = Manifest(
     name="dynamodb",
     build=build,
-    operations=operations_of(backups, batches, items, reading, restoring, statements, tables, tagging, transactions),
+    operations=operations_of(
+        backups, batches, forwarding, items, reading, restoring, statements, tables, tagging, transactions
+    ),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
+    targets=_targets,
     start=_start,
     stop=_stop,
     reset=_reset,
@@ -85,6 +100,7 @@ MANIFEST = Manifest(
         "Every read is consistent, also one of a global secondary index; capacity is counted as AWS does.",
         "Tables are held to their provisioned throughput only with --throttle-tables, those on demand never.",
         "ItemCount is exact, TableSizeBytes an estimate beyond 5,000 items; an index shows those of its table.",
+        "A Kinesis destination is ACTIVE at once; a change is not told to a stream that was deleted meanwhile.",
         "Expired items are deleted within a minute of the platform's clock, on AWS within some days.",
         "The item collection's size is always estimated as 0 to 1 GB, and an item collection is not limited to 10 GB.",
         "The order of a Scan is that of the hash of the partition key, but AWS's hash is another one.",
