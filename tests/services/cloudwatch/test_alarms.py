@@ -79,7 +79,7 @@ def test_an_alarm_follows_its_metric(platform: RunningPlatform, cloudwatch: Any,
     )
     first = alarm(cloudwatch, "high")
     assert (first["StateValue"], first["StateReason"]) == ("INSUFFICIENT_DATA", "Unchecked: Initial alarm creation")
-    assert (first["DatapointsToAlarm"], first["ActionsEnabled"]) == (1, True)
+    assert (first["Dimensions"], first["ActionsEnabled"], "DatapointsToAlarm" in first) == ([], True, False)
     put(platform, cloudwatch, 9.0)
     platform.advance(60)
     high = becomes(cloudwatch, "high", "ALARM")
@@ -346,7 +346,7 @@ def test_dashboards(platform: RunningPlatform, cloudwatch: Any, account: str) ->
 
 
 def test_alarms_survive_a_kill(tmp_path: Any) -> None:
-    """State and configuration are there again, and the evaluation goes on."""
+    """State and configuration are there again, and the evaluation goes on; a reset takes all of it away."""
     with running(tmp_path / "data") as first:
         client = first.client("cloudwatch")
         client.put_metric_alarm(AlarmName="kept", **BASE, TreatMissingData="notBreaching")
@@ -360,3 +360,8 @@ def test_alarms_survive_a_kill(tmp_path: Any) -> None:
         put(second, client, 7.0)
         second.advance(60)
         becomes(client, "kept", "ALARM")
+        second.ask("/_undercast/reset", {})
+        assert client.describe_alarms()["MetricAlarms"] == []
+        assert client.list_dashboards()["DashboardEntries"] == []
+        assert client.list_metrics(Namespace="App")["Metrics"] == []
+        assert client.describe_alarm_history()["AlarmHistoryItems"] == []

@@ -39,7 +39,8 @@ def metric_alarm(scope: Scope, params: Params) -> dict[str, Any]:
     settings = _taken(params, (*_COMMON, *_OF_METRIC, *_CONDITION, "Metrics"))
     if params.get("Metrics"):
         settings["Metrics"] = [{"ReturnData": True, **one} for one in params["Metrics"]]
-    settings.setdefault("DatapointsToAlarm", settings["EvaluationPeriods"])
+    else:
+        settings.setdefault("Dimensions", [])
     settings["Threshold"] = float(settings["Threshold"])
     return settings
 

@@ -189,7 +189,7 @@ def _judged(alarm: Alarm, seen: _Seen) -> Verdict | None:
         comparison=settings["ComparisonOperator"],
         threshold=settings["Threshold"],
         periods=settings["EvaluationPeriods"],
-        to_alarm=settings["DatapointsToAlarm"],
+        to_alarm=settings.get("DatapointsToAlarm", settings["EvaluationPeriods"]),
         missing="ignore" if namespace == "AWS/DynamoDB" else settings.get("TreatMissingData", "missing"),
     )
     return judge(condition, seen.points, alarm.state.value)

@@ -74,7 +74,8 @@ class Evaluation:
         self._known: dict[str, Value] = {}
         self._open: list[str] = []
         periods = [query.metric.period_s for query in queries if query.metric is not None]
-        self._period_s = min(periods, default=300)
+        said = [query.period_s for query in queries if query.period_s is not None]
+        self._period_s = min(periods or said, default=300)
 
     def result(self, query: Query) -> list[Line]:
         """The series of a query. Raises ValidationError for an expression that gives none."""

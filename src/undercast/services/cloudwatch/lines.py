@@ -8,6 +8,7 @@ AWS: CloudWatch User Guide, "Metric math syntax and functions" (basic arithmetic
 import math
 import operator
 import statistics
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -188,13 +189,11 @@ def _linear(values: Mapping[int, float], times: Sequence[int]) -> dict[int, floa
     known = sorted(values)
     found: dict[int, float] = {}
     for at in times:
+        place = bisect_left(known, at)
         if at in values:
             found[at] = values[at]
-            continue
-        before = [one for one in known if one < at]
-        behind = [one for one in known if one > at]
-        if before and behind:
-            first, last = before[-1], behind[0]
+        elif 0 < place < len(known):
+            first, last = known[place - 1], known[place]
             found[at] = values[first] + (values[last] - values[first]) * (at - first) / (last - first)
     return found
 

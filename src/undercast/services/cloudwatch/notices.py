@@ -70,7 +70,7 @@ def _triggering(state: State) -> list[dict[str, Any]]:
 def _trigger(settings: Mapping[str, Any]) -> dict[str, Any]:
     common = {
         "EvaluationPeriods": settings["EvaluationPeriods"],
-        "DatapointsToAlarm": settings["DatapointsToAlarm"],
+        **({"DatapointsToAlarm": settings["DatapointsToAlarm"]} if "DatapointsToAlarm" in settings else {}),
         "ComparisonOperator": settings["ComparisonOperator"],
         "Threshold": settings["Threshold"],
         "TreatMissingData": settings.get("TreatMissingData", ""),

@@ -18,6 +18,10 @@ DAY_S = 86_400
 AGES: tuple[tuple[int, int], ...] = ((60, 3 * 3600), (300, 15 * DAY_S), (3600, 63 * DAY_S))
 """(width, age from which points are at least so wide)."""
 KEPT_S = 455 * DAY_S
+_LONG_SAMPLE = 16_384
+"""In characters: more than MAX_DISTINCT rounded values take, unless they are spread over many powers of ten."""
+_AT_ONCE = 200
+_PIECES = 5
 
 ADD_SERIES = (
     "INSERT OR IGNORE INTO cloudwatch_series (key, account_id, region, namespace, name, dimensions)"
@@ -106,6 +110,25 @@ def listed(tx: Tx, scope: Scope, namespace: str | None, name: str | None, since_
     return map(series_of, rows)
 
 
+def shorten(tx: Tx, width_s: int, since_s: int, before_s: int | None = None) -> bool:
+    """Bring long samples of a stretch of time into a short form, some at a time; whether there may be more.
+
+    What is added to a row is put behind its sample, so that the same value may stand there many times.
+    """
+    rows = tx.all(
+        "SELECT * FROM cloudwatch_point WHERE width = ? AND at >= ? AND (? IS NULL OR at < ?) AND length(sample) > ?"
+        " LIMIT ?",
+        (width_s, since_s, before_s, before_s, _LONG_SAMPLE, _AT_ONCE),
+    )
+    for row in rows:
+        short = sample_text(tally_of(row))
+        tx.execute(
+            "UPDATE cloudwatch_point SET sample = ? WHERE series = ? AND at = ? AND width = ? AND unit = ?",
+            (short, row["series"], row["at"], row["width"], row["unit"]),
+        )
+    return len(rows) == _AT_ONCE
+
+
 def merge_aged(tx: Tx, now_s: int, span_s: int = 6 * 3600) -> bool:
     """Write the oldest rows that have come of age into wider ones, a span at a time; whether there may be more."""
     tx.execute("DELETE FROM cloudwatch_point WHERE width = 3600 AND at < ?", (now_s - KEPT_S,))
@@ -123,6 +146,10 @@ def merge_aged(tx: Tx, now_s: int, span_s: int = 6 * 3600) -> bool:
                 (width_s, width_s, narrow, before),
             )
             tx.execute("DELETE FROM cloudwatch_point WHERE width = ? AND at < ?", (narrow, before))
+            first = oldest["at"] // width_s * width_s
+            for _ in range(_PIECES):
+                if not shorten(tx, width_s, first, before):
+                    break
             return True
     return False
 

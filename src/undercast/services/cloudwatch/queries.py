@@ -21,6 +21,8 @@ from undercast.store.database import Tx
 LISTED_S = 14 * 86_400
 """How long a series without new data is still found."""
 MAX_FOUND = 500
+MAX_TIMES = 100_800
+"""As many as one answer has data points."""
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
@@ -99,7 +101,13 @@ class Source:
 
     def reader(self) -> Reader:
         """What the evaluation asks."""
-        return Reader(line=self.line, times=lambda period_s: self._window(period_s).starts(), search=self.search)
+        return Reader(line=self.line, times=self._times, search=self.search)
+
+    def _times(self, period_s: int) -> range:
+        times = self._window(period_s).starts()
+        if len(times) > MAX_TIMES:
+            raise MathProblem(f"the time range has more than {MAX_TIMES} periods")
+        return times
 
     def line(self, metric: MetricStat) -> Line:
         """The values of a metric."""

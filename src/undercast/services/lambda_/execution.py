@@ -31,6 +31,7 @@ async def run(
     function = invocation.function
     chain = functions.lineages.extend(parent_id, function.arn, carried_chain)
     if looping(chain, function.arn) and not resolved.recursion_allowed:
+        functions.measures.note(invocation.invoked_arn, "RecursiveInvocationsDropped", 1.0)
         raise recursive()
     try:
         lane = functions.concurrency.enter(resolved.lanes[function.version], synchronous=invocation.synchronous)

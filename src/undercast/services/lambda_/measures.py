@@ -17,7 +17,7 @@ _MAX_ROWS = 10_000
 
 
 class Busy:
-    """How many invocations run now: of a function, or in a region of an account."""
+    """How many invocations run now: under a name, of a function, or in a region of an account."""
 
     __slots__ = ("running",)
 
@@ -36,23 +36,23 @@ class Row:
         "errors",
         "function",
         "invoked_arn",
+        "resource",
         "throttles",
         "version",
     )
 
-    def __init__(self, invocation: Invocation, at_s: int, function: Busy, account: Busy) -> None:
+    def __init__(self, invocation: Invocation, at_s: int, busy: tuple[Busy, Busy, Busy]) -> None:
         self.invoked_arn = invocation.invoked_arn
         self.version = invocation.function.version
         self.at_s = at_s
-        self.function = function
-        self.account = account
+        self.resource, self.function, self.account = busy
         self.empty()
 
     def empty(self) -> None:
         """Nothing is left to hand over."""
         self.durations: list[float] = []
-        self.concurrency: list[tuple[int, int]] = []
-        """(of the function, of the account) when an invocation began."""
+        self.concurrency: list[tuple[int, int, int]] = []
+        """(under this name, of the function, of the account) when an invocation began."""
         self.errors = 0
         self.throttles = 0
 
@@ -65,7 +65,7 @@ class Measures:
         self._clock = clock
         self._rows: dict[tuple[str, str], Row] = {}
         self._changed: set[Row] = set()
-        self._busy: dict[str | tuple[str, str], Busy] = {}
+        self._busy: dict[tuple[str, ...], Busy] = {}
         metrics.feed(self._hand_over)
 
     def throttled(self, invocation: Invocation) -> None:
@@ -77,10 +77,11 @@ class Measures:
     def begin(self, invocation: Invocation) -> Row:
         """It has a place; followed by one `leave`, and by one `end` if it has a result."""
         row = self._row(invocation)
-        function, account = row.function, row.account
+        resource, function, account = row.resource, row.function, row.account
+        resource.running += 1
         function.running += 1
         account.running += 1
-        row.concurrency.append((function.running, account.running))
+        row.concurrency.append((resource.running, function.running, account.running))
         self._changed.add(row)
         return row
 
@@ -93,6 +94,7 @@ class Measures:
 
     def leave(self, row: Row) -> None:
         """Its place is free."""
+        row.resource.running -= 1
         row.function.running -= 1
         row.account.running -= 1
 
@@ -120,20 +122,20 @@ class Measures:
             self._rows.clear()
             self._busy = {key: busy for key, busy in self._busy.items() if busy.running}
         function = invocation.function
-        of_function = self._busy.setdefault(function.arn, Busy())
-        return Row(invocation, at_s, of_function, self._busy.setdefault((function.account_id, function.region), Busy()))
+        keys = ((invocation.invoked_arn, ""), (function.arn,), (function.account_id, function.region))
+        resource, of_function, account = (self._busy.setdefault(key, Busy()) for key in keys)
+        return Row(invocation, at_s, (resource, of_function, account))
 
     def _hand_over(self) -> None:
         changed, self._changed = self._changed, set()
         for row in changed:
             durations = Tally.of_values(row.durations)
-            mine = Tally.of_values([float(one) for one, _ in row.concurrency])
-            all_of_them = Tally.of_values([float(one) for _, one in row.concurrency])
+            counts = [Tally.of_values([float(one) for one in column]) for column in zip(*row.concurrency, strict=True)]
             for dimensions in _dimensions(row.invoked_arn, row.version):
                 self._add(row, dimensions, durations)
-                if mine.count:
+                if counts:  # from those of the name to those of the account, as dimensions get fewer
                     concurrent = self._tally(row, "ConcurrentExecutions", dimensions)
-                    concurrent.merge(mine if dimensions else all_of_them)
+                    concurrent.merge(counts[max(0, 2 - len(dimensions))])
             row.empty()
 
     def _add(self, row: Row, dimensions: Dimensions, durations: Tally) -> None:
