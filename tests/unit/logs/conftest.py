@@ -92,6 +92,10 @@ async def _permits(principal: Principal, action: str, resource_arn: str, conditi
     return resource_arn != CLOSED
 
 
+def _internal(scope: Scope, principal: Principal, cause: Any = EXTERNAL) -> RequestContext:
+    raise not_implemented("logs", "internal work in unit tests")
+
+
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     """A Logs service with its own files."""
@@ -109,6 +113,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             live_tails=LiveTails(),
             queries=Queries(journal),
             database=state.database,
+            internal=_internal,
             clock=clock,
         )
         yield World(logs=logs, clock=clock, ids=ids, journal=journal, metrics=metrics)

@@ -3,8 +3,12 @@
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch Logs".
 """
 
+import json
+from collections.abc import Iterator
+
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
+from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.models import group_arn
 
@@ -16,6 +20,10 @@ _NO_RESOURCE = frozenset({
 
 async def access(logs: Logs, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     """See `core.service.Manifest.access`. A group is named with ":log-stream:" behind it, as AWS's denials show."""
+    if "destinationName" in params or operation == "DescribeDestinations":
+        return tuple(_on_destination(ctx, operation, params))
+    if operation == "PutSubscriptionFilter":
+        return tuple(_on_subscription(logs, ctx, params))
     if operation in _NO_RESOURCE:
         return (Access(action=f"logs:{operation}", resource="*"),)
     if several := params.get("logGroupNames") or params.get("logGroupIdentifiers"):
@@ -32,3 +40,26 @@ async def access(logs: Logs, ctx: RequestContext, operation: str, params: Params
 
 def _group_arn(ctx: RequestContext, named: str) -> str:
     return named.removesuffix(":*") if named.startswith("arn:") else group_arn(ctx.scope, named)
+
+
+def _on_destination(ctx: RequestContext, operation: str, params: Params) -> Iterator[Access]:
+    arn = f"arn:aws:logs:{ctx.region}:{ctx.account_id}:destination:{params.get('destinationName', '*')}"
+    yield Access(action=f"logs:{operation}", resource=arn)
+    if "roleArn" in params:
+        yield _passed(params["roleArn"])
+
+
+def _on_subscription(logs: Logs, ctx: RequestContext, params: Params) -> Iterator[Access]:
+    """On the group; on the logical destination, whose policy lets other accounts in; the role that is passed on."""
+    action, arn = "logs:PutSubscriptionFilter", params["destinationArn"]
+    yield Access(action=action, resource=f"{group_arn(ctx.scope, params['logGroupName'])}:log-stream:")
+    if ":destination:" in arn and (destination := logs.subscriptions.destination(arn)) is not None:
+        policy = json.loads(destination.policy) if destination.policy else None
+        owner = destination.scope.account_id
+        yield Access(action=action, resource=arn, resource_policy=policy, resource_account_id=owner)
+    if "roleArn" in params:
+        yield _passed(params["roleArn"])
+
+
+def _passed(role_arn: str) -> Access:
+    return Access(action="iam:PassRole", resource=role_arn, conditions={"iam:PassedToService": PRINCIPAL})

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.logs.destination import Destination
 from undercast.services.logs.followers import GroupName
 from undercast.services.logs.metric_filter import MetricFilter
 from undercast.services.logs.store import scope_of
@@ -12,6 +13,7 @@ from undercast.services.logs.subscription import SubscriptionFilter
 from undercast.store.database import Row, Tx
 
 _OF_GROUP = "account_id = ? AND region = ? AND group_name = ?"
+_NAMED = "account_id = ? AND region = ? AND name = ?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +132,49 @@ def _metric_filter(row: Row) -> MetricFilter:
         created_ms=row["created_ms"],
         pattern=row["pattern"],
         transformation=json.loads(row["transformation"]),
+    )
+
+
+def destinations(tx: Tx, scope: Scope) -> list[Destination]:
+    """Of a scope, by name."""
+    query = "SELECT * FROM logs_destination WHERE account_id = ? AND region = ? ORDER BY name"
+    return [_destination(row) for row in tx.all(query, scope_of(scope))]
+
+
+def destination(tx: Tx, scope: Scope, name: str) -> Destination | None:
+    """One, or None."""
+    row = tx.one(f"SELECT * FROM logs_destination WHERE {_NAMED}", (*scope_of(scope), name))
+    return _destination(row) if row else None
+
+
+def put_destination(tx: Tx, one: Destination) -> None:
+    """Make it, or change stream and role of that of the same name."""
+    tx.execute(
+        "INSERT INTO logs_destination (account_id, region, name, target_arn, role_arn, created_ms, policy)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account_id, region, name)"
+        " DO UPDATE SET target_arn = excluded.target_arn, role_arn = excluded.role_arn",
+        (*scope_of(one.scope), one.name, one.target_arn, one.role_arn, one.created_ms, one.policy),
+    )
+
+
+def set_destination_policy(tx: Tx, scope: Scope, name: str, policy: str) -> bool:
+    """False when there is none of this name."""
+    return bool(tx.execute(f"UPDATE logs_destination SET policy = ? WHERE {_NAMED}", (policy, *scope_of(scope), name)))
+
+
+def delete_destination(tx: Tx, scope: Scope, name: str) -> bool:
+    """False when there is none of this name."""
+    return bool(tx.execute(f"DELETE FROM logs_destination WHERE {_NAMED}", (*scope_of(scope), name)))
+
+
+def _destination(row: Row) -> Destination:
+    return Destination(
+        scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
+        name=row["name"],
+        target_arn=row["target_arn"],
+        role_arn=row["role_arn"],
+        created_ms=row["created_ms"],
+        policy=row["policy"],
     )
 
 

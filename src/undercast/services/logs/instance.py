@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from undercast.core.arn import Scope
 from undercast.core.clock import Clock
 from undercast.services.logs import store
+from undercast.services.logs.destination import Internal
 from undercast.services.logs.errors import no_group, no_stream
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.intake import Intake
@@ -30,6 +31,7 @@ class Logs:
     queries: Queries
     database: Database
     """state.db: what is configured."""
+    internal: Internal
     clock: Clock
 
     def now_ms(self) -> int:

@@ -33,7 +33,13 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "logGroupName", "logGroupIdentifier", "logStreamNames", "logStreamNamePrefix", "startTime", "endTime",
         "filterPattern", "nextToken", "limit", "startFromHead",
     }),
-    "PutSubscriptionFilter": frozenset({"logGroupName", "filterName", "filterPattern", "destinationArn", "roleArn"}),
+    "PutSubscriptionFilter": frozenset({
+        "logGroupName", "filterName", "filterPattern", "destinationArn", "roleArn", "distribution",
+    }),
+    "PutDestination": frozenset({"destinationName", "targetArn", "roleArn"}),
+    "PutDestinationPolicy": frozenset({"destinationName", "accessPolicy"}),
+    "DescribeDestinations": frozenset({"DestinationNamePrefix", "nextToken", "limit"}),
+    "DeleteDestination": frozenset({"destinationName"}),
     "DescribeSubscriptionFilters": frozenset({"logGroupName", "filterNamePrefix", "nextToken", "limit"}),
     "PutMetricFilter": frozenset({"logGroupName", "filterName", "filterPattern", "metricTransformations"}),
     "DescribeMetricFilters": frozenset({
@@ -71,9 +77,9 @@ STORED: Mapping[str, Mapping[str, str]] = {
     },
     "PutLogEvents": {"sequenceToken": "AWS ignores it since January 2023"},
     "PutSubscriptionFilter": {
-        "distribution": "it means Kinesis streams, which are no destinations here yet",
         "applyOnTransformedLogs": "false only; there are no log transformers",
     },
+    "PutDestinationPolicy": {"forceUpdate": "no policy keeps another from being put here"},
     "PutMetricFilter": {"applyOnTransformedLogs": "false only; there are no log transformers"},
     "GetLogRecord": _UNMASK,
     "GetLogEvents": _UNMASK,
@@ -84,6 +90,7 @@ _LINKED = "there are no linked accounts"
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "DescribeLogGroups": {"accountIdentifiers": _LINKED, "includeLinkedAccounts": _LINKED},
+    "PutDestination": {"tags": "destinations have no tags here"},
     "PutQueryDefinition": {"parameters": "queries with parameters are not supported"},
     "PutLogEvents": {"entity": "entities are not supported"},
     "PutSubscriptionFilter": {

@@ -72,6 +72,7 @@ class Queries:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._known: OrderedDict[str, Started] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def find(self, scope: Scope, query_id: str) -> Started | None:
         """One of the scope's."""
@@ -94,6 +95,8 @@ class Queries:
                 del self._known[old]
         started.status = RUNNING
         started.task = asyncio.get_running_loop().create_task(self._run(started, now_ms))
+        self._tasks.add(started.task)
+        started.task.add_done_callback(self._tasks.discard)
         started.task.add_done_callback(_tell)
 
     def cancel(self, started: Started) -> bool:
@@ -101,15 +104,14 @@ class Queries:
         if started.task is None:
             return False
         started.task.cancel()
-        started.status = CANCELLED
+        started.status, started.task = CANCELLED, None
         return True
 
     async def stop(self) -> None:
         """The platform stops, or forgets all."""
-        tasks = [one.task for one in self._known.values() if one.task is not None]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def clear(self) -> None:
         """A reset."""

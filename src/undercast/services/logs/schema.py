@@ -26,6 +26,13 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, id)
     );
     """,
+    """
+    CREATE TABLE logs_destination (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, target_arn TEXT NOT NULL,
+        role_arn TEXT NOT NULL, created_ms INTEGER NOT NULL, policy TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name)
+    );
+    """,
 )
 
 JOURNAL_SCHEMA = (

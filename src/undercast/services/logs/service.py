@@ -3,8 +3,12 @@
 AWS: CloudWatch Logs API Reference.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 from undercast.core.service import Manifest, operations_of
 from undercast.services.logs.access import access
+from undercast.services.logs.destination import KIND, StreamTarget
 from undercast.services.logs.embedded import EmbeddedMetrics
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
@@ -13,6 +17,7 @@ from undercast.services.logs.live_tail import LiveTails
 from undercast.services.logs.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.logs.metric_filters import MetricFilters
 from undercast.services.logs.operations import (
+    destinations,
     events,
     groups,
     live_tail,
@@ -40,8 +45,13 @@ def build(parts: Parts) -> Logs:
         live_tails=LiveTails(),
         queries=Queries(parts.journal),
         database=parts.database,
+        internal=parts.internal,
         clock=parts.platform_clock,
     )
+
+
+def _targets(instance: Logs) -> Mapping[str, Any]:
+    return {KIND: StreamTarget(instance.internal, instance.clock)}
 
 
 async def _start(instance: Logs) -> None:
@@ -73,22 +83,24 @@ MANIFEST = Manifest(
     name="logs",
     build=build,
     operations=operations_of(
-        events, groups, live_tail, metric_filters, queries, query_definitions, streams, subscriptions
+        destinations, events, groups, live_tail, metric_filters, queries, query_definitions, streams, subscriptions
     ),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
     start=_start,
+    targets=_targets,
     quiesce=_quiesce,
     stop=_stop,
     reset=_reset,
     differences=(
         "The platform writes a function's log whatever the function's role allows.",
         "A SIGKILL of the platform may lose the log events of the last 100 ms.",
-        "Subscription filters: what is heard within half a second goes together. Destinations are functions. Of lines "
-        "that lead to their own function again, 16 messages are delivered; AWS goes on for ever where the group has "
-        "another name than the function's own.",
+        "Subscription filters: what is heard within half a second goes together. Destinations are functions, Kinesis "
+        "streams and, by logical destinations, those of other accounts; Firehose is refused by name. Of lines that "
+        "lead to their own function again, 16 messages are delivered; AWS goes on for ever where the group has another "
+        "name than the function's own. A filter that a stream refuses is not disabled meanwhile.",
         "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes; elsewhere "
         "boto3 wants Config(inject_host_prefix=False).",
         "Metric filters: a metric is not disabled for having too many values of its dimensions.",

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import md5
 from typing import NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
@@ -18,10 +19,12 @@ from undercast.core.ids import Ids
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
 from undercast.services.logs import filter_store
+from undercast.services.logs.destination import KIND as STREAMS
+from undercast.services.logs.destination import Destination
 from undercast.services.logs.followers import Event, Followers, GroupName, Heard, StreamName
 from undercast.services.logs.loops import Loops
 from undercast.services.logs.pattern import Matcher, compile_pattern, named_fields
-from undercast.services.logs.subscription import SubscriptionFilter, function_event, packed, portions
+from undercast.services.logs.subscription import BY_STREAM, SubscriptionFilter, function_event, packed, portions
 from undercast.store.database import Tx
 
 log = logging.getLogger(__name__)
@@ -50,6 +53,15 @@ class Message(NamedTuple):
     stream: StreamName
     packed: bytes
     cause: Cause
+
+
+class Place(NamedTuple):
+    """Where a message goes, and in which form."""
+
+    kind: str
+    target_arn: str
+    payload: bytes
+    attributes: Mapping[str, str]
 
 
 class Subscriptions:
@@ -191,24 +203,49 @@ class Subscriptions:
             return cause
         return self._causes.get(stream) or self._causes.get(group) or EXTERNAL
 
+    def destination(self, arn: str) -> Destination | None:
+        """The logical destination that an ARN names."""
+        _, _, _, region, account_id, _, name = [*arn.split(":", 6), "", ""][:7]
+        scope = Scope(AccountId(account_id), Region(region))
+        return self._outbox.database.read_now(lambda tx: filter_store.destination(tx, scope, name))
+
     def _delivery(self, message: Message) -> Delivery | None:
         one = message.filter
         delivery_id = self._ids.uuid()
         if not self._loops.admits(delivery_id, one.destination_arn, message.cause.id):
             log.warning("lines of %s do not go to %s any more: they led to themselves", one.group, one.destination_arn)
             return None
-        arn = Arn.parse(one.destination_arn)
+        place = self._place(message)
+        if place is None:
+            log.warning("lines of %s go nowhere: %s is gone", one.group, one.destination_arn)
+            return None
+        arn = Arn.parse(place.target_arn)
         return Delivery(
             id=delivery_id,
-            kind="lambda",
-            target_arn=one.destination_arn,
-            payload=function_event(message.packed),
+            kind=place.kind,
+            target_arn=place.target_arn,
+            payload=place.payload,
             scope=Scope(AccountId(arn.account_id), Region(arn.region)),
             created_at=self._clock.now(),
             cause=message.cause,
             source_arn=one.source_arn,
-            attributes={"source_account": str(one.scope.account_id)},
+            attributes={"source_account": str(one.scope.account_id), **place.attributes},
         )
+
+    def _place(self, message: Message) -> Place | None:
+        one = message.filter
+        arn, role_arn = one.destination_arn, one.role_arn
+        vendor = arn.split(":")[2]
+        if vendor == "lambda":
+            return Place("lambda", arn, function_event(message.packed), {})
+        if vendor == "logs":
+            destination = self.destination(arn)
+            if destination is None:
+                return None
+            arn, role_arn = destination.target_arn, destination.role_arn
+        by_stream = one.distribution == BY_STREAM
+        key = md5(message.stream.stream.encode(), usedforsecurity=False).hexdigest() if by_stream else self._ids.uuid()
+        return Place(STREAMS, arn, message.packed, {"role_arn": role_arn, "partition_key": key})
 
 
 def _messages(

@@ -11,15 +11,15 @@ from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import service_principal
 from undercast.core.service import Params, operation
 from undercast.services.logs import filter_store
+from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import GroupName
 from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.operations.destinations import check_stream, no_destination
 from undercast.services.logs.operations.pages import page_of
 from undercast.services.logs.pattern import compile_pattern
 from undercast.services.logs.subscription import BY_STREAM, MAX_PER_GROUP, SubscriptionFilter
 from undercast.store.database import Tx
-
-PRINCIPAL = "logs.amazonaws.com"
 
 
 @operation("PutSubscriptionFilter")
@@ -40,7 +40,7 @@ async def put_subscription_filter(logs: Logs, ctx: RequestContext, params: Param
     )
     await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
     compile_pattern(wanted.pattern)
-    await _check_destination(ctx, wanted)
+    await _check_destination(logs, ctx, wanted)
 
     def put(tx: Tx) -> list[SubscriptionFilter]:
         there = filter_store.subscriptions(tx, group)
@@ -77,22 +77,37 @@ async def delete_subscription_filter(logs: Logs, ctx: RequestContext, params: Pa
     logs.subscriptions.learn(group, await logs.database.write(delete))
 
 
-async def _check_destination(ctx: RequestContext, wanted: SubscriptionFilter) -> None:
-    """Raises unless the destination is a function that lets CloudWatch Logs in."""
+async def _check_destination(logs: Logs, ctx: RequestContext, wanted: SubscriptionFilter) -> None:
+    """Raises unless the destination takes what CloudWatch Logs sends."""
     parts = wanted.destination_arn.split(":")
     vendor = parts[2] if len(parts) > 5 else ""
-    if vendor in ("kinesis", "firehose", "logs"):
-        reason = f"destinations of the vendor {vendor} are missing here"
+    if vendor == "firehose":
+        reason = "destinations of the vendor firehose are missing here"
         raise refused_member("PutSubscriptionFilter", f"destinationArn={wanted.destination_arn}", reason)
-    if vendor != "lambda" or len(parts) not in (7, 8) or parts[5] != "function":
+    if vendor == "kinesis":
+        if not wanted.role_arn:
+            raise invalid("destinationArn for vendor kinesis cannot be used without roleArn")
+        where, role = wanted.destination_arn, wanted.role_arn
+        await check_stream(ctx, "PutSubscriptionFilter", where, role, wanted.source_arn)
+    elif vendor == "logs" and parts[5] == "destination":
+        if wanted.role_arn:
+            raise invalid("destinationArn for vendor logs cannot be used with roleArn")
+        if logs.subscriptions.destination(wanted.destination_arn) is None:
+            raise no_destination()
+    elif vendor == "lambda" and len(parts) in (7, 8) and parts[5] == "function":
+        await _check_function(ctx, wanted, parts)
+    else:
         raise invalid(f"Invalid destinationArn: {wanted.destination_arn}")
+
+
+async def _check_function(ctx: RequestContext, wanted: SubscriptionFilter, parts: list[str]) -> None:
     if wanted.role_arn:
         raise invalid("destinationArn for vendor lambda cannot be used with roleArn")
-    if wanted.group == f"/aws/lambda/{parts[6]}" and (parts[3], parts[4]) == (ctx.region, ctx.account_id):
+    same_account = (parts[3], parts[4]) == (ctx.region, ctx.account_id)
+    if same_account and wanted.group == f"/aws/lambda/{parts[6]}":
         raise invalid("The log group provided is reserved for the function logs of the destination function.")
     principal = service_principal(PRINCIPAL, ctx.account_id)
     conditions = {"aws:SourceArn": wanted.source_arn, "aws:SourceAccount": str(ctx.account_id)}
-    same_account = (parts[3], parts[4]) == (ctx.region, ctx.account_id)
     if not same_account or not await ctx.permits(
         principal, "lambda:InvokeFunction", wanted.destination_arn, conditions
     ):
