@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from undercast.services.lambda_.queue_events import failed_items, is_wanted, patterns_of
+from undercast.services.event_sources.queue_events import failed_items, is_wanted, patterns_of
 
 IDS = frozenset({"a", "b"})
 

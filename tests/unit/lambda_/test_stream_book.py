@@ -2,10 +2,10 @@
 
 import json
 
-from undercast.services.lambda_.stream_book import Book
-from undercast.services.lambda_.stream_progress import START, Lane, Progress
-from undercast.services.lambda_.stream_records import Listing, Record, ShardSeen, filter_view
-from undercast.services.lambda_.tumbling import Window, state_of, window_of
+from undercast.services.event_sources.book import Book
+from undercast.services.event_sources.progress import START, Lane, Progress
+from undercast.services.event_sources.records import Listing, Record, ShardSeen, filter_view
+from undercast.services.event_sources.tumbling import Window, state_of, window_of
 
 SPLIT = Listing([ShardSeen("0", ()), ShardSeen("1", ("0",)), ShardSeen("2", ("0",)), ShardSeen("3", ("1", "2"))], 1.0)
 

@@ -20,7 +20,6 @@ from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.roles import session_of
 from undercast.services.lambda_.tracing import trace_header
 
-MAX_EVENT_BYTES = 6_291_456
 FAILED = "PROBLEM: Function call failed"
 
 
@@ -42,6 +41,10 @@ class Consumer:
             return await self._functions.catalog.resolve(self._mapping.scope, self._mapping.function_arn)
         except ServiceError as error:
             raise Unavailable(error.message) from error
+
+    async def context(self) -> RequestContext:
+        """For calls to the source, as the role of the function that there is now. Raises Unavailable."""
+        return await self.as_role(await self.resolve())
 
     async def as_role(self, resolved: Resolved) -> RequestContext:
         """A context for calls to the source."""

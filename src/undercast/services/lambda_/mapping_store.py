@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.event_sources.progress import Table
 from undercast.store.database import Row, Tx
 
 _TABLE = "lambda_event_source_mapping"
@@ -134,3 +135,8 @@ def _mapping(row: Row) -> EventSourceMapping:
         tags=json.loads(row["tags"]),
         modified_at=row["modified_at"],
     )
+
+
+def progress_of(mapping: EventSourceMapping) -> Table:
+    """Where it keeps how far it has read its stream."""
+    return Table(table="lambda_event_source_progress", owner="lambda_event_source_mapping", id=mapping.id)

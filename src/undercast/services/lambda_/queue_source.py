@@ -15,10 +15,18 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
 from undercast.sandbox.model import InvocationResult
-from undercast.services.lambda_.consumer import FAILED, MAX_EVENT_BYTES, Consumer
+from undercast.services.event_sources.lane import MAX_EVENT_BYTES
+from undercast.services.event_sources.queue_events import (
+    REPORTS,
+    failed_items,
+    is_wanted,
+    patterns_of,
+    record_of,
+    text_of,
+)
+from undercast.services.lambda_.consumer import FAILED, Consumer
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.mapping_store import EventSourceMapping
-from undercast.services.lambda_.queue_events import REPORTS, failed_items, is_wanted, patterns_of, record_of, text_of
 
 MOST_BATCHES = 1000
 LONG_POLL_S = 20

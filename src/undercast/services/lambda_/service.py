@@ -9,11 +9,14 @@ from typing import Any
 
 from undercast.core.service import Manifest, Site, operations_of
 from undercast.events.poller import Source
+from undercast.services.event_sources.reading import Reading
+from undercast.services.event_sources.stream_source import StreamSource
 from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.access import access, policy_of
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
+from undercast.services.lambda_.consumer import Consumer
 from undercast.services.lambda_.deployments import Code, Deployments
 from undercast.services.lambda_.destinations import DestinationTarget
 from undercast.services.lambda_.hot_reload import HotReload
@@ -22,7 +25,7 @@ from undercast.services.lambda_.images.registry import is_loopback
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
-from undercast.services.lambda_.mapping_store import EventSourceMapping
+from undercast.services.lambda_.mapping_store import EventSourceMapping, progress_of
 from undercast.services.lambda_.mappings import Mappings
 from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.members import EFFECTIVE, REFUSED, STORED
@@ -48,7 +51,7 @@ from undercast.services.lambda_.operations import (
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.queue_source import QueueSource
 from undercast.services.lambda_.source_checks import is_queue
-from undercast.services.lambda_.stream_source import StreamSource
+from undercast.services.lambda_.stream_work import Work
 from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.lambda_.url_site import serve
@@ -108,7 +111,16 @@ async def _start(instance: Lambda) -> None:
     await instance.provisioning.start()
 
     def source(mapping: EventSourceMapping) -> Source:
-        return (QueueSource if is_queue(mapping.source_arn) else StreamSource)(instance, mapping)
+        if is_queue(mapping.source_arn):
+            return QueueSource(instance, mapping)
+        consumer = Consumer(instance, mapping)
+        reading = Reading(
+            source_arn=mapping.source_arn,
+            settings=mapping.configuration,
+            consumer=consumer,
+            progress=progress_of(mapping),
+        )
+        return StreamSource(instance, reading, lambda kind, book: Work(instance, mapping, consumer, kind, book))
 
     instance.mappings.start(source)
 

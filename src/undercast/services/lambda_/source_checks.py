@@ -13,13 +13,13 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import root_principal
 from undercast.core.service import Params
+from undercast.services.event_sources.kinds import is_consumer
+from undercast.services.event_sources.progress import Progress
+from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.models import Version
-from undercast.services.lambda_.queue_events import patterns_of
 from undercast.services.lambda_.roles import allows, session_of
-from undercast.services.lambda_.stream_kinds import is_consumer
-from undercast.services.lambda_.stream_progress import Progress
 
 STREAM_MEMBERS = (
     "StartingPosition",

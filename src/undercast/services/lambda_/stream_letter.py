@@ -14,12 +14,12 @@ from undercast.core.clock import iso_millis
 from undercast.core.context import Cause
 from undercast.events.delivery import Delivery
 from undercast.sandbox.model import FunctionVersion, InvocationResult
+from undercast.services.event_sources.kinds import Kind, stream_of
+from undercast.services.event_sources.records import Record
 from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.names import qualified
-from undercast.services.lambda_.stream_kinds import Kind, stream_of
-from undercast.services.lambda_.stream_records import Record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,20 +15,19 @@ from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery
 from undercast.events.poller import Processed, Unavailable
 from undercast.sandbox.model import InvocationResult
-from undercast.services.lambda_ import stream_progress
+from undercast.services.event_sources.book import Book
+from undercast.services.event_sources.kinds import Kind
+from undercast.services.event_sources.lane import Batch, LaneReader
+from undercast.services.event_sources.progress import Progress
+from undercast.services.event_sources.queue_events import REPORTS, failed_items
+from undercast.services.event_sources.records import Record
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, state_of
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.consumer import FAILED, Consumer
 from undercast.services.lambda_.instance import Lambda
-from undercast.services.lambda_.mapping_store import EventSourceMapping
+from undercast.services.lambda_.mapping_store import EventSourceMapping, progress_of
 from undercast.services.lambda_.measures import MILLISECONDS
-from undercast.services.lambda_.queue_events import REPORTS, failed_items
-from undercast.services.lambda_.stream_book import Book
-from undercast.services.lambda_.stream_kinds import Kind
-from undercast.services.lambda_.stream_lane import Batch, LaneReader
 from undercast.services.lambda_.stream_letter import Discarded, letter_of
-from undercast.services.lambda_.stream_progress import Progress
-from undercast.services.lambda_.stream_records import Record
-from undercast.services.lambda_.tumbling import MAX_STATE_BYTES, Window, state_of
 from undercast.store.database import Tx
 
 FIRST_BACKOFF_S = 1.0
@@ -198,7 +197,7 @@ class Work:
         """Move a lane on; what is told of discarded records goes into the same commit."""
 
         def write(tx: Tx) -> None:
-            stream_progress.put(tx, self._mapping, {reader.lane: progress})
+            progress_of(self._mapping).put(tx, {reader.lane: progress})
             if letter is not None:
                 self._functions.outbox.add(tx, letter)
 

@@ -13,7 +13,8 @@ from undercast.core.arn import Arn
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
-from undercast.services.lambda_ import mapping_store, stream_progress
+from undercast.services.event_sources.progress import START
+from undercast.services.lambda_ import mapping_store
 from undercast.services.lambda_.configuration import check_tags
 from undercast.services.lambda_.errors import conflict, function_not_found, not_found, user_error
 from undercast.services.lambda_.instance import Lambda, existing_function, existing_version
@@ -70,7 +71,7 @@ async def create_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
         _refuse_another(tx, mapping)
         mapping_store.put(tx, mapping)
         if begin is not None:
-            stream_progress.put(tx, mapping, {stream_progress.START: begin})
+            mapping_store.progress_of(mapping).put(tx, {START: begin})
         functions.mappings.follow(tx, mapping)
 
     await functions.database.write(create)

@@ -8,12 +8,12 @@ AWS: Lambda Developer Guide, "Polling and batching streams" (shards are processe
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
-from undercast.services.lambda_.stream_progress import START, Lane, Progress
-from undercast.services.lambda_.stream_records import Listing, Record
+from undercast.services.event_sources.progress import START, Lane, Progress
+from undercast.services.event_sources.records import Listing, Record
 
 
 class Book:
-    """What is known of one mapping's reading."""
+    """What is known of one consumer's reading."""
 
     def __init__(self, lanes: Mapping[Lane, Progress], factor: int) -> None:
         self._lanes: dict[str, dict[Lane, Progress]] = defaultdict(dict)

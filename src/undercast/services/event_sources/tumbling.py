@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.clock import moment
-from undercast.services.lambda_.stream_records import Record
+from undercast.services.event_sources.records import Record
 
 MAX_STATE_BYTES = 1024 * 1024
 

@@ -12,20 +12,21 @@ from dataclasses import dataclass, field, replace
 
 from undercast.core.context import RequestContext
 from undercast.events.patterns import Pattern
-from undercast.services.lambda_.consumer import MAX_EVENT_BYTES
-from undercast.services.lambda_.stream_kinds import Kind
-from undercast.services.lambda_.stream_progress import Lane, Progress
-from undercast.services.lambda_.stream_records import Record, filter_view
-from undercast.services.lambda_.tumbling import MAX_STATE_BYTES, Window, window_of
+from undercast.services.event_sources.kinds import Kind
+from undercast.services.event_sources.progress import Lane, Progress
+from undercast.services.event_sources.records import Record, filter_view
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, window_of
 
 AT_ONCE = 1000
+MAX_EVENT_BYTES = 6_291_456
+"""Of the records of one batch together, with what is around them."""
 _FRAME_BYTES = 1024
 """What an event has around its records, without a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """A mapping's settings, as far as the reading is concerned."""
+    """A consumer's settings, as far as the reading is concerned."""
 
     batch_size: int
     window_s: int
@@ -41,7 +42,7 @@ class Rules:
         return MAX_EVENT_BYTES - _FRAME_BYTES - (MAX_STATE_BYTES if self.tumbling_s else 0)
 
     def wants(self, lane: Lane, record: Record) -> bool:
-        """Whether the lane has to bring it to the function."""
+        """Whether the lane has to bring it to the consumer."""
         if self.factor > 1 and record.lane(self.factor) != lane.number:
             return False
         if self.is_done(lane.shard_id, record):
@@ -54,7 +55,7 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Records for the function. `end` is where the reading goes on when all is done."""
+    """Records for the consumer. `end` is where the reading goes on when all is done."""
 
     reader: "LaneReader"
     records: Sequence[Record]

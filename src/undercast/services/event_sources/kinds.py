@@ -1,4 +1,4 @@
-"""The two kinds of streams, as a mapping reads them: through their own operations, as the function's role.
+"""The two kinds of streams, as a consumer reads them: through their own operations, as its role.
 
 AWS: Lambda Developer Guide, "Lambda parameters for Amazon Kinesis Data Streams event source mappings", the same for
 DynamoDB, "Retain discarded batch records"; the records are those of "Using Lambda with Kinesis" and "with DynamoDB".
@@ -13,8 +13,8 @@ from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import root_principal
-from undercast.services.lambda_.stream_progress import Progress
-from undercast.services.lambda_.stream_records import Listing, Page, Record, ShardSeen, text_of
+from undercast.services.event_sources.progress import Progress
+from undercast.services.event_sources.records import Listing, Page, Record, ShardSeen, text_of
 
 
 class Kind(Protocol):

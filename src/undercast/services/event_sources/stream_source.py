@@ -6,24 +6,44 @@ AWS: Lambda Developer Guide, "Using Lambda with Kinesis", "Using Lambda with Dyn
 """
 
 import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.events.poller import Processed, Unavailable
-from undercast.services.lambda_ import stream_progress
-from undercast.services.lambda_.consumer import Consumer
-from undercast.services.lambda_.instance import Lambda
-from undercast.services.lambda_.mapping_store import EventSourceMapping
-from undercast.services.lambda_.queue_events import patterns_of
-from undercast.services.lambda_.stream_book import Book
-from undercast.services.lambda_.stream_kinds import kind_of
-from undercast.services.lambda_.stream_lane import Batch, LaneReader, Rules
-from undercast.services.lambda_.stream_progress import Lane, Progress
-from undercast.services.lambda_.stream_work import Work
+from undercast.services.event_sources.book import Book
+from undercast.services.event_sources.kinds import Kind, kind_of
+from undercast.services.event_sources.lane import Batch, LaneReader, Rules
+from undercast.services.event_sources.progress import Lane, Progress
+from undercast.services.event_sources.queue_events import patterns_of
+from undercast.services.event_sources.reading import Ground, Reading
 
 LOOK_AGAIN_S = 60.0
 """The bell is in memory: a ring that was lost costs this much."""
 MOST_BATCHES = 10_000
+
+
+class Work(Protocol):
+    """What becomes of batches."""
+
+    retention_s: float
+    """Of the stream: what is older has expired."""
+
+    async def process(self, batch: Batch) -> Processed:
+        """Ends when all is done or given up, or when nobody reads any more. Commits how far it has come."""
+        ...
+
+    def close(self) -> None:
+        """Nobody reads any more: what waits for its next attempt is left."""
+        ...
+
+    async def commit(self, reader: LaneReader, progress: Progress) -> None:
+        """Move a lane on."""
+        ...
+
+
+MakeWork = Callable[[Kind, Book], Work]
 
 
 class StreamSource:
@@ -32,23 +52,23 @@ class StreamSource:
     most = MOST_BATCHES
     at_first = MOST_BATCHES
 
-    def __init__(self, functions: Lambda, mapping: EventSourceMapping) -> None:
-        settings = mapping.configuration
-        self._functions = functions
-        self._mapping = mapping
-        self._consumer = Consumer(functions, mapping)
-        self._kind = kind_of(mapping.source_arn)
+    def __init__(self, ground: Ground, reading: Reading, make: MakeWork) -> None:
+        settings = reading.settings
+        self._ground = ground
+        self._table = reading.progress
+        self._consumer = reading.consumer
+        self._kind = kind_of(reading.source_arn)
         factor: int = settings.get("ParallelizationFactor", 1)
-        self._book = Book(functions.database.read_now(lambda tx: stream_progress.load(tx, mapping.id)), factor)
+        self._book = Book(ground.database.read_now(self._table.load), factor)
         self._rules = Rules(
             batch_size=settings["BatchSize"],
-            window_s=settings["MaximumBatchingWindowInSeconds"],
+            window_s=settings.get("MaximumBatchingWindowInSeconds", 0),
             tumbling_s=settings.get("TumblingWindowInSeconds", 0),
             patterns=patterns_of(settings.get("FilterCriteria", {})),
             factor=factor,
             is_done=self._book.is_done,
         )
-        self._work = Work(functions, mapping, self._consumer, self._kind, self._book)
+        self._work = make(self._kind, self._book)
         self._readers: dict[Lane, LaneReader] = {}
         self._stale = True
         """Whether the shards have to be listed again."""
@@ -63,13 +83,13 @@ class StreamSource:
         self._work.close()
         moved = {lane: one.passed_over for lane, one in self._readers.items() if one.passed_over is not None}
         if moved:
-            await self._functions.database.write(lambda tx: stream_progress.put(tx, self._mapping, moved))
+            await self._ground.database.write(lambda tx: self._table.put(tx, moved))
 
     async def take(self) -> Batch | None:
         """See `Source`."""
-        ctx = await self._consumer.as_role(await self._consumer.resolve())
+        ctx = await self._consumer.context()
         try:
-            with self._functions.arrivals.listen(self._kind.bell) as bell:
+            with self._ground.arrivals.listen(self._kind.bell) as bell:
                 self._bell = bell
                 while (batch := await self._next(ctx)) is None:
                     if not await self._rung(bell):
@@ -102,7 +122,7 @@ class StreamSource:
             if reader.busy:
                 continue
             try:
-                batch = await reader.read(self._kind, ctx, self._rules, self._functions.clock.now())
+                batch = await reader.read(self._kind, ctx, self._rules, self._ground.clock.now())
             except ServiceError as error:
                 if error.code != "ResourceNotFoundException" or not await self._has_expired(ctx, lane):
                     raise
@@ -119,7 +139,7 @@ class StreamSource:
         listing = await self._kind.listing(ctx)
         self._work.retention_s = listing.retention_s
         if gone := self._book.forget_others(listing):
-            await self._functions.database.write(lambda tx: stream_progress.forget(tx, self._mapping, gone))
+            await self._ground.database.write(lambda tx: self._table.forget(tx, gone))
         readable = self._book.readable(listing)
         for lane in [lane for lane, one in self._readers.items() if lane.shard_id not in readable and not one.busy]:
             del self._readers[lane]
@@ -151,7 +171,7 @@ class StreamSource:
         times = [at for one in self._readers.values() if (at := one.wakes_at(self._rules)) is not None]
         timer = None
         if times:
-            timer = asyncio.get_running_loop().create_task(self._functions.clock.wait_until(min(times)))
+            timer = asyncio.get_running_loop().create_task(self._ground.clock.wait_until(min(times)))
             timer.add_done_callback(lambda _: bell.set())
         try:
             async with asyncio.timeout(LOOK_AGAIN_S):

@@ -1,4 +1,4 @@
-"""What a stream of either kind gives to a mapping: shards and records, the same for both.
+"""What a stream of either kind gives to its consumers: shards and records, the same for both.
 
 AWS: Lambda Developer Guide, "Using Lambda with Kinesis", "Using Lambda with DynamoDB".
 """

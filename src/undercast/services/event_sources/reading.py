@@ -1,0 +1,44 @@
+"""Who reads an event source: what it needs of the platform, as whom it reads, and with which settings.
+
+AWS: Lambda Developer Guide, "How Lambda processes records from stream and queue-based event sources"; EventBridge User
+Guide, "Amazon EventBridge Pipes sources".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from undercast.core.clock import PlatformClock
+from undercast.core.context import RequestContext
+from undercast.events.arrivals import Arrivals
+from undercast.services.event_sources.progress import Table
+from undercast.store.database import Database
+
+
+class Ground(Protocol):
+    """The parts of the platform that reading needs; a service's instance has them."""
+
+    @property
+    def database(self) -> Database: ...
+    @property
+    def arrivals(self) -> Arrivals: ...
+    @property
+    def clock(self) -> PlatformClock: ...
+
+
+class Reader(Protocol):
+    """Who consumes what is read."""
+
+    async def context(self) -> RequestContext:
+        """For calls to the source. Raises Unavailable while nobody could process what is read."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One stream, read by one consumer. `settings` have the names of Lambda's event source mappings."""
+
+    source_arn: str
+    settings: Mapping[str, Any]
+    consumer: Reader
+    progress: Table
