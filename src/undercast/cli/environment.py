@@ -1,6 +1,7 @@
 """The one place that reads environment variables and knows where a user's files are (I5)."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -65,6 +66,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         throttle_streams=values["throttle_streams"],
         hot_reload_root=_folder("--hot-reload-root", values["hot_reload_root"]),
         image_root=_folder("--image-root", values["image_root"]),
+        otlp_endpoint=_url("--otlp-endpoint", values["otlp_endpoint"]),
         search_path=search_path(),
         home_dir=Path.home(),
     )
@@ -74,6 +76,12 @@ def _folder(option: str, path: Path | None) -> Path | None:
     if path is not None and not path.is_dir():
         fail(f"{option} {path} is not a folder")
     return path.resolve() if path is not None else None
+
+
+def _url(option: str, text: str) -> str:
+    if text and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", text):
+        fail(f"{option} {text} is no URL", "for example http://localhost:4318")
+    return text
 
 
 def _ports(text: str) -> tuple[int, ...]:

@@ -52,6 +52,8 @@ class Config:
     """Folders below it may be functions' code as they are (bucket name `hot-reload`)."""
     image_root: Path | None = None
     """Folders and archives below it may be functions' container images (ImageUri `oci:PATH`)."""
+    otlp_endpoint: str = ""
+    """Where X-Ray's segments go as OpenTelemetry spans (OTLP/HTTP, JSON); "" for nowhere."""
     max_head_bytes: int = 64 * 1024
     max_body_bytes: int = 6 * 1024**3
     search_path: tuple[str, ...] = field(default=("/usr/local/bin", "/usr/bin", "/bin"))

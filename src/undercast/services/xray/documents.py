@@ -16,6 +16,7 @@ SEGMENT_ID = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _NAME = re.compile(r"[\w\s.:/%&#=+\\\-@]+")
 _ANNOTATION = re.compile(r"[A-Za-z0-9_.]+", re.ASCII)
 _MAX_ANNOTATIONS = 50
+_YEAR_10000 = 253_402_300_800
 
 Document = Mapping[str, Any]
 
@@ -49,7 +50,7 @@ def received(text: str) -> Received:
     if len(text.encode()) > MAX_BYTES:
         raise Malformed("DocumentTooLarge", f"The document is larger than {MAX_BYTES} bytes.")
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         raise Malformed("ParseError", f"Invalid segment. ErrorCode: ParseError, {error}") from None
     if not isinstance(document, dict):
@@ -62,6 +63,11 @@ def received(text: str) -> Received:
     )
 
 
+def _no_constant(text: str) -> object:
+    """NaN and Infinity are Python's, not JSON's."""
+    raise ValueError(f"{text} is no JSON")
+
+
 def _problems(document: Document) -> Iterator[str]:
     """The codes of what is wrong, the first field first."""
     if not _matches(TRACE_ID, document.get("trace_id")):
@@ -71,9 +77,9 @@ def _problems(document: Document) -> Iterator[str]:
     name = document.get("name")
     if not (_matches(_NAME, name) and len(str(name)) <= MAX_NAME):
         yield "MissingName" if not name else "InvalidName"
-    if not _is_number(document.get("start_time")):
+    if not is_time(document.get("start_time")):
         yield "InvalidStartTime"
-    if not _is_number(document.get("end_time")) and document.get("in_progress") is not True:
+    if not is_time(document.get("end_time")) and document.get("in_progress") is not True:
         yield "InvalidEndTime"
     if document.get("type") not in (None, "subsegment"):
         yield "InvalidType"
@@ -89,8 +95,9 @@ def _matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_time(value: object) -> bool:
+    """Whether it is seconds since the epoch, up to the year 9999."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < _YEAR_10000
 
 
 def _are_annotations(given: object) -> bool:
@@ -125,13 +132,13 @@ def entities(document: Document) -> Iterator[Document]:
 def start_of(document: Document) -> float:
     """Seconds since the epoch; 0 where none is said."""
     value = document.get("start_time")
-    return float(value) if isinstance(value, int | float) else 0.0
+    return float(value) if isinstance(value, int | float) and is_time(value) else 0.0
 
 
 def end_of(document: Document) -> float:
     """Seconds since the epoch; the start of what is in progress."""
     value = document.get("end_time")
-    return float(value) if isinstance(value, int | float) else start_of(document)
+    return float(value) if isinstance(value, int | float) and is_time(value) else start_of(document)
 
 
 def part(document: Document, *names: str) -> Any:

@@ -6,6 +6,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
 from undercast.services.parts import Internal
+from undercast.services.xray.export import Exporter
 from undercast.services.xray.intake import Intake
 from undercast.services.xray.sampling import Reservoirs
 from undercast.services.xray.upkeep import Upkeep
@@ -21,6 +22,7 @@ class XRay:
     journal: Journal
     intake: Intake
     upkeep: Upkeep
+    exporter: Exporter | None
     internal: Internal
     clock: PlatformClock
     ids: Ids

@@ -14,6 +14,7 @@ from undercast.core.clock import PlatformClock
 from undercast.sandbox.model import FunctionVersion
 from undercast.services.xray import store
 from undercast.services.xray.documents import Malformed, Received, received
+from undercast.services.xray.export import Exporter
 from undercast.store.journal import Journal
 
 log = logging.getLogger(__name__)
@@ -23,19 +24,25 @@ _FORMAT = {"format": "json", "version": 1}
 class Intake:
     """One per platform."""
 
-    def __init__(self, journal: Journal, clock: PlatformClock) -> None:
+    def __init__(self, journal: Journal, clock: PlatformClock, exporter: Exporter | None = None) -> None:
         self._journal = journal
         self._clock = clock
+        self._exporter = exporter
 
     async def keep(self, scope: Scope, documents: Sequence[Received]) -> None:
         """Return when they are in the file."""
         now = self._clock.now()
         rows = [store.segment_row(scope, one, now) for one in documents]
         await self._journal.write(lambda tx: store.add_segments(tx, rows))
+        if self._exporter is not None:
+            for one in documents:
+                self._exporter.offer(scope, one.text)
 
     def note(self, scope: Scope, document: Received) -> None:
         """Keep it soon."""
         self._journal.append(store.ADD_SEGMENT, store.segment_row(scope, document, self._clock.now()))
+        if self._exporter is not None:
+            self._exporter.offer(scope, document.text)
 
     def lambda_segment(self, function: FunctionVersion, document: dict[str, Any]) -> None:
         """One of Lambda's own."""

@@ -5,6 +5,7 @@ AWS: X-Ray API Reference.
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.parts import Parts
+from undercast.services.xray.export import exporter_to
 from undercast.services.xray.instance import XRay
 from undercast.services.xray.intake import Intake
 from undercast.services.xray.members import EFFECTIVE, REFUSED, STORED
@@ -14,10 +15,12 @@ from undercast.services.xray.upkeep import Upkeep
 
 def build(parts: Parts) -> XRay:
     """The instance that every operation gets."""
+    exporter = exporter_to(parts.config.otlp_endpoint)
     return XRay(
+        exporter=exporter,
         database=parts.database,
         journal=parts.journal,
-        intake=Intake(parts.journal, parts.platform_clock),
+        intake=Intake(parts.journal, parts.platform_clock, exporter),
         upkeep=Upkeep(parts.journal, parts.platform_clock),
         internal=parts.internal,
         clock=parts.platform_clock,
@@ -27,10 +30,14 @@ def build(parts: Parts) -> XRay:
 
 async def _start(xray: XRay) -> None:
     xray.upkeep.start()
+    if xray.exporter is not None:
+        xray.exporter.start()
 
 
 async def _stop(xray: XRay) -> None:
     await xray.upkeep.stop()
+    if xray.exporter is not None:
+        await xray.exporter.stop()
 
 
 def _reset(xray: XRay) -> None:
