@@ -181,6 +181,27 @@ def test_what_is_refused(cloudwatch: Any, noon: datetime) -> None:
     assert "Metrics Insights" in refusal(lambda: data(cloudwatch, noon, query("a", Expression="SELECT AVG(x) FROM y")))
 
 
+def test_policies_may_name_a_namespace(platform: RunningPlatform, account: str, cloudwatch: Any) -> None:
+    """The condition key cloudwatch:namespace; alarms and dashboards have ARNs."""
+    iam = platform.client("iam", account=account)
+    iam.create_user(UserName="u")
+    statements = [
+        {"Effect": "Allow", "Action": "cloudwatch:PutMetricData", "Resource": "*",
+         "Condition": {"StringEquals": {"cloudwatch:namespace": "App"}}},
+        {"Effect": "Allow", "Action": "cloudwatch:DeleteAlarms",
+         "Resource": f"arn:aws:cloudwatch:us-east-1:{account}:alarm:mine"},
+    ]  # fmt: skip
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=document)
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    user = platform.client("cloudwatch", account=key["AccessKeyId"], secret=key["SecretAccessKey"])
+    user.put_metric_data(Namespace="App", MetricData=[{"MetricName": "m", "Value": 1}])
+    denied = refusal(user.put_metric_data, Namespace="Other", MetricData=[{"MetricName": "m", "Value": 1}])
+    assert denied.startswith("AccessDenied")
+    assert refusal(user.delete_alarms, AlarmNames=["mine"]).startswith("ResourceNotFound")
+    assert refusal(user.delete_alarms, AlarmNames=["mine", "yours"]).startswith("AccessDenied")
+
+
 def signed(platform: RunningPlatform, account: str, body: bytes, headers: dict[str, str]) -> bytes:
     """A signed POST, as an SDK of another protocol sends it."""
     request = AWSRequest("POST", platform.url, data=body, headers=headers)

@@ -159,6 +159,12 @@ def test_function_as_destination_needs_the_roles_permission_and_the_other_accoun
     assert records() == 1
 
 
+def _metrics(aws: Account) -> set[str]:
+    """Names of what CloudWatch has of functions."""
+    listed = aws.client("cloudwatch").list_metrics(Namespace="AWS/Lambda")["Metrics"]
+    return {one["MetricName"] for one in listed}
+
+
 def test_queues_get_records_and_dead_letters(aws: Account) -> None:
     """A queue gets the record as OnFailure, and as DeadLetterConfig the event itself with three attributes."""
     functions, sqs = aws.client("lambda"), aws.client("sqs")
@@ -184,6 +190,11 @@ def test_queues_get_records_and_dead_letters(aws: Account) -> None:
     attributes = {name: value["StringValue"] for name, value in letter["MessageAttributes"].items()}
     request_id = record["requestContext"]["requestId"]
     assert attributes == {"RequestID": request_id, "ErrorCode": "200", "ErrorMessage": "no"}
+    for url in urls:
+        sqs.delete_queue(QueueUrl=url)
+    aws.invoke(event={"raise": "no"}, InvocationType="Event")
+    failures = {"DestinationDeliveryFailures", "DeadLetterErrors"}
+    settle(aws, lambda: failures <= _metrics(aws))
     absent = {"OnFailure": {"Destination": f"{arns[0]}-absent"}}
     with pytest.raises(ClientError, match="The destination ARN"):
         functions.put_function_event_invoke_config(FunctionName="f", DestinationConfig=absent)

@@ -106,6 +106,8 @@ def test_changes_of_a_table_reach_the_function_in_order(aws: Account) -> None:
     until(lambda: table.get()["LastProcessingResult"] == "OK")
     trace = aws.platform.ask(f"/_undercast/trace/{inserted['eventID']}")
     assert "invocation" in {node["kind"] for node in trace["nodes"]}
+    listed = aws.client("cloudwatch").list_metrics(Namespace="AWS/Lambda", MetricName="IteratorAge")["Metrics"]
+    assert [{"Name": "FunctionName", "Value": "f"}] in [one["Dimensions"] for one in listed]
 
 
 def test_a_batch_that_fails_too_often_is_told_to_the_destination_and_left_behind() -> None:

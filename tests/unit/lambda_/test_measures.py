@@ -9,6 +9,7 @@ from tests.fakes import START, FakeClock
 from undercast.core.arn import AccountId, Region
 from undercast.core.metrics import Metrics, Tally
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+from undercast.services.lambda_.concurrency import Lane
 from undercast.services.lambda_.measures import Measures
 
 ARN = "arn:aws:lambda:us-east-1:111122223333:function:f"
@@ -80,6 +81,19 @@ def test_a_point_is_of_the_minute_in_which_the_invocation_began() -> None:
     assert taken.of("Duration", "f", at_s=minute).total == 60
     assert taken.of("Duration", "f", at_s=minute + 60).total == 1
     assert taken.of("ConcurrentExecutions", "f", at_s=minute + 60).high == 2
+
+
+def test_provisioned_concurrency_has_its_own_metrics() -> None:
+    """How much of it is used, and how many invocations found it full."""
+    metrics = Metrics()
+    measures = Measures(metrics, FakeClock())
+    lane = Lane(4, is_reserved=False, running=1)
+    measures.provisioned(measures.begin(invocation("live", "7")), lane)
+    measures.provisioned(measures.begin(invocation("live", "7")), None)
+    taken = Taken(metrics)
+    assert taken.of("ProvisionedConcurrencyUtilization", "f", "f:live").total == 0.25
+    assert taken.of("ProvisionedConcurrencyInvocations", "f").total == 1
+    assert taken.of("ProvisionedConcurrencySpilloverInvocations", "f", "f:live").total == 1
 
 
 def test_throttles_are_no_invocations_and_noted_ones_have_every_name() -> None:

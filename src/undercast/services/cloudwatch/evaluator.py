@@ -66,6 +66,8 @@ class Evaluator:
         """ARNs of alarms that were put since the last round."""
         self._task: asyncio.Task[None] | None = None
         self._last_s = 0
+        self._has_fine = False
+        """Whether an alarm is evaluated every ten seconds."""
 
     def start(self) -> None:
         """Begin with what is there: time may have passed while nothing ran."""
@@ -105,7 +107,10 @@ class Evaluator:
         new_minute, new_ten = self._last_s // MINUTE_S != minute, self._last_s // FINE_S != ten
         self._last_s = int(now_s)
         await self._release(now_s)
-        alarms = await self._database.read(lambda tx: alarm_store.of_kind(tx, METRIC))
+        if not (new_minute or fresh or (new_ten and self._has_fine)):
+            return
+        alarms = await self._database.read(lambda tx: alarm_store.of_kind(tx, METRIC), long=True)
+        self._has_fine = any(_step(alarm) == FINE_S for alarm in alarms)
         due = [alarm for alarm in alarms if alarm.arn in fresh or (new_minute if _step(alarm) == MINUTE_S else new_ten)]
         if not due:
             return

@@ -33,12 +33,15 @@ async def run(
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         functions.measures.note(invocation.invoked_arn, "RecursiveInvocationsDropped", 1.0)
         raise recursive()
+    lanes = resolved.lanes[function.version]
     try:
-        lane = functions.concurrency.enter(resolved.lanes[function.version], synchronous=invocation.synchronous)
+        lane = functions.concurrency.enter(lanes, synchronous=invocation.synchronous)
     except ServiceError:
         functions.measures.throttled(invocation)
         raise
     row = functions.measures.begin(invocation)
+    if len(lanes) > 1:
+        functions.measures.provisioned(row, lane if lane is lanes[0] else None)
     functions.code.hold(function.code_sha256)
     for layer in function.layers:
         functions.code.hold(layer.name)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from undercast.core.clock import Clock
 from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series, Tally
 from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.services.lambda_.concurrency import Lane
 
 NAMESPACE = "AWS/Lambda"
 COUNT, MILLISECONDS = "Count", "Milliseconds"
@@ -36,7 +37,9 @@ class Row:
         "errors",
         "function",
         "invoked_arn",
+        "provisioned",
         "resource",
+        "spillovers",
         "throttles",
         "version",
     )
@@ -55,6 +58,9 @@ class Row:
         """(under this name, of the function, of the account) when an invocation began."""
         self.errors = 0
         self.throttles = 0
+        self.provisioned: list[tuple[int, int]] = []
+        """(running, provisioned) when an invocation began in provisioned concurrency."""
+        self.spillovers = 0
 
 
 class Measures:
@@ -84,6 +90,13 @@ class Measures:
         row.concurrency.append((resource.running, function.running, account.running))
         self._changed.add(row)
         return row
+
+    def provisioned(self, row: Row, lane: Lane | None) -> None:
+        """The version has provisioned concurrency: the lane of it in which this began; None when that was full."""
+        if lane is None:
+            row.spillovers += 1
+        else:
+            row.provisioned.append((lane.running, lane.limit))
 
     def end(self, row: Row, result: InvocationResult) -> None:
         """It has run."""
@@ -136,7 +149,19 @@ class Measures:
                 if counts:  # from those of the name to those of the account, as dimensions get fewer
                     concurrent = self._tally(row, "ConcurrentExecutions", dimensions)
                     concurrent.merge(counts[max(0, 2 - len(dimensions))])
+                self._add_provisioned(row, dimensions)
             row.empty()
+
+    def _add_provisioned(self, row: Row, dimensions: Dimensions) -> None:
+        """Of functions, versions and aliases, not of the account."""
+        if not dimensions or not (row.provisioned or row.spillovers):
+            return
+        if row.spillovers:
+            self._tally(row, "ProvisionedConcurrencySpilloverInvocations", dimensions).add(1.0, row.spillovers)
+        for running, limit in row.provisioned:
+            self._tally(row, "ProvisionedConcurrencyInvocations", dimensions).add(1.0)
+            self._tally(row, "ProvisionedConcurrentExecutions", dimensions).add(float(running))
+            self._tally(row, "ProvisionedConcurrencyUtilization", dimensions).add(running / limit)
 
     def _add(self, row: Row, dimensions: Dimensions, durations: Tally) -> None:
         ended = durations.count

@@ -90,7 +90,7 @@ async def describe_alarm_history(cloudwatch: CloudWatch, ctx: RequestContext, pa
         items = alarm_store.history(tx, ctx.scope, since, newest_first=newest_first)
         return list(islice(_wanted(items, params), skipped, skipped + limit + 1))
 
-    found = await cloudwatch.database.read(read)
+    found = await cloudwatch.database.read(read, long=True)
     result: dict[str, Any] = {"AlarmHistoryItems": [item.shown() for item in found[:limit]]}
     if len(found) > limit:
         result["NextToken"] = token_of(str(skipped + limit))

@@ -136,7 +136,7 @@ async def describe_alarms(cloudwatch: CloudWatch, ctx: RequestContext, params: P
     def read(tx: Tx) -> list[tuple[Alarm, dict[str, Any]]]:
         return list(islice((one for one in _found(tx, ctx, params) if one[0].name > after), limit + 1))
 
-    found = await cloudwatch.database.read(read)
+    found = await cloudwatch.database.read(read, long=True)
     result: dict[str, Any] = {"MetricAlarms": [], "CompositeAlarms": []}
     for alarm, shown in found[:limit]:
         result[_SHOWN[alarm.kind]].append(shown)
@@ -195,7 +195,7 @@ async def describe_alarms_for_metric(cloudwatch: CloudWatch, ctx: RequestContext
     given = ("Statistic", "ExtendedStatistic", "Period", "Unit")
     wanted |= {name: params[name] for name in given if params.get(name) is not None}
     dimensions = sorted(dimensions_of(params.get("Dimensions")))
-    alarms = await cloudwatch.database.read(lambda tx: alarm_store.of_scope(tx, ctx.scope, METRIC))
+    alarms = await cloudwatch.database.read(lambda tx: alarm_store.of_scope(tx, ctx.scope, METRIC), long=True)
     return {
         "MetricAlarms": [
             alarm.shown()
