@@ -12,6 +12,7 @@ from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
+from undercast.services.logs import loops, subscriptions
 from undercast.store import journal
 from undercast.wire.sigv4_time import SKEW_S
 
@@ -41,6 +42,11 @@ def test_metrics_are_written_every_second() -> None:
 def test_journal_batch() -> None:
     """What a SIGKILL may lose."""
     assert (journal.BATCH_S, journal.BATCH_ROWS) == (0.1, 1000)
+
+
+def test_log_subscriptions() -> None:
+    """How long lines of functions wait in memory, and how often they lead to themselves."""
+    assert (subscriptions.WINDOW_S, loops.MAX_REPEATS) == (0.5, 16)
 
 
 def test_causal_edges() -> None:

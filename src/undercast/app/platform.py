@@ -98,6 +98,9 @@ class Platform:
 
     async def stop(self) -> None:
         """End in the opposite order. What was acknowledged is on disk when this returns."""
+        for mounted in self.services.values():
+            if mounted.manifest.release is not None:
+                mounted.manifest.release(mounted.instance)
         await self.door.front_door.stop_accepting(GRACE_S)
         for task in self.recurring:
             task.cancel()

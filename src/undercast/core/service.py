@@ -156,6 +156,8 @@ class Manifest:
     """instance -> target kind -> `events.delivery.Target`."""
     start: Callable[[Any], Awaitable[None]] | None = None
     """Runs once before the first request is handed on."""
+    release: Callable[[Any], None] | None = None
+    """Runs first at shutdown: end the answers that would go on for as long as somebody reads them."""
     quiesce: Callable[[Any], Awaitable[None]] | None = None
     """Runs at shutdown before the sandboxes end: begin no invocation of your own any more."""
     stop: Callable[[Any], Awaitable[None]] | None = None

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests import platform as platforms
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
 from tests.services.logs.test_subscriptions import WRITE
@@ -58,6 +59,18 @@ def test_a_live_tail_is_found_at_the_host_names_of_sdks(platform: RunningPlatfor
         logs.meta.events.unregister("before-sign.logs.StartLiveTail", unique_id=host)
         assert "sessionStart" in next(iter(stream["responseStream"]))
         stream["responseStream"].close()
+
+
+def test_a_stop_ends_live_tails_first() -> None:
+    """The stream ends as a stream does; nobody waits for three hours."""
+    with platforms.running() as platform:
+        logs = platform.client("logs", inject_host_prefix=False)
+        logs.create_log_group(logGroupName="g")
+        arn = "arn:aws:logs:us-east-1:000000000000:log-group:g"
+        events = iter(logs.start_live_tail(logGroupIdentifiers=[arn])["responseStream"])
+        assert "sessionStart" in next(events)
+        platform.process.terminate()
+        assert all("sessionUpdate" in event for event in events)
 
 
 def test_insights_answers_what_a_function_did(platform: RunningPlatform, account: str) -> None:

@@ -11,7 +11,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core.arn import Scope
 from undercast.services.logs import store
@@ -180,17 +180,23 @@ def fields_of(group: Group, stream: str, row: Row, *, discover: bool) -> dict[st
         "@logStream": stream,
         "@log": f"{group.scope.account_id}:{group.name}",
         "@ingestionTime": Moment(row["ingested_ms"]),
-        "@ptr": pointer(group.name, stream, Position(row["timestamp_ms"], row["id"])),
+        "@ptr": Pointer(group.name, stream, Position(row["timestamp_ms"], row["id"])),
     }
 
 
-def pointer(group: str, stream: str, place: Position) -> str:
-    """@ptr: where GetLogRecord finds the event."""
-    return base64.urlsafe_b64encode(f"{place.text()}{group}:{stream}".encode()).decode()
+class Pointer(NamedTuple):
+    """@ptr: where GetLogRecord finds an event. Written out for the rows that are shown only."""
+
+    group: str
+    stream: str
+    place: Position
+
+    def __str__(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.place.text()}{self.group}:{self.stream}".encode()).decode()
 
 
-def pointed(text: str) -> tuple[str, str, Position] | None:
-    """(group, stream, place); None for what `pointer` did not write."""
+def pointed(text: str) -> Pointer | None:
+    """What a pointer's text means; None for other texts."""
     try:
         decoded = base64.b64decode(text, altchars=b"-_", validate=True).decode()
     except ValueError:
@@ -198,7 +204,7 @@ def pointed(text: str) -> tuple[str, str, Position] | None:
     digits, (group, colon, stream) = decoded[:56], decoded[56:].partition(":")
     if not colon or len(digits) != 56 or not (digits.isascii() and digits.isdigit()):
         return None
-    return group, stream, Position.parse(digits)
+    return Pointer(group, stream, Position.parse(digits))
 
 
 def percentages(rows: Iterable[dict[str, Any]]) -> list[tuple[str, int]]:

@@ -60,7 +60,7 @@ async def _start(instance: Logs) -> None:
     instance.housekeeping.start()
 
 
-async def _quiesce(instance: Logs) -> None:
+def _release(instance: Logs) -> None:
     instance.live_tails.end()
 
 
@@ -91,7 +91,7 @@ MANIFEST = Manifest(
     refused=REFUSED,
     start=_start,
     targets=_targets,
-    quiesce=_quiesce,
+    release=_release,
     stop=_stop,
     reset=_reset,
     differences=(

@@ -22,8 +22,9 @@ def compiled_regex(token: Token) -> Callable[[str], bool]:
 
 def searcher(text: str, start: int = 0, end: int = 0) -> Callable[[str], bool]:
     """The same for a text that is known to be right, or with its place."""
-    pattern = _compile(text, start, end)
-    return lambda value: pattern.search(_clean(value)) is not None
+    _compile(text, start, end)
+    pattern = re2.compile(text.encode(errors="replace"), _LINEAR)  # bytes spare the counting of characters
+    return lambda value: pattern.search(value.encode(errors="replace")) is not None
 
 
 def groups_of(text: str, start: int, end: int) -> Callable[[str], Mapping[str, str]]:
