@@ -12,7 +12,7 @@ from undercast.core.body import BodyStream
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.sandbox.model import Invocation, InvocationResult
-from undercast.services.lambda_.lineage import Lineages, decode, encode, looping
+from undercast.services.lambda_.lineage import mark
 
 ARN = "arn:aws:lambda:us-west-2:111122223333:function:f"
 
@@ -197,18 +197,6 @@ async def test_seventeenth_call_of_a_loop_is_stopped(world: World) -> None:
     assert len(ran) == 40
 
 
-def test_chain_survives_a_delivery() -> None:
-    """The attributes of a delivery carry it; other invocations do not count."""
-    lineages = Lineages()
-    first = lineages.extend("", "arn:f")
-    lineages.remember("1", first)
-    second = lineages.extend("", "arn:f", encode(lineages.of("1"))["lineage"])
-    assert (second, decode(encode(second)["lineage"])) == ({"arn:f": 2}, second)
-    assert lineages.extend("unknown", "arn:f") == {"arn:f": 1}
-    assert looping({"arn:f": 17}, "arn:f")
-    assert not looping({"arn:f": 16}, "arn:f")
-
-
 async def test_event_is_committed_before_the_202(world: World) -> None:
     """One delivery whose id is the request id of the answer."""
     await world.create(Publish=True)
@@ -221,17 +209,24 @@ async def test_event_is_committed_before_the_202(world: World) -> None:
 
 
 async def test_every_invocation_has_a_trace_header(world: World) -> None:
-    """The caller's when it names a trace, a new unsampled root otherwise; a queued event keeps its own."""
+    """The caller's when it names a trace, a new unsampled root otherwise; a queued event keeps its own.
+
+    Behind it Lineage, the chain of the invocation.
+    """
+    first, again = (f";Lineage={mark(ARN)}:{count}" for count in (1, 8))
     await world.create()
     await world.call("Invoke", FunctionName="f")
     own = world.environments.invocations[0].trace_header
     assert own.startswith("Root=1-6553f100-")
-    assert own.endswith(";Sampled=0")
+    assert own.endswith(f";Sampled=0{first}")
     world.headers = {"x-amzn-trace-id": "Root=1-5-6;Parent=7;Sampled=1"}
     await world.call("Invoke", FunctionName="f")
-    assert world.environments.invocations[1].trace_header == "Root=1-5-6;Parent=7;Sampled=1"
+    assert world.environments.invocations[1].trace_header == f"Root=1-5-6;Parent=7;Sampled=1{first}"
     await world.call("Invoke", FunctionName="f", InvocationType="Event")
     assert world.deliveries()[0].attributes["trace_header"] == "Root=1-5-6;Parent=7;Sampled=1"
+    world.headers = {"x-amzn-trace-id": f"Root=1-5-6;Lineage={mark(ARN)}:7;Sampled=1"}
+    await world.call("Invoke", FunctionName="f")
+    assert world.environments.invocations[2].trace_header == f"Root=1-5-6;Sampled=1{again}"
 
 
 @pytest.mark.parametrize(
@@ -248,7 +243,7 @@ async def test_active_tracing_samples_what_nobody_decided(world: World, incoming
     await world.create(TracingConfig={"Mode": "Active"})
     world.headers = {"x-amzn-trace-id": incoming} if incoming else {}
     await world.call("Invoke", FunctionName="f")
-    assert world.environments.invocations[0].trace_header.endswith(header)
+    assert world.environments.invocations[0].trace_header.endswith(f"{header};Lineage={mark(ARN)}:1")
     await world.call("Invoke", FunctionName="f", InvocationType="Event")
     assert world.deliveries()[0].attributes["trace_header"].endswith(header)
 

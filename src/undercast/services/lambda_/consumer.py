@@ -14,8 +14,9 @@ from undercast.events.causality import Edge
 from undercast.events.poller import Unavailable
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.services.lambda_.catalog import Resolved
-from undercast.services.lambda_.execution import run, version_to_run
+from undercast.services.lambda_.execution import NO_CHAIN, run, version_to_run
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
+from undercast.services.lambda_.lineage import Chain
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.roles import session_of
 from undercast.services.lambda_.tracing import trace_header
@@ -53,11 +54,16 @@ class Consumer:
         return self._functions.internal(scope, await session_of(ctx, role_arn, resolved.function.name))
 
     async def run(
-        self, resolved: Resolved, request_id: str, payload: bytes, trace_headers: tuple[str, ...] = ()
+        self,
+        resolved: Resolved,
+        request_id: str,
+        payload: bytes,
+        trace_headers: tuple[str, ...] = (),
+        chain: Chain = NO_CHAIN,
     ) -> InvocationResult:
-        """Invoke it; `trace_headers` are those of its messages.
+        """Invoke it; `trace_headers` are those of its messages, `chain` is what led to all of them.
 
-        Raises ServiceError, TooManyRequestsException where it is throttled.
+        Raises ServiceError: TooManyRequestsException where it is throttled, RecursiveInvocationException.
         """
         function, now = version_to_run(self._functions, resolved), self._functions.clock.now()
         invocation = Invocation(
@@ -70,7 +76,7 @@ class Consumer:
             linked_headers=trace_headers,
             synchronous=False,
         )
-        return await run(self._functions, resolved, invocation, "")
+        return await run(self._functions, resolved, invocation, "", chain)
 
     def note(self, request_id: str, kind: str, ids: Sequence[str]) -> None:
         """A batch has several causes: one edge from each message or record of it (I10)."""

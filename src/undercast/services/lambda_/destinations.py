@@ -9,7 +9,7 @@ queues" (message attributes).
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -22,6 +22,7 @@ from undercast.events.delivery import Delivery, Outcome
 from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.roles import allows, session_of
+from undercast.services.lambda_.tracing import HEADER
 
 log = logging.getLogger(__name__)
 
@@ -202,8 +203,9 @@ class DestinationTarget:
         kind = kind_of(delivery.target_arn)
         assert kind is not None, "checked when it was configured"
         lambda_itself = service_principal(PRINCIPAL, delivery.scope.account_id)
-        ctx = self._functions.internal(delivery.scope, lambda_itself, Cause(kind="delivery", id=delivery.id))
         attributes = delivery.attributes
+        ctx = self._functions.internal(delivery.scope, lambda_itself, Cause(kind="delivery", id=delivery.id))
+        ctx = replace(ctx, headers={HEADER: attributes.get("trace_header", "")})
         role = await session_of(ctx, attributes["role_arn"], attributes["function_arn"].split(":")[6])
         try:
             await kind.send(_caller(ctx, kind, delivery.scope, role), delivery)

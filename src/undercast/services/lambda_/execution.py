@@ -4,14 +4,21 @@ The hot path: no store read, no store write. Used by Invoke and by the asynchron
 AWS: Lambda Developer Guide, "Understanding Lambda function scaling", "Use Lambda recursive loop detection".
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import user_error
 from undercast.services.lambda_.instance import Lambda
-from undercast.services.lambda_.lineage import looping
+from undercast.services.lambda_.lineage import Chain, looping, merged, of_header, with_chain
 from undercast.services.lambda_.tracing import SAMPLED, is_traced, traced
+
+NO_CHAIN: Mapping[str, int] = MappingProxyType({})
+RECURSIVE = "RecursiveInvocationException"
 
 
 def version_to_run(functions: Lambda, resolved: Resolved) -> FunctionVersion:
@@ -20,19 +27,21 @@ def version_to_run(functions: Lambda, resolved: Resolved) -> FunctionVersion:
 
 
 async def run(
-    functions: Lambda, resolved: Resolved, invocation: Invocation, parent_id: str, carried_chain: str = ""
+    functions: Lambda, resolved: Resolved, invocation: Invocation, parent_id: str, carried: Chain = NO_CHAIN
 ) -> InvocationResult:
-    """Run it. `parent_id` is the invocation that led to this one, `carried_chain` what its delivery says of the chain.
+    """Run it. `parent_id` is the invocation that led to this one, `carried` what its delivery says of the chain.
 
     Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises.
     """
     if SAMPLED in invocation.trace_header and is_traced(invocation.function, functions.profile):
         invocation = traced(invocation, functions.ids, functions.clock.now())
     function = invocation.function
-    chain = functions.lineages.extend(parent_id, function.arn, carried_chain)
+    said = of_header(invocation.trace_header)
+    chain = functions.lineages.extend(parent_id, function.arn, merged(said, carried) if carried else said)
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         functions.measures.note(invocation.invoked_arn, "RecursiveInvocationsDropped", 1.0)
         raise recursive()
+    invocation = replace(invocation, trace_header=with_chain(invocation.trace_header, chain))
     lanes = resolved.lanes[function.version]
     try:
         lane = functions.concurrency.enter(lanes, synchronous=invocation.synchronous)
@@ -63,7 +72,7 @@ async def run(
 def recursive() -> ServiceError:
     """The text of the model's RecursiveInvocationException."""
     return user_error(
-        "RecursiveInvocationException",
+        RECURSIVE,
         "Lambda has detected your function being invoked in a recursive loop with other AWS resources "
         "and stopped your function's invocation.",
     )

@@ -1,20 +1,29 @@
 """Recursion detection: how often a function occurs in the chain of requests that led to an invocation.
 
-Every invocation has at most one parent, the invocation that caused the request or event. The last invocations are
-remembered in memory; deliveries that Lambda writes itself carry the chain with them.
-AWS: Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite loops" (16 times).
+The chain travels in the trace header's field Lineage: each invocation gets it, AWS's SDKs put the header onto what a
+function sends, and queues, topics and buckets keep it with a message. What a function causes directly is known without
+the SDK's help: the last invocations are remembered in memory, and deliveries of Lambda's own carry the chain.
+AWS: Lambda Developer Guide, "Use Lambda recursive loop detection to prevent infinite loops" (16 times); X-Ray Developer
+Guide, "Tracing header" (Lineage=a87bd80c:1|68fd508a:5).
 """
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from urllib.parse import unquote
+from zlib import crc32
 
 MAX_LOOPS = 16
 REMEMBERED = 16_384
-"""Invocations whose chain is known. A chain that outlives this number of others is counted from its start again."""
+"""Invocations whose chain is known. One that is pushed out is known only by what its SDK sends."""
+MOST_FUNCTIONS = 32
+"""Functions of a chain that a header has room for: the last ones that ran."""
 _ATTRIBUTE = "lineage"
+_FIELD = "Lineage="
+_ENTRY = re.compile(r"([0-9a-f]{8}):(\d{1,6})", re.ASCII)
 
 Chain = Mapping[str, int]
-"""Function ARN -> how often it ran in this chain, the invocation itself included."""
+"""Mark of a function -> how often it ran in this chain, the invocation itself included; the last one at the end."""
 
 
 class Lineages:
@@ -23,12 +32,12 @@ class Lineages:
     def __init__(self) -> None:
         self._chains: OrderedDict[str, Chain] = OrderedDict()
 
-    def extend(self, parent_id: str, function_arn: str, carried: str = "") -> Chain:
-        """The chain of a new invocation of the function. `carried` is what `encode` put into its delivery."""
-        chain = decode(carried) if carried else self._chains.get(parent_id)
-        if not chain:
-            return {function_arn: 1}
-        return {**chain, function_arn: chain.get(function_arn, 0) + 1}
+    def extend(self, parent_id: str, function_arn: str, carried: Chain) -> Chain:
+        """The chain of a new invocation of the function. `carried` is what its event or request says."""
+        chain = merged(self._chains.get(parent_id, {}), carried)
+        own = mark(function_arn)
+        count = chain.pop(own, 0) + 1
+        return {**chain, own: count}
 
     def of(self, request_id: str) -> Chain:
         """The chain of a remembered invocation; empty for others."""
@@ -41,26 +50,62 @@ class Lineages:
             self._chains.popitem(last=False)
 
 
+def mark(function_arn: str) -> str:
+    """What stands for a function: eight hexadecimal digits, as AWS's have. AWS does not say what of."""
+    return f"{crc32(function_arn.encode()):08x}"
+
+
 def looping(chain: Chain, function_arn: str) -> bool:
     """Whether AWS would stop this invocation."""
-    return chain[function_arn] > MAX_LOOPS
+    return chain[mark(function_arn)] > MAX_LOOPS
 
 
-def encode(chain: Chain) -> dict[str, str]:
-    """Delivery attributes that carry a chain."""
-    return {_ATTRIBUTE: ",".join(f"{arn}={count}" for arn, count in chain.items())} if chain else {}
+def merged(one: Chain, other: Chain) -> dict[str, int]:
+    """Two accounts of one chain: each function as often as either has it."""
+    found = dict(one)
+    for own, count in other.items():
+        found[own] = max(count, found.get(own, 0))
+    return found
 
 
-def carried_by(attributes: Mapping[str, str]) -> str:
-    """The encoded chain of a delivery, or ""."""
-    return attributes.get(_ATTRIBUTE, "")
+def shared(one: Chain, other: Chain) -> dict[str, int]:
+    """What two messages of a batch have in common: no message counts for what another one has behind it."""
+    return {own: min(count, other[own]) for own, count in one.items() if own in other}
+
+
+def of_header(header: str) -> Chain:
+    """The chain that a trace header carries. Some SDKs send its bars percent-encoded."""
+    _, found, rest = header.partition(_FIELD)
+    if not found:
+        return {}
+    return decode(unquote(rest.partition(";")[0]))
+
+
+def with_chain(header: str, chain: Chain) -> str:
+    """The trace header with this chain instead of its own; as it is for none."""
+    if not chain:
+        return header
+    if _FIELD in header:
+        fields = (field for field in header.split(";") if not field.strip().startswith(_FIELD))
+        header = ";".join(fields)
+    return f"{header};{_FIELD}{encode(chain)}"
+
+
+def encode(chain: Chain) -> str:
+    """The value of the field Lineage."""
+    return "|".join(f"{own}:{count}" for own, count in tuple(chain.items())[-MOST_FUNCTIONS:])
 
 
 def decode(text: str) -> Chain:
-    """What `encode` wrote."""
-    chain: dict[str, int] = {}
-    for part in text.split(","):
-        arn, _, count = part.rpartition("=")
-        if arn and count.isdigit():
-            chain[arn] = int(count)
-    return chain
+    """What `encode` wrote, or AWS did."""
+    return {own: int(count) for own, count in _ENTRY.findall(text)}
+
+
+def attributes_of(chain: Chain) -> dict[str, str]:
+    """Delivery attributes that carry a chain."""
+    return {_ATTRIBUTE: encode(chain)} if chain else {}
+
+
+def carried_by(attributes: Mapping[str, str]) -> Chain:
+    """The chain of a delivery."""
+    return decode(attributes.get(_ATTRIBUTE, ""))

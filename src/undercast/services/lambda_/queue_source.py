@@ -25,7 +25,9 @@ from undercast.services.event_sources.queue_events import (
     text_of,
 )
 from undercast.services.lambda_.consumer import FAILED, Consumer
+from undercast.services.lambda_.execution import RECURSIVE
 from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.lineage import Chain, mark, of_header, shared
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 
 MOST_BATCHES = 1000
@@ -60,6 +62,8 @@ class Batch:
     """By message id, in the order in which they came."""
     groups: set[str] = field(default_factory=set)
     size_bytes: int = _FRAME
+    chain: Chain = field(default_factory=dict)
+    """What led to each of them."""
 
 
 class QueueSource:
@@ -81,6 +85,7 @@ class QueueSource:
         """Received, but the batch before had no room for them."""
         self._polling: asyncio.Task[Sequence[Record]] | None = None
         """A ReceiveMessage that outlives the window of the batch that it began for."""
+        self._mark = mark(":".join(mapping.function_arn.split(":")[:7]))
         self._groups: set[str] = set()
         """FIFO groups of which messages are being processed."""
 
@@ -116,7 +121,8 @@ class QueueSource:
         try:
             return await self._process(batch)
         except (ServiceError, Unavailable) as error:
-            return Processed(result=f"PROBLEM: {error}", backs_off=True)
+            dropped = isinstance(error, ServiceError) and error.code == RECURSIVE
+            return Processed(result=f"PROBLEM: {error}", backs_off=not dropped)
         finally:
             self._groups -= batch.groups
 
@@ -187,6 +193,8 @@ class QueueSource:
 
         Of a FIFO queue they are left to come back, as are those of a group that is being processed: their visibility
         timeout ended before that was done. One that came back while the batch was gathered replaces itself.
+        What is behind more or fewer runs of the function than the batch waits for the next one, too, so that each
+        message is counted by its own chain.
         """
         for place, record in enumerate(records):
             group = record["attributes"].get("MessageGroupId", "") if self._is_fifo else ""
@@ -194,6 +202,10 @@ class QueueSource:
                 continue
             text = text_of(record)
             trace = record["attributes"].get("AWSTraceHeader", "")
+            chain = of_header(trace)
+            if batch.messages and not self._is_fifo and chain.get(self._mark) != batch.chain.get(self._mark):
+                self._carried.append(record)
+                continue
             taken = Taken(record["receiptHandle"], text, len(text.encode()) + len(", "), trace)
             before = batch.messages.get(record["messageId"])
             size_bytes = batch.size_bytes + taken.size_bytes - (before.size_bytes if before is not None else 0)
@@ -202,6 +214,7 @@ class QueueSource:
                 if not self._is_fifo:
                     self._carried += records[place:]
                 return
+            batch.chain = shared(batch.chain, chain) if batch.messages else chain
             batch.messages[record["messageId"]] = taken
             batch.size_bytes = size_bytes
             if group:
@@ -233,7 +246,7 @@ class QueueSource:
         while True:
             resolved = await self._consumer.resolve()
             try:
-                return await self._consumer.run(resolved, request_id, payload, traces)
+                return await self._consumer.run(resolved, request_id, payload, traces, batch.chain)
             except ServiceError as error:
                 if error.code != "TooManyRequestsException":
                     raise

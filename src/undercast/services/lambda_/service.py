@@ -212,7 +212,7 @@ MANIFEST = Manifest(
         "LastProcessingResult is told of queues, too, and since the platform's start; AWS tells it of streams.",
         "A throttled batch is tried again only as long as the function could end before its messages are visible "
         "again; then they come back by the queue's timeout.",
-        "Recursion through a queue is not detected: a message does not carry the chain.",
-        "The chain of recursion detection is kept in memory for the last 16,384 invocations.",
+        "Recursion is stopped at the 17th run of a function in a chain, also through event buses; a batch counts what "
+        "all its messages share.",
     ),
 )

@@ -23,9 +23,9 @@ from undercast.events.delivery import Delivery, Outcome, refused
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import Resolved
-from undercast.services.lambda_.execution import parent_of, run, version_to_run
+from undercast.services.lambda_.execution import RECURSIVE, parent_of, run, version_to_run
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
-from undercast.services.lambda_.lineage import carried_by, encode
+from undercast.services.lambda_.lineage import Chain, attributes_of, carried_by, merged, of_header, with_chain
 from undercast.services.lambda_.measures import MILLISECONDS
 from undercast.services.lambda_.names import number_of, parse_function_arn, qualified
 from undercast.services.lambda_.operations.invoke import KIND
@@ -75,7 +75,7 @@ class FunctionTarget:
         try:
             ran = await self._run(delivery, resolved)
         except ServiceError as error:
-            if error.code == "RecursiveInvocationException":
+            if error.code == RECURSIVE:
                 return await self._failed(delivery, resolved, error.code, None)
             return self._later(delivery, resolved, error.message)
         return await self._judged(delivery, resolved, ran)
@@ -170,8 +170,14 @@ class FunctionTarget:
         function = parse_function_arn(arn)
         if function is None:
             return (self._sent(delivery, resolved, arn, payload, {"condition": condition}),)
-        sent = self._sent(delivery, resolved, arn, payload, encode(self._functions.lineages.of(delivery.id)))
+        sent = self._sent(delivery, resolved, arn, payload, attributes_of(self._chain(delivery)))
         return (replace(sent, kind=KIND, scope=function.scope),)
+
+    def _chain(self, delivery: Delivery) -> Chain:
+        """Of what the event causes: of its last run, or of what led to it where it did not run."""
+        attributes = delivery.attributes
+        known = self._functions.lineages.of(delivery.id) or self._functions.lineages.of(parent_of(delivery.cause))
+        return known or merged(carried_by(attributes), of_header(attributes.get("trace_header", "")))
 
     def _dead_letters(self, delivery: Delivery, resolved: Resolved, ran: Ran | None) -> tuple[Delivery, ...]:
         """The event itself, for the queue or topic of DeadLetterConfig. Read from the store: failures are few."""
@@ -188,18 +194,20 @@ class FunctionTarget:
         self, event: Delivery, resolved: Resolved, arn: str, payload: bytes, attributes: Mapping[str, str]
     ) -> Delivery:
         """What Lambda sends because of an event, committed together with the event's outcome."""
-        target = Arn.parse(arn)
-        function = resolved.function
+        target, now = Arn.parse(arn), self._functions.clock.now()
+        function, given = resolved.function, event.attributes.get("trace_header", "")
+        header = trace_header(given, self._functions.ids, now, active=function.traces_actively)
         return Delivery(
             id=self._functions.ids.uuid(),
             kind=destinations.KIND,
             target_arn=arn,
             payload=payload,
             scope=Scope(AccountId(target.account_id or function.account_id), Region(target.region or function.region)),
-            created_at=self._functions.clock.now(),
+            created_at=now,
             cause=Cause(kind="invocation", id=event.id),
             source_arn=function.arn,
             attributes={
+                "trace_header": with_chain(header, self._chain(event)),
                 "role_arn": function.role_arn,
                 "function_arn": qualified(function.arn, function.version),
                 **attributes,

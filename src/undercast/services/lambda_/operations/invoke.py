@@ -22,7 +22,7 @@ from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import too_large, user_error
 from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
-from undercast.services.lambda_.lineage import encode
+from undercast.services.lambda_.lineage import attributes_of
 from undercast.services.lambda_.tracing import HEADER, trace_header
 
 MAX_SYNC_BYTES = 6_291_456
@@ -104,7 +104,7 @@ async def invoke_async(functions: Lambda, ctx: RequestContext, params: Params) -
 async def _queue(
     functions: Lambda, ctx: RequestContext, resolved: Resolved, payload: bytes, client_context: str
 ) -> None:
-    attributes = encode(functions.lineages.of(parent_of(ctx.cause)))
+    attributes = attributes_of(functions.lineages.of(parent_of(ctx.cause)))
     if client_context:
         attributes["client_context"] = client_context
     active = resolved.function.traces_actively
