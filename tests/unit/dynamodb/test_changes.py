@@ -62,6 +62,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
             throttle=Throttle(clock, enabled=False),
             clock=clock,
             ids=SystemIds(),
+            internal=unused,
         )
         ctx = RequestContext(
             request_id="request",

@@ -56,6 +56,17 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
         return tuple(_access(dynamo, action, of, {}) for of in (source(ctx, params), _target(ctx, params)))
     if "BackupArn" in params:
         return _of_backup(ctx, action, params)
+    for member in ("ExportArn", "ImportArn"):
+        if member in params:
+            owner = named_by_arn(params[member]).scope.account_id
+            return (Access(action=action, resource=params[member], resource_account_id=owner),)
+    if operation == "ImportTable":
+        of = named(ctx.scope, params["TableCreationParameters"]["TableName"])
+        return (Access(action=action, resource=f"{of.arn}/import/*"),)
+    if operation == "ExportTableToPointInTime":
+        return (_access(dynamo, action, named_by_arn(params["TableArn"]), {}),)
+    if operation in ("ListExports", "ListImports"):
+        return (Access(action=action, resource="*"),)
     if "ResourceArn" in params:
         return (_access(dynamo, action, named_by_arn(params["ResourceArn"]), {}),)
     return (Access(action=action, resource=str(Arn.of(ctx.scope, "dynamodb", "table/*")) if params else "*"),)

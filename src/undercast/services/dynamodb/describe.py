@@ -15,6 +15,8 @@ def described(table: Table, counts: tuple[int, int], status: str = _ACTIVE) -> d
     """`counts` are items and bytes; `status` that of the table."""
     definition = table.definition
     items, size = counts
+    if table.is_importing:
+        status = "CREATING"
     found: dict[str, Any] = {
         "TableName": table.of.name,
         "TableArn": table.arn,

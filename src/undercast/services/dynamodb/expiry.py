@@ -10,7 +10,7 @@ import contextlib
 from functools import partial
 
 from undercast.core.recurring import recur
-from undercast.services.dynamodb import backup_rows, items, recovery, tables
+from undercast.services.dynamodb import backup_rows, items, recovery, tables, transfers
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin, Place
 from undercast.services.dynamodb.keys import key_in
@@ -63,6 +63,7 @@ class Expiry:
         now = self._dynamo.clock.now()
         tx.execute("DELETE FROM dynamodb_token WHERE ends_at <= ?", (now,))
         backup_rows.remove_ended(tx, now)
+        transfers.remove_old(tx, now)
 
     def _some(self, of: TableName, tx: Tx) -> int:
         table = tables.find(tx, of)

@@ -1,15 +1,24 @@
 """DynamoDB as its operations see it."""
 
-from dataclasses import dataclass
+import logging
+from dataclasses import dataclass, field
 
 from undercast.core.clock import PlatformClock
 from undercast.core.ids import Ids
+from undercast.core.tasks import Tasks
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
+from undercast.services.parts import Internal
 from undercast.store.database import Database
+
+log = logging.getLogger(__name__)
+
+
+def _tell(error: BaseException) -> None:
+    log.error("an export or import of a table did not end", exc_info=error)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,3 +33,6 @@ class Dynamo:
     throttle: Throttle
     clock: PlatformClock
     ids: Ids
+    internal: Internal
+    tasks: Tasks = field(default_factory=lambda: Tasks(_tell))
+    """Exports and imports that run."""

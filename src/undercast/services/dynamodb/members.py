@@ -46,6 +46,18 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
         "Limit", "TimeRangeLowerBound", "TimeRangeUpperBound", "ExclusiveStartBackupArn", "BackupType",
     },
     "RestoreTableFromBackup": _RESTORED | {"BackupArn"},
+    "ExportTableToPointInTime": frozenset({
+        "TableArn", "ExportTime", "ClientToken", "S3Bucket", "S3BucketOwner", "S3Prefix", "S3SseAlgorithm",
+        "S3SseKmsKeyId", "ExportFormat", "ExportType", "IncrementalExportSpecification",
+    }),
+    "DescribeExport": frozenset({"ExportArn"}),
+    "ListExports": frozenset({"TableArn", "MaxResults", "NextToken"}),
+    "ImportTable": frozenset({
+        "ClientToken", "S3BucketSource", "InputFormat", "InputFormatOptions", "InputCompressionType",
+        "TableCreationParameters",
+    }),
+    "DescribeImport": frozenset({"ImportArn"}),
+    "ListImports": frozenset({"TableArn", "PageSize", "NextToken"}),
     "TagResource": frozenset({"ResourceArn", "Tags"}),
     "UntagResource": frozenset({"ResourceArn", "TagKeys"}),
     "ListTagsOfResource": frozenset({"ResourceArn", "NextToken"}),
@@ -91,6 +103,7 @@ STORED: Mapping[str, Mapping[str, str]] = {
 
 _GLOBAL = "global tables are not here"
 REFUSED: Mapping[str, Mapping[str, str]] = {
+    "ExportTableToPointInTime": {"FilterSpecification": "an export is of all items"},
     "RestoreTableFromBackup": {"VectorIndexOverride": "vector indexes are not here"},
     "RestoreTableToPointInTime": {"VectorIndexOverride": "vector indexes are not here"},
     "CreateTable": {

@@ -153,6 +153,11 @@ class Table:
         return bool(self.definition["BillingMode"] == "PAY_PER_REQUEST")
 
     @property
+    def is_importing(self) -> bool:
+        """Whether ImportTable has not filled it yet: its status is CREATING."""
+        return "ImportArn" in self.definition
+
+    @property
     def has_local_indexes(self) -> bool:
         """Whether there are item collections."""
         return any(not index.is_global for index in self.indexes)

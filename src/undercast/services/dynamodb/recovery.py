@@ -11,18 +11,34 @@ from typing import Any, NamedTuple
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb.keys import Key
 from undercast.services.dynamodb.models import Table
-from undercast.store.database import Tx
+from undercast.store.database import Row, Tx
 
 DEFAULT_DAYS = 35
 _DAY_S = 86_400.0
 _NEVER = 1e15
 _TRIMMED_AT_ONCE = 1000
 _STATE_AT = (
-    "SELECT hash, range, size, item FROM dynamodb_item WHERE table_id = ? AND (hash, range) NOT IN"
-    " (SELECT hash, range FROM dynamodb_change WHERE table_id = ? AND at > ?)"
-    " UNION ALL SELECT hash, range, size, item FROM dynamodb_change WHERE item IS NOT NULL AND id IN"
-    " (SELECT MIN(id) FROM dynamodb_change WHERE table_id = ? AND at > ? GROUP BY hash, range)"
+    "SELECT hash, range, size, item FROM dynamodb_item WHERE table_id = ? AND (hash, range) > (?, ?)"
+    " AND (hash, range) NOT IN (SELECT hash, range FROM dynamodb_change WHERE table_id = ? AND at > ?)"
+    " UNION ALL SELECT hash, range, size, item FROM dynamodb_change WHERE (hash, range) > (?, ?) AND item IS NOT NULL"
+    " AND id IN (SELECT MIN(id) FROM dynamodb_change WHERE table_id = ? AND at > ? GROUP BY hash, range)"
 )
+_CHANGED = (
+    "SELECT changed.hash, changed.range, changed.at, old.size AS old_size, old.item AS old_item,"
+    " CASE WHEN later.id IS NULL THEN now.size ELSE later.size END AS new_size,"
+    " CASE WHEN later.id IS NULL THEN now.item ELSE later.item END AS new_item"
+    " FROM (SELECT hash, range, MIN(id) AS first, MAX(at) AS at FROM dynamodb_change"
+    " WHERE table_id = ? AND at >= ? AND at < ? AND (hash, range) > (?, ?)"
+    " GROUP BY hash, range ORDER BY hash, range LIMIT ?) AS changed"
+    " JOIN dynamodb_change AS old ON old.id = changed.first"
+    " LEFT JOIN (SELECT hash, range, MIN(id) AS id FROM dynamodb_change WHERE table_id = ? AND at >= ?"
+    " GROUP BY hash, range) AS following ON following.hash = changed.hash AND following.range = changed.range"
+    " LEFT JOIN dynamodb_change AS later ON later.id = following.id"
+    " LEFT JOIN dynamodb_item AS now ON now.table_id = ? AND now.hash = changed.hash AND now.range = changed.range"
+    " ORDER BY changed.hash, changed.range"
+)
+START = Key(b"", b"")
+"""Before every key."""
 
 
 class Span(NamedTuple):
@@ -96,12 +112,28 @@ def copy_to(tx: Tx, table: Table, moment: float, target: Table) -> None:
     """The items of that moment, into a table that is empty. Its indexes are the caller's to fill."""
     tx.execute(
         f"INSERT INTO dynamodb_item (table_id, hash, range, size, item) SELECT ?, * FROM ({_STATE_AT}) AS state",
-        (target.id, *_state_params(table, moment)),
+        (target.id, *_state_params(table, moment, START)),
     )
 
 
-def _state_params(table: Table, moment: float) -> tuple[int | float, ...]:
-    return (table.id, table.id, moment, table.id, moment)
+def page_at(tx: Tx, table: Table, moment: float, after: Key, limit: int) -> list[Row]:
+    """Rows (hash, range, size, item) of that moment in the order of keys. Page by page they are one state of the table,
+    whatever is written meanwhile."""
+    return tx.all(
+        f"SELECT hash, range, size, item FROM ({_STATE_AT}) AS state ORDER BY hash, range LIMIT ?",
+        (*_state_params(table, moment, after), limit),
+    )
+
+
+def changed_between(tx: Tx, table: Table, window: tuple[float, float], after: Key, limit: int) -> list[Row]:
+    """Rows (hash, range, at, old_size, old_item, new_size, new_item) of the keys that changed from the first moment on
+    and before the second: what they were before the one and before the other, NULL for none, and the last change."""
+    begins, ends = window
+    return tx.all(_CHANGED, (table.id, begins, ends, *after, limit, table.id, ends, table.id))
+
+
+def _state_params(table: Table, moment: float, after: Key) -> tuple[int | float | bytes, ...]:
+    return (table.id, *after, table.id, moment, *after, table.id, moment)
 
 
 def trim(tx: Tx, now: float) -> bool:

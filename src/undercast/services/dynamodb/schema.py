@@ -59,4 +59,13 @@ SCHEMA = (
     ALTER TABLE dynamodb_backup ADD COLUMN expires_at REAL;
     CREATE INDEX dynamodb_backup_end ON dynamodb_backup (expires_at) WHERE expires_at IS NOT NULL;
     """,
+    """
+    CREATE TABLE dynamodb_transfer (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, account_id TEXT NOT NULL, region TEXT NOT NULL,
+        arn TEXT NOT NULL UNIQUE, table_arn TEXT NOT NULL, token TEXT NOT NULL, digest TEXT NOT NULL,
+        principal TEXT NOT NULL, cause TEXT NOT NULL, started_at REAL NOT NULL, ended_at REAL,
+        description TEXT NOT NULL
+    );
+    CREATE INDEX dynamodb_transfer_of ON dynamodb_transfer (account_id, region, kind);
+    """,
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.service import Manifest, operations_of
+from undercast.services.dynamodb import exporting, importing
 from undercast.services.dynamodb.access import access
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.forwarding import KIND, KinesisTarget
@@ -16,7 +17,9 @@ from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.dynamodb.operations import (
     backups,
     batches,
+    exports,
     forwarding,
+    imports,
     items,
     reading,
     restoring,
@@ -27,15 +30,14 @@ from undercast.services.dynamodb.operations import (
 )
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
-from undercast.services.parts import Internal, Parts
+from undercast.services.parts import Parts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningDynamo(Dynamo):
-    """With the task that deletes expired items, and what deliveries are made with."""
+    """With the task that deletes expired items."""
 
     expiry: Expiry
-    internal: Internal
 
 
 def build(parts: Parts) -> RunningDynamo:
@@ -49,6 +51,7 @@ def build(parts: Parts) -> RunningDynamo:
         throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_tables),
         clock=parts.platform_clock,
         ids=parts.ids,
+        internal=parts.internal,
     )
     return RunningDynamo(
         database=dynamo.database,
@@ -59,8 +62,9 @@ def build(parts: Parts) -> RunningDynamo:
         throttle=dynamo.throttle,
         clock=dynamo.clock,
         ids=dynamo.ids,
+        internal=dynamo.internal,
+        tasks=dynamo.tasks,
         expiry=Expiry(dynamo),
-        internal=parts.internal,
     )
 
 
@@ -70,13 +74,18 @@ def _targets(dynamo: RunningDynamo) -> Mapping[str, Any]:
 
 async def _start(dynamo: RunningDynamo) -> None:
     dynamo.expiry.start()
+    exporting.resume(dynamo)
+    importing.resume(dynamo)
 
 
 async def _stop(dynamo: RunningDynamo) -> None:
+    dynamo.tasks.cancel()
+    await dynamo.tasks.ended()
     await dynamo.expiry.stop()
 
 
 def _reset(dynamo: RunningDynamo) -> None:
+    dynamo.tasks.cancel()
     dynamo.tables.forget()
 
 
@@ -84,7 +93,18 @@ MANIFEST = Manifest(
     name="dynamodb",
     build=build,
     operations=operations_of(
-        backups, batches, forwarding, items, reading, restoring, statements, tables, tagging, transactions
+        backups,
+        batches,
+        exports,
+        forwarding,
+        imports,
+        items,
+        reading,
+        restoring,
+        statements,
+        tables,
+        tagging,
+        transactions,
     ),
     access=access,
     effective=EFFECTIVE,
@@ -106,6 +126,9 @@ MANIFEST = Manifest(
         "The order of a Scan is that of the hash of the partition key, but AWS's hash is another one.",
         "With point-in-time recovery a table can be restored to any moment up to now, not only up to five minutes ago.",
         "A SELECT with IN on the partition key goes over the whole table.",
+        "Exports and imports take seconds. Amazon Ion and Zstandard are refused. The ETag of an export's file is that "
+        "of a whole object, not of parts.",
+        "An empty field of a CSV file is imported as an empty string; an import of no objects is COMPLETED.",
         "dynamodb:Attributes is not a condition key here; dynamodb:LeadingKeys is.",
     ),
 )

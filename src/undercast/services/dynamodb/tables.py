@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from undercast.core.arn import Scope
-from undercast.services.dynamodb.errors import no_resource
+from undercast.services.dynamodb.errors import in_use, no_resource
 from undercast.services.dynamodb.models import Table, TableName, table_of
 from undercast.store.database import Database, Row, Tx
 
@@ -26,14 +26,17 @@ class Tables:
         self._kept: dict[TableName, Table] = {}
 
     def get(self, tx: Tx, of: TableName) -> Table:
-        """For a data operation. Raises ResourceNotFoundException."""
-        table = self._kept.get(of) or self._keep(find(tx, of))
-        if table is None:
+        """For a data operation. Raises ResourceNotFoundException, also for a table that is being imported."""
+        kept = self._kept.get(of)
+        if kept is not None:
+            return kept
+        table = self._keep(find(tx, of))
+        if table is None or table.is_importing:
             raise no_resource()
         return table
 
     def _keep(self, table: Table | None) -> Table | None:
-        if table is not None:
+        if table is not None and not table.is_importing:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[table.of] = table
@@ -72,6 +75,14 @@ def existing(tx: Tx, of: TableName) -> Table:
     table = find(tx, of)
     if table is None:
         raise no_resource(of.name)
+    return table
+
+
+def ready(tx: Tx, of: TableName) -> Table:
+    """The same for one that needs a table that is ACTIVE. Raises ResourceInUseException, too."""
+    table = existing(tx, of)
+    if table.is_importing:
+        raise in_use(f"Attempt to change a resource which is still in use: Table is being created: {of.name}")
     return table
 
 

@@ -99,7 +99,7 @@ async def delete_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
     of, now = named(ctx.scope, params["TableName"]), dynamo.clock.now()
 
     def write(tx: Tx) -> dict[str, Any]:
-        table = tables.existing(tx, of)
+        table = tables.ready(tx, of)
         if table.definition.get("DeletionProtectionEnabled"):
             raise invalid(
                 f"Resource cannot be deleted as it is currently protected against deletion. "
@@ -131,7 +131,7 @@ async def update_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
         )
 
     def write(tx: Tx) -> dict[str, Any]:
-        table = tables.existing(tx, of)
+        table = tables.ready(tx, of)
         definition = updated_definition(table.definition, params)
         if table.is_on_demand is False and definition["BillingMode"] == "PAY_PER_REQUEST":
             definition["OnDemandSince"] = dynamo.clock.now()
