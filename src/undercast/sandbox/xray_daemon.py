@@ -15,8 +15,11 @@ from undercast.sandbox.model import FunctionVersion, TraceSink
 log = logging.getLogger(__name__)
 
 _MAX_PACKET_BYTES = 65_536
-_AT_ONCE = 64
-"""Packets or connections before others have their turn."""
+_AT_ONCE, _BYTES_AT_ONCE = 16, 65_536
+"""Packets or connections, and bytes, before others have their turn."""
+_LAST_TURNS = 16
+_PACKETS_PER_S = 2600
+"""X-Ray's quota of segments is an account's and region's, here each environment's. What is beyond is dropped."""
 _MAX_CONNECTIONS = 16
 TCP, UDP = "xray", "xray-udp"
 """The names of the listeners in `Sandbox.listeners`."""
@@ -30,6 +33,7 @@ class XRayDaemon:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._watched: list[socket.socket] = []
+        self._second, self._packets = 0, 0
         self._connections: list[asyncio.Transport] = []
         self._entering: set[asyncio.Task[None]] = set()
         self._watch(listeners.get(UDP), self._receive)
@@ -40,7 +44,8 @@ class XRayDaemon:
         for one in self._watched:
             self._loop.remove_reader(one)
             if one.type == socket.SOCK_DGRAM:
-                self._receive(one)
+                for _ in range(_LAST_TURNS):
+                    self._receive(one)
         for task in self._entering:
             task.cancel()
         for connection in self._connections:
@@ -53,12 +58,26 @@ class XRayDaemon:
             self._loop.add_reader(one, arrived, one)
 
     def _receive(self, datagrams: socket.socket) -> None:
+        taken_bytes = 0
         for _ in range(_AT_ONCE):
             try:
                 packet = datagrams.recv(_MAX_PACKET_BYTES)
             except OSError:
                 return
-            self._sink.segment(self._function, packet)
+            if self._within_quota():
+                self._sink.segment(self._function, packet)
+                taken_bytes += len(packet)
+            if taken_bytes >= _BYTES_AT_ONCE:
+                return
+
+    def _within_quota(self) -> bool:
+        second = int(self._loop.time())
+        if second != self._second:
+            self._second, self._packets = second, 0
+        self._packets += 1
+        if self._packets == _PACKETS_PER_S + 1:
+            log.warning("%s sends more than %d packets a second to X-Ray", self._function.arn, _PACKETS_PER_S)
+        return self._packets <= _PACKETS_PER_S
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):

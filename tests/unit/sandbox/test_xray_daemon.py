@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.fakes_sandbox import a_function
+from undercast.sandbox import xray_daemon
 from undercast.sandbox.model import FunctionVersion, TracedRun
 from undercast.sandbox.xray_daemon import TCP, UDP, XRayDaemon
 
@@ -63,6 +64,19 @@ async def test_packets_and_connections_reach_the_sink(sockets: dict[str, socket.
     daemon.close()
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
+
+
+async def test_a_flood_has_an_end(sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """X-Ray's quota: what is beyond it within a second is dropped."""
+    monkeypatch.setattr(xray_daemon, "_PACKETS_PER_S", 3)
+    sink = Sink()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(10):
+            sender.sendto(b"one", sockets[UDP].getsockname())
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: 7.0, raising=False)
+    daemon.close()
+    assert len(sink.packets) == 3
 
 
 async def test_what_came_before_the_end_is_taken(sockets: dict[str, socket.socket]) -> None:

@@ -10,10 +10,14 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from undercast.services.xray.documents import Document, end_of, entities, part, start_of, subsegments_of
 
+MAX_BYTES = 500_000
+"""AWS: X-Ray quotas, "Trace document size"."""
+MAX_DEPTH = 100
 _OWN_ONLY = ("type", "trace_id", "parent_id")
 
 
@@ -23,6 +27,8 @@ class Trace:
 
     id: str
     segments: tuple[Document, ...]
+    limit_exceeded: bool = False
+    """Whether documents of it are left out: it has more than MAX_BYTES."""
 
     @cached_property
     def root(self) -> Document:
@@ -56,8 +62,10 @@ class Trace:
 
 
 def assemble(trace_id: str, documents: Sequence[str]) -> Trace:
-    """The trace that the documents make."""
-    parsed = [json.loads(text) for text in documents]
+    """The trace that the documents make, the earliest first; those that are too much for a trace are left out."""
+    sizes = accumulate(len(text) for text in documents)
+    kept = [text for text, size in zip(documents, sizes, strict=True) if size <= MAX_BYTES]
+    parsed = [json.loads(text) for text in kept]
     segments = [one for one in parsed if one.get("type") != "subsegment"]
     loose = sorted((one for one in parsed if one.get("type") == "subsegment"), key=start_of)
     places = {str(inner.get("id")): inner for one in (*segments, *loose) for inner in _mutable(one)}
@@ -70,8 +78,24 @@ def assemble(trace_id: str, documents: Sequence[str]) -> Trace:
             one.pop(name, None)
         others = [below for below in subsegments_of(parent) if below.get("id") != one["id"]]
         parent["subsegments"] = sorted([*others, one], key=start_of)
+    segments += [deep for one in tuple(segments) for deep in _cut(one)]
     inferred = [made for one in segments for made in _inferred(trace_id, one, segments)]
-    return Trace(trace_id, tuple(sorted([*segments, *inferred], key=start_of)))
+    return Trace(trace_id, tuple(sorted([*segments, *inferred], key=start_of)), len(kept) < len(documents))
+
+
+def _cut(segment: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What lies too deep to be written as JSON, taken out: each piece stands for itself then."""
+    waiting = [(segment, 0)]
+    while waiting:
+        one, depth = waiting.pop()
+        below = [inner for inner in subsegments_of(one) if isinstance(inner, dict)]
+        if depth < MAX_DEPTH:
+            waiting += [(inner, depth + 1) for inner in below]
+            continue
+        one.pop("subsegments", None)
+        for inner in below:
+            yield inner
+            waiting.append((inner, 0))
 
 
 def _mutable(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

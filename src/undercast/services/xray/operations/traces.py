@@ -134,6 +134,6 @@ def _told(trace: Trace) -> dict[str, Any]:
     return {
         "Id": trace.id,
         "Duration": round(trace.end - trace.start, 3),
-        "LimitExceeded": False,
+        "LimitExceeded": trace.limit_exceeded,
         "Segments": segments,
     }
