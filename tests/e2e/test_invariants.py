@@ -6,6 +6,10 @@ import threading
 import time
 from pathlib import Path
 
+import pytest
+from botocore import xform_name
+from botocore.exceptions import ClientError
+
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform, running
 
@@ -53,6 +57,17 @@ def test_a_synchronous_invoke_commits_nothing(platform: RunningPlatform, account
     platform.client("s3", account=account).create_bucket(Bucket=f"counted-{account}")
     assert version() > before
     watch.close()
+
+
+@pytest.mark.parametrize(
+    ("service", "operation"), [("ec2", "DescribeInstances"), ("elasticache", "DescribeCacheClusters")]
+)
+def test_a_service_that_is_missing_is_named(platform: RunningPlatform, service: str, operation: str) -> None:
+    """Also in EC2's own protocol, whose errors have another form than the query protocol's."""
+    client = platform.client(service)
+    with pytest.raises(ClientError, match=f"does not implement {service}:{operation}") as caught:
+        getattr(client, xform_name(operation))()
+    assert caught.value.response["Error"]["Code"] == "NotImplemented"
 
 
 def test_moving_the_platform_clock_leaves_a_running_invoke_alone(platform: RunningPlatform, account: str) -> None:

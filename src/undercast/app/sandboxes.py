@@ -47,7 +47,8 @@ async def examine(config: Config) -> Mapping[str, Any]:
         await driver.start()
         try:
             search = (config.search_path, config.home_dir)
-            states = survey(PythonLookup(*search), ProgramLookup(*search), installs_dir(config.home_dir))
+            lookups, installs = (PythonLookup(*search), ProgramLookup(*search)), installs_dir(config.home_dir)
+            states = survey(*lookups, installs, own_tmp=not driver.takes_images())
             return {**capabilities_of(driver), "runtimes": summary(states)}
         finally:
             await driver.stop()

@@ -77,6 +77,8 @@ def _lines(answer: Mapping[str, Any], indent: str) -> list[str]:
         if isinstance(value, Mapping):
             lines.append(f"{indent}{key}")
             lines.extend(_lines(value, indent + "  "))
+        elif isinstance(value, list):
+            lines.append(f"{indent}{key:<{width}}  {'; '.join(map(str, value)) or 'none'}")
         else:
             lines.append(f"{indent}{key:<{width}}  {value}")
     return lines

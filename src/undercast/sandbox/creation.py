@@ -30,7 +30,7 @@ from undercast.sandbox.model import (
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.platform_events import InitType
 from undercast.sandbox.processes import RuntimeProcess
-from undercast.sandbox.rootfs import IMAGE_CA_BUNDLE
+from undercast.sandbox.rootfs import IMAGE_CA_BUNDLE, hidden_place
 from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand, invalid_runtime
 from undercast.sandbox.variables import Roots, Surroundings, extension_variables, startup_variables, variables
 from undercast.sandbox.xray_daemon import XRayDaemon
@@ -93,6 +93,7 @@ class Creation:
         """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
         if function.container is not None and (unable := self.driver.takes_images()):
             raise invalid_runtime(f"Undercast cannot run {function.name} here: {unable}")
+        hidden = "" if self.driver.takes_images() else _hidden(plan)
         environment_id = self.ids.hex(32)
         issuing = asyncio.ensure_future(self.credentials.issue(function, environment_id))
         try:
@@ -116,7 +117,7 @@ class Creation:
                 extensions=self._extensions(function, plan, sandbox, runtime.environment),
                 go1x=function.runtime == "go1.x",
                 version_label=plan.version_label,
-                notice="; ".join(filter(None, (plan.notice, start.notice))),
+                notice="; ".join(filter(None, (plan.notice, hidden, start.notice))),
                 init_type=start.init_type,
                 image=start.image,
                 debugger=debugger,
@@ -252,3 +253,14 @@ class Creation:
         if function.container is not None:
             return IMAGE_CA_BUNDLE
         return CA_BUNDLE if sandbox.code_root == Roots().task else str(self.site.ca_bundle)
+
+
+def _hidden(plan: RuntimePlan) -> str:
+    """What the function's log should say of an SDK that its sandbox's own /tmp covers. Raises for the interpreter."""
+    words = [Path(word) for word in plan.argv(Roots())]
+    for prefix in plan.prefixes:
+        if reason := hidden_place(prefix):
+            if any(word.is_relative_to(prefix) for word in words):
+                raise invalid_runtime(reason)
+            return reason
+    return ""

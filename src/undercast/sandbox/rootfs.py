@@ -100,5 +100,12 @@ def prefix_binds(prefixes: Iterable[Path]) -> list[tuple[str, str]]:
     return [(path, path) for path in sorted(wanted) if not _is_system(path)]
 
 
+def hidden_place(path: Path) -> str:
+    """Why a sandbox with a root file system of its own does not have this path; "" when it may have it."""
+    if not any(path.is_relative_to(own) for own in ("/tmp", "/var/tmp")):
+        return ""
+    return f"{path} lies in /tmp, of which each sandbox has its own: install it elsewhere"
+
+
 def _is_system(path: str) -> bool:
     return any(path == name or path.startswith(name + "/") for name in _SYSTEM)

@@ -151,7 +151,7 @@ def _is_query(
     if not named and (method != "POST" or not request.headers.get("content-type", "").startswith(_FORM)):
         return False
     if signature is not None or host.endpoint is not None:
-        return any("query" in catalogue().entries[name].protocols for name in _claimed(signature, host))
+        return any(catalogue().entries[name].speaks_query for name in _claimed(signature, host))
     return named or (request.path == "/" and host.bucket is None)
 
 
@@ -165,7 +165,7 @@ def _claimed(signature: Signature | None, host: HostTarget) -> tuple[str, ...]:
 def _query_call(
     request: HttpRequest, signature: Signature | None, host: HostTarget, query: tuple[tuple[str, str], ...]
 ) -> Call:
-    spoken = [name for name in _claimed(signature, host) if "query" in catalogue().entries[name].protocols]
+    spoken = [name for name in _claimed(signature, host) if catalogue().entries[name].speaks_query]
     call = Call(
         request=request,
         service=spoken[0] if len(spoken) == 1 else "",
@@ -209,7 +209,7 @@ def _query_services(call: Call, version: str) -> tuple[str, ...]:
     if call.signature:
         signed = names.by_signing_name.get(call.signature.service, ())
         return tuple(name for name in signed if name in by_version) or tuple(
-            name for name in signed if "query" in names.entries[name].protocols
+            name for name in signed if names.entries[name].speaks_query
         )
     return by_version
 

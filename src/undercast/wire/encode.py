@@ -122,7 +122,7 @@ def _guess(request: HttpRequest) -> tuple[str, Protocol]:
         return "", "smithy-rpc-v2-cbor"
     name = _claimed_service(request)
     if headers.get("content-type", "").startswith(_FORM) or "Action=" in request.query:
-        return (name if "query" in _protocols(name) else ""), "query"
+        return (name if name and catalogue().entries[name].speaks_query else ""), "query"
     protocols = _protocols(name)
     if "rest-xml" in protocols or not name:
         return name or s3.SERVICE, "rest-xml"

@@ -227,6 +227,11 @@ class Entry:
     target_prefix: str
     protocols: tuple[str, ...]
 
+    @property
+    def speaks_query(self) -> bool:
+        """EC2's own protocol names operations as the query protocol does."""
+        return "query" in self.protocols or "ec2" in self.protocols
+
 
 class Catalogue:
     """Every service that botocore knows. Models are read at first use."""
@@ -251,7 +256,7 @@ class Catalogue:
         self.by_signing_name = _grouped((entry.signing_name, name) for name, entry in self.entries.items())
         self.by_endpoint = _grouped((entry.endpoint_prefix, name) for name, entry in self.entries.items())
         self.by_query_version = _grouped(
-            (entry.api_version, name) for name, entry in self.entries.items() if "query" in entry.protocols
+            (entry.api_version, name) for name, entry in self.entries.items() if entry.speaks_query
         )
 
     def service(self, name: str) -> ServiceModel:

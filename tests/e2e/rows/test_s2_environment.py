@@ -50,7 +50,6 @@ while next_event(identifier)["eventType"] != "SHUTDOWN":
     time.sleep(0.3)
 """
 )
-ROLE = "arn:aws:iam::000000000000:role/r"
 
 
 def archive(name: str, content: bytes | str, mode: int = 0o755) -> bytes:
@@ -67,8 +66,9 @@ def deploy(client: Any, name: str, extension: bytes | str, **members: Any) -> No
     """A Python function whose layer has one extension, `cache-extension-demo`."""
     content = {"ZipFile": archive("extensions/cache-extension-demo", extension)}
     layer = client.publish_layer_version(LayerName=name, Content=content)
+    role = f"arn:aws:iam::{layer['LayerVersionArn'].split(':')[4]}:role/r"
     client.create_function(
-        FunctionName=name, Runtime="python3.11", Role=ROLE, Handler="app.handler", MemorySize=256, Timeout=10,
+        FunctionName=name, Runtime="python3.11", Role=role, Handler="app.handler", MemorySize=256, Timeout=10,
         Code={"ZipFile": archive("app.py", HANDLER, 0o644)}, Layers=[layer["LayerVersionArn"]], **members,
     )  # fmt: skip
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 1})
@@ -152,7 +152,8 @@ def test_billing_of_2019(flags: tuple[str, str]) -> None:
     with platforms.running(options=flags) as running:
         client = running.client("lambda", account="000000000000")
         client.create_function(
-            FunctionName="f", Runtime="python3.11", Role=ROLE, Handler="app.handler", MemorySize=1024,
+            FunctionName="f", Runtime="python3.11", Handler="app.handler", MemorySize=1024,
+            Role="arn:aws:iam::000000000000:role/r",
             Code={"ZipFile": archive("app.py", "def handler(event, context):\n    return 1\n", 0o644)},
         )  # fmt: skip
         client.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})

@@ -88,6 +88,15 @@ async def test_mistakes_have_awss_types(stage: Stage, source: str, error_type: s
     assert error["errorMessage"].startswith(message)
 
 
+async def test_stack_has_no_path_of_this_machine(stage: Stage) -> None:
+    """The standard library is in /var/lang, as on AWS; the function's own frames are its own."""
+    error = await stage.error(stage.function("raise KeyError('at import')\n"))
+    paths = re.findall(r'File "([^"]+)"', "".join(error["stackTrace"]))
+    assert re.fullmatch(r"/var/lang/lib/python3\.\d+/importlib/__init__\.py", paths[0])
+    assert paths[-1].endswith("/app.py")
+    assert all(path.startswith(("/var/lang/", "<frozen ")) for path in paths[:-1])
+
+
 async def test_failed_init_reports_both_phases(stage: Stage) -> None:
     """INIT fails, is repeated inside the invoke, and the REPORT line names the error's type."""
     await stage.error(stage.function("import absent\n"))

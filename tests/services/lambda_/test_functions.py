@@ -108,6 +108,9 @@ def test_role_that_lambda_may_not_assume_is_refused(aws: Account) -> None:
         "InvalidParameterValueException",
         "The role defined for the function cannot be assumed by Lambda.",
     )
+    with pytest.raises(ClientError) as caught:
+        aws.create(Role="arn:aws:iam::999988887777:role/opened")
+    assert error_of(caught)[:2] == ("AccessDeniedException", "Cross-account pass role is not allowed.")
     aws.create(Role=opened)
     assert aws.invoke()[0]["StatusCode"] == 200
 

@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from undercast.cli.output import table
+from undercast.cli.output import show, table
 from undercast.cli.status import row
 
 ROWS = [("f", "1 frozen"), ("longer-name", "none")]
@@ -25,6 +25,12 @@ def test_a_table_is_drawn_on_a_terminal(capsys: pytest.CaptureFixture[str], monk
     drawn = capsys.readouterr().out
     assert "┃" in drawn
     assert r"[red]x\x1b[2J" in drawn
+
+
+def test_lists_are_read_by_people(capsys: pytest.CaptureFixture[str]) -> None:
+    """`doctor` has notes, or none."""
+    show({"notes": [], "more": ["one", "two"]}, as_json=False)
+    assert capsys.readouterr().out.splitlines() == ["notes  none", "more   one; two"]
 
 
 def test_a_functions_environments_are_counted_by_state() -> None:

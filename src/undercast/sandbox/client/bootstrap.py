@@ -66,6 +66,7 @@ def run():
     else:
         import undercast_runtime_client
 
+        _hide_library(undercast_runtime_client)
         undercast_runtime_client.run(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], await_restore)
 
 
@@ -128,6 +129,21 @@ def search_path(task_root, environment):
     return [task_root] + layers + named + [archive, library, os.path.join(library, "lib-dynload")]
 
 
+def _hide_library(client):
+    """In an error's stack the standard library is in /var/lang, as on AWS, wherever this machine has it."""
+    extract, library = client.extract_traceback, os.path.dirname(os.__file__)
+    shown = "/var/lang/lib/python%d.%d" % sys.version_info[:2]
+
+    def extract_traceback(trace):
+        frames = [tuple(frame) for frame in extract(trace)]
+        return [
+            (shown + frame[0][len(library) :],) + frame[1:] if frame[0].startswith(library + os.sep) else frame
+            for frame in frames
+        ]
+
+    client.extract_traceback = extract_traceback
+
+
 def _forget_shadowed(task_root):
     """A module of the function that has the name of one we imported before the fork must win, as on AWS."""
     tops = set(name.partition(".")[0] for name in _STANDARD)
@@ -143,8 +159,9 @@ def _run_awslambdaric(handler, forked):
 
     if forked:
         _take_environment_again()
-    from awslambdaric import lambda_runtime_client
+    from awslambdaric import bootstrap, lambda_runtime_client
 
+    _hide_library(bootstrap)
     lambda_runtime_client.BaseLambdaRuntimeClient.restore_next = lambda self: await_restore(self.lambda_runtime_address)
     client.main(["awslambdaric", handler])
 

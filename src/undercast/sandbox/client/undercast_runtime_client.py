@@ -522,10 +522,15 @@ def _error(message, error_type, trace, request_id):
     }
 
 
+def extract_traceback(trace):
+    """Its frames: path, line, function, text."""
+    return [tuple(frame) for frame in traceback.extract_tb(trace)]
+
+
 def _raised(request_id):
     """The exception being handled, as error and as X-Ray cause, without the frames of this runtime."""
     kind, value, trace = sys.exc_info()
-    frames = [tuple(frame) for frame in traceback.extract_tb(trace)]
+    frames = extract_traceback(trace)
     own = ("/bootstrap.py", "/undercast_runtime_client.py")
     first = next((index for index, frame in enumerate(frames) if not frame[0].endswith(own)), 0)
     frames = frames[first:]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from undercast.sandbox.rootfs import hidden_place
 from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
 from undercast.sandbox.runtimes.node import sdk_folder as node_sdk
@@ -17,6 +18,11 @@ from undercast.sandbox.runtimes.python import SDK_SINCE
 from undercast.sandbox.runtimes.python import sdk_folder as python_sdk
 from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
 
+_LACKS = {
+    "no client": "found, but AWS's runtime client is missing",
+    "no SDK": "ready, but for AWS's SDK, which functions may expect",
+    "hidden": "found, but not usable",
+}
 _OWN = {"go": "the package's own binary", "provided": "the package's own bootstrap"}
 
 
@@ -25,33 +31,49 @@ class RuntimeState:
     """One identifier on this machine."""
 
     identifier: str
-    state: Literal["ready", "nearest", "missing", "unsupported"]
-    """`nearest`: served by another version, because its own is not installed."""
+    state: Literal["ready", "nearest", "missing", "unsupported", "no client", "no SDK", "hidden"]
+    """`nearest`: served by another version, because its own is not installed. `no client`: its interpreter is there,
+    AWS's runtime client is not. `no SDK`: runs functions that bring AWS's SDK or need none. `hidden`: lies in /tmp."""
     interpreter: str = ""
     version: str = ""
     fix: str = ""
     """What installs it, or what to do instead."""
 
 
-def survey(pythons: PythonLookup, programs: ProgramLookup, installs: Path) -> tuple[RuntimeState, ...]:
-    """Every identifier of Lambda, in the table's order. Blocks while interpreters tell their versions."""
+def survey(
+    pythons: PythonLookup, programs: ProgramLookup, installs: Path, *, own_tmp: bool = True
+) -> tuple[RuntimeState, ...]:
+    """Every identifier of Lambda, in the table's order. Blocks while interpreters tell their versions.
+
+    `own_tmp`: sandboxes have a /tmp of their own, as those of the namespace driver.
+    """
     states = (_state(row, pythons, programs) for row in RUNTIMES.values())
-    return tuple(_with_installed(state, installs) for state in states)
+    found = ((_hidden(state) if own_tmp else None) or _with_installed(state, installs) for state in states)
+    return tuple(found)
+
+
+def _hidden(state: RuntimeState) -> RuntimeState | None:
+    place = hidden_place(Path(state.interpreter)) if state.interpreter.startswith("/") else ""
+    return replace(state, state="hidden", fix=place) if place else None
 
 
 def _with_installed(state: RuntimeState, installs: Path) -> RuntimeState:
     """What `undercast runtimes install` would add to an interpreter that is there: Java needs it, others may."""
     row = RUNTIMES[state.identifier]
     command = f"undercast runtimes install {row.identifier}"
-    if state.state in ("missing", "unsupported"):
+    if state.state in ("missing", "unsupported") or row.family in _OWN:
         return state
     if row.family == "java" and not client_folder(installs).is_dir():
-        return replace(state, state="missing", fix=command)
+        return replace(state, state="no client", fix=f"{command} (for AWS's runtime client)")
     if row.family == "nodejs":
         lacks = not (node_sdk(installs, row) / "node_modules").is_dir()
     else:
         lacks = row.family == "python" and row.version < SDK_SINCE and not python_sdk(installs, row.version).is_dir()
-    return replace(state, fix=state.fix or f"{command} (for AWS's SDK)") if lacks else state
+    if not lacks:
+        return state
+    if state.state == "nearest":
+        return replace(state, fix=f"{state.fix or command} (AWS's SDK is missing, too)")
+    return replace(state, state="no SDK", fix=f"{command} (for AWS's SDK)")
 
 
 def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
@@ -64,8 +86,8 @@ def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
             found[state.identifier] = f"missing: {state.fix}"
         else:
             more = f" ({state.version}; its own version: {state.fix})" if state.state == "nearest" else ""
-            more = f" ({state.fix})" if state.state == "ready" and state.fix else more
-            found[state.identifier] = f"{state.interpreter}{more}"
+            lack = _LACKS.get(state.state)
+            found[state.identifier] = f"{state.interpreter}{more if lack is None else f' ({lack}: {state.fix})'}"
     return found
 
 

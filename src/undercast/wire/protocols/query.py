@@ -164,6 +164,8 @@ def default_namespace(operation: OperationModel) -> str:
 def encode_failure(failure: Failure, xml: XmlCompiler | None) -> Draft:
     """An exception as ErrorResponse. `xml` is None when no service is known."""
     error = failure.error
+    if failure.service is not None and failure.service.metadata.get("protocol") == "ec2":
+        return _ec2_failure(failure)
     side = "Sender" if error.fault == "client" else "Receiver"
     metadata: Mapping[str, Any] = failure.service.metadata if failure.service else {}
     namespace = metadata.get("xmlNamespace")
@@ -175,6 +177,15 @@ def encode_failure(failure: Failure, xml: XmlCompiler | None) -> Draft:
         xml.content(failure.shape.restricted(others))(error.members, out)
     out.append(f"</Error><RequestId>{text_of(failure.request_id)}</RequestId></ErrorResponse>")
     return Draft(status=failure.status, headers=list(_HEADERS), body="".join(out).encode("utf-8", "replace"))
+
+
+def _ec2_failure(failure: Failure) -> Draft:
+    """Amazon EC2 API Reference, "Error codes" (Common client errors)."""
+    text = (
+        f"<Response><Errors><Error><Code>{text_of(failure.code)}</Code><Message>{text_of(failure.error.message)}"
+        f"</Message></Error></Errors><RequestID>{text_of(failure.request_id)}</RequestID></Response>"
+    )
+    return Draft(status=failure.status, headers=list(_HEADERS), body=text.encode("utf-8", "replace"))
 
 
 def _malformed(message: str) -> ServiceError:
