@@ -10,9 +10,11 @@ from undercast.events.causality import Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
+from undercast.sandbox import xray_daemon
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
 from undercast.services.logs import loops, subscriptions
+from undercast.services.xray import assembly, export, upkeep
 from undercast.store import journal
 from undercast.wire.sigv4_time import SKEW_S
 
@@ -53,6 +55,12 @@ def test_causal_edges() -> None:
     """24 hours of the platform clock, a million rows a file."""
     retention = Retention()
     assert (retention.age_s, retention.rows) == (24 * 3600, 1_000_000)
+
+
+def test_traces_of_xray() -> None:
+    """30 days, 2,600 segments a second from one environment, 500 KB a trace, 4,096 documents for a collector."""
+    assert (upkeep.RETENTION_S, xray_daemon.PACKETS_PER_S) == (30 * 86400, 2600)
+    assert (assembly.MAX_BYTES, export.MAX_QUEUED) == (500_000, 4096)
 
 
 def test_deliveries_in_flight() -> None:

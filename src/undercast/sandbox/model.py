@@ -178,6 +178,8 @@ class TracedRun:
     answered_ms: float
     """From its beginning to the runtime's answer; 0 where there was none."""
     init_duration_ms: float | None
+    restore_duration_ms: float | None = None
+    """Of an environment that began from a snapshot: in place of INIT."""
     error_type: str
     """"" for success."""
     error: bytes

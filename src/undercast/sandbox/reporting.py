@@ -250,6 +250,7 @@ class Reporter:
             duration_ms=run.duration_ms,
             answered_ms=run.answered_ms,
             init_duration_ms=run.init_duration_ms,
+            restore_duration_ms=None if run.restored is None else run.restored.duration_ms,
             error_type=error_type or ("" if fault is None else fault.error_type),
             error=error if fault is None else fault.payload(run.request_id),
         )

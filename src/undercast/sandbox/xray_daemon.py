@@ -18,7 +18,7 @@ _MAX_PACKET_BYTES = 65_536
 _AT_ONCE, _BYTES_AT_ONCE = 16, 65_536
 """Packets or connections, and bytes, before others have their turn."""
 _LAST_TURNS = 16
-_PACKETS_PER_S = 2600
+PACKETS_PER_S = 2600
 """X-Ray's quota of segments is an account's and region's, here each environment's. What is beyond is dropped."""
 _MAX_CONNECTIONS = 16
 TCP, UDP = "xray", "xray-udp"
@@ -75,9 +75,9 @@ class XRayDaemon:
         if second != self._second:
             self._second, self._packets = second, 0
         self._packets += 1
-        if self._packets == _PACKETS_PER_S + 1:
-            log.warning("%s sends more than %d packets a second to X-Ray", self._function.arn, _PACKETS_PER_S)
-        return self._packets <= _PACKETS_PER_S
+        if self._packets == PACKETS_PER_S + 1:
+            log.warning("%s sends more than %d packets a second to X-Ray", self._function.arn, PACKETS_PER_S)
+        return self._packets <= PACKETS_PER_S
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):

@@ -68,7 +68,7 @@ async def test_packets_and_connections_reach_the_sink(sockets: dict[str, socket.
 
 async def test_a_flood_has_an_end(sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     """X-Ray's quota: what is beyond it within a second is dropped."""
-    monkeypatch.setattr(xray_daemon, "_PACKETS_PER_S", 3)
+    monkeypatch.setattr(xray_daemon, "PACKETS_PER_S", 3)
     sink = Sink()
     daemon = XRayDaemon(a_function(), sink, sockets)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:

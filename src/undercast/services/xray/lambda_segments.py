@@ -1,8 +1,8 @@
 """The two segments that Lambda itself sends for a sampled invocation.
 
 Pure. "AWS::Lambda" is the service that took the request, "AWS::Lambda::Function" the work of the function, with its
-Initialization, Invocation and Overhead.
-AWS: Lambda Developer Guide, "Visualize Lambda function invocations using AWS X-Ray".
+Initialization (or Restore), Invocation and Overhead.
+AWS: Lambda Developer Guide, "Visualize Lambda function invocations using AWS X-Ray", "Monitoring for Lambda SnapStart".
 """
 
 import hashlib
@@ -56,6 +56,8 @@ def segments(run: TracedRun) -> tuple[dict[str, Any], dict[str, Any]]:
 def _phases(run: TracedRun, began: float) -> Iterator[dict[str, Any]]:
     if run.init_duration_ms is not None:
         yield _phase(run, "Initialization", began - run.init_duration_ms / 1000, began)
+    if run.restore_duration_ms is not None:
+        yield _phase(run, "Restore", began - run.restore_duration_ms / 1000, began)
     answered = began + (run.answered_ms or run.duration_ms) / 1000
     yield _phase(run, "Invocation", began, answered)
     yield _phase(run, "Overhead", answered, max(answered, run.ended_at))
