@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.services import sharded_log
@@ -67,6 +68,22 @@ def open_stream(tx: Tx, scope: Scope, table: str, view: tuple[str, Sequence[Mapp
 def find(tx: Tx, arn: str) -> Row | None:
     """A stream's row."""
     return tx.one("SELECT * FROM dynamodbstreams_stream WHERE arn = ?", (arn,))
+
+
+def policy(tx: Tx, arn: str) -> Mapping[str, Any] | None:
+    """The stream's own policy, parsed; None without one, or without the stream."""
+    row = tx.one("SELECT policy FROM dynamodbstreams_stream WHERE arn = ?", (arn,))
+    if row is None or not row["policy"]:
+        return None
+    found: dict[str, Any] = json.loads(row["policy"])
+    return found
+
+
+def set_policy(tx: Tx, arn: str, policy: str, revision: str) -> None:
+    """Replace it; "" for none."""
+    tx.execute(
+        "UPDATE dynamodbstreams_stream SET policy = ?, policy_revision = ? WHERE arn = ?", (policy, revision, arn)
+    )
 
 
 def close_stream(tx: Tx, stream_id: int, now: float) -> None:

@@ -5,12 +5,14 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
+from undercast.services import table_streams
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.binding import compiled
 from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
@@ -50,6 +52,9 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
             _access(dynamo, action, named(ctx.scope, params["TableName"]), {}),
             *_of_stream(params["StreamArn"]),
         )
+    if operation == "CreateTable" and "ResourcePolicy" in params:
+        of = named(ctx.scope, params["TableName"])
+        return tuple(_access(dynamo, one, of, {}) for one in (action, "dynamodb:PutResourcePolicy"))
     if "TableName" in params:
         return (_access(dynamo, action, named(ctx.scope, params["TableName"]), params),)
     if operation == "RestoreTableToPointInTime":
@@ -68,7 +73,7 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
     if operation in ("ListExports", "ListImports"):
         return (Access(action=action, resource="*"),)
     if "ResourceArn" in params:
-        return (_access(dynamo, action, named_by_arn(params["ResourceArn"]), {}),)
+        return (_of_resource(dynamo, ctx, operation, params["ResourceArn"]),)
     return (Access(action=action, resource=str(Arn.of(ctx.scope, "dynamodb", "table/*")) if params else "*"),)
 
 
@@ -118,7 +123,35 @@ def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any
     if keys := tuple(dict.fromkeys(_leading_keys(dynamo, of, params))):
         conditions["dynamodb:LeadingKeys"] = keys
     resource = f"{of.arn}/index/{params['IndexName']}" if "IndexName" in params else of.arn
-    return Access(action=action, resource=resource, conditions=conditions, resource_account_id=of.scope.account_id)
+    table = dynamo.tables.find(of)
+    return Access(
+        action=action,
+        resource=resource,
+        conditions=conditions,
+        resource_account_id=of.scope.account_id,
+        resource_policy=table.policy if table is not None else None,
+    )
+
+
+def _of_resource(dynamo: Dynamo, ctx: RequestContext, operation: str, arn: str) -> Access:
+    """An action on a table or a stream by its ARN, with its policy."""
+    of, action = named_by_arn(arn), f"dynamodb:{operation}"
+    if "/stream/" in arn:
+        policy = dynamo.database.read_row(lambda tx: table_streams.policy(tx, arn))
+        found = Access(action=action, resource=arn, resource_account_id=of.scope.account_id, resource_policy=policy)
+    else:
+        found = _access(dynamo, action, of, {})
+    is_owner = ctx.principal.kind == "root" and ctx.principal.account_id == of.scope.account_id
+    # The owner's way back, whatever the policy says (API Reference, DeleteResourcePolicy).
+    return replace(found, resource_policy=None) if operation == "DeleteResourcePolicy" and is_owner else found
+
+
+async def policy_of(dynamo: Dynamo, arn: str) -> Mapping[str, Any] | None:
+    """See `core.service.Manifest.policy_of`."""
+    if "/stream/" in arn:
+        return dynamo.database.read_row(lambda tx: table_streams.policy(tx, arn))
+    table = dynamo.tables.find(named_by_arn(arn))
+    return table.policy if table is not None else None
 
 
 def _leading_keys(dynamo: Dynamo, of: TableName, params: Mapping[str, Any]) -> Iterator[str]:

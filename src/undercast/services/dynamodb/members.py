@@ -24,7 +24,13 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateTable": _TABLE | {
         "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes", "BillingMode",
         "ProvisionedThroughput", "StreamSpecification", "Tags", "DeletionProtectionEnabled",
+        "ResourcePolicy",
     },
+    "PutResourcePolicy": frozenset({
+        "ResourceArn", "Policy", "ExpectedRevisionId", "ConfirmRemoveSelfResourceAccess",
+    }),
+    "GetResourcePolicy": frozenset({"ResourceArn"}),
+    "DeleteResourcePolicy": frozenset({"ResourceArn", "ExpectedRevisionId"}),
     "UpdateTable": _TABLE | {
         "AttributeDefinitions", "BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexUpdates",
         "StreamSpecification", "DeletionProtectionEnabled",
@@ -107,7 +113,6 @@ REFUSED: Mapping[str, Mapping[str, str]] = {
     "RestoreTableFromBackup": {"VectorIndexOverride": "vector indexes are not here"},
     "RestoreTableToPointInTime": {"VectorIndexOverride": "vector indexes are not here"},
     "CreateTable": {
-        "ResourcePolicy": "resource policies of tables are not here",
         "GlobalTableSourceArn": _GLOBAL,
         "GlobalTableSettingsReplicationMode": _GLOBAL,
         "VectorIndexes": "vector indexes are not here",

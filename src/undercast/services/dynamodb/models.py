@@ -146,6 +146,8 @@ class Table:
     recovery_since: float
     """When it was switched on; without meaning where it is off."""
     destinations: tuple[Destination, ...] = ()
+    policy: Mapping[str, Any] | None = None
+    """Its own policy, parsed."""
 
     @property
     def is_on_demand(self) -> bool:
@@ -193,6 +195,7 @@ def table_of(row: Row, index_ids: Mapping[str, int]) -> Table:
         recovery_days=row["recovery_days"],
         recovery_since=row["recovery_since"],
         destinations=_destinations(definition),
+        policy=json.loads(definition["ResourcePolicy"]["Policy"]) if "ResourcePolicy" in definition else None,
     )
 
 

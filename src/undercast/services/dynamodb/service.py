@@ -9,7 +9,7 @@ from typing import Any
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.dynamodb import exporting, importing
-from undercast.services.dynamodb.access import access
+from undercast.services.dynamodb.access import access, policy_of
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.forwarding import KIND, KinesisTarget
 from undercast.services.dynamodb.instance import Dynamo
@@ -21,6 +21,7 @@ from undercast.services.dynamodb.operations import (
     forwarding,
     imports,
     items,
+    policies,
     reading,
     restoring,
     statements,
@@ -99,6 +100,7 @@ MANIFEST = Manifest(
         forwarding,
         imports,
         items,
+        policies,
         reading,
         restoring,
         statements,
@@ -107,6 +109,7 @@ MANIFEST = Manifest(
         transactions,
     ),
     access=access,
+    policy_of=policy_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -26,4 +26,8 @@ SCHEMA = (
     );
     CREATE INDEX dynamodbstreams_record_shard ON dynamodbstreams_record (shard_id, sequence);
     """,
+    """
+    ALTER TABLE dynamodbstreams_stream ADD COLUMN policy TEXT NOT NULL DEFAULT '';
+    ALTER TABLE dynamodbstreams_stream ADD COLUMN policy_revision TEXT NOT NULL DEFAULT '';
+    """,
 )

@@ -7,6 +7,7 @@ from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Manifest, Params, operations_of
+from undercast.services import table_streams
 from undercast.services.dynamodbstreams import iterators, operations
 from undercast.services.dynamodbstreams.instance import Streams
 from undercast.services.dynamodbstreams.members import EFFECTIVE
@@ -27,7 +28,10 @@ async def access(streams: Streams, ctx: RequestContext, operation: str, params: 
     arn = Arn.parse(text)
     if arn.service != "dynamodb" or "/stream/" not in arn.resource:
         raise ServiceError("ValidationException", f"Invalid StreamArn: {text}")
-    return (Access(action=action, resource=text, resource_account_id=AccountId(arn.account_id)),)
+    policy = streams.database.read_row(lambda tx: table_streams.policy(tx, text))
+    return (
+        Access(action=action, resource=text, resource_account_id=AccountId(arn.account_id), resource_policy=policy),
+    )
 
 
 async def _start(streams: Streams) -> None:

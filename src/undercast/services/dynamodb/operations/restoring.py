@@ -20,7 +20,8 @@ from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import Table, TableName, named, named_by_arn
 from undercast.store.database import Tx
 
-_NOT_RESTORED = ("StreamId", "LatestStreamArn", "LatestStreamLabel", "KinesisDestinations", "RestoreSummary")
+_NOT_RESTORED = ("StreamId", "LatestStreamArn", "LatestStreamLabel", "KinesisDestinations", "RestoreSummary",
+                 "ResourcePolicy")  # fmt: skip
 _OVERRIDES = {"BillingModeOverride": "BillingMode", "ProvisionedThroughputOverride": "ProvisionedThroughput",
               "GlobalSecondaryIndexOverride": "GlobalSecondaryIndexes",
               "LocalSecondaryIndexOverride": "LocalSecondaryIndexes", "SSESpecificationOverride": "SSESpecification",

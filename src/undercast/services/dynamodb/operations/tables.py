@@ -17,6 +17,7 @@ from undercast.services.dynamodb.describe import described
 from undercast.services.dynamodb.errors import in_use, invalid, invalid_value
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import Table, TableName, named
+from undercast.services.dynamodb.operations.policies import checked_policy, new_policy
 from undercast.services.dynamodb.operations.tagging import tags_of
 from undercast.store.database import Tx
 
@@ -31,6 +32,8 @@ async def create_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
     definition = checked_definition(params)
     tags = json.dumps(tags_of(params.get("Tags") or ()))
     now = dynamo.clock.now()
+    if "ResourcePolicy" in params:
+        checked_policy(params["ResourcePolicy"])
 
     def write(tx: Tx) -> Table:
         if tables.find(tx, of) is not None:
@@ -42,6 +45,8 @@ async def create_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
             )
         if definition["StreamSpecification"]:
             _open_stream(tx, of, definition, now)
+        if "ResourcePolicy" in params:
+            definition["ResourcePolicy"] = new_policy(params["ResourcePolicy"], "", now)
         dynamo.tables.changed(tx, of)
         return tables.add(tx, of, ctx.ids.uuid(), definition, (tags, now))
 
