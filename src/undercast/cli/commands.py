@@ -9,7 +9,21 @@ from typing import Annotated, Any, Literal
 import typer
 
 from undercast import __version__
-from undercast.cli import clock, doctor, env, images, invoke, logs, outbox, runtimes, status, stop, trace, watch
+from undercast.cli import (
+    clock,
+    doctor,
+    env,
+    images,
+    invoke,
+    logs,
+    metrics,
+    outbox,
+    runtimes,
+    status,
+    stop,
+    trace,
+    watch,
+)
 from undercast.cli.start_options import OPTIONS, Option
 
 app = typer.Typer(
@@ -50,6 +64,7 @@ app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
 app.command("env")(env.env)
 app.command("logs")(logs.logs)
+app.command("metrics")(metrics.metrics)
 app.command("invoke")(invoke.invoke)
 app.command("trace")(trace.trace)
 app.command("watch")(watch.watch)

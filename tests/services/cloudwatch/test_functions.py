@@ -5,6 +5,9 @@ metric format".
 """
 
 import json
+import os
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -91,6 +94,30 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     assert (metric("AsyncEventsReceived", FunctionName="f"), metric("AsyncEventAge", "SampleCount")) == (1, 1)
     names = {one["MetricName"] for one in _listed(platform, account)}
     assert {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventAge"} <= names
+
+
+def test_the_command_shows_them(platform: RunningPlatform, account: str) -> None:
+    """`undercast metrics`: a line for each function; of one, or of its alias, a line for each minute."""
+    create_function(platform, account, "shown", SOURCE)
+    client = platform.client("lambda", account=account)
+    client.create_alias(FunctionName="shown", Name="live", FunctionVersion="$LATEST")
+    for payload in (b"{}", b'{"fail": true}'):
+        client.invoke(FunctionName="shown", Payload=payload)
+    client.invoke(FunctionName="shown", Qualifier="live", Payload=b"{}")
+
+    def shown(*arguments: str) -> str:
+        environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_ACCESS_KEY_ID": account}
+        environment |= {"AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+        command = [sys.executable, "-m", "undercast", "metrics", *arguments]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+
+    head, line = shown().splitlines()
+    assert head.split()[:4] == ["function", "invocations", "errors", "throttles"]
+    assert line.split()[:4] == ["shown", "3", "1", "0"]
+    low, average, high, *ranks = map(float, line.split()[4:])
+    assert 0 < low <= average <= high
+    assert sorted(ranks) == ranks
+    assert sum(one["Invocations"] for one in json.loads(shown("shown:live", "--json")).values()) == 1
 
 
 def _listed(platform: RunningPlatform, account: str) -> list[dict[str, Any]]:

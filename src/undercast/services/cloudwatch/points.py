@@ -62,7 +62,11 @@ def sample_text(tally: Tally) -> str | None:
         return None
     if len(values) > MAX_DISTINCT:
         values = rounded(values)
-    return ",".join(f"{value!r}:{count:g}" for value, count in values.items())
+    return ",".join(f"{value!r}:{_short(count)}" for value, count in values.items())
+
+
+def _short(count: float) -> str:
+    return str(int(count)) if count == int(count) else repr(count)
 
 
 def tally_of(row: Row) -> Tally:
