@@ -80,6 +80,8 @@ class LaneReader:
     """When the batching window of what is gathered is over."""
     full: bool = False
     at_end: bool = False
+    again_at: float = 0.0
+    """Not to be read before: the shard's throughput was used up."""
 
     def __post_init__(self) -> None:
         self.cursor = self.progress
@@ -96,10 +98,13 @@ class LaneReader:
         if self.busy:
             return None
         closes = self.progress.window + rules.tumbling_s if rules.tumbling_s and self.progress.window else None
-        return min((at for at in (self.ends_at, closes) if at is not None), default=None)
+        return min((at for at in (self.ends_at, closes, self.again_at or None) if at is not None), default=None)
 
     async def read(self, kind: Kind, ctx: RequestContext, rules: Rules, now: float) -> Batch | None:
         """The next batch, when it is ready. Raises ServiceError."""
+        if now < self.again_at:
+            return None
+        self.again_at = 0.0
         if not self.full and not self.at_end:
             await self._gather(kind, ctx, rules)
         if not self.gathered:

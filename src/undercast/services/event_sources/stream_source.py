@@ -21,6 +21,8 @@ from undercast.services.event_sources.reading import Ground, Reading
 
 LOOK_AGAIN_S = 60.0
 """The bell is in memory: a ring that was lost costs this much."""
+THROTTLED_S = 1.0
+"""AWS: a shard whose throughput is used up can be read again after a second."""
 MOST_BATCHES = 10_000
 
 
@@ -115,20 +117,23 @@ class StreamSource:
                 self._bell.set()
 
     async def _next(self, ctx: RequestContext) -> Batch | None:
-        """A batch of the first free lane that has one; that lane is asked last the next time."""
+        """A batch of the first free lane that has one; lanes that were asked are asked last the next time."""
         if self._stale:
             await self._follow(ctx)
         for lane, reader in tuple(self._readers.items()):
             if reader.busy:
                 continue
+            self._readers[lane] = self._readers.pop(lane)
             try:
                 batch = await reader.read(self._kind, ctx, self._rules, self._ground.clock.now())
             except ServiceError as error:
+                if error.code == "ProvisionedThroughputExceededException":
+                    reader.again_at = self._functions.clock.now() + THROTTLED_S
+                    continue
                 if error.code != "ResourceNotFoundException" or not await self._has_expired(ctx, lane):
                     raise
                 return await self._next(ctx)
             if batch is not None:
-                self._readers[lane] = self._readers.pop(lane)
                 return batch
             if reader.at_end:
                 await self._end(reader)
