@@ -3,7 +3,8 @@
 import asyncio
 from functools import partial
 
-from undercast.http.server import HttpProtocol, ServeOptions
+from undercast.http.options import ServeOptions
+from undercast.http.server import HttpProtocol
 from undercast.sandbox.model import FunctionVersion
 from undercast.services.xray.sink import FunctionTraces
 

@@ -13,7 +13,7 @@ from undercast.core.clock import HostClock
 from undercast.core.http import HttpHandler
 from undercast.http.limits import HttpLimits
 from undercast.http.listener import Listener, TlsMode
-from undercast.http.server import ServeOptions
+from undercast.http.options import ServeOptions
 
 BACKLOG = 1024
 INNER_CONNECTIONS = 256

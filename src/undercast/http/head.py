@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from types import MappingProxyType
 
-_FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive", "date"))
+FRAMING = frozenset(("content-length", "transfer-encoding", "connection", "keep-alive", "date"))
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _STATUS_LINES: Mapping[int, str] = MappingProxyType(
@@ -48,7 +48,7 @@ def encode_head(status: int, headers: Iterable[tuple[str, str]], framing: str) -
     """
     lines = [_STATUS_LINES.get(status) or f"HTTP/1.1 {status} Unknown\r\n"]
     for name, value in headers:
-        if name.lower() not in _FRAMING:
+        if name.lower() not in FRAMING:
             lines.append(f"{name}: {value}\r\n")
     count = len(lines)
     text = "".join(lines)

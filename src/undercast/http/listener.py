@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Literal
 
 from undercast.core.http import HttpHandler
-from undercast.http.server import HttpProtocol, ServeOptions
+from undercast.http.options import ServeOptions
+from undercast.http.server import Connection, HttpProtocol
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Listener:
         self._context: ssl.SSLContext | None = None
         self._tls_mode: TlsMode = tls_mode if tls is not None else "never"
         self._loop = asyncio.get_running_loop()
-        self._connections: set[HttpProtocol] = set()
+        self._connections: set[Connection] = set()
         self._sniffing: dict[socket.socket, asyncio.TimerHandle] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._accepting = False

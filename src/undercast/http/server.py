@@ -1,5 +1,7 @@
 """One HTTP/1.1 connection: bytes in, requests to the handler, one write per response. Front door and Runtime API.
 
+A client that begins with HTTP/2 is handed to `http2.py`.
+
 Requests are answered in their order. The handler starts when the head is complete; a body of at most
 `gathered_body_bytes` is in memory by then, any other is read as it comes. Whatever a client does ends in a status or a
 close. AWS: RFC 9110 and RFC 9112; S3 API Reference, "List of error codes".
@@ -8,36 +10,23 @@ close. AWS: RFC 9110 and RFC 9112; S3 API Reference, "List of error codes".
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import cast
 
-from undercast.core.clock import Clock, HostClock
 from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http.direct import DirectBody
 from undercast.http.exchange import Exchange
-from undercast.http.limits import HttpLimits
+from undercast.http.http2 import Http2Protocol
+from undercast.http.options import ServeOptions
 from undercast.http.requests import RequestReader
 from undercast.http.responses import ClientGone, ResponseWriter
 
 log = logging.getLogger(__name__)
 
+_HTTP2 = b"PRI * HTTP/2.0"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _FAILURE_TEXT = b"Internal failure\n"
 _FAILURE = HttpResponse(status=500, headers=(("content-type", "text/plain"),), close=True)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServeOptions:
-    """How connections are served."""
-
-    limits: HttpLimits = field(default_factory=HttpLimits)
-    environment_id: str | None = None
-    """Stamped on every request (I10)."""
-    ends_with_client: bool = False
-    """Cancel the handler when the client goes, even by half-closing: for long polls. Else a started request runs on."""
-    clock: Clock = field(default_factory=HostClock)
-    """The host clock, for the Date header."""
 
 
 class HttpProtocol(asyncio.Protocol):
@@ -81,7 +70,7 @@ class HttpProtocol(asyncio.Protocol):
         options: ServeOptions,
         *,
         secure: bool = False,
-        connections: "set[HttpProtocol] | None" = None,
+        connections: "set[Connection] | None" = None,
     ) -> None:
         self._handler = handler
         self._options = options
@@ -142,11 +131,22 @@ class HttpProtocol(asyncio.Protocol):
         reader = self._reader
         if self._lingering:
             return
+        if data.startswith(_HTTP2) and self.idle and not reader.in_head:
+            self._upgrade(data)
+            return
         reader.feed(data)
         if self._active is None and (reader.queue or reader.closed):
             self._advance()
         if reader.in_head or reader.receiving is not None or reader.queue:
             self._watch()
+
+    def _upgrade(self, data: bytes) -> None:
+        """The client speaks HTTP/2, without asking: over TLS it was offered, else it takes it for granted."""
+        self._deadline.cancel()
+        self._leave()
+        peer = self._peer
+        successor = Http2Protocol(self._handler, self._options, self._transport, secure=self._secure, peer=peer)
+        successor.begin(self._connections, data)
 
     def eof_received(self) -> bool:
         """asyncio: the client sends nothing more; what it asked for is still answered."""
@@ -422,3 +422,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._advance()
             else:
                 self._writer.close()
+
+
+Connection = HttpProtocol | Http2Protocol
+"""What a listener keeps."""

@@ -102,10 +102,12 @@ class CertificateAuthority:
             return None
         if not is_host_name(name):
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        connection.context = self._context_for(covering_name(name.lower()))
+        name = name.lower()
+        is_kinesis = speaks_http2(name)
+        connection.context = self._context_for(name if is_kinesis else covering_name(name), http2=is_kinesis)
         return None
 
-    def _context_for(self, name: str) -> ssl.SSLContext:
+    def _context_for(self, name: str, *, http2: bool = False) -> ssl.SSLContext:
         cached = self._contexts.get(name)
         if cached is not None:
             self._contexts.move_to_end(name)
@@ -114,7 +116,7 @@ class CertificateAuthority:
         key, certificate = _certificates().new_leaf(
             name, (self._folder / _CA_KEY).read_bytes(), self.certificate_path.read_bytes(), self._clock.now()
         )
-        context = _load(key, certificate)
+        context = _load(key, certificate, ("h2", "http/1.1") if http2 else ("http/1.1",))
         self._contexts[name] = context
         if len(self._contexts) > _CACHED_NAMES:
             self._contexts.popitem(last=False)
@@ -128,6 +130,12 @@ def is_host_name(name: str) -> bool:
         0 < len(label) <= 63 and label.isascii() and label.replace("-", "").replace("_", "").isalnum()
         for label in labels
     )
+
+
+def speaks_http2(host: str) -> bool:
+    """Whether HTTP/2 is offered there: on Kinesis's hosts, whose clients ask for it; as on AWS, on few others."""
+    labels = host.split(".")
+    return host.endswith(".amazonaws.com") and any(label.endswith("kinesis") for label in labels[:2])
 
 
 def covering_name(host: str) -> str:
@@ -175,10 +183,10 @@ def _write_private(path: Path, data: bytes) -> None:
     draft.replace(path)
 
 
-def _load(key: bytes, certificate: bytes) -> ssl.SSLContext:
+def _load(key: bytes, certificate: bytes, protocols: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(protocols)
     # The ssl module loads a key only from a file; a 0600 file that exists for this call alone.
     with tempfile.NamedTemporaryFile() as file:
         file.write(key + certificate)

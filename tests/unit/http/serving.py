@@ -9,7 +9,7 @@ from typing import Any
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http.limits import HttpLimits
 from undercast.http.listener import Listener
-from undercast.http.server import ServeOptions
+from undercast.http.options import ServeOptions
 
 PATIENCE_S = 10.0
 """What no test waits for unless something is broken."""

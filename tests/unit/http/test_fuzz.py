@@ -13,7 +13,7 @@ from tests.unit.http.serving import connected, serving
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.http.limits import HttpLimits
-from undercast.http.server import ServeOptions
+from undercast.http.options import ServeOptions
 
 TOKENS = st.sampled_from(
     [

@@ -8,7 +8,7 @@ from tests.unit.http.serving import Client, connected, serving, until
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.http.limits import HttpLimits
-from undercast.http.server import ServeOptions
+from undercast.http.options import ServeOptions
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
@@ -62,7 +62,6 @@ async def only(client: Client, data: bytes) -> tuple[int, bytes]:
         (b"GET / HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (b"POST / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n", 501),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         (b"GET / HTTP/3.7\r\n\r\n", 400),
         (b"GET / HTTP/2.0\r\n\r\n", 505),
         (b"CONNECT a:443 HTTP/1.1\r\nHost: a\r\n\r\n", 405),

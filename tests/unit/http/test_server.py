@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.http.serving import address_of, connected, serving, until
 from undercast.core.http import HttpRequest, HttpResponse
-from undercast.http.server import ServeOptions
+from undercast.http.options import ServeOptions
 
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: localhost\r\n\r\n"
 

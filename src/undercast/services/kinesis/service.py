@@ -65,7 +65,7 @@ MANIFEST = Manifest(
         "limited.",
         "A stream on demand keeps its four shards, however much is written.",
         "Records are not encrypted on disk; KeyId is looked up in KMS when it is set, and not used.",
-        "SubscribeToShard is served over HTTP/1.1; clients that insist on HTTP/2 have to be told so.",
+        "SubscribeToShard is served over HTTP/1.1, too.",
         "UpdateShardCount is not limited to ten calls a day.",
         "Channels, queues, account settings and warm throughput are missing, and named.",
     ),

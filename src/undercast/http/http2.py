@@ -1,0 +1,438 @@
+"""One HTTP/2 connection: for clients that insist on it, as AWS's SDKs for Java and JavaScript do with Kinesis.
+
+Begins where HTTP/1.1 reads HTTP/2's preface. Each stream is one request to the same handler; its body is gathered in
+memory, up to 16 MiB. Responses are written as the client's windows allow.
+AWS: RFC 9113; Kinesis API Reference, SubscribeToShard ("over HTTP/2").
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from undercast.core.body import BodyStream
+from undercast.core.deadline import Deadline
+from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.http import frames
+from undercast.http.frames import ConnectionFailed, Frame, FrameReader
+from undercast.http.head import FRAMING, http_date
+from undercast.http.hpack import Decoder, HpackError, encode
+from undercast.http.options import ServeOptions
+
+log = logging.getLogger(__name__)
+
+MAX_BODY_BYTES = 16 * 1024 * 1024
+MAX_HELD_BYTES = 64 * 1024 * 1024
+"""Of the requests of one connection that are not answered yet."""
+MAX_STREAMS = 128
+_WINDOW = 1024 * 1024
+_FAILURE = HttpResponse(status=500, headers=(("content-type", "text/plain"),), body=b"Internal failure\n")
+_TOO_LARGE = HttpResponse(status=413, headers=(("content-type", "text/plain"),), body=b"Payload too large\n")
+
+
+class Connections(Protocol):
+    """Who keeps the connections of a listener."""
+
+    def add(self, connection: "Http2Protocol", /) -> None: ...
+    def discard(self, connection: "Http2Protocol", /) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Stream:
+    """One request and its response."""
+
+    id: int
+    window: int
+    """How much the client takes of the response's body now."""
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+    task: asyncio.Task[None] | None = None
+    live: bool = False
+    """Whether the answer is of no use when its client has gone."""
+    gone: bool = False
+    """Whether the client wants no answer any more; the handler runs on."""
+
+
+class Http2Protocol(asyncio.Protocol):
+    """See the module. Has what a listener asks of a connection, as `HttpProtocol` has."""
+
+    def __init__(
+        self, handler: HttpHandler, options: ServeOptions, transport: asyncio.Transport, *, secure: bool, peer: str
+    ) -> None:
+        self._handler = handler
+        self._options = options
+        self._transport = transport
+        self._secure = secure
+        self._peer = peer
+        self._loop = asyncio.get_running_loop()
+        self._reader = FrameReader()
+        self._decoder = Decoder(options.limits.max_head_bytes)
+        self._preface = len(frames.PREFACE)
+        self._streams: dict[int, _Stream] = {}
+        self._block: tuple[int, bool, bytearray] | None = None
+        """The headers that CONTINUATION goes on with: their stream, whether it ends there, what has come."""
+        self._last = 0
+        self._held_bytes = 0
+        self._window = frames.FIRST_WINDOW
+        self._stream_window = frames.FIRST_WINDOW
+        self._frame_bytes = frames.MOST_FRAME_BYTES
+        self._writable = asyncio.Event()
+        self._writable.set()
+        self._room = asyncio.Event()
+        self._stopping = False
+        self._lost = False
+        self._deadline = Deadline(self._loop, self._expire)
+        self._connections: Connections | None = None
+        self.closed: asyncio.Future[None] = self._loop.create_future()
+        """Done when the connection is gone and its handlers have ended."""
+        self.idle_since = self._loop.time()
+        """Loop time since when no request is in hand."""
+
+    def begin(self, connections: Connections | None, data: bytes) -> None:
+        """Take the connection over, with what has come of it."""
+        self._connections = connections
+        if connections is not None:
+            connections.add(self)
+        self._transport.set_protocol(self)
+        ours = {
+            frames.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
+            frames.INITIAL_WINDOW_SIZE: _WINDOW,
+            frames.MAX_HEADER_LIST_SIZE: self._options.limits.max_head_bytes,
+        }
+        more = MAX_HELD_BYTES - frames.FIRST_WINDOW
+        self._transport.write(frames.settings(ours) + frames.window_update(0, more))
+        self._rest()
+        self.data_received(data)
+
+    # What asyncio calls.
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes have come."""
+        if self._preface:
+            begun = len(frames.PREFACE) - self._preface
+            expected = frames.PREFACE[begun : begun + len(data)]
+            if data[: len(expected)] != expected:
+                self._transport.abort()
+                return
+            self._preface -= len(expected)
+            data = data[len(expected) :]
+        try:
+            for frame in self._reader.feed(data):
+                self._receive(frame)
+        except HpackError as error:
+            self._fail(frames.COMPRESSION_ERROR, str(error))
+        except ConnectionFailed as error:
+            self._fail(error.code, str(error))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """asyncio: the connection is gone. Streaming ends; a started handler runs on unless it ends with its client."""
+        self._lost = True
+        self._deadline.cancel()
+        self._room.set()
+        self._writable.set()
+        for stream in tuple(self._streams.values()):
+            if stream.task is None:
+                self._streams.pop(stream.id, None)
+            elif stream.live or self._options.ends_with_client:
+                stream.task.cancel()
+        self._leave()
+
+    def pause_writing(self) -> None:
+        """asyncio: the client does not read as fast as we write."""
+        self._writable.clear()
+
+    def resume_writing(self) -> None:
+        """asyncio: the client has caught up."""
+        self._writable.set()
+
+    def _leave(self) -> None:
+        if self._lost and not self._streams:
+            if self._connections is not None:
+                self._connections.discard(self)
+            if not self.closed.done():
+                self.closed.set_result(None)
+
+    # What the listener calls.
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is in hand."""
+        return not self._streams
+
+    def stop(self) -> None:
+        """Take no more requests; close once those in hand are answered."""
+        self._stopping = True
+        self._transport.write(frames.goaway(self._last, frames.NO_ERROR))
+        if self.idle:
+            self._transport.close()
+
+    def evict(self) -> None:
+        """Make room: close at once, nothing is in hand."""
+        self._transport.abort()
+        self._lost = True
+        self._leave()
+
+    async def abort(self) -> None:
+        """Close now and end the handlers."""
+        self._transport.abort()
+        tasks = [stream.task for stream in self._streams.values() if stream.task is not None]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=self._options.limits.linger_s)
+
+    def _rest(self) -> None:
+        """No request is in hand: wait for the next, but not for ever."""
+        self.idle_since = self._loop.time()
+        if self._options.limits.keep_alive_timeout_s is not None:
+            self._deadline.put(self.idle_since + self._options.limits.keep_alive_timeout_s)
+
+    def _expire(self) -> None:
+        if self.idle:
+            self.stop()
+
+    def _fail(self, code: int, text: str) -> None:
+        log.debug("an HTTP/2 connection fails: %s", text)
+        self._transport.write(frames.goaway(self._last, code))
+        self._transport.close()
+
+    # Frames.
+
+    def _receive(self, frame: Frame) -> None:
+        if self._block is not None and (frame.kind != frames.CONTINUATION or frame.stream != self._block[0]):
+            raise ConnectionFailed(frames.PROTOCOL_ERROR, "headers are interrupted")
+        if frame.kind == frames.DATA:
+            self._data(frame)
+        elif frame.kind == frames.HEADERS:
+            self._headers(frame)
+        elif frame.kind == frames.CONTINUATION:
+            self._continuation(frame)
+        elif frame.kind == frames.SETTINGS:
+            self._settings(frame)
+        elif frame.kind == frames.WINDOW_UPDATE:
+            self._more_window(frame)
+        elif frame.kind == frames.PING:
+            if len(frame.payload) != 8:
+                raise ConnectionFailed(frames.FRAME_SIZE_ERROR, "a ping has eight bytes")
+            if not frame.flags & frames.ACK:
+                self._transport.write(frames.frame(frames.PING, frames.ACK, 0, frame.payload))
+        elif frame.kind == frames.RST_STREAM:
+            self._cancelled(frame.stream)
+        elif frame.kind == frames.PUSH_PROMISE:
+            raise ConnectionFailed(frames.PROTOCOL_ERROR, "clients push nothing")
+        # PRIORITY is advice, GOAWAY says that the client will close, and unknown kinds are to be passed over.
+
+    def _headers(self, frame: Frame) -> None:
+        if frame.stream % 2 == 0:
+            raise ConnectionFailed(frames.PROTOCOL_ERROR, "clients have odd streams")
+        self._block = (frame.stream, bool(frame.flags & frames.END_STREAM), bytearray(frame.content()))
+        if frame.flags & frames.END_HEADERS:
+            self._block_ended()
+
+    def _continuation(self, frame: Frame) -> None:
+        if self._block is None:
+            raise ConnectionFailed(frames.PROTOCOL_ERROR, "there are no headers to go on with")
+        self._block[2].extend(frame.payload)
+        if len(self._block[2]) > self._options.limits.max_head_bytes:
+            raise ConnectionFailed(frames.ENHANCE_YOUR_CALM, "the headers are too large")
+        if frame.flags & frames.END_HEADERS:
+            self._block_ended()
+
+    def _block_ended(self) -> None:
+        assert self._block is not None
+        stream_id, ends, block = self._block
+        self._block = None
+        headers = self._decoder.decode(bytes(block))
+        stream = self._streams.get(stream_id)
+        if stream is not None:  # trailers: nobody here asks for them
+            if ends and stream.task is None:
+                self._start(stream)
+            return
+        if stream_id <= self._last:
+            raise ConnectionFailed(frames.PROTOCOL_ERROR, "streams are used once")
+        self._last = stream_id
+        if self._stopping or len(self._streams) >= MAX_STREAMS:
+            self._transport.write(frames.reset(stream_id, frames.REFUSED_STREAM))
+            return
+        stream = self._streams[stream_id] = _Stream(stream_id, self._stream_window, headers)
+        if ends:
+            self._start(stream)
+
+    def _data(self, frame: Frame) -> None:
+        part = frame.content()
+        if frame.payload:
+            self._transport.write(frames.window_update(0, len(frame.payload)))
+        stream = self._streams.get(frame.stream)
+        if stream is None or stream.task is not None:
+            return  # it was refused, cancelled, or answered before its end
+        stream.size += len(part)
+        self._held_bytes += len(part)
+        stream.parts.append(part)
+        if stream.size > MAX_BODY_BYTES or self._held_bytes > MAX_HELD_BYTES:
+            self._start(stream, _TOO_LARGE)
+        elif frame.flags & frames.END_STREAM:
+            self._start(stream)
+        elif frame.payload:
+            self._transport.write(frames.window_update(frame.stream, len(frame.payload)))
+
+    def _settings(self, frame: Frame) -> None:
+        if frame.flags & frames.ACK:
+            return
+        for key, value in frames.read_settings(frame.payload):
+            if key == frames.INITIAL_WINDOW_SIZE:
+                if value > frames.LARGEST_WINDOW:
+                    raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window is too large")
+                for stream in self._streams.values():
+                    stream.window += value - self._stream_window
+                self._stream_window = value
+            elif key == frames.MAX_FRAME_SIZE:
+                self._frame_bytes = min(value, frames.MOST_FRAME_BYTES)
+        self._transport.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        self._room.set()
+
+    def _more_window(self, frame: Frame) -> None:
+        if len(frame.payload) != 4:
+            raise ConnectionFailed(frames.FRAME_SIZE_ERROR, "a window update has four bytes")
+        more = int.from_bytes(frame.payload) & frames.LARGEST_WINDOW
+        if frame.stream == 0:
+            self._window += more
+            if self._window > frames.LARGEST_WINDOW or not more:
+                raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window is wrong")
+        elif (stream := self._streams.get(frame.stream)) is not None:
+            stream.window += more
+        self._room.set()
+
+    def _cancelled(self, stream_id: int) -> None:
+        stream = self._streams.get(stream_id)
+        if stream is None:
+            return
+        if stream.task is None:
+            self._forget(stream)
+        elif stream.live or self._options.ends_with_client:
+            stream.task.cancel()
+        else:
+            stream.gone = True
+            self._room.set()
+
+    # Requests.
+
+    def _start(self, stream: _Stream, answer: HttpResponse | None = None) -> None:
+        stream.task = self._loop.create_task(self._serve(stream, answer))
+
+    async def _serve(self, stream: _Stream, answer: HttpResponse | None) -> None:
+        try:
+            if answer is None:
+                try:
+                    answer = await self._handler(self._request(stream))
+                except Exception:
+                    log.exception("answering an HTTP/2 request failed")
+                    answer = _FAILURE
+            await self._write(stream, answer)
+        except (ConnectionError, TimeoutError):
+            if not stream.gone:
+                self._transport.abort()
+        except asyncio.CancelledError:
+            if not self._transport.is_closing():
+                self._transport.write(frames.reset(stream.id, frames.CANCEL))
+            raise
+        except Exception:
+            log.exception("writing an HTTP/2 response failed")
+            self._transport.write(frames.reset(stream.id, frames.INTERNAL_ERROR))
+        finally:
+            self._forget(stream)
+
+    def _forget(self, stream: _Stream) -> None:
+        self._streams.pop(stream.id, None)
+        self._held_bytes -= stream.size
+        if not self._streams:
+            self._rest()
+            if self._stopping:
+                self._transport.close()
+        self._leave()
+
+    def _request(self, stream: _Stream) -> HttpRequest:
+        pseudo: dict[str, str] = {}
+        headers: dict[str, str] = {}
+        for name, value in stream.headers:
+            if name.startswith(":"):
+                pseudo[name] = value
+            else:
+                headers[name] = f"{headers[name]},{value}" if name in headers else value
+        if ":authority" in pseudo:
+            headers.setdefault("host", pseudo[":authority"])
+        body, stream.parts = b"".join(stream.parts), []
+
+        def ends_with_client() -> None:
+            stream.live = True
+
+        return HttpRequest(
+            method=pseudo.get(":method", "GET"),
+            target=pseudo.get(":path", "/"),
+            headers=headers,
+            body=BodyStream.of(body),
+            secure=self._secure,
+            peer=self._peer,
+            environment_id=self._options.environment_id,
+            end_with_client=ends_with_client,
+        )
+
+    # Responses.
+
+    async def _write(self, stream: _Stream, response: HttpResponse) -> None:
+        if stream.gone:
+            return
+        is_head = any(name == ":method" and value == "HEAD" for name, value in stream.headers)
+        body = b"" if is_head or response.status in (204, 304) else response.body
+        headers = [(":status", str(response.status)), ("date", http_date(int(self._options.clock.now())))]
+        headers += [(name, value) for name, value in response.headers if name.lower() not in FRAMING]
+        length = response.length if response.length is not None or not isinstance(body, bytes) else len(body)
+        if length is not None:
+            headers.append(("content-length", str(length)))
+        ends = body == b""
+        self._transport.write(frames.header_frames(stream.id, encode(headers), ends=ends))
+        if isinstance(body, bytes):
+            if not ends:
+                await self._send(stream, body, ends=True)
+            return
+        stream.live = True
+        await self._stream_body(stream, aiter(body))
+
+    async def _stream_body(self, stream: _Stream, body: AsyncIterator[bytes]) -> None:
+        try:
+            async for part in body:
+                if part:
+                    await self._send(stream, part, ends=False)
+        finally:
+            close = getattr(body, "aclose", None)
+            if close is not None:
+                await close()
+        await self._send(stream, b"", ends=True)
+
+    async def _send(self, stream: _Stream, data: bytes, *, ends: bool) -> None:
+        """In frames, as the windows of stream and connection allow. Raises ConnectionResetError, TimeoutError."""
+        view = memoryview(data)
+        while True:
+            if self._transport.is_closing() or stream.gone:
+                raise ConnectionResetError
+            size = max(0, min(len(view), self._window, stream.window, self._frame_bytes))
+            if not size and len(view):
+                await self._wait(self._room)
+                continue
+            last = ends and size == len(view)
+            flags = frames.END_STREAM if last else 0
+            self._transport.write(frames.frame(frames.DATA, flags, stream.id, bytes(view[:size])))
+            self._window -= size
+            stream.window -= size
+            view = view[size:]
+            if not self._writable.is_set():
+                await self._wait(self._writable)
+            if not len(view):
+                return
+
+    async def _wait(self, event: asyncio.Event) -> None:
+        if event is self._room:
+            event.clear()
+        async with asyncio.timeout(self._options.limits.write_timeout_s):
+            await event.wait()

@@ -1,0 +1,258 @@
+"""HTTP/2 on the same port, for clients that insist on it.
+
+AWS: RFC 9113; Kinesis API Reference, SubscribeToShard.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.unit.http.serving import PATIENCE_S, address_of, describe, serving
+from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.http import frames
+from undercast.http.frames import Frame, FrameReader
+from undercast.http.hpack import Decoder, encode
+from undercast.http.listener import Listener
+
+
+class Http2Client:
+    """Speaks frames."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._frames = FrameReader()
+        self._decoder = Decoder(max_list_bytes=65_536)
+        self._waiting: list[Frame] = []
+
+    def send(self, *parts: bytes) -> None:
+        self._writer.write(b"".join(parts))
+
+    def ask(self, stream: int, path: str = "/", body: bytes | None = None, method: str = "POST") -> None:
+        """A request in as few frames as it takes."""
+        headers = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path)]
+        self.send(frames.header_frames(stream, encode(headers), ends=body is None))
+        if body is not None:
+            parts = [body[at : at + 16_384] for at in range(0, len(body), 16_384)] or [b""]
+            for place, part in enumerate(parts):
+                flags = frames.END_STREAM if place == len(parts) - 1 else 0
+                self.send(frames.frame(frames.DATA, flags, stream, part))
+
+    async def frame(self, *kinds: int) -> Frame:
+        """The next one of these kinds; those before are dropped."""
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                while self._waiting:
+                    found = self._waiting.pop(0)
+                    if found.kind in kinds:
+                        return found
+                data = await self._reader.read(65_536)
+                if not data:
+                    raise EOFError
+                self._waiting += self._frames.feed(data)
+
+    async def answer(self) -> tuple[int, int, bytes]:
+        """(stream, status, body) of the next response whose frames come one after the other."""
+        head = await self.frame(frames.HEADERS)
+        status = int(dict(self._decoder.decode(head.payload))[":status"])
+        body = b""
+        while not head.flags & frames.END_STREAM:
+            head = await self.frame(frames.DATA)
+            body += head.payload
+        return head.stream, status, body
+
+
+@asynccontextmanager
+async def speaking(
+    handler: HttpHandler = describe, *, windows: bool = True
+) -> AsyncIterator[tuple[Http2Client, Listener]]:
+    """A client behind its preface. Without `windows` it takes 65,535 bytes and says nothing more."""
+    async with serving(handler) as listener:
+        reader, writer = await asyncio.open_connection(*address_of(listener))
+        client = Http2Client(reader, writer)
+        client.send(frames.PREFACE, frames.settings({frames.INITIAL_WINDOW_SIZE: 2**30} if windows else {}))
+        if windows:
+            client.send(frames.window_update(0, 2**30))
+        try:
+            yield client, listener
+        finally:
+            writer.close()
+
+
+async def test_requests_are_answered_on_their_streams() -> None:
+    """One connection, several streams; bodies in several frames."""
+    async with speaking() as (client, _):
+        client.ask(1, "/a?b=c", b"text")
+        assert await client.answer() == (1, 200, b"POST /a?b=c 4 text")
+        client.ask(3, "/", None, "GET")
+        assert await client.answer() == (3, 200, b"GET / 0 ")
+        client.ask(5, "/large", b"x" * 3_000_000)
+        assert await client.answer() == (5, 200, b"POST /large 3000000 " + b"x" * 40)
+
+
+async def test_a_slow_request_holds_up_no_other() -> None:
+    """Streams are answered in the order in which they are ready."""
+    release = asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.path == "/slow":
+            await release.wait()
+        return await describe(request)
+
+    async with speaking(handler) as (client, _):
+        client.ask(1, "/slow")
+        client.ask(3, "/fast")
+        assert (await client.answer())[0] == 3
+        release.set()
+        assert (await client.answer())[0] == 1
+
+
+async def test_headers_are_those_of_http() -> None:
+    """:authority is Host; a header that comes twice is joined; header blocks may be split."""
+    seen: list[HttpRequest] = []
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        seen.append(request)
+        return HttpResponse(status=200, headers=(("X-Name", "v"), ("Connection", "close")), body=b"ok")
+
+    async with speaking(handler) as (client, _):
+        block = encode([(":method", "GET"), (":path", "/p"), (":authority", "h:1"), ("x-a", "1"), ("x-a", "2")])
+        client.send(frames.frame(frames.HEADERS, frames.END_STREAM, 1, block[:9]))
+        client.send(frames.frame(frames.CONTINUATION, frames.END_HEADERS, 1, block[9:]))
+        head = await client.frame(frames.HEADERS)
+        names = dict(Decoder(max_list_bytes=4096).decode(head.payload))
+    assert (names[":status"], names["x-name"], names["content-length"]) == ("200", "v", "2")
+    assert "connection" not in names
+    assert (seen[0].headers["host"], seen[0].headers["x-a"], seen[0].target) == ("h:1", "1,2", "/p")
+
+
+async def test_a_response_waits_for_the_clients_windows() -> None:
+    """No byte beyond 65,535 until the client makes room, for the stream and for the connection."""
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=b"y" * 100_000)
+
+    async with speaking(handler, windows=False) as (client, _):
+        client.ask(1)
+        await client.frame(frames.HEADERS)
+        size = 0
+        while size < frames.FIRST_WINDOW:
+            size += len((await client.frame(frames.DATA)).payload)
+        assert size == frames.FIRST_WINDOW
+        client.send(frames.frame(frames.PING, 0, 0, b"12345678"))
+        assert (await client.frame(frames.PING, frames.DATA)).payload == b"12345678"
+        client.send(frames.window_update(0, 50_000), frames.window_update(1, 50_000))
+        while size < 100_000:
+            size += len((await client.frame(frames.DATA)).payload)
+        assert size == 100_000
+
+
+async def test_a_stream_that_is_cancelled_ends_its_events() -> None:
+    """RST_STREAM closes a live answer's iterator; the connection goes on."""
+    closed = asyncio.Event()
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.path == "/events":
+            return HttpResponse(status=200, body=events())
+        return await describe(request)
+
+    async with speaking(handler) as (client, _):
+        client.ask(1, "/events")
+        assert (await client.frame(frames.DATA)).payload == b"first"
+        client.send(frames.reset(1, frames.CANCEL))
+        async with asyncio.timeout(PATIENCE_S):
+            await closed.wait()
+        client.ask(3, "/x")
+        assert await client.answer() == (3, 200, b"POST /x 0 ")
+
+
+async def test_the_end_of_the_connection_ends_its_events() -> None:
+    """As with HTTP/1.1."""
+    closed = asyncio.Event()
+
+    async def events() -> AsyncIterator[bytes]:
+        try:
+            yield b"first"
+            await asyncio.Event().wait()
+        finally:
+            closed.set()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=events())
+
+    async with speaking(handler) as (client, listener):
+        client.ask(1)
+        await client.frame(frames.DATA)
+        client._writer.transport.abort()
+        async with asyncio.timeout(PATIENCE_S):
+            await closed.wait()
+            while listener.connections:
+                await asyncio.sleep(0.01)
+
+
+async def test_failures_and_sizes_have_statuses() -> None:
+    """A handler that breaks is 500; a body beyond 16 MiB is 413."""
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        raise ValueError("broken")
+
+    async with speaking(handler) as (client, _):
+        client.ask(1)
+        assert (await client.answer())[:2] == (1, 500)
+        client.ask(3, "/", b"z" * (16 * 1024 * 1024 + 1))
+        assert (await client.answer())[:2] == (3, 413)
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (frames.frame(frames.HEADERS, frames.END_HEADERS, 2, b"\x82"), frames.PROTOCOL_ERROR),
+        (frames.frame(frames.HEADERS, frames.END_HEADERS, 1, b"\x80"), frames.COMPRESSION_ERROR),
+        (frames.frame(frames.CONTINUATION, frames.END_HEADERS, 1, b"\x82"), frames.PROTOCOL_ERROR),
+        (frames.frame(frames.HEADERS, 0, 1, b"\x82") + frames.settings({}), frames.PROTOCOL_ERROR),
+        (frames.frame(frames.PUSH_PROMISE, 0, 1, b"\0\0\0\2"), frames.PROTOCOL_ERROR),
+        (frames.frame(frames.PING, 0, 0, b"1"), frames.FRAME_SIZE_ERROR),
+        (frames.frame(frames.SETTINGS, 0, 0, b"1"), frames.FRAME_SIZE_ERROR),
+        (frames.frame(frames.DATA, frames.PADDED, 1, b"\xff"), frames.PROTOCOL_ERROR),
+        (frames.window_update(0, 2**31 - 1) * 2, frames.FLOW_CONTROL_ERROR),
+        (b"\xff\xff\xff\x00\x00\x00\x00\x00\x01", frames.FRAME_SIZE_ERROR),
+    ],
+)
+async def test_what_breaks_the_protocol_ends_the_connection(sent: bytes, code: int) -> None:
+    """GOAWAY with the error's code."""
+    async with speaking(windows=False) as (client, _):
+        client.send(sent)
+        found = await client.frame(frames.GOAWAY)
+        assert int.from_bytes(found.payload[4:8]) == code
+        with pytest.raises(EOFError):
+            await client.frame(frames.GOAWAY)
+
+
+async def test_closing_answers_what_is_in_hand() -> None:
+    """GOAWAY, then the answer, then the end."""
+    release, begun = asyncio.Event(), asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        begun.set()
+        await release.wait()
+        return await describe(request)
+
+    async with speaking(handler) as (client, listener):
+        client.ask(1)
+        await begun.wait()
+        closing = asyncio.create_task(listener.close(PATIENCE_S))
+        await client.frame(frames.GOAWAY)
+        client.ask(3)
+        assert (await client.frame(frames.RST_STREAM)).stream == 3
+        release.set()
+        assert (await client.answer())[:2] == (1, 200)
+        await closing
+        assert listener.connections == 0
