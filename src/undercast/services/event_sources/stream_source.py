@@ -128,7 +128,7 @@ class StreamSource:
                 batch = await reader.read(self._kind, ctx, self._rules, self._ground.clock.now())
             except ServiceError as error:
                 if error.code == "ProvisionedThroughputExceededException":
-                    reader.again_at = self._functions.clock.now() + THROTTLED_S
+                    reader.again_at = self._ground.clock.now() + THROTTLED_S
                     continue
                 if error.code != "ResourceNotFoundException" or not await self._has_expired(ctx, lane):
                     raise
