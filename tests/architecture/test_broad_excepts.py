@@ -7,6 +7,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 OWNERS = {
     "undercast/gateway/dispatch.py": "an unknown failure of an operation becomes a 500",
     "undercast/http/server.py": "an unknown failure of a handler or a body ends that request alone",
+    "undercast/http/http2.py": "the same, of a stream of HTTP/2",
     "undercast/events/router.py": "a failing target is retried, whatever it raised",
     "undercast/events/poller.py": "a source that cannot be read is read on, a batch that fails is the source's again",
     "undercast/core/recurring.py": "one failing round of periodic work is not the last one",
