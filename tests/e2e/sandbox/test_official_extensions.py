@@ -16,12 +16,12 @@ from tests.e2e.sandbox.test_extensions import HANDLER, ended, layer, logged
 from tests.fakes_sandbox import a_function
 
 HERE = Path(__file__).parent
-CACHE = HERE.parents[2] / ".cache" / "rust-extension"
+CACHE = HERE.parents[2] / ".cache" / "sdks" / "rust"
 
 
 @pytest.fixture(scope="session")
 def rust_extension() -> Path:
-    """The extension of rust_extension/, built once for all runs."""
+    """The extension of rust_extension/, as tools/setup_sdks.sh has built it; else built once for all runs."""
     cargo = shutil.which("cargo")
     if cargo is None:
         pytest.skip("cargo is not installed")
