@@ -9,7 +9,7 @@ demo: $(SETUP)            ## start the platform, deploy, upload a file, show the
 	@$(BIN)/python examples/s3-pipeline/demo.py
 
 test: $(SETUP) sdks       ## the whole suite, without the tests marked slow
-	@$(BIN)/python -m pytest -q -m "not slow" -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile
 
 test-slow: $(SETUP) sdks  ## the tests marked slow
 	@$(BIN)/python -m pytest -q -m slow

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 import shutil
@@ -15,7 +16,7 @@ from typing import Any
 import pytest
 
 from tests.machine import lacking
-from tests.security.tables import FOLDERS, machine_tables, others
+from tests.security.tables import FOLDERS, left_over, machine_tables, others
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess, SandboxSpec
 from undercast.sandbox.driver import ProcessSpec as Spec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
@@ -98,7 +99,8 @@ async def driver(folder: Path, elsewhere: frozenset[int]) -> AsyncIterator[Names
         lacking(str(error))
     yield driver
     await driver.stop()
-    assert await until(lambda: machine_tables(elsewhere) == before, 30), (before, machine_tables(elsewhere))
+    left = functools.partial(left_over, before)
+    assert await until(lambda: not left(machine_tables(elsewhere)), 30), left(machine_tables(elsewhere))
 
 
 Make = Callable[..., Awaitable[Sandbox]]

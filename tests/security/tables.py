@@ -2,10 +2,12 @@
 
 import contextlib
 import os
+from collections import Counter
 from pathlib import Path
 
 FOLDERS = f"undercast-test-{os.getpid()}-"
 """How the folders of this run begin: other runs on this machine have disks of their own."""
+Tables = dict[str, list[str]]
 
 
 def others() -> frozenset[int]:
@@ -13,10 +15,10 @@ def others() -> frozenset[int]:
     return frozenset(_children(os.getpid()))
 
 
-def machine_tables(elsewhere: frozenset[int] = frozenset()) -> dict[str, object]:
+def machine_tables(elsewhere: frozenset[int] = frozenset()) -> Tables:
     """Our descendants but what is below `elsewhere`, our descriptors by kind, mounts, loop devices, namespaces."""
     return {
-        "processes": descendants(os.getpid(), elsewhere),
+        "processes": [str(pid) for pid in descendants(os.getpid(), elsewhere)],
         "descriptors": _descriptors(),
         # Other programs mount things too; a mount of ours names our folder or a loop device of ours.
         "mounts": sorted(line for line in Path("/proc/self/mounts").read_text().splitlines() if "undercast" in line),
@@ -58,3 +60,9 @@ def _descriptors() -> list[str]:
         except OSError:
             continue
     return sorted(kind for kind in kinds if not kind.startswith("/proc/"))
+
+
+def left_over(before: Tables, after: Tables) -> Tables:
+    """What is there now and was not before. What has gone meanwhile is no leak: other tests' clients are collected."""
+    found = {name: sorted((Counter(rows) - Counter(before[name])).elements()) for name, rows in after.items()}
+    return {name: rows for name, rows in found.items() if rows}

@@ -1,6 +1,7 @@
 """The portable driver: no isolation, but the same behaviour towards environments."""
 
 import asyncio
+import functools
 import os
 import signal
 import threading
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.security.conftest import close_pipes, run, run_python
-from tests.security.tables import machine_tables, others
+from tests.security.tables import left_over, machine_tables, others
 from undercast.core.config import Config
 from undercast.sandbox import polling
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxSpec
@@ -31,7 +32,8 @@ async def plain(folder: Path) -> AsyncIterator[ProcessDriver]:
     yield driver
     await driver.stop()
     assert not (folder / "run/process").exists()
-    assert await until(lambda: machine_tables(elsewhere) == before, 30), (before, machine_tables(elsewhere))
+    left = functools.partial(left_over, before)
+    assert await until(lambda: not left(machine_tables(elsewhere)), 30), left(machine_tables(elsewhere))
 
 
 async def _make(driver: ProcessDriver, folder: Path, memory_mb: int = 128, tmp_mb: int = 512) -> Sandbox:
