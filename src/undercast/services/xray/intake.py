@@ -18,6 +18,7 @@ from undercast.services.xray.export import Exporter
 from undercast.store.journal import Journal
 
 log = logging.getLogger(__name__)
+_MAX_COMPLAINTS = 1024
 _FORMAT = {"format": "json", "version": 1}
 
 
@@ -28,6 +29,7 @@ class Intake:
         self._journal = journal
         self._clock = clock
         self._exporter = exporter
+        self._complained: set[str] = set()
 
     async def keep(self, scope: Scope, documents: Sequence[Received]) -> None:
         """Return when they are in the file."""
@@ -56,7 +58,7 @@ class Intake:
                 raise ValueError("the format is not json, version 1")
             text = body.decode().strip()
         except ValueError as error:
-            log.warning("a packet of %s for X-Ray was dropped: %s", function.arn, error)
+            self._complain(function, f"a packet for X-Ray was dropped: {error}")
             return
         self._take(function, text)
 
@@ -64,6 +66,14 @@ class Intake:
         try:
             document = received(text)
         except Malformed as error:
-            log.warning("a segment of %s was dropped: %s", function.arn, error)
+            self._complain(function, f"a segment was dropped: {error}")
             return
         self.note(Scope(function.account_id, function.region), document)
+
+    def _complain(self, function: FunctionVersion, text: str) -> None:
+        """Once for each function: it may send thousands."""
+        if function.arn not in self._complained:
+            if len(self._complained) >= _MAX_COMPLAINTS:
+                self._complained.clear()
+            self._complained.add(function.arn)
+            log.warning("%s: %s; further ones are not told", function.arn, text)

@@ -1,0 +1,32 @@
+"""What comes to the daemon and is no segment."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import FakeClock
+from tests.fakes_sandbox import a_function
+from undercast.services.xray.intake import Intake
+from undercast.services.xray.schema import JOURNAL_SCHEMA
+from undercast.store.journal import Journal
+from undercast.store.migrations import migrate_all
+
+HEAD = b'{"format": "json", "version": 1}\n'
+GOOD = {"name": "n", "id": "a" * 16, "trace_id": f"1-5759e988-{'b' * 24}", "start_time": 1, "end_time": 2}
+
+
+async def test_packets_that_are_no_segments_are_dropped_and_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The daemon's protocol has no answer; thousands of wrong packets are one line of the platform's log."""
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate_all(journal.database, {"xray": JOURNAL_SCHEMA})
+    intake = Intake(journal, FakeClock())
+    good = HEAD + json.dumps(GOOD).encode()
+    for packet in (b"", b"\xff", b"[]\n{}", HEAD, HEAD + b"\xff", HEAD + b"{}", HEAD.replace(b"1", b"2") + b"{}", good):
+        intake.packet(a_function(), packet)
+    rows = await journal.read(lambda tx: tx.all("SELECT id FROM xray_segment"))
+    assert [row["id"] for row in rows] == ["a" * 16]
+    assert len(caplog.records) == 1
+    await journal.close()
