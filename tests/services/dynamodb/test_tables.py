@@ -162,5 +162,5 @@ def test_what_is_not_here_is_refused_by_name(dynamodb: Any) -> None:
     """Neither an operation nor a parameter is accepted and ignored."""
     code, text = refused(dynamodb.describe_global_table, GlobalTableName="ttt")
     assert (code, "dynamodb:DescribeGlobalTable" in text) == ("NotImplemented", True)
-    code, text = refused(dynamodb.create_table, TableName="ttt", ResourcePolicy="{}", **definition("pk:S"))
-    assert (code, "ResourcePolicy" in text) == ("NotImplemented", True)
+    code, text = refused(dynamodb.create_table, TableName="ttt", GlobalTableSourceArn="arn:x", **definition("pk:S"))
+    assert (code, "GlobalTableSourceArn" in text) == ("NotImplemented", True)
