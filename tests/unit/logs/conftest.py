@@ -15,6 +15,7 @@ from undercast.core.errors import not_implemented
 from undercast.core.identity import Principal, root_principal
 from undercast.core.metrics import Metrics
 from undercast.core.service import Reply
+from undercast.services.logs.exports import Exports
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
@@ -112,6 +113,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
             metric_filters=MetricFilters(state.database, intake.followers, metrics, clock),
             live_tails=LiveTails(),
             queries=Queries(journal),
+            exports=Exports(state.database, journal, _internal, clock),
             database=state.database,
             internal=_internal,
             clock=clock,

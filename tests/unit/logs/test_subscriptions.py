@@ -1,14 +1,18 @@
 """Subscription filters: what becomes a delivery, and what must not."""
 
+import asyncio
 import base64
 import gzip
 import json
 from typing import Any
 
+import pytest
+
 from tests.unit.logs.conftest import CLOSED, SCOPE, World
 from tests.unit.logs.test_logs import FUNCTION, STREAM, refused
 from undercast.core.context import Cause
 from undercast.sandbox.model import LogEvent
+from undercast.services.logs import subscriptions
 from undercast.services.logs.loops import MAX_REPEATS, Loops
 from undercast.services.logs.sink import FunctionLogs
 
@@ -72,6 +76,17 @@ async def test_messages_are_bounded_and_fields_are_extracted(world: World) -> No
     assert first["message"]["logEvents"][0]["extractedFields"] == {
         "ip": "1.2.3.4", "$2": "GET", "$3": "/", "status": "404",
     }  # fmt: skip
+
+
+async def test_many_callers_wait_instead_of_losing_events(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a caller was told is delivered, however many call together."""
+    monkeypatch.setattr(subscriptions, "WATCHED_BYTES", 3000)
+    monkeypatch.setattr(subscriptions, "MAX_WAITING_BYTES", 5000)
+    await world.stream("g", "s")
+    await put_filter(world, "g")
+    await asyncio.gather(*(world.put("g", "s", (0, f"{number} " + "x" * 1500)) for number in range(30)))
+    messages = [event["message"] for row in await delivered(world) for event in row["message"]["logEvents"]]
+    assert sorted(int(message.split()[0]) for message in messages) == list(range(30))
 
 
 async def test_refusals_in_the_words_of_aws(world: World) -> None:

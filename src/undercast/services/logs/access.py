@@ -14,7 +14,7 @@ from undercast.services.logs.models import group_arn
 
 _NO_RESOURCE = frozenset({
     "GetQueryResults", "StopQuery", "DescribeQueries", "GetLogRecord", "PutQueryDefinition", "TestMetricFilter",
-    "DescribeQueryDefinitions", "DeleteQueryDefinition",
+    "DescribeQueryDefinitions", "DeleteQueryDefinition", "DescribeExportTasks", "CancelExportTask",
 })  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from undercast.core.clock import Clock
 from undercast.services.logs import store
 from undercast.services.logs.destination import Internal
 from undercast.services.logs.errors import no_group, no_stream
+from undercast.services.logs.exports import Exports
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.intake import Intake
 from undercast.services.logs.live_tail import LiveTails
@@ -29,6 +30,7 @@ class Logs:
     metric_filters: MetricFilters
     live_tails: LiveTails
     queries: Queries
+    exports: Exports
     database: Database
     """state.db: what is configured."""
     internal: Internal

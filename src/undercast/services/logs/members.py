@@ -63,6 +63,11 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     }),
     "DescribeQueryDefinitions": frozenset({"queryLanguage", "queryDefinitionNamePrefix", "maxResults", "nextToken"}),
     "DeleteQueryDefinition": frozenset({"queryDefinitionId"}),
+    "CreateExportTask": frozenset({
+        "taskName", "logGroupName", "logStreamNamePrefix", "from", "to", "destination", "destinationPrefix",
+    }),
+    "DescribeExportTasks": frozenset({"taskId", "statusCode", "nextToken", "limit"}),
+    "CancelExportTask": frozenset({"taskId"}),
     "TestMetricFilter": frozenset({"filterPattern", "logEventMessages"}),
     "DeleteSubscriptionFilter": frozenset({"logGroupName", "filterName"}),
 }  # fmt: skip

@@ -33,6 +33,14 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name)
     );
     """,
+    """
+    CREATE TABLE logs_export_task (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL,
+        group_name TEXT NOT NULL, stream_prefix TEXT NOT NULL, from_ms INTEGER NOT NULL, to_ms INTEGER NOT NULL,
+        bucket TEXT NOT NULL, prefix TEXT NOT NULL, created_ms INTEGER NOT NULL, status TEXT NOT NULL,
+        message TEXT NOT NULL, completed_ms INTEGER NOT NULL
+    );
+    """,
 )
 
 JOURNAL_SCHEMA = (

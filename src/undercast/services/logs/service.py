@@ -10,6 +10,7 @@ from undercast.core.service import Manifest, operations_of
 from undercast.services.logs.access import access
 from undercast.services.logs.destination import KIND, StreamTarget
 from undercast.services.logs.embedded import EmbeddedMetrics
+from undercast.services.logs.exports import Exports
 from undercast.services.logs.housekeeping import Housekeeping
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.intake import Intake
@@ -19,6 +20,7 @@ from undercast.services.logs.metric_filters import MetricFilters
 from undercast.services.logs.operations import (
     destinations,
     events,
+    exports,
     groups,
     live_tail,
     metric_filters,
@@ -44,6 +46,7 @@ def build(parts: Parts) -> Logs:
         metric_filters=MetricFilters(parts.database, intake.followers, parts.metrics, parts.platform_clock),
         live_tails=LiveTails(),
         queries=Queries(parts.journal),
+        exports=Exports(parts.database, parts.journal, parts.internal, parts.platform_clock),
         database=parts.database,
         internal=parts.internal,
         clock=parts.platform_clock,
@@ -57,6 +60,7 @@ def _targets(instance: Logs) -> Mapping[str, Any]:
 async def _start(instance: Logs) -> None:
     await instance.subscriptions.start()
     await instance.metric_filters.start()
+    await instance.exports.start()
     instance.housekeeping.start()
 
 
@@ -67,6 +71,7 @@ def _release(instance: Logs) -> None:
 async def _stop(instance: Logs) -> None:
     await instance.housekeeping.stop()
     await instance.queries.stop()
+    await instance.exports.stop()
     await instance.metric_filters.settled()
     await instance.subscriptions.stop()
     await instance.intake.stop()
@@ -77,13 +82,23 @@ def _reset(instance: Logs) -> None:
     instance.subscriptions.clear()
     instance.metric_filters.clear()
     instance.queries.clear()
+    instance.exports.clear()
 
 
 MANIFEST = Manifest(
     name="logs",
     build=build,
     operations=operations_of(
-        destinations, events, groups, live_tail, metric_filters, queries, query_definitions, streams, subscriptions
+        destinations,
+        events,
+        exports,
+        groups,
+        live_tail,
+        metric_filters,
+        queries,
+        query_definitions,
+        streams,
+        subscriptions,
     ),
     access=access,
     effective=EFFECTIVE,

@@ -30,6 +30,7 @@ from undercast.store.database import Tx
 log = logging.getLogger(__name__)
 
 WINDOW_S = 0.5
+WATCHED_BYTES = 4 * 1024 * 1024
 MAX_WAITING_BYTES = 16 * 1024 * 1024
 _INLINE_BYTES = 65_536
 """More than this is matched and packed in a thread: the loop has other work."""
@@ -115,6 +116,11 @@ class Subscriptions:
         self._heard += 1
         if self._timer is None and self._sending is None:
             self._timer = asyncio.get_running_loop().call_later(WINDOW_S, self._begin)
+
+    async def room(self) -> None:
+        """Return once little waits: for writers that can wait, whose events must not be left out."""
+        while self._waiting_bytes > WATCHED_BYTES:
+            await self.settled()
 
     async def settled(self) -> None:
         """Return when the deliveries of everything heard before are committed. Raises when they could not be."""

@@ -45,6 +45,7 @@ async def put_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dic
     if events and events[-1][0] - events[0][0] > DAY_MS:
         raise invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
     await logs.intake.room()
+    await logs.subscriptions.room()
     logs.intake.learn(stream)
     logs.intake.append(name, stream.key, events, ctx.cause)
     await logs.journal.flush()
