@@ -11,6 +11,7 @@ from typing import Any
 
 _STEP = re.compile(r"\.([\w\-/:@ ]+|\*)|\[(\d+|\*)\]|\[['\"]([^'\"\]]+)['\"]\]")
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
+_WITH_PATHS = re.compile(r"<(\$[^<>\"]*|[A-Za-z0-9_.\-]+)>")
 MISSING: Any = object()
 
 
@@ -66,19 +67,20 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def fill(template: str, variables: Mapping[str, Any]) -> str:
+def fill(template: str, variables: Mapping[str, Any], document: Any = MISSING) -> str:
     """The template with the variables' values: JSON where they stand by themselves, plain text inside of quotes.
 
     A variable that is not there leaves nothing inside of quotes, and "" where a value should be. A template that is
-    JSON then goes out without blanks.
+    JSON then goes out without blanks. Where a document is given, placeholders may be paths into it: <$.a.b>.
     """
     parts: list[str] = []
     at, quoted = 0, False
-    for found in _PLACEHOLDER.finditer(template):
-        before = template[at : found.start()]
+    for found in (_PLACEHOLDER if document is MISSING else _WITH_PATHS).finditer(template):
+        before, name = template[at : found.start()], found[1]
         quoted = _ends_quoted(before, quoted)
         parts.append(before)
-        parts.append(_text(variables.get(found[1], MISSING), quoted))
+        value = at_path(document, name) if name.startswith("$") else variables.get(name, MISSING)
+        parts.append(_text(value, quoted))
         at = found.end()
     parts.append(template[at:])
     text = "".join(parts)
@@ -108,8 +110,3 @@ def _text(value: Any, quoted: bool) -> str:
     if isinstance(value, str):
         return value
     return compact(value).replace('"', '\\"') if isinstance(value, dict | list) else compact(value)
-
-
-def placeholders(template: str) -> frozenset[str]:
-    """The names in angle brackets."""
-    return frozenset(_PLACEHOLDER.findall(template))

@@ -46,3 +46,10 @@ def test_what_is_no_path(path: str) -> None:
 def test_a_template_is_filled(template: str, text: str) -> None:
     """JSON where a variable stands by itself, its text inside of quotes."""
     assert fill(template, {"id": "i-1", "state": "up", "o": {"a": "b"}, "n": 4}) == text
+
+
+def test_placeholders_may_be_paths_into_a_document() -> None:
+    """As pipes have them; without a document they are text like any other."""
+    template = '{"a": <$.detail.list[0].a>, "text": "<$.time> <name>", "none": <$.nothing>}'
+    assert fill(template, {"name": "n"}, EVENT) == '{"a":1,"text":"t n","none":""}'
+    assert fill('"<$.time>"', {}) == '"<$.time>"'

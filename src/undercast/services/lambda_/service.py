@@ -9,6 +9,7 @@ from typing import Any
 
 from undercast.core.service import Manifest, Site, operations_of
 from undercast.events.poller import Source
+from undercast.services.event_sources.queue_source import QueueSource
 from undercast.services.event_sources.reading import Reading
 from undercast.services.event_sources.stream_source import StreamSource
 from undercast.services.lambda_ import destinations
@@ -49,7 +50,7 @@ from undercast.services.lambda_.operations import (
     versions,
 )
 from undercast.services.lambda_.provisioning import Provisioning
-from undercast.services.lambda_.queue_source import QueueSource
+from undercast.services.lambda_.queue_work import QueueWork
 from undercast.services.lambda_.source_checks import is_queue
 from undercast.services.lambda_.stream_work import Work
 from undercast.services.lambda_.streams import Streams
@@ -111,8 +112,6 @@ async def _start(instance: Lambda) -> None:
     await instance.provisioning.start()
 
     def source(mapping: EventSourceMapping) -> Source:
-        if is_queue(mapping.source_arn):
-            return QueueSource(instance, mapping)
         consumer = Consumer(instance, mapping)
         reading = Reading(
             source_arn=mapping.source_arn,
@@ -120,6 +119,8 @@ async def _start(instance: Lambda) -> None:
             consumer=consumer,
             progress=progress_of(mapping),
         )
+        if is_queue(mapping.source_arn):
+            return QueueSource(instance.clock, reading, QueueWork(instance, mapping, consumer))
         return StreamSource(instance, reading, lambda kind, book: Work(instance, mapping, consumer, kind, book))
 
     instance.mappings.start(source)

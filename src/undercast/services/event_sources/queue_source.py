@@ -1,44 +1,37 @@
-"""A queue as an event source: receives, invokes, deletes, each as the function's role.
+"""A queue as an event source: receives, has batches processed, deletes, each as the consumer's role.
 
-What the function has not done stays in the queue and comes back after its visibility timeout; the queue alone counts
+What the consumer has not done stays in the queue and comes back after its visibility timeout; the queue alone counts
 receives and moves messages to its dead-letter queue. A FIFO group never runs twice at once, whatever times out.
 AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS", "Handling errors for an SQS event source in Lambda".
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from undercast.core.arn import Arn
+from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
-from undercast.sandbox.model import InvocationResult
 from undercast.services.event_sources.lane import MAX_EVENT_BYTES
-from undercast.services.event_sources.queue_events import (
-    REPORTS,
-    failed_items,
-    is_wanted,
-    patterns_of,
-    record_of,
-    text_of,
-)
-from undercast.services.lambda_.consumer import FAILED, Consumer
-from undercast.services.lambda_.execution import RECURSIVE
-from undercast.services.lambda_.instance import Lambda
-from undercast.services.lambda_.lineage import Chain, mark, of_header, shared
-from undercast.services.lambda_.mapping_store import EventSourceMapping
+from undercast.services.event_sources.queue_events import is_wanted, patterns_of, record_of, text_of
+from undercast.services.event_sources.reading import Reading
 
 MOST_BATCHES = 1000
 LONG_POLL_S = 20
 AT_ONCE = 10
 """Messages of one ReceiveMessage or DeleteMessageBatch."""
-THROTTLE_BACKOFF_S = 1.0
 _FRAME = len('{"Records": []}')
 
 Record = Mapping[str, Any]
 """One entry of the event's Records."""
+
+
+def url_of(ctx: RequestContext, queue: Arn) -> str:
+    """A queue's URL, in the platform's own form."""
+    return f"{ctx.endpoint}/{queue.account_id}/{queue.resource}"
 
 
 class Taken(NamedTuple):
@@ -53,39 +46,61 @@ class Taken(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Messages for one invocation."""
+    """Messages that are processed together."""
 
     ctx: RequestContext
-    """As the function's role."""
+    """As the consumer's role."""
     received_at: float
     messages: dict[str, Taken] = field(default_factory=dict)
     """By message id, in the order in which they came."""
     groups: set[str] = field(default_factory=set)
     size_bytes: int = _FRAME
-    chain: Chain = field(default_factory=dict)
-    """What led to each of them."""
+    alike: Hashable = None
+    """What its messages have in common, as its consumer wants it."""
+
+
+class Done(NamedTuple):
+    """What a consumer made of a batch: the ids of the messages that need not come again."""
+
+    ids: Collection[str]
+    processed: Processed
+
+
+class Work(Protocol):
+    """What becomes of batches."""
+
+    def crowded(self) -> bool:
+        """Whether batches already wait for a place to run."""
+        ...
+
+    def alike(self, trace_header: str) -> Hashable:
+        """What the messages of one batch must have in common; of a FIFO queue, whose order counts, they need not."""
+        ...
+
+    async def process(self, batch: Batch) -> Done:
+        """Consume it. Raises ServiceError, Unavailable: then all of it comes again."""
+        ...
 
 
 class QueueSource:
     """See `events.poller.Source`."""
 
-    def __init__(self, functions: Lambda, mapping: EventSourceMapping) -> None:
-        settings = mapping.configuration
-        self._functions = functions
-        self._consumer = Consumer(functions, mapping)
-        self._mapping = mapping
-        self._arn = Arn.parse(mapping.source_arn)
-        self._is_fifo = mapping.source_arn.endswith(".fifo")
+    def __init__(self, clock: PlatformClock, reading: Reading, work: Work) -> None:
+        settings = reading.settings
+        self._clock = clock
+        self._consumer = reading.consumer
+        self._work = work
+        self._source_arn = reading.source_arn
+        self._arn = Arn.parse(reading.source_arn)
+        self._is_fifo = reading.source_arn.endswith(".fifo")
         self._batch_size: int = settings["BatchSize"]
         self._window_s: int = settings.get("MaximumBatchingWindowInSeconds", 0)
-        self._reports = REPORTS in settings.get("FunctionResponseTypes", ())
         self._most: int = settings.get("ScalingConfig", {}).get("MaximumConcurrency", MOST_BATCHES)
         self._patterns = patterns_of(settings.get("FilterCriteria", {}))
         self._carried: list[Record] = []
         """Received, but the batch before had no room for them."""
         self._polling: asyncio.Task[Sequence[Record]] | None = None
         """A ReceiveMessage that outlives the window of the batch that it began for."""
-        self._mark = mark(":".join(mapping.function_arn.split(":")[:7]))
         self._groups: set[str] = set()
         """FIFO groups of which messages are being processed."""
 
@@ -98,12 +113,12 @@ class QueueSource:
 
     def crowded(self) -> bool:
         """See `Source`."""
-        return self._consumer.crowded()
+        return self._work.crowded()
 
     async def take(self) -> Batch | None:
-        """See `Source`. The function is looked at first: a message that nobody can run is not received."""
-        ctx = await self._consumer.as_role(await self._consumer.resolve())
-        batch = Batch(ctx, self._functions.clock.now())
+        """See `Source`. The consumer is looked at first: a message that nobody can process is not received."""
+        ctx = await self._consumer.context()
+        batch = Batch(ctx, self._clock.now())
         carried, self._carried = self._carried, []
         self._add(batch, carried)
         try:
@@ -119,10 +134,11 @@ class QueueSource:
     async def process(self, batch: Batch) -> Processed:
         """See `Source`."""
         try:
-            return await self._process(batch)
+            done = await self._work.process(batch)
+            await self._delete(batch.ctx, [taken.handle for one, taken in batch.messages.items() if one in done.ids])
+            return done.processed
         except (ServiceError, Unavailable) as error:
-            dropped = isinstance(error, ServiceError) and error.code == RECURSIVE
-            return Processed(result=f"PROBLEM: {error}", backs_off=not dropped)
+            return Processed(result=f"PROBLEM: {error}", backs_off=True)
         finally:
             self._groups -= batch.groups
 
@@ -140,13 +156,13 @@ class QueueSource:
             messages = await self._receive(batch.ctx, min(AT_ONCE, self._batch_size))
         else:
             messages = await self._polled(self._polling)
-        batch.received_at = self._functions.clock.now()
+        batch.received_at = self._clock.now()
         return messages
 
     async def _gather(self, batch: Batch) -> None:
         """Add what comes within the batching window, up to the batch's size."""
-        ends_at = self._functions.clock.now() + self._window_s
-        window = asyncio.get_running_loop().create_task(self._functions.clock.wait_until(ends_at))
+        ends_at = self._clock.now() + self._window_s
+        window = asyncio.get_running_loop().create_task(self._clock.wait_until(ends_at))
         try:
             while (room := self._batch_size - len(batch.messages)) > 0 and not self._carried:
                 if self._polling is None:
@@ -167,7 +183,7 @@ class QueueSource:
         return polling.result()
 
     async def _receive(self, ctx: RequestContext, most: int) -> Sequence[Record]:
-        """What the function wants of the next messages; the others are deleted."""
+        """What the filters want of the next messages; the others are deleted."""
         params = {
             "QueueUrl": self._url(ctx),
             "MaxNumberOfMessages": most,
@@ -177,7 +193,7 @@ class QueueSource:
         }
         answer = await ctx.call("sqs", "ReceiveMessage", params)
         await asyncio.sleep(0)  # not to wait: a full queue answers at once, and others want the loop in between
-        arn, region = self._mapping.source_arn, self._arn.region
+        arn, region = self._source_arn, self._arn.region
         records = [record_of(message, arn, region) for message in answer.get("Messages", ())]
         wanted = [record for record in records if is_wanted(record, self._patterns)]
         if len(wanted) < len(records):
@@ -186,15 +202,14 @@ class QueueSource:
         return wanted
 
     def _url(self, ctx: RequestContext) -> str:
-        return f"{ctx.endpoint}/{self._arn.account_id}/{self._arn.resource}"
+        return url_of(ctx, self._arn)
 
     def _add(self, batch: Batch, records: Sequence[Record]) -> None:
         """Put messages into the batch; those that make the event too large wait for the next one.
 
         Of a FIFO queue they are left to come back, as are those of a group that is being processed: their visibility
         timeout ended before that was done. One that came back while the batch was gathered replaces itself.
-        What is behind more or fewer runs of the function than the batch waits for the next one, too, so that each
-        message is counted by its own chain.
+        What is not alike to the batch, as its consumer sees it, waits for the next one, too.
         """
         for place, record in enumerate(records):
             group = record["attributes"].get("MessageGroupId", "") if self._is_fifo else ""
@@ -202,8 +217,8 @@ class QueueSource:
                 continue
             text = text_of(record)
             trace = record["attributes"].get("AWSTraceHeader", "")
-            chain = of_header(trace)
-            if batch.messages and not self._is_fifo and chain.get(self._mark) != batch.chain.get(self._mark):
+            alike = self._work.alike(trace)
+            if batch.messages and not self._is_fifo and alike != batch.alike:
                 self._carried.append(record)
                 continue
             taken = Taken(record["receiptHandle"], text, len(text.encode()) + len(", "), trace)
@@ -214,53 +229,11 @@ class QueueSource:
                 if not self._is_fifo:
                     self._carried += records[place:]
                 return
-            batch.chain = shared(batch.chain, chain) if batch.messages else chain
+            batch.alike = batch.alike if batch.messages else alike
             batch.messages[record["messageId"]] = taken
             batch.size_bytes = size_bytes
             if group:
                 batch.groups.add(group)
-
-    # Processing
-
-    async def _process(self, batch: Batch) -> Processed:
-        answered = await self._invoke(batch)
-        if answered is None:
-            return Processed(result="PROBLEM: Function call throttled", backs_off=True)
-        if answered.function_error is not None:
-            return Processed(result=FAILED, backs_off=not self._reports)
-        failed: frozenset[str] | None = frozenset()
-        if self._reports:
-            failed = failed_items(answered.payload, frozenset(batch.messages))
-        if failed is None:
-            return Processed(result=FAILED)
-        await self._delete(batch.ctx, [taken.handle for one, taken in batch.messages.items() if one not in failed])
-        return Processed(result=FAILED if failed else "OK")
-
-    async def _invoke(self, batch: Batch) -> InvocationResult | None:
-        """None when the function was throttled for as long as the messages are hidden and it could still run them."""
-        records = ", ".join(taken.record for taken in batch.messages.values())
-        payload = f'{{"Records": [{records}]}}'.encode()
-        request_id, visibility_s, delay_s = self._functions.ids.uuid(), None, THROTTLE_BACKOFF_S
-        self._consumer.note(request_id, "message", tuple(batch.messages))
-        traces = tuple(taken.trace_header for taken in batch.messages.values() if taken.trace_header)
-        while True:
-            resolved = await self._consumer.resolve()
-            try:
-                return await self._consumer.run(resolved, request_id, payload, traces, batch.chain)
-            except ServiceError as error:
-                if error.code != "TooManyRequestsException":
-                    raise
-            if visibility_s is None:
-                visibility_s = await self._visibility_s(batch.ctx)
-            again_at = self._functions.clock.now() + delay_s
-            if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
-                return None
-            await self._functions.clock.wait_until(again_at)
-            delay_s *= 2
-
-    async def _visibility_s(self, ctx: RequestContext) -> int:
-        params = {"QueueUrl": self._url(ctx), "AttributeNames": ["VisibilityTimeout"]}
-        return int((await ctx.call("sqs", "GetQueueAttributes", params))["Attributes"]["VisibilityTimeout"])
 
     async def _delete(self, ctx: RequestContext, handles: Sequence[str]) -> None:
         """What cannot be deleted comes back, and is processed again: at least once."""

@@ -1,0 +1,87 @@
+"""A batch of a queue's messages at work: the function is invoked, and says what it has done.
+
+AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS", "Handling errors for an SQS event source in Lambda".
+"""
+
+from collections.abc import Hashable
+from functools import reduce
+
+from undercast.core.arn import Arn
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.events.poller import Processed
+from undercast.sandbox.model import InvocationResult
+from undercast.services.event_sources.queue_events import REPORTS, failed_items
+from undercast.services.event_sources.queue_source import Batch, Done, url_of
+from undercast.services.lambda_.consumer import FAILED, Consumer
+from undercast.services.lambda_.execution import RECURSIVE
+from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.lineage import mark, of_header, shared
+from undercast.services.lambda_.mapping_store import EventSourceMapping
+
+THROTTLE_BACKOFF_S = 1.0
+
+
+class QueueWork:
+    """Of one mapping. See `event_sources.queue_source.Work`."""
+
+    def __init__(self, functions: Lambda, mapping: EventSourceMapping, consumer: Consumer) -> None:
+        self._functions = functions
+        self._consumer = consumer
+        self._arn = Arn.parse(mapping.source_arn)
+        self._mark = mark(":".join(mapping.function_arn.split(":")[:7]))
+        self._reports = REPORTS in mapping.configuration.get("FunctionResponseTypes", ())
+
+    def crowded(self) -> bool:
+        """See `Work`."""
+        return self._consumer.crowded()
+
+    def alike(self, trace_header: str) -> Hashable:
+        """See `Work`. Each message is counted by its own chain: how many runs of the function are behind it."""
+        return of_header(trace_header).get(self._mark)
+
+    async def process(self, batch: Batch) -> Done:
+        """See `Work`. What belongs to a loop is left to come back, and to its queue's dead-letter queue."""
+        try:
+            answered = await self._invoke(batch)
+        except ServiceError as error:
+            if error.code != RECURSIVE:
+                raise
+            return Done((), Processed(result=f"PROBLEM: {error}"))
+        if answered is None:
+            return Done((), Processed(result="PROBLEM: Function call throttled", backs_off=True))
+        if answered.function_error is not None:
+            return Done((), Processed(result=FAILED, backs_off=not self._reports))
+        failed: frozenset[str] | None = frozenset()
+        if self._reports:
+            failed = failed_items(answered.payload, frozenset(batch.messages))
+        if failed is None:
+            return Done((), Processed(result=FAILED))
+        return Done(batch.messages.keys() - failed, Processed(result=FAILED if failed else "OK"))
+
+    async def _invoke(self, batch: Batch) -> InvocationResult | None:
+        """None when the function was throttled for as long as the messages are hidden and it could still run them."""
+        records = ", ".join(taken.record for taken in batch.messages.values())
+        payload = f'{{"Records": [{records}]}}'.encode()
+        request_id, visibility_s, delay_s = self._functions.ids.uuid(), None, THROTTLE_BACKOFF_S
+        self._consumer.note(request_id, "message", tuple(batch.messages))
+        traces = tuple(taken.trace_header for taken in batch.messages.values() if taken.trace_header)
+        chain = reduce(shared, [of_header(taken.trace_header) for taken in batch.messages.values()])
+        while True:
+            resolved = await self._consumer.resolve()
+            try:
+                return await self._consumer.run(resolved, request_id, payload, traces, chain)
+            except ServiceError as error:
+                if error.code != "TooManyRequestsException":
+                    raise
+            if visibility_s is None:
+                visibility_s = await self._visibility_s(batch.ctx)
+            again_at = self._functions.clock.now() + delay_s
+            if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
+                return None
+            await self._functions.clock.wait_until(again_at)
+            delay_s *= 2
+
+    async def _visibility_s(self, ctx: RequestContext) -> int:
+        params = {"QueueUrl": url_of(ctx, self._arn), "AttributeNames": ["VisibilityTimeout"]}
+        return int((await ctx.call("sqs", "GetQueueAttributes", params))["Attributes"]["VisibilityTimeout"])

@@ -1,0 +1,23 @@
+"""What each Pipes request needs: its action on the pipe, and iam:PassRole for its role.
+
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge Pipes".
+"""
+
+from undercast.core.context import RequestContext
+from undercast.core.service import Access, Params
+from undercast.services.pipes.instance import Pipes
+from undercast.services.pipes.models import PRINCIPAL, pipe_arn
+
+
+async def access(pipes: Pipes, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
+    """See `core.service.Manifest.access`."""
+    action = f"pipes:{operation}"
+    if operation == "ListPipes":
+        return (Access(action=action, resource="*"),)
+    if "resourceArn" in params:
+        return (Access(action=action, resource=params["resourceArn"]),)
+    needed = (Access(action=action, resource=pipe_arn(ctx.scope, params["Name"])),)
+    if "RoleArn" not in params:
+        return needed
+    conditions = {"iam:PassedToService": PRINCIPAL}
+    return (*needed, Access(action="iam:PassRole", resource=params["RoleArn"], conditions=conditions))

@@ -1,0 +1,102 @@
+"""One execution of a pipe: a batch of events through enrichment to the target.
+
+What the target has not taken is named by its messageId or eventID, so that it comes again alone.
+AWS: EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency" (partial batch failure), "Event
+enrichment in Amazon EventBridge Pipes".
+"""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from undercast.core.arn import Arn
+from undercast.core.context import Cause, RequestContext
+from undercast.core.errors import ServiceError
+from undercast.services.event_sources.queue_events import failed_items
+from undercast.services.pipes.consumer import Consumer
+from undercast.services.pipes.events import batch_text, identifier_of, shaped
+from undercast.services.pipes.instance import Pipes
+from undercast.services.pipes.models import Pipe
+from undercast.services.pipes.targets import MOST, SENDERS, Sending, iso_seconds
+from undercast.services.target_calls import scope_of
+
+Event = Any
+_NOTHING: frozenset[str] = frozenset()
+
+
+class Execution:
+    """Runs batches of one pipe."""
+
+    def __init__(self, pipes: Pipes, pipe: Pipe, consumer: Consumer) -> None:
+        self._pipes = pipes
+        self._pipe = pipe
+        self._consumer = consumer
+
+    async def run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
+        """The ids of the events that have failed. Raises ServiceError: then all have."""
+        execution_id = self._pipes.ids.uuid()
+        ids = [identifier_of(event) for event in events]
+        self._consumer.note(execution_id, kind, ids)
+        ctx = await self._consumer.as_role(Cause(kind="delivery", id=execution_id))
+        through: Sequence[Event] = events
+        if self._pipe.given.get("Enrichment"):
+            through = await self._enriched(ctx, events)
+        if not through:
+            return _NOTHING
+        return await self._sent(ctx, through, frozenset(ids))
+
+    async def _enriched(self, ctx: RequestContext, events: Sequence[Event]) -> Sequence[Event]:
+        """What the function makes of the batch; nothing, where it answers with an empty array or with nothing."""
+        template = (self._pipe.given.get("EnrichmentParameters") or {}).get("InputTemplate") or ""
+        answer = await invoked(ctx, self._pipe.given["Enrichment"], self._batch(template, events))
+        try:
+            found = json.loads(answer) if answer else None
+        except (ValueError, RecursionError):
+            return [answer.decode(errors="replace")]
+        if found is None or found in ("", {}):
+            return []
+        return found if isinstance(found, list) else [found]
+
+    def _batch(self, template: str, events: Sequence[Event]) -> str:
+        now = iso_seconds(self._pipes.clock.now())
+        return batch_text([shaped(self._pipe, template, event, now) for event in events])
+
+    async def _sent(self, ctx: RequestContext, events: Sequence[Event], ids: frozenset[str]) -> Collection[str]:
+        pipe = self._pipe
+        service, template = Arn.parse(pipe.target).service, pipe.target_parameters.get("InputTemplate") or ""
+        if service == "lambda":
+            return await self._sent_to_function(ctx, self._batch(template, events), ids)
+        if len(events) > MOST[service]:
+            raise ServiceError("ValidationException", f"The target takes {MOST[service]} events at once.")
+        now = self._pipes.clock.now()
+        texts = tuple(shaped(pipe, template, event, iso_seconds(now)) for event in events)
+        sending = Sending(pipe=pipe, events=tuple(events), texts=texts, now=now)
+        failed = await SENDERS[service](ctx, sending)
+        return self._named([events[place] for place in failed], ids)
+
+    async def _sent_to_function(self, ctx: RequestContext, text: str, ids: frozenset[str]) -> Collection[str]:
+        how = (self._pipe.target_parameters.get("LambdaFunctionParameters") or {}).get("InvocationType")
+        if how == "FIRE_AND_FORGET":
+            params = {"FunctionName": self._pipe.target, "InvocationType": "Event", "Payload": text.encode()}
+            await ctx.call("lambda", "Invoke", params, scope=scope_of(self._pipe.target, ctx.scope))
+            return _NOTHING
+        answer = await invoked(ctx, self._pipe.target, text)
+        failed = failed_items(answer, ids)
+        return _NOTHING if failed is None else failed
+
+    @staticmethod
+    def _named(events: Sequence[Event], ids: frozenset[str]) -> Collection[str]:
+        """All of the batch where an event that failed does not say which one it came from."""
+        named = [identifier_of(event) for event in events]
+        return frozenset(named) if ids.issuperset(named) else ids
+
+
+async def invoked(ctx: RequestContext, function: str, text: str) -> bytes:
+    """A function's answer. Raises ServiceError, for its own errors as well."""
+    params = {"FunctionName": function, "InvocationType": "RequestResponse", "Payload": text.encode()}
+    answer = await ctx.call("lambda", "Invoke", params, scope=scope_of(function, ctx.scope))
+    payload = answer.get("Payload") or b""
+    body: bytes = payload if isinstance(payload, bytes) else await payload.read()
+    if "FunctionError" in answer:
+        raise ServiceError("FunctionError", body.decode(errors="replace")[:1024])
+    return body

@@ -1,0 +1,26 @@
+"""Pipes as its operations see it."""
+
+from dataclasses import dataclass
+
+from undercast.core.clock import PlatformClock
+from undercast.core.ids import Ids
+from undercast.events.arrivals import Arrivals
+from undercast.events.causality import CausalLog
+from undercast.events.outbox import Outbox
+from undercast.services.parts import Internal
+from undercast.services.pipes.running import Running
+from undercast.store.database import Database
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pipes:
+    """One per platform."""
+
+    database: Database
+    arrivals: Arrivals
+    outbox: Outbox
+    causality: CausalLog
+    internal: Internal
+    clock: PlatformClock
+    ids: Ids
+    running: Running

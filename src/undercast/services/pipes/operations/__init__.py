@@ -1,0 +1,1 @@
+"""The operations of Pipes, by AWS's names."""

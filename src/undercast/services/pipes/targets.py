@@ -1,0 +1,135 @@
+"""The targets of pipes that take several events at once: queues, topics, buses, streams, log groups.
+
+Each gives the places of the events that it did not take. AWS: EventBridge User Guide, "Amazon EventBridge Pipes
+targets", "Batching behavior" (batch sizes); Pipes API Reference, PipeTargetParameters.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from undercast.core.arn import Arn
+from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
+from undercast.services.pipes.events import dynamic
+from undercast.services.pipes.models import Pipe
+from undercast.services.target_calls import queue_url, scope_of
+
+MOST: Mapping[str, int] = MappingProxyType({"sqs": 10, "sns": 10, "events": 10, "kinesis": 500, "logs": 10_000})
+"""Events at once, by the target's service; a function takes what fits into its event."""
+_FIFO = ("MessageGroupId", "MessageDeduplicationId")
+Failed = Sequence[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sending:
+    """A batch for a target: events, and the texts that were made of them."""
+
+    pipe: Pipe
+    events: tuple[Any, ...]
+    texts: tuple[str, ...]
+    now: float
+
+    def parameters(self, member: str) -> Mapping[str, Any]:
+        """TargetParameters of one kind."""
+        found: Mapping[str, Any] = self.pipe.target_parameters.get(member) or {}
+        return found
+
+
+def iso_seconds(at: float) -> str:
+    """2026-11-29T14:10:00Z."""
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+async def _call(
+    ctx: RequestContext, sending: Sending, service: str, operation: str, params: Mapping[str, Any]
+) -> dict[str, Any]:
+    return await ctx.call(service, operation, params, scope=scope_of(sending.pipe.target, ctx.scope))
+
+
+async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
+    given = sending.parameters("SqsQueueParameters")
+    entries = []
+    for place, (event, text) in enumerate(zip(sending.events, sending.texts, strict=True)):
+        entry = {"Id": str(place), "MessageBody": text}
+        entry |= {
+            name: dynamic(given[name], event) for name in ("MessageGroupId", "MessageDeduplicationId") if name in given
+        }
+        entries.append(entry)
+    params = {"QueueUrl": queue_url(sending.pipe.target), "Entries": entries}
+    answer = await _call(ctx, sending, "sqs", "SendMessageBatch", params)
+    return [int(one["Id"]) for one in answer.get("Failed", ())]
+
+
+async def _to_topic(ctx: RequestContext, sending: Sending) -> Failed:
+    entries = [{"Id": str(place), "Message": text} for place, text in enumerate(sending.texts)]
+    params = {"TopicArn": sending.pipe.target, "PublishBatchRequestEntries": entries}
+    answer = await _call(ctx, sending, "sns", "PublishBatch", params)
+    return [int(one["Id"]) for one in answer.get("Failed", ())]
+
+
+async def _to_bus(ctx: RequestContext, sending: Sending) -> Failed:
+    given, pipe = sending.parameters("EventBridgeEventBusParameters"), sending.pipe
+    entries = []
+    for event, text in zip(sending.events, sending.texts, strict=True):
+        entry: dict[str, Any] = {
+            "EventBusName": pipe.target,
+            "Source": dynamic(given.get("Source") or f"Pipe {pipe.name}", event),
+            "DetailType": dynamic(given.get("DetailType") or f"Event from aws:{pipe.source_service}", event),
+            "Detail": text,
+            "Resources": [dynamic(one, event) for one in given.get("Resources") or ()],
+        }
+        if given.get("Time"):
+            entry["Time"] = _moment(dynamic(given["Time"], event))
+        entries.append(entry)
+    answer = await _call(ctx, sending, "events", "PutEvents", {"Entries": entries})
+    return [place for place, one in enumerate(answer["Entries"]) if "ErrorCode" in one]
+
+
+def _moment(text: str) -> datetime:
+    """ISO 8601, or seconds or milliseconds since the epoch. Raises ValidationException."""
+    if text.isascii() and text.isdigit() and len(text) < 15:
+        seconds = int(text) / (1000 if len(text) > 11 else 1)
+        return datetime.fromtimestamp(seconds, UTC)
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise ServiceError("ValidationException", f"{text!r} is no time.") from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+async def _to_stream(ctx: RequestContext, sending: Sending) -> Failed:
+    key = sending.parameters("KinesisStreamParameters")["PartitionKey"]
+    records = [
+        {"Data": text.encode(), "PartitionKey": dynamic(key, event)}
+        for event, text in zip(sending.events, sending.texts, strict=True)
+    ]
+    answer = await _call(ctx, sending, "kinesis", "PutRecords", {"StreamARN": sending.pipe.target, "Records": records})
+    return [place for place, one in enumerate(answer["Records"]) if one.get("ErrorCode")]
+
+
+async def _to_logs(ctx: RequestContext, sending: Sending) -> Failed:
+    """The stream is there, or is made: one for each pipe where none is named."""
+    given = sending.parameters("CloudWatchLogsParameters")
+    group = Arn.parse(sending.pipe.target).resource.removeprefix("log-group:").removesuffix(":*")
+    stream = dynamic(given.get("LogStreamName") or sending.pipe.name, sending.events[0])
+    where = {"logGroupName": group, "logStreamName": stream}
+    try:
+        await _call(ctx, sending, "logs", "CreateLogStream", where)
+    except ServiceError as error:
+        if error.code != "ResourceAlreadyExistsException":
+            raise
+    events = []
+    for event, text in zip(sending.events, sending.texts, strict=True):
+        at = _moment(dynamic(given["Timestamp"], event)).timestamp() if given.get("Timestamp") else sending.now
+        events.append({"timestamp": int(at * 1000), "message": text})
+    ordered = sorted(events, key=lambda one: int(str(one["timestamp"])))
+    await _call(ctx, sending, "logs", "PutLogEvents", {**where, "logEvents": ordered})
+    return ()
+
+
+SENDERS: Mapping[str, Callable[[RequestContext, Sending], Awaitable[Failed]]] = MappingProxyType(
+    {"sqs": _to_queue, "sns": _to_topic, "events": _to_bus, "kinesis": _to_stream, "logs": _to_logs}
+)

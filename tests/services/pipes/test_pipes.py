@@ -1,0 +1,236 @@
+"""Pipes from queues and streams through filters and enrichment to their targets.
+
+AWS: EventBridge User Guide, "Amazon EventBridge Pipes"; Pipes API Reference.
+"""
+
+import json
+import random
+import time
+from typing import Any
+
+import pytest
+
+from tests.e2e.functions import create_function
+from tests.platform import RunningPlatform
+from tests.services.events.actions import allow, queue_of, rule, trusting
+from tests.services.sns.actions import Queue, make_queue, refusal
+
+
+class Plumber:
+    """One account with a role that pipes may use."""
+
+    def __init__(self, platform: RunningPlatform) -> None:
+        self.platform = platform
+        self.account = f"{random.randrange(10**11, 10**12)}"
+        self.pipes = self.client("pipes")
+        self.role = trusting(self.client("iam"), "plumber", allow("*", "*"), service="pipes")
+
+    def client(self, service: str) -> Any:
+        """Of the account."""
+        return self.platform.client(service, account=self.account)
+
+    def queue(self, **kind: bool) -> Queue:
+        """One whose policy lets nobody in: the role is enough."""
+        return make_queue(self.platform, self.account, allowed=False, **kind)
+
+    def lay(self, source: str, target: str, name: str = "p", **params: Any) -> str:
+        """The ARN of a pipe that runs."""
+        given = {"Name": name, "Source": source, "Target": target, "RoleArn": self.role, **params}
+        arn: str = self.pipes.create_pipe(**given)["Arn"]
+        self.settled(name)
+        return arn
+
+    def settled(self, name: str = "p") -> Any:
+        """The pipe, once nothing is under way."""
+        for _ in range(400):
+            found = self.pipes.describe_pipe(Name=name)
+            if found["CurrentState"] in ("RUNNING", "STOPPED"):
+                return found
+            time.sleep(0.02)
+        raise AssertionError(f"the pipe is {found['CurrentState']}")
+
+    def stream(self) -> str:
+        """The ARN of a stream of Kinesis with one shard."""
+        kinesis = self.client("kinesis")
+        kinesis.create_stream(StreamName="s", ShardCount=1)
+        kinesis.get_waiter("stream_exists").wait(StreamName="s", WaiterConfig={"Delay": 1})
+        return f"arn:aws:kinesis:us-east-1:{self.account}:stream/s"
+
+
+@pytest.fixture
+def plumber(platform: RunningPlatform) -> Plumber:
+    """An account of the test's own."""
+    return Plumber(platform)
+
+
+def bodies(queue: Queue, count: int) -> list[Any]:
+    """So many messages, as JSON."""
+    found: list[Any] = []
+    for _ in range(10):
+        found += [json.loads(message["Body"]) for message in queue.messages()]
+        if len(found) >= count:
+            return found
+    raise AssertionError(f"only {found}")
+
+
+ENRICH = """
+def handler(events, context):
+    kept = [one for one in events if one["n"] != 3]
+    return [{"messageId": one["messageId"], "body": one["body"], "double": 2 * one["n"]} for one in kept]
+"""
+
+
+def test_messages_are_filtered_enriched_and_shaped(plumber: Plumber) -> None:
+    """What the filter leaves out is deleted; a batch goes to the function as an array; templates at both ends."""
+    source, target = plumber.queue(), plumber.queue()
+    function = create_function(plumber.platform, plumber.account, "enrich", ENRICH, Timeout=30)
+    plumber.lay(
+        source.arn, target.arn, Enrichment=function,
+        SourceParameters={"FilterCriteria": {"Filters": [{"Pattern": '{"body": {"n": [{"numeric": [">", 0]}]}}'}]}},
+        EnrichmentParameters={"InputTemplate": '{"messageId": <$.messageId>, "body": <$.body>, "n": <$.body.n>}'},
+        TargetParameters={"InputTemplate": '{"pipe": "<aws.pipes.pipe-name>", "double": <$.double>}'},
+    )  # fmt: skip
+    for number in (0, 1, 2, 3):
+        source.sqs.send_message(QueueUrl=source.url, MessageBody=json.dumps({"n": number}))
+    found = bodies(target, 2)
+    assert sorted(one["double"] for one in found) == [2, 4]
+    assert {one["pipe"] for one in found} == {"p"}
+    for _ in range(200):  # what went through is deleted after it has arrived
+        left = source.sqs.get_queue_attributes(QueueUrl=source.url, AttributeNames=["All"])["Attributes"]
+        counts = [left["ApproximateNumberOfMessages"], left["ApproximateNumberOfMessagesNotVisible"]]
+        if counts == ["0", "0"]:
+            break
+        time.sleep(0.05)
+    assert counts == ["0", "0"]
+
+
+def test_changes_of_a_table_reach_a_bus(plumber: Plumber) -> None:
+    """A stream in order, from TRIM_HORIZON; defaults of source and detail-type; it goes on where it was stopped."""
+    table, events = plumber.client("dynamodb"), plumber.client("events")
+    made = table.create_table(
+        TableName="table", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]  # fmt: skip
+    seen = queue_of(plumber.platform, plumber.account)
+    rule(events, {"source": ["Pipe p"]}, {"Arn": seen.arn})
+    table.put_item(TableName="table", Item={"id": {"S": "1"}, "b": {"B": b"x"}})
+    bus = f"arn:aws:events:us-east-1:{plumber.account}:event-bus/default"
+    plumber.lay(
+        made["LatestStreamArn"],
+        bus,
+        SourceParameters={"DynamoDBStreamParameters": {"StartingPosition": "TRIM_HORIZON"}},
+    )
+    (event,) = bodies(seen, 1)
+    assert event["detail-type"] == "Event from aws:dynamodb"
+    detail = event["detail"]
+    assert (detail["eventName"], detail["eventSourceARN"]) == ("INSERT", made["LatestStreamArn"])
+    assert detail["dynamodb"]["NewImage"] == {"id": {"S": "1"}, "b": {"B": "eA=="}}
+    plumber.pipes.stop_pipe(Name="p")
+    assert plumber.settled()["CurrentState"] == "STOPPED"
+    table.put_item(TableName="table", Item={"id": {"S": "2"}})
+    assert seen.messages(0) == []
+    plumber.pipes.start_pipe(Name="p")
+    (event,) = bodies(seen, 1)
+    assert event["detail"]["dynamodb"]["Keys"] == {"id": {"S": "2"}}
+
+
+def test_records_go_to_a_fifo_queue_and_what_fails_to_the_dead_letters(plumber: Plumber) -> None:
+    """Data is seen as JSON; MessageGroupId by a path; MaximumRetryAttempts and the record of what was given up."""
+    stream, kinesis = plumber.stream(), plumber.client("kinesis")
+    fifo, dead = plumber.queue(fifo=True), plumber.queue()
+    fifo.sqs.set_queue_attributes(QueueUrl=fifo.url, Attributes={"ContentBasedDeduplication": "true"})
+    own = {
+        "StartingPosition": "TRIM_HORIZON", "BatchSize": 10, "MaximumRetryAttempts": 0,
+        "DeadLetterConfig": {"Arn": dead.arn},
+    }  # fmt: skip
+    source = {
+        "KinesisStreamParameters": own,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"data": {"keep": [true]}, "partitionKey": [{"prefix": "k"}]}'}]},
+    }
+    target = {"InputTemplate": "<$.data>", "SqsQueueParameters": {"MessageGroupId": "$.partitionKey"}}
+    arn = plumber.lay(stream, fifo.arn, SourceParameters=source, TargetParameters=target)
+    for number, keep in enumerate((True, False, True)):
+        data = json.dumps({"keep": keep, "n": number}).encode()
+        kinesis.put_record(StreamName="s", Data=data, PartitionKey="k1")
+    found: list[Any] = []
+    while len(found) < 2:
+        found += fifo.messages()
+    assert [json.loads(one["Body"])["n"] for one in found] == [0, 2]
+    assert {one["Attributes"]["MessageGroupId"] for one in found} == {"k1"}
+    plumber.pipes.update_pipe(
+        Name="p", RoleArn=plumber.role, TargetParameters={**target, "SqsQueueParameters": {"MessageGroupId": "$.none"}}
+    )
+    assert plumber.settled()["CurrentState"] == "RUNNING"
+    kinesis.put_record(StreamName="s", Data=b'{"keep": true}', PartitionKey="k2")
+    (letter,) = bodies(dead, 1)
+    assert letter["context"] == {"partnerResourceArn": arn, "condition": "RetryAttemptsExhausted"}
+    assert (letter["KinesisBatchInfo"]["batchSize"], letter["KinesisBatchInfo"]["streamArn"]) == (1, stream)
+
+
+FAIL_ONE = """
+import base64, boto3
+
+def handler(events, context):
+    texts = [base64.b64decode(one["data"]).decode() for one in events]
+    boto3.client("sqs").send_message(QueueUrl=URL, MessageBody=",".join(texts))
+    return {"batchItemFailures": [{"itemIdentifier": events[texts.index("bad")]["eventID"]}]}
+"""
+
+
+def test_a_function_says_what_it_could_not_do(plumber: Plumber) -> None:
+    """Of a stream all behind it comes again; what is before it does not."""
+    stream, seen = plumber.stream(), plumber.queue()
+    code = f"URL = {seen.url!r}\n{FAIL_ONE}"
+    function = create_function(plumber.platform, plumber.account, "f", code, Timeout=30)
+    records = [{"Data": data, "PartitionKey": "k"} for data in (b"good", b"bad", b"last")]
+    plumber.client("kinesis").put_records(StreamName="s", Records=records)
+    begin = {"KinesisStreamParameters": {"StartingPosition": "TRIM_HORIZON"}}
+    plumber.lay(stream, function, SourceParameters=begin)
+    came: list[str] = []
+    while len(came) < 2:
+        came += [message["Body"] for message in seen.messages()]
+    plumber.pipes.delete_pipe(Name="p")
+    assert came[:2] == ["good,bad,last", "bad,last"]
+
+
+def test_pipes_are_kept(plumber: Plumber) -> None:
+    """AWS's states and errors; lists, tags; what is missing here is named."""
+    source, target = plumber.queue(), plumber.queue()
+    arn = plumber.lay(source.arn, target.arn, DesiredState="STOPPED", Tags={"k": "v"}, Description="d")
+    assert arn == f"arn:aws:pipes:us-east-1:{plumber.account}:pipe/p"
+    shown = plumber.settled()
+    assert (shown["CurrentState"], shown["DesiredState"], shown["Description"]) == ("STOPPED", "STOPPED", "d")
+    assert shown["SourceParameters"] == {"SqsQueueParameters": {"BatchSize": 10}}
+    plumber.pipes.tag_resource(resourceArn=arn, tags={"l": "w"})
+    plumber.pipes.untag_resource(resourceArn=arn, tagKeys=["k"])
+    assert plumber.pipes.list_tags_for_resource(resourceArn=arn)["tags"] == {"l": "w"}
+    params = {"Name": "x", "Source": source.arn, "Target": target.arn, "RoleArn": plumber.role}
+    assert refusal(plumber.pipes.create_pipe, **{**params, "Name": "p"}) == (
+        "ConflictException", "Pipe p already exists.",
+    )  # fmt: skip
+    stranger = trusting(plumber.client("iam"), "stranger", service="lambda")
+    assert refusal(plumber.pipes.create_pipe, **{**params, "RoleArn": stranger})[0] == "ValidationException"
+    broker = {**params, "Source": f"arn:aws:mq:us-east-1:{plumber.account}:broker:b:b-1"}
+    code, text = refusal(plumber.pipes.create_pipe, **broker)
+    assert code == "NotImplemented" and ":mq:" in text
+    large = {
+        **params,
+        "SourceParameters": {"SqsQueueParameters": {"BatchSize": 20, "MaximumBatchingWindowInSeconds": 1}},
+    }
+    assert refusal(plumber.pipes.create_pipe, **large) == (
+        "ValidationException", f"BatchSize must be at most 10 for the target {target.arn}.",
+    )  # fmt: skip
+    filters = {"FilterCriteria": {"Filters": [{"Pattern": '{"body": "x"}'}]}}
+    assert "Invalid filter pattern" in refusal(plumber.pipes.create_pipe, **params, SourceParameters=filters)[1]
+    plumber.lay(source.arn, target.arn, "q", DesiredState="STOPPED")
+    first = plumber.pipes.list_pipes(Limit=1)
+    assert [one["Name"] for one in first["Pipes"]] == ["p"]
+    assert [one["Name"] for one in plumber.pipes.list_pipes(NextToken=first["NextToken"])["Pipes"]] == ["q"]
+    assert plumber.pipes.list_pipes(SourcePrefix="arn:aws:kinesis")["Pipes"] == []
+    plumber.pipes.delete_pipe(Name="p")
+    for _ in range(400):
+        if [one["Name"] for one in plumber.pipes.list_pipes()["Pipes"]] == ["q"]:
+            break
+        time.sleep(0.02)
+    assert refusal(plumber.pipes.describe_pipe, Name="p") == ("NotFoundException", "Pipe p does not exist.")
