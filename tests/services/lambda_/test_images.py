@@ -296,6 +296,8 @@ def until_settled(aws: Account) -> None:
         ({"Code": {"ImageUri": "x:latest"}}, INVALID, "Source image x:latest is not valid"),
         ({"Code": {"ImageUri": "oci:/etc"}}, "AccessDeniedException", "Images lie below"),
         ({"Code": {"ImageUri": "oci:relative"}}, INVALID, "does not exist"),
+        ({"ImageConfig": {"Command": ["x" * 20_000]}}, INVALID, "ImageConfig exceeded the limit of 16384 bytes"),
+        ({"ImageConfig": {"Command": ["a\0b"]}}, INVALID, "null character"),
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, INVALID, "SnapStart"),
         ({"Architectures": [OTHER]}, INVALID, "for linux"),
         ({"PackageType": "Zip", "Runtime": "python3.12", "Handler": "a.b"}, "InvalidParameterValueException",

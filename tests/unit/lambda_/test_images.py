@@ -12,6 +12,7 @@ from tests.images import ARCHITECTURE, TestImage
 from tests.unit.lambda_.conftest import ROLE, World
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
+from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Image
 from undercast.services.lambda_.images.reference import LocalImage, NamedImage, parse_name, parse_uri
 from undercast.services.lambda_.images.sources import archive_source, folder_source, read_image
@@ -204,6 +205,28 @@ def test_manifest_of_another_kind_is_named(tmp_path: Path, change: dict[str, Any
     (folder / "index.json").write_text(json.dumps(index))
     with pytest.raises(Exception, match=text):
         read_image(folder_source(folder, ""), images.HERE)
+
+
+@pytest.mark.parametrize(
+    ("process", "text"),
+    [
+        ({"Env": ["A=" + "x" * 70_000]}, "are larger than 65536 bytes"),
+        ({"Cmd": ["a\0b"]}, "where a text belongs"),
+        ({"Cmd": ["\ud800"]}, "where a text belongs"),
+        ({"Entrypoint": "sh -c"}, "lacks a list"),
+        ({"WorkingDir": 1}, "where a text belongs"),
+    ],
+)
+def test_process_that_nobody_could_start_is_refused(tmp_path: Path, process: dict[str, Any], text: str) -> None:
+    """What goes to the sandbox fits into its message, and is what execve takes."""
+    with pytest.raises(InvalidImage, match=text):
+        read(tmp_path, TestImage(layers=[BASE], process=process), architecture=images.HERE)
+
+
+def test_variables_without_a_name_are_left_out(tmp_path: Path) -> None:
+    """No process can be given one."""
+    made = TestImage(layers=[BASE], process={"Env": ["=x", "A", "B=1=2"]})
+    assert read(tmp_path, made, architecture=images.HERE).environment == {"A": "", "B": "1=2"}
 
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"

@@ -122,7 +122,7 @@ def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, 
             for number in _RESET:
                 signal.signal(number, signal.SIG_DFL)
             _execute(message["argv"], message["environment"])
-    except OSError as error:
+    except (OSError, ValueError) as error:  # ValueError: a null character, half of a surrogate pair
         os.write(_REPORT, json.dumps({"error": _reason(error)}).encode())
         os._exit(127)
     kernel.set_dumpable(True)
@@ -142,8 +142,9 @@ def _execute(argv: list[str], environment: dict[str, str]) -> NoReturn:
     raise FileNotFoundError(errno.ENOENT, "executable file not found in $PATH", argv[0])
 
 
-def _reason(error: OSError) -> str:
-    return f"{errno.errorcode.get(error.errno or 0, 'EIO')}: {error}"
+def _reason(error: OSError | ValueError) -> str:
+    number = error.errno if isinstance(error, OSError) else errno.EINVAL
+    return f"{errno.errorcode.get(number or 0, 'EIO')}: {error}"
 
 
 def _own_descriptors(pipes: list[int], report: int) -> None:

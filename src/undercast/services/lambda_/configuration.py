@@ -18,6 +18,7 @@ from undercast.services.lambda_.models import DEFAULT_MEMORY_MB, DEFAULT_TIMEOUT
 IMAGE = "Image"
 MAX_TIMEOUT_S = 900
 MAX_ENVIRONMENT_BYTES = 4096
+MAX_IMAGE_CONFIG_BYTES = 16_384
 MAX_TAGS = 50
 RESERVED_NAMES = frozenset({
     "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY",
@@ -74,6 +75,7 @@ def changed(
             result["DeadLetterConfig"] = {"TargetArn": arn}
     if is_image and "ImageConfig" in params:
         result.pop("ImageConfigResponse", None)
+        _check_image_config(params["ImageConfig"])
         if asked := {member: value for member, value in params["ImageConfig"].items() if value}:
             result["ImageConfigResponse"] = {"ImageConfig": asked}
     if "SnapStart" in params:
@@ -157,6 +159,14 @@ def _check_image_members(params: Mapping[str, Any]) -> None:
     if params.get("Runtime") or params.get("Handler") or params.get("Layers"):
         given = "Please don't provide Handler or Runtime or Layer"
         raise invalid(f"{given} when the intended function PackageType is Image.")
+
+
+def _check_image_config(asked: Mapping[str, Any]) -> None:
+    """Lambda Developer Guide, "Lambda quotas": container image settings size, 16 KB. The texts are ours."""
+    if len(json.dumps(dict(asked), separators=(",", ":")).encode()) > MAX_IMAGE_CONFIG_BYTES:
+        raise invalid(f"ImageConfig exceeded the limit of {MAX_IMAGE_CONFIG_BYTES} bytes.")
+    if any("\0" in text for value in asked.values() for text in value):
+        raise invalid("ImageConfig may not contain a null character.")
 
 
 def _logging(current: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, Any]:

@@ -30,6 +30,8 @@ _LAYER_TYPES: Mapping[str, bool] = {
 """Whether they are compressed."""
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 MAX_LAYERS = 127
+MAX_PROCESS_BYTES = 64 * 1024
+"""Of ENTRYPOINT, CMD and ENV together, as JSON: they go to the sandbox in one message."""
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})")
 MACHINES = {"x86_64": "amd64", "arm64": "arm64"}
 """Architectures of Lambda -> as images name them."""
@@ -147,13 +149,17 @@ def image_of(digest: str, manifest: Mapping[str, Any], config: Mapping[str, Any]
     process = config.get("config") or {}
     if not isinstance(process, dict):
         raise InvalidImage("its config is not an object")
+    told = (_texts(process.get("Entrypoint")), _texts(process.get("Cmd")), _texts(process.get("Env")))
+    if len(json.dumps(told)) > MAX_PROCESS_BYTES:
+        raise InvalidImage(f"its ENTRYPOINT, CMD and ENV are larger than {MAX_PROCESS_BYTES} bytes")
+    entrypoint, command, variables = told
     return Image(
         digest=digest,
         architecture=_text(config.get("architecture", "")),
         layers=tuple(_layer(one, diff_id) for one, diff_id in zip(descriptors, diff_ids, strict=True)),
-        entrypoint=_texts(process.get("Entrypoint")),
-        command=_texts(process.get("Cmd")),
-        environment=dict(_variable(text) for text in _texts(process.get("Env"))),
+        entrypoint=entrypoint,
+        command=command,
+        environment={name: value for name, value in map(_variable, variables) if name},
         working_dir=_text(process.get("WorkingDir") or "/"),
     )
 
@@ -198,9 +204,18 @@ def _list(found: object) -> list[Any]:
 
 
 def _text(found: object) -> str:
-    if not isinstance(found, str) or "\0" in found:
+    if not isinstance(found, str) or "\0" in found or not _encodable(found):
         raise InvalidImage("its config has something else where a text belongs")
     return found
+
+
+def _encodable(text: str) -> bool:
+    """Half of a surrogate pair is no character, and no process can be given one."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _texts(found: object) -> tuple[str, ...]:
