@@ -70,7 +70,7 @@ def test_records_are_pushed_and_go_on_behind_the_continuation(kinesis: Any, stre
 
 
 def test_a_subscription_ends_after_five_minutes_or_for_a_newer_one() -> None:
-    """On the platform's clock; whoever comes 5 s later takes over."""
+    """On the platform's clock; whoever comes 5 s later takes over. A stop of the platform ends it, too."""
     with running() as platform:
         kinesis = platform.client("kinesis")
         name = make(kinesis, 1)
@@ -88,3 +88,7 @@ def test_a_subscription_ends_after_five_minutes_or_for_a_newer_one() -> None:
         assert "ResourceInUseException" in ended
         platform.advance(300)
         assert [event["Records"] for event in newer if event["Records"]] == []
+        last = subscribe(kinesis, consumer)
+        assert next(last)["Records"] == []
+        platform.process.terminate()
+        assert [event["Records"] for event in last if event["Records"]] == [], "a stop ends it, and cuts nothing off"

@@ -32,7 +32,7 @@ async def _start(kinesis: Kinesis) -> None:
     kinesis.housekeeping.start()
 
 
-async def _quiesce(kinesis: Kinesis) -> None:
+def _release(kinesis: Kinesis) -> None:
     kinesis.subscriptions.end_all()
 
 
@@ -55,7 +55,7 @@ MANIFEST = Manifest(
     stored=STORED,
     refused=REFUSED,
     start=_start,
-    quiesce=_quiesce,
+    release=_release,
     stop=_stop,
     reset=_reset,
     differences=(

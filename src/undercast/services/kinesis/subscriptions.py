@@ -9,7 +9,7 @@ AWS: Kinesis API Reference, SubscribeToShard; Developer Guide, "Develop enhanced
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.clock import PlatformClock
@@ -36,12 +36,14 @@ class Held:
     """One subscription."""
 
     since: float
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    ended: bool = False
+    taken: bool = False
+    """Whether it ended because somebody else has the shard now."""
     bell: asyncio.Event | None = None
 
-    def end(self) -> None:
+    def end(self, *, taken: bool) -> None:
         """Let it go."""
-        self.ended.set()
+        self.ended, self.taken = True, taken
         if self.bell is not None:
             self.bell.set()
 
@@ -63,14 +65,14 @@ class Subscriptions:
                     f"Another active subscription exists for this consumer: {consumer_arn} and shard {shard}. Please "
                     "wait 5 seconds before you subscribe again."
                 )
-            before.end()
+            before.end(taken=True)
         held = self._held[(consumer_arn, shard)] = Held(now)
         return held
 
     def end_all(self) -> None:
         """At shutdown, and when rows were deleted behind our back."""
         for held in tuple(self._held.values()):
-            held.end()
+            held.end(taken=False)
         self._held.clear()
 
     async def events(
@@ -83,7 +85,7 @@ class Subscriptions:
             with self._arrivals.listen(shard.stream_arn) as bell:
                 held.bell = bell
                 timer.add_done_callback(lambda _: bell.set())
-                while not held.ended.is_set() and self._clock.now() < ends_at:
+                while not held.ended and self._clock.now() < ends_at:
                     bell.clear()
                     page = read(place)
                     yield {"SubscribeToShardEvent": _event(shard, page, place)}
@@ -92,7 +94,7 @@ class Subscriptions:
                     place = page.following
                     if not page.behind_ms:
                         await _rung(bell)
-            if held.ended.is_set():
+            if held.taken:
                 raise in_use("Another subscription has taken over.")
         finally:
             timer.cancel()
