@@ -138,6 +138,29 @@ def test_metric_math_over_metrics(cloudwatch: Any, noon: datetime) -> None:
     assert newest[0]["Values"] == [100, 0, 25]
 
 
+def test_metrics_insights(cloudwatch: Any, noon: datetime) -> None:
+    """SELECT over all series of a name: in one line, by group, the highest ones, as part of an expression."""
+    for name, value in (("a", 1), ("b", 5), ("c", 3)):
+        dimensions = [{"Name": "service", "Value": name}, {"Name": "stage", "Value": "x" if name == "a" else "y"}]
+        put(cloudwatch, noon, {"Value": value, "Dimensions": dimensions})
+    put(cloudwatch, noon, {"Value": 100})
+
+    def selected(text: str, **more: Any) -> list[tuple[str, list[float]]]:
+        found = data(cloudwatch, noon, query("q", Expression=text, Period=60, **more))["MetricDataResults"]
+        return [(one["Label"], one["Values"]) for one in found]
+
+    assert selected("SELECT SUM(m) FROM App") == [("q", [109])]
+    assert selected("SELECT AVG(m) FROM SCHEMA(App, service, stage)", Label="l") == [("l", [3])]
+    grouped = "SELECT MAX(m) FROM App WHERE service != 'c' GROUP BY stage"
+    assert selected(grouped) == [("Other", [100]), ("x", [1]), ("y", [5])]
+    top = "SELECT SUM(m) FROM SCHEMA(App, service, stage) GROUP BY service ORDER BY MAX() DESC LIMIT 2"
+    assert selected(top) == [("b", [5]), ("c", [3])]
+    result = data(
+        cloudwatch, noon, query("q", Expression=top, Period=60, ReturnData=False), query("e", Expression="SUM(q)")
+    )
+    assert [one["Values"] for one in result["MetricDataResults"]] == [[8]]
+
+
 def test_pages_of_metric_data(cloudwatch: Any, noon: datetime) -> None:
     """Each page holds so many data points; a series that goes on is PartialData."""
     for minute in range(5):
@@ -178,7 +201,7 @@ def test_what_is_refused(cloudwatch: Any, noon: datetime) -> None:
     assert "not unique" in refusal(lambda: data(cloudwatch, noon, query("a"), query("a")))
     assert "expected pattern" in refusal(lambda: data(cloudwatch, noon, query("A")))
     assert "'a': Unsupported function 'FOO'" in refusal(lambda: data(cloudwatch, noon, query("a", Expression="FOO()")))
-    assert "Metrics Insights" in refusal(lambda: data(cloudwatch, noon, query("a", Expression="SELECT AVG(x) FROM y")))
+    assert "needs a Period" in refusal(lambda: data(cloudwatch, noon, query("a", Expression="SELECT AVG(x) FROM y")))
 
 
 def test_policies_may_name_a_namespace(platform: RunningPlatform, account: str, cloudwatch: Any) -> None:

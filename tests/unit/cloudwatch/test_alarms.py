@@ -73,6 +73,13 @@ def test_reasons_are_awss() -> None:
         "Threshold Crossed: 1 out of the last 1 datapoints [0.0666851903306472 (01/10/19 13:46:00)] was not greater "
         "than the threshold (50.0) (minimum 1 datapoint for ALARM -> OK transition)."
     )
+    many = Condition(comparison="LessThanThreshold", threshold=5, periods=6, to_alarm=6, missing="missing")
+    verdict = judge(many, [(at * 60, 1.0) for at in range(6)], OK)
+    assert verdict is not None
+    assert verdict.reason.startswith(
+        "Threshold Crossed: 6 out of the last 6 datapoints were less than the threshold (5.0). The most recent "
+        "datapoints which crossed the threshold: [1.0 (01/01/70 00:05:00), 1.0 (01/01/70 00:04:00), "
+    )
     unknown = judge(one, [(0, None), (60, None)], OK)
     assert unknown is not None
     assert unknown.reason == "Insufficient Data: 2 datapoints were unknown."

@@ -11,8 +11,9 @@ import pytest
 
 from undercast.core.errors import ServiceError
 from undercast.core.metrics import MAX_DISTINCT, Series, Tally
+from undercast.services.cloudwatch import insights
 from undercast.services.cloudwatch.expressions import Evaluation, MetricStat, Query, Reader
-from undercast.services.cloudwatch.lines import Line
+from undercast.services.cloudwatch.lines import Line, MathProblem
 from undercast.services.cloudwatch.search import search
 from undercast.services.cloudwatch.statistics import SIMPLE, statistic
 
@@ -38,6 +39,7 @@ def evaluated(expression: str, **metrics: Given) -> list[Line]:
         line=lambda metric: lines[metric.series.name],
         times=lambda _: TIMES,
         search=lambda text, stat, period_s: [lines[name] for name in sorted(lines)],
+        select=lambda select, period_s: [lines[name] for name in sorted(lines)],
     )
     wanted = Query(id="e", label=None, returns=True, expression=expression)
     return Evaluation([*map(query, metrics), wanted], reader).result(wanted)
@@ -174,6 +176,34 @@ def test_a_search_finds(expression: str, found: list[str]) -> None:
     matches = search(expression)
     told = [" ".join([one.name, *(value for _, value in one.dimensions)]) for one in all_of_them if matches(one)]
     assert told == found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT FOO(a) FROM b", "SELECT SUM(a)", "SELECT SUM(a FROM b", "SELECT SUM(a) FROM b WHERE c > 'd'",
+        "SELECT SUM(a) FROM b WHERE c = d", "SELECT SUM(a) FROM b LIMIT 501", "SELECT SUM(a) FROM b GROUP c",
+        "SELECT SUM(a) FROM AWS/Lambda", "SELECT SUM(a) FROM b ORDER BY SUM(a)",
+    ],
+)  # fmt: skip
+def test_what_is_no_query(query: str) -> None:
+    """Namespaces with a slash need quotes, values single ones; ORDER BY's function is empty."""
+    with pytest.raises(MathProblem):
+        insights.parse(query)
+
+
+def test_a_query_is_read_whole() -> None:
+    """All clauses, keywords in any case."""
+    read = insights.parse(
+        """select Sum("My.Metric") from schema("AWS/Lambda", FunctionName, Resource)
+           where FunctionName = 'a' AND Resource != 'it\\'s' group by FunctionName, Resource order by MAX() desc limit 5"""
+    )
+    assert (read.function, read.name, read.namespace) == ("SUM", "My.Metric", "AWS/Lambda")
+    assert read.schema == ("FunctionName", "Resource")
+    assert read.conditions == (("FunctionName", True, "a"), ("Resource", False, "it's"))
+    assert (read.groups, read.order, read.limit) == (("FunctionName", "Resource"), ("MAX", True), 5)
+    assert read.wants(series("AWS/Lambda", "My.Metric", FunctionName="a", Resource="b"))
+    assert not read.wants(series("AWS/Lambda", "My.Metric", FunctionName="a"))
 
 
 def computed(name: str, tally: Tally) -> Any:

@@ -128,7 +128,9 @@ def _check_expression(query: Query) -> None:
         return
     text = query.expression.lstrip().upper()
     if text.startswith("SELECT") or "ANOMALY_DETECTION_BAND" in text:
-        raise refused_member("PutMetricAlarm", "Metrics", "Metrics Insights and anomaly detection are not supported")
+        raise refused_member(
+            "PutMetricAlarm", "Metrics", "alarms on Metrics Insights and on anomalies are not supported"
+        )
     if "SEARCH(" in text.replace(" ", ""):
         raise invalid(f"Error in expression '{query.id}': SEARCH is not supported in alarms.")
     try:

@@ -33,6 +33,8 @@ from undercast.store.database import Database, Tx
 log = logging.getLogger(__name__)
 
 MINUTE_S, FINE_S = 60, 10
+_MOST_TOLD = 25
+"""Data points in StateReasonData, which has at most 4,000 characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,9 +222,9 @@ def _data(alarm: Alarm, seen: _Seen, verdict: Verdict, now_s: float) -> str:
         data["statistic"] = statistic
     data |= {
         "period": seen.period_s,
-        "recentDatapoints": [value for _, value in reversed(there)],
+        "recentDatapoints": [value for _, value in reversed(there[:_MOST_TOLD])],
         "threshold": float(alarm.settings["Threshold"]),
-        "evaluatedDatapoints": [_evaluated(at, value, seen.counts) for at, value in verdict.evaluated],
+        "evaluatedDatapoints": [_evaluated(at, value, seen.counts) for at, value in verdict.evaluated[:_MOST_TOLD]],
     }
     return json.dumps(data, separators=(",", ":"))
 

@@ -13,6 +13,8 @@ from undercast.core.metrics import Series
 from undercast.services.cloudwatch import lines
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.grammar import Call, Listing, Name, Node, Number, SyntaxProblem, Text, parse
+from undercast.services.cloudwatch.insights import Select, is_select
+from undercast.services.cloudwatch.insights import parse as parse_select
 from undercast.services.cloudwatch.lines import Line, MathProblem, Value
 from undercast.services.cloudwatch.statistics import Statistic
 
@@ -63,6 +65,8 @@ class Reader:
     """Period -> the begin of each period of the stretch that is asked about."""
     search: Callable[[str, str, int], list[Line]]
     """(search expression, statistic, period) -> what it finds."""
+    select: Callable[[Select, int], list[Line]]
+    """(Metrics Insights query, period) -> a line for each group."""
 
 
 class Evaluation:
@@ -96,15 +100,22 @@ class Evaluation:
             return self._reader.line(query.metric)
         if query.id in self._open:
             raise _problem(query.id, "The expression refers to itself.")
-        if query.expression.lstrip().upper().startswith("SELECT"):
-            raise refused_member("GetMetricData", "Expression", "Metrics Insights queries are not supported")
         self._open.append(query.id)
         try:
+            if is_select(query.expression):
+                return self._selected(query)
             return self._node(parse(query.expression))
         except (SyntaxProblem, MathProblem) as problem:
             raise _problem(query.id, str(problem)) from problem
         finally:
             self._open.pop()
+
+    def _selected(self, query: Query) -> Value:
+        if query.period_s is None:
+            raise MathProblem("a Metrics Insights query needs a Period")
+        select = parse_select(query.expression)
+        lines = self._reader.select(select, query.period_s)
+        return lines if select.groups else lines[0] if lines else Line(select.name, {}, query.period_s)
 
     def _node(self, node: Node) -> Value:
         if isinstance(node, Number):

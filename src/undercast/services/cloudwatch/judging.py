@@ -12,6 +12,8 @@ from undercast.core.clock import moment
 from undercast.services.cloudwatch.alarms import ALARM, INSUFFICIENT_DATA, OK
 
 EXTRA_PERIODS = 2
+_MOST_NAMED = 5
+"""Data points that a reason names."""
 TREATMENTS = ("breaching", "notBreaching", "ignore", "missing")
 COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
     "GreaterThanOrEqualToThreshold": (operator.ge, "greater than or equal to"),
@@ -106,7 +108,7 @@ def _nothing(condition: Condition, lacking: int) -> str:
 
 
 def _crossed(condition: Condition, telling: Points, lacking: int, state: str, before: str) -> str:
-    shown = ", ".join(f"{value!r} ({moment(at):%d/%m/%y %H:%M:%S})" for at, value in telling)
+    shown = ", ".join(f"{value!r} ({moment(at):%d/%m/%y %H:%M:%S})" for at, value in telling[:_MOST_NAMED])
     was = "was" if len(telling) == 1 else "were"
     negated = "" if state == ALARM else "not "
     words = COMPARISONS[condition.comparison][1]
@@ -120,8 +122,10 @@ def _crossed(condition: Condition, telling: Points, lacking: int, state: str, be
         treated = f" and {lacking} missing {were} treated as [{kind}]"
     if other == INSUFFICIENT_DATA:
         other = OK if state == ALARM else ALARM  # AWS's texts name only these two
-    return (
-        f"Threshold Crossed: {len(telling)} out of the last {condition.periods} datapoints [{shown}] {was} {negated}"
-        f"{words} the threshold ({float(condition.threshold)!r}){treated} (minimum {least} datapoint{plural} for "
-        f"{other} -> {state} transition)."
-    )
+    many = f"Threshold Crossed: {len(telling)} out of the last {condition.periods} datapoints"
+    crossed = f"{was} {negated}{words} the threshold ({float(condition.threshold)!r}){treated}"
+    minimum = f"(minimum {least} datapoint{plural} for {other} -> {state} transition)."
+    if len(telling) > _MOST_NAMED:
+        which = "crossed" if state == ALARM else "did not cross"
+        return f"{many} {crossed}. The most recent datapoints which {which} the threshold: [{shown}] {minimum}"
+    return f"{many} [{shown}] {crossed} {minimum}"

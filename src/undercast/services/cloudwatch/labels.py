@@ -5,16 +5,21 @@ Pure. AWS: CloudWatch User Guide, "Using dynamic labels".
 
 import re
 
+from undercast.services.cloudwatch.expressions import Query
+from undercast.services.cloudwatch.insights import is_select
 from undercast.services.cloudwatch.lines import AGGREGATES, Line
 
 _PLACE = re.compile(r"\$\{(?:PROP\('([^']*)'\)|([A-Z_]+))\}")
 
 
-def label_of(line: Line, given: str | None, query_id: str, *, is_metric: bool, is_array: bool) -> str:
-    """The label that a query says, or the default one: the metric's name, the id of an expression."""
-    if is_metric:
+def label_of(line: Line, query: Query, *, is_array: bool) -> str:
+    """The label that a query says, or the default one: the metric's name, the id of an expression, a group's values."""
+    given = query.label
+    if query.metric is not None:
         return written(given, line) if given else line.label
-    own = query_id if given is None else written(given, line)
+    if is_array and is_select(query.expression):
+        return f"{written(given, line)} {line.label}" if given else line.label
+    own = query.id if given is None else written(given, line)
     return f"{own} {line.label}".strip() if is_array else own
 
 

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.core.arn import Scope
-from undercast.core.metrics import Series
+from undercast.core.metrics import Series, Tally
 from undercast.services.cloudwatch import points, reading
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.expressions import MetricStat, Query, Reader
+from undercast.services.cloudwatch.insights import Select
 from undercast.services.cloudwatch.lines import Line, MathProblem
 from undercast.services.cloudwatch.reading import Window
 from undercast.services.cloudwatch.search import search
@@ -101,7 +102,7 @@ class Source:
 
     def reader(self) -> Reader:
         """What the evaluation asks."""
-        return Reader(line=self.line, times=self._times, search=self.search)
+        return Reader(line=self.line, times=self._times, search=self.search, select=self.select)
 
     def _times(self, period_s: int) -> range:
         times = self._window(period_s).starts()
@@ -129,6 +130,22 @@ class Source:
             for one in found[:MAX_FOUND]
         ]
         return _told_apart(lines)
+
+    def select(self, select: Select, period_s: int) -> list[Line]:
+        """A line for each group of a Metrics Insights query."""
+        since_s = int(self._now_s) - LISTED_S
+        groups: dict[tuple[str, ...], dict[int, Tally]] = {}
+        for series in points.listed(self._tx, self._scope, select.namespace, select.name, since_s):
+            if not select.wants(series):
+                continue
+            group = groups.setdefault(select.group_of(series), {})
+            reading.merge(group, reading.of_unit(self._tx, series, self._window(period_s), self._now_s, None))
+        return select.ordered([self._grouped(select, group, group_of, period_s) for group_of, group in groups.items()])
+
+    def _grouped(self, select: Select, tallies: dict[int, Tally], group: tuple[str, ...], period_s: int) -> Line:
+        values = {at: value for at, tally in sorted(tallies.items()) if (value := select.value(tally)) is not None}
+        properties = {f"Dim.{key}": value for key, value in zip(select.groups, group, strict=True)}
+        return Line(" ".join(group) or select.name, values, period_s, properties)
 
     def _window(self, period_s: int) -> Window:
         start_s, end_s = self._span

@@ -53,9 +53,14 @@ def of_unit(tx: Tx, series: Series, window: Window, now_s: float, unit: str | No
         return found.get(unit, {})
     merged: dict[int, Tally] = {}
     for periods in found.values():
-        for begin_s, tally in periods.items():
-            if begin_s in merged:
-                merged[begin_s].merge(tally)
-            else:
-                merged[begin_s] = tally
+        merge(merged, periods)
     return dict(sorted(merged.items()))
+
+
+def merge(into: dict[int, Tally], periods: dict[int, Tally]) -> None:
+    """Add the tallies of other periods; they are `into`'s from then on."""
+    for begin_s, tally in periods.items():
+        if begin_s in into:
+            into[begin_s].merge(tally)
+        else:
+            into[begin_s] = tally

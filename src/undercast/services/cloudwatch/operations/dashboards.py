@@ -73,7 +73,8 @@ def _problems(body: str) -> list[tuple[str, str]]:
 
 def _wrong(problems: list[tuple[str, str]]) -> ServiceError:
     told = [{"DataPath": path, "Message": text} for path, text in problems]
-    message = f"The field DashboardBody has {len(told)} validation error(s): {told[0]['Message']}"
+    listed = json.dumps([{"dataPath": path, "message": text} for path, text in problems])
+    message = f"The dashboard body is invalid, there are {len(told)} validation errors: {listed}"
     members = {"dashboardValidationMessages": told}
     return ServiceError("DashboardInvalidInputError", message, members=members)
 

@@ -14,6 +14,7 @@ from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.cloudwatch.errors import bad_token, invalid
 from undercast.services.cloudwatch.expressions import Evaluation, Query
+from undercast.services.cloudwatch.insights import is_select, parse
 from undercast.services.cloudwatch.instance import CloudWatch
 from undercast.services.cloudwatch.labels import label_of
 from undercast.services.cloudwatch.lines import Line
@@ -58,11 +59,12 @@ async def get_metric_data(cloudwatch: CloudWatch, ctx: RequestContext, params: P
 
 def _results(evaluation: Evaluation, query: Query, newest_first: bool) -> list[_Result]:
     lines: list[Line] = evaluation.result(query)
-    array = len(lines) != 1 or query.expression.lstrip().startswith("SEARCH")
+    grouped = is_select(query.expression) and bool(parse(query.expression).groups)
+    array = len(lines) != 1 or grouped or query.expression.lstrip().startswith("SEARCH")
     return [
         _Result(
             query.id,
-            label_of(line, query.label, query.id, is_metric=query.metric is not None, is_array=array),
+            label_of(line, query, is_array=array),
             sorted(line.values.items(), reverse=newest_first),
         )
         for line in lines
