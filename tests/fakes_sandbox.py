@@ -305,6 +305,7 @@ class FakeDriver:
         self.spawn_errors: dict[str, str] = {}
         self.sandboxes: list[FakeSandbox] = []
         self.alive: set[str] = set()
+        self.no_images = ""
         self.create_error = ""
         self.spawn_error = ""
         self.creating = 0
@@ -343,7 +344,7 @@ class FakeDriver:
 
     def takes_images(self) -> str:
         """See Driver."""
-        return ""
+        return self.no_images
 
     def takes_snapshots(self) -> str:
         """See Driver."""
@@ -460,12 +461,18 @@ class Bench:
         return Invocation(request_id=request_id, function=version, payload=payload, invoked_arn=version.arn)
 
 
-def bench(tmp_path: Path, *scripts: Script, limits: Limits | None = None, idle_timeout_s: float = 600.0) -> Bench:
+def bench(
+    tmp_path: Path,
+    *scripts: Script,
+    limits: Limits | None = None,
+    idle_timeout_s: float = 600.0,
+    plan: RuntimePlan | None = None,
+) -> Bench:
     """Start the pool yourself; stop it at the end of the test."""
     driver, log, causes, door, clock = FakeDriver(*scripts), MemoryLog(), Causes(), ClosedDoor(), FakeClock()
     parts = PoolParts(
         driver=driver,
-        runtimes=FakeRuntimes(),
+        runtimes=FakeRuntimes(plan),
         logs=log,
         credentials=FixedCredentials(),
         front_door=door,

@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError, WaiterError
 from tests import images
 from tests.e2e.golang import build
 from tests.images import ARCHITECTURE, TestImage
+from tests.machine import lacking
 from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import CODE, Account
 from tests.unprivileged import as_nobody, interpreter
@@ -49,7 +50,7 @@ def shipped(folder: Path) -> Iterator[RunningPlatform]:
     """A platform that may read what is below `folder`."""
     with running(options=["--image-root", str(folder)]) as platform:
         if platform.driver != "namespace":
-            pytest.skip("container images need the namespace driver")
+            lacking("container images need the namespace driver")
         yield platform
 
 
@@ -337,7 +338,7 @@ def test_image_runs_without_root(binary: bytes, account: str) -> None:
         platform = start(options=["--image-root", name], prefix=run, environment=variables())
         try:
             if platform.driver != "namespace":
-                pytest.skip("this machine gives an unprivileged user no namespaces")
+                lacking("this machine gives an unprivileged user no namespaces")
             aws = Account(platform, account)
             create(aws, f"oci:{layout}")
             _, found = aws.invoke(event={"List": "/"})

@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes_sandbox import Bench, Script, bench
 from undercast.sandbox.admission import Limits
+from undercast.sandbox.runtimes.plan import RuntimePlan
 
 StartBench = Callable[..., Awaitable[Bench]]
 
@@ -17,8 +18,13 @@ async def start(tmp_path: Path) -> AsyncIterator[StartBench]:
     """`await start(script, ...)` gives a running pool."""
     benches: list[Bench] = []
 
-    async def begin(*scripts: Script, limits: Limits | None = None, idle_timeout_s: float = 600.0) -> Bench:
-        made = bench(tmp_path, *scripts, limits=limits, idle_timeout_s=idle_timeout_s)
+    async def begin(
+        *scripts: Script,
+        limits: Limits | None = None,
+        idle_timeout_s: float = 600.0,
+        plan: RuntimePlan | None = None,
+    ) -> Bench:
+        made = bench(tmp_path, *scripts, limits=limits, idle_timeout_s=idle_timeout_s, plan=plan)
         await made.pool.start()
         benches.append(made)
         return made
