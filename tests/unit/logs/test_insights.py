@@ -86,6 +86,15 @@ async def filled(world: World) -> World:
         ("filter ms = 10 | fields datefloor(@timestamp, 1h) as a, toMillis(fromMillis(60000)) as b,"
          " jsonParse(@message) as j, j.user.id as id, fromMillis(0) as z | display a, b, id, z",
          [{"a": "2023-11-14 22:00:00.000", "b": "60000", "id": "u1", "z": "1970-01-01 00:00:00.000"}]),
+        ("stats max(ms) as high, min(ms) as low, high - low as range | display range", [{"range": "20"}]),
+        ("filter ms = 10 | fields bin(30seconds) as a, datefloor(@timestamp, 1mo) as b, dateceil(@timestamp, 1quarter)"
+         " as c, datefloor(@timestamp, 1y) as d, now() as e, bin(2w) as f | display a, b, c, d, e",
+         [{"a": "2023-11-14 22:13:00.000", "b": "2023-11-01 00:00:00.000", "c": "2024-01-01 00:00:00.000",
+           "d": "2023-01-01 00:00:00.000", "e": "1700000000"}]),
+        ("filter ms = 10 | fields greatest(ms) as a, 1e308 * 10 as b, 1e999 as c, coalesce(b, c, 'none') as d"
+         " | display a, b, c, d", [{"a": "10", "d": "none"}]),
+        ("filter ms > 0 | stats stddev(ms * 1e200) > 1 as large", [{"large": "1"}]),
+        ("filter toMillis(@timestamp) >= (now() * 1000 + 2000) | stats count(*) as n", [{"n": "2"}]),
         ("fields `ms` # a comment | limit 9\n| filter ms = 10 | limit 5", [{"ms": "10"}]),
         ("fields @timestamp, @logStream, @log | filter ms = 10", [{
             "@timestamp": "2023-11-14 22:13:20.000", "@logStream": "s", "@log": "111122223333:g",

@@ -74,7 +74,7 @@ class Gathered:
 
     def _deviation(self) -> float:
         mean = self._total / self._count
-        return math.sqrt(sum((number - mean) ** 2 for number in self._numbers) / self._count)
+        return math.sqrt(sum((number - mean) * (number - mean) for number in self._numbers) / self._count)
 
     def _percentile(self) -> float:
         """The nearest rank."""
@@ -117,7 +117,8 @@ class Grouping:
             results = {one: held.result() for one, held in zip(self._aggregates, gathered, strict=True)}
             row = dict(named)
             for item in self._stats.items:
-                row[item.name] = with_results(item.expression, results.__getitem__)(first)
+                # A later item may name an earlier one: `max(a) as high, min(a) as low, high - low as range`.
+                row[item.name] = with_results(item.expression, results.__getitem__)({**first, **row})
             found.append(row)
         return found
 

@@ -7,21 +7,18 @@ AWS: CloudWatch Logs User Guide, "Boolean, comparison, numeric, datetime, and ot
 import ipaddress
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from undercast.services.logs.insights.periods import Period, begin_of, next_begin, period_of
 from undercast.services.logs.insights.values import Moment, Value, compare, is_true, number_of, text_of
 
 AGGREGATES = frozenset({
     "count", "count_distinct", "sum", "avg", "min", "max", "pct", "percentile", "stddev", "earliest", "latest",
     "sortsfirst", "sortslast",
 })  # fmt: skip
-_DURATION = re.compile(r"(\d+)\s*(ms|mo|[smhdwqy])")
-_UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
-_MONTH_MS = {"mo": 30 * 86_400_000, "q": 91 * 86_400_000, "y": 365 * 86_400_000}
 _MAX_TEXT = 262_144
 """What concat and replace make at most."""
 _MAX_INTEGER = 1 << 63
@@ -36,15 +33,6 @@ class Function:
     most: int = 1
 
 
-def duration_ms(value: Value) -> int:
-    """Of "5m"; a bare number is milliseconds. 0 for what is neither."""
-    found = _DURATION.fullmatch(str(value).strip())
-    if found is not None:
-        return int(found[1]) * {**_UNITS_MS, **_MONTH_MS}[found[2]]
-    number = number_of(value)
-    return int(number) if number is not None and number > 0 else 0
-
-
 def _of_numbers(compute: Callable[..., float]) -> Callable[..., Value]:
     def apply(*values: Value) -> Value:
         numbers = [number_of(value) for value in values]
@@ -56,7 +44,7 @@ def _of_numbers(compute: Callable[..., float]) -> Callable[..., Value]:
             return None
         if isinstance(result, int) and abs(result) > _MAX_INTEGER:
             return float(result)
-        return None if isinstance(result, float) and math.isnan(result) else result
+        return None if isinstance(result, float) and not math.isfinite(result) else result
 
     return apply
 
@@ -78,14 +66,12 @@ def _power(left: float, right: float) -> float:
     return math.pow(left, right)
 
 
-def _floor(moment: Value, period: Value) -> Value:
-    at, step = number_of(moment), duration_ms(period)
-    return Moment(int(at) - int(at) % step) if at is not None and step else None
+def _at(change: Callable[[int, Period], int]) -> Callable[..., Value]:
+    def apply(moment: Value, length: Value) -> Value:
+        at, period = number_of(moment), period_of(text_of(length))
+        return Moment(change(int(at), period)) if at is not None and period is not None else None
 
-
-def _ceil(moment: Value, period: Value) -> Value:
-    at, step = number_of(moment), duration_ms(period)
-    return Moment(-(-int(at) // step) * step) if at is not None and step else None
+    return apply
 
 
 def _coalesce(*values: Value) -> Value:
@@ -163,12 +149,12 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType({
     "abs": Function(_of_numbers(abs)),
     "ceil": Function(_of_numbers(math.ceil)),
     "floor": Function(_of_numbers(math.floor)),
-    "greatest": Function(_of_numbers(max), 1, 64),
-    "least": Function(_of_numbers(min), 1, 64),
+    "greatest": Function(_of_numbers(lambda *numbers: max(numbers)), 1, 64),
+    "least": Function(_of_numbers(lambda *numbers: min(numbers)), 1, 64),
     "log": Function(_of_numbers(math.log)),
     "sqrt": Function(_of_numbers(math.sqrt)),
-    "datefloor": Function(_floor, 2, 2),
-    "dateceil": Function(_ceil, 2, 2),
+    "datefloor": Function(_at(begin_of), 2, 2),
+    "dateceil": Function(_at(next_begin), 2, 2),
     "frommillis": Function(_of_numbers(lambda number: Moment(int(number)))),
     "tomillis": Function(_of_numbers(int)),
     "ispresent": Function(lambda value: int(value is not None)),
@@ -193,9 +179,10 @@ FUNCTIONS: Mapping[str, Function] = MappingProxyType({
     "substr": Function(_substr, 2, 3),
     "replace": Function(_of_texts(_replace), 3, 3),
     "strcontains": Function(_of_texts(lambda value, part: int(part in value)), 2, 2),
-    "bin": Function(_floor, 1, 1),
+    "bin": Function(_at(begin_of), 1, 1),
+    "now": Function(lambda: None, 0, 0),
 })  # fmt: skip
-"""By name in lower case. `bin(5m)` is given @timestamp by whoever runs it."""
+"""By name in lower case. `bin(5m)` is given @timestamp by whoever runs it; `now()` is known to the parser."""
 
 OPERATORS: Mapping[str, Function] = MappingProxyType({
     "+": Function(_of_numbers(lambda left, right: left + right), 2, 2),

@@ -36,8 +36,8 @@ Result = list[dict[str, str]]
 class Query:
     """A compiled query. Raises QueryError or Missing."""
 
-    def __init__(self, source: str, limit: int | None = None) -> None:
-        commands = parse_query(source)
+    def __init__(self, source: str, limit: int | None = None, now_s: int = 0) -> None:
+        commands = parse_query(source, now_s)
         steps = list(takewhile(lambda command: isinstance(command, Fields | Filter | Parse), commands))
         self._steps = [step for command in steps for step in _steps(command)]
         self._rest = commands[len(steps) :]

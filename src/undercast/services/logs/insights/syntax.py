@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from undercast.services.logs.insights.functions import AGGREGATES, FUNCTIONS
 from undercast.services.logs.insights.regex import compiled_regex
 from undercast.services.logs.insights.tokens import Missing, QueryError, Scanner, Token
-from undercast.services.logs.insights.values import Value
+from undercast.services.logs.insights.values import Value, number_of
 
 MAX_DEPTH = 40
 MAX_OPERATORS = 200
@@ -138,14 +138,15 @@ class Dedup:
 Command = Fields | Filter | Parse | Stats | Sort | Limit | Dedup
 
 
-def parse_query(source: str) -> tuple[Command, ...]:
-    """Raises QueryError, or Missing for what AWS has and we lack."""
-    return _Parser(source).query()
+def parse_query(source: str, now_s: int = 0) -> tuple[Command, ...]:
+    """`now_s` is what now() gives. Raises QueryError, or Missing for what AWS has and we lack."""
+    return _Parser(source, now_s).query()
 
 
 class _Parser:
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, now_s: int) -> None:
         self._scanner = Scanner(source)
+        self._now_s = now_s
         self._source = source
         self._depth = 0
         self._operators = 0
@@ -366,7 +367,7 @@ class _Parser:
         token = self._scanner.token
         if token.kind in ("string", "number", "duration"):
             self._scanner.take()
-            return Literal(_number(token.text) if token.kind == "number" else token.text)
+            return Literal(number_of(token.text) if token.kind == "number" else token.text)
         if token.kind == "quoted":
             self._scanner.take()
             return Field(token.text)
@@ -394,7 +395,7 @@ class _Parser:
             self._expect(")")
         if not function.least <= len(arguments) <= function.most:
             raise QueryError(f"wrong number of arguments for {token.text}", token.start, token.end - 1)
-        return Call(name, tuple(arguments))
+        return Literal(self._now_s) if name == "now" else Call(name, tuple(arguments))
 
     def _aggregate(self, name: str) -> Expression:
         self._aggregates_allowed = False
@@ -445,10 +446,6 @@ class _Parser:
     def _expect_word(self, word: str) -> None:
         if not self._accept_word(word):
             raise self._scanner.unexpected()
-
-
-def _number(text: str) -> int | float:
-    return int(text) if text.isdigit() else float(text)
 
 
 def _without_aggregates(value: Expression) -> Expression:

@@ -7,10 +7,12 @@ AWS: CloudWatch Logs User Guide, "CloudWatch Logs Insights language query syntax
 import re
 from typing import NamedTuple
 
+from undercast.services.logs.insights.periods import UNITS
+
 _SPACE = re.compile(r"(?:\s+|#[^\n]*)*")
 _TOKEN = re.compile(
     r"""(?P<string>"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')|`(?P<quoted>[^`]+)`"""
-    r"""|(?P<duration>\d+(?:ms|mo|[smhdwqy])\b)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)"""
+    rf"""|(?P<duration>\d+(?:{UNITS})\b)|(?P<number>\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)"""
     r"""|(?P<name>[@\w$][\w@$]*(?:\.[\w@$]+)*)|(?P<mark>=~|!=|<=|>=|[=<>+\-*/^%()\[\],|])""",
     re.DOTALL,
 )

@@ -4,6 +4,7 @@ Pure. What is missing is None, and a comparison with it never holds.
 """
 
 import json
+import math
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,7 +36,10 @@ def number_of(value: Value) -> int | float | None:
         return None
     if _INTEGER.fullmatch(value):
         return int(value)
-    return float(value) if _NUMBER.fullmatch(value) else None
+    if not _NUMBER.fullmatch(value):
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None
 
 
 def text_of(value: Value) -> str:

@@ -34,7 +34,7 @@ async def start_query(logs: Logs, ctx: RequestContext, params: Params) -> dict[s
     groups = _groups(ctx, params)
     if params["startTime"] > params["endTime"]:
         raise invalid("The start time of a query cannot be after its end time.")
-    query = _compiled(params["queryString"], params.get("limit"))
+    query = _compiled(params["queryString"], params.get("limit"), logs.now_ms() // 1000)
 
     def check(tx: Tx) -> None:
         for name in groups:
@@ -172,9 +172,9 @@ def _groups(ctx: RequestContext, params: Params) -> tuple[str, ...]:
     return tuple(dict.fromkeys(group_name(ctx.scope, None, name) for name in names))
 
 
-def _compiled(text: str, limit: int | None) -> Query:
+def _compiled(text: str, limit: int | None, now_s: int) -> Query:
     try:
-        return Query(text, limit)
+        return Query(text, limit, now_s)
     except Missing as missing:
         raise refused_member("StartQuery", "queryString", f"{missing} of the query language is missing here") from None
     except QueryError as error:
