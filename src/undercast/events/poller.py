@@ -80,12 +80,13 @@ class Allowance:
     most: int
     base: int = FIRST_BATCHES
     first: int = FIRST_BATCHES
+    more_per_s: float = MORE_PER_S
     since: float | None = None
     """When all were used for the first time."""
 
     def at(self, now: float) -> int:
         """The number now."""
-        grown = 0 if self.since is None else int((now - self.since) * MORE_PER_S)
+        grown = 0 if self.since is None else int((now - self.since) * self.more_per_s)
         return max(1, min(self.most, self.base + grown))
 
     def used_up(self, now: float) -> None:
@@ -109,10 +110,11 @@ class Allowance:
 class Feed:
     """One source being read."""
 
-    def __init__(self, source: Source, clock: PlatformClock) -> None:
+    def __init__(self, source: Source, clock: PlatformClock, more_per_s: float = MORE_PER_S) -> None:
         self._source = source
         self._clock = clock
-        self._allowance = Allowance(source.most, base=source.at_first, first=source.at_first)
+        first = source.at_first
+        self._allowance = Allowance(source.most, base=first, first=first, more_per_s=more_per_s)
         self._running: set[asyncio.Task[None]] = set()
         self._freed = asyncio.Event()
         self.result = NOTHING_YET
@@ -206,10 +208,10 @@ class Pollers:
         self._clock = clock
         self._feeds: dict[Hashable, Feed] = {}
 
-    def begin(self, key: Hashable, source: Source) -> None:
-        """Read a source from now on."""
+    def begin(self, key: Hashable, source: Source, more_per_s: float = MORE_PER_S) -> None:
+        """Read a source from now on; so many more batches at once each second while all are used."""
         assert key not in self._feeds, "one feed for each key; `end` it first"
-        self._feeds[key] = Feed(source, self._clock)
+        self._feeds[key] = Feed(source, self._clock, more_per_s)
 
     async def end(self, key: Hashable) -> None:
         """Read it no more; return when no batch of it is being processed. Nothing for one that is not read."""

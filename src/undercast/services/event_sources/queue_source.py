@@ -16,6 +16,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
 from undercast.services.event_sources.lane import MAX_EVENT_BYTES
+from undercast.services.event_sources.pollers import INVOKES_EACH, provisioned
 from undercast.services.event_sources.queue_events import is_wanted, patterns_of, record_of, text_of
 from undercast.services.event_sources.reading import Reading
 
@@ -82,12 +83,33 @@ class Work(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who counts what comes and goes; the numbers of messages."""
+
+    def polling(self, batches: int) -> None:
+        """The queue is asked while so many batches are being processed."""
+        ...
+
+    def polled(self, messages: int) -> None:
+        """Received; 0 when a wait has ended without any."""
+        ...
+
+    def filtered_out(self, messages: int) -> None:
+        """The filters want none of these."""
+        ...
+
+    def deleted(self, messages: int) -> None:
+        """Deleted behind a success."""
+        ...
+
+
 class QueueSource:
     """See `events.poller.Source`."""
 
-    def __init__(self, clock: PlatformClock, reading: Reading, work: Work) -> None:
+    def __init__(self, clock: PlatformClock, reading: Reading, work: Work, watch: Watch | None = None) -> None:
         settings = reading.settings
         self._clock = clock
+        self._watch = watch
         self._consumer = reading.consumer
         self._work = work
         self._source_arn = reading.source_arn
@@ -96,6 +118,11 @@ class QueueSource:
         self._batch_size: int = settings["BatchSize"]
         self._window_s: int = settings.get("MaximumBatchingWindowInSeconds", 0)
         self._most: int = settings.get("ScalingConfig", {}).get("MaximumConcurrency", MOST_BATCHES)
+        self._at_first = FIRST_BATCHES
+        if pollers := provisioned(settings):
+            self._most, self._at_first = pollers.most * INVOKES_EACH, pollers.least * INVOKES_EACH
+        self._running = 0
+        """Batches that are being processed."""
         self._patterns = patterns_of(settings.get("FilterCriteria", {}))
         self._carried: list[Record] = []
         """Received, but the batch before had no room for them."""
@@ -104,7 +131,10 @@ class QueueSource:
         self._groups: set[str] = set()
         """FIFO groups of which messages are being processed."""
 
-    at_first = FIRST_BATCHES
+    @property
+    def at_first(self) -> int:
+        """See `Source`."""
+        return self._at_first
 
     @property
     def most(self) -> int:
@@ -133,13 +163,18 @@ class QueueSource:
 
     async def process(self, batch: Batch) -> Processed:
         """See `Source`."""
+        self._running += 1
         try:
             done = await self._work.process(batch)
-            await self._delete(batch.ctx, [taken.handle for one, taken in batch.messages.items() if one in done.ids])
+            handles = [taken.handle for one, taken in batch.messages.items() if one in done.ids]
+            deleted = await self._delete(batch.ctx, handles)
+            if handles and self._watch is not None:
+                self._watch.deleted(deleted)
             return done.processed
         except (ServiceError, Unavailable) as error:
             return Processed(result=f"PROBLEM: {error}", backs_off=True)
         finally:
+            self._running -= 1
             self._groups -= batch.groups
 
     async def close(self) -> None:
@@ -191,11 +226,17 @@ class QueueSource:
             "MessageSystemAttributeNames": ["All"],
             "MessageAttributeNames": ["All"],
         }
+        if self._watch is not None:
+            self._watch.polling(self._running)
         answer = await ctx.call("sqs", "ReceiveMessage", params)
         await asyncio.sleep(0)  # not to wait: a full queue answers at once, and others want the loop in between
         arn, region = self._source_arn, self._arn.region
         records = [record_of(message, arn, region) for message in answer.get("Messages", ())]
         wanted = [record for record in records if is_wanted(record, self._patterns)]
+        if self._watch is not None:
+            self._watch.polled(len(records))
+            if self._patterns:
+                self._watch.filtered_out(len(records) - len(wanted))
         if len(wanted) < len(records):
             others = [record["receiptHandle"] for record in records if record not in wanted]
             await self._delete(ctx, others)
@@ -235,11 +276,14 @@ class QueueSource:
             if group:
                 batch.groups.add(group)
 
-    async def _delete(self, ctx: RequestContext, handles: Sequence[str]) -> None:
-        """What cannot be deleted comes back, and is processed again: at least once."""
+    async def _delete(self, ctx: RequestContext, handles: Sequence[str]) -> int:
+        """How many are; what cannot be deleted comes back, and is processed again: at least once."""
+        deleted = 0
         for start in range(0, len(handles), AT_ONCE):
             some = handles[start : start + AT_ONCE]
             entries = [{"Id": str(place), "ReceiptHandle": handle} for place, handle in enumerate(some)]
             params = {"QueueUrl": self._url(ctx), "Entries": entries}
-            await ctx.call("sqs", "DeleteMessageBatch", params)
+            answer = await ctx.call("sqs", "DeleteMessageBatch", params)
+            deleted += len(answer.get("Successful", ()))
             await asyncio.sleep(0)  # not to wait: a batch has up to 10,000 messages
+        return deleted

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from undercast.core.clock import PlatformClock
 from undercast.core.tasks import Tasks
-from undercast.events.poller import Pollers, Source
+from undercast.events.poller import MORE_PER_S, Pollers, Source
+from undercast.services.event_sources import pollers
 from undercast.services.lambda_ import mapping_store
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.store.database import Database, Tx
@@ -44,8 +45,8 @@ class Mappings:
 
     def clear(self) -> None:
         """Rows were deleted behind our back (reset)."""
-        pollers, self._pollers = self._pollers, Pollers(self._clock)
-        self._tasks.spawn(pollers.stop(0.1))
+        before, self._pollers = self._pollers, Pollers(self._clock)
+        self._tasks.spawn(before.stop(0.1))
 
     def follow(self, tx: Tx, mapping: EventSourceMapping) -> None:
         """In the transaction that writes the mapping."""
@@ -61,6 +62,7 @@ class Mappings:
         if self._make is None:
             return
         if mapping.enabled and mapping.state != mapping_store.DELETING:
-            self._pollers.begin(mapping.id, self._make(mapping))
+            growth = pollers.MORE_PER_S if pollers.provisioned(mapping.configuration) else MORE_PER_S
+            self._pollers.begin(mapping.id, self._make(mapping), growth)
         if mapping.state not in mapping_store.SETTLED:
             await self._database.write(lambda tx: mapping_store.settle(tx, mapping.scope, mapping.id))

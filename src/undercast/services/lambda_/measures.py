@@ -7,6 +7,7 @@ AWS: Lambda Developer Guide, "Types of metrics for Lambda functions", "Using Lam
 
 from collections.abc import Iterator
 
+from undercast.core.arn import Scope
 from undercast.core.clock import Clock
 from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series, Tally
 from undercast.sandbox.model import Invocation, InvocationResult
@@ -116,6 +117,11 @@ class Measures:
         at_s = self._clock.now()
         for dimensions in _dimensions(invoked_arn, ""):
             self._metrics.put(_series(invoked_arn, name, dimensions), value, at_s, unit=unit)
+
+    def put(self, scope: Scope, name: str, dimensions: Dimensions, value: float) -> None:
+        """A count that is not a function's."""
+        series = Series.of(scope, NAMESPACE, name, dimensions)
+        self._metrics.put(series, value, self._clock.now(), unit=COUNT)
 
     def clear(self) -> None:
         """A reset: what is not handed over is not to come back."""

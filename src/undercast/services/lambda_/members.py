@@ -17,7 +17,7 @@ _SIGNING = frozenset({"CodeSigningConfigArn"})
 _MAPPING = frozenset({
     "FunctionName", "Enabled", "BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "ScalingConfig",
     "FilterCriteria", "MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError",
-    "DestinationConfig", "ParallelizationFactor", "TumblingWindowInSeconds",
+    "DestinationConfig", "ParallelizationFactor", "TumblingWindowInSeconds", "MetricsConfig", "ProvisionedPollerConfig",
 })  # fmt: skip
 _LAYER_VERSION = frozenset({"LayerName", "VersionNumber"})
 _LAYER_FILTERS = frozenset({"CompatibleArchitecture", "CompatibleRuntime", "Marker", "MaxItems"})
@@ -155,9 +155,7 @@ _LATER_KINDS = {
 
 _BROKERS = "Kafka, MQ and DocumentDB are no event sources here"
 _MAPPING_REFUSED = {
-    "MetricsConfig": "event source mappings have no metrics here",
     "LoggingConfig": "event source mappings have no log here",
-    "ProvisionedPollerConfig": "pollers are not provisioned: they cost nothing while they wait",
     **dict.fromkeys(
         (
             "SourceAccessConfigurations",

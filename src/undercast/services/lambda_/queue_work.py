@@ -17,6 +17,7 @@ from undercast.services.lambda_.consumer import FAILED, Consumer
 from undercast.services.lambda_.execution import RECURSIVE
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import mark, of_header, shared
+from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 
 THROTTLE_BACKOFF_S = 1.0
@@ -25,8 +26,11 @@ THROTTLE_BACKOFF_S = 1.0
 class QueueWork:
     """Of one mapping. See `event_sources.queue_source.Work`."""
 
-    def __init__(self, functions: Lambda, mapping: EventSourceMapping, consumer: Consumer) -> None:
+    def __init__(
+        self, functions: Lambda, mapping: EventSourceMapping, consumer: Consumer, measures: MappingMeasures
+    ) -> None:
         self._functions = functions
+        self._measures = measures
         self._consumer = consumer
         self._arn = Arn.parse(mapping.source_arn)
         self._mark = mark(":".join(mapping.function_arn.split(":")[:7]))
@@ -41,7 +45,16 @@ class QueueWork:
         return of_header(trace_header).get(self._mark)
 
     async def process(self, batch: Batch) -> Done:
-        """See `Work`. What belongs to a loop is left to come back, and to its queue's dead-letter queue."""
+        """See `Work`. What is not done is counted as failed."""
+        done: Done | None = None
+        try:
+            done = await self._process(batch)
+            return done
+        finally:
+            self._measures.failed(len(batch.messages) - (len(done.ids) if done is not None else 0))
+
+    async def _process(self, batch: Batch) -> Done:
+        """What belongs to a loop is left to come back, and to its queue's dead-letter queue."""
         try:
             answered = await self._invoke(batch)
         except ServiceError as error:
@@ -69,6 +82,7 @@ class QueueWork:
         chain = reduce(shared, [of_header(taken.trace_header) for taken in batch.messages.values()])
         while True:
             resolved = await self._consumer.resolve()
+            self._measures.invoked(len(batch.messages))
             try:
                 return await self._consumer.run(resolved, request_id, payload, traces, chain)
             except ServiceError as error:

@@ -26,6 +26,7 @@ from undercast.services.lambda_.images.registry import is_loopback
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
+from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping, progress_of
 from undercast.services.lambda_.mappings import Mappings
 from undercast.services.lambda_.measures import Measures
@@ -120,7 +121,8 @@ async def _start(instance: Lambda) -> None:
             progress=progress_of(mapping),
         )
         if is_queue(mapping.source_arn):
-            return QueueSource(instance.clock, reading, QueueWork(instance, mapping, consumer))
+            measures = MappingMeasures(instance.measures, mapping)
+            return QueueSource(instance.clock, reading, QueueWork(instance, mapping, consumer, measures), measures)
         return StreamSource(instance, reading, lambda kind, book: Work(instance, mapping, consumer, kind, book))
 
     instance.mappings.start(source)
@@ -213,6 +215,8 @@ MANIFEST = Manifest(
         "LastProcessingResult is told of queues, too, and since the platform's start; AWS tells it of streams.",
         "A throttled batch is tried again only as long as the function could end before its messages are visible "
         "again; then they come back by the queue's timeout.",
+        "A provisioned poller is room for ten batches at once; its throughput is no limit.",
+        "MetricsConfig is for mappings of queues only.",
         "Recursion is stopped at the 17th run of a function in a chain, also through event buses; a batch counts what "
         "all its messages share.",
     ),

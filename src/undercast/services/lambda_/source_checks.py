@@ -13,11 +13,13 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import root_principal
 from undercast.core.service import Params
+from undercast.services.event_sources import pollers
 from undercast.services.event_sources.kinds import is_consumer
 from undercast.services.event_sources.progress import Progress
 from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.lambda_ import destinations
 from undercast.services.lambda_.errors import invalid
+from undercast.services.lambda_.mapping_measures import EVENT_COUNT
 from undercast.services.lambda_.models import Version
 from undercast.services.lambda_.roles import allows, session_of
 
@@ -94,10 +96,15 @@ def check_members(arn: str, params: Params) -> None:
     """Settings of the other kind of source."""
     kind = "SQS" if is_queue(arn) else "Kinesis" if _is_kinesis(arn) else "DynamoDB stream"
     queue_lacks, table_lacks = (*STREAM_MEMBERS, "StartingPositionTimestamp"), ("StartingPositionTimestamp",)
-    wrong = queue_lacks if is_queue(arn) else ("ScalingConfig", *(() if _is_kinesis(arn) else table_lacks))
+    stream_lacks = ("ScalingConfig", pollers.MEMBER, *(() if _is_kinesis(arn) else table_lacks))
+    wrong = queue_lacks if is_queue(arn) else stream_lacks
     for member in wrong:
         if member in params:
             raise invalid(f"{member} is not valid for {kind} event sources.")
+    metrics = params.get("MetricsConfig", {}).get("Metrics", ())
+    for metric in metrics:
+        if metric != EVENT_COUNT:
+            raise invalid(f"MetricsConfig.Metrics={metric} is not valid for {kind} event sources.")
 
 
 async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], version: Version) -> None:
@@ -105,8 +112,11 @@ async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], vers
     _check_filters(settings)
     if is_queue(arn):
         _check_batch(arn, settings)
+        _check_pollers(settings)
         await _check_queue(ctx, arn, version)
         return
+    if settings.get("MetricsConfig"):
+        raise refused_member(ctx.operation, "MetricsConfig", "only mappings of queues have metrics here")
     if settings.get("TumblingWindowInSeconds") and settings.get("ParallelizationFactor", 1) > 1:
         raise invalid("ParallelizationFactor must be 1 when TumblingWindowInSeconds is set.")
     if 0 <= settings["MaximumRecordAgeInSeconds"] < _LEAST_AGE_S:
@@ -180,6 +190,21 @@ def _check_batch(source_arn: str, settings: Mapping[str, Any]) -> None:
             raise invalid(f"Maximum batch size for FIFO queues is {_SMALL_BATCH}")
     if size > _SMALL_BATCH and not window:
         raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
+
+
+def _check_pollers(settings: Mapping[str, Any]) -> None:
+    """The rules are AWS's, the texts ours."""
+    config = settings.get(pollers.MEMBER)
+    if not config:
+        return
+    if "PollerGroupName" in config:
+        raise invalid(f"{pollers.MEMBER}.PollerGroupName is not valid for SQS event sources.")
+    if settings.get("ScalingConfig"):
+        raise invalid("ScalingConfig.MaximumConcurrency and ProvisionedPollerConfig exclude each other.")
+    if min(config.values()) < pollers.LEAST:
+        raise invalid(f"MinimumPollers and MaximumPollers are at least {pollers.LEAST} for SQS event sources.")
+    if config["MaximumPollers"] < config["MinimumPollers"]:
+        raise invalid("MaximumPollers must not be less than MinimumPollers.")
 
 
 async def _check_queue(ctx: RequestContext, arn: str, version: Version) -> None:

@@ -13,6 +13,7 @@ from undercast.core.arn import Arn
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
+from undercast.services.event_sources.pollers import with_defaults
 from undercast.services.event_sources.progress import START
 from undercast.services.lambda_ import mapping_store
 from undercast.services.lambda_.configuration import check_tags
@@ -39,10 +40,12 @@ _SETTINGS = (
     "ScalingConfig",
     "FilterCriteria",
     "KMSKeyArn",
+    "MetricsConfig",
+    "ProvisionedPollerConfig",
     *STREAM_MEMBERS,
 )
 _SWITCH = frozenset({"UUID", "Enabled"})
-_NOTHING: tuple[object, ...] = ({}, [], "", {"Filters": []}, {"OnFailure": {}})
+_NOTHING: tuple[object, ...] = ({}, [], "", {"Filters": []}, {"OnFailure": {}}, {"Metrics": []})
 
 
 @operation("CreateEventSourceMapping")
@@ -189,7 +192,7 @@ def _changed(before: Mapping[str, Any], params: Params) -> dict[str, Any]:
     merged = {**before, **{name: params[name] for name in _SETTINGS if params.get(name) is not None}}
     if "StartingPositionTimestamp" in params:
         merged["StartingPositionTimestamp"] = params["StartingPositionTimestamp"].timestamp()
-    return {name: value for name, value in merged.items() if value not in _NOTHING}
+    return with_defaults({name: value for name, value in merged.items() if value not in _NOTHING})
 
 
 def _output(functions: Lambda, mapping: EventSourceMapping) -> dict[str, Any]:
