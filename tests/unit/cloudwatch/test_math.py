@@ -196,7 +196,8 @@ def test_a_query_is_read_whole() -> None:
     """All clauses, keywords in any case."""
     read = insights.parse(
         """select Sum("My.Metric") from schema("AWS/Lambda", FunctionName, Resource)
-           where FunctionName = 'a' AND Resource != 'it\\'s' group by FunctionName, Resource order by MAX() desc limit 5"""
+           where FunctionName = 'a' AND Resource != 'it\\'s'
+           group by FunctionName, Resource order by MAX() desc limit 5"""
     )
     assert (read.function, read.name, read.namespace) == ("SUM", "My.Metric", "AWS/Lambda")
     assert read.schema == ("FunctionName", "Resource")
