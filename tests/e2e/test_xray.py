@@ -218,6 +218,19 @@ def test_a_batch_is_linked_to_the_traces_of_its_messages(traced: Traced) -> None
     assert found["Id"] != sender
 
 
+def test_an_event_that_was_queued_has_dwell_time_and_attempts(traced: Traced) -> None:
+    """InvocationType Event: the function's segment hangs below the attempt."""
+    traced.functions.invoke(FunctionName="active", InvocationType="Event", Payload=b'{"kind": "queued"}')
+    until(lambda: bool(traced.summaries('annotation.kind = "queued"')))
+    (found,) = traced.summaries('annotation.kind = "queued"')
+    whole = traced.trace(f"Root={found['Id']}", *WHOLE)
+    service = whole["AWS::Lambda active"]
+    dwell, attempt = service["subsegments"]
+    assert (dwell["name"], attempt["name"]) == ("Dwell Time", "Attempt #1")
+    assert service["start_time"] <= dwell["start_time"] <= dwell["end_time"] == attempt["start_time"]
+    assert whole["AWS::Lambda::Function active"]["parent_id"] == attempt["id"]
+
+
 def test_an_error_is_a_fault_with_its_cause(traced: Traced) -> None:
     """What the handler raises is in the function's segment and in the SDK's."""
     assert traced.invoke("active", kind="failing", fail=True)["errorType"] == "ValueError"

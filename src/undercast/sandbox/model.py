@@ -87,6 +87,15 @@ class FunctionVersion:
         return self.log_group != f"/aws/lambda/{self.name}"
 
 
+class Queued(NamedTuple):
+    """An event that waited for its invocation."""
+
+    at: float
+    """Platform-clock seconds of its acceptance."""
+    attempt: int
+    """From 1."""
+
+
 @record
 class Tracing:
     """How an invocation that is sampled stands in its X-Ray trace."""
@@ -100,6 +109,8 @@ class Tracing:
     """Of the function's own segment: Parent in the header that the function gets."""
     accepted_at: float
     """Platform-clock seconds."""
+    attempt_id: str = ""
+    """Of the subsegment for this attempt, where the event was queued."""
     links: tuple[tuple[str, str], ...] = ()
     """Traces that led to it and are not its own: (trace id, segment id) of each sampled message of a batch."""
 
@@ -117,6 +128,8 @@ class Invocation:
     trace_header: str = ""
     tracing: Tracing | None = None
     """Of an invocation whose trace header says Sampled=1."""
+    queued: Queued | None = None
+    """Of an asynchronous invocation."""
     linked_headers: tuple[str, ...] = ()
     """Trace headers of the messages of its event."""
     client_context: str = ""

@@ -6,8 +6,8 @@ import pytest
 
 from tests.fakes import CountingIds
 from tests.fakes_sandbox import a_function
-from undercast.sandbox.model import Invocation, Tracing
-from undercast.services.lambda_.tracing import traced
+from undercast.sandbox.model import Invocation, Queued, Tracing
+from undercast.services.lambda_.tracing import event_header, traced
 
 ROOT = "1-5759e988-bd862e3fe1be46a994272793"
 
@@ -44,6 +44,20 @@ def test_the_sampled_messages_of_a_batch_are_linked() -> None:
     found = traced(invocation, CountingIds(), 5.0).tracing
     assert found is not None
     assert found.links == tuple((f"1-5759e988-{n:024x}", f"{n:016x}") for n in range(20))
+
+
+def test_the_attempts_of_an_event_are_in_one_trace() -> None:
+    """Root and the service's segment are the same each time, where nobody has said them; the others are new."""
+    assert event_header("", "e-1", 5.0, active=True) == event_header("", "e-1", 5.0, active=True)
+    assert event_header("", "e-1", 5.0, active=True) != event_header("", "e-2", 5.0, active=True)
+    header = event_header("", "e-1", 5.0, active=True)
+    ids = CountingIds()
+    first, second = (traced(replace(given(header), queued=Queued(4.0, n)), ids, 9.0).tracing for n in (1, 2))
+    assert first is not None
+    assert second is not None
+    assert (first.service_id, first.trace_id, first.accepted_at) == (second.service_id, second.trace_id, 4.0)
+    assert len({first.function_id, second.function_id, first.service_id}) == 3
+    assert len(first.attempt_id) == 16
 
 
 def test_a_root_that_is_no_trace_id_is_passed_on() -> None:

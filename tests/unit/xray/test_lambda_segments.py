@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from tests.fakes_sandbox import a_function
-from undercast.sandbox.model import Invocation, TracedRun, Tracing
+from undercast.sandbox.model import Invocation, Queued, TracedRun, Tracing
 from undercast.services.xray.documents import received
 from undercast.services.xray.lambda_segments import segments
 
@@ -29,7 +29,7 @@ RUN = TracedRun(
 
 
 def phases(run: TracedRun) -> list[tuple[str, float, float]]:
-    _, own = segments(run)
+    own = segments(run)[1]
     return [(one["name"], one["start_time"], one["end_time"]) for one in own["subsegments"]]
 
 
@@ -52,6 +52,22 @@ def test_a_restore_stands_in_the_place_of_the_initialization() -> None:
     assert phases(restored)[0] == ("Restore", 99.9, 100.0)
 
 
+def test_a_queued_event_has_its_dwell_time_and_its_attempts() -> None:
+    """Subsegments of the service's segment; the function's hangs below the attempt."""
+    tracing = replace(TRACING, attempt_id="c" * 16, accepted_at=90.0)
+    waited = replace(RUN, tracing=tracing, invocation=replace(RUN.invocation, queued=Queued(90.0, 1)))
+    service, own, dwell, attempt = segments(waited)
+    assert (service["start_time"], own["parent_id"]) == (90.0, attempt["id"])
+    assert [(one["name"], one["start_time"], one["end_time"]) for one in (dwell, attempt)] == [
+        ("Dwell Time", 90.0, 100.0),
+        ("Attempt #1", 100.0, 101.0),
+    ]
+    for document in (dwell, attempt):
+        assert (document["parent_id"], received_again(document)) == (service["id"], document["id"])
+    again = replace(waited, invocation=replace(RUN.invocation, queued=Queued(90.0, 2)))
+    assert [one["name"] for one in segments(again)[2:]] == ["Attempt #2"]
+
+
 def test_a_failure_is_a_fault_with_its_cause() -> None:
     """The error's own type and message; that of the platform where the answer is no error."""
     failed = replace(
@@ -62,5 +78,5 @@ def test_a_failure_is_a_fault_with_its_cause() -> None:
     (exception,) = own["cause"]["exceptions"]
     assert (exception["type"], exception["message"]) == ("KeyError", "x")
     assert phases(failed)[1:] == [("Invocation", 100.0, 101.0), ("Overhead", 101.0, 101.0)]
-    _, killed = segments(replace(failed, error_type="Sandbox.Timedout", error=b"?"))
+    _, killed, *_ = segments(replace(failed, error_type="Sandbox.Timedout", error=b"?"))
     assert killed["cause"]["exceptions"][0]["type"] == "Sandbox.Timedout"

@@ -20,7 +20,7 @@ from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.events.delivery import Delivery, Outcome, refused
-from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
+from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult, Queued
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.execution import RECURSIVE, parent_of, run, version_to_run
@@ -30,7 +30,7 @@ from undercast.services.lambda_.measures import MILLISECONDS
 from undercast.services.lambda_.names import number_of, parse_function_arn, qualified
 from undercast.services.lambda_.operations.invoke import KIND
 from undercast.services.lambda_.roles import may_invoke
-from undercast.services.lambda_.tracing import trace_header
+from undercast.services.lambda_.tracing import event_header
 
 log = logging.getLogger(__name__)
 
@@ -112,12 +112,10 @@ class FunctionTarget:
             invoked_arn=resolved.invoked_arn,
             cause=Cause(kind="delivery", id=delivery.id),
             client_context=attributes.get("client_context", ""),
-            trace_header=trace_header(
-                attributes.get("trace_header", ""),
-                self._functions.ids,
-                delivery.created_at,
-                active=function.traces_actively,
+            trace_header=event_header(
+                attributes.get("trace_header", ""), delivery.id, delivery.created_at, active=function.traces_actively
             ),
+            queued=Queued(delivery.created_at, delivery.attempts + 1),
             synchronous=False,
         )
         parent, chain = parent_of(delivery.cause), carried_by(attributes)
@@ -196,7 +194,7 @@ class FunctionTarget:
         """What Lambda sends because of an event, committed together with the event's outcome."""
         target, now = Arn.parse(arn), self._functions.clock.now()
         function, given = resolved.function, event.attributes.get("trace_header", "")
-        header = trace_header(given, self._functions.ids, now, active=function.traces_actively)
+        header = event_header(given, event.id, event.created_at, active=function.traces_actively)
         return Delivery(
             id=self._functions.ids.uuid(),
             kind=destinations.KIND,

@@ -3,6 +3,7 @@
 Pure. AWS: X-Ray Developer Guide, "Tracing header"; Lambda sends it as Lambda-Runtime-Trace-Id to every runtime.
 """
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -29,15 +30,23 @@ def trace_header(incoming: str, ids: Ids, now: float, *, active: bool) -> str:
     Who called decides whether the trace is sampled. Where nobody has, a function of Mode Active samples each (AWS:
     the first request of each second and 5 % of the rest), one of Mode PassThrough none.
     """
-    if not incoming:
-        return _new(ids, now, active)
+    return _decided(incoming, active) or _new(ids.hex(40), now, active)
+
+
+def event_header(incoming: str, event_id: str, accepted_at: float, *, active: bool) -> str:
+    """The same for a queued event: every attempt is in one trace, also where nobody has said which."""
+    return _decided(incoming, active) or _new(_digits("root", event_id), accepted_at, active)
+
+
+def _decided(incoming: str, active: bool) -> str:
+    """The header with a decision; "" where it names no trace."""
     fields = [field for field in incoming.split(";") if field]
     if not any(field.startswith("Root=") for field in fields):
-        return _new(ids, now, active)
+        return ""
     if not active or any(field.strip() in _DECISIONS for field in fields):
         return incoming
     undecided = [field for field in fields if not field.strip().startswith("Sampled=")]
-    return ";".join([*undecided, "Sampled=1"])
+    return ";".join([*undecided, SAMPLED])
 
 
 def is_traced(function: FunctionVersion, profile: Profile) -> bool:
@@ -55,13 +64,14 @@ def traced(invocation: Invocation, ids: Ids, now: float) -> Invocation:
     trace_id, parent = fields.get("Root", ""), fields.get("Parent", "")
     if not _TRACE_ID.fullmatch(trace_id):
         return invocation
-    digits = ids.hex(32)
+    digits, queued = ids.hex(32), invocation.queued
     tracing = Tracing(
         trace_id=trace_id,
         parent_id=parent if _SEGMENT_ID.fullmatch(parent) else "",
-        service_id=digits[:16],
+        service_id=digits[:16] if queued is None else _digits("service", invocation.request_id)[:16],
         function_id=digits[16:],
-        accepted_at=now,
+        accepted_at=now if queued is None else queued.at,
+        attempt_id="" if queued is None else digits[:16],
         links=tuple(islice(_links(invocation.linked_headers), MAX_LINKS)),
     )
     fields = {"Root": trace_id, "Parent": tracing.function_id, "Sampled": "1"} | {
@@ -83,8 +93,12 @@ def _fields(header: str) -> dict[str, str]:
     return dict(field.strip().partition("=")[::2] for field in header.split(";"))
 
 
-def _new(ids: Ids, now: float, active: bool) -> str:
-    digits = ids.hex(40)
+def _digits(use: str, event_id: str) -> str:
+    """40 digits that are the same on each attempt."""
+    return hashlib.sha256(f"{use} {event_id}".encode()).hexdigest()[:40]
+
+
+def _new(digits: str, now: float, active: bool) -> str:
     if active:
         return f"Root=1-{int(now):08x}-{digits[:24]};{SAMPLED}"
     return f"Root=1-{int(now):08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"

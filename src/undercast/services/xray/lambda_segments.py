@@ -1,4 +1,4 @@
-"""The two segments that Lambda itself sends for a sampled invocation.
+"""The segments that Lambda itself sends for a sampled invocation.
 
 Pure. "AWS::Lambda" is the service that took the request, "AWS::Lambda::Function" the work of the function, with its
 Initialization (or Restore), Invocation and Overhead.
@@ -13,8 +13,11 @@ from typing import Any
 from undercast.sandbox.model import TracedRun
 
 
-def segments(run: TracedRun) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The service's and the function's."""
+def segments(run: TracedRun) -> tuple[dict[str, Any], ...]:
+    """The service's and the function's; of a queued event also subsegments of the service's, on their own.
+
+    Every attempt of an event sends the service's segment again, which replaces the one before.
+    """
     invocation, tracing = run.invocation, run.tracing
     function = invocation.function
     began = run.ended_at - run.duration_ms / 1000
@@ -38,7 +41,7 @@ def segments(run: TracedRun) -> tuple[dict[str, Any], dict[str, Any]]:
     own = {
         "id": tracing.function_id,
         "trace_id": tracing.trace_id,
-        "parent_id": tracing.service_id,
+        "parent_id": tracing.attempt_id or tracing.service_id,
         "name": function.name,
         "origin": "AWS::Lambda::Function",
         "start_time": round(began, 6),
@@ -50,7 +53,19 @@ def segments(run: TracedRun) -> tuple[dict[str, Any], dict[str, Any]]:
     }
     if run.error_type:
         own["cause"] = _cause(run)
-    return service, own
+    return service, own, *_waiting(run, began, failed)
+
+
+def _waiting(run: TracedRun, began: float, failed: dict[str, bool]) -> Iterator[dict[str, Any]]:
+    """How long a queued event waited for its first attempt, and this attempt."""
+    queued, tracing = run.invocation.queued, run.tracing
+    if queued is None:
+        return
+    common = {"type": "subsegment", "trace_id": tracing.trace_id, "parent_id": tracing.service_id}
+    if queued.attempt == 1:
+        yield {**_phase(run, "Dwell Time", min(queued.at, began), began), **common}
+    attempt = _phase(run, f"Attempt #{queued.attempt}", began, run.ended_at)
+    yield {**attempt, **common, "id": tracing.attempt_id, "http": {"response": {"status": 200}}, **failed}
 
 
 def _phases(run: TracedRun, began: float) -> Iterator[dict[str, Any]]:

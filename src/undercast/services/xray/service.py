@@ -62,8 +62,7 @@ MANIFEST = Manifest(
         "group and account.id are refused by name.",
         "TraceSummary has no root causes, Service and Edge no percentiles beyond the histograms.",
         "A function of Mode PassThrough gets the trace header as it came: its SDK's subsegments are in its caller's.",
-        "Lambda sends one AWS::Lambda and one AWS::Lambda::Function segment for each attempt, without Dwell Time; "
-        "links to the traces of a batch's messages are in the first.",
+        "Links to the traces of a batch's messages are in the AWS::Lambda segment.",
         "Insights, indexing rules, trace retrieval, encryption and resource policies are not supported.",
     ),
 )
