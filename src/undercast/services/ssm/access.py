@@ -4,11 +4,12 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 "Restricting access to Parameter Store parameters using IAM policies".
 """
 
-from undercast.core.arn import Arn
+from undercast.core.arn import AccountId, Arn, Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services.ssm.instance import Ssm
 from undercast.services.ssm.models import parameter_arn, parse_name
+from undercast.services.ssm.public import is_public
 
 
 async def access(ssm: Ssm, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -17,15 +18,22 @@ async def access(ssm: Ssm, ctx: RequestContext, operation: str, params: Params) 
     if operation == "DescribeParameters":
         return (Access(action=action, resource=str(Arn.of(ctx.scope, "ssm", "*"))),)
     if operation == "GetParametersByPath":
-        return (Access(action=action, resource=parameter_arn(ctx.scope, params["Path"])),)
+        return (Access(action=action, resource=parameter_arn(_owner(ctx.scope, params["Path"]), params["Path"])),)
     names = params.get("Names") or [params.get("Name") or params.get("ResourceId") or ""]
     return tuple(_on(ctx, action, name, reads=operation.startswith("Get")) for name in dict.fromkeys(names))
+
+
+def _owner(scope: Scope, name: str) -> Scope:
+    """Public parameters are in no account: arn:aws:ssm:us-east-1::parameter/aws/service/..."""
+    return Scope(AccountId(""), scope.region) if is_public(name) else scope
 
 
 def _on(ctx: RequestContext, action: str, name: str, *, reads: bool) -> Access:
     if not reads:
         return Access(action=action, resource=parameter_arn(ctx.scope, name.strip()))
     wanted = parse_name(name, ctx.scope)
+    if is_public(wanted.name):
+        return Access(action=action, resource=parameter_arn(_owner(wanted.scope, wanted.name), wanted.name))
     return Access(
         action=action,
         resource=parameter_arn(wanted.scope, wanted.name),

@@ -3,13 +3,14 @@
 AWS: Systems Manager API Reference, the operations of these names.
 """
 
+import asyncio
 from typing import Any
 
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.ssm import filters, references, secure, store
+from undercast.services.ssm import filters, public, references, secure, store
 from undercast.services.ssm.errors import invalid, no_version, not_found
 from undercast.services.ssm.instance import Ssm
 from undercast.services.ssm.models import SECRET_PREFIX, Version, parse_name
@@ -30,6 +31,12 @@ async def _get(ssm: Ssm, ctx: RequestContext, text: str, decrypt: bool) -> dict[
     wanted = parse_name(text, ctx.scope)
     if wanted.name.startswith(SECRET_PREFIX):
         return await references.referenced(ctx, wanted.name, decrypt)
+    if public.is_public(wanted.name):
+        # In a thread: the data is read at first use.
+        version = await asyncio.to_thread(public.find, wanted.scope.region, wanted.name, wanted.selector)
+        if version is None:
+            raise not_found()
+        return version.output(version.value, wanted.selector)
     version = await ssm.database.read(lambda tx: store.selected(tx, wanted.scope, wanted.name, wanted.selector))
     if version is None:
         there = await ssm.database.read(lambda tx: store.parameter(tx, wanted.scope, wanted.name))
@@ -66,9 +73,13 @@ async def get_parameters_by_path(ssm: Ssm, ctx: RequestContext, params: Params) 
     conditions = filters.by_path(params.get("ParameterFilters") or ())
 
     def read(tx: Tx) -> tuple[list[Version], dict[str, Any]]:
+        if public.is_public(path):
+            versions = public.below(ctx.region, prefix, after)
+        else:
+            versions = (version for version, _ in store.each(tx, ctx.scope, after, prefix))
         below = (
             chosen
-            for version, _ in store.each(tx, ctx.scope, after, prefix)
+            for version in versions
             if recursive or "/" not in version.name[len(prefix) :]
             if (chosen := filters.labelled(tx, version, conditions)) is not None
         )
