@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
-from tests.services.events.actions import queue_of, rule
+from tests.services.events.actions import put, queue_of, rule
 
 ECHO = """
 import json, boto3
@@ -54,6 +54,34 @@ def test_a_bucket_and_a_function_tell_the_default_bus(platform: RunningPlatform,
     assert result["detail"]["requestContext"]["condition"] == "Success"
     assert result["detail"]["responsePayload"] == {"seen": "Object Created"}
     assert result["resources"] == [bus, f"{function}:$LATEST"]
+
+
+PUT_AGAIN = """
+import json, boto3
+
+def handler(event, context):
+    detail = json.dumps({"n": event["detail"]["n"] + 1})
+    boto3.client("events").put_events(Entries=[{"Source": "loop", "DetailType": "d", "Detail": detail}])
+"""
+
+
+def test_a_loop_through_a_bus_is_stopped(platform: RunningPlatform, account: str) -> None:
+    """The trace header goes through the bus, and with it the chain of invocations: the sixteenth is the last."""
+    events, functions = platform.client("events", account=account), platform.client("lambda", account=account)
+    dropped = queue_of(platform, account)
+    function = create_function(platform, account, "again", PUT_AGAIN, Timeout=30)
+    arn = rule(events, {"source": ["loop"]}, {"Arn": function})
+    functions.add_permission(
+        FunctionName="again", StatementId="events", Action="lambda:InvokeFunction", Principal="events.amazonaws.com",
+        SourceArn=arn,
+    )  # fmt: skip
+    functions.put_function_event_invoke_config(
+        FunctionName="again", DestinationConfig={"OnFailure": {"Destination": dropped.arn}}
+    )
+    put(events, {"n": 1}, "loop")
+    (record,) = one(dropped)
+    assert record["requestContext"]["condition"] == "RecursiveInvocationException"
+    assert record["requestPayload"]["detail"] == {"n": 17}
 
 
 def one(queue: Any) -> list[dict[str, Any]]:

@@ -23,8 +23,8 @@ def queue(platform: RunningPlatform, account: str) -> Queue:
     return queue_of(platform, account)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def clocked() -> Iterator[RunningPlatform]:
-    """A platform whose clock these tests move."""
+    """A platform whose clock these tests move. What one test leaves there only fires more often."""
     with platforms.running() as running:
         yield running

@@ -5,6 +5,7 @@ AWS: EventBridge User Guide, "Sending and receiving events between AWS accounts"
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn
@@ -144,6 +145,8 @@ class RoleTarget:
             partition_key=attributes.get("partition_key", ""),
             name=delivery.id,
         )
+        if attributes.get("trace_header"):
+            ctx = replace(ctx, headers={"x-amzn-trace-id": attributes["trace_header"]})
         kind = target_calls.KINDS[Arn.parse(delivery.target_arn).service]
         try:
             await target_calls.send(ctx, kind, role, letter)

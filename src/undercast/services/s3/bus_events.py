@@ -59,6 +59,7 @@ def bus_delivery(change: Change, identifier: str, event_id: str) -> Delivery | N
         created_at=change.at,
         cause=change.cause,
         source_arn=bucket.arn,
+        attributes={"trace_header": change.trace_header} if change.trace_header else {},
         due_at=change.at,
     )
 

@@ -6,7 +6,7 @@ AWS: EventBridge API Reference, the operations of these names.
 import json
 from typing import Any
 
-from undercast.core.context import Cause, RequestContext
+from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.events import dispatch
 from undercast.services.events.errors import invalid
@@ -36,7 +36,7 @@ async def put_events(events: Events, ctx: RequestContext, params: Params) -> dic
         results.append({"EventId": event.id})
         bus = events.buses.find(name)
         if bus is not None:
-            arrivals.append((name, dispatch.arrival(bus, event, _cause(ctx))))
+            arrivals.append((name, dispatch.arrival(bus, event, ctx.cause)))
 
     def write(tx: Tx) -> None:
         for name, one in arrivals:
@@ -48,10 +48,6 @@ async def put_events(events: Events, ctx: RequestContext, params: Params) -> dic
     return {"FailedEntryCount": sum("ErrorCode" in result for result in results), "Entries": results}
 
 
-def _cause(ctx: RequestContext) -> Cause:
-    return Cause(kind="call", id=ctx.request_id, environment_id=ctx.cause.environment_id)
-
-
 def _event(ctx: RequestContext, entry: Params) -> Event:
     detail = checked(entry)
     at = entry["Time"].timestamp() if entry.get("Time") else ctx.clock.now()
@@ -61,7 +57,8 @@ def _event(ctx: RequestContext, entry: Params) -> Event:
         "resources": entry.get("Resources") or (),
         "detail": detail,
     }
-    return event_of(envelope(ctx.scope, at, ctx.ids.uuid(), what), entry.get("TraceHeader") or "")
+    trace_header = entry.get("TraceHeader") or ctx.headers.get("x-amzn-trace-id", "")
+    return event_of(envelope(ctx.scope, at, ctx.ids.uuid(), what), trace_header)
 
 
 @operation("TestEventPattern")
