@@ -91,6 +91,26 @@ async def test_source_that_is_gone_is_told(world: World, monkeypatch: pytest.Mon
     assert await state(world) == ("Failed", "ImageDeleted")
 
 
+async def test_image_that_cannot_be_loaded_leaves_nothing(world: World) -> None:
+    """Layers in front of the broken one are gone again; a name that is given anew keeps the newer image's only."""
+    library = world.functions.images
+    broken = images.layout_files(image("one"))
+    top = next(name for name, content in broken.items() if content == image("one").layers[1])
+    archive = images.write_archive(world.folder / "a.tar", {**broken, top: b"x"})
+    with pytest.raises(InvalidImage):
+        await library.load("app:1", archive, images.HERE)
+    assert layers_on_disk(world) == 0
+    for name in ("one", "two"):
+        images.write_archive(archive, images.layout_files(image(name)))
+        await library.load("app:1", archive, images.HERE)
+    assert [(loaded.name, loaded.image.digest) for loaded in library.listed()] == [("app:1", image("two").digest)]
+    assert layers_on_disk(world) == 2
+    await create(world, "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:1")
+    await library.unload("app:1")
+    assert layers_on_disk(world) == 2
+    assert await world.functions.blobs.audit() == ()
+
+
 async def test_root_that_was_deleted_by_hand_is_made_again(world: World) -> None:
     """From the layers, whatever became of the source."""
     await create(world, layout(world, "one"))

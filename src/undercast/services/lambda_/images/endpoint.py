@@ -44,6 +44,8 @@ async def _load(images: Images, name: str, body: BodyStream) -> Image:
         return await images.load(name, archive, _MACHINES.get(machine, "amd64" if machine == "x86_64" else machine))
     except ImageError as error:
         raise ServiceError("BadRequest", f"this image cannot be loaded: {error}", 400) from error
+    except OSError as error:
+        raise ServiceError("ServiceException", f"this image cannot be kept: {error.strerror}", 500) from error
     finally:
         await asyncio.to_thread(archive.unlink, missing_ok=True)
 

@@ -103,6 +103,13 @@ class Images:
                 return sources.read_image(source, architecture)
 
         image, manifest = await asyncio.to_thread(read)
+        try:
+            await self._keep(name, archive, image, manifest)
+        finally:
+            await self.collect()
+        return image
+
+    async def _keep(self, name: str, archive: Path, image: Image, manifest: bytes) -> None:
         with self._pin(image.layers):
             await self._unpack(LocalImage(kind="archive", scheme="", path=str(archive), tag=""), image)
             draft = await self._shelf.blobs.put(manifest)
@@ -116,8 +123,6 @@ class Images:
                     self._shelf.blobs.release(tx, earlier.image.digest)
 
             await self._shelf.database.write(keep)
-        await self.collect()
-        return image
 
     async def unload(self, name: str) -> bool:
         """Forget a name; functions that have the image keep it. False when there is no such name."""
@@ -145,11 +150,23 @@ class Images:
 
     async def collect(self) -> None:
         """Remove layers that neither a name nor a function version has."""
-        if self._shelf.folder.is_dir():
-            wanted = self._shelf.database.read_now(rows.wanted_layers)
-            for folder in await asyncio.to_thread(lambda: list(self._shelf.folder.iterdir())):
-                if folder.name != _WORK and folder.name not in wanted and not self._pinned[folder.name]:
-                    await asyncio.to_thread(unpack.remove, folder)
+        if not self._shelf.folder.is_dir():
+            return
+        wanted = self._shelf.database.read_now(rows.wanted_layers)
+        for folder in await asyncio.to_thread(lambda: list(self._shelf.folder.iterdir())):
+            if folder.name != _WORK and folder.name not in wanted and (gone := self._renamed(folder)) is not None:
+                await asyncio.to_thread(shutil.rmtree, gone, ignore_errors=True)
+
+    def _renamed(self, folder: Path) -> Path | None:
+        """Where a layer is that nobody wants yet; without its name, and in one step, for others work beside this."""
+        if self._pinned[folder.name] or folder.name in self._shelf.database.read_now(rows.wanted_layers):
+            return None
+        gone = self.scratch()
+        try:
+            folder.rename(gone)
+        except OSError:
+            return None
+        return gone
 
     async def sweep(self) -> None:
         """At start: what a killed platform left."""

@@ -5,7 +5,6 @@ pipes are left out: a sandbox could not open them. Blocking.
 Sources: OCI image-spec 1.1, layer.md (whiteouts, opaque whiteouts, hard links).
 """
 
-import contextlib
 import errno
 import http.client
 import json
@@ -202,11 +201,3 @@ def _parts(name: str) -> tuple[str, ...]:
     if ".." in parts or len(parts) > _MAX_DEPTH or any("\0" in part for part in parts):
         raise InvalidImage(f"a layer has the path {name[:200]!r}")
     return parts
-
-
-def remove(folder: Path) -> None:
-    """Delete it, whatever is in it."""
-    with contextlib.suppress(OSError):
-        folder.rename(folder.with_name(f".{folder.name}"))
-        folder = folder.with_name(f".{folder.name}")
-    shutil.rmtree(folder, ignore_errors=True)
