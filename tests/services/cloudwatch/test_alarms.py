@@ -178,6 +178,9 @@ def test_alarms_on_expressions_and_on_what_is_missing(platform: RunningPlatform,
         AlarmName="rate", Metrics=[rate, metric("errors"), metric("calls")], **condition, TreatMissingData="ignore"
     )
     assert "[25.0 (" in becomes(cloudwatch, "rate", "ALARM")["StateReason"]
+    insight = {"Id": "q", "Expression": "SELECT MAX(calls) FROM App", "Period": 60}
+    cloudwatch.put_metric_alarm(AlarmName="insight", Metrics=[insight], **{**condition, "Threshold": 4.0})
+    assert "[4.0 (" in becomes(cloudwatch, "insight", "ALARM")["StateReason"]
     for treatment in ("breaching", "notBreaching", "missing"):
         cloudwatch.put_metric_alarm(**{**BASE, "MetricName": "none"}, AlarmName=treatment, TreatMissingData=treatment)
     assert "treated as [Breaching]" in becomes(cloudwatch, "breaching", "ALARM")["StateReason"]
@@ -303,6 +306,13 @@ def test_lists_pages_tags_and_deletion(cloudwatch: Any) -> None:
     assert len([item for page in pages for item in page["AlarmHistoryItems"]]) == 11
 
 
+NO_METRIC = dict.fromkeys(("Namespace", "MetricName", "Statistic", "Period"))
+_METRIC = {
+    "Id": "m", "ReturnData": False,
+    "MetricStat": {"Metric": {"Namespace": "App", "MetricName": "m"}, "Period": 60, "Stat": "Sum"},
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
@@ -315,6 +325,10 @@ def test_lists_pages_tags_and_deletion(cloudwatch: Any) -> None:
         ({"AlarmActions": ["nothing"]}, "Invalid arn syntax"),
         ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "NotImplemented"),
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "NotImplemented"),
+        ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "FOO(m)"}]}, "Unsupported function 'FOO'"),
+        ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "SUM(m)"}]}, "must be a time series"),
+        ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "[m, m]"}]}, "a single time series"),
+        ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "SEARCH('m', 'Sum', 60)"}]}, "SEARCH is not"),
         ({"Metrics": [{"Id": "e", "Expression": "1"}]}, "MetricName should not be set if list of Metrics is set."),
     ],
 )

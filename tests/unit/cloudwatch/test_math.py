@@ -95,6 +95,7 @@ IFS: Mapping[str, Given] = {"m1": [1, 1, 0, 0, None], "m2": [30, None, 0, 0, 30]
         ("EPOCH(m1)", {"m1": [None, 1]}, [0, 60]),
         ("MAX(METRICS()) - MIN(METRICS()) + STDDEV(METRICS())", {"m1": [1], "m2": [3]}, [3]),
         ("SUM(SEARCH('x', 'Sum', 60))", {"m1": [1], "m2": [3]}, [4]),
+        ("m1 * (AVG(m2) / SUM(m2))", {"m1": [1], "m2": [None]}, [None]),
         ("IF(1 == 2 || 3 > 2, m1, m2)", {"m1": [1], "m2": [2]}, [1]),
     ],
 )  # fmt: skip

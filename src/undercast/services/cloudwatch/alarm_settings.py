@@ -3,7 +3,7 @@
 AWS: CloudWatch API Reference, PutMetricAlarm, PutCompositeAlarm.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.core.arn import Scope
@@ -11,9 +11,10 @@ from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params
 from undercast.services.cloudwatch.alarms import ACTIONS
 from undercast.services.cloudwatch.errors import invalid
-from undercast.services.cloudwatch.expressions import Query
-from undercast.services.cloudwatch.grammar import SyntaxProblem, parse
+from undercast.services.cloudwatch.expressions import Evaluation, Query, Reader
+from undercast.services.cloudwatch.insights import Select, is_select
 from undercast.services.cloudwatch.judging import COMPARISONS, TREATMENTS
+from undercast.services.cloudwatch.lines import Line, MathProblem
 from undercast.services.cloudwatch.queries import queries_of
 from undercast.services.cloudwatch.rules import RuleProblem
 from undercast.services.cloudwatch.rules import parse as parse_rule
@@ -112,31 +113,39 @@ def _check_metrics(scope: Scope, params: Params) -> list[int]:
     if sum(query.returns for query in queries) != 1:
         raise invalid("Exactly one element of the metrics list should return data.")
     metrics = [query.metric for query in queries if query.metric is not None]
-    if not metrics or len(metrics) > MAX_METRICS:
+    periods = [metric.period_s for metric in metrics]
+    periods += [query.period_s for query in queries if is_select(query.expression) and query.period_s is not None]
+    if not periods or len(periods) > MAX_METRICS:
         raise invalid(f"An alarm on an expression has one to {MAX_METRICS} metrics.")
-    for metric in metrics:
-        _check_period(metric.period_s)
-    if len({metric.period_s for metric in metrics}) > 1:
+    for period_s in periods:
+        _check_period(period_s)
+    if len(set(periods)) > 1:
         raise invalid("All metrics of an alarm must have the same period.")
+    _try(queries)
+    return periods
+
+
+def _try(queries: Sequence[Query]) -> None:
+    """Evaluate over nothing: what can never be evaluated is said now. Raises ValidationError."""
+
+    def nothing(_text: str, _stat: str, _period_s: int) -> list[Line]:
+        raise MathProblem("SEARCH is not supported in alarms")
+
+    def group(select: Select, _period_s: int) -> list[Line]:
+        if select.groups:
+            raise MathProblem("GROUP BY is not supported in alarms")
+        return []
+
+    reader = Reader(
+        line=lambda metric: Line(metric.series.name, {}, metric.period_s),
+        times=lambda _: (),
+        search=nothing,
+        select=group,
+    )
+    evaluation = Evaluation(queries, reader)
     for query in queries:
-        _check_expression(query)
-    return [metric.period_s for metric in metrics]
-
-
-def _check_expression(query: Query) -> None:
-    if query.metric is not None:
-        return
-    text = query.expression.lstrip().upper()
-    if text.startswith("SELECT") or "ANOMALY_DETECTION_BAND" in text:
-        raise refused_member(
-            "PutMetricAlarm", "Metrics", "alarms on Metrics Insights and on anomalies are not supported"
-        )
-    if "SEARCH(" in text.replace(" ", ""):
-        raise invalid(f"Error in expression '{query.id}': SEARCH is not supported in alarms.")
-    try:
-        parse(query.expression)
-    except SyntaxProblem as problem:
-        raise invalid(f"Error in expression '{query.id}': {problem}") from problem
+        if len(evaluation.result(query)) > 1 and query.returns:
+            raise invalid(f"Error in expression '{query.id}': an alarm watches a single time series.")
 
 
 def _check_condition(params: Mapping[str, Any], period_s: int) -> None:

@@ -155,7 +155,9 @@ def _step(alarm: Alarm) -> int:
 
 
 def _periods(alarm: Alarm) -> list[int]:
-    return [one["MetricStat"]["Period"] for one in metrics_of(alarm) if "MetricStat" in one]
+    """Of its metrics, and of its Metrics Insights queries."""
+    periods = [one.get("MetricStat", one).get("Period") for one in metrics_of(alarm)]
+    return [period_s for period_s in periods if period_s is not None]
 
 
 def _looked_at(tx: Tx, alarm: Alarm, now_s: float) -> _Seen | None:

@@ -144,7 +144,9 @@ class Evaluation:
             raise MathProblem(f"Unsupported function '{name}'")
         try:
             return function(self, name, arguments)
-        except (IndexError, TypeError) as error:
+        except MathProblem:
+            raise
+        except (IndexError, TypeError, ValueError, OverflowError) as error:
             raise MathProblem(f"Invalid arguments for '{name}'") from error
 
     def _period_of(self, call: Call) -> int:
@@ -192,7 +194,8 @@ class Evaluation:
 
     def _time_series(self, _name: str, arguments: list[Value]) -> Value:
         value = _scalar(arguments[0])
-        return Line("", dict.fromkeys(self._reader.times(self._period_s), value), self._period_s)
+        times = self._reader.times(self._period_s) if math.isfinite(value) else ()
+        return Line("", dict.fromkeys(times, value), self._period_s)
 
     def _metric_count(self, _name: str, arguments: list[Value]) -> Value:
         return float(len(_lines(arguments[0])))

@@ -104,9 +104,8 @@ def _pair(function: Binary, left: float | Line, right: float | Line) -> Line:
 
 
 def _number(value: float | None) -> float:
-    if value is None:
-        raise MathProblem("the result is no number")
-    return value
+    """A number that is none drops the points that it is combined with."""
+    return math.nan if value is None else value
 
 
 def _kept(pairs: Iterable[tuple[int, float | None]]) -> dict[int, float]:
@@ -173,7 +172,8 @@ def filled(line: Line, how: Value, times: Sequence[int]) -> Line:
         if at in line.values:
             values[at] = line.values[at]
         elif isinstance(how, float):
-            values[at] = how
+            if math.isfinite(how):
+                values[at] = how
         elif isinstance(how, Line):
             if at in how.values:
                 values[at] = how.values[at]
@@ -229,7 +229,7 @@ def chosen(condition: Value, yes: Value, no: Value | None) -> Value:
             values[at] = no
         elif no is not None and at in no.values:
             values[at] = no.values[at]
-    return replace(condition, values=values)
+    return replace(condition, values={at: value for at, value in values.items() if math.isfinite(value)})
 
 
 def _empty(value: Value) -> Value:

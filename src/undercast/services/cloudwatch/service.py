@@ -83,7 +83,7 @@ MANIFEST = Manifest(
         "Actions of alarms are topics and functions; others are refused by name. Of changes of an alarm's "
         "configuration EventBridge hears nothing. Dashboards are checked for their widgets' types only.",
         "A SIGKILL of the platform may lose the last second of what services measure; PutMetricData is durable.",
-        "Alarms on Metrics Insights queries and conditions on tags in them, anomaly detection, Contributor Insights, "
-        "metric streams, service quotas in expressions, and entities are not supported.",
+        "Alarms on Metrics Insights queries with GROUP BY, conditions on tags in queries, anomaly detection, "
+        "Contributor Insights, metric streams, service quotas in expressions, and entities are not supported.",
     ),
 )
