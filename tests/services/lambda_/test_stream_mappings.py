@@ -1,14 +1,17 @@
 """Event source mappings of tables' streams, on the real platform with functions that really run."""
 
 import json
+import random
 import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.platform import running, start, stop
+from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import Account, package
 from tests.services.lambda_.queues import until
 
@@ -28,11 +31,29 @@ def ANSWER(event, keys):
     if "bad" in keys:
         raise ValueError("bad")
 """
+COUNT = """
+def ANSWER(event, keys):
+    print("WINDOW " + json.dumps([event["isFinalInvokeForWindow"], event["state"]]))
+    return {"state": {"count": event["state"].get("count", 0) + len(keys)}}
+"""
 REPORT = """
 def ANSWER(event, keys):
     bad = [r["dynamodb"]["SequenceNumber"] for r, key in zip(event["Records"], keys) if key == "bad"]
     return {"batchItemFailures": [{"itemIdentifier": one} for one in bad]}
 """
+
+
+@pytest.fixture(scope="module")
+def moving() -> Iterator[RunningPlatform]:
+    """A platform whose clock the tests of this file advance."""
+    with running() as platform:
+        yield platform
+
+
+@pytest.fixture
+def clocked(moving: RunningPlatform) -> Account:
+    """An account on it."""
+    return Account(moving, f"{random.randrange(10**11, 10**12)}")
 
 
 class Table:
@@ -110,26 +131,24 @@ def test_changes_of_a_table_reach_the_function_in_order(aws: Account) -> None:
     assert [{"Name": "FunctionName", "Value": "f"}] in [one["Dimensions"] for one in listed]
 
 
-def test_a_batch_that_fails_too_often_is_told_to_the_destination_and_left_behind() -> None:
+def test_a_batch_that_fails_too_often_is_told_to_the_destination_and_left_behind(clocked: Account) -> None:
     """MaximumRetryAttempts 1: two attempts, then DDBStreamBatchInfo in the queue, and the stream goes on."""
-    with running() as platform:
-        aws = Account(platform, "333333333333")
-        table = Table(aws, RAISE)
-        url = aws.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
-        destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{aws.id}:failures"}}
-        table.map(BatchSize=1, MaximumRetryAttempts=1, DestinationConfig=destination)
-        table.put("bad", "good")
-        until(lambda: table.keys() == ["bad"])
-        until(lambda: table.get()["LastProcessingResult"] == "No records processed")
-        platform.advance(5)
-        until(lambda: table.keys() == ["bad", "bad", "good"])
-        (message,) = aws.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
-        record = json.loads(message["Body"])
-        assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
-        assert record["requestContext"]["approximateInvokeCount"] == 2
-        info = record["DDBStreamBatchInfo"]
-        assert (info["batchSize"], info["streamArn"]) == (1, table.arn)
-        assert info["startSequenceNumber"] == info["endSequenceNumber"]
+    table = Table(clocked, RAISE)
+    url = clocked.client("sqs").create_queue(QueueName="failures")["QueueUrl"]
+    destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{clocked.id}:failures"}}
+    table.map(BatchSize=1, MaximumRetryAttempts=1, DestinationConfig=destination)
+    table.put("bad", "good")
+    until(lambda: table.keys() == ["bad"])
+    until(lambda: table.get()["LastProcessingResult"] == "No records processed")
+    clocked.platform.advance(5)
+    until(lambda: table.keys() == ["bad", "bad", "good"])
+    (message,) = clocked.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    record = json.loads(message["Body"])
+    assert record["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert record["requestContext"]["approximateInvokeCount"] == 2
+    info = record["DDBStreamBatchInfo"]
+    assert (info["batchSize"], info["streamArn"]) == (1, table.arn)
+    assert info["startSequenceNumber"] == info["endSequenceNumber"]
 
 
 def test_a_failed_batch_is_split_until_the_bad_record_is_alone(aws: Account) -> None:
@@ -141,15 +160,39 @@ def test_a_failed_batch_is_split_until_the_bad_record_is_alone(aws: Account) -> 
     assert table.lines("KEYS ")[:4] == [["a", "bad", "c", "d"], ["a", "bad"], ["a"], ["bad"]]
 
 
-def test_a_report_moves_on_to_the_lowest_failed_record() -> None:
+def test_a_report_moves_on_to_the_lowest_failed_record(clocked: Account) -> None:
     """ReportBatchItemFailures: what is before it is done, what is behind it comes again."""
-    with running() as platform:
-        table = Table(Account(platform, "333333333333"), REPORT)
-        table.put("a", "bad", "c")
-        table.map(FunctionResponseTypes=["ReportBatchItemFailures"], MaximumRetryAttempts=1)
-        until(lambda: table.lines("KEYS ") == [["a", "bad", "c"]])
-        platform.advance(5)
-        until(lambda: table.lines("KEYS ") == [["a", "bad", "c"], ["bad", "c"]])
+    table = Table(clocked, REPORT)
+    table.put("a", "bad", "c")
+    table.map(FunctionResponseTypes=["ReportBatchItemFailures"], MaximumRetryAttempts=1)
+    until(lambda: table.lines("KEYS ") == [["a", "bad", "c"]])
+    clocked.platform.advance(5)
+    until(lambda: table.lines("KEYS ") == [["a", "bad", "c"], ["bad", "c"]])
+
+
+def test_a_tumbling_window_of_a_table_keeps_its_state(clocked: Account) -> None:
+    """TumblingWindowInSeconds: what the batches gave back comes with the last invocation."""
+    table = Table(clocked, COUNT)
+    table.map(TumblingWindowInSeconds=900, BatchSize=1)
+    clocked.platform.advance(900 - clocked.platform.ask("/_undercast/status")["clock"]["now"] % 900)  # a window begins
+    table.put("a", "b")
+    until(lambda: table.keys() == ["a", "b"])
+    clocked.platform.advance(900)
+    until(lambda: [True, {"count": 2}] in table.lines("WINDOW "))
+
+
+def test_an_item_that_fails_holds_up_only_its_lane(aws: Account) -> None:
+    """ParallelizationFactor: an item's changes stay in order, another item's go on."""
+    table = Table(aws, RAISE)
+
+    def lane(key: str) -> int:
+        return zlib.crc32(json.dumps({"id": {"S": key}}).encode()) % 2
+
+    other = next(key for key in "abcdefgh" if lane(key) != lane("bad"))
+    table.put("bad", other)
+    table.put("bad", other, value="2")
+    table.map(BatchSize=1, ParallelizationFactor=2)
+    until(lambda: table.keys().count(other) == 2)
 
 
 def test_filters_skip_records(aws: Account) -> None:
