@@ -9,6 +9,7 @@ import platform as machine
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -125,6 +126,26 @@ def test_image_is_the_root_file_system(aws: Account, scratch: str) -> None:
     assert aws.invoke(event={"Write": "/tmp/x"})[1]["error"] == ""
     assert "sandbox.localdomain" in aws.invoke(event={"Read": "/etc/hosts"})[1]["read"]
     assert aws.invoke(event={"List": "/proc/1/root/.."})[1]["names"] in (None, [])
+
+
+def test_links_of_an_image_lead_nowhere_else(aws: Account, folder: Path, binary: bytes) -> None:
+    """Where something is mounted a link gives way; any other ends in the image: nothing of the host is there."""
+    links = {
+        "proc": "/",
+        "dev": "../../..",
+        "etc": "/.host/etc",
+        "tmp": "/proc",
+        "opt": "/.host",
+        "x": "/../etc/shadow",
+    }
+    made = [images.entry(name, type=tarfile.SYMTYPE, linkname=target) for name, target in links.items()]
+    image = TestImage(layers=[images.layer(images.entry("main", binary), *made)], process={"Entrypoint": ["/main"]})
+    create(aws, f"oci:{images.write_layout(folder / 'links', image)}")
+    for event in ({"Read": "/x"}, {"List": "/opt"}, {"List": "/.host"}, {"List": "/.image"}):
+        assert aws.invoke(event=event)[1]["error"].endswith(": no such file or directory")
+    assert set(aws.invoke(event={"List": "/etc"})[1]["names"]) >= {"hosts", "resolv.conf"}
+    assert "urandom" in aws.invoke(event={"List": "/dev"})[1]["names"]
+    assert aws.invoke(event={"Write": "/tmp/x"})[1]["error"] == ""
 
 
 def test_get_function_tells_the_image(aws: Account, scratch: str) -> None:
