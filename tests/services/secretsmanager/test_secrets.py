@@ -294,16 +294,6 @@ def test_a_rotation_needs_a_function_and_a_schedule_that_can_be(secrets: Any) ->
         assert refusal(secrets.rotate_secret, **given)[0] == code
 
 
-def test_replicas_are_refused_by_name(secrets: Any) -> None:
-    """No secret would appear in the other region, so none is promised."""
-    regions = [{"Region": "eu-west-1"}]
-    created = refusal(secrets.create_secret, Name="s", SecretString="v", AddReplicaRegions=regions)
-    assert (created[0], "AddReplicaRegions" in created[1]) == ("NotImplemented", True)
-    secrets.create_secret(Name="s", SecretString="v")
-    replicated = refusal(secrets.replicate_secret_to_regions, SecretId="s", AddReplicaRegions=regions)
-    assert "ReplicateSecretToRegions" in replicated[1]
-
-
 def test_a_secret_is_rotated_once_at_a_time() -> None:
     """Neither a request nor the schedule begins another one while the function is asked."""
     with platforms.running() as running:

@@ -31,9 +31,12 @@ async def access(manager: SecretsManager, ctx: RequestContext, operation: str, p
             raise not_found()
         resource = str(Arn.of(named.scope, "secretsmanager", f"secret:{named.names[0][0]}"))
         return (Access(action=action, resource=resource),)
-    conditions = {"secretsmanager:SecretId": secret.arn} | {
-        f"aws:ResourceTag/{name}": value for name, value in secret.tags.items()
-    }
+    conditions: dict[str, str | tuple[str, ...]] = {"secretsmanager:SecretId": secret.arn}
+    conditions.update({f"aws:ResourceTag/{name}": value for name, value in secret.tags.items()})
+    if params.get("AddReplicaRegions"):
+        conditions["secretsmanager:AddReplicaRegions"] = tuple(
+            one.get("Region", "") for one in params["AddReplicaRegions"]
+        )
     return (
         Access(
             action=action,

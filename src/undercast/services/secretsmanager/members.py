@@ -7,7 +7,9 @@ _PAGE = frozenset({"MaxResults", "NextToken"})
 _VALUE = frozenset({"ClientRequestToken", "SecretBinary", "SecretString"})
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
-    "CreateSecret": _VALUE | {"Name", "Description", "KmsKeyId", "Tags"},
+    "CreateSecret": _VALUE | {
+        "Name", "Description", "KmsKeyId", "Tags", "AddReplicaRegions", "ForceOverwriteReplicaSecret",
+    },
     "UpdateSecret": _ID | _VALUE | {"Description", "KmsKeyId"},
     "PutSecretValue": _ID | _VALUE | {"VersionStages"},
     "GetSecretValue": _ID | {"VersionId", "VersionStage"},
@@ -28,11 +30,13 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "PutResourcePolicy": _ID | {"ResourcePolicy", "BlockPublicPolicy"},
     "DeleteResourcePolicy": _ID,
     "ValidateResourcePolicy": _ID | {"ResourcePolicy"},
+    "ReplicateSecretToRegions": _ID | {"AddReplicaRegions", "ForceOverwriteReplicaSecret"},
+    "RemoveRegionsFromReplication": _ID | {"RemoveReplicaRegions"},
+    "StopReplicationToReplica": _ID,
     "RotateSecret": _ID | {"ClientRequestToken", "RotationLambdaARN", "RotationRules", "RotateImmediately"},
     "CancelRotateSecret": _ID,
 }  # fmt: skip
 
-_REPLICAS = "secrets are not replicated to other regions"
 _EXTERNAL = "secrets of partners' services are not supported"
 _ONE_POLICY = "a secret has one policy"
 
@@ -42,9 +46,7 @@ STORED: Mapping[str, Mapping[str, str]] = {
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "CreateSecret": {
-        "AddReplicaRegions": _REPLICAS,
-        "CrossAccountPrimaryARN": _REPLICAS,
-        "ForceOverwriteReplicaSecret": _REPLICAS,
+        "CrossAccountPrimaryARN": "secrets are not replicated to other accounts",
         "Type": _EXTERNAL,
     },
     "UpdateSecret": {"Type": _EXTERNAL},

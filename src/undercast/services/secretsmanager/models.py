@@ -43,6 +43,8 @@ class Secret:
     rotates_at: float | None
     rotating: str
     """The version that a rotation is making; "" for none."""
+    primary_region: str
+    """Of a replica, where its primary is; "" else."""
 
     @property
     def arn(self) -> str:
@@ -104,6 +106,7 @@ def secret_of(row: Row) -> Secret:
         rotated_at=row["rotated_at"],
         rotates_at=row["rotates_at"],
         rotating=row["rotating"],
+        primary_region=row["primary_region"],
     )
 
 

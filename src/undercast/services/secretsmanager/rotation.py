@@ -17,9 +17,9 @@ from undercast.core.identity import platform_principal, service_principal
 from undercast.core.recurring import recur
 from undercast.core.tasks import Tasks
 from undercast.services.parts import Internal
-from undercast.services.secretsmanager import store
+from undercast.services.secretsmanager import replicas, store
 from undercast.services.secretsmanager.errors import invalid
-from undercast.services.secretsmanager.models import CURRENT, Secret
+from undercast.services.secretsmanager.models import CURRENT, Secret, parse_id
 from undercast.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
@@ -153,6 +153,7 @@ class Rotations:
             log.warning("rotation of %s: finishSecret left AWSCURRENT where it was", secret.arn)
             return
         store.change(tx, secret, rotated_at=self._clock.now(), changed_at=self._clock.now(), rotating="")
+        replicas.follow(tx, store.existing(tx, parse_id(secret.arn, secret.scope)))
 
 
 def _tell(error: BaseException) -> None:

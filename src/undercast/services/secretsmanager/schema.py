@@ -16,4 +16,12 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name, id)
     );
     """,
+    """
+    ALTER TABLE secretsmanager_secret ADD COLUMN primary_region TEXT NOT NULL DEFAULT '';
+    CREATE TABLE secretsmanager_replica (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, replica_region TEXT NOT NULL,
+        kms_key_id TEXT NOT NULL, status TEXT NOT NULL, message TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, name, replica_region)
+    );
+    """,
 )

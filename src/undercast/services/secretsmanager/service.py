@@ -8,7 +8,7 @@ from undercast.services.parts import Parts
 from undercast.services.secretsmanager.access import access, policy_of
 from undercast.services.secretsmanager.instance import SecretsManager
 from undercast.services.secretsmanager.members import EFFECTIVE, REFUSED, STORED
-from undercast.services.secretsmanager.operations import secrets, values
+from undercast.services.secretsmanager.operations import replication, secrets, values
 from undercast.services.secretsmanager.rotation import Rotations
 
 
@@ -32,7 +32,7 @@ async def _stop(manager: SecretsManager) -> None:
 MANIFEST = Manifest(
     name="secretsmanager",
     build=build,
-    operations=operations_of(secrets, values),
+    operations=operations_of(replication, secrets, values),
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,
@@ -41,7 +41,8 @@ MANIFEST = Manifest(
     start=_start,
     stop=_stop,
     differences=(
-        "Secrets are not replicated to other regions: the operations and AddReplicaRegions are refused by name.",
+        "A replica is in sync, or Failed, when the call answers; a Failed one is tried again by "
+        "ReplicateSecretToRegions, not by itself. Replicas in other accounts are refused by name.",
         "Rotation schedules take AutomaticallyAfterDays and rate(); cron() is refused. Duration is kept and shown.",
         "A rotation that fails is tried again at the next scheduled time, not several times within the window.",
     ),

@@ -25,7 +25,7 @@ MAX_VERSIONS = 100
 _KEY = "account_id = ? AND region = ? AND name = ?"
 _CHANGEABLE = frozenset({
     "description", "kms_key_id", "tags", "policy", "changed_at", "accessed_at", "deleted_at", "ends_at",
-    "rotation_lambda", "rotation_rules", "rotated_at", "rotates_at", "rotating",
+    "rotation_lambda", "rotation_rules", "rotated_at", "rotates_at", "rotating", "primary_region",
 })  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def add(tx: Tx, secret: Secret) -> None:
     """A new secret."""
     tx.execute(
         "INSERT INTO secretsmanager_secret (account_id, region, name, suffix, description, kms_key_id, tags, policy,"
-        " created_at, changed_at, rotation_lambda, rotation_rules, rotating)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " created_at, changed_at, rotation_lambda, rotation_rules, rotating, primary_region)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *secret.scope,
             secret.name,
@@ -65,6 +65,7 @@ def add(tx: Tx, secret: Secret) -> None:
             secret.rotation_lambda,
             json.dumps(dict(secret.rotation_rules)),
             secret.rotating,
+            secret.primary_region,
         ),
     )
 
@@ -79,7 +80,7 @@ def change(tx: Tx, secret: Secret, **columns: Any) -> None:
 
 def remove(tx: Tx, secret: Secret) -> None:
     """The secret with all its values."""
-    for table in ("secretsmanager_version", "secretsmanager_secret"):
+    for table in ("secretsmanager_version", "secretsmanager_replica", "secretsmanager_secret"):
         tx.execute(f"DELETE FROM {table} WHERE {_KEY}", (*secret.scope, secret.name))
 
 
@@ -160,9 +161,12 @@ def _drop_deprecated(tx: Tx, secret: Secret) -> None:
     surplus = versions(tx, secret)[MAX_VERSIONS:]
     for one in surplus:
         if not one.stages:
-            tx.execute(
-                f"DELETE FROM secretsmanager_version WHERE {_KEY} AND id = ?", (*secret.scope, secret.name, one.id)
-            )
+            remove_version(tx, secret, one)
+
+
+def remove_version(tx: Tx, secret: Secret, one: Version) -> None:
+    """One value is gone."""
+    tx.execute(f"DELETE FROM secretsmanager_version WHERE {_KEY} AND id = ?", (*secret.scope, secret.name, one.id))
 
 
 def each(tx: Tx, scope: Scope) -> Iterator[Secret]:

@@ -5,18 +5,27 @@ AWS: Secrets Manager API Reference, the operations of these names.
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core.arn import Region
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.policy.validation import check
-from undercast.services.secretsmanager import filters, passwords, rotation, store
+from undercast.services.secretsmanager import filters, passwords, replicas, rotation, store
 from undercast.services.secretsmanager.errors import exists, invalid, refused
-from undercast.services.secretsmanager.instance import SecretsManager, alive
+from undercast.services.secretsmanager.instance import SecretsManager, alive, primary
 from undercast.services.secretsmanager.models import CURRENT, PENDING, Named, Secret, parse_id
-from undercast.services.secretsmanager.operations.values import given_value, new_version, put_once
+from undercast.services.secretsmanager.operations.replication import replicate
+from undercast.services.secretsmanager.operations.values import (
+    NewValue,
+    given_value,
+    new_version,
+    put_once,
+    store_value,
+)
 from undercast.store.database import Tx
 
 DAY_S = 86_400.0
@@ -34,6 +43,7 @@ async def create_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
             "Invalid name. Must be a valid name containing alphanumeric characters, or any of the following: -/_+=.@!",
         )
     secret = _new(ctx, params)
+    regions = replicas.checked_regions(params.get("AddReplicaRegions") or (), ctx.region)
     version_id = params.get("ClientRequestToken") or ctx.ids.uuid()
     made = await new_version(ctx, secret, value, version_id, (CURRENT,)) if value is not None else None
 
@@ -56,7 +66,17 @@ async def create_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
     result: dict[str, Any] = dict(stored.named())
     if made is not None:
         result["VersionId"] = made.id
+    if regions:
+        missing = await manager.database.read(lambda tx: _not_yet(tx, stored, regions))
+        force = params.get("ForceOverwriteReplicaSecret", False)
+        result["ReplicationStatus"] = await replicate(manager, ctx, stored, missing, force=force)
     return result
+
+
+def _not_yet(tx: Tx, secret: Secret, regions: Mapping[Region, str]) -> dict[Region, str]:
+    """Those without a replica that is in sync: a request may come again."""
+    there = {one.region for one in replicas.of(tx, secret) if one.status == replicas.IN_SYNC}
+    return {region: key for region, key in regions.items() if region not in there}
 
 
 def _new(ctx: RequestContext, params: Params) -> Secret:
@@ -79,6 +99,7 @@ def _new(ctx: RequestContext, params: Params) -> Secret:
         rotated_at=None,
         rotates_at=None,
         rotating="",
+        primary_region="",
     )
 
 
@@ -91,17 +112,27 @@ async def update_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
         for member, column in (("Description", "description"), ("KmsKeyId", "kms_key_id"))
         if member in params
     }
+    if value is None:
+        await _changed(manager, ctx, params, lambda secret: {"changed_at": ctx.clock.now(), **columns})
+        return dict(secret.named())
     version_id = params.get("ClientRequestToken") or ctx.ids.uuid()
-    made = None if value is None else await new_version(ctx, secret, value, version_id, (CURRENT,))
+    made = await store_value(manager, ctx, params["SecretId"], NewValue(value, version_id, (CURRENT,), columns))
+    return {**secret.named(), "VersionId": made.id}
 
-    def write(tx: Tx) -> None:
-        there = alive(tx, ctx, params["SecretId"])
-        if made is not None:
-            put_once(tx, there, made)
-        store.change(tx, there, changed_at=ctx.clock.now(), **columns)
 
-    await manager.database.write(write)
-    return {**secret.named(), **({"VersionId": made.id} if made is not None else {})}
+async def _changed(
+    manager: SecretsManager, ctx: RequestContext, params: Params, change: Callable[[Secret], dict[str, Any]]
+) -> Secret:
+    """Set columns of the secret, and of its replicas."""
+
+    def write(tx: Tx) -> Secret:
+        secret = primary(tx, ctx, params["SecretId"])
+        store.change(tx, secret, **change(secret))
+        changed = store.existing(tx, parse_id(secret.arn, ctx.scope))
+        replicas.follow(tx, changed)
+        return changed
+
+    return await manager.database.write(write)
 
 
 @operation("DescribeSecret")
@@ -111,7 +142,7 @@ async def describe_secret(manager: SecretsManager, ctx: RequestContext, params: 
     def read(tx: Tx) -> dict[str, Any]:
         secret = store.existing(tx, parse_id(params["SecretId"], ctx.scope))
         stages = {one.id: list(one.stages) for one in store.versions(tx, secret) if one.stages}
-        return {**secret.output(), "VersionIdsToStages": stages}
+        return {**secret.output(), **replicas.described(tx, secret), "VersionIdsToStages": stages}
 
     return await manager.database.read(read)
 
@@ -125,6 +156,7 @@ async def list_secrets(manager: SecretsManager, ctx: RequestContext, params: Par
         return [
             {
                 **secret.output(),
+                **_primary_region(tx, secret),
                 "SecretVersionsToStages": {
                     one.id: list(one.stages) for one in store.versions(tx, secret) if one.stages
                 },
@@ -133,6 +165,10 @@ async def list_secrets(manager: SecretsManager, ctx: RequestContext, params: Par
         ]
 
     return {"SecretList": await manager.database.read(read), **token}
+
+
+def _primary_region(tx: Tx, secret: Secret) -> dict[str, Any]:
+    return {name: value for name, value in replicas.described(tx, secret).items() if name == "PrimaryRegion"}
 
 
 @operation("DeleteSecret")
@@ -150,6 +186,7 @@ async def delete_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
         secret = store.find(tx, named) if force else alive(tx, ctx, params["SecretId"])
         if secret is None:
             return {"Name": params["SecretId"], "DeletionDate": moment(now)}
+        _check_deletable(tx, secret)
         if force:
             store.remove(tx, secret)
         else:
@@ -157,6 +194,14 @@ async def delete_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
         return {**secret.named(), "DeletionDate": moment(ends_at)}
 
     return await manager.database.write(write)
+
+
+def _check_deletable(tx: Tx, secret: Secret) -> None:
+    """Raises InvalidRequestException for a replica, and for a primary that has some."""
+    if secret.primary_region:
+        raise replicas.not_on_a_replica()
+    if found := [one.region for one in replicas.of(tx, secret)]:
+        raise refused(f"You can't delete secret {secret.name} that still has replica regions [{', '.join(found)}]")
 
 
 @operation("RestoreSecret")
@@ -175,26 +220,25 @@ async def restore_secret(manager: SecretsManager, ctx: RequestContext, params: P
 async def tag_resource(manager: SecretsManager, ctx: RequestContext, params: Params) -> None:
     """Add tags, or change their values."""
 
-    def write(tx: Tx) -> None:
-        secret = alive(tx, ctx, params["SecretId"])
+    def change(secret: Secret) -> dict[str, Any]:
         tags = {**secret.tags, **store.tags_of(params["Tags"])}
         if len(tags) > MAX_TAGS:
             raise invalid(f"A secret can have at most {MAX_TAGS} tags.")
-        store.change(tx, secret, tags=tags)
+        return {"tags": tags}
 
-    await manager.database.write(write)
+    await _changed(manager, ctx, params, change)
 
 
 @operation("UntagResource")
 async def untag_resource(manager: SecretsManager, ctx: RequestContext, params: Params) -> None:
     """Remove tags by key."""
-
-    def write(tx: Tx) -> None:
-        secret = alive(tx, ctx, params["SecretId"])
-        tags = {key: value for key, value in secret.tags.items() if key not in params["TagKeys"]}
-        store.change(tx, secret, tags=tags)
-
-    await manager.database.write(write)
+    removed = params["TagKeys"]
+    await _changed(
+        manager,
+        ctx,
+        params,
+        lambda secret: {"tags": {key: value for key, value in secret.tags.items() if key not in removed}},
+    )
 
 
 @operation("GetRandomPassword")
@@ -228,12 +272,8 @@ async def delete_resource_policy(manager: SecretsManager, ctx: RequestContext, p
 
 
 async def _set_policy(manager: SecretsManager, ctx: RequestContext, params: Params, policy: str) -> dict[str, Any]:
-    def write(tx: Tx) -> Secret:
-        secret = alive(tx, ctx, params["SecretId"])
-        store.change(tx, secret, policy=policy)
-        return secret
-
-    return dict((await manager.database.write(write)).named())
+    changed = await _changed(manager, ctx, params, lambda secret: {"policy": policy})
+    return dict(changed.named())
 
 
 @operation("ValidateResourcePolicy")
@@ -282,7 +322,7 @@ async def rotate_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
     token, immediately = params.get("ClientRequestToken") or ctx.ids.uuid(), params.get("RotateImmediately", True)
 
     def write(tx: Tx) -> Secret:
-        there = alive(tx, ctx, params["SecretId"])
+        there = primary(tx, ctx, params["SecretId"])
         pending, current = store.version(tx, there, stage=PENDING), store.version(tx, there, stage=CURRENT)
         if immediately and pending is not None and current is not None and pending.id not in (current.id, token):
             raise _incomplete()
@@ -312,7 +352,7 @@ async def cancel_rotate_secret(manager: SecretsManager, ctx: RequestContext, par
     """No further rotation by itself."""
 
     def write(tx: Tx) -> dict[str, Any]:
-        secret = alive(tx, ctx, params["SecretId"])
+        secret = primary(tx, ctx, params["SecretId"])
         store.change(tx, secret, rotation_rules={}, rotates_at=None)
         return {**secret.named(), **({"VersionId": secret.rotating} if secret.rotating else {})}
 

@@ -4,17 +4,19 @@ AWS: Secrets Manager API Reference, the operations of these names.
 """
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services import sealing
-from undercast.services.secretsmanager import filters, store
+from undercast.services.secretsmanager import filters, replicas, store
 from undercast.services.secretsmanager.errors import exists, invalid, no_value
-from undercast.services.secretsmanager.instance import SecretsManager, alive
-from undercast.services.secretsmanager.models import CURRENT, PENDING, Secret, Version
+from undercast.services.secretsmanager.instance import SecretsManager, primary
+from undercast.services.secretsmanager.models import CURRENT, PENDING, Secret, Version, parse_id
 from undercast.store.database import Tx
 
 MAX_BYTES = 65_536
@@ -78,16 +80,43 @@ async def put_secret_value(manager: SecretsManager, ctx: RequestContext, params:
         raise invalid("You must provide either SecretString or SecretBinary.")
     stages = tuple(dict.fromkeys(params.get("VersionStages") or (CURRENT,)))
     version_id = params.get("ClientRequestToken") or ctx.ids.uuid()
-    made = await new_version(ctx, secret, value, version_id, stages)
-
-    def write(tx: Tx) -> Version:
-        there = alive(tx, ctx, params["SecretId"])
-        stored = put_once(tx, there, made)
-        store.change(tx, there, changed_at=ctx.clock.now())
-        return stored
-
-    stored = await manager.database.write(write)
+    stored = await store_value(manager, ctx, params["SecretId"], NewValue(value, version_id, stages, {}))
     return {**secret.named(), "VersionId": stored.id, "VersionStages": list(stored.stages)}
+
+
+class NewValue(NamedTuple):
+    """A version to be: its kind and bytes, its id, its labels, and what else changes of the secret."""
+
+    value: tuple[str, bytes]
+    version_id: str
+    stages: tuple[str, ...]
+    columns: Mapping[str, Any]
+
+
+async def store_value(manager: SecretsManager, ctx: RequestContext, secret_id: str, new: NewValue) -> Version:
+    """A version of a secret and of its replicas, in one commit."""
+    while True:
+        secret = manager.secret(ctx, secret_id)
+        known = manager.database.read_now(partial(replicas.of, secret=secret))
+        made = await new_version(ctx, secret, new.value, new.version_id, new.stages)
+        copies = await replicas.copies_of(ctx, secret, known, made, new.value[1])
+        stored = await manager.database.write(partial(_store, ctx, secret_id, new, (made, copies)))
+        if stored is not None:
+            return stored
+
+
+def _store(
+    ctx: RequestContext, secret_id: str, new: NewValue, made: tuple[Version, replicas.Copies], tx: Tx
+) -> Version | None:
+    """None where a region was added meanwhile, for which there is no copy."""
+    there = primary(tx, ctx, secret_id)
+    version, copies = made
+    if any(one.region not in copies for one in replicas.of(tx, there)):
+        return None
+    stored = put_once(tx, there, version)
+    store.change(tx, there, changed_at=ctx.clock.now(), **new.columns)
+    replicas.follow(tx, store.existing(tx, parse_id(there.arn, ctx.scope)), copies)
+    return stored
 
 
 @operation("GetSecretValue")
@@ -171,7 +200,7 @@ async def update_secret_version_stage(manager: SecretsManager, ctx: RequestConte
         raise invalid("You must specify MoveToVersionId or RemoveFromVersionId.")
 
     def write(tx: Tx) -> Secret:
-        secret = alive(tx, ctx, params["SecretId"])
+        secret = primary(tx, ctx, params["SecretId"])
         holder = store.version(tx, secret, stage=stage)
         if to is not None and store.version(tx, secret, version_id=to) is None:
             raise no_value(f"VersionId: {to}")
@@ -190,6 +219,7 @@ async def update_secret_version_stage(manager: SecretsManager, ctx: RequestConte
             if pending is not None:
                 store.set_stages(tx, secret, pending, tuple(label for label in pending.stages if label != PENDING))
         store.change(tx, secret, changed_at=ctx.clock.now())
+        replicas.follow(tx, store.existing(tx, parse_id(secret.arn, ctx.scope)))
         return secret
 
     return dict((await manager.database.write(write)).named())
