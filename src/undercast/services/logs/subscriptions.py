@@ -187,12 +187,12 @@ class Subscriptions:
         await self._outbox.database.write(write, long=len(deliveries) > _INLINE_DELIVERIES)
 
     def _by_stream(self, waiting: list[Heard]) -> Iterable[tuple[StreamName, list[Event], Cause]]:
-        found: dict[StreamName, tuple[list[Event], Cause]] = {}
+        found: dict[StreamName, list[Event]] = {}
+        causes: dict[StreamName, Cause] = {}
         for stream, events, cause in waiting:
-            known = self._known_cause(stream, cause)
-            there = found.get(stream)
-            found[stream] = ([*there[0], *events] if there else list(events), known)
-        return [(stream, events, cause) for stream, (events, cause) in found.items()]
+            causes[stream] = self._known_cause(stream, cause)
+            found.setdefault(stream, []).extend(events)
+        return [(stream, events, causes[stream]) for stream, events in found.items()]
 
     def _known_cause(self, stream: StreamName, cause: Cause) -> Cause:
         """The invocation whose lines these are; for lines of an INIT or of idle times, that before them.
