@@ -23,6 +23,7 @@ from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.roles import allows, session_of
 from undercast.services.lambda_.tracing import HEADER
+from undercast.services.target_calls import queue_url
 
 log = logging.getLogger(__name__)
 
@@ -58,14 +59,8 @@ class Kind:
         return self.action.partition(":")[2]
 
 
-async def _find_queue(call: Call, arn: Arn) -> str:
-    found = await call("GetQueueUrl", {"QueueName": arn.resource, "QueueOwnerAWSAccountId": arn.account_id})
-    return str(found["QueueUrl"])
-
-
 async def _send_message(call: Call, delivery: Delivery) -> object:
-    url = await _find_queue(call, Arn.parse(delivery.target_arn))
-    text = delivery.payload.decode()
+    url, text = queue_url(delivery.target_arn), delivery.payload.decode()
     return await call("SendMessage", {"QueueUrl": url, "MessageBody": text, "MessageAttributes": _attributes(delivery)})
 
 
@@ -121,7 +116,15 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             probe=lambda call, arn: call("HeadBucket", {"Bucket": arn.resource}),
             send=_put_object,
         ),
-        "sqs": Kind(service="sqs", noun="queues", action="sqs:SendMessage", probe=_find_queue, send=_send_message),
+        "sqs": Kind(
+            service="sqs",
+            noun="queues",
+            action="sqs:SendMessage",
+            probe=lambda call, arn: call(
+                "GetQueueUrl", {"QueueName": arn.resource, "QueueOwnerAWSAccountId": arn.account_id}
+            ),
+            send=_send_message,
+        ),
         "sns": Kind(
             service="sns",
             noun="topics",
