@@ -4,6 +4,7 @@ AWS: EventBridge API Reference; EventBridge User Guide, "Event buses", "Rules", 
 """
 
 import json
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.platform import RunningPlatform
@@ -198,6 +199,39 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(
     assert {json.loads(message["Body"])["id"] for message in messages} == {sent}
     codes = [message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in messages]
     assert sorted(codes) == ["INVALID_JSON", "NO_PERMISSIONS", "NO_RESOURCE"]
+
+
+def test_cloudwatch_is_told_of_rules(platform: RunningPlatform, account: str, events: Any, queue: Queue) -> None:
+    """Namespace AWS/Events by RuleName: what matched, was invoked, and failed, with and without a queue for it."""
+    closed, cloudwatch = queue_of(platform, account, service="sns"), platform.client("cloudwatch", account=account)
+    events.create_event_bus(Name="own")
+    rule(
+        events, {"source": ["app"]},
+        {"Arn": queue.arn}, {"Arn": closed.arn}, {"Arn": closed.arn, "DeadLetterConfig": {"Arn": queue.arn}},
+        {"Arn": closed.arn, "DeadLetterConfig": {"Arn": closed.arn}}, Name="r", EventBusName="own",
+    )  # fmt: skip
+    for number in (1, 2):
+        put(events, {"n": number}, EventBusName="own")
+    platform.drain()
+
+    def total(metric: str, **dimensions: str) -> float:
+        now = datetime.now(UTC)
+        points = cloudwatch.get_metric_statistics(
+            Namespace="AWS/Events", MetricName=metric, StartTime=now - timedelta(hours=1),
+            EndTime=now + timedelta(hours=1), Period=3600, Statistics=["Sum"],
+            Dimensions=[{"Name": name, "Value": value} for name, value in dimensions.items()],
+        )["Datapoints"]  # fmt: skip
+        return float(sum(point["Sum"] for point in points))
+
+    of_rule = {"RuleName": "r", "EventBusName": "own"}
+    found = {name: total(name, **of_rule) for name in (
+        "TriggeredRules", "Invocations", "FailedInvocations", "InvocationsSentToDlq", "InvocationsFailedToBeSentToDlq",
+    )}  # fmt: skip
+    assert found == {
+        "TriggeredRules": 2, "Invocations": 8, "FailedInvocations": 6, "InvocationsSentToDlq": 4,
+        "InvocationsFailedToBeSentToDlq": 2,
+    }  # fmt: skip
+    assert (total("MatchedEvents"), total("Invocations", RuleName="r")) == (2, 8)
 
 
 def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events: Any) -> None:

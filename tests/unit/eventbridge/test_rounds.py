@@ -13,9 +13,11 @@ import pytest
 from tests.fakes import CountingIds, FakeClock
 from tests.state import State, open_state
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.metrics import Metrics
 from undercast.events.alarm import Alarm
 from undercast.services.events import store
 from undercast.services.events.instance import Events
+from undercast.services.events.measures import Measures
 from undercast.services.events.models import BusName, Rule, RuleName
 from undercast.services.events.rounds import Rounds, next_time
 from undercast.services.events.schema import SCHEMA
@@ -51,6 +53,7 @@ def bridge(state: State, clock: FakeClock) -> Events:
         host_clock=clock.host,
         ids=CountingIds(),
         profile="current",
+        measures=Measures(Metrics(), clock),
         alarm=Alarm(state.database, clock, store.next_round),
         ca_bundle=Path("none"),
     )

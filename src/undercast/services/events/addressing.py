@@ -54,8 +54,9 @@ def delivery(sending: Sending, target: Target, identifier: str) -> Delivery:
     attributes = {"target": target.arn, "source_account": str(rule.name.bus.scope.account_id)}
     if event.trace_header:
         attributes["trace_header"] = event.trace_header
+    attributes |= {"failure_kind": DEAD_LETTERS, "failure_arn": target.dead_letter_arn or rule.name.arn}
     if target.dead_letter_arn:
-        attributes |= {"failure_kind": DEAD_LETTERS, "failure_arn": target.dead_letter_arn}
+        attributes["dead_letter"] = target.dead_letter_arn
         if text != event.text:
             attributes["event"] = event.text
     attributes |= _carried(sending, target)

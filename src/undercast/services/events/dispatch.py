@@ -60,6 +60,8 @@ def is_long(arrivals: Iterable[Arrival]) -> bool:
 def store(events: Events, tx: Tx, one: Arrival) -> None:
     """The deliveries of an event to every target of every rule that it matches."""
     now = events.clock.now()
+    if one.rules:
+        tx.after_commit(lambda: events.measures.triggered(one.rules))
     for archive in one.archives:
         archives.keep(tx, archive, one.event, now)
     for rule in one.rules:

@@ -13,6 +13,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome, refused
+from undercast.services.events.measures import FAILED, LOST, SENT, Measures
 from undercast.services.target_calls import backoff_s, is_throttle, is_transient
 
 log = logging.getLogger(__name__)
@@ -49,29 +50,49 @@ def judged(delivery: Delivery, error: ServiceError, now: float) -> Outcome:
 
 
 class DeadLetterTarget:
-    """Takes what a target refused to the queue of DeadLetterConfig, whose policy must let EventBridge in."""
+    """Takes what a target refused to the queue of DeadLetterConfig, whose policy must let EventBridge in.
+
+    Without a queue it is only counted. See `events.delivery.Target`.
+    """
+
+    def __init__(self, measures: Measures) -> None:
+        self._measures = measures
 
     async def deliver(self, delivery: Delivery) -> Outcome:
-        """Hand it on. See `events.delivery.Target`."""
+        """Hand it on."""
         attributes = delivery.attributes
-        arn = Arn.parse(delivery.target_arn)
-        event = attributes["event"].encode() if "event" in attributes else delivery.payload
-        letter = replace(
-            delivery,
-            id=f"{delivery.id}-queue",
-            kind="sqs",
-            payload=event,
-            scope=Scope(AccountId(arn.account_id), Region(arn.region)),
-            cause=Cause(kind="delivery", id=delivery.id),
-            attributes={
-                "source_account": attributes["source_account"],
-                "message_attributes": json.dumps(_message_attributes(delivery)),
-            },
-            due_at=0.0,
-            attempts=0,
-            throttles=0,
-        )
-        return Outcome(kind="done", follow_ups=(letter,))
+        if "lost" in attributes:
+            self._measures.note(delivery.source_arn, LOST)
+            return Outcome(kind="done")
+        self._measures.note(delivery.source_arn, FAILED)
+        if "dead_letter" not in attributes:
+            return Outcome(kind="done")
+        self._measures.note(delivery.source_arn, SENT)
+        return Outcome(kind="done", follow_ups=(_letter(delivery),))
+
+
+def _letter(delivery: Delivery) -> Delivery:
+    """To the queue; what the queue refuses comes back here, to be counted."""
+    attributes = delivery.attributes
+    arn = Arn.parse(attributes["dead_letter"])
+    return replace(
+        delivery,
+        id=f"{delivery.id}-queue",
+        kind="sqs",
+        payload=attributes["event"].encode() if "event" in attributes else delivery.payload,
+        scope=Scope(AccountId(arn.account_id), Region(arn.region)),
+        cause=Cause(kind="delivery", id=delivery.id),
+        attributes={
+            "source_account": attributes["source_account"],
+            "message_attributes": json.dumps(_message_attributes(delivery)),
+            "failure_kind": delivery.kind,
+            "failure_arn": delivery.source_arn,
+            "lost": "true",
+        },
+        due_at=0.0,
+        attempts=0,
+        throttles=0,
+    )
 
 
 def _message_attributes(delivery: Delivery) -> dict[str, dict[str, str]]:

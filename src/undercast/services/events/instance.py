@@ -11,6 +11,7 @@ from undercast.core.tasks import Tasks
 from undercast.events.alarm import Alarm
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
+from undercast.services.events.measures import Measures
 from undercast.services.events.store import Buses
 from undercast.services.parts import Internal
 from undercast.store.database import Database
@@ -36,6 +37,7 @@ class Events:
     """For the ends of OAuth tokens, which others have made."""
     ids: Ids
     profile: Profile
+    measures: Measures
     alarm: Alarm
     """Rings when a schedule comes round (`rounds.Rounds`)."""
     ca_bundle: Path

@@ -13,6 +13,7 @@ from undercast.services.events.addressing import BUSES, DEAD_LETTERS, HTTP, LOGS
 from undercast.services.events.failures import DeadLetterTarget
 from undercast.services.events.http_target import HttpTarget
 from undercast.services.events.instance import Events
+from undercast.services.events.measures import Measures
 from undercast.services.events.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.events.operations import (
     api_destinations,
@@ -44,6 +45,7 @@ def build(parts: Parts) -> Events:
         host_clock=parts.host_clock,
         ids=parts.ids,
         profile=parts.config.profile,
+        measures=Measures(parts.metrics, parts.platform_clock),
         alarm=Alarm(parts.database, parts.platform_clock, next_round),
         ca_bundle=parts.config.data_dir / "ca" / "bundle.pem",
     )
@@ -55,7 +57,7 @@ def _targets(events: Events) -> Mapping[str, Any]:
         LOGS: LogsTarget(events),
         ROLES: RoleTarget(events),
         HTTP: HttpTarget(events, events.ca_bundle),
-        DEAD_LETTERS: DeadLetterTarget(),
+        DEAD_LETTERS: DeadLetterTarget(events.measures),
     }
 
 
@@ -96,6 +98,8 @@ MANIFEST = Manifest(
         "events.",
         "An InvalidEventPatternException says what is wrong, not where (line and column).",
         "A log group takes events whether or not a resource policy of CloudWatch Logs lets EventBridge in.",
+        "Of the metrics, CloudWatch is told MatchedEvents, TriggeredRules, Invocations, FailedInvocations and those of "
+        "dead-letter queues.",
         "Retries are not jittered: 1 s, doubled up to 10 minutes.",
         "Schedules fire on the full minute, or a whole period after a rate began; of the times at which the platform "
         "did not run, the last one fires.",
