@@ -361,7 +361,8 @@ class Http2Protocol(asyncio.Protocol):
             else:
                 headers[name] = f"{headers[name]},{value}" if name in headers else value
         if ":authority" in pseudo:
-            headers.setdefault("host", pseudo[":authority"])
+            # Under both names: AWS's SDK for JavaScript signs it as ":authority".
+            headers["host"] = headers[":authority"] = pseudo[":authority"]
         body, stream.parts = b"".join(stream.parts), []
 
         def ends_with_client() -> None:

@@ -19,7 +19,7 @@ const {
   GetRecordsCommand, GetShardIteratorCommand, KinesisClient, PutRecordsCommand, RegisterStreamConsumerCommand,
   SubscribeToShardCommand,
 } = createRequire(process.env.SDK_MODULES + "/x.js")("@aws-sdk/client-kinesis");
-const { endpoint, account, stream } = JSON.parse(process.argv[1]);
+const { endpoint, account, stream, credentials } = JSON.parse(process.argv[1]);
 
 function offered(servername) {
   const port = new URL(endpoint).port;
@@ -31,7 +31,6 @@ function offered(servername) {
 }
 
 async function main() {
-  const credentials = { accessKeyId: account, secretAccessKey: "secret" };
   const client = new KinesisClient({ endpoint, region: "us-east-1", credentials, maxAttempts: 1 });
   const ShardId = "shardId-000000000000";
   const Records = [1, 2, 3].map((n) => ({ Data: Buffer.alloc(900000, n), PartitionKey: "k" }));
@@ -59,9 +58,15 @@ main();
 
 
 def test_the_sdk_for_javascript_works_as_it_is(platform: RunningPlatform, kinesis: Any, account: str) -> None:
-    """Large bodies both ways, events pushed; over TLS HTTP/2 is offered on Kinesis's host names alone."""
-    sdk, name = node(), make(kinesis, 1)
-    said = json.dumps({"endpoint": platform.url, "account": account, "stream": name})
+    """Checked signatures, large bodies both ways, events pushed; TLS offers HTTP/2 on Kinesis's host names alone."""
+    sdk, name, iam = node(), make(kinesis, 1), platform.client("iam", account=account)
+    iam.create_user(UserName="u")
+    allow = {"Effect": "Allow", "Action": "kinesis:*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+    iam.put_user_policy(UserName="u", PolicyName="p", PolicyDocument=policy)
+    key = iam.create_access_key(UserName="u")["AccessKey"]
+    credentials = {"accessKeyId": key["AccessKeyId"], "secretAccessKey": key["SecretAccessKey"]}
+    said = json.dumps({"endpoint": platform.url, "account": account, "stream": name, "credentials": credentials})
     program = subprocess.Popen(
         [sdk.command[0], "-e", PROGRAM, said],
         stdout=subprocess.PIPE,
