@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.platform import RunningPlatform, running
@@ -191,6 +192,33 @@ def test_exports_fail_and_are_listed(dynamodb: Any, bucket: str, make_table: Mak
     assert arns == sorted([first, failed["ExportArn"]], reverse=True)
     missing = f"{arn}/export/01234567890123-deadbeef"
     assert refused(dynamodb.describe_export, ExportArn=missing)[0] == "ExportNotFoundException"
+
+
+def test_an_export_is_written_as_who_asked(
+    dynamodb: Any, s3: Any, bucket: str, make_table: Make, platform: RunningPlatform, account: str
+) -> None:
+    """The policies of a session decide about the objects, too."""
+    name = make_table("pk:S")
+    switch(dynamodb, name)
+    put(dynamodb, name, a="1")
+    arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+    trust = statement("sts:AssumeRole", Principal={"AWS": account})
+    iam, sts = platform.client("iam", account=account), platform.client("sts", account=account)
+    role = iam.create_role(RoleName="exporter", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.put_role_policy(RoleName="exporter", PolicyName="all", PolicyDocument=statement("*", Resource="*"))
+    for actions, expected in ((["dynamodb:*", "s3:PutObject"], "COMPLETED"), (["dynamodb:*"], "FAILED")):
+        keys = sts.assume_role(
+            RoleArn=role, RoleSessionName="session", Policy=statement(actions, Resource="*"), DurationSeconds=900
+        )["Credentials"]
+        session = boto3.Session(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], "us-east-1")
+        done = exported(session.client("dynamodb", endpoint_url=platform.url), arn, bucket)
+        assert done["ExportStatus"] == expected
+        assert done.get("FailureCode", "S3AccessDenied") == "S3AccessDenied"
+
+
+def statement(action: Any, **more: Any) -> str:
+    """A policy that allows."""
+    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **more}]})
 
 
 def test_a_csv_file_is_imported(dynamodb: Any, s3: Any, bucket: str) -> None:

@@ -12,6 +12,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from undercast.core.clock import iso_millis
@@ -23,11 +24,10 @@ from undercast.services.dynamodb.keys import Key
 from undercast.services.dynamodb.models import Table, named_by_arn
 from undercast.services.dynamodb.transfers import Transfer
 from undercast.services.item_text import dumped, loaded
-from undercast.store.database import Tx
+from undercast.store.database import Row, Tx
 
 FULL, INCREMENTAL = "FULL_EXPORT", "INCREMENTAL_EXPORT"
 _VERSIONS = {FULL: "2020-06-30", INCREMENTAL: "2023-08-01"}
-_ROWS_AT_ONCE = 1000
 _FILE_BYTES = 8 * 1024 * 1024
 """Of JSON; the file is smaller."""
 
@@ -50,10 +50,11 @@ async def run(dynamo: Dynamo, transfer: Transfer) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Lines of JSON, with the bytes of the items that they hold."""
+    """Lines of JSON, the bytes of the items that they hold, and the key that the page ends with."""
 
     lines: list[str]
     item_bytes: int
+    last: Key
 
 
 class _Export:
@@ -96,16 +97,14 @@ class _Export:
     async def _pages(self) -> AsyncIterator[_Page]:
         after = recovery.START
         while True:
-            rows, table = await self._dynamo.database.read(lambda tx, after=after: self._rows(tx, after), long=True)  # type: ignore[misc]
-            if not rows:
+            page = await self._dynamo.database.read(partial(self._page, after), long=True)
+            if page is None:
                 return
-            after = Key(rows[-1]["hash"], rows[-1]["range"])
-            if self._asked["ExportType"] == FULL:
-                yield _Page([f'{{"Item":{row["item"]}}}' for row in rows], sum(row["size"] for row in rows))
-            else:
-                yield self._changes(table, rows)
+            after = page.last
+            yield page
 
-    def _rows(self, tx: Tx, after: Key) -> tuple[list[Any], Table]:
+    def _page(self, after: Key, tx: Tx) -> _Page | None:
+        """None behind the last. Raises ServiceError."""
         table = tables.find(tx, named_by_arn(self._transfer.table_arn))
         if table is None or table.table_id != self._asked["TableId"]:
             raise ServiceError("TableNotFoundError", f"Table not found: {self._transfer.table_arn}")
@@ -113,16 +112,20 @@ class _Export:
         if self._asked["ExportType"] == FULL:
             moment = self._asked["ExportTime"]
             _check_reach(table, moment, now)
-            return recovery.page_at(tx, table, moment, after, _ROWS_AT_ONCE), table
-        window = self._window()
-        _check_reach(table, window[0], now)
-        return recovery.changed_between(tx, table, window, after, _ROWS_AT_ONCE), table
+            rows = recovery.page_at(tx, table, moment, after)
+            lines, size = [f'{{"Item":{row["item"]}}}' for row in rows], sum(row["size"] for row in rows)
+        else:
+            window = self._window()
+            _check_reach(table, window[0], now)
+            rows = recovery.changed_between(tx, table, window, after)
+            lines, size = self._changes(table, rows)
+        return _Page(lines, size, Key(rows[-1]["hash"], rows[-1]["range"])) if rows else None
 
     def _window(self) -> tuple[float, float]:
         given = self._asked["IncrementalExportSpecification"]
         return given["ExportFromTime"], given["ExportToTime"]
 
-    def _changes(self, table: Table, rows: list[Any]) -> _Page:
+    def _changes(self, table: Table, rows: list[Row]) -> tuple[list[str], int]:
         """One line for each item; none for one that was made and deleted within the window."""
         with_old = self._asked["IncrementalExportSpecification"]["ExportViewType"] == "NEW_AND_OLD_IMAGES"
         lines, size = [], 0
@@ -141,7 +144,7 @@ class _Export:
                 members.append(f'"OldImage":{old}')
                 size += row["old_size"]
             lines.append("{" + ",".join(members) + "}")
-        return _Page(lines, size)
+        return lines, size
 
     async def _put_data(self, number: int, lines: list[str]) -> dict[str, Any]:
         """One data file; its entry in the manifest."""

@@ -6,6 +6,7 @@ So switching it on costs nothing, and the log is read from the near end.
 AWS: DynamoDB Developer Guide, "Point-in-time backups for DynamoDB".
 """
 
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from undercast.core.errors import ServiceError
@@ -17,12 +18,19 @@ DEFAULT_DAYS = 35
 _DAY_S = 86_400.0
 _NEVER = 1e15
 _TRIMMED_AT_ONCE = 1000
+PAGE_ROWS, PAGE_BYTES = 10_000, 8 * 1024 * 1024
+"""The most of one page: finding its place costs what has changed since its moment."""
 _STATE_AT = (
-    "SELECT hash, range, size, item FROM dynamodb_item WHERE table_id = ? AND (hash, range) > (?, ?)"
-    " AND (hash, range) NOT IN (SELECT hash, range FROM dynamodb_change WHERE table_id = ? AND at > ?)"
-    " UNION ALL SELECT hash, range, size, item FROM dynamodb_change WHERE (hash, range) > (?, ?) AND item IS NOT NULL"
-    " AND id IN (SELECT MIN(id) FROM dynamodb_change WHERE table_id = ? AND at > ? GROUP BY hash, range)"
+    "WITH changed AS (SELECT hash, range, MIN(id) AS first FROM dynamodb_change WHERE table_id = ? AND at > ?"
+    " GROUP BY hash, range)"
+    " SELECT same.hash, same.range, same.size, same.item FROM dynamodb_item AS same LEFT JOIN changed"
+    " ON changed.hash = same.hash AND changed.range = same.range"
+    " WHERE same.table_id = ? AND (same.hash, same.range) > (?, ?) AND changed.first IS NULL"
+    " UNION ALL SELECT old.hash, old.range, old.size, old.item FROM changed"
+    " JOIN dynamodb_change AS old ON old.id = changed.first"
+    " WHERE (changed.hash, changed.range) > (?, ?) AND old.item IS NOT NULL"
 )
+"""Joins, not NOT IN: SQLite compares each row with all of a list of pairs."""
 _CHANGED = (
     "SELECT changed.hash, changed.range, changed.at, old.size AS old_size, old.item AS old_item,"
     " CASE WHEN later.id IS NULL THEN now.size ELSE later.size END AS new_size,"
@@ -116,24 +124,37 @@ def copy_to(tx: Tx, table: Table, moment: float, target: Table) -> None:
     )
 
 
-def page_at(tx: Tx, table: Table, moment: float, after: Key, limit: int) -> list[Row]:
+def page_at(tx: Tx, table: Table, moment: float, after: Key) -> list[Row]:
     """Rows (hash, range, size, item) of that moment in the order of keys. Page by page they are one state of the table,
     whatever is written meanwhile."""
-    return tx.all(
+    rows = tx.each(
         f"SELECT hash, range, size, item FROM ({_STATE_AT}) AS state ORDER BY hash, range LIMIT ?",
-        (*_state_params(table, moment, after), limit),
+        (*_state_params(table, moment, after), PAGE_ROWS),
     )
+    return _up_to_size(rows, lambda row: int(row["size"]))
 
 
-def changed_between(tx: Tx, table: Table, window: tuple[float, float], after: Key, limit: int) -> list[Row]:
-    """Rows (hash, range, at, old_size, old_item, new_size, new_item) of the keys that changed from the first moment on
-    and before the second: what they were before the one and before the other, NULL for none, and the last change."""
+def changed_between(tx: Tx, table: Table, window: tuple[float, float], after: Key) -> list[Row]:
+    """A page of rows (hash, range, at, old_size, old_item, new_size, new_item), of the keys that changed from the first
+    moment on and before the second: what they were before the one and before the other, NULL for none, and the last
+    change."""
     begins, ends = window
-    return tx.all(_CHANGED, (table.id, begins, ends, *after, limit, table.id, ends, table.id))
+    rows = tx.each(_CHANGED, (table.id, begins, ends, *after, PAGE_ROWS, table.id, ends, table.id))
+    return _up_to_size(rows, lambda row: (row["old_size"] or 0) + (row["new_size"] or 0))
+
+
+def _up_to_size(rows: Iterator[Row], size_of: Callable[[Row], int]) -> list[Row]:
+    page, size = [], 0
+    for row in rows:
+        page.append(row)
+        size += size_of(row)
+        if size >= PAGE_BYTES:
+            break
+    return page
 
 
 def _state_params(table: Table, moment: float, after: Key) -> tuple[int | float | bytes, ...]:
-    return (table.id, *after, table.id, moment, *after, table.id, moment)
+    return (table.id, moment, table.id, *after, *after)
 
 
 def trim(tx: Tx, now: float) -> bool:

@@ -8,7 +8,7 @@ AWS: DynamoDB Developer Guide, "DynamoDB data export to Amazon S3: how it works"
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
@@ -87,9 +87,9 @@ def add(tx: Tx, ctx: RequestContext, kind: str, of: tuple[str, str], description
 
 
 def _plain(principal: Principal) -> dict[str, Any]:
-    plain = asdict(principal)
-    plain["session_tags"] = dict(principal.session_tags)
-    return plain
+    whole = replace(principal, session_policies=(), session_tags={})
+    policies = [dict(policy) for policy in principal.session_policies]
+    return {**asdict(whole), "session_policies": policies, "session_tags": dict(principal.session_tags)}
 
 
 def asked_before(tx: Tx, scope: Scope, kind: str, asked: tuple[str, str], now: float) -> Transfer | None:
