@@ -8,6 +8,7 @@ from typing import Any
 
 from tests.platform import running
 from tests.services.dynamodb.conftest import definition, message, refused
+from tests.services.lambda_.queues import until
 
 
 def records(kinesis: Any) -> list[dict[str, Any]]:
@@ -59,11 +60,8 @@ def test_every_change_is_a_record_with_both_images() -> None:
         )
         dynamodb.put_item(TableName="things", Item={"pk": {"S": "b"}, "ends": {"N": str(int(now) + 60)}})
         platform.advance(600)
-        for _ in range(100):
-            platform.drain()
-            expired = [record for record in records(kinesis) if record["userIdentity"]]
-            if expired:
-                break
+        until(lambda: any(record["userIdentity"] for record in records(kinesis)))
+        expired = [record for record in records(kinesis) if record["userIdentity"]]
         assert [(record["eventName"], record["userIdentity"]) for record in expired] == [
             ("REMOVE", {"principalId": "dynamodb.amazonaws.com", "type": "Service"})
         ]
