@@ -4,6 +4,7 @@ AWS: S3 User Guide, "Using EventBridge"; EventBridge User Guide, "Schedule Lambd
 "Capturing records of Lambda asynchronous invocations".
 """
 
+import json
 from typing import Any
 
 from tests.e2e.functions import create_function
@@ -66,7 +67,7 @@ def handler(event, context):
 
 
 def test_a_loop_through_a_bus_is_stopped(platform: RunningPlatform, account: str) -> None:
-    """The trace header goes through the bus, and with it the chain of invocations: the sixteenth is the last."""
+    """The chain of invocations goes through the bus: the sixteenth is the last. So does the trace (I10)."""
     events, functions = platform.client("events", account=account), platform.client("lambda", account=account)
     dropped = queue_of(platform, account)
     function = create_function(platform, account, "again", PUT_AGAIN, Timeout=30)
@@ -78,10 +79,18 @@ def test_a_loop_through_a_bus_is_stopped(platform: RunningPlatform, account: str
     functions.put_function_event_invoke_config(
         FunctionName="again", DestinationConfig={"OnFailure": {"Destination": dropped.arn}}
     )
+    seen = queue_of(platform, account)
+    rule(events, {"source": ["loop"], "detail": {"n": [2]}}, {"Arn": seen.arn})
     put(events, {"n": 1}, "loop")
+    (message,) = seen.messages(20)
     (record,) = one(dropped)
     assert record["requestContext"]["condition"] == "RecursiveInvocationException"
     assert record["requestPayload"]["detail"] == {"n": 17}
+    told = platform.ask(f"/_undercast/trace/{json.loads(message['Body'])['id']}")
+    labels = {node["kind"]: node["label"] for node in told["nodes"]}
+    assert labels["event"] == "event d"
+    assert {"invocation", "delivery", "message"} <= labels.keys()
+    assert message["MessageId"] in {node["id"] for node in told["nodes"]}
 
 
 def one(queue: Any) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
 from tests.services.events.actions import allow, put, queue_of, trusting
 from tests.services.sns.actions import Queue, refusal
@@ -181,3 +182,30 @@ def test_connections_and_destinations_are_kept(platform: RunningPlatform, endpoi
     assert code == "ResourceNotFoundException"
     events.delete_api_destination(Name="d")
     assert refusal(events.describe_api_destination, Name="d")[0] == "ResourceNotFoundException"
+
+
+CALL = """
+import boto3
+
+def handler(event, context):
+    return getattr(boto3.client("events"), event["call"])(**event["params"])["ApiDestinationArn"]
+"""
+
+
+def test_a_function_cannot_make_eventbridge_knock_at_the_machines_own_ports(
+    platform: RunningPlatform, endpoint: Endpoint
+) -> None:
+    """A destination that a function made, or changed, reaches what the function itself may reach."""
+    bridge = Bridge(platform, endpoint)
+    dead = queue_of(platform, bridge.account)
+    key = bridge.connect("API_KEY", ApiKeyAuthParameters={"ApiKeyName": "X-Key", "ApiKeyValue": "k"})
+    create_function(platform, bridge.account, "call", CALL, Timeout=30)
+    retries: dict[str, Any] = {"RetryPolicy": {"MaximumRetryAttempts": 0}, "DeadLetterConfig": {"Arn": dead.arn}}
+    bridge.target(key["ConnectionArn"], **retries)
+    change = {"call": "update_api_destination", "params": {"Name": "d", "InvocationEndpoint": endpoint.url + "/x"}}
+    answer = platform.client("lambda", account=bridge.account).invoke(FunctionName="call", Payload=json.dumps(change))
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    put(bridge.events, {"n": 1})
+    (message,) = dead.messages(20)
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "CONNECTION_FAILURE"
+    assert endpoint.is_quiet()

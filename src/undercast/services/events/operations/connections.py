@@ -86,7 +86,13 @@ async def update_connection(events: Events, ctx: RequestContext, params: Params)
     """What is given replaces what was there; new parameters authorise it again."""
     old = await events.database.read(lambda tx: connections.connection(tx, ctx.scope, params["Name"]))
     kind, now = params.get("AuthorizationType") or old.kind, ctx.clock.now()
-    changed = replace(old, kind=kind, changed_at=now, description=params.get("Description", old.description))
+    changed = replace(
+        old,
+        kind=kind,
+        changed_at=now,
+        description=params.get("Description", old.description),
+        from_sandbox=old.from_sandbox or ctx.cause.kind != "external",
+    )
     if params.get("AuthParameters"):
         auth = _checked(kind, params["AuthParameters"])
         await _drop_secret(ctx, old.secret_arn)
