@@ -8,6 +8,7 @@ import pytest
 
 from tests.unit.logs.conftest import World
 from tests.unit.logs.test_logs import refused
+from undercast.services.logs import queries
 from undercast.services.logs.insights.run import Query
 from undercast.services.logs.insights.tokens import QueryError
 
@@ -94,6 +95,7 @@ async def filled(world: World) -> World:
         ("filter ms = 10 | fields greatest(ms) as a, 1e308 * 10 as b, 1e999 as c, coalesce(b, c, 'none') as d"
          " | display a, b, c, d", [{"a": "10", "d": "none"}]),
         ("filter ms > 0 | stats stddev(ms * 1e200) > 1 as large", [{"large": "1"}]),
+        ("fields level | limit 4 | filter level = 'INFO' | limit 1", [{"level": "INFO"}]),
         ("filter toMillis(@timestamp) >= (now() * 1000 + 2000) | stats count(*) as n", [{"n": "2"}]),
         ("fields `ms` # a comment | limit 9\n| filter ms = 10 | limit 5", [{"ms": "10"}]),
         ("fields @timestamp, @logStream, @log | filter ms = 10", [{
@@ -240,6 +242,14 @@ async def test_queries_are_listed_and_stopped(filled: World) -> None:
     ):
         assert (await refused(filled, "StartQuery", **{**given, **changed})).code == code
     assert (await refused(filled, "GetQueryResults", queryId="none")).code == "ResourceNotFoundException"
+
+
+async def test_old_results_make_room(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The oldest queries are forgotten when all results together are many."""
+    monkeypatch.setattr(queries, "MAX_ROWS", 5)
+    for _ in range(4):
+        await ran(filled, "fields @message")
+    assert len((await filled.call("DescribeQueries"))["queries"]) == 2
 
 
 async def test_saved_queries(world: World) -> None:

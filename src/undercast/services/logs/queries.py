@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 PAGE_EVENTS = 2000
 MAX_RUNNING = 30
 MAX_KNOWN = 1000
+MAX_ROWS = 100_000
+"""Of the results of all queries together; a new query makes room."""
 SCHEDULED, RUNNING, COMPLETE, FAILED, CANCELLED = "Scheduled", "Running", "Complete", "Failed", "Cancelled"
 
 
@@ -89,15 +91,22 @@ class Queries:
 
     def start(self, started: Started, now_ms: int) -> None:
         """Run it."""
+        self._forget()
         self._known[started.id] = started
-        for old in [one.id for one in self._known.values() if one.task is None][: max(0, len(self._known) - MAX_KNOWN)]:
-            if old != started.id:
-                del self._known[old]
         started.status = RUNNING
         started.task = asyncio.get_running_loop().create_task(self._run(started, now_ms))
         self._tasks.add(started.task)
         started.task.add_done_callback(self._tasks.discard)
         started.task.add_done_callback(_tell)
+
+    def _forget(self) -> None:
+        """The oldest that have ended, so that memory is bounded."""
+        rows = sum(len(one.results) for one in self._known.values())
+        for old in [one for one in self._known.values() if one.task is None]:
+            if rows <= MAX_ROWS and len(self._known) < MAX_KNOWN:
+                return
+            rows -= len(old.results)
+            del self._known[old.id]
 
     def cancel(self, started: Started) -> bool:
         """Stop it; whether it ran."""

@@ -122,7 +122,7 @@ MANIFEST = Manifest(
         "Logs Insights: the commands fields, display, filter, parse, stats, sort, limit and dedup; others are refused "
         "by name. Regular expressions are RE2's: no look-around, no back-references. A comparison with a field that is "
         "missing never holds. Percentiles are exact. stddev is the population's. Queries and results are in memory "
-        "and forgotten at a restart; at most 500,000 rows are sorted, and 10,000 groups counted.",
+        "and forgotten at a restart; at most 200,000 rows are sorted, and 10,000 groups counted.",
         "storedBytes is exact; AWS shows it with some hours of delay.",
     ),
 )

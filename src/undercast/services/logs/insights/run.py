@@ -25,7 +25,7 @@ from undercast.services.logs.insights.syntax import (
 from undercast.services.logs.insights.values import Value, is_true, order_key, text_of
 
 DEFAULT_LIMIT = 10_000
-MAX_ROWS = 500_000
+MAX_ROWS = 200_000
 """Ours: rows that are kept before they are sorted or cut."""
 Step = Callable[[dict[str, Value]], bool]
 """Changes a row; whether it stays."""
@@ -46,6 +46,9 @@ class Query:
             if isinstance(command, Fields | Filter | Parse):
                 _steps(command)
         self._commands = commands
+        self._columns = self._shown_columns()
+        named = set(self._columns).union(*(_names(command) for command in self._rest))
+        self._kept = {"@timestamp", *named, *(name.partition(".")[0] for name in named)}
         self._rows: list[dict[str, Value]] = []
         limits = [command.count for command in commands if isinstance(command, Limit)]
         self._limit = min(limits) if limits else limit or DEFAULT_LIMIT
@@ -59,22 +62,22 @@ class Query:
         if self._grouping is not None:
             self._grouping.add(kept)
             return True
-        self._rows.extend(kept)
-        if not self._rest or isinstance(self._rest[0], Limit):
-            return len(self._rows) < self._limit
-        return len(self._rows) < MAX_ROWS
+        names = self._kept
+        self._rows.extend({name: row[name] for name in names & row.keys()} for row in kept)
+        first = self._rest[0] if self._rest else None
+        most = first.count if isinstance(first, Limit) else self._limit if first is None else MAX_ROWS
+        return len(self._rows) < most
 
     def results(self) -> list[Result]:
-        """What there is so far."""
-        rows, rest = self._rows, self._rest
+        """What there is. The rows are forgotten."""
+        rows, rest, self._rows = self._rows, self._rest, []
         if self._grouping is not None:
-            rows, rest = self._grouping.rows(), rest[1:]
+            rows, rest, self._grouping = self._grouping.rows(), rest[1:], None
         for command in rest:
             rows = _applied(command, rows)
-        columns = self._columns()
-        return [_shown(row, columns) for row in rows[: self._limit]]
+        return [_shown(row, self._columns) for row in rows[: self._limit]]
 
-    def _columns(self) -> Sequence[str]:
+    def _shown_columns(self) -> Sequence[str]:
         columns: list[str] | None = None
         only: list[str] | None = None
         parsed: list[str] = []
