@@ -216,6 +216,24 @@ def test_an_export_is_written_as_who_asked(
         assert done.get("FailureCode", "S3AccessDenied") == "S3AccessDenied"
 
 
+def test_what_an_export_writes_is_caused_by_its_request(
+    dynamodb: Any, bucket: str, make_table: Make, platform: RunningPlatform
+) -> None:
+    """The trace of the request has the objects, although the request was over."""
+    name = make_table("pk:S")
+    switch(dynamodb, name)
+    put(dynamodb, name, a="1")
+    arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+    asked = dynamodb.export_table_to_point_in_time(TableArn=arn, S3Bucket=bucket)
+    export = asked["ExportDescription"]["ExportArn"]
+    done = ended(lambda: dynamodb.describe_export(ExportArn=export)["ExportDescription"], "ExportStatus")
+    platform.drain()
+    request_id = asked["ResponseMetadata"]["RequestId"]
+    trace = platform.ask(f"/_undercast/trace/{request_id}")
+    labels = [node["label"] for node in trace["nodes"]]
+    assert f"s3:PutObject arn:aws:s3:::{bucket}/{done['ExportManifest']}" in labels, labels
+
+
 def statement(action: Any, **more: Any) -> str:
     """A policy that allows."""
     return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": action, **more}]})
