@@ -49,7 +49,8 @@ def test_a_live_tail_is_found_at_the_host_names_of_sdks(platform: RunningPlatfor
     logs = platform.client("logs", account=account, inject_host_prefix=False)
     logs.create_log_group(logGroupName="g")
     region = "us-east-1"
-    for host in (f"stream-logs.{region}.amazonaws.com", f"streaming-logs.{region}.amazonaws.com", "stream-localhost"):
+    hosts = ("stream-logs.us-east-1.amazonaws.com", "streaming-logs.us-east-1.amazonaws.com", "stream-localhost")
+    for host in (*hosts, "stream-logs.localhost", "stream-logs.localhost.localstack.cloud"):
 
         def named(request: Any, host: str = host, **_: Any) -> None:
             request.headers["Host"] = host

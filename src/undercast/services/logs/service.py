@@ -116,8 +116,9 @@ MANIFEST = Manifest(
         "streams and, by logical destinations, those of other accounts; Firehose is refused by name. Of lines that "
         "lead to their own function again, 16 messages are delivered; AWS goes on for ever where the group has another "
         "name than the function's own. A filter that a stream refuses is not disabled meanwhile.",
-        "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes; elsewhere "
-        "boto3 wants Config(inject_host_prefix=False).",
+        "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes only; on the "
+        "host take the endpoint http://logs.localhost.localstack.cloud:4566, or Config(inject_host_prefix=False) of "
+        "boto3.",
         "Metric filters: a metric is not disabled for having too many values of its dimensions.",
         "Logs Insights: the commands fields, display, filter, parse, stats, sort, limit and dedup; others are refused "
         "by name. Regular expressions are RE2's: no look-around, no back-references. A comparison with a field that is "
