@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
-from tests.services.events.actions import put, queue_of, rule
+from tests.services.events.actions import first, put, queue_of, rule
 
 ECHO = """
 import json, boto3
@@ -82,7 +82,7 @@ def test_a_loop_through_a_bus_is_stopped(platform: RunningPlatform, account: str
     seen = queue_of(platform, account)
     rule(events, {"source": ["loop"], "detail": {"n": [2]}}, {"Arn": seen.arn})
     put(events, {"n": 1}, "loop")
-    (message,) = seen.messages(20)
+    (message,) = first(seen)
     (record,) = one(dropped)
     assert record["requestContext"]["condition"] == "RecursiveInvocationException"
     assert record["requestPayload"]["detail"] == {"n": 17}
@@ -94,6 +94,5 @@ def test_a_loop_through_a_bus_is_stopped(platform: RunningPlatform, account: str
 
 
 def one(queue: Any) -> list[dict[str, Any]]:
-    """What is in the queue, after up to 20 s."""
-    found: list[dict[str, Any]] = queue.letters(20)
-    return found
+    """The events that are in the queue first."""
+    return [json.loads(message["Body"]) for message in first(queue)]

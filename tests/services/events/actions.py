@@ -20,6 +20,14 @@ def queue_of(platform: RunningPlatform, account: str, *, fifo: bool = False, ser
     return queue
 
 
+def first(queue: Queue) -> list[dict[str, Any]]:
+    """The messages that are there first: a function behind them may have to begin on a busy machine."""
+    for _ in range(4):
+        if found := queue.messages(20):
+            return found
+    raise AssertionError("nothing came")
+
+
 def rule(events: Any, pattern: Any, *targets: dict[str, Any], **params: Any) -> str:
     """The ARN of a rule with targets; its name is random unless given."""
     name = params.pop("Name", f"r{random.randrange(10**9)}")

@@ -14,7 +14,7 @@ from tests.services.sns.actions import Queue, refusal
 
 def ended(events: Any, name: str) -> dict[str, Any]:
     """The replay, once it has."""
-    for _ in range(200):
+    for _ in range(800):
         found: dict[str, Any] = events.describe_replay(ReplayName=name)
         if "ReplayEndTime" in found:
             return found
@@ -73,7 +73,7 @@ def test_an_archive_forgets_what_is_older_than_it_keeps(clocked: RunningPlatform
     put(events, {}, EventBusName="kept")
     assert events.describe_archive(ArchiveName="a")["EventCount"] == 1
     clocked.advance(86_400 + 7200)
-    for _ in range(200):
+    for _ in range(800):
         if events.describe_archive(ArchiveName="a")["EventCount"] == 0:
             break
         time.sleep(0.05)

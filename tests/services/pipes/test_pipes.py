@@ -42,7 +42,7 @@ class Plumber:
 
     def settled(self, name: str = "p") -> Any:
         """The pipe, once nothing is under way."""
-        for _ in range(400):
+        for _ in range(2000):
             found = self.pipes.describe_pipe(Name=name)
             if found["CurrentState"] in ("RUNNING", "STOPPED"):
                 return found
@@ -95,7 +95,7 @@ def test_messages_are_filtered_enriched_and_shaped(plumber: Plumber) -> None:
     found = bodies(target, 2)
     assert sorted(one["double"] for one in found) == [2, 4]
     assert {one["pipe"] for one in found} == {"p"}
-    for _ in range(200):  # what went through is deleted after it has arrived
+    for _ in range(800):  # what went through is deleted after it has arrived
         left = source.sqs.get_queue_attributes(QueueUrl=source.url, AttributeNames=["All"])["Attributes"]
         counts = [left["ApproximateNumberOfMessages"], left["ApproximateNumberOfMessagesNotVisible"]]
         if counts == ["0", "0"]:
@@ -229,7 +229,7 @@ def test_pipes_are_kept(plumber: Plumber) -> None:
     assert [one["Name"] for one in plumber.pipes.list_pipes(NextToken=first["NextToken"])["Pipes"]] == ["q"]
     assert plumber.pipes.list_pipes(SourcePrefix="arn:aws:kinesis")["Pipes"] == []
     plumber.pipes.delete_pipe(Name="p")
-    for _ in range(400):
+    for _ in range(2000):
         if [one["Name"] for one in plumber.pipes.list_pipes()["Pipes"]] == ["q"]:
             break
         time.sleep(0.02)
