@@ -91,12 +91,62 @@ FIGURES = (
             ("SQS receive", "sqs_receive"),
             ("SQS delete", "sqs_delete"),
             ("SNS publish", "sns_publish"),
+            ("Kinesis put", "kinesis_put"),
         )
+    ),
+    *(
+        Figure(name=f"{shown} through boto3 / moto", ours=f"{measurement}_ours", over=f"{measurement}_moto", bound=1.0)
+        for shown, measurement in (
+            ("DynamoDB put", "dynamodb_put"),
+            ("DynamoDB get", "dynamodb_get"),
+            ("SQS send", "sqs_send"),
+            ("SQS receive", "sqs_receive"),
+            ("SQS delete", "sqs_delete"),
+            ("SNS publish", "sns_publish"),
+            ("Kinesis put", "kinesis_put"),
+        )
+    ),
+    Figure(
+        name="DynamoDB put through boto3 / DynamoDB Local",
+        ours="dynamodb_put_ours",
+        over="dynamodb_put_ddblocal",
+        bound=1.0,
+    ),
+    Figure(
+        name="DynamoDB get through boto3 / DynamoDB Local",
+        ours="dynamodb_get_ours",
+        over="dynamodb_get_ddblocal",
+        bound=1.0,
     ),
     Figure(name="SQS long poll wakes", ours="poll_wakes_ours", over=None, bound=2.0),
     Figure(name="SNS to handler's first line", ours="sns_event_ours", over=None, bound=2.0),
     Figure(name="SQS to handler's first line", ours="sqs_event_ours", over=None, bound=3.0),
     Figure(name="DynamoDB stream to handler's first line", ours="dynamodb_event_ours", over=None, bound=4.0),
+    Figure(name="Kinesis to handler's first line", ours="kinesis_event_ours", over=None, bound=4.0),
+    Figure(
+        name="burst of 10,000 messages through SQS, function, DynamoDB / ministack",
+        ours="burst_ours",
+        over="burst_ministack",
+        bound=3.0,
+        at_least=True,
+        unit="1/s",
+    ),
+    Figure(name="burst of 10,000 messages, lost", ours="burst_lost_ours", over=None, bound=0.0, unit="messages"),
+    Figure(
+        name="page of a query in 1,000,000 items / in 10,000",
+        ours="page100_1m_ours",
+        over="page100_10k_ours",
+        bound=1.5,
+    ),
+    Figure(
+        name="page of an index in 1,000,000 items / in 10,000",
+        ours="page100_index_1m_ours",
+        over="page100_index_10k_ours",
+        bound=1.5,
+    ),
+    Figure(
+        name="page of 1,000 items / of 100, in 1,000,000", ours="page1000_1m_ours", over="page100_1m_ours", bound=10.0
+    ),
     Figure(
         name="warm invoke beside a bucket that triggers itself / alone",
         ours="neighbour_beside",

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, density, edit, events, extension, lag, neighbour, peers, s3, sources
+from benchmarks import bench_lambda, burst, density, edit, events, extension, lag, neighbour, pages, peers, s3, sources
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -287,7 +287,7 @@ def _bucket(subject: Any, function: str) -> Callable[[str], object]:
 
 
 def event_sources(plan: Plan) -> Round:
-    """DynamoDB, SQS and SNS: ours and ministack."""
+    """DynamoDB, SQS, SNS and Kinesis: ours and ministack; their calls alone of moto and DynamoDB Local."""
     with ours() as mine:
         found = dict(sources.measured(mine, "ours", RUNTIME, plan.objects, plan.events))
     if command := peers.ministack():
@@ -295,7 +295,35 @@ def event_sources(plan: Plan) -> Round:
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
             peer = target(port, "ministack", pid=pid)
             found |= sources.measured(peer, "ministack", RUNTIME, plan.objects, plan.events)
+    if command := peers.moto():
+        port = peers.free_port()
+        with peers.serving([str(command), "-H", "127.0.0.1", "-p", str(port)], port):
+            found |= sources.calls_of(target(port, "moto"), "moto", plan.objects)
+    if java := peers.dynamodb_local():
+        port = peers.free_port()
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            peers.serving([*java, "-port", str(port), "-dbPath", folder], port),
+        ):
+            found |= sources.dynamodb(target(port, "ddblocal"), "ddblocal", plan.objects)
     return found
+
+
+def a_burst() -> Round:
+    """10,000 messages through SQS and a function into a table (1/s): ours and ministack."""
+    with ours() as mine:
+        found = dict(burst.measured(mine, "ours", RUNTIME))
+    if command := peers.ministack():
+        port = peers.free_port()
+        with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
+            found |= burst.measured(target(port, "ministack", pid=pid), "ministack", RUNTIME)
+    return found
+
+
+def pages_of_a_query() -> Round:
+    """A page of a query in a table of 10,000 and one of 1,000,000 items (p50, ms)."""
+    with ours() as mine:
+        return pages.measured(mine, "ours")
 
 
 def busy_cores() -> float:

@@ -1,4 +1,5 @@
-"""What Undercast is measured beside: the floor, ministack and serverless-offline; each installed once under .cache/.
+"""What Undercast is measured beside: the floor, ministack, moto, DynamoDB Local and serverless-offline; each installed
+once under .cache/.
 
 A peer that cannot be installed here is reported as missing; its ratios are then not judged.
 """
@@ -41,16 +42,43 @@ def compile_platform() -> None:
 
 def ministack() -> Path | None:
     """The command of ministack, installed from benchmarks/peers/requirements.lock."""
-    venv = CACHE / "ministack"
-    command = venv / "bin" / "ministack"
-    if not command.exists():
-        say("installing ministack (once)")
+    return _from_pypi("ministack", "ministack", "requirements.lock")
+
+
+def moto() -> Path | None:
+    """The command of moto's server, installed from benchmarks/peers/moto.lock."""
+    return _from_pypi("moto", "moto_server", "moto.lock")
+
+
+def _from_pypi(name: str, command: str, lock: str) -> Path | None:
+    venv = CACHE / name
+    program = venv / "bin" / command
+    if not program.exists():
+        say(f"installing {name} (once)")
         subprocess.run([sys.executable, "-m", "venv", venv], check=True)
-        lock = HERE / "peers" / "requirements.lock"
-        pip = [venv / "bin" / "pip", "install", "-q", "--require-hashes", "-r", lock]
+        pip = [venv / "bin" / "pip", "install", "-q", "--require-hashes", "-r", HERE / "peers" / lock]
         if subprocess.run(pip, check=False).returncode != 0:
             return None
-    return command
+    return program
+
+
+def dynamodb_local() -> list[str] | None:
+    """The command of DynamoDB Local without its port and folder, from benchmarks/peers/dynamodb_local/pom.xml; None
+    without Java 17 or Maven."""
+    folder = CACHE / "dynamodb_local"
+    java, maven = shutil.which("java"), shutil.which("mvn")
+    if java is None:
+        return None
+    if not any(folder.glob("DynamoDBLocal-*.jar")):
+        if maven is None:
+            return None
+        say("installing DynamoDB Local (once)")
+        pom = HERE / "peers" / "dynamodb_local" / "pom.xml"
+        copy = [maven, "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", "-DincludeScope=runtime"]
+        if subprocess.run([*copy, f"-DoutputDirectory={folder}"], check=False).returncode != 0:
+            return None
+    main = "com.amazonaws.services.dynamodbv2.local.main.ServerRunner"
+    return [java, f"-Djava.library.path={folder}", "-cp", f"{folder}/*", main]
 
 
 def serverless_offline() -> Path | None:

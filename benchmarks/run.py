@@ -13,7 +13,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import figures, measure, peers
 
-PARTS = ("warm", "services", "sources", "cold", "neighbour", "extension", "edit")
+PARTS = ("warm", "services", "sources", "burst", "pages", "cold", "neighbour", "extension", "edit")
 
 
 def main() -> int:
@@ -39,6 +39,10 @@ def main() -> int:
                 found.update(measure.services(plan))
             elif part == "sources":
                 found.update(measure.event_sources(plan))
+            elif part == "burst":
+                found.update(measure.a_burst())
+            elif part == "pages":
+                found.update(measure.pages_of_a_query())
             elif part == "neighbour":
                 found.update(measure.neighbour_of_a_loop())
             elif part == "density":

@@ -1,4 +1,5 @@
-"""DynamoDB, SQS and SNS through boto3 (ms, p50), how soon a long poll wakes, and their events' way to a handler.
+"""DynamoDB, SQS, SNS and Kinesis through boto3 (ms, p50), how soon a long poll wakes, and their events' way to a
+handler.
 
 AWS: none.
 """
@@ -16,7 +17,7 @@ WAKES = 40
 SETTLE_S = 0.05
 _BODY = "x" * 200
 _HEAD = """
-import time
+import base64, time
 def handler(event, context):
     now = time.time_ns()
     for record in event["Records"]:
@@ -26,6 +27,7 @@ _KEYS: Mapping[str, str] = {
     "sns": 'record["Sns"]["Message"]',
     "sqs": 'record["body"]',
     "dynamodb": 'record["dynamodb"]["Keys"]["k"]["S"]',
+    "kinesis": 'base64.b64decode(record["kinesis"]["data"]).decode()',
 }
 TABLE = {
     "AttributeDefinitions": [{"AttributeName": "k", "AttributeType": "S"}],
@@ -36,9 +38,8 @@ TABLE = {
 
 def measured(subject: Any, name: str, runtime: str, calls: int, sent: int) -> Round:
     """All of one server. `sent` events go each source's way; a peer that loses some has no figure for it."""
-    found = _dynamodb(subject, name, calls) | _sqs(subject, name, calls) | _sns(subject, name, calls)
-    found |= {f"poll_wakes_{name}": _wakes(subject)}
-    for source, connect in (("sns", _topic), ("sqs", _queue), ("dynamodb", _stream)):
+    found = calls_of(subject, name, calls) | {f"poll_wakes_{name}": _wakes(subject)}
+    for source, connect in (("sns", _topic), ("sqs", _queue), ("dynamodb", _stream), ("kinesis", _shards)):
         code = _HEAD.format(key=_KEYS[source])
         try:
             found |= events.measured(subject, f"{source}_event_{name}", runtime, code, connect, sent)
@@ -47,6 +48,16 @@ def measured(subject: Any, name: str, runtime: str, calls: int, sent: int) -> Ro
                 raise
             peers.say(str(error))
     return found
+
+
+def calls_of(subject: Any, name: str, calls: int) -> Round:
+    """Calls alone, of a server that may have no functions."""
+    return (
+        dynamodb(subject, name, calls)
+        | _sqs(subject, name, calls)
+        | _sns(subject, name, calls)
+        | _kinesis(subject, name, calls)
+    )
 
 
 def _p50(calls: int, work: Callable[[int], object]) -> float:
@@ -59,7 +70,8 @@ def _p50(calls: int, work: Callable[[int], object]) -> float:
     return statistics.median(times)
 
 
-def _dynamodb(subject: Any, name: str, calls: int) -> Round:
+def dynamodb(subject: Any, name: str, calls: int) -> Round:
+    """Put and get."""
     client, table = subject.client("dynamodb"), subject.fresh("bench-table")
     client.create_table(TableName=table, **TABLE)
     client.get_waiter("table_exists").wait(TableName=table)
@@ -94,6 +106,22 @@ def _sns(subject: Any, name: str, calls: int) -> Round:
     client = subject.client("sns")
     topic = client.create_topic(Name=subject.fresh("bench-topic"))["TopicArn"]
     return {f"sns_publish_{name}": _p50(calls, lambda number: client.publish(TopicArn=topic, Message=_BODY))}
+
+
+def _kinesis(subject: Any, name: str, calls: int) -> Round:
+    client, stream = subject.client("kinesis"), _new_stream(subject)
+
+    def put(number: int) -> object:
+        return client.put_record(StreamName=stream, Data=_BODY.encode(), PartitionKey=f"k{number}")
+
+    return {f"kinesis_put_{name}": _p50(calls, put)}
+
+
+def _new_stream(subject: Any) -> str:
+    client, stream = subject.client("kinesis"), str(subject.fresh("bench-stream"))
+    client.create_stream(StreamName=stream, ShardCount=1)
+    client.get_waiter("stream_exists").wait(StreamName=stream, WaiterConfig={"Delay": 1})
+    return stream
 
 
 def _wakes(subject: Any) -> float:
@@ -146,6 +174,13 @@ def _stream(subject: Any, function: str) -> Callable[[str], object]:
     arn = made["TableDescription"]["LatestStreamArn"]
     _mapped(subject, function, EventSourceArn=arn, BatchSize=100, StartingPosition="TRIM_HORIZON")
     return lambda name: client.put_item(TableName=table, Item={"k": {"S": name}})
+
+
+def _shards(subject: Any, function: str) -> Callable[[str], object]:
+    client, stream = subject.client("kinesis"), _new_stream(subject)
+    arn = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    _mapped(subject, function, EventSourceArn=arn, BatchSize=100, StartingPosition="TRIM_HORIZON")
+    return lambda name: client.put_record(StreamName=stream, Data=name.encode(), PartitionKey=name)
 
 
 def _mapped(subject: Any, function: str, **source: Any) -> None:
