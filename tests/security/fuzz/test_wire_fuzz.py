@@ -16,7 +16,7 @@ from tests.security.fuzz.campaign import Outcome
 from tests.security.fuzz.corpus import MOUNTED, seeds
 
 SEED = 20261121
-SLICE = 16_000
+SLICE = 10_000
 """Behind a warm-up of more than 9,000 cases, which are judged like all others: at least 25,000 in all."""
 WHOLE = 200_000
 RSS_MIB = 64.0
