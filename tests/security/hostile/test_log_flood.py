@@ -74,7 +74,7 @@ def test_a_flood_of_log_neither_grows_nor_stalls_the_platform(flooded: RunningPl
     assert kept[:10] == list(range(10))
     assert kept[10:] == sorted(set(kept[10:]))
     assert len(kept) == LINES + 10 or any("dropped" in message for message in messages)
-    assert reports(messages) == 2
+    assert reports(messages) == 2, (len(kept), messages[-3:])
     assert peak_kib(flooded) - before < ALLOWED_GROWTH_KIB
     client.delete_function(FunctionName="flood")
     await_same(flooded, tables)
