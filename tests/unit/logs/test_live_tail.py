@@ -62,6 +62,7 @@ async def test_more_than_500_events_are_sampled(world: World) -> None:
     update = await shown(events)
     assert (update["sessionMetadata"]["sampled"], len(update["sessionResults"])) == (True, 500)
     assert update["sessionResults"][-1]["message"] == "1996"
+    await events.aclose()  # type: ignore[attr-defined]
 
 
 async def test_a_session_ends_after_three_hours_and_with_the_platform(world: World) -> None:
