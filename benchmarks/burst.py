@@ -36,6 +36,8 @@ TABLE = {
     "KeySchema": [{"AttributeName": "k", "KeyType": "HASH"}],
     "BillingMode": "PAY_PER_REQUEST",
 }
+MEMORY_MB = 1769
+"""One vCPU: the peer has no quota, and the share of a smaller function is not what is measured."""
 _TIMEOUT_S = 60
 _VISIBILITY_S = 360
 _BETWEEN_LOOKS_S = 0.5
@@ -53,7 +55,7 @@ def measured(subject: Any, name: str, runtime: str, messages: int = MESSAGES) ->
         variables["AWS_ENDPOINT_URL"] = subject.endpoint
     function = subject.create(
         subject.fresh("burst"), runtime, events.zipped(CODE), "app.handler", env=variables,
-        Timeout=_TIMEOUT_S, MemorySize=512,
+        Timeout=_TIMEOUT_S, MemorySize=MEMORY_MB,
     )  # fmt: skip
     _fill(subject, url, messages)
     began = time.perf_counter()
