@@ -34,8 +34,10 @@ class Lineages:
 
     def extend(self, parent_id: str, function_arn: str, carried: Chain) -> Chain:
         """The chain of a new invocation of the function. `carried` is what its event or request says."""
-        chain = merged(self._chains.get(parent_id, {}), carried)
-        own = mark(function_arn)
+        known, own = self._chains.get(parent_id), mark(function_arn)
+        if not known and not carried:
+            return {own: 1}
+        chain = merged(known or {}, carried)
         count = chain.pop(own, 0) + 1
         return {**chain, own: count}
 
@@ -93,7 +95,8 @@ def with_chain(header: str, chain: Chain) -> str:
 
 def encode(chain: Chain) -> str:
     """The value of the field Lineage."""
-    return "|".join(f"{own}:{count}" for own, count in tuple(chain.items())[-MOST_FUNCTIONS:])
+    last = chain.items() if len(chain) <= MOST_FUNCTIONS else tuple(chain.items())[-MOST_FUNCTIONS:]
+    return "|".join([f"{own}:{count}" for own, count in last])
 
 
 def decode(text: str) -> Chain:
