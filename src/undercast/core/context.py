@@ -29,6 +29,14 @@ class Cause:
     id: str = ""
     environment_id: str | None = None
 
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether nobody but a client outside of the sandboxes asked for this.
+
+        What a function arranged comes back as a delivery of a schedule, a rule or a message: that is not from outside.
+        """
+        return self.kind == "external"
+
 
 EXTERNAL = Cause(kind="external")
 

@@ -15,6 +15,9 @@ from undercast.services.lambda_.images.faults import ImageDenied
 from undercast.services.lambda_.images.reference import NamedImage, parse_name
 from undercast.services.lambda_.images.registry import RegistrySource
 
+# A function's own call, and what comes back of a schedule or a rule that a function may have made.
+INSIDE = (Cause(kind="invocation", id="1", environment_id="e"), Cause(kind="delivery", id="1"))
+
 
 @pytest.fixture
 def registry() -> Iterator[Registry]:
@@ -106,11 +109,12 @@ async def test_ecr_is_never_asked(world: World) -> None:
         await create(world, "123456789012.dkr.ecr.us-east-1.amazonaws.com/app:1")
 
 
-async def test_function_may_not_have_images_pulled(world: World, registry: Registry) -> None:
+@pytest.mark.parametrize("cause", INSIDE, ids=["call", "schedule"])
+async def test_function_may_not_have_images_pulled(world: World, registry: Registry, cause: Cause) -> None:
     """The platform would ask in its place what its sandbox keeps it from."""
     uri = registry.push("app", "1", image())
-    world.cause = Cause(kind="invocation", id="1", environment_id="e")
-    with pytest.raises(ServiceError, match="functions may not have the platform pull an image"):
+    world.cause = cause
+    with pytest.raises(ServiceError, match="may not have the platform pull an image"):
         await create(world, uri)
     assert registry.asked == []
 

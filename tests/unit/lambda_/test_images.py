@@ -20,6 +20,10 @@ from undercast.services.lambda_.images.sources import archive_source, folder_sou
 BASE = images.files({"base": b"base"})
 
 
+# A function's own call, and what comes back of a schedule or a rule that a function may have made.
+INSIDE = (Cause(kind="invocation", id="1", environment_id="e"), Cause(kind="delivery", id="1"))
+
+
 def image(name: str) -> TestImage:
     """Two layers, of which all have the first."""
     return TestImage(layers=[BASE, images.files({name: name.encode()})], process={"Cmd": [f"/{name}"]})
@@ -131,11 +135,12 @@ async def test_platform_without_root_file_systems_says_what_to_do(world: World) 
         await create(world, layout(world, "one"))
 
 
-async def test_function_may_not_name_files(world: World) -> None:
+@pytest.mark.parametrize("cause", INSIDE, ids=["call", "schedule"])
+async def test_function_may_not_name_files(world: World, cause: Cause) -> None:
     """Only a user's own tools: a caller inside a sandbox would read what the platform may read."""
     uri = layout(world, "one")
-    world.cause = Cause(kind="invocation", id="1", environment_id="e")
-    with pytest.raises(ServiceError, match="functions may not name files of this machine") as refused:
+    world.cause = cause
+    with pytest.raises(ServiceError, match="may not name files of this machine") as refused:
         await create(world, uri)
     assert refused.value.code == "AccessDeniedException"
 

@@ -5,6 +5,7 @@ from undercast.services.lambda_.lineage import (
     Lineages,
     attributes_of,
     carried_by,
+    decode,
     looping,
     mark,
     of_header,
@@ -13,6 +14,7 @@ from undercast.services.lambda_.lineage import (
 )
 
 ROOT = "Root=1-5759e988-bd862e3fe1be46a994272793"
+ARN = "arn:aws:lambda:us-east-1:000000000000:function:f"
 
 
 def test_chain_survives_a_delivery() -> None:
@@ -51,6 +53,17 @@ def test_a_header_has_room_for_the_last_functions() -> None:
     chain = {f"{number:08x}": 1 for number in range(100)}
     kept = of_header(with_chain(ROOT, chain))
     assert (len(kept), kept["00000063"]) == (MOST_FUNCTIONS, 1)
+
+
+def test_a_chain_is_bounded_whatever_a_function_sends() -> None:
+    """Thousands of chains are remembered: each of 32 functions at most, the last ones."""
+    entries = [f"{number:08x}:1" for number in range(5000)]
+    assert tuple(of_header(f"Root=1;Lineage={'|'.join(entries)}")) == tuple(f"{n:08x}" for n in range(340, 372))
+    lineages = Lineages()
+    lineages.remember("a", {f"{number:08x}": 1 for number in range(32)})
+    chain = lineages.extend("a", ARN, decode("ffffffff:2"))
+    assert len(chain) == 32
+    assert tuple(chain)[-2:] == ("ffffffff", mark(ARN))
 
 
 def test_a_batch_counts_what_its_messages_share() -> None:

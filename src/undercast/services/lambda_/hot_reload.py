@@ -51,8 +51,9 @@ class HotReload:
             raise refused_member(operation, "Content.S3Bucket", f"{BUCKET}: layer versions never change")
         if code.get("S3ObjectVersion"):
             raise refused_member(operation, "S3ObjectVersion", f"a folder of {BUCKET} has no versions")
-        if ctx.cause.environment_id is not None:
-            raise user_error("AccessDeniedException", f"Functions may not take code from the bucket {BUCKET}.", 403)
+        if not ctx.cause.is_from_outside:
+            text = f"Functions, and what they cause, may not take code from the bucket {BUCKET}."
+            raise user_error("AccessDeniedException", text, 403)
         folder = self._allowed(code["S3Key"])
         try:
             _, size_bytes = await asyncio.to_thread(look, folder)

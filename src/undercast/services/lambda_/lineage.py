@@ -17,7 +17,9 @@ MAX_LOOPS = 16
 REMEMBERED = 16_384
 """Invocations whose chain is known. One that is pushed out is known only by what its SDK sends."""
 MOST_FUNCTIONS = 32
-"""Functions of a chain that a header has room for: the last ones that ran."""
+"""Functions of a chain that are kept: the last ones that ran."""
+_LONGEST_BYTES = 4096
+"""Of a field that is looked at: more than `encode` writes, percent-encoded or not."""
 _ATTRIBUTE = "lineage"
 _FIELD = "Lineage="
 _ENTRY = re.compile(r"([0-9a-f]{8}):(\d{1,6})", re.ASCII)
@@ -39,6 +41,8 @@ class Lineages:
             return {own: 1}
         chain = merged(known or {}, carried)
         count = chain.pop(own, 0) + 1
+        while len(chain) >= MOST_FUNCTIONS:
+            del chain[next(iter(chain))]
         return {**chain, own: count}
 
     def of(self, request_id: str) -> Chain:
@@ -80,7 +84,7 @@ def of_header(header: str) -> Chain:
     _, found, rest = header.partition(_FIELD)
     if not found:
         return {}
-    return decode(unquote(rest.partition(";")[0]))
+    return decode(unquote(rest[:_LONGEST_BYTES].partition(";")[0]))
 
 
 def with_chain(header: str, chain: Chain) -> str:
@@ -95,13 +99,12 @@ def with_chain(header: str, chain: Chain) -> str:
 
 def encode(chain: Chain) -> str:
     """The value of the field Lineage."""
-    last = chain.items() if len(chain) <= MOST_FUNCTIONS else tuple(chain.items())[-MOST_FUNCTIONS:]
-    return "|".join([f"{own}:{count}" for own, count in last])
+    return "|".join([f"{own}:{count}" for own, count in tuple(chain.items())[-MOST_FUNCTIONS:]])
 
 
 def decode(text: str) -> Chain:
-    """What `encode` wrote, or AWS did."""
-    return {own: int(count) for own, count in _ENTRY.findall(text)}
+    """What `encode` wrote, or AWS did. A function writes what it likes: no more is kept than a chain may have."""
+    return {own: int(count) for own, count in _ENTRY.findall(text[:_LONGEST_BYTES])[-MOST_FUNCTIONS:]}
 
 
 def attributes_of(chain: Chain) -> dict[str, str]:

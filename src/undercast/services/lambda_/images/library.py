@@ -179,8 +179,8 @@ class Images:
             forms = "oci:PATH, oci-archive:PATH, docker-archive:PATH"
             raise InvalidImage(f"it is neither an image of a registry nor {forms}")
         if isinstance(reference, LocalImage):
-            if ctx.cause.environment_id is not None:
-                raise ImageDenied("functions may not name files of this machine")
+            if not ctx.cause.is_from_outside:
+                raise ImageDenied("functions, and what they cause, may not name files of this machine")
             image, manifest = await asyncio.to_thread(self._read, reference, architecture)
             return image, manifest, reference.resolved(image.digest)
         loaded = self._shelf.database.read_now(lambda tx: rows.find(tx, reference.names))
@@ -190,8 +190,8 @@ class Images:
         if reference.is_ecr:
             name = f"{reference.repository}:{reference.tag}"
             raise ImageMissing(f"Load it into the platform: undercast images load ARCHIVE --name {name}")
-        if ctx.cause.environment_id is not None:
-            raise ImageDenied("functions may not have the platform pull an image")
+        if not ctx.cause.is_from_outside:
+            raise ImageDenied("functions, and what they cause, may not have the platform pull an image")
         image, manifest = await asyncio.to_thread(self._read, reference, architecture)
         return image, manifest, reference.resolved(image.digest)
 
