@@ -7,17 +7,21 @@ AWS: EC2 User Guide, "Instance metadata": 169.254.169.254 would hand out the cre
 import asyncio
 import ipaddress
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from undercast.core.addresses import is_this_machine
 from undercast.sandbox.resolver import HOST_NAME
 
 CONNECT_TIMEOUT_S = 10.0
+WEB_PORTS = (80, 443)
+"""Those that every sandbox reaches."""
 _LOOPBACK = ("127.0.0.1", "::1")
 _METADATA = frozenset(ipaddress.ip_address(address) for address in ("fd00:ec2::254", "100.100.100.200"))
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Host name, port -> IP addresses in the order to try. Raises OSError."""
+Connect = Callable[[str, int], Awaitable[socket.socket]]
+"""Host name, port -> a connected, non-blocking socket. Raises OSError."""
 
 
 class Refused(OSError):
@@ -67,6 +71,21 @@ async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.sock
             except OSError as error:
                 problem = error
         raise problem
+
+
+def as_a_sandbox(forward_ports: Iterable[int], to: Connect = connect) -> Connect:
+    """`connect` for what the platform sends because a function said so: to the ports that the function reaches itself.
+
+    Others raise Refused, by whatever name the host is called.
+    """
+    ports = frozenset((*WEB_PORTS, *forward_ports))
+
+    async def connect_within(name: str, port: int) -> socket.socket:
+        if port not in ports:
+            raise Refused(f"functions do not reach port {port} of {name} (--forward-ports)")
+        return await to(name, port)
+
+    return connect_within
 
 
 async def _connect(address: str, port: int) -> socket.socket:

@@ -201,10 +201,13 @@ def test_a_function_cannot_make_eventbridge_knock_at_the_machines_own_ports(
     create_function(platform, bridge.account, "call", CALL, Timeout=30)
     retries: dict[str, Any] = {"RetryPolicy": {"MaximumRetryAttempts": 0}, "DeadLetterConfig": {"Arn": dead.arn}}
     bridge.target(key["ConnectionArn"], **retries)
-    change = {"call": "update_api_destination", "params": {"Name": "d", "InvocationEndpoint": endpoint.url + "/x"}}
+    url = endpoint.url.replace("127.0.0.1", "host.undercast.internal") + "/x"
+    change = {"call": "update_api_destination", "params": {"Name": "d", "InvocationEndpoint": url}}
     answer = platform.client("lambda", account=bridge.account).invoke(FunctionName="call", Payload=json.dumps(change))
     assert "FunctionError" not in answer, answer["Payload"].read()
     put(bridge.events, {"n": 1})
     (message,) = first(dead)
-    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "CONNECTION_FAILURE"
+    told = message["MessageAttributes"]
+    assert told["ERROR_CODE"]["StringValue"] == "CONNECTION_FAILURE"
+    assert "functions do not reach port" in told["ERROR_MESSAGE"]["StringValue"]
     assert endpoint.is_quiet()

@@ -90,15 +90,11 @@ def test_a_function_finds_the_certificate_at_awss_name(
 def test_a_function_cannot_make_sns_knock_at_the_machines_own_ports(
     platform: RunningPlatform, account: str, sns: Any, topic: str, endpoint: Endpoint
 ) -> None:
-    """A subscription that a function makes reaches what the function may reach: loopback only by the host's name."""
+    """A subscription that a function makes reaches what the function may reach: forwarded ports only."""
     create_function(platform, account, "call", CALL, Timeout=30)
-    for host in ("127.0.0.1", "localhost"):
+    for host in ("127.0.0.1", "localhost", "host.undercast.internal"):
         url = endpoint.url.replace("127.0.0.1", host)
         call(platform, account, "subscribe", TopicArn=topic, Protocol="http", Endpoint=url)
-    assert endpoint.is_quiet()
-    by_name = endpoint.url.replace("127.0.0.1", "host.undercast.internal")
-    call(platform, account, "subscribe", TopicArn=topic, Protocol="http", Endpoint=by_name)
-    assert endpoint.next().letter["Type"] == "SubscriptionConfirmation"
     assert endpoint.is_quiet()
 
 

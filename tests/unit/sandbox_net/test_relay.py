@@ -12,7 +12,7 @@ import pytest
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.relay import Platform, Relay
 from undercast.sandbox.resolver import HOST_ADDRESS, HOST_NAME, NameTable
-from undercast.sandbox.upstream import Refused, connect, is_allowed
+from undercast.sandbox.upstream import Refused, as_a_sandbox, connect, is_allowed
 
 Session = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -258,6 +258,23 @@ async def test_a_name_that_resolves_to_the_machine_is_refused() -> None:
             await connect("evil.example", port, resolve)
         connection = await connect(HOST_NAME, port, resolve)
         connection.close()
+
+
+async def test_what_is_sent_for_a_function_goes_to_the_functions_ports() -> None:
+    """By the host's name, too: a sandbox has no listener on other ports than 80, 443 and the forwarded ones."""
+    asked: list[tuple[str, int]] = []
+
+    async def to(name: str, port: int) -> socket.socket:
+        asked.append((name, port))
+        return socket.socket()
+
+    connect_within = as_a_sandbox((5432,), to)
+    for port in (80, 443, 5432):
+        (await connect_within(HOST_NAME, port)).close()
+    for name in (HOST_NAME, "other.example"):
+        with pytest.raises(Refused, match=r"port 22 of .*--forward-ports"):
+            await connect_within(name, 22)
+    assert asked == [(HOST_NAME, 80), (HOST_NAME, 443), (HOST_NAME, 5432)]
 
 
 async def test_a_name_without_an_address_is_an_error() -> None:

@@ -17,7 +17,6 @@ from undercast.core.errors import ServiceError
 from undercast.core.identity import platform_principal, service_principal
 from undercast.events.delivery import Delivery, Outcome
 from undercast.events.web import Answer, Connect, WebError, WebRequest, connect_anywhere, send
-from undercast.sandbox import upstream
 from undercast.services import roles
 from undercast.services.events import connections, web_requests
 from undercast.services.events.connections import AUTHORIZED, Connection, Destination
@@ -106,7 +105,7 @@ class HttpTarget:
 
     async def _invoke(self, delivery: Delivery, destination: Destination, connection: Connection) -> Answer:
         auth = await self._auth(connection)
-        connect: Connect = upstream.connect if destination.from_sandbox else connect_anywhere
+        connect: Connect = self._events.connect_as_sandbox if destination.from_sandbox else connect_anywhere
         of_target = json.loads(delivery.attributes.get("http", "{}"))
         text = delivery.payload.decode()
         request = web_requests.invocation(destination.endpoint, destination.method, text, of_target, auth)
@@ -132,7 +131,7 @@ class HttpTarget:
         now, kept = self._events.host_clock.now(), self._tokens.get(key)
         if kept is not None and kept.ends_at > now:
             return kept.text
-        connect: Connect = upstream.connect if connection.from_sandbox else connect_anywhere
+        connect: Connect = self._events.connect_as_sandbox if connection.from_sandbox else connect_anywhere
         answer = await self._send(web_requests.token_request(oauth), connect)
         token = _token_of(answer, now)
         if token is None:

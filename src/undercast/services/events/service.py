@@ -8,6 +8,7 @@ from typing import Any
 
 from undercast.core.service import Manifest, operations_of
 from undercast.events.alarm import Alarm
+from undercast.sandbox.upstream import as_a_sandbox
 from undercast.services.events.access import access, policy_of
 from undercast.services.events.addressing import BUSES, DEAD_LETTERS, HTTP, LOGS, ROLES
 from undercast.services.events.failures import DeadLetterTarget
@@ -48,6 +49,7 @@ def build(parts: Parts) -> Events:
         measures=Measures(parts.metrics, parts.platform_clock),
         alarm=Alarm(parts.database, parts.platform_clock, next_round),
         ca_bundle=parts.config.data_dir / "ca" / "bundle.pem",
+        connect_as_sandbox=as_a_sandbox(parts.config.forward_ports),
     )
 
 

@@ -18,7 +18,6 @@ from typing import Any
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome, refused
 from undercast.events.web import Answer, Connect, WebError, WebRequest, connect_anywhere, send
-from undercast.sandbox import upstream
 from undercast.services.sns import retry
 from undercast.services.sns.envelope import CONFIRMATION
 from undercast.services.sns.instance import Sns
@@ -89,7 +88,8 @@ class HttpTarget:
         request = WebRequest(
             url=delivery.attributes["endpoint"], headers=_headers(delivery, policy), body=delivery.payload
         )
-        connect: Connect = upstream.connect if delivery.attributes.get("sandbox") else connect_anywhere
+        from_sandbox = delivery.attributes.get("sandbox")
+        connect: Connect = self._sns.connect_as_sandbox if from_sandbox else connect_anywhere
         answer = await send(request, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
         asks = answer.headers.get("www-authenticate", "").lower()
         if answer.status == 401 and request.credentials and asks.startswith("basic"):

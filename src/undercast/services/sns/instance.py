@@ -8,6 +8,7 @@ from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
+from undercast.events.web import Connect
 from undercast.services.parts import Internal
 from undercast.services.sns.errors import invalid, no_subscription
 from undercast.services.sns.local import LocalOutbox
@@ -32,6 +33,8 @@ class Sns:
     ids: Ids
     ca_bundle: Path
     """Whom HTTPS endpoints may be certified by: the machine's authorities and the platform's own."""
+    connect_as_sandbox: Connect
+    """To the endpoints that a function named: what a sandbox reaches."""
 
     def topic(self, ctx: RequestContext, arn: str, member: str = "TopicArn") -> Topic:
         """The topic of an ARN. Raises InvalidParameter for one of another region, NotFound."""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, Site, operations_of
+from undercast.sandbox.upstream import as_a_sandbox
 from undercast.services.parts import Parts
 from undercast.services.sns import site
 from undercast.services.sns.access import access, policy_of
@@ -42,6 +43,7 @@ def build(parts: Parts) -> Sns:
         clock=parts.platform_clock,
         ids=parts.ids,
         ca_bundle=parts.config.data_dir / "ca" / "bundle.pem",
+        connect_as_sandbox=as_a_sandbox(parts.config.forward_ports),
     )
 
 
