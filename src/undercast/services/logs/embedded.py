@@ -1,24 +1,72 @@
 """Metrics that log events carry: the embedded metric format.
 
-A log event is never refused for it: what is no valid document, or names what it does not have, gives no metric.
+A log event is never refused for it: what is no valid document, or names what it does not have, gives no metric. A
+document says of few bytes that they make many metrics, and the loop makes them: what is beyond the limits below is
+left out.
 AWS: CloudWatch User Guide, "Specification: Embedded metric format"; on Lambda the document may stand behind other text.
 """
 
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, TypeGuard
 
 from undercast.core.arn import Scope
-from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series
+from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series, Tally
 
 MAX_METRICS = 100
 MAX_VALUES = 100
 MAX_DIMENSIONS = 30
 MAX_CHARACTERS = 1_048_576
+MAX_DIRECTIVES, MAX_SETS = 100, 30
+"""Ours: directives of a document, distinct dimension sets of a directive."""
+EVENT_WORK, BATCH_WORK = 30_000, 100_000
+"""Ours: what an event, and what events that come together, may cost. In each dimension set a metric costs some, and
+one for each of its values and dimensions."""
+_METRIC_WORK = 5
 OLDEST_MS = 14 * 86_400_000
 NEWEST_MS = 2 * 3_600_000
 _SIGN = '"_aws"'
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    """A metric of a directive that has values in the document."""
+
+    name: str
+    unit: str
+    width_s: int
+    values: Sequence[float]
+
+
+@dataclass(slots=True)
+class _Document:
+    """A valid one, and what may still be made of it."""
+
+    root: Mapping[str, Any]
+    at_s: float
+    work: int
+    _values: dict[str, Sequence[float]] = field(default_factory=dict)
+
+    def measured(self, definitions: Sequence[Any]) -> list[_Measured]:
+        """The metrics that are there."""
+        found: list[_Measured] = []
+        for one in definitions:
+            if not isinstance(one, dict) or not _is_name(name := one.get("Name")):
+                continue
+            if name not in self._values:
+                self._values[name] = list(_values(self.root.get(name)))
+            if values := self._values[name]:
+                unit, width_s = one.get("Unit"), 1 if one.get("StorageResolution") == 1 else MINUTE_S
+                found.append(_Measured(name, unit if isinstance(unit, str) else "None", width_s, values))
+        return found
+
+    def pay(self, metric: _Measured, dimensions: Dimensions) -> bool:
+        """Whether it may be put once more."""
+        self.work -= _METRIC_WORK + len(metric.values) + len(dimensions)
+        return self.work >= 0
 
 
 class EmbeddedMetrics:
@@ -29,51 +77,60 @@ class EmbeddedMetrics:
 
     def hear(self, scope: Scope, events: Sequence[tuple[int, str]], now_ms: int) -> None:
         """Put the metrics of (timestamp in ms, message) pairs."""
+        left = BATCH_WORK
         for _, message in events:
-            if _SIGN in message and len(message) <= MAX_CHARACTERS:
-                self._extract(scope, message, now_ms)
+            if left > 0 and _SIGN in message and len(message) <= MAX_CHARACTERS:
+                left -= self._extract(scope, message, now_ms, min(left, EVENT_WORK))
 
-    def _extract(self, scope: Scope, message: str, now_ms: int) -> None:
+    def _extract(self, scope: Scope, message: str, now_ms: int, work: int) -> int:
+        """How much of the work it took."""
         try:
             root = json.loads(message[message.index("{") :])
         except (ValueError, RecursionError):
-            return
+            return 0
         about = root.get("_aws")
         if not isinstance(about, dict):
-            return
+            return 0
         at_ms, directives = about.get("Timestamp"), about.get("CloudWatchMetrics")
         if not _is_number(at_ms) or not isinstance(directives, list):
-            return
+            return 0
         if not now_ms - OLDEST_MS <= at_ms <= now_ms + NEWEST_MS:
-            return
-        for directive in directives:
+            return 0
+        document = _Document(root, at_ms / 1000, work)
+        for directive in directives[:MAX_DIRECTIVES]:
             if isinstance(directive, dict):
-                self._publish(scope, root, directive, at_ms / 1000)
+                self._publish(scope, document, directive)
+        return work - document.work
 
-    def _publish(self, scope: Scope, root: Mapping[str, Any], directive: Mapping[str, Any], at_s: float) -> None:
+    def _publish(self, scope: Scope, document: _Document, directive: Mapping[str, Any]) -> None:
         namespace, definitions = directive.get("Namespace"), directive.get("Metrics")
         if not _is_name(namespace) or not isinstance(definitions, list) or len(definitions) > MAX_METRICS:
             return
-        for dimensions in _dimension_sets(root, directive.get("Dimensions")):
-            for definition in definitions:
-                if isinstance(definition, dict) and _is_name(definition.get("Name")):
-                    width_s = 1 if definition.get("StorageResolution") == 1 else MINUTE_S
-                    unit = definition.get("Unit")
-                    series = Series.of(scope, str(namespace), definition["Name"], dimensions)
-                    values = list(_values(root.get(definition["Name"])))
-                    if values:
-                        tally = self._metrics.tally(series, at_s, unit if isinstance(unit, str) else "None", width_s)
-                        for value in values:
-                            tally.add(value)
+        measured = document.measured(definitions)
+        for dimensions in islice(_dimension_sets(document.root, directive.get("Dimensions")), MAX_SETS):
+            for one in measured:
+                if not document.pay(one, dimensions):
+                    return
+                series = Series(scope.account_id, scope.region, namespace, one.name, dimensions)
+                _fill(self._metrics.tally(series, document.at_s, one.unit, one.width_s), one.values)
+
+
+def _fill(tally: Tally, values: Sequence[float]) -> None:
+    for value in values:
+        tally.add(value)
 
 
 def _dimension_sets(root: Mapping[str, Any], given: Any) -> Iterator[Dimensions]:
-    """Those whose every value is there."""
+    """Those whose every value is there, each once, in the order of their names."""
+    seen: set[Dimensions] = set()
     for names in given if isinstance(given, list) else ():
         if not isinstance(names, list) or len(names) > MAX_DIMENSIONS or not all(isinstance(one, str) for one in names):
             continue
         if all(isinstance(root.get(name), str) and root[name] for name in names):
-            yield tuple((name, root[name]) for name in names)
+            found = tuple((name, root[name]) for name in sorted(names))
+            if found not in seen:
+                seen.add(found)
+                yield found
 
 
 def _values(target: Any) -> Iterator[float]:
@@ -88,5 +145,5 @@ def _is_number(value: Any) -> TypeGuard[float]:
     )
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and 0 < len(value) <= 255

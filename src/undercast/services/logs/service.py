@@ -119,6 +119,8 @@ MANIFEST = Manifest(
         "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes only; on the "
         "host take the endpoint http://logs.localhost.localstack.cloud:4566, or Config(inject_host_prefix=False) of "
         "boto3.",
+        "Embedded metrics: 100 directives of a document count, 30 dimension sets of a directive, and of all that as "
+        "many metrics as the loop has time for: 3,000 with three dimensions and one value each.",
         "Metric filters: a metric is not disabled for having too many values of its dimensions.",
         "Logs Insights: the commands fields, display, filter, parse, stats, sort, limit and dedup; others are refused "
         "by name. Regular expressions are RE2's: no look-around, no back-references. A comparison with a field that is "
