@@ -1,6 +1,6 @@
-"""The objects that an import reads: decompressed, cut into records, each made an item or an error.
+"""The records that an import reads as items, or as errors.
 
-Pure but for the body that it reads. Records are lines; a quoted field of a CSV file may hold line ends.
+Pure.
 AWS: DynamoDB Developer Guide, "Amazon S3 import formats for DynamoDB".
 """
 
@@ -8,8 +8,7 @@ import base64
 import binascii
 import csv
 import json
-import zlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,15 +18,8 @@ from undercast.services.dynamodb.models import Table
 from undercast.services.dynamodb.values import MAX_DEPTH, MAX_ITEM_BYTES, TYPES, checked_item
 from undercast.services.item_text import Item, with_binaries
 
-_GZIP_WINDOW = 31
-_MAX_RECORD_BYTES = 16 * 1024 * 1024
-"""Far above what an item can be as JSON; a longer record is no item."""
 _JSON_TYPES: Mapping[str, type[Any]] = {"M": dict, "BOOL": bool, "NULL": bool, "S": str, "N": str, "B": str}
 """Those that are no lists."""
-
-
-class BrokenObject(ValueError):
-    """An object that cannot be read to its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,69 +29,6 @@ class Ready:
     key: Key
     item: Item
     size: int
-
-
-async def decompressed(chunks: AsyncIterator[bytes], compression: str) -> AsyncIterator[bytes]:
-    """The object's content. `compression` is NONE or GZIP; of the latter, one member or several."""
-    if compression != "GZIP":
-        async for chunk in chunks:
-            yield chunk
-        return
-    inflate = zlib.decompressobj(_GZIP_WINDOW)
-    begun = False
-    async for chunk in chunks:
-        left = chunk
-        while left:
-            if inflate.eof:
-                inflate = zlib.decompressobj(_GZIP_WINDOW)
-            begun = True
-            try:
-                data = inflate.decompress(left, _MAX_RECORD_BYTES)
-            except zlib.error as error:
-                raise BrokenObject(f"The object is not in GZIP format: {error}") from error
-            yield data
-            left = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
-    if begun and not inflate.eof:
-        raise BrokenObject("The object in GZIP format ends too early")
-
-
-async def records(chunks: AsyncIterator[bytes], is_whole: Callable[[bytes], bool]) -> AsyncIterator[str]:
-    """Line by line, without line ends; lines are joined until they are whole. Empty ones are left out."""
-    pending, record = bytearray(), b""
-    async for chunk in chunks:
-        pending += chunk
-        if len(pending) > 2 * _MAX_RECORD_BYTES or len(record) > _MAX_RECORD_BYTES:
-            raise BrokenObject("A record of the object is too long for an item")
-        if b"\n" not in chunk:
-            continue
-        *lines, rest = pending.split(b"\n")
-        pending = bytearray(rest)
-        for line in lines:
-            record += bytes(line) if not record else b"\n" + bytes(line)
-            if is_whole(record):
-                if text := _text(record):
-                    yield text
-                record = b""
-    last = record + (b"\n" if record and pending else b"") + bytes(pending)
-    if text := _text(last):
-        yield text
-
-
-def _text(record: bytes) -> str:
-    try:
-        return record.decode().rstrip("\r")
-    except UnicodeDecodeError as error:
-        raise BrokenObject("The object is not UTF-8 text") from error
-
-
-def any_line(record: bytes) -> bool:
-    """In DynamoDB JSON, each line is a record."""
-    return True
-
-
-def quotes_are_closed(record: bytes) -> bool:
-    """In CSV, a line end between quotes belongs to a field."""
-    return record.count(b'"') % 2 == 0
 
 
 def json_item(text: str) -> Item:

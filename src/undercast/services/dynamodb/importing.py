@@ -6,6 +6,7 @@ AWS: DynamoDB Developer Guide, "DynamoDB data import from Amazon S3: how it work
 validation".
 """
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ from typing import Any
 from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
-from undercast.services.dynamodb import import_formats, items, tables, transfers
-from undercast.services.dynamodb.import_formats import BrokenObject, Ready
+from undercast.services.dynamodb import items, tables, transfers
+from undercast.services.dynamodb.import_formats import Ready
+from undercast.services.dynamodb.import_reader import BrokenObject, Reader, Result
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import New, Origin, Place
 from undercast.services.dynamodb.models import Table, named_by_arn
@@ -128,55 +130,40 @@ class _Import:
             params["ContinuationToken"] = page["NextContinuationToken"]
 
     async def _read_object(self, ctx: RequestContext, table: Table, key: str) -> None:
+        """Raises BrokenObject, behind what comes before that."""
         pending: list[Ready] = []
         index = 0
-        async for record in self._records(ctx, key):
-            if isinstance(record, ServiceError):
-                self._failed(_Source(key, index), record.message)
-            else:
-                try:
-                    pending.append(import_formats.ready(table, record))
-                except ServiceError as error:
-                    self._failed(_Source(key, index), error.message)
-            self.counts.processed += 1
-            index += 1
-            if len(pending) >= _ITEMS_AT_ONCE:
-                await self._write(pending)
-                pending = []
-            if len(self._failures) >= _LOGGED_AT_ONCE:
-                await self._tell(ctx)
+        async for results in self._results(ctx, table, key):
+            for one in results:
+                if isinstance(one, BrokenObject):
+                    await self._write(pending)
+                    raise one
+                if isinstance(one, ServiceError):
+                    self._failed(_Source(key, index), one.message)
+                else:
+                    pending.append(one)
+                self.counts.processed += 1
+                index += 1
+                if len(pending) >= _ITEMS_AT_ONCE:
+                    await self._write(pending)
+                    pending = []
+                if len(self._failures) >= _LOGGED_AT_ONCE:
+                    await self._tell(ctx)
         await self._write(pending)
 
-    async def _records(self, ctx: RequestContext, key: str) -> AsyncIterator[Any]:
-        """Items, or the errors that lines are. Raises BrokenObject."""
-        is_csv = self._asked["InputFormat"] == "CSV"
-        options = (self._asked.get("InputFormatOptions") or {}).get("Csv") or {}
-        header: list[str] | None = options.get("HeaderList")
-        types = {
-            one["AttributeName"]: one["AttributeType"]
-            for one in self._asked["TableCreationParameters"]["AttributeDefinitions"]
-        }
-        whole = import_formats.quotes_are_closed if is_csv else import_formats.any_line
-        async for text in import_formats.records(self._content(ctx, key), whole):
-            try:
-                if not is_csv:
-                    yield import_formats.json_item(text)
-                    continue
-                row = import_formats.csv_row(text, options.get("Delimiter", ","))
-                if header is None:
-                    header = row
-                    continue
-                yield import_formats.csv_item(header, row, types)
-            except ServiceError as error:
-                yield error
-
-    async def _content(self, ctx: RequestContext, key: str) -> AsyncIterator[bytes]:
+    async def _results(self, ctx: RequestContext, table: Table, key: str) -> AsyncIterator[list[Result]]:
+        """The object's records, read in a thread."""
+        reader = Reader(table, self._asked)
         found = await ctx.call("s3", "GetObject", {**self._bucket(), "Key": key})
         body = found["Body"]
         stream = body if isinstance(body, BodyStream) else BodyStream.of(body) if isinstance(body, bytes) else body
-        async for chunk in import_formats.decompressed(aiter(stream), self._asked["InputCompressionType"]):
-            self.counts.bytes += len(chunk)
-            yield chunk
+        before = self.counts.bytes
+        async for chunk in stream:
+            steps = reader.read(chunk)
+            while (results := await asyncio.to_thread(next, steps, None)) is not None:
+                self.counts.bytes = before + reader.bytes
+                yield results
+        yield await asyncio.to_thread(reader.end)
 
     async def _write(self, ready: list[Ready]) -> None:
         def write(tx: Tx) -> int:
