@@ -7,13 +7,12 @@ AWS: RFC 7541.
 from collections import deque
 from collections.abc import Iterable
 
-from undercast.http.hpack_tables import EOS, huffman_codes, static_table
+from undercast.http.hpack_tables import huffman_rows, static_table
 
 _STATIC = static_table()
-_CODES = huffman_codes()
-_ENTRY_BYTES = 32
+ENTRY_BYTES = 32
 """What an entry of a table counts besides its name and value."""
-_LONGEST_CODE = 30
+_LONGEST_CODE_BITS = 30
 
 
 class HpackError(Exception):
@@ -46,12 +45,12 @@ class Decoder:
             else:
                 keeps = first & 0xC0 == 0x40
                 index, at = _integer(block, at, 6 if keeps else 4)
-                name, at = (self._entry(index)[0], at) if index else _string(block, at)
-                value, at = _string(block, at)
+                name, at = (self._entry(index)[0], at) if index else _string(block, at, left)
+                value, at = _string(block, at, left)
                 entry = (name, value)
                 if keeps:
                     self._add(entry)
-            left -= len(entry[0]) + len(entry[1]) + _ENTRY_BYTES
+            left -= len(entry[0]) + len(entry[1]) + ENTRY_BYTES
             if left < 0:
                 raise HpackError("the header list is too large")
             found.append(entry)
@@ -96,7 +95,7 @@ def encode(headers: Iterable[tuple[str, str]]) -> bytes:
 
 
 def _size(entry: tuple[str, str]) -> int:
-    return len(entry[0]) + len(entry[1]) + _ENTRY_BYTES
+    return len(entry[0]) + len(entry[1]) + ENTRY_BYTES
 
 
 def _integer(block: bytes, at: int, bits: int) -> tuple[int, int]:
@@ -131,32 +130,29 @@ def _write_integer(out: bytearray, number: int, bits: int) -> None:
     out.append(number)
 
 
-def _string(block: bytes, at: int) -> tuple[str, int]:
+def _string(block: bytes, at: int, limit_bytes: int) -> tuple[str, int]:
     if at >= len(block):
         raise HpackError("a header is cut off")
     is_coded = bool(block[at] & 0x80)
     length, at = _integer(block, at, 7)
-    raw = block[at : at + length]
-    if len(raw) < length:
+    if length > len(block) - at:
         raise HpackError("a header is cut off")
+    if (length * 8 // _LONGEST_CODE_BITS if is_coded else length) > limit_bytes:
+        raise HpackError("the header list is too large")
+    raw = block[at : at + length]
     return (_uncoded(raw) if is_coded else raw).decode("latin-1"), at + length
 
 
 def _uncoded(raw: bytes) -> bytes:
     out = bytearray()
-    length = code = 0
+    row, ends = huffman_rows()
     for octet in raw:
-        for bit in range(7, -1, -1):
-            code = code << 1 | octet >> bit & 1
-            length += 1
-            symbol = _CODES.get((length, code))
-            if symbol is not None:
-                if symbol == EOS:
-                    raise HpackError("EOS within a string")
-                out.append(symbol)
-                length = code = 0
-            elif length > _LONGEST_CODE:
-                raise HpackError("no such code")
-    if length > 7 or code != (1 << length) - 1:
-        raise HpackError("wrong padding")
+        row, symbol = row[octet >> 4]
+        if symbol >= 0:
+            out.append(symbol)
+        row, symbol = row[octet & 15]
+        if symbol >= 0:
+            out.append(symbol)
+    if not any(row is end for end in ends):
+        raise HpackError("no such code, or wrong padding")
     return bytes(out)

@@ -1,7 +1,8 @@
 """One HTTP/2 connection: for clients that insist on it, as AWS's SDKs for Java and JavaScript do with Kinesis.
 
 Begins where HTTP/1.1 reads HTTP/2's preface. Each stream is one request to the same handler; its body is gathered in
-memory, up to 16 MiB. Responses are written as the client's windows allow.
+memory, up to 16 MiB, and all that a listener holds is bounded. Responses are written as the client's windows allow.
+While the client leaves them unread, nothing is read from it. Whatever is begun and does not go on has a deadline.
 AWS: RFC 9113; Kinesis API Reference, SubscribeToShard ("over HTTP/2").
 """
 
@@ -17,23 +18,35 @@ from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http import frames
 from undercast.http.frames import ConnectionFailed, Frame, FrameReader
 from undercast.http.head import FRAMING, http_date
-from undercast.http.hpack import Decoder, HpackError, encode
+from undercast.http.hpack import ENTRY_BYTES, Decoder, HpackError, encode
 from undercast.http.options import ServeOptions
 
 log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
-MAX_HELD_BYTES = 64 * 1024 * 1024
-"""Of the requests of one connection that are not answered yet."""
 MAX_STREAMS = 128
-_WINDOW = 1024 * 1024
+MAX_EMPTY_FRAMES = 100
+"""That bring nothing and end nothing, one after the other."""
+_WINDOW, _CONNECTION_WINDOW = 1024 * 1024, 64 * 1024 * 1024
 _FAILURE = HttpResponse(status=500, headers=(("content-type", "text/plain"),), body=b"Internal failure\n")
 _TOO_LARGE = HttpResponse(status=413, headers=(("content-type", "text/plain"),), body=b"Payload too large\n")
+_TOO_LATE = HttpResponse(status=408, headers=(("content-type", "text/plain"),), body=b"Request timeout\n")
+_TOO_MUCH = HttpResponse(status=503, headers=(("content-type", "text/plain"),), body=b"Too many requests in hand\n")
+_NEVER = float("inf")
+
+
+@dataclass(slots=True)
+class Held:
+    """What the requests in hand of one listener hold in memory."""
+
+    size_bytes: int = 0
 
 
 class Connections(Protocol):
     """Who keeps the connections of a listener."""
 
+    @property
+    def held(self) -> Held: ...
     def add(self, connection: "Http2Protocol", /) -> None: ...
     def discard(self, connection: "Http2Protocol", /) -> None: ...
 
@@ -46,8 +59,14 @@ class _Stream:
     window: int
     """How much the client takes of the response's body now."""
     headers: list[tuple[str, str]] = field(default_factory=list)
-    parts: list[bytes] = field(default_factory=list)
+    body: bytearray = field(default_factory=bytearray)
     size: int = 0
+    """Of the body, as far as it has come."""
+    held: int = 0
+    """Of headers and body, what is in memory."""
+    due: float = _NEVER
+    """Loop time when more than `seen` must have come."""
+    seen: int = 0
     task: asyncio.Task[None] | None = None
     live: bool = False
     """Whether the answer is of no use when its client has gone."""
@@ -74,7 +93,8 @@ class Http2Protocol(asyncio.Protocol):
         self._block: tuple[int, bool, bytearray] | None = None
         """The headers that CONTINUATION goes on with: their stream, whether it ends there, what has come."""
         self._last = 0
-        self._held_bytes = 0
+        self._held = Held()
+        self._empty_frames = 0
         self._window = frames.FIRST_WINDOW
         self._stream_window = frames.FIRST_WINDOW
         self._frame_bytes = frames.MOST_FRAME_BYTES
@@ -84,6 +104,10 @@ class Http2Protocol(asyncio.Protocol):
         self._stopping = False
         self._lost = False
         self._deadline = Deadline(self._loop, self._expire)
+        self._head_due = _NEVER
+        """Loop time when the preface, or a block of headers, must be there."""
+        self._unread_due = _NEVER
+        """Loop time when the client must have caught up, or the connection be closed."""
         self._connections: Connections | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
         """Done when the connection is gone and its handlers have ended."""
@@ -95,13 +119,15 @@ class Http2Protocol(asyncio.Protocol):
         self._connections = connections
         if connections is not None:
             connections.add(self)
+            self._held = connections.held
+        self._head_due = self._within(self._options.limits.head_timeout_s)
         self._transport.set_protocol(self)
         ours = {
             frames.MAX_CONCURRENT_STREAMS: MAX_STREAMS,
             frames.INITIAL_WINDOW_SIZE: _WINDOW,
             frames.MAX_HEADER_LIST_SIZE: self._options.limits.max_head_bytes,
         }
-        more = MAX_HELD_BYTES - frames.FIRST_WINDOW
+        more = _CONNECTION_WINDOW - frames.FIRST_WINDOW
         self._transport.write(frames.settings(ours) + frames.window_update(0, more))
         self._rest()
         self.data_received(data)
@@ -110,6 +136,8 @@ class Http2Protocol(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """asyncio: bytes have come."""
+        if self._transport.is_closing():
+            return
         if self._preface:
             begun = len(frames.PREFACE) - self._preface
             expected = frames.PREFACE[begun : begun + len(data)]
@@ -118,6 +146,8 @@ class Http2Protocol(asyncio.Protocol):
                 return
             self._preface -= len(expected)
             data = data[len(expected) :]
+            if not self._preface:
+                self._head_due = _NEVER
         try:
             for frame in self._reader.feed(data):
                 self._receive(frame)
@@ -135,17 +165,26 @@ class Http2Protocol(asyncio.Protocol):
         for stream in tuple(self._streams.values()):
             if stream.task is None:
                 self._streams.pop(stream.id, None)
+                self._release(stream)
             elif stream.live or self._options.ends_with_client:
                 stream.task.cancel()
         self._leave()
 
     def pause_writing(self) -> None:
-        """asyncio: the client does not read as fast as we write."""
+        """asyncio: the client does not read as fast as we write. Its pings and settings would be answered, too: no more
+        of them (CVE-2019-9512, CVE-2019-9515)."""
         self._writable.clear()
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+            self._unread_due = self._within(self._options.limits.write_timeout_s)
 
     def resume_writing(self) -> None:
         """asyncio: the client has caught up."""
         self._writable.set()
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
+            self._unread_due = _NEVER
+            self._give_time()
 
     def _leave(self) -> None:
         if self._lost and not self._streams:
@@ -166,7 +205,7 @@ class Http2Protocol(asyncio.Protocol):
         self._stopping = True
         self._transport.write(frames.goaway(self._last, frames.NO_ERROR))
         if self.idle:
-            self._transport.close()
+            self._close()
 
     def evict(self) -> None:
         """Make room: close at once, nothing is in hand."""
@@ -187,16 +226,63 @@ class Http2Protocol(asyncio.Protocol):
         """No request is in hand: wait for the next, but not for ever."""
         self.idle_since = self._loop.time()
         if self._options.limits.keep_alive_timeout_s is not None:
-            self._deadline.put(self.idle_since + self._options.limits.keep_alive_timeout_s)
+            self._within(self._options.limits.keep_alive_timeout_s)
+
+    def _within(self, seconds: float) -> float:
+        """A moment when `_expire` will look, if not before."""
+        moment = self._loop.time() + seconds
+        if moment < self._deadline.moment and not self._lost:
+            self._deadline.put(moment)
+        return moment
 
     def _expire(self) -> None:
-        if self.idle:
+        now, keep_alive_s = self._loop.time(), self._options.limits.keep_alive_timeout_s
+        resting_until = self.idle_since + keep_alive_s if self.idle and keep_alive_s is not None else _NEVER
+        if now >= self._unread_due:
+            self._transport.abort()
+        elif self._transport.is_closing():
+            self._deadline.put(self._unread_due)
+        elif now >= self._head_due:
+            self._fail(frames.ENHANCE_YOUR_CALM, "the headers do not go on")
+        elif now >= resting_until:
             self.stop()
+        else:
+            unfinished = [stream for stream in self._streams.values() if stream.task is None]
+            for stream in unfinished:
+                self._judge(stream, now)
+            due = (stream.due for stream in unfinished if stream.task is None)
+            moment = min(self._unread_due, self._head_due, resting_until, *due)
+            if moment < _NEVER:
+                self._deadline.put(moment)
+
+    def _judge(self, stream: _Stream, now: float) -> None:
+        """As with HTTP/1.1, a body brings so many bytes in each span, or its request has timed out."""
+        limits = self._options.limits
+        if now < stream.due:
+            return
+        if stream.size - stream.seen < limits.min_body_rate * limits.body_timeout_s:
+            self._refuse(stream, _TOO_LATE)
+        else:
+            stream.due, stream.seen = now + limits.body_timeout_s, stream.size
+
+    def _give_time(self) -> None:
+        """We did not read: nobody is late by that."""
+        if self._head_due < _NEVER:
+            self._head_due = self._within(self._options.limits.head_timeout_s)
+        for stream in self._streams.values():
+            if stream.task is None:
+                stream.due, stream.seen = self._within(self._options.limits.body_timeout_s), stream.size
 
     def _fail(self, code: int, text: str) -> None:
         log.debug("an HTTP/2 connection fails: %s", text)
         self._transport.write(frames.goaway(self._last, code))
-        self._transport.close()
+        self._close()
+
+    def _close(self) -> None:
+        """Once the client has read what is written; but it cannot keep us waiting."""
+        if not self._transport.is_closing():
+            self._transport.close()
+            self._unread_due = self._within(self._options.limits.write_timeout_s)
 
     # Frames.
 
@@ -230,10 +316,13 @@ class Http2Protocol(asyncio.Protocol):
         self._block = (frame.stream, bool(frame.flags & frames.END_STREAM), bytearray(frame.content()))
         if frame.flags & frames.END_HEADERS:
             self._block_ended()
+        else:
+            self._head_due = self._within(self._options.limits.head_timeout_s)
 
     def _continuation(self, frame: Frame) -> None:
         if self._block is None:
             raise ConnectionFailed(frames.PROTOCOL_ERROR, "there are no headers to go on with")
+        self._count_empty(bool(frame.payload or frame.flags & frames.END_HEADERS))
         self._block[2].extend(frame.payload)
         if len(self._block[2]) > self._options.limits.max_head_bytes:
             raise ConnectionFailed(frames.ENHANCE_YOUR_CALM, "the headers are too large")
@@ -243,10 +332,11 @@ class Http2Protocol(asyncio.Protocol):
     def _block_ended(self) -> None:
         assert self._block is not None
         stream_id, ends, block = self._block
-        self._block = None
+        self._block, self._head_due = None, _NEVER
         headers = self._decoder.decode(bytes(block))
         stream = self._streams.get(stream_id)
         if stream is not None:  # trailers: nobody here asks for them
+            self._count_empty(ends)
             if ends and stream.task is None:
                 self._start(stream)
             return
@@ -257,22 +347,49 @@ class Http2Protocol(asyncio.Protocol):
             self._transport.write(frames.reset(stream_id, frames.REFUSED_STREAM))
             return
         stream = self._streams[stream_id] = _Stream(stream_id, self._stream_window, headers)
-        if ends:
+        size_bytes = sum(len(name) + len(value) + ENTRY_BYTES for name, value in headers)
+        if not self._hold(stream, size_bytes):
+            self._refuse(stream, _TOO_MUCH)
+        elif ends:
             self._start(stream)
+        else:
+            stream.due = self._within(self._options.limits.body_timeout_s)
+
+    def _count_empty(self, useful: bool) -> None:
+        """Frames that bring nothing cost their sender nothing, either (CVE-2019-9518)."""
+        self._empty_frames = 0 if useful else self._empty_frames + 1
+        if self._empty_frames > MAX_EMPTY_FRAMES:
+            raise ConnectionFailed(frames.ENHANCE_YOUR_CALM, "too many frames are empty")
+
+    def _hold(self, stream: _Stream, size_bytes: int) -> bool:
+        """Count what a stream is about to keep; False where the listener has no room for it."""
+        if self._held.size_bytes + size_bytes > self._options.limits.held_bytes:
+            return False
+        self._held.size_bytes += size_bytes
+        stream.held += size_bytes
+        return True
+
+    def _release(self, stream: _Stream) -> None:
+        self._held.size_bytes -= stream.held
+        stream.held = 0
 
     def _data(self, frame: Frame) -> None:
-        part = frame.content()
+        part, ends = frame.content(), bool(frame.flags & frames.END_STREAM)
+        self._count_empty(bool(part) or ends)
         if frame.payload:
             self._transport.write(frames.window_update(0, len(frame.payload)))
         stream = self._streams.get(frame.stream)
         if stream is None or stream.task is not None:
             return  # it was refused, cancelled, or answered before its end
         stream.size += len(part)
-        self._held_bytes += len(part)
-        stream.parts.append(part)
-        if stream.size > MAX_BODY_BYTES or self._held_bytes > MAX_HELD_BYTES:
-            self._start(stream, _TOO_LARGE)
-        elif frame.flags & frames.END_STREAM:
+        if stream.size > MAX_BODY_BYTES:
+            self._refuse(stream, _TOO_LARGE)
+            return
+        if not self._hold(stream, len(part)):
+            self._refuse(stream, _TOO_MUCH)
+            return
+        stream.body += part
+        if ends:
             self._start(stream)
         elif frame.payload:
             self._transport.write(frames.window_update(frame.stream, len(frame.payload)))
@@ -280,15 +397,18 @@ class Http2Protocol(asyncio.Protocol):
     def _settings(self, frame: Frame) -> None:
         if frame.flags & frames.ACK:
             return
+        window = self._stream_window
         for key, value in frames.read_settings(frame.payload):
             if key == frames.INITIAL_WINDOW_SIZE:
                 if value > frames.LARGEST_WINDOW:
                     raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window is too large")
-                for stream in self._streams.values():
-                    stream.window += value - self._stream_window
-                self._stream_window = value
+                window = value
             elif key == frames.MAX_FRAME_SIZE:
                 self._frame_bytes = min(value, frames.MOST_FRAME_BYTES)
+        if window != self._stream_window:
+            for stream in self._streams.values():
+                stream.window += window - self._stream_window
+            self._stream_window = window
         self._transport.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
         self._room.set()
 
@@ -321,6 +441,12 @@ class Http2Protocol(asyncio.Protocol):
     def _start(self, stream: _Stream, answer: HttpResponse | None = None) -> None:
         stream.task = self._loop.create_task(self._serve(stream, answer))
 
+    def _refuse(self, stream: _Stream, answer: HttpResponse) -> None:
+        """Answer without the handler, and keep nothing of what has come and will come."""
+        stream.body = bytearray()
+        self._release(stream)
+        self._start(stream, answer)
+
     async def _serve(self, stream: _Stream, answer: HttpResponse | None) -> None:
         try:
             if answer is None:
@@ -345,11 +471,11 @@ class Http2Protocol(asyncio.Protocol):
 
     def _forget(self, stream: _Stream) -> None:
         self._streams.pop(stream.id, None)
-        self._held_bytes -= stream.size
+        self._release(stream)
         if not self._streams:
             self._rest()
             if self._stopping:
-                self._transport.close()
+                self._close()
         self._leave()
 
     def _request(self, stream: _Stream) -> HttpRequest:
@@ -363,7 +489,7 @@ class Http2Protocol(asyncio.Protocol):
         if ":authority" in pseudo:
             # Under both names: AWS's SDK for JavaScript signs it as ":authority".
             headers["host"] = headers[":authority"] = pseudo[":authority"]
-        body, stream.parts = b"".join(stream.parts), []
+        body, stream.body = bytes(stream.body), bytearray()
 
         def ends_with_client() -> None:
             stream.live = True

@@ -19,6 +19,9 @@ class HttpLimits:
     """A body that declares at most this length is gathered before the handler runs, also when it came late."""
     buffer_bytes: int = 256 * 1024
     """How much of a body is held before the sender is stopped, and of a response before its maker is."""
+    held_bytes: int = 64 * 1024 * 1024
+    """What the HTTP/2 requests of one listener (an environment, or the front door) hold in memory together; beyond it
+    503."""
     max_pipelined: int = 64
     """Requests that may wait behind one that is being answered."""
     head_timeout_s: float = 20.0

@@ -15,7 +15,7 @@ from typing import Literal
 
 from undercast.core.http import HttpHandler
 from undercast.http.options import ServeOptions
-from undercast.http.server import Connection, HttpProtocol
+from undercast.http.server import Connections, HttpProtocol
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Listener:
         self._context: ssl.SSLContext | None = None
         self._tls_mode: TlsMode = tls_mode if tls is not None else "never"
         self._loop = asyncio.get_running_loop()
-        self._connections: set[Connection] = set()
+        self._connections = Connections()
         self._sniffing: dict[socket.socket, asyncio.TimerHandle] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._accepting = False

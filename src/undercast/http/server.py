@@ -16,7 +16,7 @@ from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http.direct import DirectBody
 from undercast.http.exchange import Exchange
-from undercast.http.http2 import Http2Protocol
+from undercast.http.http2 import Held, Http2Protocol
 from undercast.http.options import ServeOptions
 from undercast.http.requests import RequestReader
 from undercast.http.responses import ClientGone, ResponseWriter
@@ -70,7 +70,7 @@ class HttpProtocol(asyncio.Protocol):
         options: ServeOptions,
         *,
         secure: bool = False,
-        connections: "set[Connection] | None" = None,
+        connections: "Connections | None" = None,
     ) -> None:
         self._handler = handler
         self._options = options
@@ -426,3 +426,11 @@ class HttpProtocol(asyncio.Protocol):
 
 Connection = HttpProtocol | Http2Protocol
 """What a listener keeps."""
+
+
+class Connections(set[Connection]):
+    """Those of one listener, and what they share."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.held = Held()

@@ -3,6 +3,7 @@
 import pytest
 
 from undercast.http.hpack import Decoder, HpackError, encode
+from undercast.http.hpack_tables import EOS, huffman_codes
 
 FIRST = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", "www.example.com")]
 SECOND = [*FIRST, ("cache-control", "no-cache")]
@@ -92,3 +93,40 @@ def test_a_header_list_has_a_limit() -> None:
     reader.decode(encode_kept("a" * 60, "b" * 60))
     with pytest.raises(HpackError):
         reader.decode(b"\xbe" * 20)
+
+
+def coded(data: bytes, *more: int) -> bytes:
+    """In the Huffman code, as a value behind a new name."""
+    codes = {symbol: place for place, symbol in huffman_codes().items()}
+    bits = "".join(format(code, f"0{length}b") for length, code in (codes[one] for one in (*data, *more)))
+    bits += "1" * (-len(bits) % 8)
+    raw = int(bits, 2).to_bytes(len(bits) // 8) if bits else b""
+    length = bytes((0x80 | len(raw),)) if len(raw) < 127 else b"\xff" + octets(len(raw) - 127)
+    return b"\x00\x01a" + length + raw
+
+
+def octets(number: int) -> bytes:
+    return bytes((number & 0x7F | 0x80, number >> 7 & 0x7F | 0x80, number >> 14))
+
+
+def test_every_byte_has_its_code() -> None:
+    """Appendix B, at every place within an octet."""
+    for at in range(8):
+        every = b"0" * at + bytes(range(256))
+        assert decoder().decode(coded(every)) == [("a", every.decode("latin-1"))]
+
+
+@pytest.mark.parametrize("raw", [b"\xff", b"\x07\xff", b"\0", coded(b"0", EOS)[4:]], ids=["8", "11", "zero", "eos"])
+def test_padding_is_ones_and_shorter_than_an_octet(raw: bytes) -> None:
+    """Section 5.2; EOS within a string is no padding."""
+    with pytest.raises(HpackError, match="no such code, or wrong padding"):
+        decoder().decode(b"\x00\x01a" + bytes((0x80 | len(raw),)) + raw)
+
+
+@pytest.mark.parametrize(
+    "block", [coded(b"\n" * 4500)[:-1] + b"\0", encode_kept("a", "")[:-1] + b"\x7f" + octets(5000)]
+)
+def test_a_string_beyond_the_limit_is_not_read(block: bytes) -> None:
+    """Not even its wrong padding is found: the work is bounded before it is done."""
+    with pytest.raises(HpackError, match="too large"):
+        decoder().decode(block.ljust(6000, b"x"))

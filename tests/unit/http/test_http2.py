@@ -4,8 +4,9 @@ AWS: RFC 9113; Kinesis API Reference, SubscribeToShard.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +15,10 @@ from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http import frames
 from undercast.http.frames import Frame, FrameReader
 from undercast.http.hpack import Decoder, encode
+from undercast.http.http2 import MAX_EMPTY_FRAMES, Http2Protocol
+from undercast.http.limits import HttpLimits
 from undercast.http.listener import Listener
+from undercast.http.options import ServeOptions
 
 
 class Http2Client:
@@ -65,10 +69,10 @@ class Http2Client:
 
 @asynccontextmanager
 async def speaking(
-    handler: HttpHandler = describe, *, windows: bool = True
+    handler: HttpHandler = describe, *, windows: bool = True, **limits: Any
 ) -> AsyncIterator[tuple[Http2Client, Listener]]:
     """A client behind its preface. Without `windows` it takes 65,535 bytes and says nothing more."""
-    async with serving(handler) as listener:
+    async with serving(handler, **limits) as listener:
         reader, writer = await asyncio.open_connection(*address_of(listener))
         client = Http2Client(reader, writer)
         client.send(frames.PREFACE, frames.settings({frames.INITIAL_WINDOW_SIZE: 2**30} if windows else {}))
@@ -256,3 +260,131 @@ async def test_closing_answers_what_is_in_hand() -> None:
         assert (await client.answer())[:2] == (1, 200)
         await closing
         assert listener.connections == 0
+
+
+HEAD = encode([(":method", "POST"), (":path", "/")])
+
+
+async def test_a_body_that_does_not_come_times_out() -> None:
+    """408, as HTTP/1.1's rule is; the connection goes on, and nothing of it is held any more."""
+    async with speaking(body_timeout_s=0.05) as (client, listener):
+        client.send(frames.header_frames(1, HEAD, ends=False), frames.frame(frames.DATA, 0, 1, b"xyz"))
+        assert (await client.answer())[:2] == (1, 408)
+        client.ask(3, "/", b"y")
+        assert (await client.answer())[:2] == (3, 200)
+        assert listener._connections.held.size_bytes == 0
+
+
+async def test_what_all_connections_hold_is_bounded() -> None:
+    """503 beyond it, until others have been answered."""
+    async with speaking(held_bytes=50_000) as (first, listener), serving_client(listener) as second:
+        first.send(frames.header_frames(1, HEAD, ends=False), frames.frame(frames.DATA, 0, 1, b"x" * 16_000) * 2)
+        first.send(frames.frame(frames.PING, 0, 0, b"12345678"))
+        await first.frame(frames.PING)
+        second.ask(1, "/", b"y" * 30_000)
+        assert (await second.answer())[:2] == (1, 503)
+        first.send(frames.reset(1, frames.CANCEL), frames.frame(frames.PING, 0, 0, b"12345678"))
+        await first.frame(frames.PING)
+        second.ask(3, "/", b"y" * 30_000)
+        assert (await second.answer())[:2] == (3, 200)
+
+
+@asynccontextmanager
+async def serving_client(listener: Listener) -> AsyncIterator[Http2Client]:
+    """One more client of a listener."""
+    reader, writer = await asyncio.open_connection(*address_of(listener))
+    client = Http2Client(reader, writer)
+    client.send(frames.PREFACE, frames.settings({}))
+    try:
+        yield client
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("head", "empty"),
+    [
+        (frames.header_frames(1, HEAD, ends=False), frames.frame(frames.DATA, 0, 1)),
+        (frames.header_frames(1, HEAD, ends=False), frames.frame(frames.DATA, frames.PADDED, 1, b"\x02\0\0")),
+        (frames.header_frames(1, HEAD, ends=False), frames.header_frames(1, b"", ends=False)),
+        (frames.frame(frames.HEADERS, 0, 1, HEAD), frames.frame(frames.CONTINUATION, 0, 1)),
+    ],
+    ids=["data", "padding", "trailers", "continuation"],
+)
+async def test_a_flood_of_empty_frames_ends_the_connection(head: bytes, empty: bytes) -> None:
+    """CVE-2019-9518: they cost their sender nothing."""
+    async with speaking() as (client, _):
+        client.send(head, empty * (MAX_EMPTY_FRAMES + 1))
+        found = await client.frame(frames.GOAWAY)
+        assert int.from_bytes(found.payload[4:8]) == frames.ENHANCE_YOUR_CALM
+
+
+class Unread(asyncio.Transport):
+    """A client that leaves what is written unread."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_paused = self.is_closed = self.is_aborted = False
+        self.last = b""
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None: ...
+    def write(self, data: Any) -> None:
+        self.last = bytes(data)
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def abort(self) -> None:
+        self.is_closed = self.is_aborted = True
+
+
+def unread(begun: bytes = frames.PREFACE, **limits: Any) -> tuple[Http2Protocol, Unread]:
+    """A connection of such a client."""
+    transport = Unread()
+    options = ServeOptions(limits=HttpLimits(**limits))
+    protocol = Http2Protocol(describe, options, cast(asyncio.Transport, transport), secure=False, peer="")
+    protocol.begin(None, begun)
+    return protocol, transport
+
+
+async def test_nothing_is_read_while_the_client_does_not_read() -> None:
+    """CVE-2019-9512 and 9515: each ping and each SETTINGS has an answer, which would be kept."""
+    protocol, transport = unread()
+    protocol.pause_writing()
+    assert transport.is_paused
+    protocol.resume_writing()
+    assert not transport.is_paused
+    protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("end", [Http2Protocol.pause_writing, Http2Protocol.stop], ids=["paused", "closing"])
+async def test_a_client_that_does_not_read_is_cut_off(end: Callable[[Http2Protocol], None]) -> None:
+    """Also where it is the last that is written: GOAWAY."""
+    protocol, transport = unread(write_timeout_s=0.02)
+    end(protocol)
+    assert not transport.is_aborted
+    async with asyncio.timeout(PATIENCE_S):
+        while not transport.is_aborted:
+            await asyncio.sleep(0.005)
+    protocol.connection_lost(None)
+
+
+@pytest.mark.parametrize("begun", [frames.PREFACE[:20], frames.PREFACE + frames.frame(frames.HEADERS, 0, 1, HEAD[:3])])
+async def test_a_head_that_does_not_go_on_ends_the_connection(begun: bytes) -> None:
+    """Neither the preface nor a block of headers is waited for longer than HTTP/1.1's head."""
+    protocol, transport = unread(begun, head_timeout_s=0.02)
+    assert not transport.is_closed
+    async with asyncio.timeout(PATIENCE_S):
+        while not transport.is_closed:
+            await asyncio.sleep(0.005)
+    assert transport.last == frames.goaway(0, frames.ENHANCE_YOUR_CALM)
+    protocol.connection_lost(None)
