@@ -1,10 +1,11 @@
 """Metric data on its way from whoever measures to CloudWatch, summed up in memory.
 
 `put` costs some dictionary work and never waits; the `cloudwatch` service takes what has gathered every second and
-before each reading. SIGKILL may lose that second.
+before each reading. SIGKILL may lose that second. What is beyond the limits is not taken in; what has gathered stays.
 AWS: CloudWatch User Guide, "CloudWatch concepts" (metrics, dimensions, resolution, statistics).
 """
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -18,7 +19,10 @@ MINUTE_S = 60
 MAX_DISTINCT = 200
 """So many different values of one point are kept as they are; more are rounded to two digits, which is within 5 %."""
 _DIGITS = 2
-_MAX_POINTS = 100_000
+MAX_POINTS, MAX_OF_SCOPE, MAX_OF_NAMESPACE = 100_000, 50_000, 25_000
+"""Between two takings: of all, of an account in a region, and of a namespace there."""
+
+log = logging.getLogger(__name__)
 
 
 class Series(NamedTuple):
@@ -125,6 +129,9 @@ class Metrics:
 
     def __init__(self) -> None:
         self._points: dict[Point, Tally] = {}
+        self._held: Counter[tuple[str, ...]] = Counter()
+        """How many points there are of an account in a region, and of a namespace there."""
+        self._refused: Counter[tuple[str, str]] = Counter()
         self._sources: list[Callable[[], None]] = []
 
     def put(self, series: Series, value: float, at_s: float, *, unit: str = "None", count: float = 1.0) -> None:
@@ -132,15 +139,28 @@ class Metrics:
         self.tally(series, at_s, unit).add(value, count)
 
     def tally(self, series: Series, at_s: float, unit: str = "None", width_s: int = MINUTE_S) -> Tally:
-        """What gathers the values of one point: for whoever has several to add."""
+        """What gathers the values of one point, for whoever has several to add; nobody's where there is no room."""
         whole = int(at_s)
         point = Point(series, unit, whole - whole % width_s, width_s)
         tally = self._points.get(point)
         if tally is None:
-            if len(self._points) >= _MAX_POINTS:
-                self._points.clear()  # nobody takes them: better none than all memory
-            tally = self._points[point] = Tally()
+            tally = Tally()
+            if self._has_room(series):
+                self._points[point] = tally
         return tally
+
+    def _has_room(self, series: Series) -> bool:
+        scope, namespace = series[:2], series[:3]
+        if (
+            len(self._points) >= MAX_POINTS
+            or self._held[scope] >= MAX_OF_SCOPE
+            or self._held[namespace] >= MAX_OF_NAMESPACE
+        ):
+            self._refused[scope] += 1
+            return False
+        self._held[scope] += 1
+        self._held[namespace] += 1
+        return True
 
     def feed(self, source: Callable[[], None]) -> None:
         """Call this before what has gathered is taken: for a service that sums up by itself on a hot path."""
@@ -151,4 +171,9 @@ class Metrics:
         for source in self._sources:
             source()
         points, self._points = self._points, {}
+        self._held.clear()
+        for (account_id, region), count in self._refused.items():
+            text = "%d values of new metrics of %s in %s were dropped: there are too many in a second"
+            log.warning(text, count, account_id, region)
+        self._refused.clear()
         return points
