@@ -120,6 +120,16 @@ def test_both_digests_are_verified(ground: Ground, wrong: str) -> None:
     assert list(ground.folder.iterdir()) == []
 
 
+def test_a_layer_that_another_image_has_made_meanwhile_is_there(ground: Ground) -> None:
+    """Two images with a common new layer, deployed at once: who comes second leaves it as it is."""
+    content = files({"a": b"x"})
+    described = Layer(digest=sha256(content), diff_id=sha256(content), is_gzip=False)
+    for name in ("first", "second"):
+        unpack.unpack(io.BytesIO(content), described, ground.folder / name, ground.folder / "layer")
+    assert [path.name for path in ground.folder.iterdir()] == ["layer"]
+    assert (ground.folder / "layer/tree/a").read_bytes() == b"x"
+
+
 def test_gzip_members_follow_each_other(ground: Ground) -> None:
     """pigz and others write several."""
     content = files({"a": b"1" * 100_000})

@@ -70,9 +70,18 @@ def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path) ->
         if stream.digests != (layer.digest, layer.diff_id):
             raise InvalidImage(f"the layer sha256:{layer.digest} does not have its digest, or not that of the config")
         (scratch / INDEX).write_text(json.dumps(unpacking.index()))
-        scratch.rename(destination)
+        _name(scratch, destination)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _name(scratch: Path, destination: Path) -> None:
+    try:
+        scratch.rename(destination)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        # Another image has this layer, too, and was faster; by its name it is the same.
 
 
 def _take_all(stream: Forward, unpacking: "_Unpacking") -> None:
