@@ -1,7 +1,7 @@
 """Composite alarms follow the alarms that their rules name.
 
 Each change of an alarm leads to those that look at it, and so on; an alarm that would be evaluated again on the same
-way is in a cycle, and there the evaluation ends.
+way is in a cycle, and there the evaluation ends. All of it is in the transaction of the first change.
 AWS: CloudWatch User Guide, "Create a composite alarm"; API Reference, PutCompositeAlarm.
 """
 
@@ -14,30 +14,23 @@ from undercast.services.cloudwatch.alarms import ALARM, COMPOSITE, OK, Alarm
 from undercast.services.cloudwatch.notices import stamp
 from undercast.services.cloudwatch.rules import Rule, parse
 from undercast.services.cloudwatch.transitions import Change, Transitions
-from undercast.store.database import Database, Tx
+from undercast.store.database import Tx
 
 
 class Composites:
     """Evaluates them."""
 
-    def __init__(self, database: Database, clock: PlatformClock, transitions: Transitions) -> None:
-        self._database = database
+    def __init__(self, clock: PlatformClock, transitions: Transitions) -> None:
         self._clock = clock
         self._transitions = transitions
 
-    async def follow(self, changed: Alarm) -> None:
+    def follow(self, tx: Tx, changed: Alarm) -> None:
         """Evaluate what looks at an alarm that has changed."""
-        await self._database.write(lambda tx: self._follow(tx, changed, frozenset()))
+        self._follow(tx, changed, frozenset())
 
-    async def look_at(self, composite: Alarm) -> None:
+    def look_at(self, tx: Tx, composite: Alarm) -> None:
         """Evaluate one that was put."""
-
-        def write(tx: Tx) -> None:
-            current = alarm_store.find(tx, composite.scope, composite.name)
-            if current is not None and current.kind == COMPOSITE:
-                self._evaluate(tx, current, None, frozenset())
-
-        await self._database.write(write)
+        self._evaluate(tx, composite, None, frozenset())
 
     def _follow(self, tx: Tx, changed: Alarm, way: frozenset[str]) -> None:
         if changed.name in way:

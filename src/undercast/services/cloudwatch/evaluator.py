@@ -139,15 +139,12 @@ class Evaluator:
             return
         change = Change(value=verdict.state, reason=verdict.reason, data=_data(alarm, seen, verdict, now_s), at=now_s)
 
-        def write(tx: Tx) -> Alarm | None:
+        def write(tx: Tx) -> None:
             current = alarm_store.find(tx, alarm.scope, alarm.name)
-            if current is None or current != alarm:
-                return None  # put, set or deleted meanwhile: the next round looks again
-            return self._transitions.write(tx, current, change)
+            if current == alarm:  # else put, set or deleted meanwhile: the next round looks again
+                self._composites.follow(tx, self._transitions.write(tx, current, change))
 
-        after = await self._database.write(write)
-        if after is not None:
-            await self._composites.follow(after)
+        await self._database.write(write)
 
 
 def _step(alarm: Alarm) -> int:

@@ -24,7 +24,7 @@ def build(parts: Parts) -> CloudWatch:
     """The instance that every operation gets."""
     intake = Intake(parts.journal, parts.metrics)
     transitions = Transitions(parts.outbox, parts.ids)
-    composites = Composites(parts.database, parts.platform_clock, transitions)
+    composites = Composites(parts.platform_clock, transitions)
     return CloudWatch(
         database=parts.database,
         journal=parts.journal,

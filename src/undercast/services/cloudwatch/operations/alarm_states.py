@@ -14,7 +14,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.cloudwatch import alarm_store
-from undercast.services.cloudwatch.alarms import METRIC, Alarm, HistoryItem
+from undercast.services.cloudwatch.alarms import METRIC, HistoryItem
 from undercast.services.cloudwatch.errors import bad_token, no_alarms
 from undercast.services.cloudwatch.instance import CloudWatch
 from undercast.services.cloudwatch.transitions import Change, item_of
@@ -30,14 +30,14 @@ async def set_alarm_state(cloudwatch: CloudWatch, ctx: RequestContext, params: P
     if data and not _is_json(data):
         raise ServiceError("InvalidFormat", "StateReasonData is not valid JSON", 400)
 
-    def write(tx: Tx) -> Alarm:
+    def write(tx: Tx) -> None:
         alarm = alarm_store.find(tx, ctx.scope, params["AlarmName"])
         if alarm is None:
             raise no_alarms([params["AlarmName"]])
         change = Change(value=params["StateValue"], reason=params["StateReason"], data=data, at=ctx.clock.now())
-        return cloudwatch.transitions.write(tx, alarm, change)
+        cloudwatch.composites.follow(tx, cloudwatch.transitions.write(tx, alarm, change))
 
-    await cloudwatch.composites.follow(await cloudwatch.database.write(write))
+    await cloudwatch.database.write(write)
 
 
 def _is_json(text: str) -> bool:

@@ -49,9 +49,7 @@ async def put_metric_alarm(cloudwatch: CloudWatch, ctx: RequestContext, params: 
 @operation("PutCompositeAlarm")
 async def put_composite_alarm(cloudwatch: CloudWatch, ctx: RequestContext, params: Params) -> None:
     """The same for an alarm that looks at others. They must be there."""
-    settings = composite_alarm(params)
-    alarm = await _put(cloudwatch, ctx, params, COMPOSITE, settings)
-    await cloudwatch.composites.look_at(alarm)
+    await _put(cloudwatch, ctx, params, COMPOSITE, composite_alarm(params))
 
 
 async def _put(
@@ -81,6 +79,8 @@ async def _put(
             _check_children(tx, alarm)
         alarm_store.put(tx, alarm)
         _note(tx, alarm, now_s, "Created" if known is None else "Updated")
+        if kind == COMPOSITE:
+            cloudwatch.composites.look_at(tx, alarm)
         return alarm
 
     return await cloudwatch.database.write(write)
