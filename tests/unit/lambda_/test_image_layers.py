@@ -14,6 +14,7 @@ from undercast.services.lambda_.images import unpack
 from undercast.services.lambda_.images.compose import compose
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
+from undercast.services.lambda_.images.unpack import Room
 
 Entry = tuple[tarfile.TarInfo, bytes]
 
@@ -25,13 +26,13 @@ class Ground:
         self.folder = folder
         self._serial = 0
 
-    def unpacked(self, content: bytes, stored: bytes | None = None) -> Path:
+    def unpacked(self, content: bytes, stored: bytes | None = None, room: Room | None = None) -> Path:
         """A layer on disk; `stored` is its compressed form. Raises InvalidImage, and then leaves nothing."""
         self._serial += 1
         sent = content if stored is None else stored
         described = Layer(digest=sha256(sent), diff_id=sha256(content), is_gzip=stored is not None)
         target = self.folder / f"layer{self._serial}"
-        unpack.unpack(io.BytesIO(sent), described, self.folder / "scratch", target)
+        unpack.unpack(io.BytesIO(sent), described, self.folder / "scratch", target, room or Room())
         return target
 
     def root(self, *layers: bytes) -> Path:
@@ -116,7 +117,7 @@ def test_both_digests_are_verified(ground: Ground, wrong: str) -> None:
     digests = {"digest": sha256(stored), "diff_id": sha256(content), wrong: "0" * 64}
     described = Layer(digest=digests["digest"], diff_id=digests["diff_id"], is_gzip=True)
     with pytest.raises(InvalidImage, match="does not have its digest"):
-        unpack.unpack(io.BytesIO(stored), described, ground.folder / "scratch", ground.folder / "layer")
+        unpack.unpack(io.BytesIO(stored), described, ground.folder / "scratch", ground.folder / "layer", Room())
     assert list(ground.folder.iterdir()) == []
 
 
@@ -125,7 +126,7 @@ def test_a_layer_that_another_image_has_made_meanwhile_is_there(ground: Ground) 
     content = files({"a": b"x"})
     described = Layer(digest=sha256(content), diff_id=sha256(content), is_gzip=False)
     for name in ("first", "second"):
-        unpack.unpack(io.BytesIO(content), described, ground.folder / name, ground.folder / "layer")
+        unpack.unpack(io.BytesIO(content), described, ground.folder / name, ground.folder / "layer", Room())
     assert [path.name for path in ground.folder.iterdir()] == ["layer"]
     assert (ground.folder / "layer/tree/a").read_bytes() == b"x"
 
@@ -156,6 +157,19 @@ def test_bomb_is_refused_before_it_is_written(ground: Ground, monkeypatch: pytes
     padded = files({"a": b"x"}) + bytes(4 << 20)
     with pytest.raises(InvalidImage, match="larger than"):
         ground.unpacked(padded, gzip.compress(padded))
+
+
+def test_layers_share_the_room_of_their_image(ground: Ground) -> None:
+    """127 layers of 10 GB each would fill the disk before anybody adds them up: the last is not there."""
+    room = Room(size_bytes=1 << 20, entries=4)
+    ground.unpacked(files({"a": bytes(600 << 10)}), room=room)
+    with pytest.raises(InvalidImage, match="larger than"):
+        ground.unpacked(files({"b": bytes(600 << 10)}), room=room)
+    room = Room(size_bytes=1 << 20, entries=3)
+    ground.unpacked(files({"a": b"", "b": b""}), room=room)
+    with pytest.raises(InvalidImage, match="files"):
+        ground.unpacked(files({"c": b"", "d": b""}), room=room)
+    assert sorted(path.name for path in ground.folder.iterdir()) == ["layer1", "layer3"]
 
 
 def test_number_of_files_is_limited(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from tests.images import ARCHITECTURE, TestImage
 from tests.unit.lambda_.conftest import ROLE, World
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
+from undercast.services.lambda_.images import unpack
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Image
 from undercast.services.lambda_.images.reference import LocalImage, NamedImage, parse_name, parse_uri
@@ -113,6 +114,20 @@ async def test_image_that_cannot_be_loaded_leaves_nothing(world: World) -> None:
     await library.unload("app:1")
     assert layers_on_disk(world) == 2
     assert await world.functions.blobs.audit() == ()
+
+
+async def test_layers_of_a_version_that_failed_are_removed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in front of the one that is too much; also where a function has an older image. Shared ones stay."""
+    await create(world, layout(world, "one"), "one")
+    monkeypatch.setattr(unpack, "MAX_ENTRIES", 2)
+    parts = [BASE, images.files({"x": b"x"}), images.files({"y": b"y"})]
+    uri = f"oci:{images.write_layout(world.folder / 'opened/many', TestImage(layers=parts, process={'Cmd': ['/x']}))}"
+    await create(world, uri, "many")
+    assert await state(world, "many") == ("Failed", "InvalidImage")
+    assert layers_on_disk(world) == 2
+    await world.call("UpdateFunctionCode", FunctionName="one", ImageUri=uri)
+    await world.functions.deployments.idle()
+    assert layers_on_disk(world) == 0
 
 
 async def test_root_that_was_deleted_by_hand_is_made_again(world: World) -> None:

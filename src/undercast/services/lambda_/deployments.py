@@ -130,6 +130,8 @@ class Deployments:
         if any(version.version == LATEST for version in versions):
             self._environments.retire(first.arn, LATEST)
         self.discard(superseded)
+        if failure is not None and first.image is not None:
+            await self._images.collect()  # the layers in front of what failed
         for version in later:
             await self._settle((version,), await self._snapshot(version))
 

@@ -239,11 +239,15 @@ class Images:
 
     async def _unpack(self, reference: LocalImage | NamedImage, image: Image) -> None:
         def work() -> None:
+            room = unpack.Room()
             with self._source(reference) as source:
                 for layer in image.layers:
-                    if not self._layer(layer).is_dir():
+                    if (folder := self._layer(layer)).is_dir():
+                        index = unpack.Index.read(folder)
+                        room.take(index.entries, index.size_bytes)
+                    else:
                         with source.layer(layer) as stored:
-                            unpack.unpack(stored, layer, self.scratch(), self._layer(layer))
+                            unpack.unpack(stored, layer, self.scratch(), folder, room)
 
         async with self._busy:
             await asyncio.to_thread(work)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from undercast.services.lambda_.images.manifest import Image
 from undercast.services.lambda_.images.use import ImageUse
+from undercast.services.lambda_.models import FAILED
 from undercast.store.database import Row, Tx
 
 
@@ -52,9 +53,9 @@ def use_of(tx: Tx, digest: str) -> ImageUse | None:
 
 
 def wanted_layers(tx: Tx) -> frozenset[str]:
-    """The diff ids of all layers that a name or a function version has."""
+    """The diff ids of all layers that a name or a function version has; one that has failed is as good as without."""
     images = [loaded.image for loaded in listed(tx)]
-    for row in tx.all("SELECT DISTINCT image FROM lambda_version WHERE image <> ''"):
+    for row in tx.all("SELECT DISTINCT image FROM lambda_version WHERE image <> '' AND update_status <> ?", (FAILED,)):
         use = ImageUse.from_row(row["image"])
         images += [use.image] if use is not None else []
     return frozenset(layer.diff_id for image in images for layer in image.layers)

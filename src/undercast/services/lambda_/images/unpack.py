@@ -51,12 +51,27 @@ class Index:
         return cls(whiteouts=whiteouts, opaque=opaque, size_bytes=row["size_bytes"], entries=row["entries"])
 
 
-def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path) -> None:
+@dataclass(slots=True)
+class Room:
+    """What the layers of one image may still bring: each takes its part before it is written."""
+
+    size_bytes: int = field(default_factory=lambda: MAX_IMAGE_BYTES)
+    entries: int = field(default_factory=lambda: MAX_ENTRIES)
+
+    def take(self, entries: int, size_bytes: int) -> None:
+        """Raises InvalidImage where there is not as much."""
+        self.entries -= entries
+        self.size_bytes -= size_bytes
+        if self.entries < 0 or self.size_bytes < 0:
+            raise too_large()
+
+
+def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path, room: Room) -> None:
     """Make the layer's folder; what has the destination's name is whole, and has its digests. Raises InvalidImage."""
     (scratch / TREE).mkdir(parents=True)
     try:
-        stream = Forward(source, is_gzip=layer.is_gzip, limit_bytes=MAX_IMAGE_BYTES + _HEADERS_BYTES)
-        unpacking = _Unpacking(root=scratch / TREE)
+        stream = Forward(source, is_gzip=layer.is_gzip, limit_bytes=room.size_bytes + _HEADERS_BYTES)
+        unpacking = _Unpacking(root=scratch / TREE, room=room)
         try:
             _take_all(stream, unpacking)
         except BROKEN as error:
@@ -100,6 +115,7 @@ class _Unpacking:
     """One layer while it is read."""
 
     root: Path
+    room: Room
     folders: set[str] = field(default_factory=lambda: {""})
     """Made here, so that they are folders and no links."""
     others: set[str] = field(default_factory=set)
@@ -141,8 +157,7 @@ class _Unpacking:
     def _count(self, entries: int, size_bytes: int = 0) -> None:
         self.entries += entries
         self.size_bytes += size_bytes
-        if self.entries > MAX_ENTRIES or self.size_bytes > MAX_IMAGE_BYTES:
-            raise too_large()
+        self.room.take(entries, size_bytes)
 
     def _take_away(self, folder: str, name: str) -> None:
         if name == _OPAQUE:
