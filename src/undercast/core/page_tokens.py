@@ -5,7 +5,10 @@ it refuses a wrong one is the service's. AWS says of all of them that they are o
 """
 
 import base64
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
+T = TypeVar("T")
 _MAX_DIGITS = 18
 
 
@@ -28,3 +31,14 @@ def number_of(token: str | None) -> int:
     if text and not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
         raise ValueError("no number")
     return int(text or 0)
+
+
+def page_of(
+    found: Iterable[T], name: Callable[[T], str], token: str | None, limit: int
+) -> tuple[list[T], dict[str, str]]:
+    """The items behind a token, by name, and NextToken where there are more. Raises ValueError for a wrong token."""
+    after = name_of(token)
+    items = sorted((item for item in found if name(item) > after), key=name)
+    if len(items) <= limit:
+        return items, {}
+    return items[:limit], {"NextToken": token_of(name(items[limit - 1]))}

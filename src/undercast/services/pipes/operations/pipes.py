@@ -11,7 +11,7 @@ from typing import Any
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
-from undercast.core.page_tokens import name_of, token_of
+from undercast.core.page_tokens import page_of
 from undercast.core.service import Params, operation
 from undercast.services import roles
 from undercast.services.event_sources.progress import START, Progress
@@ -188,15 +188,14 @@ async def describe_pipe(pipes: Pipes, ctx: RequestContext, params: Params) -> di
 @operation("ListPipes")
 async def list_pipes(pipes: Pipes, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """By name, states, source and target."""
+    every = await pipes.database.read(lambda tx: store.of_scope(tx, ctx.scope))
+    wanted = (pipe for pipe in every if _is_wanted(pipe, params))
+    limit = params.get("Limit") or PER_PAGE
     try:
-        after = name_of(params.get("NextToken"))
+        found, token = page_of(wanted, lambda pipe: pipe.name, params.get("NextToken"), limit)
     except ValueError:
         raise invalid("Invalid NextToken.") from None
-    limit = params.get("Limit") or PER_PAGE
-    every = await pipes.database.read(lambda tx: store.of_scope(tx, ctx.scope))
-    found = [pipe for pipe in every if pipe.name > after and _is_wanted(pipe, params)][: limit + 1]
-    token = {"NextToken": token_of(found[limit - 1].name)} if len(found) > limit else {}
-    return {"Pipes": [_listed(pipe) for pipe in found[:limit]], **token}
+    return {"Pipes": [_listed(pipe) for pipe in found], **token}
 
 
 def _is_wanted(pipe: Pipe, params: Params) -> bool:
