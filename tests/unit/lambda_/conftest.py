@@ -33,7 +33,7 @@ from undercast.services.lambda_.images.library import Images, Shelf
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
-from undercast.services.lambda_.mappings import Mappings
+from undercast.services.lambda_.mappings import mappings
 from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
@@ -242,7 +242,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         images=images,
         catalog=catalog,
         deployments=Deployments(database, Code(code, images), catalog, environments),
-        mappings=Mappings(database, clock),
+        mappings=mappings(database, clock),
         provisioning=Provisioning(database, catalog, environments),
         concurrency=concurrency,
         lineages=Lineages(),

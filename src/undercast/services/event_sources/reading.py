@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.events.arrivals import Arrivals
+from undercast.events.outbox import Outbox
 from undercast.services.event_sources.progress import Table
 from undercast.store.database import Database
 
@@ -22,6 +23,8 @@ class Ground(Protocol):
     def database(self) -> Database: ...
     @property
     def arrivals(self) -> Arrivals: ...
+    @property
+    def outbox(self) -> Outbox: ...
     @property
     def clock(self) -> PlatformClock: ...
 

@@ -6,18 +6,18 @@ AWS: Lambda Developer Guide, "Using Lambda with Kinesis", "Using Lambda with Dyn
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import Protocol
+from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.events.poller import Processed, Unavailable
 from undercast.services.event_sources.book import Book
-from undercast.services.event_sources.kinds import Kind, kind_of
+from undercast.services.event_sources.kinds import kind_of
 from undercast.services.event_sources.lane import Batch, LaneReader, Rules
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.event_sources.reading import Ground, Reading
+from undercast.services.event_sources.work import Attempts, Means, Work, limits_of
 
 LOOK_AGAIN_S = 60.0
 """The bell is in memory: a ring that was lost costs this much."""
@@ -26,35 +26,13 @@ THROTTLED_S = 1.0
 MOST_BATCHES = 10_000
 
 
-class Work(Protocol):
-    """What becomes of batches."""
-
-    retention_s: float
-    """Of the stream: what is older has expired."""
-
-    async def process(self, batch: Batch) -> Processed:
-        """Ends when all is done or given up, or when nobody reads any more. Commits how far it has come."""
-        ...
-
-    def close(self) -> None:
-        """Nobody reads any more: what waits for its next attempt is left."""
-        ...
-
-    async def commit(self, reader: LaneReader, progress: Progress) -> None:
-        """Move a lane on."""
-        ...
-
-
-MakeWork = Callable[[Kind, Book], Work]
-
-
 class StreamSource:
     """See `events.poller.Source`. It gives no batch of a lane that has one, which bounds the batches at once."""
 
     most = MOST_BATCHES
     at_first = MOST_BATCHES
 
-    def __init__(self, ground: Ground, reading: Reading, make: MakeWork) -> None:
+    def __init__(self, ground: Ground, reading: Reading, attempts: Attempts[Any]) -> None:
         settings = reading.settings
         self._ground = ground
         self._table = reading.progress
@@ -70,7 +48,16 @@ class StreamSource:
             factor=factor,
             is_done=self._book.is_done,
         )
-        self._work = make(self._kind, self._book)
+        means = Means(
+            kind=self._kind,
+            limits=limits_of(settings),
+            clock=ground.clock,
+            database=ground.database,
+            outbox=ground.outbox,
+            progress=reading.progress,
+            book=self._book,
+        )
+        self._work = Work(attempts, means)
         self._readers: dict[Lane, LaneReader] = {}
         self._stale = True
         """Whether the shards have to be listed again."""

@@ -110,15 +110,15 @@ def put(tx: Tx, mapping: EventSourceMapping) -> None:
     )
 
 
-def settle(tx: Tx, scope: Scope, mapping_id: str) -> None:
+def settle(tx: Tx, before: EventSourceMapping) -> None:
     """What its state says has been done."""
-    mapping = find(tx, scope, mapping_id)
-    key = scope.account_id, scope.region, mapping_id
+    mapping = find(tx, before.scope, before.id)
+    key = before.scope.account_id, before.scope.region, before.id
     if mapping is None:
         return
     if mapping.state == DELETING:
         tx.execute(f"DELETE FROM {_TABLE} WHERE {_KEY}", key)
-        tx.execute("DELETE FROM lambda_event_source_progress WHERE id = ?", (mapping_id,))
+        tx.execute("DELETE FROM lambda_event_source_progress WHERE id = ?", (mapping.id,))
     else:
         tx.execute(f"UPDATE {_TABLE} SET state = ? WHERE {_KEY}", (mapping.settled_state, *key))
 

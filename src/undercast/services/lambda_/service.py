@@ -28,7 +28,7 @@ from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping, progress_of
-from undercast.services.lambda_.mappings import Mappings
+from undercast.services.lambda_.mappings import mappings
 from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.lambda_.operations import (
@@ -53,7 +53,7 @@ from undercast.services.lambda_.operations import (
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.queue_work import QueueWork
 from undercast.services.lambda_.source_checks import is_queue
-from undercast.services.lambda_.stream_work import Work
+from undercast.services.lambda_.stream_attempts import StreamAttempts
 from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.lambda_.url_site import serve
@@ -89,7 +89,7 @@ def build(parts: Parts) -> Lambda:
         images=images,
         catalog=catalog,
         deployments=Deployments(parts.database, Code(code, images), catalog, parts.pool),
-        mappings=Mappings(parts.database, parts.platform_clock),
+        mappings=mappings(parts.database, parts.platform_clock),
         provisioning=Provisioning(parts.database, catalog, parts.pool),
         concurrency=concurrency,
         lineages=Lineages(),
@@ -123,7 +123,7 @@ async def _start(instance: Lambda) -> None:
         if is_queue(mapping.source_arn):
             measures = MappingMeasures(instance.measures, mapping)
             return QueueSource(instance.clock, reading, QueueWork(instance, mapping, consumer, measures), measures)
-        return StreamSource(instance, reading, lambda kind, book: Work(instance, mapping, consumer, kind, book))
+        return StreamSource(instance, reading, StreamAttempts(instance, mapping, consumer))
 
     instance.mappings.start(source)
 

@@ -77,7 +77,8 @@ class Pipe:
         parameters = self.given.get("SourceParameters") or {}
         own = parameters.get(SOURCE_PARAMETERS[service]) or {}
         filters = {"FilterCriteria": parameters["FilterCriteria"]} if parameters.get("FilterCriteria") else {}
-        return {"BatchSize": _DEFAULT_BATCH[service], **own, **filters}
+        bisects = {"BisectBatchOnFunctionError": own.get("OnPartialBatchItemFailure") == "AUTOMATIC_BISECT"}
+        return {"BatchSize": _DEFAULT_BATCH[service], **own, **bisects, **filters}
 
     def summary(self) -> dict[str, Any]:
         """As most answers show it."""

@@ -21,8 +21,8 @@ from undercast.services.pipes.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.pipes.models import Pipe
 from undercast.services.pipes.operations import pipes as operations
 from undercast.services.pipes.queue_work import QueueWork
-from undercast.services.pipes.running import Running
-from undercast.services.pipes.stream_work import DEAD_LETTERS, StreamWork
+from undercast.services.pipes.running import running
+from undercast.services.pipes.stream_attempts import DEAD_LETTERS, StreamAttempts
 
 
 def build(parts: Parts) -> Pipes:
@@ -35,12 +35,12 @@ def build(parts: Parts) -> Pipes:
         internal=parts.internal,
         clock=parts.platform_clock,
         ids=parts.ids,
-        running=Running(parts.database, parts.platform_clock),
+        running=running(parts.database, parts.platform_clock),
     )
 
 
 def _source(pipes: Pipes, pipe: Pipe) -> Source:
-    """A stream's filters are asked by its work: they see more of a record than a function's do."""
+    """A stream's filters are asked by its attempts: they see more of a record than a function's do."""
     consumer, settings = Consumer(pipes, pipe), pipe.reading()
     execution = Execution(pipes, pipe, consumer)
     if pipe.source_service == "sqs":
@@ -48,7 +48,7 @@ def _source(pipes: Pipes, pipe: Pipe) -> Source:
         return QueueSource(pipes.clock, reading, QueueWork(execution))
     settings.pop("FilterCriteria", None)
     reading = Reading(source_arn=pipe.source, settings=settings, consumer=consumer, progress=pipe.progress)
-    return StreamSource(pipes, reading, lambda kind, book: StreamWork(pipes, pipe, execution, (kind, book)))
+    return StreamSource(pipes, reading, StreamAttempts(pipes, pipe, execution))
 
 
 async def _start(pipes: Pipes) -> None:

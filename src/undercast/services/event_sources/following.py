@@ -1,0 +1,89 @@
+"""Consumers of event sources at work: from their rows to the sources that are read.
+
+A change is committed with a state that says what is under way; the work follows the commit, and its end is committed as
+a settled state, or as the row's removal. What a killed platform left under way is done at the next start.
+AWS: Lambda API Reference, EventSourceMappingConfiguration (State); EventBridge Pipes API Reference, DescribePipe
+(CurrentState).
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from undercast.core.clock import PlatformClock
+from undercast.core.tasks import Tasks
+from undercast.events.poller import MORE_PER_S, Pollers, Source
+from undercast.store.database import Database, Tx
+
+log = logging.getLogger(__name__)
+
+
+class _Row(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+R = TypeVar("R", bound=_Row)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows(Generic[R]):
+    """How a service keeps its consumers."""
+
+    every: Callable[[Tx], Sequence[R]]
+    is_read: Callable[[R], bool]
+    """Whether its source is to be read."""
+    is_under_way: Callable[[R], bool]
+    settle: Callable[[Tx, R], None]
+    """Commit that what its state says has been done."""
+    more_per_s: Callable[[R], float] = lambda _: MORE_PER_S
+    """How many more batches may run at once each second."""
+
+
+class Following(Generic[R]):
+    """One per service and platform."""
+
+    def __init__(self, database: Database, clock: PlatformClock, rows: Rows[R]) -> None:
+        self._database = database
+        self._clock = clock
+        self._rows = rows
+        self._pollers = Pollers(clock)
+        self._tasks = Tasks(lambda error: log.error("an event source could not be followed", exc_info=error))
+        self._make: Callable[[R], Source] | None = None
+
+    def start(self, make: Callable[[R], Source]) -> None:
+        """Read again what was read before the platform stopped. `make` gives a consumer's source."""
+        self._make = make
+        for row in self._database.read_now(self._rows.every):
+            self._tasks.spawn(self._apply(row))
+
+    async def stop(self) -> None:
+        """Take no more batches; what is being processed gets a moment."""
+        self._make = None
+        self._tasks.cancel()
+        await self._tasks.ended()
+        await self._pollers.stop()
+
+    def clear(self) -> None:
+        """Rows were deleted behind our back (reset)."""
+        before, self._pollers = self._pollers, Pollers(self._clock)
+        self._tasks.spawn(before.stop(0.1))
+
+    def follow(self, tx: Tx, row: R) -> None:
+        """In the transaction that writes the row."""
+        tx.after_commit(lambda: self._tasks.spawn(self._apply(row)))
+
+    def result(self, row: R) -> str:
+        """LastProcessingResult; in memory only."""
+        return self._pollers.result(row.id)
+
+    async def _apply(self, row: R) -> None:
+        """What runs under the older settings ends first, so that no order is broken and no limit exceeded."""
+        await self._pollers.end(row.id)
+        if self._make is None:
+            return
+        if self._rows.is_read(row):
+            self._pollers.begin(row.id, self._make(row), self._rows.more_per_s(row))
+        if self._rows.is_under_way(row):
+            await self._database.write(lambda tx: self._rows.settle(tx, row))

@@ -1,0 +1,264 @@
+"""A batch of a stream at work: tries, retries, splits, gives up, and commits how far it has come.
+
+What an attempt is, and what is told of records that were given up, the consumer says (`Attempts`).
+AWS: Lambda Developer Guide, "Handling errors for a Kinesis event source in Lambda", "Implementing stateful Kinesis
+Data Streams processing in Lambda", the same for DynamoDB; EventBridge User Guide, "Amazon Kinesis stream as a source".
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, Protocol, TypeVar
+
+from undercast.core.clock import PlatformClock, iso_millis
+from undercast.events.delivery import Delivery
+from undercast.events.outbox import Outbox
+from undercast.events.poller import Processed
+from undercast.services.event_sources.book import Book
+from undercast.services.event_sources.kinds import Kind
+from undercast.services.event_sources.lane import Batch, LaneReader
+from undercast.services.event_sources.progress import Progress, Table
+from undercast.services.event_sources.records import Record
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES
+from undercast.store.database import Database, Tx
+
+FIRST_BACKOFF_S = 1.0
+LONGEST_BACKOFF_S = 60.0
+EXHAUSTED = "RetryAttemptsExhausted"
+DAY_S = 24 * 3600.0
+
+T = TypeVar("T")
+"""What a consumer knows of one attempt."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """When records are given up, and whether a batch is split before; -1 is no limit."""
+
+    retries: int
+    age_s: int
+    bisects: bool
+
+
+def limits_of(settings: Mapping[str, Any]) -> Limits:
+    """Those of an event source mapping, by AWS's names."""
+    return Limits(
+        retries=settings.get("MaximumRetryAttempts", -1),
+        age_s=settings.get("MaximumRecordAgeInSeconds", -1),
+        bisects=settings.get("BisectBatchOnFunctionError", False),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt(Generic[T]):
+    """What came of one attempt."""
+
+    failed: bool
+    """Whether something is left to do."""
+    done: int = 0
+    """How many of the first records need not come again."""
+    counted: bool = True
+    """Whether it was one of the retries: not where nobody could be asked."""
+    splits: bool = True
+    """Whether what is left may be split."""
+    state: str = ""
+    """Of the tumbling window behind what is done, as JSON."""
+    known: T | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp(Generic[T]):
+    """Records that are given up, and why."""
+
+    kind: Kind
+    shard_id: str
+    records: Sequence[Record]
+    attempts: int
+    condition: str
+    known: T | None
+    """Of the last attempt, where that is the reason."""
+
+    def batch_info(self, stream_arn: str) -> dict[str, Any]:
+        """KinesisBatchInfo or DDBStreamBatchInfo, under its name."""
+        first, last = self.records[0], self.records[-1]
+        info = {
+            "shardId": self.shard_id,
+            "startSequenceNumber": first.sequence,
+            "endSequenceNumber": last.sequence,
+            "approximateArrivalOfFirstRecord": iso_millis(first.arrived_at),
+            "approximateArrivalOfLastRecord": iso_millis(last.arrived_at),
+            "batchSize": len(self.records),
+            "streamArn": stream_arn,
+        }
+        return {self.kind.batch_info: info}
+
+
+class Attempts(Protocol[T]):
+    """How one consumer does records."""
+
+    @property
+    def failure(self) -> str:
+        """LastProcessingResult of a batch of which something has failed."""
+        ...
+
+    @property
+    def too_old(self) -> str:
+        """The condition under which records are given up for their age."""
+        ...
+
+    def wants(self, record: Record) -> bool:
+        """Whether a record that was read is tried."""
+        ...
+
+    async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[T]:
+        """Try records of the batch; none of them for the last invocation of its window."""
+        ...
+
+    async def letter(self, given_up: GivenUp[T]) -> Delivery | None:
+        """What is told of it, if anybody wants to know. Raises Unavailable."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """What one stream's work has to do with."""
+
+    kind: Kind
+    limits: Limits
+    clock: PlatformClock
+    database: Database
+    outbox: Outbox
+    progress: Table
+    book: Book
+
+
+@dataclass(slots=True, eq=False)
+class Piece:
+    """Records that one attempt gets; the halves of a batch that was split are pieces of their own."""
+
+    records: Sequence[Record]
+    attempts: int = 0
+    delay_s: float = FIRST_BACKOFF_S
+
+
+class Work(Generic[T]):
+    """Of one consumer of one stream."""
+
+    def __init__(self, attempts: Attempts[T], means: Means) -> None:
+        self._attempts = attempts
+        self._means = means
+        self._limits = means.limits
+        self._closed = asyncio.Event()
+        self.retention_s = DAY_S
+        """Of the stream: what is older has expired."""
+
+    def close(self) -> None:
+        """Nobody reads any more: what waits for its next attempt is left."""
+        self._closed.set()
+
+    async def process(self, batch: Batch) -> Processed:
+        """Ends when all is done or given up, or when nobody reads any more. Commits how far it has come."""
+        if batch.window is not None and batch.window.final:
+            return await self._finish(batch)
+        pieces = deque([Piece([record for record in batch.records if self._attempts.wants(record)])])
+        processed = Processed()
+        while pieces:
+            piece = pieces.popleft()
+            if not piece.records:
+                continue
+            if old := sum(1 for record in piece.records if self._too_old(record)):
+                expired = Piece(piece.records[:old], piece.attempts)
+                await self._give_up(batch, expired, self._attempts.too_old, None)
+                pieces.appendleft(Piece(piece.records[old:], piece.attempts, piece.delay_s))
+                processed = Processed(result=self._attempts.failure)
+                continue
+            attempt = await self._attempts.attempt(batch, piece.records)
+            if attempt.done:
+                await self._move_on(batch, piece.records[attempt.done - 1], attempt.state)
+            if not attempt.failed:
+                continue
+            processed = Processed(result=self._attempts.failure)
+            again = await self._again(batch, piece, attempt)
+            if again is None:
+                return processed
+            pieces.extendleft(reversed(again))
+        # What the attempts have made of the window stays.
+        now = batch.reader.progress
+        await self.commit(batch.reader, replace(batch.end, window=now.window, state=now.state))
+        return processed
+
+    async def _again(self, batch: Batch, piece: Piece, attempt: Attempt[T]) -> Sequence[Piece] | None:
+        """What of a piece is tried again, after the wait for it; None when nobody reads any more."""
+        rest = Piece(piece.records[attempt.done :], piece.attempts + attempt.counted, piece.delay_s)
+        if attempt.counted and 0 <= self._limits.retries < rest.attempts:
+            await self._give_up(batch, rest, EXHAUSTED, attempt.known)
+            return ()
+        if attempt.splits and self._limits.bisects and len(rest.records) > 1:
+            half = len(rest.records) // 2
+            # AWS: splitting does not count as a retry.
+            return Piece(rest.records[:half]), Piece(rest.records[half:])
+        return (rest,) if await self._waited(rest) else None
+
+    async def _move_on(self, batch: Batch, last: Record, state: str) -> None:
+        """Commit what is done up to a record; a window whose state is too large ends early."""
+        progress = replace(batch.reader.progress, sequence=last.sequence, state=state)
+        if batch.window is None:
+            await self.commit(batch.reader, progress)
+            return
+        await self.commit(batch.reader, replace(progress, window=batch.window.start))
+        if len(state.encode()) > MAX_STATE_BYTES:
+            await self._finish(replace(batch, records=(), window=replace(batch.window, final=True, early=True)))
+
+    async def _finish(self, batch: Batch) -> Processed:
+        """The last attempt for a window; what is behind it waits for its success."""
+        piece, processed = Piece(()), Processed()
+        while (await self._attempts.attempt(batch, ())).failed:
+            processed = Processed(result=self._attempts.failure)
+            if not await self._waited(piece):
+                return processed
+        await self.commit(batch.reader, replace(batch.reader.progress, window=0.0, state=""))
+        return processed
+
+    def _too_old(self, record: Record) -> bool:
+        age_s = self._limits.age_s
+        most = min(age_s, self.retention_s) if age_s > 0 else self.retention_s
+        return self._means.clock.now() - record.arrived_at > most
+
+    async def _waited(self, piece: Piece) -> bool:
+        """Wait for the next attempt; False when nobody reads any more."""
+        moment = self._means.clock.now() + piece.delay_s
+        piece.delay_s = min(LONGEST_BACKOFF_S, piece.delay_s * 2)
+        loop = asyncio.get_running_loop()
+        waits = {loop.create_task(self._means.clock.wait_until(moment)), loop.create_task(self._closed.wait())}
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for wait in waits:
+                wait.cancel()
+        return not self._closed.is_set()
+
+    async def commit(self, reader: LaneReader, progress: Progress, letter: Delivery | None = None) -> None:
+        """Move a lane on; what is told of records that were given up goes into the same commit."""
+
+        def write(tx: Tx) -> None:
+            self._means.progress.put(tx, {reader.lane: progress})
+            if letter is not None:
+                self._means.outbox.add(tx, letter)
+
+        await self._means.database.write(write)
+        reader.progress = progress
+        self._means.book.put(reader.lane, progress)
+
+    async def _give_up(self, batch: Batch, piece: Piece, condition: str, known: T | None) -> None:
+        """Move on behind the piece; the record of it goes out in the same commit."""
+        given_up = GivenUp(
+            kind=self._means.kind,
+            shard_id=batch.reader.lane.shard_id,
+            records=piece.records,
+            attempts=piece.attempts,
+            condition=condition,
+            known=known,
+        )
+        progress = replace(batch.reader.progress, sequence=piece.records[-1].sequence)
+        await self.commit(batch.reader, progress, await self._attempts.letter(given_up))

@@ -1,0 +1,115 @@
+"""What becomes of a batch after each outcome of an attempt, whoever makes the attempts."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.fakes import START
+from tests.unit.lambda_.conftest import World
+from undercast.events.delivery import Delivery
+from undercast.events.poller import Processed
+from undercast.services.event_sources.book import Book
+from undercast.services.event_sources.kinds import kind_of
+from undercast.services.event_sources.lane import Batch, LaneReader
+from undercast.services.event_sources.progress import Lane, Progress, Table
+from undercast.services.event_sources.records import Record
+from undercast.services.event_sources.work import Attempt, GivenUp, Means, Work, limits_of
+
+ARN = "arn:aws:kinesis:us-west-2:111122223333:stream/s"
+NEVER_OLD = START + 1e9
+
+
+@dataclass(slots=True)
+class Script:
+    """Attempts with the outcomes that a test wants, then success."""
+
+    outcomes: list[Attempt[None]] = field(default_factory=list)
+    tried: list[list[str]] = field(default_factory=list)
+    given_up: list[tuple[list[str], int, str]] = field(default_factory=list)
+    failure: str = "PROBLEM"
+    too_old: str = "Old"
+
+    def wants(self, record: Record) -> bool:
+        """See `Attempts`."""
+        return record.key != "unwanted"
+
+    async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[None]:
+        """See `Attempts`."""
+        self.tried.append([record.sequence for record in records])
+        return self.outcomes.pop(0) if self.outcomes else Attempt(failed=False, done=len(records))
+
+    async def letter(self, given_up: GivenUp[None]) -> Delivery | None:
+        """See `Attempts`."""
+        self.given_up.append(([one.sequence for one in given_up.records], given_up.attempts, given_up.condition))
+        return None
+
+
+def record(sequence: int, arrived_at: float = NEVER_OLD, key: str = "k") -> Record:
+    return Record(
+        sequence=str(sequence), arrived_at=arrived_at, key=key, event={}, text=json.dumps({"sequence": sequence})
+    )
+
+
+async def process(
+    world: World, script: Script, records: Sequence[Record], **settings: Any
+) -> tuple[Processed, Progress]:
+    """The result, and how far the lane has come. The clock goes on while the work waits."""
+    functions, reader = world.functions, LaneReader(Lane("shard", 1, 0), Progress())
+    means = Means(
+        kind=kind_of(ARN),
+        limits=limits_of(settings),
+        clock=functions.clock,
+        database=functions.database,
+        outbox=functions.outbox,
+        progress=Table(table="lambda_event_source_progress", owner="lambda_event_source_mapping", id="m"),
+        book=Book({}, 1),
+    )
+    batch = Batch(reader=reader, records=records, end=Progress(sequence="9"))
+    async with asyncio.timeout(30):
+        task = asyncio.get_running_loop().create_task(Work(script, means).process(batch))
+        while not task.done():
+            world.clock.advance(1.0)
+            await asyncio.sleep(0)  # the work's turn
+        return await task, reader.progress
+
+
+async def test_who_could_not_be_asked_has_not_failed(world: World) -> None:
+    """Not counted as one of MaximumRetryAttempts, and no reason to split."""
+    nobody: Attempt[None] = Attempt(failed=True, counted=False, splits=False)
+    script = Script([nobody, nobody, Attempt(failed=True, splits=False)])
+    settings = {"MaximumRetryAttempts": 1, "BisectBatchOnFunctionError": True}
+    processed, progress = await process(world, script, [record(1), record(2)], **settings)
+    assert script.tried == [["1", "2"]] * 4
+    assert (script.given_up, processed.result, progress.sequence) == ([], "PROBLEM", "9")
+
+
+async def test_halves_begin_to_count_anew(world: World) -> None:
+    """AWS: splitting does not count as a retry. What is done is not tried again; who must not be split is not."""
+    whole: Attempt[None] = Attempt(failed=True, done=1, splits=False)
+    fails: Attempt[None] = Attempt(failed=True)
+    script = Script([whole, fails, fails, fails])
+    settings = {"MaximumRetryAttempts": 2, "BisectBatchOnFunctionError": True}
+    await process(world, script, [record(1), record(2), record(3)], **settings)
+    assert script.tried == [["1", "2", "3"], ["2", "3"], ["2"], ["2"], ["2"], ["3"]]
+    assert script.given_up == []
+
+
+async def test_what_fails_too_often_is_given_up_and_the_rest_goes_on(world: World) -> None:
+    """The condition, and how often it was tried; what is behind it in the batch follows."""
+    fails: Attempt[None] = Attempt(failed=True)
+    script = Script([fails, fails, fails])
+    settings = {"MaximumRetryAttempts": 1, "BisectBatchOnFunctionError": True}
+    await process(world, script, [record(1), record(2)], **settings)
+    assert script.tried == [["1", "2"], ["1"], ["1"], ["2"]]
+    assert script.given_up == [(["1"], 2, "RetryAttemptsExhausted")]
+
+
+async def test_the_old_and_the_unwanted_are_not_tried(world: World) -> None:
+    """MaximumRecordAgeInSeconds; what the consumer does not want is no part of a piece."""
+    script = Script()
+    records = [record(1, arrived_at=START - 100), record(2, key="unwanted"), record(3)]
+    processed, progress = await process(world, script, records, MaximumRecordAgeInSeconds=60)
+    assert (script.tried, script.given_up) == ([["3"]], [(["1"], 0, "Old")])
+    assert (processed.result, progress.sequence) == ("PROBLEM", "9")
