@@ -58,8 +58,9 @@ def test_causal_edges() -> None:
 
 
 def test_traces_of_xray() -> None:
-    """30 days, 2,600 segments a second from one environment, 500 KB a trace, 4,096 documents for a collector."""
+    """30 days, 2,600 segments and 4 MiB a second of an environment, 500 KB a trace, 4,096 documents for a collector."""
     assert (upkeep.RETENTION_S, xray_daemon.PACKETS_PER_S) == (30 * 86400, 2600)
+    assert xray_daemon.BYTES_PER_S == 4 * 1024 * 1024
     assert (assembly.MAX_BYTES, export.MAX_QUEUED) == (500_000, 4096)
 
 

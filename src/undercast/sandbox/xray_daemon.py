@@ -18,8 +18,9 @@ _MAX_PACKET_BYTES = 65_536
 _AT_ONCE, _BYTES_AT_ONCE = 16, 65_536
 """Packets or connections, and bytes, before others have their turn."""
 _LAST_TURNS = 16
-PACKETS_PER_S = 2600
-"""X-Ray's quota of segments is an account's and region's, here each environment's. What is beyond is dropped."""
+PACKETS_PER_S, BYTES_PER_S = 2600, 4 * 1024 * 1024
+"""X-Ray's quota of segments is an account's and region's, here each environment's; that of bytes is ours. What is
+beyond is dropped."""
 _MAX_CONNECTIONS = 16
 TCP, UDP = "xray", "xray-udp"
 """The names of the listeners in `Sandbox.listeners`."""
@@ -33,7 +34,8 @@ class XRayDaemon:
         self._sink = sink
         self._loop = asyncio.get_running_loop()
         self._watched: list[socket.socket] = []
-        self._second, self._packets = 0, 0
+        self._second, self._packets, self._bytes = 0, 0, 0
+        self._told_at = -1
         self._connections: list[asyncio.Transport] = []
         self._entering: set[asyncio.Task[None]] = set()
         self._watch(listeners.get(UDP), self._receive)
@@ -64,20 +66,25 @@ class XRayDaemon:
                 packet = datagrams.recv(_MAX_PACKET_BYTES)
             except OSError:
                 return
-            if self._within_quota():
+            taken_bytes += len(packet)
+            if self._within_quota(len(packet)):
                 self._sink.segment(self._function, packet)
-                taken_bytes += len(packet)
             if taken_bytes >= _BYTES_AT_ONCE:
                 return
 
-    def _within_quota(self) -> bool:
+    def _within_quota(self, size: int) -> bool:
         second = int(self._loop.time())
         if second != self._second:
-            self._second, self._packets = second, 0
-        self._packets += 1
-        if self._packets == PACKETS_PER_S + 1:
-            log.warning("%s sends more than %d packets a second to X-Ray", self._function.arn, PACKETS_PER_S)
-        return self._packets <= PACKETS_PER_S
+            self._second, self._packets, self._bytes = second, 0, 0
+        if self._packets < PACKETS_PER_S and self._bytes + size <= BYTES_PER_S:
+            self._packets += 1
+            self._bytes += size
+            return True
+        if self._told_at != second:
+            self._told_at = second
+            text = "%s sends more than %d packets or %d bytes a second to X-Ray"
+            log.warning(text, self._function.arn, PACKETS_PER_S, BYTES_PER_S)
+        return False
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import sqlite3
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeVar
@@ -61,6 +62,16 @@ class Journal:
         elif before == 0:
             self._timer = asyncio.get_running_loop().call_later(BATCH_S, self._begin)
 
+    @property
+    def appended(self) -> int:
+        """How many rows ever were."""
+        return self._appended
+
+    @property
+    def settled(self) -> int:
+        """How many of them, in their order, have been through the database."""
+        return self._settled
+
     async def flush(self) -> None:
         """Return when everything appended before this call is in the file."""
         goal = self._appended
@@ -111,6 +122,26 @@ class Journal:
             await self.database.write(lambda tx: _insert(tx, batch), long=True)
         except sqlite3.IntegrityError:
             await self.database.write(lambda tx: _insert_what_fits(tx, batch), long=True)
+
+
+class Backlog:
+    """The bytes that one owner has appended and that are not in the file yet: memory that whoever sends them fills."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._waiting: deque[tuple[int, int]] = deque()
+        """(row, its bytes)"""
+        self._size = 0
+
+    def takes(self, size: int, most: int) -> bool:
+        """Whether a row of this size, which is to be appended next, still finds room."""
+        while self._waiting and self._waiting[0][0] <= self._journal.settled:
+            self._size -= self._waiting.popleft()[1]
+        if self._size + size > most:
+            return False
+        self._size += size
+        self._waiting.append((self._journal.appended + 1, size))
+        return True
 
 
 def _tell(task: asyncio.Task[None]) -> None:

@@ -79,6 +79,23 @@ async def test_a_flood_has_an_end(sockets: dict[str, socket.socket], monkeypatch
     assert len(sink.packets) == 3
 
 
+async def test_a_flood_of_large_packets_has_an_end(
+    sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bytes are counted too, for each of them costs the loop something; the next second is a new one."""
+    monkeypatch.setattr(xray_daemon, "BYTES_PER_S", 25)
+    sink, loop = Sink(), asyncio.get_running_loop()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    for second, expected in ((7.0, 2), (7.9, 2), (8.0, 4)):
+        monkeypatch.setattr(loop, "time", lambda now=second: now, raising=False)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(4):
+                sender.sendto(b"ten bytes.", sockets[UDP].getsockname())
+        daemon._receive(sockets[UDP])
+        assert len(sink.packets) == expected
+    daemon.close()
+
+
 async def test_what_came_before_the_end_is_taken(sockets: dict[str, socket.socket]) -> None:
     """A function's last packets are in the socket when its environment ends."""
     sink = Sink()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from undercast.store.database import Tx
-from undercast.store.journal import BATCH_ROWS, Journal
+from undercast.store.journal import BATCH_ROWS, Backlog, Journal
 from undercast.store.migrations import migrate
 
 INSERT = "INSERT INTO line (number) VALUES (?)"
@@ -88,3 +88,15 @@ async def test_flush_in_the_moment_a_batch_ends_writes_the_next_one_too(journal:
             await asyncio.sleep(0)
         await journal.flush()
         assert len(journal.database.read_now(numbers)) == 2 * number + 2
+
+
+async def test_a_backlog_takes_no_more_than_it_may(journal: Journal) -> None:
+    """What its owner appended counts until it is in the file."""
+    backlog = Backlog(journal)
+    assert backlog.takes(60, most=100)
+    journal.append(INSERT, (1,))
+    assert [backlog.takes(60, most=100), backlog.takes(40, most=100)] == [False, True]
+    journal.append(INSERT, (2,))
+    assert not backlog.takes(1, most=100)
+    await journal.flush()
+    assert backlog.takes(100, most=100)

@@ -7,7 +7,8 @@ import pytest
 
 from tests.fakes import FakeClock
 from tests.fakes_sandbox import a_function
-from undercast.services.xray.intake import Intake
+from undercast.services.xray.documents import MAX_BYTES
+from undercast.services.xray.intake import MAX_BACKLOG_BYTES, Intake
 from undercast.services.xray.schema import JOURNAL_SCHEMA
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate_all
@@ -29,4 +30,26 @@ async def test_packets_that_are_no_segments_are_dropped_and_told_once(
     rows = await journal.read(lambda tx: tx.all("SELECT id FROM xray_segment"))
     assert [row["id"] for row in rows] == ["a" * 16]
     assert len(caplog.records) == 1
+    await journal.close()
+
+
+async def test_a_flood_of_segments_fills_no_memory(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """What the file has no time for is dropped and told once; Lambda's own segments have a reserve."""
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate_all(journal.database, {"xray": JOURNAL_SCHEMA})
+    intake = Intake(journal, FakeClock())
+    room = MAX_BACKLOG_BYTES // MAX_BYTES
+    for number in range(room + 20):
+        large = json.dumps(GOOD | {"id": f"{number:016x}", "user": ""})
+        intake.packet(
+            a_function(),
+            HEAD + json.dumps(GOOD | {"id": f"{number:016x}", "user": "x" * (MAX_BYTES - len(large))}).encode(),
+        )
+    intake.lambda_segment(a_function(), GOOD | {"id": "f" * 16})
+    rows = await journal.read(lambda tx: tx.all("SELECT id FROM xray_segment"))
+    assert sorted(row["id"] for row in rows) == [*(f"{number:016x}" for number in range(room)), "f" * 16]
+    assert len(caplog.records) == 1
+    intake.packet(a_function(), HEAD + json.dumps(GOOD | {"id": "e" * 16}).encode())
+    (row,) = await journal.read(lambda tx: tx.all("SELECT id FROM xray_segment WHERE id LIKE 'e%'"))
+    assert row["id"] == "e" * 16
     await journal.close()
