@@ -79,7 +79,7 @@ def test_insights_answers_what_a_function_did(platform: RunningPlatform, account
     logs = platform.client("logs", account=account)
     create_function(platform, account, "writer", WRITE)
     platform.client("lambda", account=account).invoke(FunctionName="writer", LogType="Tail")
-    now, group = int(time.time()), "/aws/lambda/writer"
+    now, group = int(platform.ask("/_undercast/status")["clock"]["now"]), "/aws/lambda/writer"
     span = {"logGroupName": group, "startTime": now - 600, "endTime": now + 600}
     text = "filter @type = 'REPORT' | stats count(*) as n, max(@memorySize / 1000000) as mb by bin(1d)"
     query = logs.start_query(**span, queryString=text)["queryId"]

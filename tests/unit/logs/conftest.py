@@ -51,7 +51,7 @@ class World:
 
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """Run an operation as dispatch does; its output."""
-        result = await MANIFEST.operations[operation](self.logs, self._context(), params)
+        result = await MANIFEST.operations[operation](self.logs, self._context(operation), params)
         return dict(result.output if isinstance(result, Reply) else result or {})
 
     async def put(self, group: str, stream: str, *events: tuple[int, str]) -> dict[str, Any]:
@@ -66,10 +66,11 @@ class World:
         for name in streams:
             await self.call("CreateLogStream", logGroupName=group, logStreamName=name)
 
-    def _context(self) -> RequestContext:
+    def _context(self, operation: str) -> RequestContext:
         return RequestContext(
             request_id=self.ids.uuid(),
             scope=SCOPE,
+            operation=operation,
             principal=root_principal(SCOPE.account_id),
             cause=EXTERNAL,
             clock=self.clock,

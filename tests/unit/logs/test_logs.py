@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.unit.logs.conftest import SCOPE, World
+from tests.unit.logs.conftest import CLOSED, SCOPE, World
 from undercast.core.errors import ServiceError
 from undercast.sandbox.model import FunctionVersion, LogEvent
 from undercast.services.logs import intake
@@ -291,3 +291,58 @@ async def test_broken_token_is_refused(world: World) -> None:
     for token in ("x", "f/12/s", "f/" + "9" * 56, "f/" + "a" * 56 + "/s"):
         error = await refused(world, "GetLogEvents", logGroupName="g", logStreamName="s", nextToken=token)
         assert error.message == "The specified nextToken is invalid."
+
+
+async def test_a_delivery_group_keeps_its_events_for_a_day(world: World) -> None:
+    """It shows two days, as on AWS; nobody can change that, and queries and metrics are not for it."""
+    await world.call("CreateLogGroup", logGroupName="d", logGroupClass="DELIVERY")
+    await world.stream("d", "s")
+    await world.put("d", "s", (0, "old"))
+    world.clock.advance(24 * 3600 - 60)
+    await world.put("d", "s", (0, "young"))
+    assert await messages(world, logGroupName="d", logStreamName="s") == ["old", "young"]
+    world.clock.advance(120)
+    assert await messages(world, logGroupName="d", logStreamName="s") == ["young"]
+    await world.logs.housekeeping.expire()
+    await left(world, 1)
+    (group,) = (await world.call("DescribeLogGroups", logGroupClass="DELIVERY"))["logGroups"]
+    assert (group["logGroupName"], group["retentionInDays"]) == ("d", 2)
+    query = {"queryString": "fields @message", "startTime": 0, "endTime": 1}
+    for operation, params in (("PutRetentionPolicy", {"retentionInDays": 7}), ("DeleteRetentionPolicy", {}),
+                              ("StartQuery", query)):  # fmt: skip
+        error = await refused(world, operation, logGroupName="d", **params)
+        assert (error.code, error.message) == (
+            "ValidationException", "This operation is not supported for Delivery log class",
+        )  # fmt: skip
+    error = await refused(world, "DescribeMetricFilters", logGroupName="d")
+    assert error.message == "This operation is only supported on the Standard log class."
+    assert await world.call("DescribeSubscriptionFilters", logGroupName="d") == {"subscriptionFilters": []}
+
+
+async def test_an_infrequent_access_group_can_be_queried_only(world: World) -> None:
+    """No reading, following, metrics or subscriptions: AWS's words; DescribeLogGroups finds ESSENTIALS with it."""
+    await world.call("CreateLogGroup", logGroupName="i", logGroupClass="INFREQUENT_ACCESS")
+    await world.call("CreateLogGroup", logGroupName="e", logGroupClass="ESSENTIALS")
+    await world.stream("i", "s")
+    await world.put("i", "s", (0, "kept"))
+    metric = {"metricName": "m", "metricNamespace": "n", "metricValue": "1"}
+    calls: dict[str, dict[str, Any]] = {
+        "GetLogEvents": {"logStreamName": "s"},
+        "FilterLogEvents": {},
+        "PutMetricFilter": {"filterName": "f", "filterPattern": "", "metricTransformations": [metric]},
+        "DescribeMetricFilters": {},
+        "PutSubscriptionFilter": {"filterName": "f", "filterPattern": "", "destinationArn": CLOSED},
+        "DescribeSubscriptionFilters": {},
+    }
+    errors = [await refused(world, name, logGroupName="i", **params) for name, params in calls.items()]
+    arn = f"arn:aws:logs:{SCOPE.region}:{SCOPE.account_id}:log-group:i"
+    errors.append(await refused(world, "StartLiveTail", logGroupIdentifiers=[arn]))
+    assert {(one.code, one.message) for one in errors} == {
+        ("ValidationException", "This operation is only supported on the Standard log class.")
+    }
+    now_s = world.now_ms // 1000
+    assert await world.call("StartQuery", logGroupName="i", queryString="limit 1", startTime=now_s, endTime=now_s)
+    await world.call("PutRetentionPolicy", logGroupName="i", retentionInDays=3)
+    for wanted in ("INFREQUENT_ACCESS", "ESSENTIALS"):
+        found = (await world.call("DescribeLogGroups", logGroupClass=wanted))["logGroups"]
+        assert [one["logGroupName"] for one in found] == ["e", "i"]

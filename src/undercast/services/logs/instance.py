@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from undercast.core.arn import Scope
 from undercast.core.clock import Clock
-from undercast.services.logs import store
+from undercast.core.context import RequestContext
+from undercast.services.logs import classes, store
 from undercast.services.logs.destination import Internal
 from undercast.services.logs.errors import no_group, no_stream
 from undercast.services.logs.exports import Exports
@@ -46,6 +47,13 @@ def existing_group(tx: Tx, scope: Scope, name: str) -> Group:
     group = store.group(tx, scope, name)
     if group is None:
         raise no_group()
+    return group
+
+
+def offering_group(tx: Tx, ctx: RequestContext, name: str) -> Group:
+    """One whose class has the operation that is asked for. Raises ResourceNotFoundException, ValidationException."""
+    group = existing_group(tx, ctx.scope, name)
+    classes.check(group.group_class, ctx.operation)
     return group
 
 

@@ -6,7 +6,7 @@ _GROUP = frozenset({"logGroupName"})
 _STREAM = frozenset({"logGroupName", "logStreamName"})
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
-    "CreateLogGroup": frozenset({"logGroupName", "tags"}),
+    "CreateLogGroup": frozenset({"logGroupName", "tags", "logGroupClass"}),
     "DeleteLogGroup": _GROUP,
     "DescribeLogGroups": frozenset(
         {"logGroupNamePrefix", "logGroupNamePattern", "nextToken", "limit", "logGroupClass", "logGroupIdentifiers"}
@@ -77,7 +77,6 @@ _UNMASK = {"unmask": "there are no data protection policies, so nothing is maske
 STORED: Mapping[str, Mapping[str, str]] = {
     "CreateLogGroup": {
         "kmsKeyId": "logs are not encrypted here",
-        "logGroupClass": "every class can be searched here",
         "deletionProtectionEnabled": "false only; protection is refused",
     },
     "PutLogEvents": {"sequenceToken": "AWS ignores it since January 2023"},

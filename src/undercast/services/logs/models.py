@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.services.logs.classes import DELIVERY, DELIVERY_KEPT_DAYS, DELIVERY_SHOWN_DAYS, STANDARD
 from undercast.services.logs.errors import invalid, no_group
 
 EVENT_OVERHEAD_BYTES = 26
@@ -26,7 +27,7 @@ class Group:
     created_ms: int
     retention_days: int | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
-    group_class: str = "STANDARD"
+    group_class: str = STANDARD
     kms_key: str = ""
     stored_bytes: int = 0
 
@@ -37,7 +38,8 @@ class Group:
 
     def oldest_ms(self, now_ms: int) -> int:
         """Events before this moment have expired."""
-        return now_ms - self.retention_days * DAY_MS if self.retention_days else 0
+        days = DELIVERY_KEPT_DAYS if self.group_class == DELIVERY else self.retention_days
+        return now_ms - days * DAY_MS if days else 0
 
     def output(self) -> dict[str, Any]:
         """LogGroup."""
@@ -50,8 +52,9 @@ class Group:
             "logGroupArn": self.arn,
             "deletionProtectionEnabled": False,
         }
-        if self.retention_days:
-            found["retentionInDays"] = self.retention_days
+        days = DELIVERY_SHOWN_DAYS if self.group_class == DELIVERY else self.retention_days
+        if days:
+            found["retentionInDays"] = days
         if self.kms_key:
             found["kmsKeyId"] = self.kms_key
         return found

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.logs.classes import DELIVERY
 from undercast.services.logs.models import Group, Position, Stream
 from undercast.store.database import Row, SqlValue, Tx
 
@@ -69,16 +70,17 @@ def groups(tx: Tx, scope: Scope, after: str) -> Iterator[Group]:
 
 def groups_with_retention(tx: Tx) -> list[Group]:
     """The groups whose events expire, of every scope."""
-    return [_group(row) for row in tx.all("SELECT * FROM logs_group WHERE retention_days IS NOT NULL")]
+    return [
+        _group(row)
+        for row in tx.all("SELECT * FROM logs_group WHERE retention_days IS NOT NULL OR class = ?", (DELIVERY,))
+    ]
 
 
-def set_retention(tx: Tx, scope: Scope, name: str, days: int | None) -> bool:
-    """False when there is no such group."""
-    return bool(
-        tx.execute(
-            "UPDATE logs_group SET retention_days = ? WHERE account_id = ? AND region = ? AND name = ?",
-            (days, *scope_of(scope), name),
-        )
+def set_retention(tx: Tx, group: Group, days: int | None) -> None:
+    """None: events never expire."""
+    tx.execute(
+        "UPDATE logs_group SET retention_days = ? WHERE account_id = ? AND region = ? AND name = ?",
+        (days, *scope_of(group.scope), group.name),
     )
 
 

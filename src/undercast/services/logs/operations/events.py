@@ -13,7 +13,7 @@ from undercast.core.service import Params, operation
 from undercast.services.logs import store
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import StreamName
-from undercast.services.logs.instance import Logs, existing_group, existing_stream
+from undercast.services.logs.instance import Logs, existing_group, existing_stream, offering_group
 from undercast.services.logs.models import DAY_MS, Group, Position, event_bytes, group_name, sequence_token
 from undercast.services.logs.pattern import compile_pattern
 from undercast.store.database import Row, Tx
@@ -91,7 +91,7 @@ async def get_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dic
     end = Position(params["endTime"], 0) if params.get("endTime") is not None else LAST
 
     def read(tx: Tx) -> list[Row]:
-        found = existing_group(tx, ctx.scope, group)
+        found = offering_group(tx, ctx, group)
         stream = existing_stream(tx, ctx.scope, group, params["logStreamName"])
         after = max(start, Position(found.oldest_ms(logs.now_ms()), 0))
         before = end
@@ -131,7 +131,7 @@ async def filter_log_events(logs: Logs, ctx: RequestContext, params: Params) -> 
     if params.get("logStreamNames") and params.get("logStreamNamePrefix"):
         raise invalid("logStreamNames and logStreamNamePrefix are mutually exclusive.")
     search = _Search(params, compile_pattern(params.get("filterPattern")))
-    return await logs.journal.read(lambda tx: search.run(tx, existing_group(tx, ctx.scope, name), logs.now_ms()))
+    return await logs.journal.read(lambda tx: search.run(tx, offering_group(tx, ctx, name), logs.now_ms()))
 
 
 class _Search:

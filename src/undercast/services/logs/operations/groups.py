@@ -10,9 +10,10 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
 from undercast.services.logs import filter_store, store
+from undercast.services.logs.classes import STANDARD, alike
 from undercast.services.logs.errors import exists, invalid, no_group
 from undercast.services.logs.followers import GroupName
-from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.instance import Logs, existing_group, offering_group
 from undercast.services.logs.models import Group, group_name, group_of_arn
 from undercast.store.database import Tx
 
@@ -36,7 +37,7 @@ async def create_log_group(logs: Logs, ctx: RequestContext, params: Params) -> N
         name=name,
         created_ms=logs.now_ms(),
         tags=params.get("tags") or {},
-        group_class=params.get("logGroupClass", "STANDARD"),
+        group_class=params.get("logGroupClass", STANDARD),
         kms_key=params.get("kmsKeyId", ""),
     )
     if not await logs.journal.write(lambda tx: tx.execute(store.ADD_GROUP, store.group_row(group))):
@@ -77,7 +78,7 @@ async def describe_log_groups(logs: Logs, ctx: RequestContext, params: Params) -
                 continue
             if (part and part not in group.name) or (named and group.name not in named):
                 continue
-            if wanted_class in (None, group.group_class):
+            if wanted_class is None or group.group_class in alike(wanted_class):
                 found.append(group)
             if len(found) > limit:
                 break
@@ -104,15 +105,20 @@ async def put_retention_policy(logs: Logs, ctx: RequestContext, params: Params) 
             f"1 validation error detected: Value '{days}' at 'retentionInDays' failed to satisfy constraint: "
             f"Member must satisfy enum value set: {list(RETENTION_DAYS)}"
         )
-    if not await logs.journal.write(lambda tx: store.set_retention(tx, ctx.scope, params["logGroupName"], days)):
-        raise no_group()
+    await _retain(logs, ctx, params["logGroupName"], days)
 
 
 @operation("DeleteRetentionPolicy")
 async def delete_retention_policy(logs: Logs, ctx: RequestContext, params: Params) -> None:
     """Events never expire."""
-    if not await logs.journal.write(lambda tx: store.set_retention(tx, ctx.scope, params["logGroupName"], None)):
-        raise no_group()
+    await _retain(logs, ctx, params["logGroupName"], None)
+
+
+async def _retain(logs: Logs, ctx: RequestContext, name: str, days: int | None) -> None:
+    def write(tx: Tx) -> None:
+        store.set_retention(tx, offering_group(tx, ctx, name), days)
+
+    await logs.journal.write(write)
 
 
 @operation("TagResource")

@@ -9,7 +9,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import GroupName
-from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.instance import Logs, offering_group
 from undercast.services.logs.live_tail import LiveTail, Wanted
 from undercast.services.logs.models import group_of_arn
 from undercast.services.logs.pattern import compile_pattern
@@ -32,7 +32,7 @@ async def start_live_tail(logs: Logs, ctx: RequestContext, params: Params) -> Re
 
     def check(tx: Tx) -> None:
         for group in groups:
-            existing_group(tx, ctx.scope, group.group)
+            offering_group(tx, ctx, group.group)
 
     await logs.journal.read(check)
     wanted = Wanted(groups=groups, matches=matches, stream_matches=_streams(names, prefixes))

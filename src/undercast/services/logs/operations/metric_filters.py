@@ -11,7 +11,7 @@ from undercast.core.service import Params, operation
 from undercast.services.logs import filter_store
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import GroupName
-from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.instance import Logs, existing_group, offering_group
 from undercast.services.logs.metric_filter import MAX_PER_GROUP, LiveMetricFilter, MetricFilter
 from undercast.services.logs.operations.pages import page_of
 from undercast.services.logs.pattern import compile_pattern, extracted
@@ -32,7 +32,7 @@ async def put_metric_filter(logs: Logs, ctx: RequestContext, params: Params) -> 
         pattern=params["filterPattern"],
         transformation=params["metricTransformations"][0],
     )
-    await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+    await logs.journal.read(lambda tx: offering_group(tx, ctx, group.group))
     LiveMetricFilter(wanted)
 
     def put(tx: Tx) -> list[MetricFilter]:
@@ -53,7 +53,7 @@ async def describe_metric_filters(logs: Logs, ctx: RequestContext, params: Param
     if (metric is None) != (namespace is None):
         raise invalid("metricName and metricNamespace must be given together.")
     if name is not None:
-        await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, name))
+        await logs.journal.read(lambda tx: offering_group(tx, ctx, name))
 
     def read(tx: Tx) -> list[MetricFilter]:
         if name is not None:

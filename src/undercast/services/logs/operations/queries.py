@@ -17,7 +17,7 @@ from undercast.services.logs.events_of import events_of
 from undercast.services.logs.insights.run import Query
 from undercast.services.logs.insights.tokens import Missing, QueryError
 from undercast.services.logs.insights.values import text_of
-from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.instance import Logs, existing_group, offering_group
 from undercast.services.logs.models import Group, Position, group_name
 from undercast.services.logs.queries import MAX_RUNNING, Started, fields_of, percentages, pointed
 from undercast.store.database import Row, Tx
@@ -38,7 +38,7 @@ async def start_query(logs: Logs, ctx: RequestContext, params: Params) -> dict[s
 
     def check(tx: Tx) -> None:
         for name in groups:
-            existing_group(tx, ctx.scope, name)
+            offering_group(tx, ctx, name)
 
     await logs.journal.read(check)
     if logs.queries.running(ctx.scope) >= MAX_RUNNING:

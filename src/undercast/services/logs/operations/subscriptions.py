@@ -14,7 +14,7 @@ from undercast.services.logs import filter_store
 from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import GroupName
-from undercast.services.logs.instance import Logs, existing_group
+from undercast.services.logs.instance import Logs, existing_group, offering_group
 from undercast.services.logs.operations.destinations import check_stream, no_destination
 from undercast.services.logs.operations.pages import page_of
 from undercast.services.logs.pattern import compile_pattern
@@ -38,7 +38,7 @@ async def put_subscription_filter(logs: Logs, ctx: RequestContext, params: Param
         role_arn=params.get("roleArn", ""),
         distribution=params.get("distribution", BY_STREAM),
     )
-    await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+    await logs.journal.read(lambda tx: offering_group(tx, ctx, group.group))
     compile_pattern(wanted.pattern)
     await _check_destination(logs, ctx, wanted)
 
@@ -56,7 +56,7 @@ async def put_subscription_filter(logs: Logs, ctx: RequestContext, params: Param
 async def describe_subscription_filters(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A group's filters, by name."""
     group = GroupName(ctx.scope, params["logGroupName"])
-    await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+    await logs.journal.read(lambda tx: offering_group(tx, ctx, group.group))
     found = await logs.database.read(lambda tx: filter_store.subscriptions(tx, group))
     prefix = params.get("filterNamePrefix", "")
     page, token = page_of([(one.name, one.output()) for one in found if one.name.startswith(prefix)], params)
