@@ -14,6 +14,7 @@ from undercast.sandbox import xray_daemon
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
 from undercast.services.logs import loops, subscriptions
+from undercast.services.logs.insights import aggregates, run
 from undercast.services.xray import assembly, export, upkeep
 from undercast.store import journal
 from undercast.wire.sigv4_time import SKEW_S
@@ -49,6 +50,11 @@ def test_journal_batch() -> None:
 def test_log_subscriptions() -> None:
     """How long lines of functions wait in memory, and how often they lead to themselves."""
     assert (subscriptions.WINDOW_S, loops.MAX_REPEATS) == (0.5, 16)
+
+
+def test_rows_of_logs_insights() -> None:
+    """What a query keeps before it sorts or counts, and what it gives without a limit."""
+    assert (run.MAX_ROWS, aggregates.MAX_GROUPS, run.DEFAULT_LIMIT) == (200_000, 10_000, 10_000)
 
 
 def test_causal_edges() -> None:

@@ -181,6 +181,8 @@ def test_exports_fail_and_are_listed(dynamodb: Any, bucket: str, make_table: Mak
     too_early = on["EarliestRestorableDateTime"] - timedelta(hours=1)
     assert refused(export, **asked, ExportTime=too_early)[0] == "InvalidExportTimeException"
     assert "Ion" in message(export, **asked, ExportFormat="ION")
+    for sealed in ({"S3SseAlgorithm": "KMS"}, {"S3SseKmsKeyId": "alias/aws/s3"}):
+        assert refused(export, **asked, **sealed)[0] == "NotImplemented"
     first = export(**asked)["ExportDescription"]["ExportArn"]
     assert export(**asked)["ExportDescription"]["ExportArn"] == first
     assert refused(export, **asked, S3Prefix="other")[0] == "ExportConflictException"

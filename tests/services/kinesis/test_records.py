@@ -112,8 +112,12 @@ def test_records_expire_with_the_retention_period() -> None:
     with running() as platform:
         kinesis = platform.client("kinesis")
         name = make(kinesis, 1)
-        put(kinesis, name, "old")
+        old = put(kinesis, name, "old")[0]["SequenceNumber"]
         start = iterator(kinesis, name)
+        token = kinesis.list_shards(StreamName=make(kinesis, 2), MaxResults=1)["NextToken"]
+        assert len(kinesis.list_shards(NextToken=token)["Shards"]) == 1
+        platform.advance(301)
+        assert refused(kinesis.list_shards, NextToken=token)[0] == "ExpiredNextTokenException"
         code, text = refused(kinesis.decrease_stream_retention_period, StreamName=name, RetentionPeriodHours=48)
         assert (code, text.partition(" for ")[0]) == (
             "InvalidArgumentException",
@@ -132,6 +136,11 @@ def test_records_expire_with_the_retention_period() -> None:
         platform.advance(25 * 3600)
         put(kinesis, name, "newest")
         assert texts(kinesis, iterator(kinesis, name)) == ["newest"]
+        gone = {"kind": "AT_SEQUENCE_NUMBER", "StartingSequenceNumber": old}
+        assert texts(kinesis, iterator(kinesis, name, **gone)) == ["newest"]
+        (shard,) = kinesis.list_shards(StreamName=name)["Shards"]
+        gone["StartingSequenceNumber"] = shard["SequenceNumberRange"]["StartingSequenceNumber"]
+        assert texts(kinesis, iterator(kinesis, name, **gone)) == ["newest"]
 
 
 def test_a_shards_throughput_is_kept_when_asked_for() -> None:

@@ -5,17 +5,27 @@ AWS: Kinesis API Reference, StartStreamEncryption, EnableEnhancedMonitoring, Add
 
 from typing import Any
 
+from tests.platform import RunningPlatform
 from tests.services.kinesis.conftest import iterator, put, refused
 
 
-def test_encryption_is_shown_by_the_stream_and_its_records(kinesis: Any, stream: str) -> None:
-    """The key is looked up; records before stay as they were."""
+def test_encryption_is_shown_by_the_stream_and_its_records(
+    platform: RunningPlatform, kinesis: Any, stream: str, account: str
+) -> None:
+    """The key is looked up and must be enabled; records before stay as they were."""
     put(kinesis, stream, "plain")
     code, _ = refused(
         kinesis.start_stream_encryption, StreamName=stream, EncryptionType="KMS",
         KeyId="12345678-1234-1234-1234-123456789012",
     )  # fmt: skip
     assert code == "KMSNotFoundException"
+    kms = platform.client("kms", account=account)
+    key = kms.create_key()["KeyMetadata"]["KeyId"]
+    asked = {"StreamName": stream, "EncryptionType": "KMS", "KeyId": key}
+    kms.disable_key(KeyId=key)
+    assert refused(kinesis.start_stream_encryption, **asked)[0] == "KMSDisabledException"
+    kms.schedule_key_deletion(KeyId=key)
+    assert refused(kinesis.start_stream_encryption, **asked)[0] == "KMSInvalidStateException"
     kinesis.start_stream_encryption(StreamName=stream, EncryptionType="KMS", KeyId="alias/aws/kinesis")
     assert put(kinesis, stream, "sealed")[0]["EncryptionType"] == "KMS"
     found = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]

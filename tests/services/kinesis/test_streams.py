@@ -4,6 +4,7 @@ AWS: Kinesis API Reference, CreateStream, DescribeStream, ListStreams, ListShard
 """
 
 import json
+from datetime import timedelta
 from typing import Any
 
 from tests.platform import RunningPlatform
@@ -54,6 +55,10 @@ def test_streams_and_shards_are_listed_page_by_page(kinesis: Any) -> None:
         found.append([shard["ShardId"][-1] for shard in page["Shards"]])
         more = {"NextToken": page["NextToken"]} if "NextToken" in page else {}
     assert found == [["0", "1"], ["2", "3"], ["4"]]
+    created = kinesis.describe_stream_summary(StreamName=name)["StreamDescriptionSummary"]["StreamCreationTimestamp"]
+    assert len(kinesis.list_shards(StreamName=name, StreamCreationTimestamp=created)["Shards"]) == 5
+    code, _ = refused(kinesis.list_shards, StreamName=name, StreamCreationTimestamp=created - timedelta(days=1))
+    assert code == "ResourceNotFoundException"
     token = kinesis.list_shards(StreamName=name, MaxResults=2)["NextToken"]
     code, text = refused(kinesis.list_shards, StreamName=name, NextToken=token)
     assert (code, text) == ("InvalidArgumentException", "NextToken and StreamName cannot be provided together.")

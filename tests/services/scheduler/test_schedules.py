@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests import platform as platforms
+from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
 from tests.services.events.actions import allow, queue_of, rule, trusting
 from tests.services.sns.actions import Queue, make_queue, refusal
@@ -190,12 +191,62 @@ def test_templated_targets_of_buses_streams_and_fifo_queues(clocked: RunningPlat
     assert (record["Data"], record["PartitionKey"]) == (b"data", "k")
 
 
+def test_a_throttled_target_is_tried_as_the_retry_policy_says(clocked: RunningPlatform) -> None:
+    """MaximumRetryAttempts and MaximumEventAgeInSeconds, on the platform's clock; a function that nobody may run."""
+    clerk = Clerk(clocked)
+    dead = clerk.queue()
+    create_function(clocked, clerk.account, "f", "def handler(event, context): pass")
+    clocked.client("lambda", account=clerk.account).put_function_concurrency(
+        FunctionName="f", ReservedConcurrentExecutions=0
+    )
+    policies = {
+        "never": {"MaximumRetryAttempts": 0},
+        "twice": {"MaximumRetryAttempts": 2},
+        "minute": {"MaximumEventAgeInSeconds": 60},
+    }
+    for name, policy in policies.items():
+        target = {"Input": '{"FunctionName": "f"}', "DeadLetterConfig": {"Arn": dead.arn}, "RetryPolicy": policy}
+        clerk.plan("rate(30 days)", "arn:aws:scheduler:::aws-sdk:lambda:invoke", name, target=target)
+    told: dict[str, dict[str, str]] = {}
+    for _ in range(12):
+        for message in dead.messages(2):
+            given = {key: value["StringValue"] for key, value in message["MessageAttributes"].items()}
+            told[given["SCHEDULE_ARN"].rpartition("/")[2]] = given
+        if told.keys() == policies.keys():
+            break
+        clocked.advance(40)
+    assert {given["ERROR_CODE"] for given in told.values()} == {"TooManyRequestsException"}
+    ended = {name: given["EXHAUSTED_RETRY_CONDITION"] for name, given in told.items()}
+    assert ended == {
+        "never": "MaximumRetryAttempts", "twice": "MaximumRetryAttempts", "minute": "MaximumEventAgeInSeconds",
+    }  # fmt: skip
+    assert (told["never"]["RETRY_ATTEMPTS"], told["twice"]["RETRY_ATTEMPTS"]) == ("0", "2")
+
+
+def test_parameters_are_those_of_the_targets_kind(platform: RunningPlatform) -> None:
+    """ValidationException for what the target does not take, and for a FIFO queue without its group."""
+    clerk = Clerk(platform)
+    plain, fifo = clerk.queue(), clerk.queue(fifo=True)
+    universal = "arn:aws:scheduler:::aws-sdk:sqs:sendMessage"
+    for arn, parameters in (
+        (plain.arn, {"SqsParameters": {"MessageGroupId": "g"}}),
+        (fifo.arn, {}),
+        (plain.arn, {"KinesisParameters": {"PartitionKey": "k"}}),
+        (universal, {"KinesisParameters": {"PartitionKey": "k"}}),
+        (universal, {"SqsParameters": {"MessageGroupId": "g"}}),
+        (universal, {"EventBridgeParameters": {"DetailType": "d", "Source": "s"}}),
+    ):
+        code, _ = refusal(clerk.plan, expression="rate(1 day)", arn=arn, target=parameters)
+        assert code == "ValidationException", (arn, parameters)
+
+
 def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     """AWS's errors; idempotent by ClientToken; groups with tags; pages; a deleted group takes its schedules along."""
     clerk = Clerk(platform)
     scheduler, queue = clerk.scheduler, clerk.queue()
     arn = clerk.plan("cron(0 12 * * ? *)", queue.arn, Description="d", ClientToken="t")
-    assert clerk.plan("cron(0 12 * * ? *)", queue.arn, ClientToken="t") == arn
+    assert clerk.plan("cron(0 12 * * ? *)", queue.arn, Description="d", ClientToken="t") == arn
+    assert refusal(clerk.plan, expression="rate(1 day)", arn=queue.arn, ClientToken="t")[0] == "ConflictException"
     assert refusal(clerk.plan, expression="rate(1 day)", arn=queue.arn) == (
         "ConflictException", "Schedule s already exists.",
     )  # fmt: skip
@@ -217,7 +268,10 @@ def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     assert refusal(clerk.plan, expression="rate(1 day)", arn=queue.arn, name="x", GroupName="none") == (
         "ResourceNotFoundException", "Schedule group none does not exist.",
     )  # fmt: skip
-    group = scheduler.create_schedule_group(Name="g", Tags=[{"Key": "k", "Value": "v"}])["ScheduleGroupArn"]
+    asked = {"Name": "g", "Tags": [{"Key": "k", "Value": "v"}], "ClientToken": "t"}
+    group = scheduler.create_schedule_group(**asked)["ScheduleGroupArn"]
+    assert scheduler.create_schedule_group(**asked)["ScheduleGroupArn"] == group
+    assert refusal(scheduler.create_schedule_group, **{**asked, "Tags": []})[0] == "ConflictException"
     scheduler.tag_resource(ResourceArn=group, Tags=[{"Key": "l", "Value": "w"}])
     scheduler.untag_resource(ResourceArn=group, TagKeys=["k"])
     assert scheduler.list_tags_for_resource(ResourceArn=group)["Tags"] == [{"Key": "l", "Value": "w"}]

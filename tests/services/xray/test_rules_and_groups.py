@@ -101,6 +101,24 @@ def test_a_group_is_made_changed_and_deleted(aws: Account) -> None:
     assert code(xray.get_group, GroupName="slow") == "InvalidRequestException"
 
 
+def test_a_token_that_nobody_gave_is_refused(aws: Account) -> None:
+    """These answers are one page."""
+    arn = aws.xray.create_group(GroupName="g")["Group"]["GroupARN"]
+    span = {"StartTime": datetime.fromtimestamp(aws.began - 60, UTC), "EndTime": datetime.fromtimestamp(aws.began, UTC)}
+    calls: dict[str, dict[str, Any]] = {
+        "get_groups": {},
+        "get_sampling_rules": {},
+        "get_sampling_statistic_summaries": {},
+        "list_tags_for_resource": {"ResourceARN": arn},
+        "batch_get_traces": {"TraceIds": []},
+        "get_trace_graph": {"TraceIds": []},
+        "get_service_graph": span,
+    }
+    for name, params in calls.items():
+        getattr(aws.xray, name)(**params)
+        assert code(getattr(aws.xray, name), **params, NextToken="x") == "InvalidRequestException", name
+
+
 def test_groups_and_rules_have_tags(aws: Account) -> None:
     """TagResource, UntagResource, ListTagsForResource."""
     xray = aws.xray

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from undercast.core.arn import AccountId, Region, Scope
-from undercast.services.scheduler.models import Planned
+from undercast.services.scheduler.models import MadeBy, Planned
 
 NOW = datetime(2026, 11, 29, 18, tzinfo=UTC).timestamp()
 
@@ -24,7 +24,7 @@ def planned(expression: str, **given: Any) -> Planned:
         given={"ScheduleExpression": expression, "State": "ENABLED", **given},
         begins_at=None,
         ends_at=None,
-        token="",
+        made_by=MadeBy("", ""),
         created_at=NOW,
         changed_at=NOW,
         anchored_at=NOW,

@@ -167,9 +167,7 @@ class _Export:
         if "S3BucketOwner" in asked:
             params["ExpectedBucketOwner"] = asked["S3BucketOwner"]
         if "S3SseAlgorithm" in asked:
-            params["ServerSideEncryption"] = "aws:kms" if asked["S3SseAlgorithm"] == "KMS" else "AES256"
-        if "S3SseKmsKeyId" in asked:
-            params["SSEKMSKeyId"] = asked["S3SseKmsKeyId"]
+            params["ServerSideEncryption"] = asked["S3SseAlgorithm"]
         answer = await self._ctx.call("s3", "PutObject", params)
         return str(answer["ETag"]).strip('"')
 
@@ -193,7 +191,7 @@ class _Export:
             "s3Bucket": asked["S3Bucket"],
             "s3Prefix": asked.get("S3Prefix"),
             "s3SseAlgorithm": asked.get("S3SseAlgorithm", "AES256"),
-            "s3SseKmsKeyId": asked.get("S3SseKmsKeyId"),
+            "s3SseKmsKeyId": None,
             "manifestFilesS3Key": f"{folder}/manifest-files.json",
             "billedSizeBytes": billed,
             "itemCount": items,

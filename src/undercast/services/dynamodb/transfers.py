@@ -5,7 +5,6 @@ ended; it writes the same objects or items then. Its description is what Describ
 AWS: DynamoDB Developer Guide, "DynamoDB data export to Amazon S3: how it works", "... import ...".
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -62,12 +61,6 @@ def _transfer(row: Row) -> Transfer:
 def new_arn(table_arn: str, kind: str, ctx: RequestContext, now: float) -> str:
     """Of a transfer that begins now."""
     return f"{table_arn}/{kind}/{int(now * 1000):014d}-{ctx.ids.hex(8)}"
-
-
-def digest(params: Mapping[str, Any]) -> str:
-    """Of a request but for its token: what must be the same where the token is."""
-    asked = {member: value for member, value in params.items() if member != "ClientToken"}
-    return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def add(tx: Tx, ctx: RequestContext, kind: str, of: tuple[str, str], description: Mapping[str, Any]) -> Transfer:

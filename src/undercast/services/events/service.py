@@ -112,6 +112,7 @@ MANIFEST = Manifest(
         "GET, HEAD and OPTIONS requests to API destinations carry no body.",
         "An archive has an event, and its counts, at once; it shows no rule of its own. A replay sends as fast as it "
         "can.",
+        "Parameters of another kind of target (HttpParameters of a queue) are kept and shown, and have no effect.",
         "A rule of another account's bus, by the bus's ARN, does not ask events:creatorAccount.",
     ),
 )

@@ -48,7 +48,7 @@ def place(tx: Tx, stream: Stream, shard: Row, start: Start, now: float) -> int:
     if start.kind == "AT_TIMESTAMP":
         return _at_time(tx, stream, shard, start.timestamp, now)
     at = _numbered(stream, shard, str(start.sequence))
-    return max(at, shard["first"] + 1) if start.kind == "AT_SEQUENCE_NUMBER" else at + 1
+    return at if start.kind == "AT_SEQUENCE_NUMBER" else at + 1
 
 
 def _at_time(tx: Tx, stream: Stream, shard: Row, timestamp: datetime | None, now: float) -> int:

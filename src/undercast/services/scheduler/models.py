@@ -7,9 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from undercast.core import client_tokens
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import moment
 from undercast.events.schedules import InvalidSchedule, Once, Rate, Schedule, parse_schedule
@@ -24,6 +25,22 @@ _SHOWN = ("ScheduleExpression", "Description", "ScheduleExpressionTimezone", "St
           "FlexibleTimeWindow", "ActionAfterCompletion")  # fmt: skip
 
 
+class MadeBy(NamedTuple):
+    """The request that something was made by: its ClientToken, and what else it said."""
+
+    token: str
+    digest: str
+
+    def is_again(self, known: "MadeBy") -> bool:
+        """Whether this is the same request once more."""
+        return bool(self.token) and self == known
+
+
+def made_by(params: Mapping[str, Any]) -> MadeBy:
+    """What a request says of itself."""
+    return MadeBy(params.get("ClientToken") or "", client_tokens.digest(params))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """One schedule group. `created_at` is None for a default one that nobody has changed yet."""
@@ -31,7 +48,7 @@ class Group:
     scope: Scope
     name: str
     tags: Mapping[str, str]
-    token: str
+    made_by: MadeBy
     created_at: float | None
     changed_at: float | None
 
@@ -58,7 +75,7 @@ class Planned:
     given: Mapping[str, Any]
     begins_at: float | None
     ends_at: float | None
-    token: str
+    made_by: MadeBy
     created_at: float
     changed_at: float
     anchored_at: float
@@ -141,7 +158,7 @@ def group_of(row: Row) -> Group:
         scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
         name=row["name"],
         tags=json.loads(row["tags"]),
-        token=row["token"],
+        made_by=MadeBy(row["token"], row["digest"]),
         created_at=row["created_at"],
         changed_at=row["changed_at"],
     )
@@ -156,7 +173,7 @@ def planned_of(row: Row) -> Planned:
         given=json.loads(row["given"]),
         begins_at=row["begins_at"],
         ends_at=row["ends_at"],
-        token=row["token"],
+        made_by=MadeBy(row["token"], row["digest"]),
         created_at=row["created_at"],
         changed_at=row["changed_at"],
         anchored_at=row["anchored_at"],

@@ -19,4 +19,9 @@ SCHEMA = (
     );
     CREATE INDEX scheduler_schedule_next ON scheduler_schedule (next_at) WHERE next_at IS NOT NULL;
     """,
+    # Of the request that the token came with; of what was made before, none is the same.
+    """
+    ALTER TABLE scheduler_group ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+    ALTER TABLE scheduler_schedule ADD COLUMN digest TEXT NOT NULL DEFAULT '';
+    """,
 )

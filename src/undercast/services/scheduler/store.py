@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from undercast.core.arn import Scope
 from undercast.services.scheduler.errors import no_group, no_schedule
-from undercast.services.scheduler.models import DEFAULT_GROUP, Group, Planned, group_of, planned_of
+from undercast.services.scheduler.models import DEFAULT_GROUP, Group, MadeBy, Planned, group_of, planned_of
 from undercast.store.database import Tx
 
 _GROUP = "account_id = ? AND region = ? AND name = ?"
@@ -29,7 +29,7 @@ def find_group(tx: Tx, scope: Scope, name: str) -> Group | None:
         return group_of(row)
     if name != DEFAULT_GROUP:
         return None
-    return Group(scope=scope, name=name, tags={}, token="", created_at=None, changed_at=None)
+    return Group(scope=scope, name=name, tags={}, made_by=MadeBy("", ""), created_at=None, changed_at=None)
 
 
 def existing_group(tx: Tx, scope: Scope, name: str) -> Group:
@@ -51,13 +51,13 @@ def groups(tx: Tx, scope: Scope) -> list[Group]:
 def put_group(tx: Tx, group: Group, now: float) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO scheduler_group (account_id, region, name, tags, token, created_at, changed_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO scheduler_group (account_id, region, name, tags, token, digest, created_at,"
+        " changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *group.scope,
             group.name,
             json.dumps(dict(group.tags)),
-            group.token,
+            *group.made_by,
             now if group.created_at is None else group.created_at,
             now,
         ),
@@ -96,7 +96,8 @@ def put(tx: Tx, one: Planned, turn: Turn | None) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
         "INSERT OR REPLACE INTO scheduler_schedule (account_id, region, grp, name, given, begins_at, ends_at, token,"
-        " created_at, changed_at, anchored_at, nominal_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " digest, created_at, changed_at, anchored_at, nominal_at, next_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *one.scope,
             one.group,
@@ -104,7 +105,7 @@ def put(tx: Tx, one: Planned, turn: Turn | None) -> None:
             json.dumps(dict(one.given)),
             one.begins_at,
             one.ends_at,
-            one.token,
+            *one.made_by,
             one.created_at,
             one.changed_at,
             one.anchored_at,

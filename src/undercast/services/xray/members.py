@@ -4,27 +4,31 @@ from collections.abc import Mapping
 
 _RANGE = frozenset({"StartTime", "EndTime"})
 _GROUP = frozenset({"GroupName", "GroupARN"})
+_ONE_PAGE = frozenset({"NextToken"})
+"""The answer is one page: any token is refused."""
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "PutTraceSegments": frozenset({"TraceSegmentDocuments"}),
     "GetTraceSummaries": _RANGE | {"TimeRangeType", "FilterExpression", "NextToken"},
-    "BatchGetTraces": frozenset({"TraceIds"}),
-    "GetTraceGraph": frozenset({"TraceIds"}),
-    "GetServiceGraph": _RANGE | _GROUP,
+    "BatchGetTraces": _ONE_PAGE | {"TraceIds"},
+    "GetTraceGraph": _ONE_PAGE | {"TraceIds"},
+    "GetServiceGraph": _ONE_PAGE | _RANGE | _GROUP,
     "CreateGroup": frozenset({"GroupName", "FilterExpression", "Tags"}),
     "GetGroup": _GROUP,
+    "GetGroups": _ONE_PAGE,
     "UpdateGroup": _GROUP | {"FilterExpression"},
     "DeleteGroup": _GROUP,
     "TagResource": frozenset({"ResourceARN", "Tags"}),
     "UntagResource": frozenset({"ResourceARN", "TagKeys"}),
-    "ListTagsForResource": frozenset({"ResourceARN"}),
+    "ListTagsForResource": _ONE_PAGE | {"ResourceARN"},
     "CreateSamplingRule": frozenset({"SamplingRule", "Tags"}),
     "UpdateSamplingRule": frozenset({"SamplingRuleUpdate"}),
+    "GetSamplingRules": _ONE_PAGE,
+    "GetSamplingStatisticSummaries": _ONE_PAGE,
     "DeleteSamplingRule": frozenset({"RuleName", "RuleARN"}),
     "GetSamplingTargets": frozenset({"SamplingStatisticsDocuments"}),
 }
 
-_ONE_PAGE = {"NextToken": "the answer is one page, so that no token is ever given"}
 _INSIGHTS = {"InsightsConfiguration": "there are no insights: what would turn them on is refused by name"}
 _ALL = "every trace that matches is told"
 
@@ -36,13 +40,6 @@ STORED: Mapping[str, Mapping[str, str]] = {
     "GetTraceSummaries": {"Sampling": _ALL, "SamplingStrategy": _ALL},
     "CreateGroup": _INSIGHTS,
     "UpdateGroup": _INSIGHTS,
-    **dict.fromkeys(
-        (
-            *("BatchGetTraces", "GetTraceGraph", "GetServiceGraph", "GetGroups", "GetSamplingRules"),
-            *("GetSamplingStatisticSummaries", "ListTagsForResource"),
-        ),
-        _ONE_PAGE,
-    ),
 }
 
 REFUSED: Mapping[str, Mapping[str, str]] = {

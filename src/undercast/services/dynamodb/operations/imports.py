@@ -6,6 +6,7 @@ AWS: DynamoDB API Reference, the operations of these names; Developer Guide, "Re
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import client_tokens
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
@@ -32,7 +33,7 @@ async def import_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
     definition = checked_definition(wanted)
 
     def write(tx: Tx) -> tuple[Transfer, bool]:
-        asked = (params.get("ClientToken", ""), transfers.digest(params))
+        asked = (params.get("ClientToken", ""), client_tokens.digest(params))
         if before := transfers.asked_before(tx, ctx.scope, IMPORT, asked, now):
             return before, False
         if tables.find(tx, of) is not None:

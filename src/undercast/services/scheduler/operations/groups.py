@@ -13,7 +13,7 @@ from undercast.core.service import Params, operation
 from undercast.services.scheduler import store
 from undercast.services.scheduler.errors import conflict, invalid
 from undercast.services.scheduler.instance import Scheduler
-from undercast.services.scheduler.models import DEFAULT_GROUP, Group
+from undercast.services.scheduler.models import DEFAULT_GROUP, Group, made_by
 from undercast.services.scheduler.pages import page
 from undercast.store.database import Tx
 
@@ -31,15 +31,20 @@ def _tags(given: Any) -> dict[str, str]:
 @operation("CreateScheduleGroup")
 async def create_schedule_group(scheduler: Scheduler, ctx: RequestContext, params: Params) -> dict[str, str]:
     """A group; the one that is there where the same request is made again (ClientToken)."""
-    name, now, token = params["Name"], ctx.clock.now(), params.get("ClientToken") or ""
+    name, now = params["Name"], ctx.clock.now()
     group = Group(
-        scope=ctx.scope, name=name, tags=_tags(params.get("Tags")), token=token, created_at=now, changed_at=now
+        scope=ctx.scope,
+        name=name,
+        tags=_tags(params.get("Tags")),
+        made_by=made_by(params),
+        created_at=now,
+        changed_at=now,
     )
 
     def write(tx: Tx) -> None:
         known = store.find_group(tx, ctx.scope, name)
         if known is not None:
-            if token and known.token == token:
+            if group.made_by.is_again(known.made_by):
                 return
             raise conflict(f"Schedule group {name} already exists.")
         store.put_group(tx, group, now)

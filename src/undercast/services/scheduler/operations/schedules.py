@@ -5,6 +5,7 @@ AWS: EventBridge Scheduler API Reference, the operations of these names.
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.clock import moment
@@ -21,6 +22,7 @@ from undercast.services.scheduler.models import (
     PRINCIPAL,
     Planned,
     expression_of,
+    made_by,
     schedule_arn,
     zone_of,
 )
@@ -46,7 +48,7 @@ async def create_schedule(scheduler: Scheduler, ctx: RequestContext, params: Par
         store.existing_group(tx, ctx.scope, made.group)
         known = store.find(tx, ctx.scope, made.group, made.name)
         if known is not None:
-            if made.token and known.token == made.token:
+            if made.made_by.is_again(known.made_by):
                 return
             raise conflict(f"Schedule {made.name} already exists.")
         store.put(tx, made, turn_of(scheduler, made, now - 1e-3))
@@ -64,7 +66,7 @@ async def update_schedule(scheduler: Scheduler, ctx: RequestContext, params: Par
 
     def write(tx: Tx) -> Planned:
         old = store.existing(tx, ctx.scope, params.get("GroupName") or DEFAULT_GROUP, params["Name"])
-        changed = _planned(ctx, params, created_at=old.created_at, now=now)
+        changed = replace(_planned(ctx, params, created_at=old.created_at, now=now), made_by=old.made_by)
         store.put(tx, changed, turn_of(scheduler, changed, now - 1e-3))
         return changed
 
@@ -88,7 +90,7 @@ def _planned(ctx: RequestContext, params: Params, *, created_at: float, now: flo
         given=given,
         begins_at=dates[0],
         ends_at=dates[1],
-        token=params.get("ClientToken") or "",
+        made_by=made_by(params),
         created_at=created_at,
         changed_at=now,
         anchored_at=now,
@@ -119,6 +121,7 @@ async def _check_target(scheduler: Scheduler, ctx: RequestContext, target: Mappi
     if is_universal(arn):
         if named(scheduler.sdk, arn) is None:
             raise invalid(f"Provided Arn {arn} is not supported as a target.")
+        _check_parameters("", "", target)
         return
     fields = arn.split(":", 5)
     if len(fields) != 6 or fields[0] != "arn" or not fields[5]:

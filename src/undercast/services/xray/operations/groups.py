@@ -12,7 +12,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.service import Params, operation
 from undercast.services.xray import filters, store
-from undercast.services.xray.errors import invalid, not_found
+from undercast.services.xray.errors import invalid, not_found, only_page
 from undercast.services.xray.instance import XRay, arn_of
 from undercast.services.xray.store import Group, Rule
 from undercast.store.database import Tx
@@ -55,6 +55,7 @@ async def get_group(xray: XRay, ctx: RequestContext, params: Params) -> dict[str
 @operation("GetGroups")
 async def get_groups(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """All groups; there are few enough for one page."""
+    only_page(params)
     found = await xray.database.read(lambda tx: store.groups(tx, ctx.scope))
     return {"Groups": [told(one) for one in (_default(ctx), *found)]}
 
@@ -102,6 +103,7 @@ async def untag_resource(xray: XRay, ctx: RequestContext, params: Params) -> dic
 @operation("ListTagsForResource")
 async def list_tags(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """At most 50: one page."""
+    only_page(params)
     found = await xray.database.read(lambda tx: _tagged(tx, ctx, params["ResourceARN"]))
     return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(found.tags.items())]}
 

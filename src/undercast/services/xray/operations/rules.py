@@ -10,7 +10,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.xray import store
-from undercast.services.xray.errors import invalid
+from undercast.services.xray.errors import invalid, only_page
 from undercast.services.xray.instance import XRay, arn_of
 from undercast.services.xray.sampling import DEFAULT, INTERVAL_S, MAX_RULES, changed, checked, default_rule
 from undercast.services.xray.store import Rule
@@ -75,6 +75,7 @@ async def delete_sampling_rule(xray: XRay, ctx: RequestContext, params: Params) 
 @operation("GetSamplingRules")
 async def get_sampling_rules(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """All rules by priority; there are few enough for one page."""
+    only_page(params)
     found = await xray.database.read(lambda tx: _all(tx, ctx))
     return {"SamplingRuleRecords": [told(ctx, one) for one in found]}
 
@@ -116,6 +117,7 @@ async def get_sampling_targets(xray: XRay, ctx: RequestContext, params: Params) 
 @operation("GetSamplingStatisticSummaries")
 async def get_statistics(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """What programs told of their sampling within the last hour, by rule."""
+    only_page(params)
     since = ctx.clock.now() - _STATISTICS_S
     rows = await xray.journal.read(lambda tx: store.statistics(tx, ctx.scope, since))
     return {

@@ -16,7 +16,7 @@ from undercast.core.service import Params, operation
 from undercast.services.xray import filters, graph, store
 from undercast.services.xray.assembly import Trace, assemble
 from undercast.services.xray.documents import TRACE_ID
-from undercast.services.xray.errors import invalid
+from undercast.services.xray.errors import invalid, only_page
 from undercast.services.xray.instance import XRay
 from undercast.services.xray.operations.groups import group_of
 from undercast.services.xray.summaries import summary
@@ -52,6 +52,7 @@ async def get_trace_summaries(xray: XRay, ctx: RequestContext, params: Params) -
 @operation("BatchGetTraces")
 async def batch_get_traces(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Whole traces: segments with their subsegments, and inferred segments."""
+    only_page(params)
     ids = list(dict.fromkeys(params["TraceIds"]))
     if len(ids) > _MOST_TRACES:
         raise invalid(f"A request can name at most {_MOST_TRACES} traces.")
@@ -65,6 +66,7 @@ async def batch_get_traces(xray: XRay, ctx: RequestContext, params: Params) -> d
 @operation("GetTraceGraph")
 async def get_trace_graph(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The service graph of some traces."""
+    only_page(params)
     traces = await _named(xray, ctx.scope, list(dict.fromkeys(params["TraceIds"])))
     return {"Services": graph.services(traces, ctx.account_id)}
 
@@ -72,6 +74,7 @@ async def get_trace_graph(xray: XRay, ctx: RequestContext, params: Params) -> di
 @operation("GetServiceGraph")
 async def get_service_graph(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The service graph of at most six hours, of all traces or those of a group."""
+    only_page(params)
     start, end = _range(params["StartTime"], params["EndTime"], longest_s=MAX_RANGE_S / 4)
     wanted = filters.parse("")
     if "GroupName" in params or "GroupARN" in params:
