@@ -26,6 +26,8 @@ class Registry:
     challenge: str = "Bearer"
     layers_at: str = ""
     """Where layers are sent to; else their own path below /stored/."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Where single blobs are sent to, by their digests."""
     asked: list[tuple[str, str]] = field(default_factory=list)
     """(path, Authorization) of every request."""
 
@@ -65,7 +67,9 @@ def _handler(registry: Registry) -> type[BaseHTTPRequestHandler]:
             if not kind:
                 self._send(404, b"{}")
             elif "/blobs/" in path:
-                self._send(307, b"", ("Location", registry.layers_at or f"/stored/{path}"))
+                self._send(
+                    307, b"", ("Location", registry.moved.get(path[-64:]) or registry.layers_at or f"/stored/{path}")
+                )
             else:
                 self._send(200, content, ("Content-Type", kind))
 

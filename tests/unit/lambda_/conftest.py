@@ -264,9 +264,9 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         services={"s3:GetObject": get_object},
     )
     yield made
-    await functions.mappings.stop()
-    await functions.provisioning.stop()
-    await functions.deployments.stop()
+    for part in (functions.mappings, functions.provisioning, functions.deployments):
+        await part.stop()
+    images.close()
     await blobs.close()
     await journal.close()
     await database.close()

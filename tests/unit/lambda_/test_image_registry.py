@@ -1,17 +1,21 @@
 """Images that are pulled: anonymous tokens, redirects, digests, and where nobody is asked at all."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests import images
-from tests.images import TestImage
+from tests.images import ARCHITECTURE, TestImage
 from tests.registry import TOKEN, Registry, serving
-from tests.unit.lambda_.conftest import World
+from tests.unit.lambda_.conftest import ROLE, World
 from tests.unit.lambda_.test_images import create, state
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
-from undercast.services.lambda_.images.faults import ImageDenied
+from undercast.services.lambda_.images import library, pulling
+from undercast.services.lambda_.images.faults import ImageDenied, ImageMissing
+from undercast.services.lambda_.images.pulling import Pull, Steady
 from undercast.services.lambda_.images.reference import NamedImage, parse_name
 from undercast.services.lambda_.images.registry import RegistrySource
 
@@ -125,4 +129,109 @@ def test_registries_of_this_machine_are_its_own_users(name: str) -> None:
     reference = parse_name(name)
     assert isinstance(reference, NamedImage)
     with pytest.raises(ImageDenied, match="bound to loopback"):
-        RegistrySource(reference, loopback=False)
+        RegistrySource(reference, Pull(), loopback=False)
+
+
+# Registries that are slow
+
+PATIENCE_S = 20.0
+
+
+class Silent:
+    """Takes connections and requests, and never answers."""
+
+    host = ""
+
+    def __init__(self) -> None:
+        self.taken, self.left = asyncio.Semaphore(0), asyncio.Semaphore(0)
+        self.callers: list[asyncio.StreamWriter] = []
+
+    async def take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.callers.append(writer)
+        self.taken.release()
+        while await reader.read(65_536):
+            pass
+        writer.close()
+        self.left.release()
+
+
+@pytest.fixture
+async def silent() -> AsyncIterator[Silent]:
+    """On this machine."""
+    found = Silent()
+    server = await asyncio.start_server(found.take, "127.0.0.1", 0)
+    found.host = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    yield found
+    server.close()
+    for caller in found.callers:
+        caller.close()
+
+
+async def test_a_lookup_has_a_limit(world: World, silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For all its requests together."""
+    monkeypatch.setattr(library, "_LOOKUP_LIMIT_S", 0.1)
+    with pytest.raises(ServiceError, match=r"the registry takes longer than 0\.1 s"):
+        await create(world, f"{silent.host}/app:1")
+
+
+async def test_slow_registries_hold_up_nobody_else(world: World, silent: Silent) -> None:
+    """Two are asked at once, in threads of their own; one that hangs up makes room for the next."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    waiting = [asyncio.create_task(create(world, f"{silent.host}/app:{number}", f"f{number}")) for number in range(3)]
+    async with asyncio.timeout(PATIENCE_S):
+        await silent.taken.acquire()
+        await silent.taken.acquire()
+        assert await asyncio.to_thread(int) == 0
+        assert len(silent.callers) == 2
+        silent.callers[0].close()
+        await silent.taken.acquire()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+        for _ in waiting:
+            await silent.left.acquire()
+
+
+async def test_stopping_ends_a_pull(world: World, registry: Registry, silent: Silent) -> None:
+    """A layer that does not come keeps no platform from ending; the function stays Pending for the next start."""
+    uri = registry.push("app", "1", image())
+    registry.moved = {images.sha256(one): f"http://{silent.host}/layer" for one in stored_layers()}
+    params = {"Role": ROLE, "PackageType": "Image", "Architectures": [ARCHITECTURE], "Code": {"ImageUri": uri}}
+    await world.call("CreateFunction", FunctionName="f", **params)
+    async with asyncio.timeout(PATIENCE_S):
+        await silent.taken.acquire()
+        await world.functions.deployments.stop()
+        await silent.left.acquire()
+    assert await state(world) == ("Pending", "Creating")
+
+
+class Dripping:
+    """A body of one byte in ten seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def read1(self, n: int = -1, /) -> bytes:
+        self.now += 10.0
+        return b"x"
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def test_a_layer_that_drips_is_given_up() -> None:
+    """Each wait alone is short; what is waited in all counts, and what came in it."""
+    answer = Dripping()
+    steady = Steady(answer, Pull(), now=lambda: answer.now)
+    with pytest.raises(ImageMissing, match="fewer than 16384 bytes per second"):
+        for _ in range(10):
+            steady.read(65_536)
+    assert answer.now == pulling.SPAN_S
+
+
+def test_a_pull_that_was_ended_begins_nothing_more() -> None:
+    """Also where no connection was open just then."""
+    pull = Pull()
+    pull.end()
+    with pytest.raises(ImageMissing, match="given up"):
+        Steady(Dripping(), pull).read(1)

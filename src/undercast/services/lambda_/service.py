@@ -136,6 +136,7 @@ async def _stop(instance: Lambda) -> None:
     await instance.streams.stop()
     await instance.provisioning.stop()
     await instance.deployments.stop()
+    instance.images.close()
 
 
 def _reset(instance: Lambda) -> None:

@@ -9,9 +9,11 @@ import asyncio
 import contextlib
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
@@ -30,14 +32,20 @@ from undercast.services.lambda_.images.faults import (
     reason_of,
 )
 from undercast.services.lambda_.images.manifest import MACHINES, Image, Layer
+from undercast.services.lambda_.images.pulling import Pull
 from undercast.services.lambda_.images.reference import LocalImage, NamedImage, parse_uri
 from undercast.services.lambda_.images.registry import RegistrySource
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
 
+T = TypeVar("T")
+
 _WORK = ".work"
 _AT_ONCE = 2
+"""Lookups, and images that are unpacked: who looks for one does not wait for another's layers."""
+_LOOKUP_LIMIT_S, _PULL_LIMIT_S = 60.0, 3600.0
+"""For all that a registry is asked to find an image, and to get its layers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,9 @@ class Images:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
-        self._busy = asyncio.Semaphore(_AT_ONCE)
+        self._looking, self._busy = asyncio.Semaphore(_AT_ONCE), asyncio.Semaphore(_AT_ONCE)
+        self._threads = ThreadPoolExecutor(2 * _AT_ONCE, thread_name_prefix="images")
+        """Its own: what a registry or a disk is slow with holds nobody else up."""
         self._pinned: Counter[str] = Counter()
         """Layers that are needed by what is under way."""
 
@@ -98,11 +108,12 @@ class Images:
     async def load(self, name: str, archive: Path, architecture: str) -> Image:
         """Keep what is in an archive under a name, in place of what had it. Raises ImageError."""
 
-        def read() -> tuple[Image, bytes]:
+        def read(pull: Pull) -> tuple[Image, bytes]:
             with archive.open("rb") as file, sources.archive_source(file, "") as source:
                 return sources.read_image(source, architecture)
 
-        image, manifest = await asyncio.to_thread(read)
+        async with self._looking:
+            image, manifest = await self._in_thread(read, None)
         try:
             await self._keep(name, archive, image, manifest)
         finally:
@@ -168,6 +179,10 @@ class Images:
             return None
         return gone
 
+    def close(self) -> None:
+        """No more work; what runs has nobody who waits for it."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
     async def sweep(self) -> None:
         """At start: what a killed platform left."""
         await asyncio.to_thread(shutil.rmtree, self._shelf.folder / _WORK, ignore_errors=True)
@@ -181,7 +196,7 @@ class Images:
         if isinstance(reference, LocalImage):
             if not ctx.cause.is_from_outside:
                 raise ImageDenied("functions, and what they cause, may not name files of this machine")
-            image, manifest = await asyncio.to_thread(self._read, reference, architecture)
+            image, manifest = await self._looked_up(reference, architecture)
             return image, manifest, reference.resolved(image.digest)
         loaded = self._shelf.database.read_now(lambda tx: rows.find(tx, reference.names))
         if loaded is not None and reference.digest in ("", loaded.image.digest):
@@ -192,18 +207,35 @@ class Images:
             raise ImageMissing(f"Load it into the platform: undercast images load ARCHIVE --name {name}")
         if not ctx.cause.is_from_outside:
             raise ImageDenied("functions, and what they cause, may not have the platform pull an image")
-        image, manifest = await asyncio.to_thread(self._read, reference, architecture)
+        image, manifest = await self._looked_up(reference, architecture)
         return image, manifest, reference.resolved(image.digest)
 
-    def _read(self, reference: LocalImage | NamedImage, architecture: str) -> tuple[Image, bytes]:
-        with self._source(reference) as source:
-            return sources.read_image(source, architecture)
+    async def _looked_up(self, reference: LocalImage | NamedImage, architecture: str) -> tuple[Image, bytes]:
+        def read(pull: Pull) -> tuple[Image, bytes]:
+            with self._source(reference, pull) as source:
+                return sources.read_image(source, architecture)
+
+        async with self._looking:
+            return await self._in_thread(read, _LOOKUP_LIMIT_S if isinstance(reference, NamedImage) else None)
+
+    async def _in_thread(self, work: Callable[[Pull], T], limit_s: float | None) -> T:
+        """Blocking work, which ends with whoever waits for it. Raises ImageMissing where a registry is too slow."""
+        pull = Pull()
+        future = asyncio.get_running_loop().run_in_executor(self._threads, work, pull)
+        try:
+            await asyncio.wait((future,), timeout=limit_s)
+            if not future.done():
+                raise ImageMissing(f"the registry takes longer than {limit_s} s")
+            return future.result()
+        finally:
+            pull.end()
+            future.cancel()
 
     @contextlib.contextmanager
-    def _source(self, reference: LocalImage | NamedImage) -> Iterator[sources.Source]:
+    def _source(self, reference: LocalImage | NamedImage, pull: Pull) -> Iterator[sources.Source]:
         """Blocking."""
         if isinstance(reference, NamedImage):
-            yield RegistrySource(reference, loopback=self._shelf.loopback)
+            yield RegistrySource(reference, pull, loopback=self._shelf.loopback)
             return
         path = self._allowed(reference)
         if reference.kind == "folder":
@@ -238,9 +270,9 @@ class Images:
         await self._unpack(reference, use.image)
 
     async def _unpack(self, reference: LocalImage | NamedImage, image: Image) -> None:
-        def work() -> None:
+        def work(pull: Pull) -> None:
             room = unpack.Room()
-            with self._source(reference) as source:
+            with self._source(reference, pull) as source:
                 for layer in image.layers:
                     if (folder := self._layer(layer)).is_dir():
                         index = unpack.Index.read(folder)
@@ -250,7 +282,7 @@ class Images:
                             unpack.unpack(stored, layer, self.scratch(), folder, room)
 
         async with self._busy:
-            await asyncio.to_thread(work)
+            await self._in_thread(work, _PULL_LIMIT_S if isinstance(reference, NamedImage) else None)
 
     def _layer(self, layer: Layer) -> Path:
         return self._shelf.folder / layer.diff_id

@@ -1,7 +1,7 @@
 """An image in a registry, pulled over HTTPS without credentials: manifests, configs and layers by the OCI's API.
 
 As container engines do, a registry on 127.0.0.0/8 or localhost is spoken to in plain HTTP. Nothing else is: neither
-where tokens are issued nor where a layer's download leads. Blocking; every wait has a limit.
+where tokens are issued nor where a layer's download leads. Blocking; every wait has a limit, see `pulling`.
 Sources: OCI distribution-spec 1.1 ("Pull"); Docker Registry "Token Authentication".
 """
 
@@ -16,6 +16,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 from undercast.services.lambda_.images import manifest
 from undercast.services.lambda_.images.faults import ImageDenied, ImageMissing, InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
+from undercast.services.lambda_.images.pulling import Pull, Steady
 from undercast.services.lambda_.images.reference import NamedImage
 
 _LIMIT_S = 30.0
@@ -29,7 +30,7 @@ _ELSEWHERE: Mapping[str, str] = {"docker.io": "registry-1.docker.io", "index.doc
 class RegistrySource:
     """See `sources.Source`."""
 
-    def __init__(self, reference: NamedImage, *, loopback: bool) -> None:
+    def __init__(self, reference: NamedImage, pull: Pull, *, loopback: bool) -> None:
         """`loopback`: whether registries of this machine may be asked."""
         host = _ELSEWHERE.get(reference.host, reference.host)
         self._is_local = is_loopback(host)
@@ -40,6 +41,7 @@ class RegistrySource:
             name = f"library/{name}"
         self._base = f"{'http' if self._is_local else 'https'}://{host}/v2/{name}/"
         self._reference = reference
+        self._pull = pull
         self._token = ""
 
     def manifest(self, architecture: str) -> bytes:
@@ -61,11 +63,14 @@ class RegistrySource:
 
     def layer(self, layer: Layer) -> IO[bytes]:
         """See `Source`."""
-        return cast(IO[bytes], self._get(f"blobs/sha256:{layer.digest}", "*/*"))
+        return cast(IO[bytes], self._steady(self._get(f"blobs/sha256:{layer.digest}", "*/*")))
 
     def _document(self, path: str, accept: str) -> bytes:
-        with self._get(path, accept) as answer:
+        with self._steady(self._get(path, accept)) as answer:
             return _limited(answer, manifest.MAX_DOCUMENT_BYTES)
+
+    def _steady(self, answer: http.client.HTTPResponse) -> Steady:
+        return Steady(answer, self._pull)
 
     def _get(self, path: str, accept: str) -> http.client.HTTPResponse:
         """The body of a 200. Raises ImageError."""
@@ -108,20 +113,25 @@ class RegistrySource:
         with self._request(f"{asked['realm']}{joint}{query}", {}) as answer:
             if answer.status != 200:
                 raise ImageDenied("the registry gives no token to anybody: load the image instead")
-            found = manifest.parse(_limited(answer, _MAX_TOKEN_BYTES))
+            found = manifest.parse(_limited(self._steady(answer), _MAX_TOKEN_BYTES))
         token = found.get("token") or found.get("access_token")
         if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
             raise ImageDenied("the registry gives no token to anybody: load the image instead")
         return token
 
     def _request(self, url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        connection = None
         try:
             parts = urlsplit(url)
             connection = self._connection(parts.scheme, parts.hostname or "", parts.port)
+            connection.connect()
+            self._pull.hold(connection.sock)
             target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             connection.request("GET", target, headers={**headers, "User-Agent": "undercast", "Connection": "close"})
             return connection.getresponse()
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except (OSError, http.client.HTTPException, ValueError, ImageMissing) as error:
+            if connection is not None:
+                connection.close()
             raise ImageMissing(f"{urlsplit(self._base).netloc} cannot be asked: {str(error)[:200]}") from error
 
     def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
@@ -132,14 +142,13 @@ class RegistrySource:
         raise ImageDenied("the registry leads to where nothing is encrypted")
 
 
-def _limited(answer: http.client.HTTPResponse, limit_bytes: int) -> bytes:
-    try:
-        document = answer.read(limit_bytes + 1)
-    except (OSError, http.client.HTTPException) as error:
-        raise ImageMissing(f"the registry has broken off: {str(error)[:200]}") from error
-    if len(document) > limit_bytes:
-        raise InvalidImage(f"a document of the registry is larger than {limit_bytes} bytes")
-    return document
+def _limited(answer: Steady, limit_bytes: int) -> bytes:
+    document = bytearray()
+    while piece := answer.read(limit_bytes + 1 - len(document)):
+        document += piece
+        if len(document) > limit_bytes:
+            raise InvalidImage(f"a document of the registry is larger than {limit_bytes} bytes")
+    return bytes(document)
 
 
 def is_loopback(host: str) -> bool:

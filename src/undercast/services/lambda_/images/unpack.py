@@ -6,7 +6,6 @@ Sources: OCI image-spec 1.1, layer.md (whiteouts, opaque whiteouts, hard links).
 """
 
 import errno
-import http.client
 import json
 import os
 import shutil
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 from undercast.services.lambda_.images.entries import BROKEN, Entry, Forward
-from undercast.services.lambda_.images.faults import ImageMissing, InvalidImage
+from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
 
 MAX_IMAGE_BYTES = 10 * 1024**3
@@ -76,8 +75,6 @@ def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path, ro
             _take_all(stream, unpacking)
         except BROKEN as error:
             raise InvalidImage(f"a layer is not a tar archive: {str(error)[:200]}") from error
-        except (http.client.HTTPException, TimeoutError, ConnectionError) as error:
-            raise ImageMissing(f"the registry has broken off: {str(error)[:200]}") from error
         except OSError as error:
             if error.errno not in _BLAME_THE_ARCHIVE:
                 raise
