@@ -35,7 +35,7 @@ class Plumber:
 
     def lay(self, source: str, target: str, name: str = "p", **params: Any) -> str:
         """The ARN of a pipe that runs."""
-        given = {"Name": name, "Source": source, "Target": target, "RoleArn": self.role, **params}
+        given = {"Name": name, "Source": source, "Target": target, "RoleArn": self.role} | params
         arn: str = self.pipes.create_pipe(**given)["Arn"]
         self.settled(name)
         return arn
@@ -234,3 +234,22 @@ def test_pipes_are_kept(plumber: Plumber) -> None:
             break
         time.sleep(0.02)
     assert refusal(plumber.pipes.describe_pipe, Name="p") == ("NotFoundException", "Pipe p does not exist.")
+
+
+@pytest.mark.parametrize(
+    ("what", "text"), [("target", "Function not found"), ("source", "QueueDoesNotExist"), ("role", "not authorized")]
+)
+def test_pipe_that_gets_nothing_done_says_why(plumber: Plumber, what: str, text: str) -> None:
+    """StateReason explains what fails: source and target may be missing, and the role may do nothing."""
+    source, gone = plumber.queue(), f"arn:aws:lambda:us-east-1:{plumber.account}:function:gone"
+    source.sqs.send_message(QueueUrl=source.url, MessageBody="{}")
+    role = trusting(plumber.client("iam"), "powerless", service="pipes") if what == "role" else plumber.role
+    plumber.lay(f"{source.arn}-gone" if what == "source" else source.arn, gone, RoleArn=role)
+    for _ in range(800):
+        found = plumber.pipes.describe_pipe(Name="p")
+        if "StateReason" in found:
+            break
+        time.sleep(0.02)
+    assert found["CurrentState"] == "RUNNING"
+    assert text in found["StateReason"]
+    assert plumber.pipes.list_pipes()["Pipes"][0]["StateReason"] == found["StateReason"]

@@ -11,6 +11,7 @@ from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.sandbox.runtimes.plan import invalid_runtime
 from undercast.services.lambda_.target import FunctionTarget
 
 ARN = "arn:aws:lambda:us-west-2:111122223333:function:f"
@@ -90,6 +91,28 @@ async def test_event_that_is_too_old_is_given_up(world: World) -> None:
     await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=60)
     young = replace(delivery, created_at=world.clock.now() - 61)
     assert (await deliver(world, young)).reason == "EventAgeExceeded"
+
+
+async def test_runtime_that_is_missing_is_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """At the first attempt, once, and when the event is given up; not any more when the function has run."""
+    delivery = await event(world)
+
+    async def missing(invocation: Invocation) -> InvocationResult:
+        raise invalid_runtime("undercast runtimes install x")
+
+    answer, world.environments.answer = world.environments.answer, missing
+    late = replace(delivery, created_at=world.clock.now() - 21_601)
+    for _ in range(2):
+        assert (await deliver(world, delivery)).kind == "retry"
+    assert (await deliver(world, late)).kind == "dead"
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0].endswith(":function:f cannot be run: undercast runtimes install x")
+    assert told[1].endswith("is given up: EventAgeExceeded (undercast runtimes install x)")
+    world.environments.answer = answer
+    assert (await deliver(world, delivery)).kind == "done"
+    assert (await deliver(world, late)).kind == "dead"
+    assert caplog.records[2].getMessage().endswith("is given up: EventAgeExceeded")
+    assert len(caplog.records) == 3
 
 
 async def test_function_with_no_concurrency_fails_at_once(world: World) -> None:

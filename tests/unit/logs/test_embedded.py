@@ -79,3 +79,14 @@ def test_one_costly_event_takes_nothing_from_the_next() -> None:
     )  # fmt: skip
     small = document([{"Namespace": "other", "Metrics": [{"Name": "m"}], "Dimensions": [[]]}], m=1)
     assert (("other", "m"), 1.0) in [(key, tally.count) for key, tally in heard(costly, small)]
+
+
+def test_time_of_a_function_is_moved_to_the_platforms() -> None:
+    """Its clock is the machine's; what has the platform's time already is not moved."""
+    metrics, ahead_ms = Metrics(), 6 * 3_600_000
+    directive = {"Namespace": "n", "Metrics": [{"Name": "m"}], "Dimensions": [[]]}
+    moved = json.dumps({"_aws": {"Timestamp": NOW_MS + ahead_ms, "CloudWatchMetrics": [directive]}, "m": 1})
+    messages = [(NOW_MS, document([directive], m=1)), (NOW_MS, moved)]
+    EmbeddedMetrics(metrics).hear(SCOPE, messages, NOW_MS + ahead_ms, ahead_ms)
+    ((point, tally),) = metrics.take().items()
+    assert (point.at_s, tally.count) == ((NOW_MS + ahead_ms) // 60_000 * 60, 2.0)

@@ -81,7 +81,8 @@ MANIFEST = Manifest(
         "Alarms are evaluated at the end of each minute (ten seconds for shorter periods) over two periods more than "
         "they have; what the clock jumps over is not evaluated.",
         "Actions of alarms are topics and functions; others are refused by name. Of changes of an alarm's "
-        "configuration EventBridge hears nothing. Dashboards are checked for their widgets' types only.",
+        "configuration EventBridge hears nothing. Mails of alarms have the JSON that SNS gets as their text, where AWS "
+        "writes sentences. Dashboards are checked for their widgets' types only.",
         "A SIGKILL of the platform may lose the last second of what services measure; PutMetricData is durable.",
         "Alarms on Metrics Insights queries with GROUP BY, conditions on tags in queries, anomaly detection, "
         "Contributor Insights, metric streams, service quotas in expressions, and entities are not supported.",

@@ -60,7 +60,12 @@ async def run(
             invocation = await functions.hot_reload.current(invocation)
         result = await functions.environments.invoke(invocation)
         functions.measures.end(row, result)
+        if functions.unable.reasons:
+            functions.unable.ran(function)
         return result
+    except ServiceError as error:
+        functions.unable.note(function, error)
+        raise
     finally:
         functions.code.drop(function.code_sha256)
         for layer in function.layers:

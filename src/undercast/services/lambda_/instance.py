@@ -1,6 +1,6 @@
 """The Lambda service as its operations see it: its parts, and what several operations share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Profile
@@ -27,6 +27,7 @@ from undercast.services.lambda_.models import Function, Version
 from undercast.services.lambda_.names import LATEST, Reference, number_of
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.streams import Streams
+from undercast.services.lambda_.unable import Unable
 from undercast.services.parts import Internal
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
@@ -56,6 +57,7 @@ class Lambda:
     locations: CodeLocations
     streams: Streams
     hot_reload: HotReload
+    unable: Unable = field(default_factory=Unable)
     internal: Internal
     clock: PlatformClock
     ids: Ids

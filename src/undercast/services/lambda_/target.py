@@ -144,7 +144,9 @@ class FunctionTarget:
         return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
 
     async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
-        log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, condition)
+        unable = self._functions.unable.reasons.get(resolved.function.arn)
+        why = f"{condition} ({unable})" if unable else condition
+        log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, why)
         self._functions.measures.note(resolved.invoked_arn, "AsyncEventsDropped", 1.0)
         records = await self._records(delivery, resolved, condition, ran)
         return Outcome(

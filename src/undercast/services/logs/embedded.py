@@ -75,15 +75,16 @@ class EmbeddedMetrics:
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
 
-    def hear(self, scope: Scope, events: Sequence[tuple[int, str]], now_ms: int) -> None:
-        """Put the metrics of (timestamp in ms, message) pairs."""
+    def hear(self, scope: Scope, events: Sequence[tuple[int, str]], now_ms: int, ahead_ms: float = 0.0) -> None:
+        """Put the metrics of (timestamp in ms, message) pairs. `ahead_ms`: by how much their writer's clock is late."""
         left = BATCH_WORK
         for _, message in events:
             if left > 0 and _SIGN in message and len(message) <= MAX_CHARACTERS:
-                left -= self._extract(scope, message, now_ms, min(left, EVENT_WORK))
+                left -= self._extract(scope, message, (now_ms, ahead_ms), min(left, EVENT_WORK))
 
-    def _extract(self, scope: Scope, message: str, now_ms: int, work: int) -> int:
-        """How much of the work it took."""
+    def _extract(self, scope: Scope, message: str, clock_ms: tuple[int, float], work: int) -> int:
+        """How much of the work it took. A time that is the platform's already stays."""
+        now_ms, ahead_ms = clock_ms
         try:
             root = json.loads(message[message.index("{") :])
         except (ValueError, RecursionError):
@@ -94,6 +95,7 @@ class EmbeddedMetrics:
         at_ms, directives = about.get("Timestamp"), about.get("CloudWatchMetrics")
         if not _is_number(at_ms) or not isinstance(directives, list):
             return 0
+        at_ms = min(at_ms, at_ms + ahead_ms, key=lambda moment_ms: abs(moment_ms - now_ms))
         if not now_ms - OLDEST_MS <= at_ms <= now_ms + NEWEST_MS:
             return 0
         document = _Document(root, at_ms / 1000, work)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Sequence
 
 from undercast.core.arn import Scope
-from undercast.core.clock import Clock
+from undercast.core.clock import PlatformClock
 from undercast.core.context import EXTERNAL, Cause
 from undercast.core.ids import Ids
 from undercast.services.logs import store
@@ -41,7 +41,7 @@ class Intake:
     def __init__(
         self,
         journal: Journal,
-        clock: Clock,
+        clock: PlatformClock,
         ids: Ids,
         embedded: EmbeddedMetrics | None = None,
         cause_of: Callable[[str], Cause] = _from_outside,
@@ -109,7 +109,8 @@ class Intake:
         self._next_id += len(rows)
         self._journal.extend(store.ADD_EVENT, rows)
         if self._embedded is not None:
-            self._embedded.hear(name.scope, events, now_ms)
+            ahead_ms = 1000 * self._clock.offset_s if cause is None else 0.0  # functions have the machine's time
+            self._embedded.hear(name.scope, events, now_ms, ahead_ms)
         self._count(name, size)
         if self.followers.by_group and (followers := self.followers.by_group.get(name[:2])):
             # The name of a function's stream ends with the id of its environment.

@@ -117,8 +117,11 @@ MANIFEST = Manifest(
         "lead to their own function again, 16 messages are delivered; AWS goes on for ever where the group has another "
         "name than the function's own. A filter that a stream refuses is not disabled meanwhile.",
         "StartLiveTail: SDKs put a prefix before host names. stream-localhost leads here inside sandboxes only; on the "
-        "host take the endpoint http://logs.localhost.localstack.cloud:4566, or Config(inject_host_prefix=False) of "
-        "boto3.",
+        "host put the line `127.0.0.1 stream-localhost` into /etc/hosts, take the endpoint "
+        "http://logs.localhost.localstack.cloud:4566, or Config(inject_host_prefix=False) of boto3. `undercast logs "
+        "FUNCTION --tail` needs none of these.",
+        "Embedded metrics in functions' logs: the platform's clock may be ahead of a function's; then their times are "
+        "moved to the platform's.",
         "Embedded metrics: 100 directives of a document count, 30 dimension sets of a directive, and of all that as "
         "many metrics as the loop has time for: 3,000 with three dimensions and one value each.",
         "Metric filters: a metric is not disabled for having too many values of its dimensions.",

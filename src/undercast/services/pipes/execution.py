@@ -18,6 +18,7 @@ from undercast.services.pipes.events import batch_text, identifier_of, shaped
 from undercast.services.pipes.instance import Pipes
 from undercast.services.pipes.models import Pipe
 from undercast.services.pipes.targets import MOST, SENDERS, Sending, iso_seconds
+from undercast.services.pipes.troubles import CALL, told
 from undercast.services.target_calls import scope_of
 
 Event = Any
@@ -34,6 +35,15 @@ class Execution:
 
     async def run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
         """The ids of the events that have failed. Raises ServiceError: then all have."""
+        try:
+            failed = await self._run(events, kind)
+        except ServiceError as error:
+            self._pipes.troubles.failed(self._pipe, CALL, told(error))
+            raise
+        self._pipes.troubles.worked(self._pipe, CALL)
+        return failed
+
+    async def _run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
         execution_id = self._pipes.ids.uuid()
         ids = [identifier_of(event) for event in events]
         self._consumer.note(execution_id, kind, ids)

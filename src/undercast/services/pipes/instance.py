@@ -9,6 +9,7 @@ from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.parts import Internal
 from undercast.services.pipes.running import Running
+from undercast.services.pipes.troubles import Troubles
 from undercast.store.database import Database
 
 
@@ -24,3 +25,4 @@ class Pipes:
     clock: PlatformClock
     ids: Ids
     running: Running
+    troubles: Troubles

@@ -23,6 +23,7 @@ from undercast.services.pipes.operations import pipes as operations
 from undercast.services.pipes.queue_work import QueueWork
 from undercast.services.pipes.running import running
 from undercast.services.pipes.stream_attempts import DEAD_LETTERS, StreamAttempts
+from undercast.services.pipes.troubles import Troubles, Watched
 
 
 def build(parts: Parts) -> Pipes:
@@ -36,6 +37,7 @@ def build(parts: Parts) -> Pipes:
         clock=parts.platform_clock,
         ids=parts.ids,
         running=running(parts.database, parts.platform_clock),
+        troubles=Troubles(),
     )
 
 
@@ -52,7 +54,7 @@ def _source(pipes: Pipes, pipe: Pipe) -> Source:
 
 
 async def _start(pipes: Pipes) -> None:
-    pipes.running.start(lambda pipe: _source(pipes, pipe))
+    pipes.running.start(lambda pipe: Watched(_source(pipes, pipe), pipes.troubles, pipe))
 
 
 async def _quiesce(pipes: Pipes) -> None:
@@ -85,6 +87,9 @@ MANIFEST = Manifest(
         "LogConfiguration is refused but for Level OFF.",
         "A template that is a path alone to a JSON body gives JSON; AWS takes the quotes in it away.",
         "An execution is not ended after 5 minutes.",
-        "Sources and targets are not looked for when a pipe is made: one that is missing shows in retries.",
+        "Sources and targets are not looked for when a pipe is made. A pipe whose source or target is missing, or may "
+        "not be used, goes on to be RUNNING and tries again, where AWS may disable it; StateReason says what fails, "
+        "and the platform's log says it once.",
+        "There are no metrics of AWS/EventBridge/Pipes.",
     ),
 )

@@ -70,6 +70,6 @@ MANIFEST = Manifest(
         "once.",
         "A deleted group and its schedules are gone at once; ActionAfterCompletion deletes when the last invocation "
         "begins.",
-        "Quotas and rates of requests are not limited.",
+        "Quotas and rates of requests are not limited. There are no metrics of AWS/Scheduler.",
     ),
 )

@@ -177,7 +177,7 @@ async def delete_pipe(pipes: Pipes, ctx: RequestContext, params: Params) -> dict
 async def describe_pipe(pipes: Pipes, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """One of them."""
     pipe = await pipes.database.read(lambda tx: store.existing(tx, ctx.scope, params["Name"]))
-    found = {**pipe.summary(), **pipe.given, "Tags": dict(pipe.tags)}
+    found = {**_shown(pipes, pipe), **pipe.given, "Tags": dict(pipe.tags)}
     own = (pipe.given.get("SourceParameters") or {}).get("KinesisStreamParameters") or {}
     if "StartingPositionTimestamp" in own:
         kinesis = {**own, "StartingPositionTimestamp": moment(own["StartingPositionTimestamp"])}
@@ -195,7 +195,7 @@ async def list_pipes(pipes: Pipes, ctx: RequestContext, params: Params) -> dict[
         found, token = page_of(wanted, lambda pipe: pipe.name, params.get("NextToken"), limit)
     except ValueError:
         raise invalid("Invalid NextToken.") from None
-    return {"Pipes": [_listed(pipe) for pipe in found], **token}
+    return {"Pipes": [_listed(pipes, pipe) for pipe in found], **token}
 
 
 def _is_wanted(pipe: Pipe, params: Params) -> bool:
@@ -208,8 +208,13 @@ def _is_wanted(pipe: Pipe, params: Params) -> bool:
     )
 
 
-def _listed(pipe: Pipe) -> dict[str, Any]:
-    found = {**pipe.summary(), "Source": pipe.source, "Target": pipe.target}
+def _shown(pipes: Pipes, pipe: Pipe) -> dict[str, Any]:
+    reason = pipes.troubles.reason(pipe)
+    return {**pipe.summary(), **({"StateReason": reason} if reason else {})}
+
+
+def _listed(pipes: Pipes, pipe: Pipe) -> dict[str, Any]:
+    found = {**_shown(pipes, pipe), "Source": pipe.source, "Target": pipe.target}
     return {**found, **({"Enrichment": pipe.given["Enrichment"]} if pipe.given.get("Enrichment") else {})}
 
 

@@ -1,0 +1,42 @@
+"""What is told of pipes that get nothing done.
+
+AWS: EventBridge User Guide, "Error handling and troubleshooting".
+"""
+
+import logging
+
+import pytest
+
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.errors import ServiceError
+from undercast.services.pipes.models import RUNNING, Pipe
+from undercast.services.pipes.troubles import CALL, SOURCE, Troubles, told
+
+PIPE = Pipe(
+    id="1", scope=Scope(AccountId("1" * 12), Region("us-east-1")), name="p", given={}, tags={}, desired=RUNNING,
+    state=RUNNING, created_at=0.0, changed_at=0.0,
+)  # fmt: skip
+
+
+def test_log_has_one_line_until_the_pipe_begins_again(caplog: pytest.LogCaptureFixture) -> None:
+    """However often it fails, and works in between; StateReason has what fails now."""
+    troubles = Troubles()
+    with caplog.at_level(logging.WARNING):
+        troubles.failed(PIPE, SOURCE, "no queue")
+        troubles.failed(PIPE, CALL, "no function")
+        assert troubles.reason(PIPE) == "The source: no queue The enrichment or target: no function"
+        troubles.worked(PIPE, SOURCE)
+        troubles.failed(PIPE, CALL, "x" * 1000)
+        assert len(troubles.reason(PIPE)) == 512
+        troubles.worked(PIPE, CALL)
+        assert troubles.reason(PIPE) == ""
+        assert [record.getMessage() for record in caplog.records] == ["pipe p cannot use its source: no queue"]
+        troubles.forget(PIPE)
+        troubles.failed(PIPE, SOURCE, "no queue")
+    assert len(caplog.records) == 2
+
+
+def test_what_a_function_raised_is_not_told() -> None:
+    """It may be anything, a secret too."""
+    assert "secret" not in told(ServiceError("FunctionError", "secret"))
+    assert told(ServiceError("ResourceNotFoundException", "gone")) == "gone"
