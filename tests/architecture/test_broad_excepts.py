@@ -10,6 +10,7 @@ OWNERS = {
     "undercast/http/http2.py": "the same, of a stream of HTTP/2",
     "undercast/events/router.py": "a failing target is retried, whatever it raised",
     "undercast/events/poller.py": "a source that cannot be read is read on, a batch that fails is the source's again",
+    "undercast/events/alarm.py": "a schedule that fails keeps no other one, and no later round, from its time",
     "undercast/core/recurring.py": "one failing round of periodic work is not the last one",
     "undercast/sandbox/client/undercast_runtime_client.py": "in a sandbox: the user's handler may raise anything",
 }

@@ -9,7 +9,8 @@ import re
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from functools import lru_cache
 
 _UNITS_S: Mapping[str, float] = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 _RATE = re.compile(r"rate\(\s*(\d{1,9})\s+(minute|hour|day)(s?)\s*\)", re.ASCII)
@@ -38,6 +39,12 @@ class Rate:
             return anchor + self.period_s
         return anchor + ((moment - anchor) // self.period_s + 1) * self.period_s
 
+    def last(self, span: tuple[float, float], *, anchor: float, zone: tzinfo = UTC) -> float | None:
+        """The last time behind the first moment of a span, up to the second one; None for none."""
+        turns = (span[1] - anchor) // self.period_s
+        at = anchor + turns * self.period_s
+        return at if turns >= 1 and at > span[0] else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Once:
@@ -49,6 +56,11 @@ class Once:
         """That time, once only."""
         at = self.local.replace(tzinfo=zone).timestamp()
         return at if at > moment else None
+
+    def last(self, span: tuple[float, float], *, anchor: float, zone: tzinfo = UTC) -> float | None:
+        """See `Rate.last`."""
+        at = self.after(span[0], anchor=anchor, zone=zone)
+        return at if at is not None and at <= span[1] else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,13 +78,31 @@ class Cron:
 
         A local time that daylight saving time leaves out is left out; one that comes twice counts once.
         """
-        for day in self._days(datetime.fromtimestamp(moment, zone).date()):
+        begin = datetime.fromtimestamp(moment, zone)
+        for day in self._days(begin.date()):
             for hour in self.hours:
+                if day == begin.date() and hour < begin.hour:
+                    continue
                 for minute in self.minutes:
-                    local = datetime(day.year, day.month, day.day, hour, minute, tzinfo=zone)
-                    at = local.timestamp()
-                    if at > moment and datetime.fromtimestamp(at, zone).hour == hour:
+                    at = _at(day, (hour, minute), zone)
+                    if at is not None and at > moment:
                         return at
+        return None
+
+    def last(self, span: tuple[float, float], *, anchor: float, zone: tzinfo = UTC) -> float | None:
+        """See `Rate.last`."""
+        begin, end = (datetime.fromtimestamp(moment, zone) for moment in span)
+        for back in range((end.date() - begin.date()).days + 1):
+            day = end.date() - timedelta(days=back)
+            if day.year not in self.years or day.month not in self.months or not self.on_day(day):
+                continue
+            for hour in reversed(self.hours):
+                if back == 0 and hour > end.hour:
+                    continue
+                for minute in reversed(self.minutes):
+                    at = _at(day, (hour, minute), zone)
+                    if at is not None and at <= span[1]:
+                        return at if at > span[0] else None
         return None
 
     def _days(self, first: date) -> Iterator[date]:
@@ -91,6 +121,13 @@ class Cron:
 Schedule = Rate | Cron | Once
 
 
+def _at(day: date, time: tuple[int, int], zone: tzinfo) -> float | None:
+    """A local time, hour and minute, as a moment; None for one that daylight saving time leaves out."""
+    at = datetime(day.year, day.month, day.day, *time, tzinfo=zone).timestamp()
+    return at if datetime.fromtimestamp(at, zone).hour == time[0] else None
+
+
+@lru_cache(maxsize=1024)
 def parse_schedule(text: str, *, once: bool = False) -> Schedule:
     """Raises InvalidSchedule. `once` says whether at() is one, too."""
     if (found := _RATE.fullmatch(text)) is not None:

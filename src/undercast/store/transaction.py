@@ -7,6 +7,7 @@ SQLite: https://sqlite.org/lang_transaction.html
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 
 SqlValue = str | int | float | bytes | None
@@ -69,6 +70,20 @@ class Tx:
                     self._connection.execute(text, tuple(chain.from_iterable(left[:count])))
                     del left[:count]
         self._connection.executemany(sql, left)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """A part that is undone by itself, with what it wanted after the commit, where it raises."""
+        callbacks = len(self.callbacks)
+        self.execute("SAVEPOINT part")
+        try:
+            yield
+        except BaseException:
+            del self.callbacks[callbacks:]
+            self.execute("ROLLBACK TO part")
+            raise
+        finally:
+            self.execute("RELEASE part")
 
     def after_commit(self, callback: Callable[[], None]) -> None:
         """Run on the event loop once this has committed, and only then: cache updates, wake-ups."""

@@ -5,6 +5,7 @@ AWS: EventBridge User Guide, "Creating a rule that runs on a schedule".
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -123,3 +124,19 @@ async def test_a_time_fires_once(state: State, clock: FakeClock) -> None:
     for _ in range(3):
         await Rounds(events).round()
     assert len(sent(state)) == 1
+
+
+async def test_a_rule_that_cannot_fire_keeps_no_other_from_it(state: State, clock: FakeClock) -> None:
+    """It waits for its next time; the others fire at theirs."""
+    events = bridge(state, clock)
+    good = every_minute(clock)
+    broken = replace(good, name=RuleName(good.name.bus, "broken"))
+    for rule in (broken, good):
+        await plan(events, rule)
+    await events.database.write(
+        lambda tx: tx.execute("UPDATE events_target SET given = '{}' WHERE rule = 'broken'")  # no longer a target
+    )
+    clock.advance(60)
+    await Rounds(events).round()
+    assert len(sent(state)) == 1
+    assert events.database.read_now(lambda tx: store.due(tx, clock.now())) == []

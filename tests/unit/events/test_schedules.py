@@ -3,11 +3,12 @@
 AWS: EventBridge User Guide, "Cron expressions reference"; Scheduler User Guide, "Schedule types" (time zones).
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from undercast.events import schedules
 from undercast.events.schedules import InvalidSchedule, parse_schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -71,3 +72,41 @@ def test_what_is_no_schedule(expression: str) -> None:
     """AWS refuses them."""
     with pytest.raises(InvalidSchedule):
         parse_schedule(expression, once=True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "zone"),
+    [
+        ("cron(0/7 * * * ? *)", UTC),
+        ("cron(30 1-3 * * ? *)", BERLIN),
+        ("cron(0 12 ? * MON *)", BERLIN),
+        ("cron(0 0 L * ? *)", UTC),
+        ("rate(3 hours)", UTC),
+        ("at(2026-10-25T02:30:00)", BERLIN),
+    ],
+)
+def test_the_last_time_of_a_span_is_that_before_the_next(expression: str, zone: tzinfo) -> None:
+    """Walked and looked up: the same, over both changes of the clock."""
+    schedule, anchor = parse_schedule(expression, once=True), datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    for begin, days in (("2026-03-28T05:17:00", 3), ("2026-10-24T23:59:59", 40)):
+        first = at = datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp()
+        until, last = first + days * 86_400, None
+        while (found := schedule.after(at, anchor=anchor, zone=zone)) is not None and found <= until:
+            at = last = found
+        assert schedule.last((first, until), anchor=anchor, zone=zone) == last
+        assert schedule.last((until, until), anchor=anchor, zone=zone) is None
+
+
+def test_the_last_time_is_not_looked_for_from_the_first_one_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A year of minutes: as many steps as a day has minutes, at most."""
+    steps: list[date] = []
+    at = schedules._at
+
+    def counted(day: date, time: tuple[int, int], zone: tzinfo) -> float | None:
+        steps.append(day)
+        return at(day, time, zone)
+
+    monkeypatch.setattr(schedules, "_at", counted)
+    end = datetime(2026, 11, 29, 18, tzinfo=UTC).timestamp()
+    assert parse_schedule("cron(* * * * ? *)").last((end - 365 * 86_400, end), anchor=0.0) == end
+    assert 0 < len(steps) <= 1440

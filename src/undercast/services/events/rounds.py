@@ -6,13 +6,16 @@ AWS: EventBridge User Guide, "Creating a scheduled rule (legacy) in Amazon Event
 """
 
 from datetime import UTC
+from functools import partial
 
 from undercast.core.context import Cause
+from undercast.events.alarm import fire_each
 from undercast.events.schedules import parse_schedule
 from undercast.services.events import archives, dispatch, store
 from undercast.services.events.event import Event, envelope, event_of
 from undercast.services.events.instance import Events
 from undercast.services.events.models import Rule
+from undercast.services.events.store import Due
 from undercast.store.database import Tx
 
 _LITTLE_S = 120.0
@@ -47,22 +50,33 @@ class Rounds:
         events = self._events
         await events.database.write(lambda tx: archives.expire(tx, events.clock.now()), long=True)
         while due := await events.database.read(lambda tx: store.due(tx, events.clock.now())):
-            is_long = len(due) > 1 or due[0][1] < events.clock.now() - _LITTLE_S
+            is_long = len(due) > 1 or due[0].at < events.clock.now() - _LITTLE_S
             await events.database.write(self._fire, long=is_long)
 
     def _fire(self, tx: Tx) -> None:
-        for rule, came_at in store.due(tx, self._events.clock.now()):
-            at = self._last_missed(rule, came_at)
-            event = scheduled_event(rule, at, self._events.ids.uuid())
-            one = dispatch.Arrival(event=event, rules=(rule,), cause=Cause(kind="internal"))
-            dispatch.store(self._events, tx, one)
-            store.comes_round(tx, rule.name, next_time(rule, at))
+        due = store.due(tx, self._events.clock.now())
+        fire_each(tx, due, partial(self._fire_one, tx), partial(self._pass_over, tx), partial(_end, tx))
+
+    def _fire_one(self, tx: Tx, due: Due) -> None:
+        rule = store.planned(tx, due.name)
+        at = self._last_missed(rule, due.at)
+        event = scheduled_event(rule, at, self._events.ids.uuid())
+        one = dispatch.Arrival(event=event, rules=(rule,), cause=Cause(kind="internal"))
+        dispatch.store(self._events, tx, one)
+        store.comes_round(tx, rule.name, next_time(rule, at))
 
     def _last_missed(self, rule: Rule, at: float) -> float:
         """Of the times before the platform began to run, the last."""
-        while at < self._began_at:
-            later = next_time(rule, at)
-            if later is None or later > self._began_at:
-                break
-            at = later
-        return at
+        if at >= self._began_at or not rule.schedule or not rule.is_enabled:
+            return at
+        span = (at, self._began_at)
+        return parse_schedule(rule.schedule).last(span, anchor=rule.anchored_at, zone=UTC) or at
+
+    def _pass_over(self, tx: Tx, due: Due) -> None:
+        """It goes on with its next time."""
+        store.comes_round(tx, due.name, next_time(store.planned(tx, due.name), self._events.clock.now()))
+
+
+def _end(tx: Tx, due: Due) -> None:
+    """It does not come round any more, until it is changed."""
+    store.comes_round(tx, due.name, None)

@@ -7,9 +7,9 @@ AWS: EventBridge API Reference.
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from undercast.core.arn import Scope
+from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.events import archives
 from undercast.services.events.errors import no_bus, no_rule
 from undercast.services.events.models import (
@@ -29,6 +29,13 @@ _MOST_KEPT = 1024
 _BUS = "account_id = ? AND region = ? AND name = ?"
 _RULE = "account_id = ? AND region = ? AND bus = ? AND name = ?"
 _TARGETS = "account_id = ? AND region = ? AND bus = ? AND rule = ?"
+
+
+class Due(NamedTuple):
+    """A rule whose schedule has come round, and the time."""
+
+    name: RuleName
+    at: float
 
 
 class Buses:
@@ -203,12 +210,23 @@ def next_round(tx: Tx) -> float | None:
     return None if row is None else row["at"]
 
 
-def due(tx: Tx, now: float) -> list[tuple[Rule, float]]:
-    """Rules whose schedule has come round, with their targets and the time; the earliest first."""
-    rows: list[Row] = tx.all("SELECT * FROM events_rule WHERE next_at <= ? ORDER BY next_at LIMIT 100", (now,))
-    found = []
-    for row in rows:
-        key = (row["account_id"], row["region"], row["bus"], row["name"])
-        targets = tx.all(f"SELECT * FROM events_target WHERE {_TARGETS} ORDER BY id", key)
-        found.append((rule_of(row, tuple(target_of(one) for one in targets)), row["next_at"]))
-    return found
+def due(tx: Tx, now: float) -> list[Due]:
+    """Rules whose schedule has come round; the earliest first."""
+    rows: list[Row] = tx.all(
+        "SELECT account_id, region, bus, name, next_at FROM events_rule WHERE next_at <= ? ORDER BY next_at LIMIT 100",
+        (now,),
+    )
+    return [Due(RuleName(BusName(_scope(row), row["bus"]), row["name"]), row["next_at"]) for row in rows]
+
+
+def _scope(row: Row) -> Scope:
+    return Scope(AccountId(row["account_id"]), Region(row["region"]))
+
+
+def planned(tx: Tx, name: RuleName) -> Rule:
+    """A rule that is there, with its targets."""
+    row = tx.one(f"SELECT * FROM events_rule WHERE {_RULE}", _key(name))
+    if row is None:
+        raise no_rule(name.name, name.bus.name)
+    targets = tx.all(f"SELECT * FROM events_target WHERE {_TARGETS} ORDER BY id", _key(name))
+    return rule_of(row, tuple(target_of(one) for one in targets))

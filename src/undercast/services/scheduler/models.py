@@ -116,16 +116,29 @@ class Planned:
         if self.given["State"] != "ENABLED":
             return None
         schedule, zone = parse_schedule(self.given["ScheduleExpression"], once=True), zone_of(self.given)
-        anchor = self.anchored_at
-        if isinstance(schedule, Rate):
-            # The first time is the start date itself, or at once.
-            anchor = (self.anchored_at if self.begins_at is None else self.begins_at) - schedule.period_s
-        elif isinstance(schedule, Once):
-            return schedule.after(at, anchor=anchor, zone=zone)
-        elif self.begins_at is not None:
-            at = max(at, self.begins_at - 1e-3)
-        found = schedule.after(at, anchor=anchor, zone=zone)
+        if isinstance(schedule, Once):
+            return schedule.after(at, anchor=self.anchored_at, zone=zone)
+        found = schedule.after(self._begins(at), anchor=self._anchor(schedule), zone=zone)
         return None if found is None or (self.ends_at is not None and found > self.ends_at) else found
+
+    def last(self, span: tuple[float, float]) -> float | None:
+        """When it comes round for the last time behind the first moment of a span, up to the second one."""
+        if self.given["State"] != "ENABLED":
+            return None
+        schedule, zone = parse_schedule(self.given["ScheduleExpression"], once=True), zone_of(self.given)
+        ends_at = span[1] if self.ends_at is None or isinstance(schedule, Once) else min(span[1], self.ends_at)
+        if ends_at <= span[0]:
+            return None
+        return schedule.last((self._begins(span[0]), ends_at), anchor=self._anchor(schedule), zone=zone)
+
+    def _begins(self, at: float) -> float:
+        return at if self.begins_at is None else max(at, self.begins_at - 1e-3)
+
+    def _anchor(self, schedule: Schedule) -> float:
+        """Of a rate: the first time is the start date itself, or at once."""
+        if not isinstance(schedule, Rate):
+            return self.anchored_at
+        return (self.anchored_at if self.begins_at is None else self.begins_at) - schedule.period_s
 
 
 def schedule_arn(scope: Scope, group: str, name: str) -> str:

@@ -5,13 +5,16 @@ counts; of the times at which the platform did not run, the last one (ADR 0042).
 AWS: EventBridge Scheduler User Guide, "Configuring flexible time windows", "Deletion after schedule completion".
 """
 
+from functools import partial
+
 from undercast.core.context import Cause
+from undercast.events.alarm import fire_each
 from undercast.events.delivery import Delivery
 from undercast.services.scheduler import store
 from undercast.services.scheduler.inputs import iso_seconds
 from undercast.services.scheduler.instance import Scheduler
 from undercast.services.scheduler.models import Planned
-from undercast.services.scheduler.store import Turn
+from undercast.services.scheduler.store import Due, Turn
 from undercast.store.database import Tx
 
 KIND = "scheduler"
@@ -43,17 +46,26 @@ class Rounds:
         """Everything that is due, however long it takes; what is more than a little goes to the store's thread."""
         database, clock = self._scheduler.database, self._scheduler.clock
         while due := await database.read(lambda tx: store.due(tx, clock.now())):
-            await database.write(self._fire, long=len(due) > 1 or due[0][1].next_at < clock.now() - _LITTLE_S)
+            await database.write(self._fire, long=len(due) > 1 or due[0].turn.next_at < clock.now() - _LITTLE_S)
 
     def _fire(self, tx: Tx) -> None:
-        for one, came in store.due(tx, self._scheduler.clock.now()):
-            at = self._last_missed(one, came)
-            self._scheduler.outbox.add(tx, self._invocation(one, at))
-            turn = turn_of(self._scheduler, one, at)
-            if turn is None and one.given["ActionAfterCompletion"] == "DELETE":
-                store.remove(tx, one)
-            else:
-                store.comes_round(tx, one, turn)
+        due = store.due(tx, self._scheduler.clock.now())
+        fire_each(tx, due, partial(self._fire_one, tx), partial(self._pass_over, tx), partial(_end, tx))
+
+    def _fire_one(self, tx: Tx, due: Due) -> None:
+        one = store.existing(tx, *due.key)
+        at = self._last_missed(one, due.turn)
+        self._scheduler.outbox.add(tx, self._invocation(one, at))
+        turn = turn_of(self._scheduler, one, at)
+        if turn is None and one.given["ActionAfterCompletion"] == "DELETE":
+            store.remove(tx, one)
+        else:
+            store.comes_round(tx, due.key, turn)
+
+    def _pass_over(self, tx: Tx, due: Due) -> None:
+        """It goes on with its next time."""
+        one = store.existing(tx, *due.key)
+        store.comes_round(tx, due.key, turn_of(self._scheduler, one, self._scheduler.clock.now()))
 
     def _invocation(self, one: Planned, at: float) -> Delivery:
         scheduler = self._scheduler
@@ -71,13 +83,14 @@ class Rounds:
 
     def _last_missed(self, one: Planned, came: Turn) -> float:
         """Of the times before the platform began to run, the last."""
-        at = came.nominal_at
-        while came.next_at < self._began_at and at < self._began_at:
-            later = one.after(at)
-            if later is None or later > self._began_at:
-                break
-            at = later
-        return at
+        if came.next_at >= self._began_at:
+            return came.nominal_at
+        return one.last((came.nominal_at, self._began_at)) or came.nominal_at
+
+
+def _end(tx: Tx, due: Due) -> None:
+    """It does not come round any more, until it is changed."""
+    store.comes_round(tx, due.key, None)
 
 
 def _carried(one: Planned, at: float) -> dict[str, str]:

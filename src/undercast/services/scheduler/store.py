@@ -6,13 +6,21 @@ AWS: EventBridge Scheduler API Reference.
 import json
 from typing import NamedTuple
 
-from undercast.core.arn import Scope
+from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.scheduler.errors import no_group, no_schedule
 from undercast.services.scheduler.models import DEFAULT_GROUP, Group, MadeBy, Planned, group_of, planned_of
-from undercast.store.database import Tx
+from undercast.store.database import Row, Tx
 
 _GROUP = "account_id = ? AND region = ? AND name = ?"
 _KEY = "account_id = ? AND region = ? AND grp = ? AND name = ?"
+
+
+class Key(NamedTuple):
+    """Which schedule."""
+
+    scope: Scope
+    group: str
+    name: str
 
 
 class Turn(NamedTuple):
@@ -20,6 +28,13 @@ class Turn(NamedTuple):
 
     nominal_at: float
     next_at: float
+
+
+class Due(NamedTuple):
+    """A schedule that has come round."""
+
+    key: Key
+    turn: Turn
 
 
 def find_group(tx: Tx, scope: Scope, name: str) -> Group | None:
@@ -115,12 +130,12 @@ def put(tx: Tx, one: Planned, turn: Turn | None) -> None:
     )
 
 
-def comes_round(tx: Tx, one: Planned, turn: Turn | None) -> None:
+def comes_round(tx: Tx, key: Key, turn: Turn | None) -> None:
     """Its next turn; None when it does not come again."""
     nominal_at, next_at = (None, None) if turn is None else turn
     tx.execute(
         f"UPDATE scheduler_schedule SET nominal_at = ?, next_at = ? WHERE {_KEY}",
-        (nominal_at, next_at, *one.scope, one.group, one.name),
+        (nominal_at, next_at, *key.scope, key.group, key.name),
     )
 
 
@@ -135,7 +150,15 @@ def next_round(tx: Tx) -> float | None:
     return None if row is None else row["at"]
 
 
-def due(tx: Tx, now: float) -> list[tuple[Planned, Turn]]:
+def due(tx: Tx, now: float) -> list[Due]:
     """Schedules whose targets are to be called; the earliest first."""
-    rows = tx.all("SELECT * FROM scheduler_schedule WHERE next_at <= ? ORDER BY next_at LIMIT 100", (now,))
-    return [(planned_of(row), Turn(row["nominal_at"], row["next_at"])) for row in rows]
+    rows = tx.all(
+        "SELECT account_id, region, grp, name, nominal_at, next_at FROM scheduler_schedule WHERE next_at <= ?"
+        " ORDER BY next_at LIMIT 100",
+        (now,),
+    )
+    return [Due(_key(row), Turn(row["nominal_at"], row["next_at"])) for row in rows]
+
+
+def _key(row: Row) -> Key:
+    return Key(Scope(AccountId(row["account_id"]), Region(row["region"])), row["grp"], row["name"])
