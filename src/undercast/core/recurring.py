@@ -7,8 +7,14 @@ AWS: none.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from undercast.core.errors import ServiceError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_LONGEST_REST_S = 60.0
 
 
 async def recur(name: str, work: Callable[[], Awaitable[None]], pause: Callable[[], Awaitable[None]]) -> None:
@@ -19,6 +25,40 @@ async def recur(name: str, work: Callable[[], Awaitable[None]], pause: Callable[
         except Exception:  # whatever failed, the next round may not
             log.exception("%s failed; the next round is tried all the same", name)
         await pause()
+
+
+async def settled(name: str, work: Callable[[], Awaitable[T]], failed: Callable[[Exception], T]) -> T:
+    """What the work comes to; what `failed` makes of what it raised. The log has in full what is no ServiceError."""
+    try:
+        return await work()
+    except ServiceError as error:  # AWS's own answer: no fault of ours
+        return failed(error)
+    except Exception as error:  # work in the background that nobody waits for must be seen to have ended
+        log.exception("%s failed", name)
+        return failed(error)
+
+
+async def insist(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Work until it succeeds once; after a failure it rests, longer each time."""
+    failures = 0
+    while True:
+        try:
+            await work()
+            return
+        except Exception:  # a store that refuses now may not for ever
+            failures += 1
+            log.exception("%s failed; it is tried again", name)
+        await rest(rest_s(failures))
+
+
+def rest_s(failures: int) -> float:
+    """How long to rest after so many failures in a row."""
+    return min(2.0 ** min(failures - 1, 10), _LONGEST_REST_S)
+
+
+async def rest(seconds: float) -> None:
+    """So many seconds of host time."""
+    await every(seconds)()
 
 
 def every(seconds: float) -> Callable[[], Awaitable[None]]:

@@ -11,18 +11,13 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 from undercast.core.clock import PlatformClock
-from undercast.core.recurring import every
+from undercast.core.recurring import rest, rest_s
 from undercast.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 _LOOK_S = 3600.0
-_LONGEST_REST_S = 60.0
-
-
-async def _rest(seconds: float) -> None:
-    await every(seconds)()
 
 
 class Alarm:
@@ -33,7 +28,7 @@ class Alarm:
         database: Database,
         clock: PlatformClock,
         next_at: Callable[[Tx], float | None],
-        rest: Callable[[float], Awaitable[None]] = _rest,
+        rest: Callable[[float], Awaitable[None]] = rest,
     ) -> None:
         self._rest = rest
         self._database = database
@@ -56,7 +51,7 @@ class Alarm:
             except Exception:  # whatever failed, the next round may not
                 failures += 1
                 log.exception("%s failed; the next round is tried all the same", name)
-                await self._rest(min(2.0 ** min(failures - 1, 10), _LONGEST_REST_S))
+                await self._rest(rest_s(failures))
 
     async def _pause(self) -> None:
         now = self._clock.now()

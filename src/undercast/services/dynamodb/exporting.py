@@ -18,6 +18,7 @@ from typing import Any
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.recurring import insist, settled
 from undercast.services.dynamodb import recovery, tables, transfers
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.keys import Key
@@ -39,13 +40,15 @@ def resume(dynamo: Dynamo) -> None:
 
 
 async def run(dynamo: Dynamo, transfer: Transfer) -> None:
-    """To its end: COMPLETED, or FAILED with what S3 said."""
-    try:
-        changes = await _Export(dynamo, transfer).written()
-    except ServiceError as error:
-        changes = transfers.failure(error, "ExportStatus")
+    """To its end: COMPLETED, or FAILED with why."""
+    failed = partial(transfers.failure, status="ExportStatus")
+    changes = await settled("the export of a table", _Export(dynamo, transfer).written, failed)
     now = dynamo.clock.now()
-    await dynamo.database.write(lambda tx: transfers.note(tx, transfer, changes, now))
+
+    async def end() -> None:
+        await dynamo.database.write(lambda tx: transfers.note(tx, transfer, changes, now))
+
+    await insist("noting the end of an export", end)
 
 
 @dataclass(frozen=True, slots=True)

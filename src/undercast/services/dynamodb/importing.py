@@ -10,11 +10,13 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.recurring import insist, settled
 from undercast.services.dynamodb import items, tables, transfers
 from undercast.services.dynamodb.import_formats import Ready
 from undercast.services.dynamodb.import_reader import BrokenObject, Reader, Result
@@ -43,15 +45,8 @@ def resume(dynamo: Dynamo) -> None:
 async def run(dynamo: Dynamo, transfer: Transfer) -> None:
     """To its end: COMPLETED, or FAILED with why. Where nothing was read, there is no table then."""
     one = _Import(dynamo, transfer)
-    try:
-        await one.read_all()
-        failed = one.counts.errors
-        changes: dict[str, Any] = {"ImportStatus": "FAILED" if failed else "COMPLETED"}
-        if failed:
-            changes |= {"FailureCode": "ItemValidationError", "FailureMessage": _FAILED_ITEMS}
-    except ServiceError as error:
-        changes = transfers.failure(error, "ImportStatus")
-    await one.finish(changes)
+    changes = await settled("the import of a table", one.outcome, partial(transfers.failure, status="ImportStatus"))
+    await insist("noting the end of an import", partial(one.finish, changes))
 
 
 @dataclass(slots=True)
@@ -92,6 +87,13 @@ class _Import:
     @property
     def _asked(self) -> Mapping[str, Any]:
         return self.transfer.description
+
+    async def outcome(self) -> dict[str, Any]:
+        """Read everything; the members of the description that tell of it. Raises S3's errors."""
+        await self.read_all()
+        if not self.counts.errors:
+            return {"ImportStatus": "COMPLETED"}
+        return {"ImportStatus": "FAILED", "FailureCode": "ItemValidationError", "FailureMessage": _FAILED_ITEMS}
 
     async def read_all(self) -> None:
         """Every object below the prefix. Raises S3's errors."""

@@ -146,8 +146,10 @@ def note(tx: Tx, transfer: Transfer, changes: Mapping[str, Any], ended_at: float
     return True
 
 
-def failure(error: ServiceError, status: str) -> dict[str, Any]:
+def failure(error: Exception, status: str) -> dict[str, Any]:
     """The members that tell why, e.g. of S3's NoSuchBucket: S3NoSuchBucket. `status` is the status member's name."""
+    if not isinstance(error, ServiceError):
+        error = ServiceError("InternalServerError", f"An internal error occurred: {error!r}")
     code = error.code if error.code.startswith("S3") or error.code.endswith("Error") else f"S3{error.code}"
     return {status: "FAILED", "FailureCode": code, "FailureMessage": error.message}
 

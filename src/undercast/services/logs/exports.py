@@ -9,12 +9,14 @@ import gzip
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import Clock, iso_millis
 from undercast.core.errors import ServiceError
 from undercast.core.identity import platform_principal
+from undercast.core.recurring import insist, settled
 from undercast.services.logs import store
 from undercast.services.logs.destination import Internal
 from undercast.services.logs.models import Position
@@ -113,16 +115,17 @@ class Exports:
             log.error("the export task %s failed: %r", task_id, error)
 
     async def _run(self, task: ExportTask) -> None:
+        end = await settled(f"the export task {task.id}", partial(self._write_all, task), _failed)
+        await insist("noting the end of an export task", partial(self._note, task, *end))
+
+    async def _write_all(self, task: ExportTask) -> tuple[str, str]:
+        """The status at its end, with a message. Raises ServiceError."""
         await self._note(task, "RUNNING", "Started")
-        try:
-            streams = await self._journal.read(lambda tx: store.stream_keys(tx, task.scope, task.group))
-            for name, key in streams:
-                if name.startswith(task.stream_prefix):
-                    await self._export(task, name, key)
-        except ServiceError as error:
-            await self._note(task, "FAILED", error.message)
-            return
-        await self._note(task, "COMPLETED", "Completed successfully")
+        streams = await self._journal.read(lambda tx: store.stream_keys(tx, task.scope, task.group))
+        for name, key in streams:
+            if name.startswith(task.stream_prefix):
+                await self._export(task, name, key)
+        return "COMPLETED", "Completed successfully"
 
     async def _export(self, task: ExportTask, stream: str, key: int) -> None:
         after, number, text = Position(task.from_ms, -1), 0, bytearray()
@@ -154,6 +157,11 @@ async def put_object(internal: Internal, task: ExportTask, key: str, body: bytes
     """As the platform: the bucket's policy was asked when the task was made."""
     ctx = internal(task.scope, platform_principal(task.scope.account_id))
     await ctx.call("s3", "PutObject", {"Bucket": task.bucket, "Key": key, "Body": body})
+
+
+def _failed(error: Exception) -> tuple[str, str]:
+    text = error.message if isinstance(error, ServiceError) else f"An internal error occurred: {error!r}"
+    return "FAILED", text
 
 
 def _page(tx: Tx, task: ExportTask, key: int, after: Position) -> Sequence[Row]:
@@ -209,7 +217,8 @@ def tasks(tx: Tx, scope: Scope) -> list[ExportTask]:
 
 def active_tasks(tx: Tx) -> list[ExportTask]:
     """Those of every scope that have not ended."""
-    return [one for row in tx.all("SELECT * FROM logs_export_task") if (one := _task(row)).status in ACTIVE]
+    marks = ", ".join("?" for _ in ACTIVE)
+    return [_task(row) for row in tx.all(f"SELECT * FROM logs_export_task WHERE status IN ({marks})", (*ACTIVE,))]
 
 
 def _task(row: Row) -> ExportTask:
