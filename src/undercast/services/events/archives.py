@@ -16,6 +16,8 @@ from undercast.services.events.models import Archive, BusName, archive_of
 from undercast.store.database import Tx
 
 DAY_S = 86_400.0
+EXPIRED_AT_ONCE = 1000
+"""Events that one commit removes: other writers wait for it."""
 _KEY = "account_id = ? AND region = ? AND name = ?"
 _OF_ARCHIVE = "account_id = ? AND region = ? AND archive = ?"
 
@@ -117,14 +119,19 @@ def between(tx: Tx, archive: Archive, after: tuple[float, int], before: float, l
     return [Kept(row["id"], row["at"], row["event"]) for row in rows]
 
 
-def expire(tx: Tx, now: float) -> None:
-    """Remove what is older than its archive keeps it."""
-    for row in tx.all("SELECT * FROM events_archive WHERE retention_days > 0"):
-        oldest = now - row["retention_days"] * DAY_S
-        tx.execute(
-            f"DELETE FROM events_archived WHERE {_OF_ARCHIVE} AND stored_at <= ?",
-            (row["account_id"], row["region"], row["name"], oldest),
-        )
+def ageing(tx: Tx) -> list[Archive]:
+    """Those of every scope that do not keep events for ever."""
+    return [archive_of(row) for row in tx.all("SELECT * FROM events_archive WHERE retention_days > 0")]
+
+
+def expire(tx: Tx, archive: Archive, now: float) -> bool:
+    """Remove some of what is older than its archive keeps it; whether there may be more."""
+    removed = tx.execute(
+        f"DELETE FROM events_archived WHERE id IN (SELECT id FROM events_archived WHERE {_OF_ARCHIVE}"
+        " AND stored_at <= ? ORDER BY stored_at LIMIT ?)",
+        (*archive.scope, archive.name, now - archive.retention_days * DAY_S, EXPIRED_AT_ONCE),
+    )
+    return removed == EXPIRED_AT_ONCE
 
 
 def with_replay(text: str, replay: str) -> dict[str, object]:

@@ -11,7 +11,7 @@ from functools import partial
 from undercast.core.context import Cause
 from undercast.events.alarm import fire_each
 from undercast.events.schedules import parse_schedule
-from undercast.services.events import archives, dispatch, store
+from undercast.services.events import dispatch, store
 from undercast.services.events.event import Event, envelope, event_of
 from undercast.services.events.instance import Events
 from undercast.services.events.models import Rule
@@ -48,7 +48,6 @@ class Rounds:
     async def round(self) -> None:
         """Everything that is due, however long it takes; what is more than a little goes to the store's thread."""
         events = self._events
-        await events.database.write(lambda tx: archives.expire(tx, events.clock.now()), long=True)
         while due := await events.database.read(lambda tx: store.due(tx, events.clock.now())):
             is_long = len(due) > 1 or due[0].at < events.clock.now() - _LITTLE_S
             await events.database.write(self._fire, long=is_long)

@@ -56,4 +56,7 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name)
     );
     """,
+    """
+    CREATE INDEX events_archived_age ON events_archived (account_id, region, archive, stored_at, size);
+    """,
 )

@@ -11,6 +11,7 @@ from undercast.events.alarm import Alarm
 from undercast.sandbox.upstream import as_a_sandbox
 from undercast.services.events.access import access, policy_of
 from undercast.services.events.addressing import BUSES, DEAD_LETTERS, HTTP, LOGS, ROLES
+from undercast.services.events.expiry import Expiry
 from undercast.services.events.failures import DeadLetterTarget
 from undercast.services.events.http_target import HttpTarget
 from undercast.services.events.instance import Events
@@ -65,6 +66,7 @@ def _targets(events: Events) -> Mapping[str, Any]:
 
 async def _start(events: Events) -> None:
     events.tasks.spawn(Rounds(events).run())
+    events.tasks.spawn(Expiry(events).run())
     resume(events)
 
 

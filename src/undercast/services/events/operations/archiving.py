@@ -115,7 +115,7 @@ async def describe_archive(events: Events, ctx: RequestContext, params: Params) 
             found["KmsKeyIdentifier"] = archive.kms_key_id
         return {**found, **{name: value for name, value in more if value}}
 
-    return await events.database.read(read)
+    return await events.database.read(read, long=True)
 
 
 @operation("ListArchives")
@@ -132,4 +132,4 @@ async def list_archives(events: Events, ctx: RequestContext, params: Params) -> 
         found, token = page(matching if params.get("State") in (None, _ENABLED) else [], lambda one: one.name, params)
         return {"Archives": [_listed(tx, archive) for archive in found], **token}
 
-    return await events.database.read(read)
+    return await events.database.read(read, long=True)
