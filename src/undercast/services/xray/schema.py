@@ -60,4 +60,5 @@ JOURNAL_SCHEMA = (
     );
     CREATE INDEX xray_statistics_by_rule ON xray_statistics (account_id, region, rule, at);
     """,
+    "CREATE INDEX xray_segment_by_start ON xray_segment (account_id, region, started_at);",
 )

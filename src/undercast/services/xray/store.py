@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from undercast.core.arn import Scope
+from undercast.services.xray.assembly import MAX_BYTES as TRACE_BYTES
 from undercast.services.xray.documents import Received
 from undercast.store.database import Row, SqlValue, Tx
 
@@ -55,30 +56,52 @@ def add_segments(tx: Tx, rows: Iterable[Sequence[SqlValue]]) -> None:
     tx.insert_many(ADD_SEGMENT, rows)
 
 
-def documents(tx: Tx, scope: Scope, trace_ids: Sequence[str], since: float) -> dict[str, list[str]]:
-    """The documents of traces that came since a moment, by trace; one of which nothing is known is not there."""
-    found: dict[str, list[str]] = {}
-    for start in range(0, len(trace_ids), _AT_ONCE):
-        some = trace_ids[start : start + _AT_ONCE]
-        marks = ",".join("?" * len(some))
-        query = (
-            "SELECT trace_id, document FROM xray_segment WHERE account_id = ? AND region = ?"
-            f" AND trace_id IN ({marks}) AND received_at >= ? ORDER BY trace_id, started_at, id"
-        )
-        for row in tx.all(query, (scope.account_id, scope.region, *some, since)):
-            found.setdefault(row["trace_id"], []).append(row["document"])
+def documents(
+    tx: Tx, scope: Scope, trace_ids: Sequence[str], since: float, most_bytes: int
+) -> list[tuple[str, list[str]]]:
+    """The documents of traces that came since a moment: of the first ids, until there are so many bytes.
+
+    Of a trace that is too large those are left out that nobody is told, but for one.
+    """
+    query = (
+        "SELECT document FROM xray_segment WHERE account_id = ? AND region = ? AND trace_id = ? AND received_at >= ?"
+        " ORDER BY started_at, id"
+    )
+    found: list[tuple[str, list[str]]] = []
+    total = 0
+    for trace_id in trace_ids:
+        texts: list[str] = []
+        size = 0
+        for row in tx.each(query, (scope.account_id, scope.region, trace_id, since)):
+            texts.append(row["document"])
+            size += len(texts[-1])
+            if size > TRACE_BYTES:
+                break
+        found.append((trace_id, texts))
+        total += size
+        if total >= most_bytes:
+            break
     return found
 
 
-def traces_between(tx: Tx, scope: Scope, kind: TimeRange, start: float, end: float) -> list[str]:
-    """The ids of the traces of a time range, the newest first."""
+def range_query(
+    scope: Scope, kind: TimeRange, times: tuple[float, float], part: tuple[int, int]
+) -> tuple[str, tuple[SqlValue, ...]]:
+    """What `traces_between` asks. A part is how many are skipped and how many are wanted."""
     column = _COLUMNS[kind]
-    rows = tx.all(
+    skipped, wanted = part
+    return (
         f"SELECT trace_id, MAX({column}) AS at FROM xray_segment WHERE account_id = ? AND region = ?"
-        f" AND {column} >= ? AND {column} <= ? GROUP BY trace_id ORDER BY at DESC, trace_id",
-        (scope.account_id, scope.region, start, end),
+        f" AND {column} >= ? AND {column} <= ? GROUP BY trace_id ORDER BY at DESC, trace_id LIMIT ? OFFSET ?",
+        (scope.account_id, scope.region, *times, wanted, skipped),
     )
-    return [row["trace_id"] for row in rows]
+
+
+def traces_between(
+    tx: Tx, scope: Scope, kind: TimeRange, times: tuple[float, float], part: tuple[int, int]
+) -> list[str]:
+    """The ids of the traces of a time range, the newest first."""
+    return [row["trace_id"] for row in tx.all(*range_query(scope, kind, times, part))]
 
 
 def expire(tx: Tx, before: float) -> int:

@@ -3,28 +3,27 @@
 AWS: X-Ray API Reference of each; Developer Guide, "Using the X-Ray API".
 """
 
+import asyncio
 import json
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
-from undercast.core.arn import Scope
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.xray import filters, graph, store
-from undercast.services.xray.assembly import Trace, assemble
+from undercast.services.xray import filters, graph, reading, store
+from undercast.services.xray.assembly import Trace
 from undercast.services.xray.documents import TRACE_ID
 from undercast.services.xray.errors import invalid, only_page
 from undercast.services.xray.instance import XRay
 from undercast.services.xray.operations.groups import group_of
 from undercast.services.xray.summaries import summary
-from undercast.services.xray.upkeep import RETENTION_S
-from undercast.store.database import Tx
 
 MAX_RANGE_S = 86400.0
 _PAGE = 100
+MOST_PROCESSED = 2000
+"""Ours: traces that one answer has looked at; its NextToken leads to the others."""
 _MOST_TRACES = 5
 """In one BatchGetTraces."""
 
@@ -35,17 +34,30 @@ async def get_trace_summaries(xray: XRay, ctx: RequestContext, params: Params) -
     start, end = _range(params["StartTime"], params["EndTime"], longest_s=MAX_RANGE_S)
     kind = cast(store.TimeRange, params.get("TimeRangeType", "TraceId"))
     wanted = _filter(params.get("FilterExpression", ""))
-    found = await _between(xray, ctx.scope, kind, (start, end))
-    at = _position(params.get("NextToken"))
-    matching = [trace for trace in found if wanted.matches(trace)]
-    page = matching[at : at + _PAGE]
+    first = _position(params.get("NextToken"))
+    part = (first, MOST_PROCESSED + 1)
+    ids = await xray.journal.read(lambda tx: store.traces_between(tx, ctx.scope, kind, (start, end), part))
+
+    def tell(trace: Trace) -> dict[str, Any] | None:
+        return summary(trace, ctx.account_id) if wanted.matches(trace) else None
+
+    summaries: list[dict[str, Any]] = []
+    processed = 0
+    async for page in reading.pages(xray, ctx.scope, ids[:MOST_PROCESSED]):
+        for told in await reading.understood(page, tell):
+            if len(summaries) == _PAGE:
+                break
+            processed += 1
+            summaries += [told] if told is not None else []
+        if len(summaries) == _PAGE:
+            break
     answer: dict[str, Any] = {
-        "TraceSummaries": [summary(trace, ctx.account_id) for trace in page],
+        "TraceSummaries": summaries,
         "ApproximateTime": moment(ctx.clock.now()),
-        "TracesProcessedCount": len(found),
+        "TracesProcessedCount": processed,
     }
-    if at + _PAGE < len(matching):
-        answer["NextToken"] = token_of(str(at + _PAGE))
+    if processed < len(ids):
+        answer["NextToken"] = token_of(str(first + processed))
     return answer
 
 
@@ -56,7 +68,7 @@ async def batch_get_traces(xray: XRay, ctx: RequestContext, params: Params) -> d
     ids = list(dict.fromkeys(params["TraceIds"]))
     if len(ids) > _MOST_TRACES:
         raise invalid(f"A request can name at most {_MOST_TRACES} traces.")
-    found = {trace.id: trace for trace in await _named(xray, ctx.scope, ids)}
+    found = {trace.id: trace for trace in await reading.traces(xray, ctx.scope, ids, _any)}
     return {
         "Traces": [_told(found[one]) for one in ids if one in found],
         "UnprocessedTraceIds": [one for one in ids if TRACE_ID.fullmatch(one) is None],
@@ -67,23 +79,25 @@ async def batch_get_traces(xray: XRay, ctx: RequestContext, params: Params) -> d
 async def get_trace_graph(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The service graph of some traces."""
     only_page(params)
-    traces = await _named(xray, ctx.scope, list(dict.fromkeys(params["TraceIds"])))
-    return {"Services": graph.services(traces, ctx.account_id)}
+    traces = await reading.traces(xray, ctx.scope, list(dict.fromkeys(params["TraceIds"])), _any)
+    return {"Services": await asyncio.to_thread(graph.services, traces, ctx.account_id)}
 
 
 @operation("GetServiceGraph")
 async def get_service_graph(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """The service graph of at most six hours, of all traces or those of a group."""
+    """The service graph of at most six hours, of all traces or those of a group; of very many the newest."""
     only_page(params)
     start, end = _range(params["StartTime"], params["EndTime"], longest_s=MAX_RANGE_S / 4)
     wanted = filters.parse("")
     if "GroupName" in params or "GroupARN" in params:
         wanted = _filter((await group_of(xray, ctx, params)).filter)
-    traces = [one for one in await _between(xray, ctx.scope, "TraceId", (start, end)) if wanted.matches(one)]
+    part = (0, reading.MAX_TRACES)
+    ids = await xray.journal.read(lambda tx: store.traces_between(tx, ctx.scope, "TraceId", (start, end), part))
+    traces = await reading.traces(xray, ctx.scope, ids, wanted.matches)
     return {
         "StartTime": params["StartTime"],
         "EndTime": params["EndTime"],
-        "Services": graph.services(traces, ctx.account_id),
+        "Services": await asyncio.to_thread(graph.services, traces, ctx.account_id),
         "ContainsOldGroupVersions": False,
     }
 
@@ -110,24 +124,8 @@ def _position(token: str | None) -> int:
         raise invalid("The NextToken is invalid.") from None
 
 
-async def _between(xray: XRay, scope: Scope, kind: store.TimeRange, times: tuple[float, float]) -> list[Trace]:
-    since = xray.clock.now() - RETENTION_S
-
-    def read(tx: Tx) -> list[Trace]:
-        ids = store.traces_between(tx, scope, kind, *times)
-        return _assembled(ids, store.documents(tx, scope, ids, since))
-
-    return await xray.journal.read(read)
-
-
-async def _named(xray: XRay, scope: Scope, ids: Sequence[str]) -> list[Trace]:
-    since = xray.clock.now() - RETENTION_S
-    return await xray.journal.read(lambda tx: _assembled(ids, store.documents(tx, scope, ids, since)))
-
-
-def _assembled(ids: Sequence[str], documents: dict[str, list[str]]) -> list[Trace]:
-    """In the store thread: a thousand traces take longer than the loop has."""
-    return [assemble(one, documents[one]) for one in ids if one in documents]
+def _any(trace: Trace) -> bool:
+    return True
 
 
 def _told(trace: Trace) -> dict[str, Any]:
