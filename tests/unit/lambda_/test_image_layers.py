@@ -4,13 +4,15 @@ import gzip
 import io
 import stat
 import tarfile
+import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.images import entry, files, layer, sha256
 from undercast.sandbox.image_files import resolved
-from undercast.services.lambda_.images import unpack
+from undercast.services.lambda_.images import entries, unpack
 from undercast.services.lambda_.images.compose import compose
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
@@ -136,6 +138,33 @@ def test_gzip_members_follow_each_other(ground: Ground) -> None:
     content = files({"a": b"1" * 100_000})
     stored = gzip.compress(content[:5000]) + gzip.compress(content[5000:])
     assert (ground.unpacked(content, stored) / "tree/a").read_bytes() == b"1" * 100_000
+
+
+def test_work_on_small_gzip_members_is_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """zlib copies what is behind a member: it is given little at first. And there is an end of members."""
+    given: list[int] = []
+
+    class Counted:
+        def __init__(self, window: int) -> None:
+            self.inner: Any = decompressobj(window)
+
+        def decompress(self, data: bytes, limit: int) -> bytes:
+            given.append(len(data))
+            return bytes(self.inner.decompress(data, limit))
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.inner, name)
+
+    decompressobj = zlib.decompressobj
+    monkeypatch.setattr(zlib, "decompressobj", Counted)
+    content = files({"a": bytes(range(256)) * 20})
+    pieces = [content[at : at + 1] for at in range(len(content))]
+    stored = b"".join(gzip.compress(piece, mtime=0) for piece in pieces)
+    ground.unpacked(content, stored)
+    assert sum(given) < 600 * len(pieces)
+    monkeypatch.setattr(entries, "_MAX_MEMBERS", len(pieces) - 1)
+    with pytest.raises(InvalidImage, match="more than"):
+        ground.unpacked(content, stored)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,10 @@ from undercast.services.lambda_.images.faults import InvalidImage
 
 _MAX_HEADER_BYTES = 1024 * 1024
 _PIECE_BYTES = 256 * 1024
+_FIRST_BITE_BYTES = 512
+"""What a member of gzip is given at first, and then twice as much each time: zlib copies what it leaves."""
+_MAX_MEMBERS = 1_000_000
+"""Of one layer: some builders write one for each file."""
 BROKEN = (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, RecursionError, KeyError)
 """What tarfile and zlib raise for archives that are none."""
 
@@ -48,7 +52,10 @@ class Forward:
         self._stored, self._plain = hashlib.sha256(), hashlib.sha256()
         self._waiting = b""
         """Unpacked, not read yet."""
-        self._packed = b""
+        self._packed = memoryview(b"")
+        """Received, not unpacked yet."""
+        self._bite_bytes = _FIRST_BITE_BYTES
+        self._members = 1
         self._position = 0
         self._taken = self._received = 0
 
@@ -109,20 +116,30 @@ class Forward:
         return piece
 
     def _unpacked(self) -> bytes | None:
-        packed = self._packed
-        if not packed:
-            packed = self._source.read(_PIECE_BYTES)
-            self._stored.update(packed)
-            self._received += len(packed)
+        if not self._packed:
+            received = self._source.read(_PIECE_BYTES)
+            self._stored.update(received)
+            self._received += len(received)
             if self._received > self._limit_bytes:
                 raise InvalidImage("it is larger than an image may be")
-            if not packed:
+            if not received:
                 return None
-        if self._inflate is None:
-            self._packed = b""
-            return packed
+            if self._inflate is None:
+                return received
+            self._packed = memoryview(received)
+        assert self._inflate is not None
         if self._inflate.eof:  # gzip(1): members follow each other
-            self._inflate = zlib.decompressobj(31)
-        piece = self._inflate.decompress(packed, _PIECE_BYTES)
-        self._packed = self._inflate.unconsumed_tail or self._inflate.unused_data
+            self._next_member()
+        bite = self._packed[: self._bite_bytes]
+        piece = self._inflate.decompress(bite, _PIECE_BYTES)
+        left = len(self._inflate.unconsumed_tail) or len(self._inflate.unused_data)
+        self._packed = self._packed[len(bite) - left :]
+        self._bite_bytes = min(2 * self._bite_bytes, _PIECE_BYTES)
         return piece
+
+    def _next_member(self) -> None:
+        self._members += 1
+        if self._members > _MAX_MEMBERS:
+            raise InvalidImage(f"a layer is packed in more than {_MAX_MEMBERS} pieces")
+        self._inflate = zlib.decompressobj(31)
+        self._bite_bytes = _FIRST_BITE_BYTES
