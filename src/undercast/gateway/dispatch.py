@@ -25,6 +25,7 @@ from undercast.gateway.hosts import NOT_SERVED, HostNames
 from undercast.gateway.request_log import RequestLine, RequestLog
 from undercast.gateway.sites import Sites, SiteVisit, serve_site
 from undercast.services.registry import Mounted
+from undercast.wire import in_process
 from undercast.wire.decode import Call, decode, parse, parse_now
 from undercast.wire.encode import encode_error, encode_output
 from undercast.wire.form import opened
@@ -204,9 +205,12 @@ class Dispatcher:
         service: str,
         operation: str,
         params: Params,
+        checked: bool = False,
     ) -> dict[str, Any]:
         """See `core.context.CallService`."""
         function, mounted = self._find(service, operation)
+        if checked:
+            in_process.check(service, operation, params)
         inner = replace(
             ctx,
             request_id=self._tools.ids.uuid(),

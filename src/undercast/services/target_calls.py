@@ -122,11 +122,11 @@ async def is_here(ctx: RequestContext, kind: Kind) -> bool:
 
 
 async def send(ctx: RequestContext, kind: Kind, role: Principal, letter: Letter) -> None:
-    """Raises the other service's error."""
+    """Raises the other service's error, that of its validation too: a partition key comes out of an event."""
     scope = scope_of(letter.arn, ctx.scope)
 
     def call(operation: str, params: Mapping[str, Any]) -> Awaitable[Mapping[str, Any]]:
-        return ctx.call(kind.service, operation, params, principal=role, scope=scope)
+        return ctx.checked_call(kind.service, operation, params, principal=role, scope=scope)
 
     await kind.send(call, letter)
 

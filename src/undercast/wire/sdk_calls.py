@@ -10,10 +10,10 @@ from types import MappingProxyType
 from typing import Any
 
 from undercast.core.errors import ServiceError
-from undercast.wire.model import OperationModel, catalogue
+from undercast.wire import in_process
+from undercast.wire.model import catalogue
 from undercast.wire.protocols.json import plain_trees
 from undercast.wire.protocols.tree import TreeCompiler
-from undercast.wire.validate import compile_validator
 
 _BY_SDK: Mapping[str, str] = MappingProxyType(
     {
@@ -45,14 +45,8 @@ def parameters_of(service: str, operation: str, document: Any) -> dict[str, Any]
     if unknown is not None:
         raise ServiceError("ValidationException", f"The field {unknown!r} is not a parameter of {operation}.")
     params: dict[str, Any] = _trees(service).reader(model.input)(document)
-    _check(model, params)
+    in_process.check(service, operation, params)
     return params
-
-
-def _check(model: OperationModel, params: dict[str, Any]) -> None:
-    validate = compile_validator(model, "json")
-    if validate is not None:
-        validate(params)
 
 
 @cache

@@ -234,8 +234,8 @@ def test_cloudwatch_is_told_of_rules(platform: RunningPlatform, account: str, ev
     assert (total("MatchedEvents"), total("Invocations", RuleName="r")) == (2, 8)
 
 
-def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events: Any) -> None:
-    """The event is the message; a template gives {"timestamp", "message"}."""
+def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events: Any, queue: Queue) -> None:
+    """The event is the message; a template gives {"timestamp", "message"}, which may not be empty."""
     logs = platform.client("logs", account=account)
     logs.create_log_group(logGroupName="/aws/events/all")
     arn = f"arn:aws:logs:us-east-1:{account}:log-group:/aws/events/all"
@@ -249,6 +249,11 @@ def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events
     found = [one["message"] for one in logs.filter_log_events(logGroupName="/aws/events/all")["events"]]
     assert len(found) == 2 and "n is 7" in found
     assert json.loads(next(text for text in found if text != "n is 7"))["id"] == sent
+    empty = {"InputTransformer": {"InputTemplate": '{"timestamp": 1, "message": ""}'}}
+    rule(events, {"source": ["quiet"]}, {"Arn": arn, "DeadLetterConfig": {"Arn": queue.arn}, **empty})
+    put(events, {"n": 8}, "quiet")
+    (message,) = queue.messages()
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "ERROR_FROM_TARGET"
 
 
 def test_a_stream_is_put_to_as_the_targets_role(
@@ -278,6 +283,11 @@ def test_a_stream_is_put_to_as_the_targets_role(
     begin = kinesis.get_shard_iterator(StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON")
     (record,) = kinesis.get_records(ShardIterator=begin["ShardIterator"])["Records"]
     assert (record["PartitionKey"], json.loads(record["Data"])["id"]) == ("key", sent)
+    put(events, {"k": "x" * 257})  # a request could not say it either
+    (message,) = queue.messages()
+    told = {name: message["MessageAttributes"][name]["StringValue"] for name in ("ERROR_CODE", "ERROR_MESSAGE")}
+    assert told["ERROR_CODE"] == "ERROR_FROM_TARGET"
+    assert "Member must have length less than or equal to 256" in told["ERROR_MESSAGE"]
 
 
 def test_a_policy_limits_who_puts_what(platform: RunningPlatform, account: str, events: Any) -> None:

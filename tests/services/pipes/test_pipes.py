@@ -4,74 +4,15 @@ AWS: EventBridge User Guide, "Amazon EventBridge Pipes"; Pipes API Reference.
 """
 
 import json
-import random
 import time
 from typing import Any
 
 import pytest
 
 from tests.e2e.functions import create_function
-from tests.platform import RunningPlatform
-from tests.services.events.actions import allow, queue_of, rule, trusting
-from tests.services.sns.actions import Queue, make_queue, refusal
-
-
-class Plumber:
-    """One account with a role that pipes may use."""
-
-    def __init__(self, platform: RunningPlatform) -> None:
-        self.platform = platform
-        self.account = f"{random.randrange(10**11, 10**12)}"
-        self.pipes = self.client("pipes")
-        self.role = trusting(self.client("iam"), "plumber", allow("*", "*"), service="pipes")
-
-    def client(self, service: str) -> Any:
-        """Of the account."""
-        return self.platform.client(service, account=self.account)
-
-    def queue(self, **kind: bool) -> Queue:
-        """One whose policy lets nobody in: the role is enough."""
-        return make_queue(self.platform, self.account, allowed=False, **kind)
-
-    def lay(self, source: str, target: str, name: str = "p", **params: Any) -> str:
-        """The ARN of a pipe that runs."""
-        given = {"Name": name, "Source": source, "Target": target, "RoleArn": self.role} | params
-        arn: str = self.pipes.create_pipe(**given)["Arn"]
-        self.settled(name)
-        return arn
-
-    def settled(self, name: str = "p") -> Any:
-        """The pipe, once nothing is under way."""
-        for _ in range(2000):
-            found = self.pipes.describe_pipe(Name=name)
-            if found["CurrentState"] in ("RUNNING", "STOPPED"):
-                return found
-            time.sleep(0.02)
-        raise AssertionError(f"the pipe is {found['CurrentState']}")
-
-    def stream(self) -> str:
-        """The ARN of a stream of Kinesis with one shard."""
-        kinesis = self.client("kinesis")
-        kinesis.create_stream(StreamName="s", ShardCount=1)
-        kinesis.get_waiter("stream_exists").wait(StreamName="s", WaiterConfig={"Delay": 1})
-        return f"arn:aws:kinesis:us-east-1:{self.account}:stream/s"
-
-
-@pytest.fixture
-def plumber(platform: RunningPlatform) -> Plumber:
-    """An account of the test's own."""
-    return Plumber(platform)
-
-
-def bodies(queue: Queue, count: int) -> list[Any]:
-    """So many messages, as JSON."""
-    found: list[Any] = []
-    for _ in range(10):
-        found += [json.loads(message["Body"]) for message in queue.messages()]
-        if len(found) >= count:
-            return found
-    raise AssertionError(f"only {found}")
-
+from tests.services.events.actions import queue_of, rule, trusting
+from tests.services.pipes.actions import Plumber, bodies
+from tests.services.sns.actions import refusal
 
 ENRICH = """
 def handler(events, context):
@@ -214,6 +155,10 @@ def test_pipes_are_kept(plumber: Plumber) -> None:
     broker = {**params, "Source": f"arn:aws:mq:us-east-1:{plumber.account}:broker:b:b-1"}
     code, text = refusal(plumber.pipes.create_pipe, **broker)
     assert code == "NotImplemented" and ":mq:" in text
+    endpoint = {"EventBridgeEventBusParameters": {"EndpointId": "abcde.veo"}}
+    bus = {**params, "Target": f"arn:aws:events:us-east-1:{plumber.account}:event-bus/default"}
+    code, text = refusal(plumber.pipes.create_pipe, **bus, TargetParameters=endpoint)
+    assert code == "NotImplemented" and "EndpointId" in text
     large = {
         **params,
         "SourceParameters": {"SqsQueueParameters": {"BatchSize": 20, "MaximumBatchingWindowInSeconds": 1}},

@@ -39,7 +39,9 @@ QUIET = {
 """Goes into ALARM when it is evaluated, for there are no data."""
 
 
-async def _nobody(ctx: RequestContext, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+async def _nobody(
+    ctx: RequestContext, service: str, operation: str, params: Mapping[str, Any], checked: bool = False
+) -> dict[str, Any]:
     raise not_implemented(service, operation)
 
 

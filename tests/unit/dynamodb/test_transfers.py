@@ -28,7 +28,9 @@ def no_s3(scope: Scope, principal: Principal, cause: Any = EXTERNAL) -> RequestC
     """Its disk is broken."""
     clock = FakeClock()
 
-    async def call(ctx: RequestContext, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        ctx: RequestContext, service: str, operation: str, params: Mapping[str, Any], checked: bool = False
+    ) -> dict[str, Any]:
         raise OSError("Input/output error")
 
     return RequestContext(

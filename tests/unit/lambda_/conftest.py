@@ -181,6 +181,7 @@ class World:
         service: str,
         operation: str,
         params: Mapping[str, Any],
+        checked: bool = False,
     ) -> dict[str, Any]:
         if service == "lambda":
             if not self.permitted:

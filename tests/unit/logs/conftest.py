@@ -86,6 +86,7 @@ async def _nobody(
     service: str,
     operation: str,
     params: Mapping[str, Any],
+    checked: bool = False,
 ) -> dict[str, Any]:
     raise not_implemented(service, operation)
 

@@ -28,7 +28,9 @@ from undercast.store.migrations import migrate
 SCOPE = Scope(AccountId("111122223333"), Region("us-west-2"))
 
 
-async def _nobody(ctx: RequestContext, service: str, operation: str, params: Any) -> dict[str, Any]:
+async def _nobody(
+    ctx: RequestContext, service: str, operation: str, params: Any, checked: bool = False
+) -> dict[str, Any]:
     raise not_implemented(service, operation)
 
 

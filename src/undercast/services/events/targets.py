@@ -100,7 +100,7 @@ class LogsTarget:
             if error.code != "ResourceAlreadyExistsException":
                 return judged(delivery, error, events.clock.now())
         try:
-            await ctx.call("logs", "PutLogEvents", {**where, "logEvents": [event]})
+            await ctx.checked_call("logs", "PutLogEvents", {**where, "logEvents": [event]})
         except ServiceError as error:
             return judged(delivery, error, events.clock.now())
         return Outcome(kind="done")

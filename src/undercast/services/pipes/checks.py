@@ -49,7 +49,7 @@ def check(ctx: RequestContext, given: Mapping[str, Any]) -> None:
     if target not in _TARGET_PARAMETERS and target != "sns":
         raise refused_member(ctx.operation, f"Target={given['Target']}", _NO_SUCH)
     _check_source(source, given)
-    _check_target(target, given)
+    _check_target(ctx, target, given)
     _check_enrichment(ctx, given)
     _check_batch(source, target, given)
 
@@ -79,11 +79,14 @@ def _check_source(source: str, given: Mapping[str, Any]) -> None:
         raise invalid("Invalid filter pattern definition.") from None
 
 
-def _check_target(target: str, given: Mapping[str, Any]) -> None:
+def _check_target(ctx: RequestContext, target: str, given: Mapping[str, Any]) -> None:
     parameters = given.get("TargetParameters") or {}
     wrong = [name for service, name in _TARGET_PARAMETERS.items() if service != target and name in parameters]
     if wrong:
         raise invalid(f"{wrong[0]} do not fit the target {given['Target']}.")
+    if "EndpointId" in (parameters.get("EventBridgeEventBusParameters") or {}):
+        member = "TargetParameters.EventBridgeEventBusParameters.EndpointId"
+        raise refused_member(ctx.operation, member, "there are no global endpoints here")
     if target == "kinesis" and not (parameters.get("KinesisStreamParameters") or {}).get("PartitionKey"):
         raise invalid("KinesisStreamParameters.PartitionKey must be specified.")
     if given["Target"].endswith(".fifo") and target == "sqs":

@@ -19,7 +19,9 @@ from undercast.services.target_calls import queue_url, scope_of
 
 MOST: Mapping[str, int] = MappingProxyType({"sqs": 10, "sns": 10, "events": 10, "kinesis": 500, "logs": 10_000})
 """Events at once, by the target's service; a function takes what fits into its event."""
-_FIFO = ("MessageGroupId", "MessageDeduplicationId")
+_LOG_SPAN_MS = 24 * 3_600_000
+_LOG_BYTES = 1_048_576
+"""Limits of one PutLogEvents. AWS: CloudWatch Logs API Reference, PutLogEvents."""
 Failed = Sequence[int]
 
 
@@ -46,7 +48,7 @@ def iso_seconds(at: float) -> str:
 async def _call(
     ctx: RequestContext, sending: Sending, service: str, operation: str, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    return await ctx.call(service, operation, params, scope=scope_of(sending.pipe.target, ctx.scope))
+    return await ctx.checked_call(service, operation, params, scope=scope_of(sending.pipe.target, ctx.scope))
 
 
 async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
@@ -110,24 +112,74 @@ async def _to_stream(ctx: RequestContext, sending: Sending) -> Failed:
     return [place for place, one in enumerate(answer["Records"]) if one.get("ErrorCode")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """An event for a log group, by its place in the batch."""
+
+    place: int
+    at_ms: int
+    text: str
+
+
 async def _to_logs(ctx: RequestContext, sending: Sending) -> Failed:
-    """The stream is there, or is made: one for each pipe where none is named."""
+    """Each event to the stream that it names; one for each pipe where none is named.
+
+    Raises where nothing was taken; else what a stream refuses is told by its places.
+    """
     given = sending.parameters("CloudWatchLogsParameters")
+    streams: dict[str, list[_Line]] = {}
+    failed: list[int] = []
+    refusals: list[ServiceError] = []
+    for place, (event, text) in enumerate(zip(sending.events, sending.texts, strict=True)):
+        try:
+            at = _moment(dynamic(given["Timestamp"], event)).timestamp() if given.get("Timestamp") else sending.now
+        except ServiceError as error:
+            failed.append(place)
+            refusals.append(error)
+            continue
+        stream = dynamic(given.get("LogStreamName") or sending.pipe.name, event)
+        streams.setdefault(stream, []).append(_Line(place=place, at_ms=round(at * 1000), text=text))
+    for stream, lines in streams.items():
+        for one in _puts(lines):
+            try:
+                failed += await _put_lines(ctx, sending, stream, one)
+            except ServiceError as error:
+                failed += [line.place for line in one]
+                refusals.append(error)
+    if refusals and len(failed) == len(sending.events):
+        raise refusals[0]
+    return failed
+
+
+def _puts(lines: list[_Line]) -> list[list[_Line]]:
+    """What one PutLogEvents takes: in the order of time, within 24 hours, 1 MiB with 26 bytes more for each event."""
+    puts: list[list[_Line]] = []
+    size = 0
+    for line in sorted(lines, key=lambda one: one.at_ms):
+        own = len(line.text.encode()) + 26
+        if not puts or line.at_ms - puts[-1][0].at_ms > _LOG_SPAN_MS or size + own > _LOG_BYTES:
+            puts.append([])
+            size = 0
+        puts[-1].append(line)
+        size += own
+    return puts
+
+
+async def _put_lines(ctx: RequestContext, sending: Sending, stream: str, lines: list[_Line]) -> Failed:
+    """The places of those that are too old, expired or too new. Raises the error of Logs."""
     group = Arn.parse(sending.pipe.target).resource.removeprefix("log-group:").removesuffix(":*")
-    stream = dynamic(given.get("LogStreamName") or sending.pipe.name, sending.events[0])
     where = {"logGroupName": group, "logStreamName": stream}
     try:
         await _call(ctx, sending, "logs", "CreateLogStream", where)
     except ServiceError as error:
         if error.code != "ResourceAlreadyExistsException":
             raise
-    events = []
-    for event, text in zip(sending.events, sending.texts, strict=True):
-        at = _moment(dynamic(given["Timestamp"], event)).timestamp() if given.get("Timestamp") else sending.now
-        events.append({"timestamp": int(at * 1000), "message": text})
-    ordered = sorted(events, key=lambda one: int(str(one["timestamp"])))
-    await _call(ctx, sending, "logs", "PutLogEvents", {**where, "logEvents": ordered})
-    return ()
+    events = [{"timestamp": line.at_ms, "message": line.text} for line in lines]
+    answer = await _call(ctx, sending, "logs", "PutLogEvents", {**where, "logEvents": events})
+    told = answer.get("rejectedLogEventsInfo") or {}
+    first = max(told.get("tooOldLogEventEndIndex", 0), told.get("expiredLogEventEndIndex", 0))
+    rejected = lines[:first] + lines[told.get("tooNewLogEventStartIndex", len(lines)) :]
+    return [line.place for line in rejected]
 
 
 SENDERS: Mapping[str, Callable[[RequestContext, Sending], Awaitable[Failed]]] = MappingProxyType(
