@@ -56,7 +56,11 @@ class Outcome:
     follow_ups: tuple[Delivery, ...] = ()
 
 
-def refused(delivery: Delivery, reason: str, now: float) -> Outcome:
+Refusal = Literal["", "missing", "forbidden"]
+"""Why a target refuses, where that is one of these: it does not exist, or it does not let the sender in."""
+
+
+def refused(delivery: Delivery, reason: str, now: float, why: Refusal = "") -> Outcome:
     """Give up a delivery that its target refuses. Who sent it may have said where it goes then, by two attributes.
 
     `failure_kind` is the adapter that takes it, `failure_arn` the queue, e.g. of an SNS subscription's RedrivePolicy.
@@ -73,7 +77,7 @@ def refused(delivery: Delivery, reason: str, now: float) -> Outcome:
         target_arn=arn,
         created_at=now,
         cause=Cause(kind="delivery", id=delivery.id),
-        attributes={**carried, "failed_kind": delivery.kind, "reason": reason[:1024]},
+        attributes={**carried, "failed_kind": delivery.kind, "reason": reason[:1024], "refusal": why},
         due_at=0.0,
         attempts=0,
         throttles=0,

@@ -9,6 +9,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 Connect = Callable[[str, int], Awaitable[socket.socket]]
@@ -22,8 +23,15 @@ _MAX_LINES = 100
 _MAX_INTERIM = 5
 
 
+WebFailure = Literal["timeout", "connection", "forbidden"]
+
+
 class WebError(Exception):
-    """Nothing answered, in time and in HTTP; the text says why."""
+    """Nothing answered, in time and in HTTP; the text says why. What is `forbidden` is so the next time, too."""
+
+    def __init__(self, text: str, kind: WebFailure = "connection") -> None:
+        super().__init__(text)
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +67,7 @@ async def send(request: WebRequest, *, connect: Connect, tls: TlsContext, timeou
         async with asyncio.timeout(timeout_s):
             return await _exchange(request, connect, tls)
     except TimeoutError as error:
-        raise WebError(f"no answer within {timeout_s:.0f} s") from error
+        raise WebError(f"no answer within {timeout_s:.0f} s", "timeout") from error
     except (OSError, ValueError, asyncio.IncompleteReadError) as error:
         raise WebError(str(error) or type(error).__name__) from error
 

@@ -137,6 +137,20 @@ def test_failures_are_retried_as_the_target_says(clocked: RunningPlatform, endpo
     assert message["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"] == "The connection is not authorized."
 
 
+def test_the_platforms_own_endpoints_are_not_tried_again(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """A path of the platform itself that the target's parameters make: to the dead-letter queue at once."""
+    bridge = Bridge(platform, endpoint)
+    dead = queue_of(platform, bridge.account)
+    key = bridge.connect("API_KEY", ApiKeyAuthParameters={"ApiKeyName": "X-Key", "ApiKeyValue": "k"})
+    path = {"PathParameterValues": ["_undercast"]}
+    bridge.target(key["ConnectionArn"], "/*/status", HttpParameters=path, DeadLetterConfig={"Arn": dead.arn})
+    put(bridge.events, {"n": 1})
+    (message,) = first(dead)
+    told = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
+    assert (told["ERROR_CODE"], told["RETRY_ATTEMPTS"]) == ("CONNECTION_FAILURE", "0")
+    assert told["ERROR_MESSAGE"] == "the platform's own endpoints are out of reach"
+
+
 def test_invocations_keep_to_the_rate(clocked: RunningPlatform, endpoint: Endpoint) -> None:
     """InvocationRateLimitPerSecond: what is more waits on the platform's clock."""
     bridge = Bridge(clocked, endpoint)

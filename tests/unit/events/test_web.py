@@ -6,7 +6,7 @@ import ssl
 
 import pytest
 
-from undercast.events.web import Answer, WebError, WebRequest, connect_anywhere, send
+from undercast.events.web import Answer, Connect, WebError, WebRequest, connect_anywhere, send
 
 
 async def no_tls() -> ssl.SSLContext:
@@ -86,3 +86,23 @@ async def test_nobody_listens() -> None:
     with pytest.raises(WebError):
         request = WebRequest(url=f"http://any.localhost:{port}/", headers={}, body=b"")
         await send(request, connect=connect_anywhere, tls=no_tls, timeout_s=5.0)
+
+
+async def refusing(name: str, port: int) -> socket.socket:
+    """Whatever its words are."""
+    raise OSError(f"no answer from {name}")
+
+
+async def never(name: str, port: int) -> socket.socket:
+    """The host is not reached."""
+    await asyncio.Event().wait()
+    raise AssertionError
+
+
+@pytest.mark.parametrize(("connect", "kind"), [(refusing, "connection"), (never, "timeout")])
+async def test_a_failure_has_a_kind(connect: Connect, kind: str) -> None:
+    """EventBridge's dead-letter queues tell a timeout from a failed connection."""
+    request = WebRequest(url="http://host.example/", headers={}, body=b"")
+    with pytest.raises(WebError) as failed:
+        await send(request, connect=connect, tls=no_tls, timeout_s=0.01)
+    assert failed.value.kind == kind

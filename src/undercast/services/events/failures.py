@@ -18,6 +18,9 @@ from undercast.services.target_calls import backoff_s, is_throttle, is_transient
 
 log = logging.getLogger(__name__)
 
+_CODES = {"missing": "NO_RESOURCE", "forbidden": "NO_PERMISSIONS"}
+"""Of what a function, queue or topic refused (`events.delivery.Refusal`)."""
+
 
 def give_up(delivery: Delivery, code: str, reason: str, now: float, condition: str = "") -> Outcome:
     """No further attempt."""
@@ -101,7 +104,7 @@ def _message_attributes(delivery: Delivery) -> dict[str, dict[str, str]]:
     told = {
         "RULE_ARN": delivery.source_arn,
         "TARGET_ARN": attributes["target"],
-        "ERROR_CODE": attributes.get("error_code") or _code_of(reason),
+        "ERROR_CODE": attributes.get("error_code") or _CODES.get(attributes.get("refusal", ""), "ERROR_FROM_TARGET"),
         "ERROR_MESSAGE": reason,
         "RETRY_ATTEMPTS": attributes.get("retries", "0"),
         "EXHAUSTED_RETRY_CONDITION": attributes.get("condition", ""),
@@ -111,10 +114,3 @@ def _message_attributes(delivery: Delivery) -> dict[str, dict[str, str]]:
         for name, value in told.items()
         if value
     }
-
-
-def _code_of(reason: str) -> str:
-    """Of a function, queue or topic: its adapter says in words what it found."""
-    if "not allow" in reason or "may not" in reason:
-        return "NO_PERMISSIONS"
-    return "NO_RESOURCE" if "not exist" in reason or "not found" in reason.lower() else "ERROR_FROM_TARGET"

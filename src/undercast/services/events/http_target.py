@@ -73,8 +73,7 @@ class HttpTarget:
         try:
             answer = await self._invoke(delivery, destination, connection)
         except WebError as error:
-            code = "TIMEOUT" if "no answer" in str(error) else "CONNECTION_FAILURE"
-            return again(delivery, code, str(error), self._events.clock.now())
+            return self._failed(delivery, error)
         except ServiceError as error:
             return judged(delivery, error, self._events.clock.now())
         return self._judged(delivery, connection, answer)
@@ -113,7 +112,7 @@ class HttpTarget:
 
     async def _send(self, request: WebRequest, connect: Connect) -> Answer:
         if web_requests.is_own(request.url):
-            raise WebError("the platform's own endpoints are out of reach")
+            raise WebError("the platform's own endpoints are out of reach", "forbidden")
         return await send(request, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
 
     async def _auth(self, connection: Connection) -> dict[str, Any]:
@@ -140,6 +139,12 @@ class HttpTarget:
             self._tokens.clear()
         self._tokens[key] = token
         return token.text
+
+    def _failed(self, delivery: Delivery, error: WebError) -> Outcome:
+        now, code = self._events.clock.now(), "TIMEOUT" if error.kind == "timeout" else "CONNECTION_FAILURE"
+        if error.kind == "forbidden":
+            return give_up(delivery, code, str(error), now)
+        return again(delivery, code, str(error), now)
 
     def _judged(self, delivery: Delivery, connection: Connection, answer: Answer) -> Outcome:
         now, reason = self._events.clock.now(), f"the endpoint answered {answer.status}"

@@ -19,7 +19,7 @@ from undercast.core.clock import iso_millis
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
-from undercast.events.delivery import Delivery, Outcome, refused
+from undercast.events.delivery import Delivery, Outcome, Refusal, refused
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult, Queued
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import Resolved
@@ -60,10 +60,10 @@ class FunctionTarget:
             permitted = await self._permitted(delivery)
         except ServiceError as error:
             if error.code == "ResourceNotFoundException":
-                return self._discarded(delivery, error.message)
+                return self._discarded(delivery, error.message, "missing")
             return self._later(delivery, None, error.message)
         if not permitted:
-            return self._discarded(delivery, f"{delivery.source_arn} may not invoke the function")
+            return self._discarded(delivery, f"{delivery.source_arn} may not invoke the function", "forbidden")
         age_s = max(0.0, self._functions.clock.now() - delivery.created_at)
         if not delivery.attempts and not delivery.throttles:
             self._functions.measures.note(resolved.invoked_arn, "AsyncEventsReceived", 1.0)
@@ -153,11 +153,11 @@ class FunctionTarget:
             kind="dead", reason=condition, follow_ups=(*records, *self._dead_letters(delivery, resolved, ran))
         )
 
-    def _discarded(self, delivery: Delivery, reason: str) -> Outcome:
+    def _discarded(self, delivery: Delivery, reason: str, why: Refusal) -> Outcome:
         log.warning("event %s is discarded: %s", delivery.id, reason)
         if "role_arn" in delivery.attributes:  # a record of another function
             self._functions.measures.note(delivery.attributes["function_arn"], "DestinationDeliveryFailures", 1.0)
-        return refused(delivery, reason, self._functions.clock.now())
+        return refused(delivery, reason, self._functions.clock.now(), why)
 
     async def _records(
         self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None

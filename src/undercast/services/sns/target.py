@@ -12,7 +12,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
-from undercast.events.delivery import Delivery, Outcome, refused
+from undercast.events.delivery import Delivery, Outcome, Refusal, refused
 from undercast.services.sns import sending
 from undercast.services.sns.contents import check
 from undercast.services.sns.envelope import undelivered
@@ -38,9 +38,9 @@ class TopicTarget:
         """Try once. A topic that is gone, refuses, or cannot take the message ends the delivery."""
         topic = self._sns.topics.find(topic_named(delivery.target_arn))
         if topic is None:
-            return self._refused(delivery, "the topic does not exist")
+            return self._refused(delivery, "the topic does not exist", "missing")
         if not await self._permitted(delivery):
-            return self._refused(delivery, f"the topic's policy does not allow {delivery.source_arn}")
+            return self._refused(delivery, f"the topic's policy does not allow {delivery.source_arn}", "forbidden")
         attributes = delivery.attributes
         given = {"Message": delivery.payload.decode()}
         if attributes.get("subject"):
@@ -67,9 +67,9 @@ class TopicTarget:
         ctx = self._sns.internal(delivery.scope, principal)
         return await ctx.permits(principal, "sns:Publish", delivery.target_arn, conditions)
 
-    def _refused(self, delivery: Delivery, reason: str) -> Outcome:
+    def _refused(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:
         log.warning("the message %s for %s is refused: %s", delivery.id, delivery.target_arn, reason)
-        return refused(delivery, reason, self._sns.clock.now())
+        return refused(delivery, reason, self._sns.clock.now(), why)
 
 
 class DeadLetterTarget:

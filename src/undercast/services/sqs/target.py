@@ -12,7 +12,7 @@ from undercast.core.arn import AccountId, Arn
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
-from undercast.events.delivery import Delivery, Outcome, refused
+from undercast.events.delivery import Delivery, Outcome, Refusal, refused
 from undercast.services.sqs import sending
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn
@@ -37,11 +37,13 @@ class QueueTarget:
         """Try once. A queue that is gone, refuses, or cannot take the message ends the delivery."""
         queue = self._sqs.queues.find(named_by_arn(delivery.target_arn))
         if queue is None:
-            return self._refused(delivery, "the queue does not exist")
+            return self._refused(delivery, "the queue does not exist", "missing")
         principal = _sender(delivery)
         ctx = self._sqs.internal(delivery.scope, principal, Cause(kind="delivery", id=delivery.id))
         if not await self._permitted(delivery, queue, principal):
-            return self._refused(delivery, f"the queue's policy does not allow {delivery.source_arn or principal.arn}")
+            return self._refused(
+                delivery, f"the queue's policy does not allow {delivery.source_arn or principal.arn}", "forbidden"
+            )
         try:
             checked = sending.check(self._sqs, ctx, queue, _entry(delivery))
         except ServiceError as error:
@@ -49,9 +51,9 @@ class QueueTarget:
         await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked.message))
         return Outcome(kind="done")
 
-    def _refused(self, delivery: Delivery, reason: str) -> Outcome:
+    def _refused(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:
         log.warning("the message %s for %s is refused: %s", delivery.id, delivery.target_arn, reason)
-        return refused(delivery, reason, self._sqs.clock.now())
+        return refused(delivery, reason, self._sqs.clock.now(), why)
 
     async def _permitted(self, delivery: Delivery, queue: Queue, principal: Principal) -> bool:
         account = delivery.attributes.get("source_account")
