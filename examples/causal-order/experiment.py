@@ -25,6 +25,8 @@ BASE, DESTINATION = "causal-base", "causal-destination"
 
 def client(service: str = "lambda"):
     """Any key will do."""
+    if "AWS_ENDPOINT_URL" not in os.environ:
+        sys.exit('AWS_ENDPOINT_URL is not set. Run `undercast start` in another terminal, then eval "$(undercast env)"')
     given = {"aws_access_key_id": os.environ.get("AWS_ACCESS_KEY_ID", "test"), "aws_secret_access_key": "test"}
     return boto3.client(service, region_name="us-east-1", endpoint_url=os.environ["AWS_ENDPOINT_URL"], **given)
 

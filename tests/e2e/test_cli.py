@@ -102,6 +102,8 @@ def test_logs_prints_a_functions_log(platform: RunningPlatform, function: str) -
     """`undercast logs FUNCTION` needs only the name."""
     undercast("invoke", function, '{"n": 5}', url=platform.url)
     assert "hello {'n': 5}" in undercast("logs", function, url=platform.url)[0]
+    lines = undercast("logs", function, "--json", url=platform.url)[0].splitlines()
+    assert any("hello {'n': 5}" in json.loads(line)["message"] for line in lines)
 
 
 def test_logs_tail_follows(platform: RunningPlatform, function: str) -> None:
@@ -153,8 +155,9 @@ def test_clock_shows_and_moves_the_platforms_clock(platform: RunningPlatform) ->
 @pytest.mark.parametrize("wrong", ["6", "6w", "-6h", "h", "6h ", "٣s"])
 def test_clock_refuses_what_is_no_duration(wrong: str) -> None:
     """The message shows what a duration is; no platform is asked."""
-    _, error = undercast("clock", "advance", "--", wrong, expect=1)
+    _, error = undercast("clock", "advance", wrong, expect=1)
     assert "90s, 15m, 6h, 2d" in error
+    assert ("never goes back" in error) == (wrong == "-6h")
 
 
 def test_status_shows_environments(platform: RunningPlatform, function: str) -> None:
@@ -171,6 +174,20 @@ def test_status_shows_environments(platform: RunningPlatform, function: str) -> 
     (mine,) = (line.split() for line in lines if line.startswith(f"{function} "))
     assert mine[:5] == [function, "$LATEST", "000000000000", "us-east-1", "1"]
     assert mine[-1] == "0"
+
+
+def test_status_shows_what_was_given_up(platform: RunningPlatform, function: str) -> None:
+    """The last dead deliveries, with their targets and reasons."""
+    client = platform.client("lambda")
+    client.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
+    answer = client.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
+    event_id = answer["ResponseMetadata"]["RequestId"]
+    platform.drain()
+    lines = undercast("status", url=platform.url)[0].splitlines()
+    (mine,) = (line.split() for line in lines if line.startswith(event_id))
+    assert mine[2:] == [f"arn:aws:lambda:us-east-1:000000000000:function:{function}", "RetriesExhausted"]
+    dead = json.loads(undercast("status", "--json", url=platform.url)[0])["dead_deliveries"]
+    assert event_id in [one["id"] for one in dead]
 
 
 def test_no_platform_says_how_to_start_one() -> None:

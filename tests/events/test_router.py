@@ -277,6 +277,22 @@ async def test_large_payload_is_read_when_its_turn_comes(bench: Bench) -> None:
     assert bench.target.got == [replace(delivery)]
 
 
+async def test_the_last_dead_deliveries_are_shown(bench: Bench, clock: FakeClock) -> None:
+    """What was given up is gone; the newest 20 are told, with the reason."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        return Outcome(kind="dead", reason="too old")
+
+    bench.target.answer = answer
+    for number in range(21):
+        await bench.add(bench.make(str(number)))
+        await turns()
+        await bench.router.drained()
+    dead = bench.router.dead()
+    assert [one["id"] for one in dead] == [str(number) for number in range(20, 0, -1)]
+    assert (dead[0]["reason"], dead[0]["at"]) == ("too old", clock.now())
+
+
 async def test_cleared_deliveries_are_not_attempted(bench: Bench, clock: FakeClock) -> None:
     """A reset takes what waits; an attempt under way ends without a trace."""
     gate = asyncio.Event()

@@ -144,6 +144,7 @@ class Platform:
             "connections": self.door.front_door.connections,
             "tasks": len(asyncio.all_tasks()),
             "deliveries": self.router.status(),
+            "dead_deliveries": self.router.dead(),
             "sandboxes": self.pool.status(),
         }
 

@@ -85,10 +85,18 @@ def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: flo
             return parsed
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
-        return fail(f"{path} answered {error.code}: {text[:400]}")
+        return fail(_message(text) or f"{path} answered {error.code}: {text[:400]}")
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return fail(f"no platform answers at {url} ({reason})", _advice(url))
+
+
+def _message(text: str) -> str:
+    """What the platform says in an error of its own; empty for another answer."""
+    try:
+        return str(json.loads(text)["message"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _advice(url: str) -> str:

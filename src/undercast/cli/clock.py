@@ -26,7 +26,7 @@ def clock(context: typer.Context, data: DataOption = None, as_json: JsonOption =
     context.obj = (data, as_json)
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})
 def advance(
     context: typer.Context,
     duration: Annotated[str, typer.Argument(help="How far: 90s, 15m, 6h, 2d, 1h30m.")],
@@ -35,6 +35,8 @@ def advance(
 ) -> None:
     """Move the clock forward. It never goes back."""
     outer_data, outer_json = context.obj
+    if seconds_of(duration.removeprefix("-")) is not None and duration.startswith("-"):
+        fail("the clock never goes back", "undercast clock advance 90s, 15m, 6h, 2d, 1h30m")
     seconds = seconds_of(duration)
     if seconds is None:
         fail(f"{duration} is no duration", "numbers with s, m, h or d: 90s, 15m, 6h, 2d, 1h30m")

@@ -18,20 +18,25 @@ from undercast.cli.output import fail, printable, show
 
 app = typer.Typer(help="Container images that ImageUri finds without a registry.", no_args_is_help=True)
 _PATH = "/_undercast/images"
-_Name = Annotated[str, typer.Option("--name", help="REPOSITORY:TAG, as it is in ImageUri behind the registry.")]
+_Name = Annotated[
+    str,
+    typer.Option(
+        "--name", help="REPOSITORY:TAG, as it is in ImageUri behind the registry. Else the name that the archive has."
+    ),
+]
 
 
 @app.command("load")
 def load(
     archive: Annotated[Path, typer.Argument(help="What `docker save` wrote, or an OCI layout: archive or folder.")],
-    name: _Name,
+    name: _Name = "",
     data: DataOption = None,
 ) -> None:
     """Keep an image under a name."""
     if not archive.exists():
         fail(f"{archive} does not exist")
     with _opened(archive) as file:
-        made = send(locate(data), f"{_PATH}?{urlencode({'name': name})}", "POST", file)
+        made = send(locate(data), f"{_PATH}?{urlencode({'name': name} if name else {})}", "POST", file)
     print(f"{made['name']}  {made['digest']}")
 
 

@@ -1,16 +1,17 @@
 """`undercast logs`: print a function's log, and follow it.
 
-Times are the platform clock's, as in CloudWatch: behind `POST /_undercast/clock` they are ahead of this machine's.
+Times are the platform clock's, as in CloudWatch: behind `undercast clock advance` they are ahead of this machine's.
 """
 
 import datetime
+import json
 import time
 from typing import Annotated, Any
 
 import typer
 
 from undercast.cli.client import DataOption, ask, aws, locate
-from undercast.cli.output import fail, show, styled
+from undercast.cli.output import fail, styled
 
 POLL_S = 0.5
 
@@ -20,12 +21,12 @@ def logs(
     tail: Annotated[bool, typer.Option("--tail", help="Go on printing what is added.")] = False,
     since: Annotated[float, typer.Option(help="How many minutes back to start, on the platform's clock.")] = 60.0,
     data: DataOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event, each on a line.")] = False,
 ) -> None:
     """Print the log events of a function.
 
-    Times are UTC on the platform's clock: where it was advanced (POST /_undercast/clock), they are as far ahead of
-    this machine's; `undercast status` shows by how much.
+    Times are UTC on the platform's clock: where it was advanced (`undercast clock advance`), they are as far ahead
+    of this machine's; `undercast clock` shows by how much.
     """
     group = function if function.startswith("/") else f"/aws/lambda/{function}"
     url = locate(data)
@@ -58,7 +59,7 @@ def _events(client: Any, group: str, start_ms: int) -> list[dict[str, Any]]:
 
 def _print(event: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        show(event, True)
+        print(json.dumps(event), flush=True)
         return
     moment = datetime.datetime.fromtimestamp(event["timestamp"] / 1000, tz=datetime.UTC)
     print(f"{styled(moment.isoformat(timespec='milliseconds'), '2')} {event['message'].rstrip()}", flush=True)

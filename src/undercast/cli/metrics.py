@@ -42,12 +42,16 @@ def metrics(
             found = {f"{at:%Y-%m-%d %H:%M}": row for at, row in _by_time(client, function, start, end, 60).items()}
         else:
             found = _of_all(client, start, end, since * 60)
+        if function and not found:
+            aws(url, "lambda").get_function_configuration(FunctionName=function)
     except (ClientError, BotoCoreError) as error:
         fail(str(error))
     if as_json:
         show(found, True)
         return
     rows = [(name, *_cells(figures)) for name, figures in found.items()]
+    if rows:
+        print(f"the last {since} minutes until {end - timedelta(minutes=1):%Y-%m-%d %H:%M} UTC on the platform's clock")
     table(("minute" if function else "function", *_HEAD), rows, f"nothing has run in the last {since} minutes")
 
 

@@ -10,6 +10,8 @@ import typer
 from undercast.cli.client import DataOption, ask, locate
 from undercast.cli.output import show, table
 
+_MAX_REASON = 200
+_DEAD_HEAD = ("dead delivery", "at", "target", "reason")
 _HEAD = ("function", "version", "account", "region", "environments", "waiting")
 
 
@@ -26,6 +28,9 @@ def status(
     print()
     rows = [row(function) for function in answer["sandboxes"]["functions"]]
     table(_HEAD, rows, "no function has run yet")
+    if dead := answer["dead_deliveries"]:
+        print()
+        table(_DEAD_HEAD, [_dead(one) for one in dead], "")
 
 
 def summary(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -41,6 +46,11 @@ def summary(answer: Mapping[str, Any]) -> dict[str, str]:
         f"{_of(sandboxes['memory_mb'], limits['memory_mb'])} MB, {_of(sandboxes['inits'], limits['inits'])} in INIT",
         "deliveries": ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in deliveries.items()),
     }
+
+
+def _dead(delivery: Mapping[str, Any]) -> Sequence[str]:
+    at = datetime.fromtimestamp(delivery["at"], tz=UTC).isoformat(timespec="seconds")
+    return delivery["id"], at, delivery["target"], delivery["reason"][:_MAX_REASON]
 
 
 def row(function: Mapping[str, Any]) -> Sequence[str]:

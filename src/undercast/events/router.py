@@ -8,7 +8,7 @@ import asyncio
 import heapq
 import logging
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from undercast.store.database import Tx
 KEPT_PAYLOAD_BYTES = 4096
 """Larger payloads wait in the database only, so that a full window is small."""
 _SETTLED_AT_ONCE = 64
+_KEPT_DEAD, _MAX_REASON = 20, 1024
 _FIRST_BACKOFF_S = 1.0
 _LAST_BACKOFF_S = 300.0
 _log = logging.getLogger(__name__)
@@ -34,6 +35,15 @@ class Settlement(NamedTuple):
     entry: Entry
     delivery: Delivery
     outcome: Outcome
+
+
+class Dead(NamedTuple):
+    """A delivery that was given up."""
+
+    id: str
+    target: str
+    reason: str
+    at: float
 
 
 class Router:
@@ -55,6 +65,7 @@ class Router:
         self._timer_at = math.inf
         self._idle: list[asyncio.Future[None]] = []
         self._counts: Counter[str] = Counter()
+        self._dead: deque[Dead] = deque(maxlen=_KEPT_DEAD)
         self._running = False
 
     async def start(self) -> None:
@@ -85,6 +96,10 @@ class Router:
         in_flight = sum(len(queue.in_flight) for queue in self._queues.values())
         totals = {kind: self._counts[kind] for kind in ("waiting", "done", "retry", "dead")}
         return {**totals, "in_flight": in_flight, "targets": len(self._queues)}
+
+    def dead(self) -> list[Mapping[str, object]]:
+        """The last deliveries that were given up since the start, the newest first."""
+        return [one._asdict() for one in reversed(self._dead)]
 
     async def drained(self, timeout_s: float = 30.0) -> None:
         """Return when nothing is due or under way any more; what is due later may remain. Raises TimeoutError."""
@@ -259,6 +274,8 @@ class Router:
             queue.add(_entry(outcome.due_at, one.entry.order, again))
         else:
             self._counts["waiting"] -= 1
+        if outcome.kind == "dead":
+            self._dead.append(Dead(delivery.id, delivery.target_arn, outcome.reason[:_MAX_REASON], self._clock.now()))
         if outcome.kind != "done":
             self._note_outcome(delivery, outcome)
 

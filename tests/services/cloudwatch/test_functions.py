@@ -105,13 +105,17 @@ def test_the_command_shows_them(platform: RunningPlatform, account: str) -> None
         client.invoke(FunctionName="shown", Payload=payload)
     client.invoke(FunctionName="shown", Qualifier="live", Payload=b"{}")
 
-    def shown(*arguments: str) -> str:
+    def shown(*arguments: str, fails: bool = False) -> str:
         environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_ACCESS_KEY_ID": account}
         environment |= {"AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
         command = [sys.executable, "-m", "undercast", "metrics", *arguments]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True).stdout
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == (1 if fails else 0), done.stderr
+        return done.stderr if fails else done.stdout
 
-    head, line = shown().splitlines()
+    assert "Function not found" in shown("nosuch", fails=True)
+    span, head, line = shown().splitlines()
+    assert span.startswith("the last 60 minutes until ")
     assert head.split()[:4] == ["function", "invocations", "errors", "throttles"]
     assert line.split()[:4] == ["shown", "3", "1", "0"]
     low, average, high, *ranks = map(float, line.split()[4:])

@@ -268,7 +268,10 @@ def test_image_is_loaded_under_a_name(aws: Account, folder: Path, binary: bytes,
     code = aws.client("lambda").get_function(FunctionName="f")["Code"]
     assert code["ResolvedImageUri"] == f"{uri.removesuffix(':1')}@sha256:{image.digest}"
     assert name in undercast(aws, "list")
+    archive = images.write_archive(tmp_path / "a.tar", images.docker_files(image, name))
+    assert undercast(aws, "load", str(archive)).split()[0] == name
     undercast(aws, "remove", name)
+    assert undercast(aws, "remove", name, fails=True) == f"undercast: no image is loaded as {name}\n"
     assert name not in undercast(aws, "list")
     assert aws.invoke(event={"Read": "/id"})[1]["read"] == aws.id
     with pytest.raises(
@@ -278,10 +281,12 @@ def test_image_is_loaded_under_a_name(aws: Account, folder: Path, binary: bytes,
     assert "undercast images load" in str(missing.value)
 
 
-def undercast(aws: Account, *words: str) -> str:
-    """The command line's `undercast images`."""
+def undercast(aws: Account, *words: str, fails: bool = False) -> str:
+    """The command line's `undercast images`: what it prints, or why it fails."""
     command = [sys.executable, "-m", "undercast", "images", *words, "--data", str(aws.platform.data)]
-    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == int(fails), done.stderr
+    return done.stderr if fails else done.stdout
 
 
 def test_broken_image_leaves_the_function_failed(aws: Account, folder: Path) -> None:

@@ -16,7 +16,7 @@ from undercast.services.lambda_.images import unpack
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Image
 from undercast.services.lambda_.images.reference import LocalImage, NamedImage, parse_name, parse_uri
-from undercast.services.lambda_.images.sources import archive_source, folder_source, read_image
+from undercast.services.lambda_.images.sources import archive_source, folder_source, name_in, read_image
 
 BASE = images.files({"base": b"base"})
 
@@ -206,6 +206,22 @@ def test_several_images_need_a_tag(tmp_path: Path) -> None:
     assert read(tmp_path, one, two, tag="b").command == ("2",)
     with pytest.raises(Exception, match="several images"):
         read(tmp_path, one, two)
+
+
+def test_an_archive_has_a_name(tmp_path: Path) -> None:
+    """RepoTags, else the layout's annotations with a tag; podman's localhost/ is left out; only one name is a name."""
+    one, path = TestImage(layers=[BASE]), tmp_path / "a.tar"
+    for names in (("app:1",), ("localhost/app:1",), ("docker.io/library/app:1", "app:1")):
+        assert name_in(images.write_archive(path, images.docker_files(one, *names))) == "app:1"
+    assert name_in(images.write_archive(path, images.layout_files(one, tags=["me/app:2"]))) == "me/app:2"
+    for nothing in (images.docker_files(one), images.layout_files(one), images.layout_files(one, tags=["1"])):
+        with pytest.raises(InvalidImage, match="no name of its own, so say which it gets: --name"):
+            name_in(images.write_archive(path, nothing))
+    with pytest.raises(InvalidImage, match="app:1, app:2"):
+        name_in(images.write_archive(path, images.docker_files(one, "app:1", "app:2")))
+    path.write_bytes(b"x" * 2000)
+    with pytest.raises(InvalidImage, match="not a whole tar archive"):
+        name_in(path)
 
 
 def test_docker_save_with_a_layer_that_is_there_already(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
+from undercast.services.lambda_.images import sources
 from undercast.services.lambda_.images.faults import ImageError
 from undercast.services.lambda_.images.library import Images
 from undercast.services.lambda_.images.manifest import Image
@@ -26,9 +27,10 @@ async def serve(images: Images, request: HttpRequest) -> Mapping[str, Any]:
     """The answer. Raises ServiceError."""
     if request.method == "GET":
         return {"images": [_shown(loaded.name, loaded.image) for loaded in images.listed()]}
-    name = _name(request.query)
+    given = parse_qs(request.query).get("name", [""])[0]
     if request.method == "POST":
-        return _shown(name, await _load(images, name, request.body))
+        return await _load(images, given, request.body)
+    name = _name(given)
     if request.method == "DELETE":
         if not await images.unload(name):
             raise ServiceError("NotFound", f"no image is loaded as {name}", 404)
@@ -36,12 +38,17 @@ async def serve(images: Images, request: HttpRequest) -> Mapping[str, Any]:
     raise ServiceError("NotFound", f"no endpoint {request.method} {PATH}", 404)
 
 
-async def _load(images: Images, name: str, body: BodyStream) -> Image:
+async def _load(images: Images, given: str, body: BodyStream) -> Mapping[str, Any]:
+    """Without a name the archive's own is taken."""
     archive = images.scratch()
     machine = platform.machine()
     try:
+        if given:
+            _name(given)
         await _save(body, archive)
-        return await images.load(name, archive, _MACHINES.get(machine, "amd64" if machine == "x86_64" else machine))
+        name = _name(given or await asyncio.to_thread(sources.name_in, archive))
+        image = await images.load(name, archive, _MACHINES.get(machine, "amd64" if machine == "x86_64" else machine))
+        return _shown(name, image)
     except ImageError as error:
         raise ServiceError("BadRequest", f"this image cannot be loaded: {error}", 400) from error
     except OSError as error:
@@ -56,9 +63,8 @@ async def _save(body: BodyStream, path: Path) -> None:
             await asyncio.to_thread(file.write, piece)
 
 
-def _name(query: str) -> str:
-    """The one that is asked for, whole. Raises BadRequest."""
-    given = parse_qs(query).get("name", [""])[0]
+def _name(given: str) -> str:
+    """The name, whole. Raises BadRequest."""
     name = parse_name(given)
     if name is None or name.digest:
         raise ServiceError("BadRequest", f"{given[:200]!r} is not a name such as app:1 or app", 400)

@@ -179,6 +179,12 @@ def _fits(entry: Mapping[str, Any], architecture: str) -> bool:
     return platform.get("os", "linux") == "linux" and platform.get("architecture") == architecture
 
 
+def names_of(index: Mapping[str, Any]) -> list[object]:
+    """What the entries of an index are called, if anything."""
+    found = [entry.get("annotations") for entry in _list(index.get("manifests")) if isinstance(entry, dict)]
+    return [one[name] for one in found if isinstance(one, dict) for name in _NAMES if name in one]
+
+
 def _is_named(entry: Mapping[str, Any], tag: str) -> bool:
     annotations = entry.get("annotations")
     names = [str(annotations.get(name, "")) for name in _NAMES] if isinstance(annotations, dict) else []

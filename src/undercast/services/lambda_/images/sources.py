@@ -18,6 +18,7 @@ from undercast.services.lambda_.images.faults import ImageMissing, InvalidImage
 from undercast.services.lambda_.images.manifest import Image, Layer
 
 _MAX_MEMBERS = 50_000
+_NO_ARCHIVE = "it is not a whole tar archive; a compressed one has to be unpacked first"
 
 
 class Source(Protocol):
@@ -176,7 +177,38 @@ def archive_source(file: IO[bytes], tag: str) -> Iterator[Source]:
             else:
                 raise InvalidImage("the archive has neither an index.json (OCI) nor a manifest.json (docker save)")
     except BROKEN as error:
-        raise InvalidImage("it is not a whole tar archive; a compressed one has to be unpacked first") from error
+        raise InvalidImage(_NO_ARCHIVE) from error
+
+
+def name_in(archive: Path) -> str:
+    """The one name that an archive gives its image (app:1). Raises InvalidImage where it has none, or several."""
+    try:
+        with archive.open("rb") as file, tarfile.open(fileobj=file, mode="r:", tarinfo=Entry) as opened:
+            names = _names(ArchiveFiles(opened))
+    except BROKEN as error:
+        raise InvalidImage(_NO_ARCHIVE) from error
+    if len(names) != 1:
+        found = f"has several names ({', '.join(names)[:200]})" if names else "has no name of its own"
+        raise InvalidImage(f"it {found}, so say which it gets: --name REPOSITORY:TAG")
+    return names[0]
+
+
+def _names(files: ArchiveFiles) -> list[str]:
+    """Those of `docker save`, else those of the layout's entries. Podman puts `localhost/` before a name alone."""
+    found: list[object] = []
+    if "manifest.json" in files:
+        listed = manifest.parse(b'{"all": %b}' % _read(files, "manifest.json"))["all"]
+        for entry in listed if isinstance(listed, list) else ():
+            tags = entry.get("RepoTags") if isinstance(entry, dict) else None
+            found += tags if isinstance(tags, list) else ()
+    elif "index.json" in files:
+        found = manifest.names_of(manifest.parse(_read(files, "index.json")))
+    names = (
+        one.removeprefix("localhost/").removeprefix("docker.io/library/")
+        for one in found
+        if isinstance(one, str) and ":" in one
+    )
+    return list(dict.fromkeys(names))
 
 
 def _entry(document: bytes, tag: str) -> dict[str, Any]:
