@@ -9,6 +9,8 @@ import pytest
 from tests.unit.logs.conftest import World
 from tests.unit.logs.test_logs import refused
 from undercast.services.logs import queries
+from undercast.services.logs.insights import run
+from undercast.services.logs.insights.aggregates import TooMuch
 from undercast.services.logs.insights.run import Query
 from undercast.services.logs.insights.tokens import QueryError
 
@@ -269,3 +271,58 @@ async def test_saved_queries(world: World) -> None:
     assert (await refused(world, "DeleteQueryDefinition", **other)).code == "ResourceNotFoundException"
     found = (await world.call("DescribeQueryDefinitions", queryDefinitionNamePrefix="b"))["queryDefinitions"]
     assert [one["name"] for one in found] == ["bb"]
+
+
+async def test_a_page_of_large_events_is_cut(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By bytes as by events, and nothing is left out."""
+    monkeypatch.setattr(queries, "PAGE_BYTES", 60)
+    assert [row["@message"] for row in await ran(filled, "fields @message")] == list(reversed(LINES))
+
+
+def rows_of(count: int, size: int) -> list[dict[str, Any]]:
+    """Events as a query gets them."""
+    return [{"@timestamp": number, "@message": f"{number:0{size}}", "n": number} for number in range(count)]
+
+
+@pytest.mark.parametrize("text", ["fields @message", "fields @message | sort n asc", "limit 90", "dedup n"])
+def test_rows_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The newest are kept, as of too many."""
+    monkeypatch.setattr(run, "MAX_BYTES", 50_000)
+    query = Query(text)
+    assert not query.add(rows_of(100, 10_000))
+    assert len(query.results()) == 5
+    assert query.size == 0
+
+
+def test_a_group_keeps_of_its_events_what_it_shows() -> None:
+    """10,000 groups of 256 KB each would be gigabytes."""
+    query = Query("stats count(*) as c, n + 1 as next by n")
+    query.add(rows_of(100, 10_000))
+    assert query.size < 100 * 1000
+    assert query.results()[7] == [
+        {"field": "n", "value": "7"}, {"field": "c", "value": "1"}, {"field": "next", "value": "8"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("item", ["count_distinct(@message)", "pct(n, 50)", "latest(@message) by n"])
+def test_what_stats_gathers_is_bounded(monkeypatch: pytest.MonkeyPatch, item: str) -> None:
+    """A statistic of a part of the events would be wrong: the query fails."""
+    monkeypatch.setattr(run, "MAX_BYTES", 5000)
+    with pytest.raises(TooMuch):
+        Query(f"stats {item}").add(rows_of(200, 100))
+
+
+async def test_queries_that_need_too_much_together_fail(filled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Old results are forgotten first."""
+    await ran(filled, "fields @message")
+    monkeypatch.setattr(queries, "MAX_BYTES", 2000)
+    await ran(filled, "fields ms | limit 1")
+    assert [one["queryString"] for one in (await filled.call("DescribeQueries"))["queries"]] == ["fields ms | limit 1"]
+    monkeypatch.setattr(queries, "MAX_BYTES", 100)
+    now = filled.now_ms // 1000
+    given = {"logGroupName": "g", "startTime": now - 3600, "endTime": now + 60}
+    started = await filled.call("StartQuery", queryString="fields @message", **given)
+    async with asyncio.timeout(20):
+        while (told := await filled.call("GetQueryResults", **started))["status"] == "Running":
+            await asyncio.sleep(0.001)
+    assert told["status"] == "Failed"

@@ -11,11 +11,13 @@ import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, NamedTuple
 
 from undercast.core.arn import Scope
 from undercast.services.logs import store
 from undercast.services.logs.events_of import events_of
+from undercast.services.logs.insights.aggregates import TooMuch
 from undercast.services.logs.insights.discovery import discovered
 from undercast.services.logs.insights.run import Query, Result
 from undercast.services.logs.insights.values import Moment, Value
@@ -25,11 +27,14 @@ from undercast.store.journal import Journal
 
 log = logging.getLogger(__name__)
 
-PAGE_EVENTS = 2000
+PAGE_EVENTS, PAGE_BYTES = 2000, 8 * 1024 * 1024
 MAX_RUNNING = 30
 MAX_KNOWN = 1000
 MAX_ROWS = 100_000
 """Of the results of all queries together; a new query makes room."""
+MAX_BYTES = 256 * 1024 * 1024
+"""Of all queries together, those that run and results: old results make room, then a query that needs more fails."""
+_CELL_BYTES = 256
 SCHEDULED, RUNNING, COMPLETE, FAILED, CANCELLED = "Scheduled", "Running", "Complete", "Failed", "Cancelled"
 
 
@@ -53,6 +58,7 @@ class Started:
     scanned: int = 0
     scanned_bytes: int = 0
     took_s: float = 0.0
+    results_bytes: int = 0
     task: "asyncio.Task[None] | None" = None
 
     def statistics(self) -> dict[str, float]:
@@ -101,12 +107,16 @@ class Queries:
 
     def _forget(self) -> None:
         """The oldest that have ended, so that memory is bounded."""
-        rows = sum(len(one.results) for one in self._known.values())
+        rows, size = sum(len(one.results) for one in self._known.values()), self._size()
         for old in [one for one in self._known.values() if one.task is None]:
-            if rows <= MAX_ROWS and len(self._known) < MAX_KNOWN:
+            if rows <= MAX_ROWS and size <= MAX_BYTES and len(self._known) < MAX_KNOWN:
                 return
             rows -= len(old.results)
+            size -= old.results_bytes
             del self._known[old.id]
+
+    def _size(self) -> int:
+        return sum(one.results_bytes + one.query.size for one in self._known.values())
 
     def cancel(self, started: Started) -> bool:
         """Stop it; whether it ran."""
@@ -132,13 +142,14 @@ class Queries:
         loop = asyncio.get_running_loop()
         try:
             await self._scan(started, now_ms)
-            started.results = await asyncio.to_thread(started.query.results)
+            started.results, started.results_bytes = await asyncio.to_thread(_results, started.query)
             started.status = COMPLETE
         except asyncio.CancelledError:
             started.status = CANCELLED
             raise
         finally:
             started.status = FAILED if started.status == RUNNING else started.status
+            started.query.forget()
             started.took_s = loop.time() - started.began
             started.task = None
 
@@ -146,10 +157,15 @@ class Queries:
         place = Position(started.end_ms + 1, 0)
         more = True
         while more:
-            page = await self._journal.read(lambda tx, before=place: _page(tx, started, before, now_ms))  # type: ignore[misc]
+            read = partial(_page, started=started, before=place, now_ms=now_ms)
+            page, is_last = await self._journal.read(read)
             started.scanned += len(page)
             started.scanned_bytes += sum(event_bytes(row["message"]) for _, _, row in page)
-            more = await asyncio.to_thread(started.query.add, _rows(page, started)) and len(page) == PAGE_EVENTS
+            more = await asyncio.to_thread(started.query.add, _rows(page, started)) and not is_last
+            if self._size() > MAX_BYTES:
+                self._forget()
+                if self._size() > MAX_BYTES:
+                    raise TooMuch
             if page:
                 last = page[-1][2]
                 place = Position(last["timestamp_ms"], last["id"])
@@ -164,14 +180,23 @@ def _tell(task: asyncio.Task[None]) -> None:
 Found = tuple[Group, str, Row]
 
 
-def _page(tx: Tx, started: Started, before: Position, now_ms: int) -> list[Found]:
+def _page(tx: Tx, started: Started, before: Position, now_ms: int) -> tuple[list[Found], bool]:
+    """Events, and whether there are no others behind them."""
     groups = [group for name in started.groups if (group := store.group(tx, started.scope, name)) is not None]
     found: list[Found] = []
+    size = 0
     for one in events_of(tx, groups, Position(started.start_ms, -1), before, now_ms):
         found.append(one)
-        if len(found) == PAGE_EVENTS:
-            break
-    return found
+        size += len(one[2]["message"])
+        if len(found) == PAGE_EVENTS or size >= PAGE_BYTES:
+            return found, False
+    return found, True
+
+
+def _results(query: Query) -> tuple[list[Result], int]:
+    """And how many bytes they take, about."""
+    found = query.results()
+    return found, sum(len(cell["value"]) + _CELL_BYTES for row in found for cell in row)
 
 
 def _rows(page: Sequence[Found], started: Started) -> Iterator[dict[str, Value]]:

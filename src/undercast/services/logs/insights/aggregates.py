@@ -7,11 +7,24 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-from undercast.services.logs.insights.expressions import Evaluate, Row, aggregates_in, compiled, with_results
+from undercast.services.logs.insights.expressions import (
+    Evaluate,
+    Row,
+    aggregates_in,
+    compiled,
+    fields_in,
+    with_results,
+)
 from undercast.services.logs.insights.syntax import Aggregate, Stats
 from undercast.services.logs.insights.values import Value, number_of, order_key, text_of
 
 MAX_GROUPS = 10_000
+_OVERHEAD_BYTES = 64
+"""About what a thing that is kept takes beside its text."""
+
+
+class TooMuch(Exception):
+    """What a query has to keep is more than it may."""
 
 
 class Gathered:
@@ -28,28 +41,32 @@ class Gathered:
         self._best: Value = None
         self._rank: Any = None
 
-    def add(self, value: Value, row: Row) -> None:
-        """The argument's value in a row."""
+    def add(self, value: Value, row: Row) -> int:
+        """The argument's value in a row; how many bytes more are kept for it, about."""
         name = self._aggregate.name
         if self._aggregate.argument is None:
             self._count += 1
         elif value is None:
-            return
+            return 0
         elif name == "count":
             self._count += 1
         elif name == "count_distinct":
-            self._distinct.add(text_of(value))
+            known = len(self._distinct)
+            self._distinct.add(text := text_of(value))
+            return len(text) + _OVERHEAD_BYTES if len(self._distinct) > known else 0
         elif name in ("earliest", "latest"):
-            self._keep(value, row.get("@timestamp") or 0, name == "latest")
+            return self._keep(value, row.get("@timestamp") or 0, name == "latest")
         elif name in ("sortsfirst", "sortslast"):
-            self._keep(value, order_key(value), name == "sortslast")
+            return self._keep(value, order_key(value), name == "sortslast")
         elif (number := number_of(value)) is not None:
             self._count += 1
             self._total += number
             if name in ("min", "max"):
-                self._keep(value, number, name == "max")
-            elif name in ("pct", "percentile", "stddev"):
+                return self._keep(value, number, name == "max")
+            if name in ("pct", "percentile", "stddev"):
                 self._numbers.append(number)
+                return _OVERHEAD_BYTES
+        return 0
 
     def result(self) -> Value:
         """None where there was nothing to gather."""
@@ -68,9 +85,11 @@ class Gathered:
             return self._total / self._count
         return self._deviation() if name == "stddev" else self._percentile()
 
-    def _keep(self, value: Value, rank: Any, higher: bool) -> None:
-        if self._rank is None or (rank > self._rank if higher else rank < self._rank):
-            self._best, self._rank = value, rank
+    def _keep(self, value: Value, rank: Any, higher: bool) -> int:
+        if self._rank is not None and not (rank > self._rank if higher else rank < self._rank):
+            return 0
+        before, self._best, self._rank = self._best, value, rank
+        return size_of(value) - size_of(before)
 
     def _deviation(self) -> float:
         mean = self._total / self._count
@@ -93,10 +112,17 @@ class Grouping:
             compiled(one.argument) if one.argument is not None else _nothing for one in self._aggregates
         ]
         self._groups: dict[tuple[str | None, ...], tuple[dict[str, Value], Row, list[Gathered]]] = {}
+        named = set[str]().union(*(fields_in(item.expression) for item in stats.items))
+        self._shown = named | {name.partition(".")[0] for name in named}
+        """Fields of a group's first row that its result may need."""
+        self.size = 0
+        """Bytes that are kept, about."""
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """More rows."""
+    def add(self, rows: Iterable[Row], most_bytes: float = math.inf) -> None:
+        """More rows. Raises TooMuch."""
         for row in rows:
+            if self.size > most_bytes:
+                raise TooMuch
             values = [evaluate(row) for evaluate in self._by]
             key = tuple(None if value is None else text_of(value) for value in values)
             group = self._groups.get(key)
@@ -104,9 +130,11 @@ class Grouping:
                 if len(self._groups) >= MAX_GROUPS:
                     continue
                 named = {item.name: value for item, value in zip(self._stats.by, values, strict=True)}
-                group = self._groups[key] = (named, row, [Gathered(one) for one in self._aggregates])
+                first = {name: row[name] for name in self._shown & row.keys()}
+                group = self._groups[key] = (named, first, [Gathered(one) for one in self._aggregates])
+                self.size += _OVERHEAD_BYTES * (1 + len(group[2])) + sum(map(size_of, (*key, *first.values())))
             for gathered, argument in zip(group[2], self._arguments, strict=True):
-                gathered.add(argument(row), row)
+                self.size += gathered.add(argument(row), row)
 
     def rows(self) -> list[dict[str, Value]]:
         """One row for each group; without `by` one row in any case."""
@@ -121,6 +149,13 @@ class Grouping:
                 row[item.name] = with_results(item.expression, results.__getitem__)({**first, **row})
             found.append(row)
         return found
+
+
+def size_of(value: Value) -> int:
+    """Bytes that a value takes, about."""
+    if isinstance(value, dict | list):
+        return _OVERHEAD_BYTES + len(text_of(value))
+    return _OVERHEAD_BYTES + (len(value) if isinstance(value, str) else 0)
 
 
 def _nothing(row: Row) -> Value:

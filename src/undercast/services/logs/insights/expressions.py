@@ -63,6 +63,8 @@ def fields_in(expression: Expression) -> set[str]:
             return {name}
         case Call(name, arguments):
             found = {"@timestamp"} if name == "bin" else set()
+            if name == "column" and isinstance(arguments[0], Literal):
+                found.add(str(arguments[0].value))
             return found.union(*(fields_in(argument) for argument in arguments))
         case Match(value):
             return fields_in(value)

@@ -6,7 +6,7 @@ Pure. What stands before the first stats, sort, dedup or limit is done row by ro
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import takewhile
 
-from undercast.services.logs.insights.aggregates import Grouping
+from undercast.services.logs.insights.aggregates import Grouping, size_of
 from undercast.services.logs.insights.discovery import BASE
 from undercast.services.logs.insights.expressions import Row, compiled, fields_in
 from undercast.services.logs.insights.regex import glob_of, groups_of
@@ -27,6 +27,8 @@ from undercast.services.logs.insights.values import Value, is_true, order_key, t
 DEFAULT_LIMIT = 10_000
 MAX_ROWS = 200_000
 """Ours: rows that are kept before they are sorted or cut."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Ours: of what is kept. Rows beyond it are left out, as those beyond MAX_ROWS are; groups beyond it have no result."""
 Step = Callable[[dict[str, Value]], bool]
 """Changes a row; whether it stays."""
 Result = list[dict[str, str]]
@@ -54,23 +56,37 @@ class Query:
         self._limit = min(limits) if limits else limit or DEFAULT_LIMIT
         self.discovers = bool(set().union(*(_names(command) for command in commands)) - BASE)
         self.matched = 0
+        self._size = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes that are kept, about."""
+        grouping = self._grouping  # which another thread may take away
+        return grouping.size if grouping is not None else self._size
+
+    def forget(self) -> None:
+        """What was gathered is needed no more."""
+        self._rows, self._grouping, self._size = [], None, 0
 
     def add(self, rows: Iterable[dict[str, Value]]) -> bool:
-        """More rows, older than all before. Whether older ones can still change the result."""
+        """More rows, older than all before. Whether older ones can still change the result. Raises TooMuch."""
         kept = [row for row in rows if all(step(row) for step in self._steps)]
         self.matched += len(kept)
         if self._grouping is not None:
-            self._grouping.add(kept)
+            self._grouping.add(kept, MAX_BYTES)
             return True
-        names = self._kept
-        self._rows.extend({name: row[name] for name in names & row.keys()} for row in kept)
+        for row in kept:
+            if self._size >= MAX_BYTES:
+                return False
+            self._rows.append(needed := {name: row[name] for name in self._kept & row.keys()})
+            self._size += sum(map(size_of, needed.values()))
         first = self._rest[0] if self._rest else None
         most = first.count if isinstance(first, Limit) else self._limit if first is None else MAX_ROWS
         return len(self._rows) < most
 
     def results(self) -> list[Result]:
         """What there is. The rows are forgotten."""
-        rows, rest, self._rows = self._rows, self._rest, []
+        rows, rest, self._rows, self._size = self._rows, self._rest, [], 0
         if self._grouping is not None:
             rows, rest, self._grouping = self._grouping.rows(), rest[1:], None
         for command in rest:
