@@ -240,7 +240,7 @@ class Http2Protocol(asyncio.Protocol):
         resting_until = self.idle_since + keep_alive_s if self.idle and keep_alive_s is not None else _NEVER
         if now >= self._unread_due:
             self._transport.abort()
-        elif self._transport.is_closing():
+        elif self._unread_due < _NEVER:  # nothing is read meanwhile: only this counts
             self._deadline.put(self._unread_due)
         elif now >= self._head_due:
             self._fail(frames.ENHANCE_YOUR_CALM, "the headers do not go on")
@@ -272,6 +272,7 @@ class Http2Protocol(asyncio.Protocol):
         for stream in self._streams.values():
             if stream.task is None:
                 stream.due, stream.seen = self._within(self._options.limits.body_timeout_s), stream.size
+        self._within(0.0)
 
     def _fail(self, code: int, text: str) -> None:
         log.debug("an HTTP/2 connection fails: %s", text)

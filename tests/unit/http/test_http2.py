@@ -326,10 +326,12 @@ class Unread(asyncio.Transport):
         super().__init__()
         self.is_paused = self.is_closed = self.is_aborted = False
         self.last = b""
+        self.kinds: list[int] = []
 
     def set_protocol(self, protocol: asyncio.BaseProtocol) -> None: ...
     def write(self, data: Any) -> None:
         self.last = bytes(data)
+        self.kinds.append(data[3])
 
     def pause_reading(self) -> None:
         self.is_paused = True
@@ -363,6 +365,20 @@ async def test_nothing_is_read_while_the_client_does_not_read() -> None:
     assert transport.is_paused
     protocol.resume_writing()
     assert not transport.is_paused
+    protocol.connection_lost(None)
+
+
+async def test_a_body_that_is_not_read_is_not_late() -> None:
+    """Its time begins anew once the client has caught up."""
+    protocol, transport = unread(body_timeout_s=0.02)
+    protocol.data_received(frames.header_frames(1, HEAD, ends=False))
+    protocol.pause_writing()
+    await asyncio.sleep(0.1)
+    assert frames.HEADERS not in transport.kinds
+    protocol.resume_writing()
+    async with asyncio.timeout(PATIENCE_S):
+        while frames.HEADERS not in transport.kinds:
+            await asyncio.sleep(0.005)
     protocol.connection_lost(None)
 
 
