@@ -1,7 +1,7 @@
 """One lane of a shard: reads it in order and makes batches of what falls to it.
 
 One batch at a time, so that the order of a key is kept. What the filters leave out is passed over, and remembered when
-the reading ends.
+the reading ends. Of what comes without end some pages are read at a time: others want to read, too, and windows end.
 AWS: Lambda Developer Guide, "Polling and batching streams", "Batching behavior", "Control which events Lambda sends to
 your function".
 """
@@ -18,6 +18,8 @@ from undercast.services.event_sources.records import Record, filter_view
 from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, window_of
 
 AT_ONCE = 1000
+MOST_PAGES = 32
+"""In one turn."""
 MAX_EVENT_BYTES = 6_291_456
 """Of the records of one batch together, with what is around them."""
 _FRAME_BYTES = 1024
@@ -80,6 +82,8 @@ class LaneReader:
     """When the batching window of what is gathered is over."""
     full: bool = False
     at_end: bool = False
+    more: bool = False
+    """Whether the last turn ended before all was read."""
     again_at: float = 0.0
     """Not to be read before: the shard's throughput was used up."""
 
@@ -97,6 +101,8 @@ class LaneReader:
         """When there is something to do though nothing arrives."""
         if self.busy:
             return None
+        if self.more:
+            return 0.0
         closes = self.progress.window + rules.tumbling_s if rules.tumbling_s and self.progress.window else None
         return min((at for at in (self.ends_at, closes, self.again_at or None) if at is not None), default=None)
 
@@ -108,7 +114,7 @@ class LaneReader:
         if not self.full and not self.at_end:
             await self._gather(kind, ctx, rules)
         if not self.gathered:
-            return self._closing(rules, now)
+            return None if self.more else self._closing(rules, now)
         window = self._window(rules)
         if window is not None and self.progress.window and window.start > self.progress.window:
             return self._final(rules, early=False)
@@ -118,13 +124,14 @@ class LaneReader:
         if waits and (window is None or now < window.end):
             return None
         batch = Batch(reader=self, records=self.gathered, end=self.cursor, window=window)
-        self.gathered, self.size, self.ends_at, self.full = [], 0, None, False
+        self.gathered, self.size, self.ends_at, self.full, self.more = [], 0, None, False, False
         return batch
 
     def rewind(self) -> None:
         """Read again behind what is done: a batch was left, or a commit moved on."""
         self.cursor = self.progress
         self.gathered, self.size, self.ends_at, self.full, self.at_end = [], 0, None, False, False
+        self.more = False
 
     def _window(self, rules: Rules) -> Window | None:
         if not rules.tumbling_s:
@@ -144,8 +151,11 @@ class LaneReader:
         return Batch(reader=self, records=(), end=replace(self.progress, window=0.0, state=""), window=window)
 
     async def _gather(self, kind: Kind, ctx: RequestContext, rules: Rules) -> None:
+        self.more = False
         iterator: str | None = await kind.iterator(ctx, self.lane.shard_id, self.cursor)
-        while iterator is not None and not self.full:
+        for _ in range(MOST_PAGES):
+            if iterator is None or self.full:
+                break
             limit = min(AT_ONCE, rules.batch_size - len(self.gathered)) if rules.factor == 1 else AT_ONCE
             page = await kind.page(ctx, iterator, self.lane.shard_id, limit)
             await asyncio.sleep(0)  # not to wait: others want the loop between two pages
@@ -156,6 +166,7 @@ class LaneReader:
             if iterator is not None and not page.records:
                 return
         self.at_end = iterator is None and not self.full
+        self.more = iterator is not None and not self.full
 
     def _take(self, record: Record, rules: Rules) -> bool:
         """False when the record belongs to a later batch."""

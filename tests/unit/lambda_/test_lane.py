@@ -1,0 +1,95 @@
+"""A lane whose stream is written to faster than its filters leave out: the reading of it has an end each time."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.fakes import FakeClock
+from undercast.core.context import RequestContext
+from undercast.events.patterns import compile_pattern
+from undercast.services.event_sources.lane import MOST_PAGES, LaneReader, Rules
+from undercast.services.event_sources.progress import Lane, Progress
+from undercast.services.event_sources.records import Listing, Page, Record
+
+CTX: Any = None
+"""The stream asks for none."""
+
+
+class Stream:
+    """One that never ends: each page is full. Every tenth record is wanted where `wanted` says so."""
+
+    bell, batch_info = "stream", "info"
+
+    def __init__(self, *, wanted: bool, length: int | None = None) -> None:
+        self._wanted = wanted
+        self._length = length
+        self.pages = 0
+
+    async def listing(self, ctx: RequestContext) -> Listing:
+        raise AssertionError("nobody asks a lane for its shards")
+
+    async def iterator(self, ctx: RequestContext, shard_id: str, start: Progress) -> str:
+        return start.sequence or "0"
+
+    async def page(self, ctx: RequestContext, iterator: str, shard_id: str, limit: int) -> Page:
+        self.pages += 1
+        assert self.pages <= 10 * MOST_PAGES, "the reading does not end"
+        first = int(iterator)
+        last = first + 10 if self._length is None else min(first + 10, self._length)
+        return Page([self._record(number) for number in range(first + 1, last + 1)], str(last))
+
+    def _record(self, number: int) -> Record:
+        event = {"eventID": str(number), "kind": "good" if self._wanted and number % 10 == 0 else "bad"}
+        return Record(sequence=str(number), arrived_at=100.0, key="k", event=event, text=json.dumps(event))
+
+
+def rules(**changed: Any) -> Rules:
+    """That want good ones."""
+    settings: dict[str, Any] = {"batch_size": 10_000, "window_s": 0, "tumbling_s": 0, "factor": 1, **changed}
+    pattern = compile_pattern({"kind": ["good"]})
+    return Rules(patterns=(pattern,), is_done=lambda shard_id, record: False, **settings)
+
+
+@pytest.fixture
+def reader() -> LaneReader:
+    """At the beginning of a shard."""
+    return LaneReader(Lane("shard", 1, 0), Progress())
+
+
+async def test_what_is_left_out_without_end_is_read_piece_by_piece(reader: LaneReader) -> None:
+    """Other lanes have their turn between; the next piece is due at once and begins behind this one."""
+    stream, now = Stream(wanted=False), FakeClock().now()
+    for turn in (1, 2):
+        assert await reader.read(stream, CTX, rules(), now) is None
+        assert (stream.pages, reader.cursor.sequence) == (turn * MOST_PAGES, str(turn * MOST_PAGES * 10))
+        due = reader.wakes_at(rules())
+        assert due is not None
+        assert due <= now
+
+
+async def test_at_the_tip_the_bell_is_waited_for(reader: LaneReader) -> None:
+    """There is nothing to look at again for."""
+    stream = Stream(wanted=False, length=35)
+    assert await reader.read(stream, CTX, rules(), 100.0) is None
+    assert (reader.cursor.sequence, reader.wakes_at(rules())) == ("35", None)
+
+
+async def test_a_batching_window_ends_though_records_go_on_coming(reader: LaneReader) -> None:
+    """MaximumBatchingWindowInSeconds: the batch is not full, and there is always another page."""
+    stream, window = Stream(wanted=True), rules(window_s=5)
+    assert await reader.read(stream, CTX, window, 100.0) is None
+    batch = await reader.read(stream, CTX, window, 105.0)
+    assert batch is not None
+    assert [record.sequence for record in batch.records] == [str(n * 10) for n in range(1, 2 * MOST_PAGES + 1)]
+
+
+async def test_a_tumbling_window_is_not_closed_before_all_of_it_is_read() -> None:
+    """Its last invocation is behind its records, however late they are looked at."""
+    reader = LaneReader(Lane("shard", 1, 0), Progress(window=60.0, state="{}"))
+    stream, window = Stream(wanted=False, length=MOST_PAGES * 10 + 5), rules(tumbling_s=60)
+    assert await reader.read(stream, CTX, window, 500.0) is None
+    batch = await reader.read(stream, CTX, window, 500.0)
+    assert batch is not None
+    assert batch.window is not None
+    assert batch.window.final
