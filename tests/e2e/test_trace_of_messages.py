@@ -1,6 +1,10 @@
-"""A function tells a topic, a stream of Kinesis and an event bus; another hears of it: the trace has each way."""
+"""A function tells a topic, a stream of Kinesis and an event bus; another hears of it: the trace has each way.
+
+So has that of a client outside who does the same, or sends to a queue or writes to a table (ADR 0058).
+"""
 
 import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -49,11 +53,32 @@ class Telling:
         sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=self.hear)
         events.put_rule(Name="told", EventPattern=json.dumps({"source": ["test"]}))
         events.put_targets(Rule="told", Targets=[{"Id": "1", "Arn": self.hear}])
-        stream = f"arn:aws:kinesis:us-east-1:{account}:stream/told"
-        made = self.functions.create_event_source_mapping(
-            EventSourceArn=stream, FunctionName="hear", StartingPosition="TRIM_HORIZON"
+        self.topic, self.queue = topic, f"{platform.url}/{account}/told"
+        platform.client("sqs", account=account).create_queue(QueueName="told")
+        self.maps(f"arn:aws:kinesis:us-east-1:{account}:stream/told", StartingPosition="TRIM_HORIZON")
+        self.maps(f"arn:aws:sqs:us-east-1:{account}:told")
+        self.maps(self.table(), StartingPosition="TRIM_HORIZON")
+
+    def table(self) -> str:
+        """Its stream."""
+        dynamo = self.platform.client("dynamodb", account=self.account)
+        made = dynamo.create_table(
+            TableName="told",
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            BillingMode="PAY_PER_REQUEST",
+            StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
         )
+        dynamo.get_waiter("table_exists").wait(TableName="told", WaiterConfig={"Delay": 1})
+        return str(made["TableDescription"]["LatestStreamArn"])
+
+    def maps(self, source: str, **more: str) -> None:
+        made = self.functions.create_event_source_mapping(EventSourceArn=source, FunctionName="hear", **more)
         until(lambda: self.functions.get_event_source_mapping(UUID=made["UUID"])["State"] == "Enabled")
+
+    def ask(self, asked: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.platform.ask(f"/_undercast/trace/{asked}")
+        return found
 
     def heard(self) -> set[str]:
         logs = self.platform.client("logs", account=self.account)
@@ -65,16 +90,17 @@ class Telling:
 
 
 @pytest.fixture(scope="module")
-def trace(platform: RunningPlatform) -> dict[str, Any]:
+def telling(platform: RunningPlatform) -> Telling:
+    return Telling(platform, "433333333333")
+
+
+@pytest.fixture(scope="module")
+def trace(telling: Telling) -> dict[str, Any]:
     """That of one invocation, behind all that it led to."""
-    telling = Telling(platform, "433333333333")
     answer = telling.functions.invoke(FunctionName="tell", Payload=b"{}")
     assert "FunctionError" not in answer, answer["Payload"].read()
     until(lambda: telling.heard() == {"aws:sns", "aws:kinesis", "test"})
-    found: dict[str, Any] = platform.ask(
-        f"/_undercast/trace/{answer['ResponseMetadata']['HTTPHeaders']['x-amzn-requestid']}"
-    )
-    return found
+    return telling.ask(answer["ResponseMetadata"]["HTTPHeaders"]["x-amzn-requestid"])
 
 
 @pytest.mark.parametrize("call", ["sns:Publish", "kinesis:PutRecord", "events:PutEvents"])
@@ -93,3 +119,46 @@ def test_each_way_leads_from_the_call_to_an_invocation(trace: dict[str, Any], ca
         waiting += below.get(one, ())
     heard = [one for one in reached if nodes[one]["label"].endswith(":function:hear")]
     assert [nodes[one]["kind"] for one in heard] == ["invocation"]
+
+
+OUTSIDE: Mapping[str, tuple[str, Callable[[Telling, Any], Any], str]] = {
+    "sns": ("Publish", lambda it, sns: sns.publish(TopicArn=it.topic, Message="m"), "told"),
+    "sqs": ("SendMessage", lambda it, sqs: sqs.send_message(QueueUrl=it.queue, MessageBody="m"), "told"),
+    "kinesis": (
+        "PutRecord",
+        lambda it, kinesis: kinesis.put_record(StreamName="told", Data=b"d", PartitionKey="k"),
+        "stream/told",
+    ),
+    "events": (
+        "PutEvents",
+        lambda it, events: events.put_events(Entries=[{"Source": "test", "DetailType": "t", "Detail": "{}"}]),
+        "event-bus/default",
+    ),
+    "dynamodb": (
+        "PutItem",
+        lambda it, dynamo: dynamo.put_item(TableName="told", Item={"id": {"S": "1"}}),
+        "table/told",
+    ),
+}
+
+
+@pytest.mark.parametrize("service", OUTSIDE)
+def test_a_request_from_outside_is_the_named_root_of_what_it_caused(telling: Telling, service: str) -> None:
+    """Its id leads to the invocation, the invocation's back to it; the root says which call it was, of what."""
+    operation, call, resource = OUTSIDE[service]
+    answer = call(telling, telling.platform.client(service, account=telling.account))
+    asked = answer["ResponseMetadata"]["RequestId"]
+
+    def heard() -> list[str]:
+        nodes = telling.ask(asked)["nodes"]
+        return [node["id"] for node in nodes if node["kind"] == "invocation"]
+
+    until(lambda: bool(heard()))
+    back = telling.ask(heard()[0])
+    (root,) = (node for node in back["nodes"] if node["id"] == asked)
+    arn = f"arn:aws:{service}:us-east-1:{telling.account}:{resource}"
+    assert (root["kind"], root["label"]) == ("call", f"{service}:{operation} {arn}")
+    order = {node["id"]: node["order"] for node in back["nodes"]}
+    ends = [(edge["from"], edge["to"]) for edge in back["edges"]]
+    assert all(order[start] <= order[end] for start, end in ends)
+    assert not [end for start, end in ends if end == asked]

@@ -39,6 +39,8 @@ class Cause:
 
 
 EXTERNAL = Cause(kind="external")
+LOOK_UP = Cause(kind="internal")
+"""Of what a service asks another one for itself, on the way of a request: no trace has it."""
 
 
 class CallService(Protocol):

@@ -1,18 +1,20 @@
 """What caused what (I10): one log of edges, in one order that is causal.
 
-Edges of durable deliveries commit with them in state.db; those of calls and invocations go through the journal's batch.
+Edges of durable deliveries commit with them in state.db; those of calls and invocations, and of what is asked for from
+outside, go through the journal's batch.
 The order is a hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014): platform microseconds, counted
 on when the clock stands still or a restart has set it back.
 """
 
 import asyncio
 import threading
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import PlatformClock
-from undercast.core.context import Cause
+from undercast.core.context import Cause, RequestContext
 from undercast.events.trace import Edge, Trace, explore
 from undercast.store.database import Database, SqlValue, Tx
 from undercast.store.journal import Journal
@@ -20,8 +22,8 @@ from undercast.store.journal import Journal
 __all__ = ["CausalLog", "Edge", "Retention", "Trace"]
 
 _INSERT = (
-    "INSERT INTO causal_edge (account_id, region, ord, at, from_kind, from_id, to_kind, to_id, label, environment_id)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO causal_edge (account_id, region, ord, at, from_kind, from_id, to_kind, to_id, label, environment_id,"
+    " from_label) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DELETE = "DELETE FROM causal_edge WHERE ord <= ?"
 _CHUNK = 500
@@ -71,7 +73,7 @@ class CausalLog:
     ) -> None:
         self._database = database
         self._journal = journal
-        self._clock = clock
+        self.clock = clock
         self._retention = retention or Retention()
         self._phases: dict[str, Cause] = {}
         self._last = max(_last_order(database), _last_order(journal.database))
@@ -81,7 +83,7 @@ class CausalLog:
 
     def next_order(self) -> int:
         """The next place in the total order: later than everything before it, also before a restart."""
-        return self._order_at(self._clock.now())
+        return self._order_at(self.clock.now())
 
     def _order_at(self, now: float) -> int:
         order = int(now * 1_000_000)
@@ -99,8 +101,27 @@ class CausalLog:
 
     def note(self, edge: Edge) -> None:
         """Write an edge through the journal's batch, without waiting."""
-        self._journal.append(_INSERT, _row(edge, self.next_order()))
-        self._count()
+        self._append((_row(edge, self.next_order()),))
+
+    def asked(self, tx: Tx, ctx: RequestContext, edge: Edge, resource: str, more: Sequence[str] = ()) -> None:
+        """Write the edge from a call to what it makes, with the commit of that; `more` are ids of others like it.
+
+        Dispatch notes no call from outside. So the edge of one says what the call was, and goes through the journal's
+        batch: a request from outside pays no row of its commit (ADR 0058).
+        """
+        if ctx.cause.id:
+            for one in (edge, *(replace(edge, to_id=other) for other in more)):
+                self.record(tx, one)
+            return
+        name = f"{ctx.service}:{ctx.operation} {resource}" if ctx.operation else resource
+        self.note_with(tx, replace(edge, from_label=name), more)
+
+    def note_with(self, tx: Tx, edge: Edge, more: Sequence[str] = ()) -> None:
+        """Write edges through the journal's batch when the transaction commits; their places in the order are now."""
+        first = _row(edge, self.next_order())
+        scope, ends, rest = first[:2], first[3:7], first[8:]
+        rows = [first, *((*scope, self.next_order(), *ends, other, *rest) for other in more)]
+        tx.after_commit(lambda: self._append(rows))
 
     def called(self, cause: Cause, request_id: str, label: str, scope: Scope) -> None:
         """Note that a call was made, e.g. "s3:PutObject bucket/key", and by whom."""
@@ -111,7 +132,7 @@ class CausalLog:
                 to_kind="call",
                 to_id=request_id,
                 label=label,
-                at=self._clock.now(),
+                at=self.clock.now(),
                 scope=scope,
             )
         )
@@ -127,7 +148,7 @@ class CausalLog:
         """Note that an invocation begins in an environment."""
         cause = invocation.cause
         function = invocation.function
-        now = self._clock.now()
+        now = self.clock.now()
         # The row as `_row` makes it of an Edge, without the Edge: every invocation comes through here.
         row = (
             function.account_id,
@@ -140,9 +161,9 @@ class CausalLog:
             invocation.request_id,
             f"lambda:Invoke {invocation.invoked_arn}",
             environment_id,
+            "",
         )
-        self._journal.append(_INSERT, row)
-        self._count()
+        self._append((row,))
 
     def cause_of(self, environment_id: str) -> Cause:
         """The cause of a call that arrives from an environment now; background work when it runs no invocation."""
@@ -162,14 +183,18 @@ class CausalLog:
         if self._expiring is not None:
             await asyncio.wait([self._expiring])
 
-    def _count(self) -> None:
-        self._until_expiry -= 1
+    def _append(self, rows: Sequence[tuple[SqlValue, ...]]) -> None:
+        self._journal.extend(_INSERT, rows)
+        self._count(len(rows))
+
+    def _count(self, edges: int = 1) -> None:
+        self._until_expiry -= edges
         if self._until_expiry <= 0 and (self._expiring is None or self._expiring.done()):
             self._until_expiry = self._retention.every
             self._expiring = asyncio.get_running_loop().create_task(self.expire())
 
     async def _expire_in(self, database: Database) -> int:
-        oldest = int((self._clock.now() - self._retention.age_s) * 1_000_000)
+        oldest = int((self.clock.now() - self._retention.age_s) * 1_000_000)
         kept = self._retention.rows
         surplus = await database.read(
             lambda tx: tx.one("SELECT ord FROM causal_edge ORDER BY ord DESC LIMIT 1 OFFSET ?", (kept,)), long=True
@@ -195,6 +220,7 @@ def _row(edge: Edge, order: int) -> tuple[SqlValue, ...]:
         edge.to_id,
         edge.label,
         edge.environment_id,
+        edge.from_label,
     )
 
 

@@ -45,10 +45,11 @@ class Outbox:
         """Who is told of commits."""
         self._listener = listener
 
-    def add(self, tx: Tx, delivery: Delivery, origin: tuple[str, str] | None = None) -> None:
+    def add(self, tx: Tx, delivery: Delivery, origin: tuple[str, str] | None = None, named: str = "") -> None:
         """Add a delivery to the caller's transaction, with its causal edge. The router wakes once it has committed.
 
         The edge begins at `origin` (kind, id), e.g. the object that changed; at the delivery's cause where that is all.
+        `named` says what that is, where no other edge does.
         """
         due_at = delivery.due_at or delivery.created_at
         from_kind, from_id = origin or (delivery.cause.kind, delivery.cause.id)
@@ -62,6 +63,7 @@ class Outbox:
                 label=f"{delivery.kind} {delivery.target_arn}",
                 at=self.clock.now(),
                 scope=delivery.scope,
+                from_label=named,
             ),
         )
         tx.execute(_INSERT, (*_identity(delivery, order), due_at, *_content(delivery)))

@@ -21,5 +21,6 @@ EDGE = (
     CREATE INDEX causal_edge_from ON causal_edge (from_id);
     CREATE INDEX causal_edge_to ON causal_edge (to_id);
     """,
+    "ALTER TABLE causal_edge ADD COLUMN from_label TEXT NOT NULL DEFAULT ''",
 )
 """In state.db, for edges of durable deliveries, and in journal.db, for all others."""

@@ -35,6 +35,8 @@ class Edge:
     scope: Scope
     environment_id: str = ""
     """The execution environment in which `to` ran."""
+    from_label: str = ""
+    """What `from` is, where no edge leads to it: a call from outside, a schedule."""
     order: int = 0
 
 
@@ -139,6 +141,7 @@ def _edge(row: Row) -> Edge:
         at=row["at"],
         scope=Scope(AccountId(row["account_id"]), Region(row["region"])),
         environment_id=row["environment_id"],
+        from_label=row["from_label"],
         order=row["ord"],
     )
 
@@ -148,7 +151,7 @@ def _nodes(edges: Sequence[Edge]) -> tuple[Node, ...]:
     nodes: dict[str, Node] = {}
     for edge in edges:
         ends = (
-            Node(id=edge.from_id, kind=edge.from_kind, label="", at=edge.at, order=edge.order),
+            Node(id=edge.from_id, kind=edge.from_kind, label=edge.from_label, at=edge.at, order=edge.order),
             Node(
                 id=edge.to_id,
                 kind=edge.to_kind,

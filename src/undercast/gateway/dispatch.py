@@ -177,7 +177,7 @@ class Dispatcher:
         if refusals:
             ctx = replace(ctx, refusals=refusals)
         self._refuse(mounted, operation, params)
-        if ctx.cause.kind != "external":
+        if ctx.cause.id:
             label = f"{mounted.manifest.name}:{operation} {resource}"
             self._tools.causality.called(ctx.cause, ctx.request_id, label, ctx.scope)
         return await function(mounted.instance, ctx, params)

@@ -5,10 +5,11 @@ A role that IAM does not know is let through, as everywhere. AWS: IAM User Guide
 """
 
 from collections.abc import Awaitable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Scope
-from undercast.core.context import RequestContext
+from undercast.core.context import LOOK_UP, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
 
@@ -54,4 +55,5 @@ def _ask_iam(
     """As the service itself, whatever the caller may."""
     account_id = AccountId(role_arn.split(":")[4])
     scope = Scope(account_id, ctx.region)
+    ctx = replace(ctx, cause=LOOK_UP)
     return ctx.call("iam", operation, params, principal=service_principal(host, account_id), scope=scope)

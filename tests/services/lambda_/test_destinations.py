@@ -56,6 +56,9 @@ def test_records_reach_a_function_and_a_bucket(aws: Account) -> None:
 
     aws.invoke("f", {"raise": "no"}, InvocationType="Event")
     failure = record("aws/lambda/async/f/")
+    trace = aws.platform.ask(f"/_undercast/trace/{failure['requestContext']['requestId']}")
+    labels = [node["label"] for node in trace["nodes"]]
+    assert [label.split()[0] for label in labels if label.startswith(("iam:", "s3:PutObject"))] == ["s3:PutObject"]
     assert failure["requestContext"]["condition"] == "RetriesExhausted"
     assert failure["requestContext"]["approximateInvokeCount"] == 3
     assert failure["requestContext"]["functionArn"] == f"arn:aws:lambda:us-east-1:{aws.id}:function:f:$LATEST"

@@ -86,7 +86,10 @@ def test_a_rate_begins_at_once_and_ends_at_its_end(clocked: RunningPlatform) -> 
     clerk = Clerk(clocked)
     queue = clerk.queue()
     arn = clerk.plan("rate(1 hour)", queue.arn, EndDate=clerk.now() + timedelta(hours=2, minutes=30))
-    (event,) = queue.letters()
+    (message,) = queue.messages()
+    event = json.loads(message["Body"])
+    root = clocked.ask(f"/_undercast/trace/{message['MessageId']}")["nodes"][0]
+    assert (root["kind"], root["label"]) == ("delivery", f"scheduler {arn}")
     assert (event["detail-type"], event["source"], event["detail"]) == ("Scheduled Event", "aws.scheduler", "{}")
     assert (event["resources"], event["account"], event["region"]) == ([arn], clerk.account, "us-east-1")
     clocked.advance(6 * 3600)

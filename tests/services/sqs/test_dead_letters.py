@@ -41,6 +41,23 @@ def test_a_message_that_was_received_too_often_moves(sqs: Any) -> None:
     assert sqs.list_dead_letter_source_queues(QueueUrl=dead)["queueUrls"] == [source]
 
 
+def test_the_trace_tells_of_the_way_to_a_dead_letter_queue_and_back(platform: RunningPlatform, sqs: Any) -> None:
+    """Sent, moved after so many receives, redriven as a new message; the root is the call from outside."""
+    source, dead = with_dead_letters(sqs, 2)
+    sent = sqs.send_message(QueueUrl=source, MessageBody="poison")
+    fail(sqs, source, 3)
+    sqs.start_message_move_task(SourceArn=arn(sqs, dead))
+    (back,) = receive(sqs, source, WaitTimeSeconds=20)
+    trace = platform.ask(f"/_undercast/trace/{back['MessageId']}")
+    assert [(node["id"], node["kind"], node["label"]) for node in trace["nodes"]] == [
+        (sent["ResponseMetadata"]["RequestId"], "call", f"sqs:SendMessage {arn(sqs, source)}"),
+        (sent["MessageId"], "message", f"message in {arn(sqs, source)}"),
+        (back["MessageId"], "message", f"message redriven to {arn(sqs, source)}"),
+    ]
+    trace = platform.ask(f"/_undercast/trace/{sent['MessageId']}")
+    assert f"moved to {arn(sqs, dead)} after 2 receives" in {node["label"] for node in trace["nodes"]}
+
+
 def test_poison_of_a_fifo_group_does_not_block_it(sqs: Any) -> None:
     """The next message of the group comes when the first has moved."""
     source, dead = with_dead_letters(sqs, 1, ".fifo")

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from undercast.cli.log_lines import LineFormatter
-from undercast.cli.trace import tree
+from undercast.cli.trace import hint, record_id, tree
+from undercast.services.kinesis.models import shown_sequence
 
 
 def lines(message: str, arguments: Sequence[object] = (), *, failed: bool = False) -> list[str]:
@@ -36,3 +37,17 @@ def test_a_trace_shows_names_without_running_them() -> None:
     """`undercast trace` prints keys of objects."""
     nodes = [{"id": "r", "kind": "call", "label": "s3:PutObject arn:aws:s3:::b/\x1b[2J\nx"}]
     assert tree(nodes, [], "none") == [r"s3:PutObject arn:aws:s3:::b/\x1b[2J\nx  call r"]
+
+
+def test_a_trace_takes_what_kinesis_told_its_caller() -> None:
+    """A SequenceNumber is the end of its record's eventID; other ids are as they are."""
+    sequence = shown_sequence(3, 17, 4)
+    assert record_id(sequence) == f"shardId-000000000004:{sequence}"
+    assert record_id("6b0d0b0e") == "6b0d0b0e"
+
+
+def test_an_unknown_id_is_told_where_to_ask() -> None:
+    """X-Ray's, as REPORT prints them, are X-Ray's to tell; else the ids that a trace takes."""
+    xray = "1-6b0d0b0e-5759e988bd862e3fe1be46a9"
+    assert f"aws xray batch-get-traces --trace-ids {xray}" in hint(xray)
+    assert "SequenceNumber" in hint("no-such-id")

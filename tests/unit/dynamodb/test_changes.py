@@ -119,7 +119,7 @@ async def test_a_large_table_is_gone_at_once_and_swept_in_pieces(ground: Ground)
 
 
 async def test_a_functions_write_leads_to_its_record(ground: Ground) -> None:
-    """call -> record; what comes from outside has no edge."""
+    """call -> record, in the commit of a function's write; that of a call from outside goes through the journal."""
     await ground.put(ground.ctx)
     await ground.put(replace(ground.ctx, request_id="call-1", cause=Cause(kind="invocation", id="invocation-1")))
     rows = ground.state.database.read_now(

@@ -140,3 +140,14 @@ async def test_a_rule_that_cannot_fire_keeps_no_other_from_it(state: State, cloc
     await Rounds(events).round()
     assert len(sent(state)) == 1
     assert events.database.read_now(lambda tx: store.due(tx, clock.now())) == []
+
+
+async def test_the_event_of_a_schedule_is_named_after_its_rule(state: State, clock: FakeClock) -> None:
+    """It is the root of a trace: no call and no delivery brought it."""
+    events, rule = bridge(state, clock), every_minute(clock)
+    await plan(events, rule)
+    clock.advance(60)
+    await Rounds(events).round()
+    (delivery,) = state.database.read_now(lambda tx: tx.all("SELECT id FROM event_delivery"))
+    root, _ = (await state.causality.trace(delivery["id"])).nodes
+    assert (root.kind, root.label) == ("event", f"event Scheduled Event of {rule.name.arn}")

@@ -59,7 +59,9 @@ def forward(dynamo: Dynamo, tx: Tx, table: Table, change: Change) -> None:
                 source_arn=table.arn,
                 attributes={"key": hashlib.md5(change.keys.encode(), usedforsecurity=False).hexdigest().upper()},
             )
-            dynamo.outbox.add(tx, delivery)
+            ctx = change.ctx
+            named = f"dynamodb:{ctx.operation} {table.arn}" if ctx is not None and not ctx.cause.id else ""
+            dynamo.outbox.add(tx, delivery, named=named)
 
 
 def _record(dynamo: Dynamo, table: Table, change: Change, destination: Destination) -> bytes:

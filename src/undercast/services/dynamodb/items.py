@@ -180,8 +180,10 @@ def _write_record(place: Place, origin: Origin, old: Stored | None, after: tuple
         ),
     )
     arn = table.definition["LatestStreamArn"]
-    if origin.ctx is not None and origin.ctx.cause.kind != "external":
-        dynamo.causality.record(place.tx, _edge(origin.ctx, event_id, arn, origin.now))
+    if origin.ctx is None:
+        dynamo.causality.note_with(place.tx, _expired(table, event_id, origin.now))
+    else:
+        dynamo.causality.asked(place.tx, origin.ctx, _edge(origin.ctx, event_id, arn, origin.now), table.arn)
     place.tx.after_commit(lambda: dynamo.arrivals.ring(arn))
 
 
@@ -198,6 +200,18 @@ def _forward(place: Place, origin: Origin, old: Stored | None, after: tuple[New 
         ctx=origin.ctx,
     )
     forward(place.dynamo, place.tx, place.table, change)
+
+
+def _expired(table: Table, event_id: str, now: float) -> Edge:
+    return Edge(
+        from_kind="internal",
+        from_id="",
+        to_kind="record",
+        to_id=event_id,
+        label=f"record in {table.definition['LatestStreamArn']}, of an expiry",
+        at=now,
+        scope=table.of.scope,
+    )
 
 
 def _edge(ctx: RequestContext, event_id: str, stream_arn: str, now: float) -> Edge:

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from undercast.core.arn import Scope
 from undercast.core.context import Cause, RequestContext
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome
@@ -17,7 +16,7 @@ from undercast.services.events.addressing import BUSES, Sending, delivery, is_js
 from undercast.services.events.event import Event
 from undercast.services.events.failures import give_up
 from undercast.services.events.instance import Events
-from undercast.services.events.models import Archive, Bus, Rule
+from undercast.services.events.models import Archive, Bus, BusName, Rule
 from undercast.store.database import Tx
 
 log = logging.getLogger(__name__)
@@ -34,6 +33,8 @@ class Arrival:
     rules: tuple[Rule, ...]
     cause: Cause
     archives: tuple[Archive, ...] = ()
+    named: str = ""
+    """What it is in a trace, where neither a call nor a delivery brought it."""
 
     @property
     def deliveries(self) -> int:
@@ -69,7 +70,7 @@ def store(events: Events, tx: Tx, one: Arrival) -> None:
         for target in rule.targets:
             made = delivery(sending, target, events.ids.uuid())
             for added in _checked(made, now):
-                events.outbox.add(tx, added, origin=("event", one.event.id))
+                events.outbox.add(tx, added, origin=("event", one.event.id), named=one.named)
 
 
 def _checked(made: Delivery, now: float) -> tuple[Delivery, ...]:
@@ -83,35 +84,24 @@ def _checked(made: Delivery, now: float) -> tuple[Delivery, ...]:
     return (made,) if problem is None else problem.follow_ups
 
 
-def note_call(events: Events, tx: Tx, ctx: RequestContext, event: Event, scope: Scope) -> None:
-    """The edge that tells which call put the event."""
-    if ctx.cause.kind == "external":
-        return
-    events.causality.record(
-        tx,
-        Edge(
-            from_kind="call",
-            from_id=ctx.request_id,
-            to_kind="event",
-            to_id=event.id,
-            label=f"event {event.document['detail-type']}",
-            at=events.clock.now(),
-            scope=scope,
-        ),
-    )
+def note_call(events: Events, tx: Tx, ctx: RequestContext, one: Arrival, bus: BusName) -> None:
+    """The edge that tells which call put the event; of an event from outside only where a rule wants it."""
+    if one.rules or ctx.cause.id:
+        events.causality.asked(tx, ctx, _edge(events, ("call", ctx.request_id), one.event, bus), bus.arn)
 
 
-def note_delivery(events: Events, tx: Tx, made: Delivery, event: Event) -> None:
+def note_delivery(events: Events, tx: Tx, made: Delivery, event: Event, bus: BusName) -> None:
     """The edge from a delivery to the event that it brought."""
-    events.causality.record(
-        tx,
-        Edge(
-            from_kind="delivery",
-            from_id=made.id,
-            to_kind="event",
-            to_id=event.id,
-            label=f"event {event.document['detail-type']}",
-            at=events.clock.now(),
-            scope=made.scope,
-        ),
+    events.causality.record(tx, _edge(events, ("delivery", made.id), event, bus))
+
+
+def _edge(events: Events, origin: tuple[str, str], event: Event, bus: BusName) -> Edge:
+    return Edge(
+        from_kind=origin[0],
+        from_id=origin[1],
+        to_kind="event",
+        to_id=event.id,
+        label=f"event {event.document['detail-type']} on {bus.arn}",
+        at=events.clock.now(),
+        scope=bus.scope,
     )

@@ -163,7 +163,8 @@ def _send(events: Events, tx: Tx, replay: Replay, bus: Bus, kept: archives.Kept)
     one = dispatch.arrival(bus, event, Cause(kind="internal"))
     wanted = replay.destination.get("FilterArns")
     rules = tuple(rule for rule in one.rules if not wanted or rule.name.arn in wanted)
-    dispatch.store(events, tx, replace(one, rules=rules))
+    named = f"event {event.document['detail-type']} of {replay.arn}"
+    dispatch.store(events, tx, replace(one, rules=rules, named=named))
 
 
 def _end(events: Events, tx: Tx, replay: Replay, state: str, reason: str = "") -> bool:

@@ -60,7 +60,8 @@ class Rounds:
         rule = store.planned(tx, due.name)
         at = self._last_missed(rule, due.at)
         event = scheduled_event(rule, at, self._events.ids.uuid())
-        one = dispatch.Arrival(event=event, rules=(rule,), cause=Cause(kind="internal"))
+        named = f"event Scheduled Event of {rule.name.arn}"
+        one = dispatch.Arrival(event=event, rules=(rule,), cause=Cause(kind="internal"), named=named)
         dispatch.store(self._events, tx, one)
         store.comes_round(tx, rule.name, next_time(rule, at))
 

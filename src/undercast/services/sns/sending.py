@@ -140,21 +140,17 @@ def _deduplication_key(topic: Topic, message: Message) -> str:
 
 def _record(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepared) -> None:
     """The edge that tells who published."""
-    if ctx.cause.kind == "external":
-        return
     delivered = ctx.cause.kind == "delivery" and not ctx.operation
-    sns.causality.record(
-        tx,
-        Edge(
-            from_kind="delivery" if delivered else "call",
-            from_id=ctx.cause.id if delivered else ctx.request_id,
-            to_kind="message",
-            to_id=prepared.message_id,
-            label=f"message to {topic.arn}",
-            at=sns.clock.now(),
-            scope=topic.scope,
-        ),
+    edge = Edge(
+        from_kind="delivery" if delivered else "call",
+        from_id=ctx.cause.id if delivered else ctx.request_id,
+        to_kind="message",
+        to_id=prepared.message_id,
+        label=f"message to {topic.arn}",
+        at=sns.clock.now(),
+        scope=topic.scope,
     )
+    sns.causality.asked(tx, ctx, edge, topic.arn)
 
 
 class Writer:

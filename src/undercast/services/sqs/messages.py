@@ -50,13 +50,13 @@ class Sent(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """What one ReceiveMessage gives, and whether messages went to the dead-letter queue on the way."""
+    """What one ReceiveMessage gives, and which messages went to the dead-letter queue on the way."""
 
     rows: list[Row]
     receipts: list[Receipt]
     receives: list[int]
     first_received_at: list[float]
-    dead: int
+    dead: list[Row]
 
 
 def send(tx: Tx, queue: Queue, message: NewMessage, now: float) -> Sent:
@@ -123,21 +123,20 @@ def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_no
     """Take messages that are visible, hide them, count the receive; what was received too often moves away."""
     if wish.attempt_id and (again := _repeated(tx, queue, wish, new_nonce)) is not None:
         return again
-    taken = Taken([], [], [], [], 0)
-    dead = 0
-    while len(taken.rows) < wish.most and dead < MOST_MOVED:
+    taken = Taken([], [], [], [], [])
+    while len(taken.rows) < wish.most and len(taken.dead) < MOST_MOVED:
         rows = _visible(tx, queue, wish.now, wish.most - len(taken.rows))
         if not rows:
             break
         for row in rows:
             if dead_letters is not None and queue.redrive and row["receives"] >= queue.redrive.max_receives:
                 move(tx, row, dead_letters, queue.arn, wish.now)
-                dead += 1
+                taken.dead.append(row)
             else:
                 _hide(tx, row, wish, new_nonce(), taken)
     if wish.attempt_id and taken.rows:
         _remember(tx, queue, wish, taken)
-    return taken._replace(dead=dead)
+    return taken
 
 
 def _visible(tx: Tx, queue: Queue, now: float, most: int) -> list[Row]:
@@ -168,7 +167,7 @@ def _repeated(tx: Tx, queue: Queue, wish: Wish, new_nonce: Callable[[], str]) ->
     known = tx.one("SELECT * FROM sqs_attempt WHERE queue_id = ? AND id = ?", (queue.id, wish.attempt_id))
     if known is None:
         return None
-    taken = Taken([], [], [], [], 0)
+    taken = Taken([], [], [], [], [])
     nonces: dict[str, str] = json.loads(known["sequences"])
     for sequence, nonce in nonces.items():
         row = tx.one("SELECT * FROM sqs_message WHERE sequence = ? AND receipt = ?", (int(sequence), nonce))

@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from undercast.core.arn import Scope
-from undercast.core.clock import PlatformClock
 from undercast.core.ids import Ids
 from undercast.core.recurring import every
 from undercast.core.tasks import Tasks
+from undercast.events.causality import CausalLog
 from undercast.services.sqs import messages, queues
+from undercast.services.sqs.lineage import redriven
 from undercast.services.sqs.models import Queue, named_by_arn
 from undercast.services.sqs.waiting import Waiting
 from undercast.store.database import Database, Row, Tx
@@ -44,10 +45,11 @@ class MoveTask:
 class Moves:
     """Runs the tasks."""
 
-    def __init__(self, database: Database, waiting: Waiting, clock: PlatformClock, ids: Ids) -> None:
+    def __init__(self, database: Database, waiting: Waiting, causality: CausalLog, ids: Ids) -> None:
         self._database = database
         self._waiting = waiting
-        self._clock = clock
+        self._causality = causality
+        self._clock = causality.clock
         self._ids = ids
         self._tasks = Tasks(_tell)
 
@@ -103,7 +105,9 @@ class Moves:
             if target is None:
                 return moved, "AWS.SimpleQueueService.NonExistentQueue"
             targets[arn] = target
-            messages.redrive(tx, row, target, self._clock.now(), self._ids.uuid())
+            new_id, now = self._ids.uuid(), self._clock.now()
+            messages.redrive(tx, row, target, now, new_id)
+            self._causality.record(tx, redriven(row, new_id, target, now))
         for target in targets.values():
             tx.after_commit(lambda queue_id=target.id: self._waiting.wake_all(queue_id))  # type: ignore[misc]
         return len(rows), ""

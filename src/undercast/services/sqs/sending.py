@@ -111,8 +111,8 @@ def sender_id(principal: Principal) -> str:
 def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, message: NewMessage) -> messages.Sent:
     """Put it into the queue, with the edge that tells who sent it; waiters wake when it has committed."""
     sent = messages.send(tx, queue, message, message.sent_at)
-    if sent.is_new and ctx.cause.kind != "external":
-        sqs.causality.record(tx, _edge(ctx, message.id, queue))
+    if sent.is_new:
+        _note(sqs, tx, ctx, message.id, queue)
     if sent.is_new and not message.delay_s:
         tx.after_commit(lambda: sqs.waiting.wake(queue.id))
     elif sent.is_new:
@@ -121,9 +121,9 @@ def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, message: NewMessa
     return sent
 
 
-def _edge(ctx: RequestContext, message_id: str, queue: Queue) -> Edge:
+def _note(sqs: Sqs, tx: Tx, ctx: RequestContext, message_id: str, queue: Queue) -> None:
     delivered = ctx.cause.kind == "delivery" and not ctx.operation
-    return Edge(
+    edge = Edge(
         from_kind="delivery" if delivered else "call",
         from_id=ctx.cause.id if delivered else ctx.request_id,
         to_kind="message",
@@ -132,3 +132,4 @@ def _edge(ctx: RequestContext, message_id: str, queue: Queue) -> Edge:
         at=ctx.clock.now(),
         scope=queue.scope,
     )
+    sqs.causality.asked(tx, ctx, edge, queue.arn)

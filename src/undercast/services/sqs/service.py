@@ -26,7 +26,7 @@ def build(parts: Parts) -> Sqs:
         database=parts.database,
         queues=known,
         waiting=waiting,
-        moves=Moves(parts.database, waiting, parts.platform_clock, parts.ids),
+        moves=Moves(parts.database, waiting, parts.causality, parts.ids),
         housekeeping=Housekeeping(parts.database, parts.platform_clock),
         causality=parts.causality,
         internal=parts.internal,

@@ -6,12 +6,12 @@ AWS: STS API Reference, "AssumeRole".
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote
 
 from undercast.core.arn import AccountId, Scope, is_account_id
-from undercast.core.context import RequestContext
+from undercast.core.context import LOOK_UP, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 
@@ -68,4 +68,5 @@ async def call_iam(
 ) -> dict[str, Any]:
     """Ask IAM about an account, as the STS service."""
     scope = Scope(account, ctx.region)
+    ctx = replace(ctx, cause=LOOK_UP)
     return await ctx.call("iam", operation, params, principal=service_principal(_STS, account), scope=scope)

@@ -40,7 +40,7 @@ async def put_events(events: Events, ctx: RequestContext, params: Params) -> dic
 
     def write(tx: Tx) -> None:
         for name, one in arrivals:
-            dispatch.note_call(events, tx, ctx, one.event, name.scope)
+            dispatch.note_call(events, tx, ctx, one, name)
             dispatch.store(events, tx, one)
 
     if arrivals:

@@ -76,9 +76,10 @@ async def _put(
             append(tx, stream, [one for one, fits in zip(chosen, taken, strict=True) if fits], ctx.clock.now())
         )
         results = [
-            _written(kinesis, tx, ctx, stream, next(placed)) if fits else _refused(stream, shard)
+            _written(stream, next(placed)) if fits else _refused(stream, shard)
             for (shard, _), fits in zip(chosen, taken, strict=True)
         ]
+        _note(kinesis, tx, ctx, stream, results)
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
         return stream, results
 
@@ -111,21 +112,25 @@ def _check_ordering(stream: Stream, text: str | None) -> None:
         raise invalid(f"SequenceNumberForOrdering {text} did not come from stream {stream.of.name}.")
 
 
-def _written(kinesis: Kinesis, tx: Tx, ctx: RequestContext, stream: Stream, placed: Placed) -> dict[str, Any]:
+def _written(stream: Stream, placed: Placed) -> dict[str, Any]:
     shard, sequence = placed.shard["number"], shown_sequence(stream.id, placed.place, placed.shard["number"])
-    result = {"ShardId": shard_name(shard), "SequenceNumber": sequence}
-    if ctx.cause.kind != "external":
-        edge = Edge(
-            from_kind="call",
-            from_id=ctx.request_id,
-            to_kind="record",
-            to_id=f"{result['ShardId']}:{sequence}",
-            label=f"record in {stream.of.arn}",
-            at=ctx.clock.now(),
-            scope=ctx.scope,
-        )
-        kinesis.causality.record(tx, edge)
-    return result
+    return {"ShardId": shard_name(shard), "SequenceNumber": sequence}
+
+
+def _note(kinesis: Kinesis, tx: Tx, ctx: RequestContext, stream: Stream, results: Sequence[Mapping[str, Any]]) -> None:
+    ids = [f"{result['ShardId']}:{result['SequenceNumber']}" for result in results if "ErrorCode" not in result]
+    if not ids:
+        return
+    edge = Edge(
+        from_kind="call",
+        from_id=ctx.request_id,
+        to_kind="record",
+        to_id=ids[0],
+        label=f"record in {stream.of.arn}",
+        at=ctx.clock.now(),
+        scope=ctx.scope,
+    )
+    kinesis.causality.asked(tx, ctx, edge, stream.of.arn, ids[1:])
 
 
 def _refused(stream: Stream, shard: Row) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from undercast.core.service import Params, operation
 from undercast.services.sqs import messages, sending
 from undercast.services.sqs.errors import bad_receipt_handle, invalid_value, invalid_value_of
 from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.lineage import moved
 from undercast.services.sqs.messages import Taken, Wish
 from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn, parse_handle
 from undercast.services.sqs.receiving import Selection, selection
@@ -54,10 +55,10 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     while True:
         wish = wish._replace(now=sqs.clock.now())
         dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
-        taken = await sqs.database.write(lambda tx: messages.receive(tx, queue, dead_letters, wish, _nonce(ctx)))  # noqa: B023
+        taken = await sqs.database.write(lambda tx: _take(sqs, tx, ctx, (queue, dead_letters), wish))  # noqa: B023
         if dead_letters is not None and taken.dead:
-            sqs.waiting.wake(dead_letters.id, taken.dead)
-        if taken.dead >= messages.MOST_MOVED and not taken.rows:
+            sqs.waiting.wake(dead_letters.id, len(taken.dead))
+        if len(taken.dead) >= messages.MOST_MOVED and not taken.rows:
             await asyncio.sleep(0)  # others first; there is more to move
             continue
         left_s = ends_at - ctx.host_clock.now()
@@ -66,6 +67,15 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
         comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
         await sqs.waiting.wait(queue.id, left_s, comes_back_at)
         queue = sqs.queue(ctx, params["QueueUrl"])  # it may have been changed or deleted meanwhile
+
+
+def _take(sqs: Sqs, tx: Tx, ctx: RequestContext, places: tuple[Queue, Queue | None], wish: Wish) -> Taken:
+    queue, dead_letters = places
+    taken = messages.receive(tx, queue, dead_letters, wish, _nonce(ctx))
+    if dead_letters is not None:
+        for row in taken.dead:
+            sqs.causality.record(tx, moved(row, dead_letters, wish.now))
+    return taken
 
 
 def _nonce(ctx: RequestContext) -> Any:
