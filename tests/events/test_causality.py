@@ -1,6 +1,6 @@
 """The causal log: one order, two files, a graph around any id (I10)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from undercast.core.arn import AccountId, Region
 from undercast.core.context import EXTERNAL, Cause
 from undercast.events.causality import CausalLog, Edge, Retention
 from undercast.events.delivery import Delivery, Outcome
+from undercast.store.database import Tx
 
 
 @dataclass(frozen=True)
@@ -174,3 +175,32 @@ async def test_expiry_runs_by_itself(tmp_path: Path, clock: FakeClock) -> None:
             await state.database.write(lambda tx, number=number: log.record(tx, edge("a", f"n{number}")))  # type: ignore[misc]
         await log.close()
         assert len((await log.trace("a")).edges) == 10
+
+
+async def test_what_one_call_makes_has_its_places_at_its_time(bench: Bench) -> None:
+    """Three records of a call from outside, then what they cause: all behind the named call, each later than before."""
+    log = bench.state.causality
+
+    def write(tx: Tx) -> None:
+        log.note_with(tx, replace(edge("put", "a"), from_label="kinesis:PutRecords s"), ("b", "c"))
+        log.record(tx, edge("b", "effect"))
+
+    await bench.state.database.write(write)
+    trace = await log.trace("put")
+    assert (trace.nodes[0].id, trace.nodes[0].label) == ("put", "kinesis:PutRecords s")
+    pairs = [(one.from_id, one.to_id) for one in trace.edges]
+    assert pairs == [("put", "a"), ("put", "b"), ("put", "c"), ("b", "effect")]
+    assert len({one.order for one in trace.edges}) == 4
+
+
+async def test_a_call_that_is_rolled_back_leaves_no_edge(bench: Bench) -> None:
+    """The journal is another file: it is told only of what was committed."""
+    log = bench.state.causality
+
+    def write(tx: Tx) -> None:
+        log.note_with(tx, edge("put", "a"))
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await bench.state.database.write(write)
+    assert (await log.trace("put")).nodes == ()

@@ -86,10 +86,15 @@ class CausalLog:
         return self._order_at(self.clock.now())
 
     def _order_at(self, now: float) -> int:
+        return self._orders_at(now, 1)
+
+    def _orders_at(self, now: float, count: int) -> int:
+        """The first of so many places, one behind the other."""
         order = int(now * 1_000_000)
         with self._ordering:  # a long transaction records its edges in the store thread
             last = self._last
-            self._last = order = order if order > last else last + 1
+            order = order if order > last else last + 1
+            self._last = order + count - 1
         return order
 
     def record(self, tx: Tx, edge: Edge) -> int:
@@ -118,9 +123,10 @@ class CausalLog:
 
     def note_with(self, tx: Tx, edge: Edge, more: Sequence[str] = ()) -> None:
         """Write edges through the journal's batch when the transaction commits; their places in the order are now."""
-        first = _row(edge, self.next_order())
+        order = self._orders_at(self.clock.now(), 1 + len(more))
+        first = _row(edge, order)
         scope, ends, rest = first[:2], first[3:7], first[8:]
-        rows = [first, *((*scope, self.next_order(), *ends, other, *rest) for other in more)]
+        rows = [first, *((*scope, place, *ends, other, *rest) for place, other in enumerate(more, order + 1))]
         tx.after_commit(lambda: self._append(rows))
 
     def called(self, cause: Cause, request_id: str, label: str, scope: Scope) -> None:
