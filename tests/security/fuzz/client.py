@@ -177,7 +177,16 @@ class Line:
         except ConnectionError:
             pass  # it may cut a sender off that goes on behind its refusal
         starts = [found.start() for found in _STATUS.finditer(answer)]
-        if answer and not starts and not answer.startswith(b"\x15\x03"):
+        if answer and not starts and not answer.startswith(b"\x15\x03") and not _is_http2(answer):
             raise ValueError(f"not HTTP: {answer[:80]!r}")
         parts = [answer[begin:end] for begin, end in zip(starts, [*starts[1:], len(answer)], strict=False)]
         return [(int(part[9:12]), part) for part in parts], False
+
+
+def _is_http2(answer: bytes) -> bool:
+    """Whole frames, SETTINGS first: what follows HTTP/2's preface in the fuzz is noise, or stops within a frame."""
+    kinds = []
+    while len(answer) >= 9:
+        kinds.append(answer[3])
+        answer = answer[9 + int.from_bytes(answer[:3], "big") :]
+    return not answer and kinds[:1] == [4]

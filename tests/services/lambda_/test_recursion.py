@@ -61,7 +61,10 @@ class Loop:
     def function(self, name: str, target: str, last: str = "") -> str:
         """Its ARN."""
         variables = {"TARGET": target, "LAST": last}
-        made = self.aws.create(name, Code={"ZipFile": package(app=PASS_ON)}, Environment={"Variables": variables})
+        settings = {"Timeout": 30, "MemorySize": 512}  # on a busy machine boto3 takes its time
+        made = self.aws.create(
+            name, Code={"ZipFile": package(app=PASS_ON)}, Environment={"Variables": variables}, **settings
+        )
         return str(made["FunctionArn"])
 
     def map(self, queue_arn: str, function: str, **params: Any) -> None:
