@@ -53,3 +53,19 @@ async def test_a_flood_of_segments_fills_no_memory(tmp_path: Path, caplog: pytes
     (row,) = await journal.read(lambda tx: tx.all("SELECT id FROM xray_segment WHERE id LIKE 'e%'"))
     assert row["id"] == "e" * 16
     await journal.close()
+
+
+async def test_times_of_a_function_are_moved_with_the_platforms_clock(tmp_path: Path) -> None:
+    """Functions keep the machine's time; a trace is found at the platform's, its parts in their order."""
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate_all(journal.database, {"xray": JOURNAL_SCHEMA})
+    clock = FakeClock()
+    intake = Intake(journal, clock)
+    clock.advance(7200)
+    part = {"name": "p", "id": "c" * 16, "start_time": 1.25, "in_progress": True}
+    intake.packet(a_function(), HEAD + json.dumps(GOOD | {"subsegments": [part]}).encode())
+    (row,) = await journal.read(lambda tx: tx.all("SELECT started_at, document FROM xray_segment"))
+    document = json.loads(row["document"])
+    assert (row["started_at"], document["start_time"], document["end_time"]) == (7201, 7201, 7202)
+    assert document["subsegments"] == [part | {"start_time": 7201.25}]
+    await journal.close()

@@ -59,11 +59,11 @@ class Intake:
         except ValueError as error:
             self._complain(function, f"a packet for X-Ray was dropped: {error}")
             return
-        self._take(function, text, MAX_BACKLOG_BYTES)
+        self._take(function, text, MAX_BACKLOG_BYTES, self._clock.offset_s)
 
-    def _take(self, function: FunctionVersion, text: str, most_bytes: int) -> None:
+    def _take(self, function: FunctionVersion, text: str, most_bytes: int, ahead_s: float = 0.0) -> None:
         try:
-            document = received(text)
+            document = received(text, ahead_s)
         except Malformed as error:
             self._complain(function, f"a segment was dropped: {error}")
             return
