@@ -62,6 +62,10 @@ class RunningPlatform:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
+    def now(self) -> float:
+        """The platform's clock. Tests that share a platform may have moved it: never compare with this machine's."""
+        return float(self.ask("/_undercast/status")["clock"]["now"])
+
     def advance(self, seconds: float) -> None:
         """Move the platform clock."""
         self.ask("/_undercast/clock", {"advance_s": seconds})

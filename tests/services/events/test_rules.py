@@ -215,7 +215,7 @@ def test_cloudwatch_is_told_of_rules(platform: RunningPlatform, account: str, ev
     platform.drain()
 
     def total(metric: str, **dimensions: str) -> float:
-        now = datetime.now(UTC)
+        now = datetime.fromtimestamp(platform.now(), UTC)
         points = cloudwatch.get_metric_statistics(
             Namespace="AWS/Events", MetricName=metric, StartTime=now - timedelta(hours=1),
             EndTime=now + timedelta(hours=1), Period=3600, Statistics=["Sum"],
