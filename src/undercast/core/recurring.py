@@ -9,6 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,36 @@ async def recur(name: str, work: Callable[[], Awaitable[None]], pause: Callable[
         except Exception:  # whatever failed, the next round may not
             log.exception("%s failed; the next round is tried all the same", name)
         await pause()
+
+
+class Rounds:
+    """A service's rounds on the platform's clock: the task that recurs, and its owner."""
+
+    def __init__(self, name: str, work: Callable[[], Awaitable[None]], clock: PlatformClock, seconds: float) -> None:
+        """`seconds` of the platform's clock lie between two rounds; `name` is for the log."""
+        self._name = name
+        self._work = work
+        self._clock = clock
+        self._seconds = seconds
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, *, at_once: bool = False) -> None:
+        """Begin with a pause, for the start is busy enough; with a round where time that nothing ran counts."""
+        self._task = asyncio.get_running_loop().create_task(self._run(at_once))
+
+    async def stop(self) -> None:
+        """End."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    async def _run(self, at_once: bool) -> None:
+        if not at_once:
+            await self._pause()
+        await recur(self._name, self._work, self._pause)
+
+    async def _pause(self) -> None:
+        await self._clock.wait_until(self._clock.now() + self._seconds)
 
 
 async def settled(name: str, work: Callable[[], Awaitable[T]], failed: Callable[[Exception], T]) -> T:

@@ -3,12 +3,11 @@
 AWS: CloudWatch User Guide, "Metrics retention".
 """
 
-import asyncio
 from functools import partial
 
 from undercast.core.clock import PlatformClock
 from undercast.core.metrics import MINUTE_S
-from undercast.core.recurring import recur
+from undercast.core.recurring import Rounds
 from undercast.services.cloudwatch import points
 from undercast.services.cloudwatch.intake import Intake
 
@@ -17,31 +16,14 @@ MOST_PIECES = 100
 
 
 class Housekeeping:
-    """One task; see the module."""
+    """See the module. `rounds` is started and stopped with the platform."""
 
     def __init__(self, intake: Intake, clock: PlatformClock) -> None:
         self._intake = intake
         self._clock = clock
         self._shortened_s = 0
         """Before this nothing is added any more, but by who puts old data."""
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin with a pause: the start is busy enough."""
-        self._task = asyncio.get_running_loop().create_task(self._begin())
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _begin(self) -> None:
-        await self._pause()
-        await recur("the ageing of metrics", self.round, self._pause)
-
-    async def _pause(self) -> None:
-        await self._clock.wait_until(self._clock.now() + ROUND_S)
+        self.rounds = Rounds("the ageing of metrics", self.round, clock, ROUND_S)
 
     async def round(self) -> None:
         """Merge piece by piece, so that nobody waits for long."""

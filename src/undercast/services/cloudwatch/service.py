@@ -40,7 +40,7 @@ def build(parts: Parts) -> CloudWatch:
 
 async def _start(instance: CloudWatch) -> None:
     instance.intake.start()
-    instance.housekeeping.start()
+    instance.housekeeping.rounds.start()
     instance.evaluator.start()
 
 
@@ -53,7 +53,7 @@ def _targets(instance: CloudWatch) -> Mapping[str, Any]:
 
 
 async def _stop(instance: CloudWatch) -> None:
-    await instance.housekeeping.stop()
+    await instance.housekeeping.rounds.stop()
     await instance.intake.stop()
 
 

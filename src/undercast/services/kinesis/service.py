@@ -29,7 +29,7 @@ def build(parts: Parts) -> Kinesis:
 
 
 async def _start(kinesis: Kinesis) -> None:
-    kinesis.housekeeping.start()
+    kinesis.housekeeping.rounds.start()
 
 
 def _release(kinesis: Kinesis) -> None:
@@ -37,7 +37,7 @@ def _release(kinesis: Kinesis) -> None:
 
 
 async def _stop(kinesis: Kinesis) -> None:
-    await kinesis.housekeeping.stop()
+    await kinesis.housekeeping.rounds.stop()
 
 
 def _reset(kinesis: Kinesis) -> None:

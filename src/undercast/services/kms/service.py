@@ -23,11 +23,11 @@ def build(parts: Parts) -> Kms:
 
 
 async def _start(kms: Kms) -> None:
-    kms.upkeep.start()
+    kms.upkeep.rounds.start(at_once=True)
 
 
 async def _stop(kms: Kms) -> None:
-    await kms.upkeep.stop()
+    await kms.upkeep.rounds.stop()
 
 
 MANIFEST = Manifest(

@@ -6,7 +6,7 @@ AWS: KMS Developer Guide, "Deleting AWS KMS keys", "Rotating AWS KMS keys".
 import asyncio
 
 from undercast.core.clock import PlatformClock
-from undercast.core.recurring import recur
+from undercast.core.recurring import Rounds
 from undercast.services.kms import material, store
 from undercast.services.kms.models import Key, Material
 from undercast.store.database import Database, Tx
@@ -16,25 +16,12 @@ DAY_S = 86_400.0
 
 
 class Upkeep:
-    """One task; see the module."""
+    """See the module. `rounds` is started and stopped with the platform."""
 
     def __init__(self, database: Database, clock: PlatformClock) -> None:
         self._database = database
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """A first round at once: time may have passed while nothing ran."""
-        self._task = asyncio.get_running_loop().create_task(recur("KMS's upkeep of keys", self.round, self._pause))
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _pause(self) -> None:
-        await self._clock.wait_until(self._clock.now() + ROUND_S)
+        self.rounds = Rounds("KMS's upkeep of keys", self.round, clock, ROUND_S)
 
     async def round(self) -> None:
         """Delete and rotate what is due."""

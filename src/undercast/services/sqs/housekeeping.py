@@ -4,10 +4,8 @@ What has expired is never given out; this only takes the rows away. Paused on th
 AWS: SQS API Reference, SetQueueAttributes, MessageRetentionPeriod.
 """
 
-import asyncio
-
 from undercast.core.clock import PlatformClock
-from undercast.core.recurring import recur
+from undercast.core.recurring import Rounds
 from undercast.services.sqs import messages
 from undercast.services.sqs.models import queue_of
 from undercast.store.database import Database, Tx
@@ -17,29 +15,12 @@ _AT_ONCE = 1000
 
 
 class Housekeeping:
-    """One task; see the module."""
+    """See the module. `rounds` is started and stopped with the platform."""
 
     def __init__(self, database: Database, clock: PlatformClock) -> None:
         self._database = database
         self._clock = clock
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin with a pause: the start is busy enough."""
-        self._task = asyncio.get_running_loop().create_task(self._begin())
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _begin(self) -> None:
-        await self._pause()
-        await recur("SQS's expiry of messages", self.round, self._pause)
-
-    async def _pause(self) -> None:
-        await self._clock.wait_until(self._clock.now() + ROUND_S)
+        self.rounds = Rounds("SQS's expiry of messages", self.round, clock, ROUND_S)
 
     async def round(self) -> None:
         """Remove what has expired, a thousand rows of one queue at a time."""

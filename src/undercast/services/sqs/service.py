@@ -40,12 +40,12 @@ def _targets(sqs: Sqs) -> Mapping[str, Any]:
 
 
 async def _start(sqs: Sqs) -> None:
-    sqs.housekeeping.start()
+    sqs.housekeeping.rounds.start()
     await sqs.moves.resume()
 
 
 async def _stop(sqs: Sqs) -> None:
-    await sqs.housekeeping.stop()
+    await sqs.housekeeping.rounds.stop()
     await sqs.moves.stop()
     await sqs.waiting.stop()
 

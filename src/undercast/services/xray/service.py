@@ -29,13 +29,13 @@ def build(parts: Parts) -> XRay:
 
 
 async def _start(xray: XRay) -> None:
-    xray.upkeep.start()
+    xray.upkeep.rounds.start(at_once=True)
     if xray.exporter is not None:
         xray.exporter.start()
 
 
 async def _stop(xray: XRay) -> None:
-    await xray.upkeep.stop()
+    await xray.upkeep.rounds.stop()
     if xray.exporter is not None:
         await xray.exporter.stop()
 
