@@ -9,7 +9,7 @@ import pytest
 from tests.e2e.functions import create_function, package
 from tests.machine import lacking
 from tests.platform import RunningPlatform, running
-from tests.security.hostile.tables import Tables, await_same, settled
+from tests.security.hostile.tables import Tables, await_same, one_environment, settled
 
 ACCOUNT = "000000000000"
 GOOD = """
@@ -66,4 +66,5 @@ def hostile(shared: tuple[RunningPlatform, Tables]) -> Iterator[RunningPlatform]
     for function in client.list_functions()["Functions"]:
         if function["FunctionName"] != "good":
             client.delete_function(FunctionName=function["FunctionName"])
+    one_environment(platform, "good")
     await_same(platform, before)

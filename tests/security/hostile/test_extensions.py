@@ -10,7 +10,7 @@ import zipfile
 from tests.e2e.functions import create_function
 from tests.e2e.sandbox.test_extensions import CLIENT
 from tests.platform import running
-from tests.security.hostile.tables import await_same, settled
+from tests.security.hostile.tables import await_same, one_environment, settled
 from tests.security.hostile.test_log_flood import ALLOWED_GROWTH_KIB, FLOOD, GOOD, log_of, peak_kib
 
 ACCOUNT = "000000000000"
@@ -76,4 +76,5 @@ def test_ten_subscribers_who_never_read_cost_bounded_memory() -> None:
         log = log_of(platform)
         assert sum(message.startswith("TELEMETRY\t") for message in log) == 10
         client.delete_function(FunctionName="flood")
+        one_environment(platform, "good")
         await_same(platform, tables)
