@@ -41,7 +41,11 @@ datetime.datetime = Skewed
 import boto3
 
 def clock():
-    return str(round(datetime.datetime.now().timestamp() - TRUE(), 2))
+    # Read between two looks at the true time: a busy machine may pause between any two.
+    while True:
+        before, shown, after = TRUE(), datetime.datetime.now().timestamp(), TRUE()
+        if after - before < 0.004:
+            return str(round(shown - after, 2))
 """
 SEND = f"""{SKEWED}
 def handler(event, context):

@@ -54,6 +54,10 @@ class Account:
         """A role that IAM does not know: let through."""
         return f"arn:aws:iam::{self.id}:role/unknown"
 
+    def other(self) -> "Account":
+        """An account that is not this one."""
+        return Account(self.platform, f"{self.id[:11]}{(int(self.id[11]) + 1) % 10}")
+
     def create(self, name: str = "f", **members: Any) -> dict[str, Any]:
         """Create a Python function and wait until it is Active."""
         functions = self.client("lambda", parameter_validation=False)

@@ -50,7 +50,7 @@ def test_another_accounts_resources_are_out_of_reach_by_their_arns(aws: Account)
 
     AWS: "Using code signing to verify code integrity with Lambda": the configuration is of the function's account.
     """
-    mine, stranger = aws.client("lambda"), Account(aws.platform, f"22{aws.id[2:]}")
+    mine, stranger = aws.client("lambda"), aws.other()
     publishers = {"SigningProfileVersionArns": [f"arn:aws:signer:us-east-1:{aws.id}:/signing-profiles/p/abcdefghij"]}
     config = mine.create_code_signing_config(AllowedPublishers=publishers, Tags={"k": "v"})["CodeSigningConfig"]
     arn, function = config["CodeSigningConfigArn"], aws.create()["FunctionArn"]

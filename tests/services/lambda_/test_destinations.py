@@ -119,7 +119,7 @@ def test_function_as_destination_needs_the_roles_permission_and_the_other_accoun
     AWS: "Capturing records of Lambda asynchronous invocations" (permissions); "Cross-account policy evaluation logic".
     """
     iam, functions = aws.client("iam"), aws.client("lambda")
-    other = Account(aws.platform, f"22{aws.id[2:]}")
+    other = aws.other()
     trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     role = iam.create_role(RoleName="sender", AssumeRolePolicyDocument=document)["Role"]["Arn"]
