@@ -10,7 +10,7 @@ demo: $(SETUP)            ## start the platform, deploy, upload a file, show the
 
 # In the order of their names: the long files of crash/ and e2e/ begin first, and many short ones fill the end.
 test: $(SETUP) sdks       ## the whole suite, without the tests marked slow
-	@$(BIN)/python -m pytest -q -m "not slow" -n 3 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python tools/run_tests.py
 
 test-slow: $(SETUP) sdks  ## the tests marked slow
 	@$(BIN)/python -m pytest -q -m slow
