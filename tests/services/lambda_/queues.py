@@ -101,3 +101,16 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < ends, "it did not come to be"
         time.sleep(0.05)
+
+
+def metric(aws: Account, mapping_id: str, name: str, statistic: str = "Sum") -> float | None:
+    """One metric of an event source mapping over all time; None where it has no data."""
+    of_mapping = {
+        "Namespace": "AWS/Lambda",
+        "MetricName": name,
+        "Dimensions": [{"Name": "EventSourceMappingUUID", "Value": mapping_id}],
+    }
+    query = {"Id": "m", "MetricStat": {"Metric": of_mapping, "Period": 86400, "Stat": statistic}}
+    answer = aws.client("cloudwatch").get_metric_data(StartTime=0, EndTime=4_000_000_000, MetricDataQueries=[query])
+    values = answer["MetricDataResults"][0]["Values"]
+    return (sum(values) if statistic == "Sum" else max(values)) if values else None

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.platform import RunningPlatform, running
 from tests.services.lambda_.conftest import Account, package
-from tests.services.lambda_.queues import TRUST, until
+from tests.services.lambda_.queues import TRUST, metric, until
 
 SEE = """
 import base64, json
@@ -316,3 +316,30 @@ def test_a_kinesis_source_is_refused_as_on_aws(aws: Account) -> None:
     refused("must not be in the future", StartingPosition="AT_TIMESTAMP", StartingPositionTimestamp="2999-01-01")
     refused("ParallelizationFactor must be 1", ParallelizationFactor=2, TumblingWindowInSeconds=10)
     refused("ScalingConfig is not valid for Kinesis", ScalingConfig={"MaximumConcurrency": 2})
+
+
+def test_the_records_of_a_stream_are_counted(aws: Account) -> None:
+    """MetricsConfig EventCount: what is polled, filtered out, invoked with, failed, dropped; what a destination got."""
+    stream = Stream(aws, RAISE)
+    stream.put("good", "other", "bad")
+    stream.map(
+        BatchSize=1,
+        MaximumRetryAttempts=0,
+        MetricsConfig={"Metrics": ["EventCount"]},
+        FilterCriteria={"Filters": [{"Pattern": '{"data": [{"anything-but": "other"}]}'}]},
+    )
+
+    def counted(**wanted: float | None) -> None:
+        until(lambda: {name: metric(aws, stream.id, f"{name}EventCount") for name in wanted} == wanted)
+
+    counted(Polled=3, FilteredOut=1, Invoked=2, FailedInvoke=1, Dropped=1, OnFailureDestinationDelivered=None)
+    sqs = aws.client("sqs")
+    url = sqs.create_queue(QueueName="failures")["QueueUrl"]
+    destination = {"OnFailure": {"Destination": f"arn:aws:sqs:us-east-1:{aws.id}:failures"}}
+    stream.functions.update_event_source_mapping(UUID=stream.id, DestinationConfig=destination)
+    stream.settle()
+    stream.put("bad")
+    counted(Polled=4, FailedInvoke=2, OnFailureDestinationDelivered=1, Dropped=1)
+    sqs.delete_queue(QueueUrl=url)
+    stream.put("bad")
+    counted(Polled=5, FailedInvoke=3, OnFailureDestinationDelivered=1, Dropped=2, Deleted=None)

@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.services.lambda_.conftest import Account
-from tests.services.lambda_.queues import Work, until
+from tests.services.lambda_.queues import Work, metric, until
 
 REPORT_BAD = """
 def ANSWER(event):
@@ -23,21 +23,6 @@ COUNTS = {
 }
 
 
-def metric(work: Work, name: str, statistic: str) -> float | None:
-    """One metric of the mapping over all time; None where it has no data."""
-    of_mapping = {
-        "Namespace": "AWS/Lambda",
-        "MetricName": name,
-        "Dimensions": [{"Name": "EventSourceMappingUUID", "Value": work.id}],
-    }
-    query = {"Id": "m", "MetricStat": {"Metric": of_mapping, "Period": 86400, "Stat": statistic}}
-    answer = work.aws.client("cloudwatch").get_metric_data(
-        StartTime=0, EndTime=4_000_000_000, MetricDataQueries=[query]
-    )
-    values = answer["MetricDataResults"][0]["Values"]
-    return (sum(values) if statistic == "Sum" else max(values)) if values else None
-
-
 def test_events_are_counted_where_it_is_asked_for(aws: Account) -> None:
     """MetricsConfig EventCount: polled, filtered out, invoked with, failed and deleted, by the mapping's UUID."""
     work = Work(aws, answer=REPORT_BAD)
@@ -51,8 +36,8 @@ def test_events_are_counted_where_it_is_asked_for(aws: Account) -> None:
     work.send("good", "other", "bad", "fine")
     work.functions.update_event_source_mapping(UUID=work.id, Enabled=True)
     until(lambda: work.count() == (0, 1))
-    until(lambda: {name: metric(work, name, "Sum") for name in COUNTS} == COUNTS)
-    assert metric(work, "ProvisionedPollers", "Maximum") is None
+    until(lambda: {name: metric(aws, work.id, name, "Sum") for name in COUNTS} == COUNTS)
+    assert metric(aws, work.id, "ProvisionedPollers", "Maximum") is None
     removed = work.functions.update_event_source_mapping(UUID=work.id, MetricsConfig={"Metrics": []})
     assert "MetricsConfig" not in removed
 
@@ -64,8 +49,8 @@ def test_provisioned_mode_has_its_defaults_and_tells_its_pollers(aws: Account) -
     assert made["ProvisionedPollerConfig"] == {"MinimumPollers": 3, "MaximumPollers": 200}
     work.send("a")
     until(lambda: work.bodies() == ["a"])
-    until(lambda: metric(work, "ProvisionedPollers", "Maximum") == 3)
-    assert metric(work, "PolledEventCount", "Sum") is None
+    until(lambda: metric(aws, work.id, "ProvisionedPollers", "Maximum") == 3)
+    assert metric(aws, work.id, "PolledEventCount", "Sum") is None
     work.wait_until_empty()
     changed = work.functions.update_event_source_mapping(UUID=work.id, ProvisionedPollerConfig={"MaximumPollers": 5})
     assert changed["ProvisionedPollerConfig"] == {"MinimumPollers": 2, "MaximumPollers": 5}

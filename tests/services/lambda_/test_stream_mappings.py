@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import Account, package
-from tests.services.lambda_.queues import until
+from tests.services.lambda_.queues import metric, until
 
 SEE = """
 import json
@@ -196,13 +196,16 @@ def test_an_item_that_fails_holds_up_only_its_lane(aws: Account) -> None:
 
 
 def test_filters_skip_records(aws: Account) -> None:
-    """FilterCriteria: what does not match is passed over."""
+    """FilterCriteria: what does not match is passed over, and counted where MetricsConfig asks for it."""
     table = Table(aws)
     pattern = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"v": {"N": ["7"]}}}}
-    table.map(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]})
+    counts = {"Metrics": ["EventCount"]}
+    table.map(FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}, MetricsConfig=counts)
     table.put("a", "b")
     table.put("c", value="7")
     until(lambda: table.keys() == ["c"])
+    until(lambda: metric(aws, table.id, "PolledEventCount") == 3)
+    until(lambda: metric(aws, table.id, "FilteredOutEventCount") == 2)
 
 
 def test_reading_goes_on_after_a_kill(tmp_path: Path) -> None:

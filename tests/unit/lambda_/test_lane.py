@@ -93,3 +93,31 @@ async def test_a_tumbling_window_is_not_closed_before_all_of_it_is_read() -> Non
     assert batch is not None
     assert batch.window is not None
     assert batch.window.final
+
+
+class Counter:
+    """See `Watch`."""
+
+    def __init__(self) -> None:
+        self.counts = [0, 0]
+
+    def polled(self, events: int) -> None:
+        self.counts[0] += events
+
+    def filtered_out(self, events: int) -> None:
+        self.counts[1] += events
+
+
+async def test_a_record_that_is_read_again_is_counted_once(reader: LaneReader) -> None:
+    """A batch that was left comes again; its records are polled once."""
+    counter = Counter()
+    stream, watched = Stream(wanted=True, length=30), rules(batch_size=2, watch=counter)
+    for _ in range(2):
+        batch = await reader.read(stream, CTX, watched, 100.0)
+        assert batch is not None
+        assert counter.counts == [20, 18]
+        reader.rewind()
+    reader.progress = Progress(sequence="20")
+    reader.rewind()
+    assert (await reader.read(stream, CTX, watched, 100.0)) is not None
+    assert counter.counts == [30, 27]

@@ -14,6 +14,7 @@ from undercast.core.context import RequestContext
 from undercast.events.patterns import Pattern
 from undercast.services.event_sources.kinds import Kind
 from undercast.services.event_sources.progress import Lane, Progress
+from undercast.services.event_sources.reading import Watch
 from undercast.services.event_sources.records import Record, filter_view
 from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, window_of
 
@@ -37,18 +38,21 @@ class Rules:
     factor: int
     is_done: Callable[[str, Record], bool]
     """Whether a record of a shard was done under another factor."""
+    watch: Watch | None = None
 
     @property
     def most_bytes(self) -> int:
         """Of the records of one event."""
         return MAX_EVENT_BYTES - _FRAME_BYTES - (MAX_STATE_BYTES if self.tumbling_s else 0)
 
-    def wants(self, lane: Lane, record: Record) -> bool:
-        """Whether the lane has to bring it to the consumer."""
+    def concern(self, lane: Lane, record: Record) -> bool:
+        """Whether it is the lane's to do. All lanes of a shard read it whole."""
         if self.factor > 1 and record.lane(self.factor) != lane.number:
             return False
-        if self.is_done(lane.shard_id, record):
-            return False
+        return not self.is_done(lane.shard_id, record)
+
+    def wants(self, record: Record) -> bool:
+        """Whether the filters let it through to the consumer."""
         if not self.patterns:
             return True
         view = filter_view(record.event)
@@ -63,6 +67,14 @@ class Batch:
     records: Sequence[Record]
     end: Progress
     window: Window | None = None
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Of one turn."""
+
+    polled: int = 0
+    filtered_out: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +98,8 @@ class LaneReader:
     """Whether the last turn ended before all was read."""
     again_at: float = 0.0
     """Not to be read before: the shard's throughput was used up."""
+    counted_to: int = -1
+    """The last sequence number that `Rules.watch` was told of: what is read again is counted once."""
 
     def __post_init__(self) -> None:
         self.cursor = self.progress
@@ -151,6 +165,17 @@ class LaneReader:
         return Batch(reader=self, records=(), end=replace(self.progress, window=0.0, state=""), window=window)
 
     async def _gather(self, kind: Kind, ctx: RequestContext, rules: Rules) -> None:
+        """Read on. `rules.watch` hears of the lane's own records that were not read before."""
+        counts = _Counts()
+        try:
+            await self._read_pages(kind, ctx, rules, counts)
+        finally:
+            if rules.watch is not None and counts.polled:
+                rules.watch.polled(counts.polled)
+                if rules.patterns:
+                    rules.watch.filtered_out(counts.filtered_out)
+
+    async def _read_pages(self, kind: Kind, ctx: RequestContext, rules: Rules, counts: _Counts) -> None:
         self.more = False
         iterator: str | None = await kind.iterator(ctx, self.lane.shard_id, self.cursor)
         for _ in range(MOST_PAGES):
@@ -160,7 +185,7 @@ class LaneReader:
             page = await kind.page(ctx, iterator, self.lane.shard_id, limit)
             await asyncio.sleep(0)  # not to wait: others want the loop between two pages
             for record in page.records:
-                if not self._take(record, rules):
+                if not self._take(record, rules, counts):
                     return
             iterator = page.following
             if iterator is not None and not page.records:
@@ -168,15 +193,21 @@ class LaneReader:
         self.at_end = iterator is None and not self.full
         self.more = iterator is not None and not self.full
 
-    def _take(self, record: Record, rules: Rules) -> bool:
+    def _take(self, record: Record, rules: Rules, counts: _Counts) -> bool:
         """False when the record belongs to a later batch."""
-        if rules.wants(self.lane, record):
+        concerns = rules.concern(self.lane, record)
+        wanted = concerns and rules.wants(record)
+        if wanted:
             size = len(record.text.encode()) + 2
             if self.gathered and not self._fits(record, size, rules):
                 self.full = True
                 return False
             self.gathered.append(record)
             self.size += size
+        if concerns and int(record.sequence) > self.counted_to:
+            self.counted_to = int(record.sequence)
+            counts.polled += 1
+            counts.filtered_out += not wanted
         self.cursor = replace(self.cursor, sequence=record.sequence)
         self.full = len(self.gathered) >= rules.batch_size
         return not self.full

@@ -18,7 +18,7 @@ from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
 from undercast.services.event_sources.lane import MAX_EVENT_BYTES
 from undercast.services.event_sources.pollers import INVOKES_EACH, provisioned
 from undercast.services.event_sources.queue_events import is_wanted, patterns_of, record_of, text_of
-from undercast.services.event_sources.reading import Reading
+from undercast.services.event_sources.reading import Reading, Watch
 
 MOST_BATCHES = 1000
 LONG_POLL_S = 20
@@ -83,22 +83,14 @@ class Work(Protocol):
         ...
 
 
-class Watch(Protocol):
-    """Who counts what comes and goes; the numbers of messages."""
+class QueueWatch(Watch, Protocol):
+    """Who counts what comes and goes."""
 
     def polling(self, batches: int) -> None:
         """The queue is asked while so many batches are being processed."""
         ...
 
-    def polled(self, messages: int) -> None:
-        """Received; 0 when a wait has ended without any."""
-        ...
-
-    def filtered_out(self, messages: int) -> None:
-        """The filters want none of these."""
-        ...
-
-    def deleted(self, messages: int) -> None:
+    def deleted(self, events: int) -> None:
         """Deleted behind a success."""
         ...
 
@@ -106,7 +98,7 @@ class Watch(Protocol):
 class QueueSource:
     """See `events.poller.Source`."""
 
-    def __init__(self, clock: PlatformClock, reading: Reading, work: Work, watch: Watch | None = None) -> None:
+    def __init__(self, clock: PlatformClock, reading: Reading, work: Work, watch: QueueWatch | None = None) -> None:
         settings = reading.settings
         self._clock = clock
         self._watch = watch

@@ -37,6 +37,18 @@ class Reader(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who counts what is read; the numbers of messages or records."""
+
+    def polled(self, events: int) -> None:
+        """Read from the source; 0 when a wait has ended without any."""
+        ...
+
+    def filtered_out(self, events: int) -> None:
+        """The filters want none of these."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """One stream, read by one consumer. `settings` have the names of Lambda's event source mappings."""

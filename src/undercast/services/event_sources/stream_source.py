@@ -16,7 +16,7 @@ from undercast.services.event_sources.kinds import kind_of
 from undercast.services.event_sources.lane import Batch, LaneReader, Rules
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.queue_events import patterns_of
-from undercast.services.event_sources.reading import Ground, Reading
+from undercast.services.event_sources.reading import Ground, Reading, Watch
 from undercast.services.event_sources.work import Attempts, Means, Work, limits_of
 
 LOOK_AGAIN_S = 60.0
@@ -32,9 +32,10 @@ class StreamSource:
     most = MOST_BATCHES
     at_first = MOST_BATCHES
 
-    def __init__(self, ground: Ground, reading: Reading, attempts: Attempts[Any]) -> None:
+    def __init__(self, ground: Ground, reading: Reading, attempts: Attempts[Any], watch: Watch | None = None) -> None:
         settings = reading.settings
         self._ground = ground
+        self._watch = watch
         self._table = reading.progress
         self._consumer = reading.consumer
         self._kind = kind_of(reading.source_arn)
@@ -47,6 +48,7 @@ class StreamSource:
             patterns=patterns_of(settings.get("FilterCriteria", {})),
             factor=factor,
             is_done=self._book.is_done,
+            watch=watch,
         )
         means = Means(
             kind=self._kind,
@@ -83,6 +85,8 @@ class StreamSource:
                 while (batch := await self._next(ctx)) is None:
                     if not await self._rung(bell):
                         self._stale = True
+                        if self._watch is not None:
+                            self._watch.polled(0)
                         return None
                 batch.reader.busy = True
                 return batch

@@ -21,6 +21,7 @@ from undercast.core.identity import Principal, root_principal, service_principal
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
+from undercast.services.lambda_.mapping_measures import count
 from undercast.services.lambda_.roles import allows, session_of
 from undercast.services.lambda_.tracing import HEADER
 from undercast.services.target_calls import queue_url
@@ -218,10 +219,19 @@ class DestinationTarget:
                 log.warning("%s cannot be delivered to %s: %s", delivery.id, delivery.target_arn, error)
                 failure = "DestinationDeliveryFailures" if "condition" in attributes else "DeadLetterErrors"
                 self._functions.measures.note(attributes["function_arn"], failure, 1.0)
+                self._count(delivery, "DroppedEventCount", "dropped")
                 return Outcome(kind="dead", reason=error.message)
             delay_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
             return Outcome(kind="retry", due_at=now + delay_s, counted=False, reason=error.message)
+        self._count(delivery, "OnFailureDestinationDeliveredEventCount", "sent")
         return Outcome(kind="done")
+
+    def _count(self, delivery: Delivery, name: str, which: str) -> None:
+        """Of a mapping that counts its events, as the delivery says."""
+        if mapping_id := delivery.attributes.get("mapping"):
+            parts = delivery.attributes["function_arn"].split(":")
+            scope = Scope(AccountId(parts[4]), Region(parts[3]))
+            count(self._functions.measures, scope, mapping_id, name, int(delivery.attributes[which]))
 
 
 def dead_letter(event: Delivery, payload: bytes) -> dict[str, str]:

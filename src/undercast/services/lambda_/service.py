@@ -120,10 +120,10 @@ async def _start(instance: Lambda) -> None:
             consumer=consumer,
             progress=progress_of(mapping),
         )
+        measures = MappingMeasures(instance.measures, mapping)
         if is_queue(mapping.source_arn):
-            measures = MappingMeasures(instance.measures, mapping)
             return QueueSource(instance.clock, reading, QueueWork(instance, mapping, consumer, measures), measures)
-        return StreamSource(instance, reading, StreamAttempts(instance, mapping, consumer))
+        return StreamSource(instance, reading, StreamAttempts(instance, mapping, consumer, measures), measures)
 
     instance.mappings.start(source)
 
@@ -218,7 +218,6 @@ MANIFEST = Manifest(
         "A throttled batch is tried again only as long as the function could end before its messages are visible "
         "again; then they come back by the queue's timeout.",
         "A provisioned poller is room for ten batches at once; its throughput is no limit.",
-        "MetricsConfig is for mappings of queues only.",
         "Recursion is stopped at the 17th run of a function in a chain, also through event buses; a batch counts what "
         "all its messages share.",
     ),

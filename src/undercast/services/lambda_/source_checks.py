@@ -115,8 +115,6 @@ async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], vers
         _check_pollers(settings)
         await _check_queue(ctx, arn, version)
         return
-    if settings.get("MetricsConfig"):
-        raise refused_member(ctx.operation, "MetricsConfig", "only mappings of queues have metrics here")
     if settings.get("TumblingWindowInSeconds") and settings.get("ParallelizationFactor", 1) > 1:
         raise invalid("ParallelizationFactor must be 1 when TumblingWindowInSeconds is set.")
     if 0 <= settings["MaximumRecordAgeInSeconds"] < _LEAST_AGE_S:

@@ -6,6 +6,7 @@ response", "Implementing stateful Kinesis Data Streams processing in Lambda"; th
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.errors import ServiceError
@@ -16,9 +17,10 @@ from undercast.services.event_sources.lane import Batch
 from undercast.services.event_sources.queue_events import REPORTS, failed_items
 from undercast.services.event_sources.records import Record
 from undercast.services.event_sources.tumbling import state_of
-from undercast.services.event_sources.work import Attempt, GivenUp
+from undercast.services.event_sources.work import EXHAUSTED, Attempt, GivenUp
 from undercast.services.lambda_.consumer import FAILED, Consumer
 from undercast.services.lambda_.instance import Lambda
+from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.measures import MILLISECONDS
 from undercast.services.lambda_.stream_letter import Ran, letter_of
@@ -30,8 +32,12 @@ class StreamAttempts:
     failure = FAILED
     too_old = "RecordAgeExceeded"
 
-    def __init__(self, functions: Lambda, mapping: EventSourceMapping, consumer: Consumer) -> None:
+    def __init__(
+        self, functions: Lambda, mapping: EventSourceMapping, consumer: Consumer, measures: MappingMeasures
+    ) -> None:
         settings = mapping.configuration
+        self._measures = measures
+        self._age_s: int = settings.get("MaximumRecordAgeInSeconds", -1)
         self._functions = functions
         self._mapping = mapping
         self._consumer = consumer
@@ -43,7 +49,14 @@ class StreamAttempts:
         return True
 
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[Ran]:
-        """See `Attempts`. AWS: a batch is split only where nothing of it is done."""
+        """See `Attempts`. What is not done is counted as failed."""
+        attempt = await self._attempt(batch, records)
+        if attempt.failed and records:
+            self._measures.failed(len(records) - attempt.done)
+        return attempt
+
+    async def _attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[Ran]:
+        """AWS: a batch is split only where nothing of it is done."""
         ran = await self._invoked(batch, records)
         if ran is None:
             return Attempt(failed=True, counted=False, splits=False)
@@ -55,10 +68,23 @@ class StreamAttempts:
 
     async def letter(self, given_up: GivenUp[Ran]) -> Delivery | None:
         """See `Attempts`."""
+        dropped = self._dropped(given_up)
         if not self._tells:
+            self._measures.dropped(dropped)
             return None
         resolved = given_up.known.resolved if given_up.known is not None else await self._consumer.resolve()
-        return letter_of(self._functions, self._mapping, resolved.function, given_up)
+        letter = letter_of(self._functions, self._mapping, resolved.function, given_up)
+        if not self._measures.counts:
+            return letter
+        counted = {"mapping": self._mapping.id, "sent": str(len(given_up.records)), "dropped": str(dropped)}
+        return replace(letter, attributes={**letter.attributes, **counted})
+
+    def _dropped(self, given_up: GivenUp[Ran]) -> int:
+        """AWS: those that exceed the mapping's own limits, not those that only the stream keeps no longer."""
+        if given_up.condition == EXHAUSTED:
+            return len(given_up.records)
+        now = self._functions.clock.now()
+        return sum(1 for record in given_up.records if 0 < self._age_s < now - record.arrived_at)
 
     async def _invoked(self, batch: Batch, records: Sequence[Record]) -> Ran | None:
         """None when the function could not be asked: throttled, missing, or a fault of the sandbox."""
@@ -67,6 +93,7 @@ class StreamAttempts:
         try:
             resolved = await self._consumer.resolve()
             if records:
+                self._measures.invoked(len(records))
                 age_ms = 1000 * max(0.0, self._functions.clock.now() - records[-1].arrived_at)
                 self._functions.measures.note(resolved.invoked_arn, "IteratorAge", age_ms, MILLISECONDS)
             payload = self._payload(batch, records)
