@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from undercast.services.lambda_.images.compression import Compression, zstd_module
+
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -27,6 +29,14 @@ ARCHITECTURE = {"amd64": "x86_64"}.get(HERE, HERE)
 def sha256(content: bytes) -> str:
     """Hexadecimal."""
     return hashlib.sha256(content).hexdigest()
+
+
+def zstd(content: bytes, **options: int) -> bytes:
+    """One frame. `options`: names of the library's compression parameters."""
+    module = zstd_module()
+    named = {getattr(module.CompressionParameter, name): value for name, value in options.items()}
+    compressor = module.ZstdCompressor(options=named)
+    return bytes(compressor.compress(content) + compressor.flush())
 
 
 def entry(name: str, content: bytes = b"", **members: Any) -> tuple[tarfile.TarInfo, bytes]:
@@ -60,7 +70,7 @@ class TestImage:
     layers: Sequence[bytes]
     process: Mapping[str, Any] = field(default_factory=dict)
     architecture: str = HERE
-    compressed: bool = False
+    compression: Compression = ""
 
     @property
     def blobs(self) -> dict[str, bytes]:
@@ -78,7 +88,7 @@ class TestImage:
     @property
     def manifest(self) -> bytes:
         """The manifest's bytes."""
-        kind = f"{LAYER}+gzip" if self.compressed else LAYER
+        kind = f"{LAYER}+{self.compression}" if self.compression else LAYER
         layers = [descriptor(kind, self._stored(one)) for one in self.layers]
         made = {"schemaVersion": 2, "mediaType": MANIFEST, "config": descriptor(CONFIG, self.config), "layers": layers}
         return json.dumps(made).encode()
@@ -89,7 +99,9 @@ class TestImage:
         return sha256(self.manifest)
 
     def _stored(self, content: bytes) -> bytes:
-        return gzip.compress(content, 1, mtime=0) if self.compressed else content
+        if self.compression == "zstd":
+            return zstd(content)
+        return gzip.compress(content, 1, mtime=0) if self.compression else content
 
 
 def descriptor(kind: str, content: bytes, **members: Any) -> dict[str, Any]:

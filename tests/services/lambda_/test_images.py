@@ -98,6 +98,15 @@ def test_image_runs_as_its_config_says(aws: Account, scratch: str) -> None:
     assert (seen["OWN"], seen["NAME"], seen["AWS_LAMBDA_RUNTIME_API"]) == ("image", "function", "127.0.0.1:9001")
 
 
+def test_layers_in_zstd_run(aws: Account, folder: Path, binary: bytes) -> None:
+    """As buildkit and podman pack them when they are asked to."""
+    layers = [images.files({"main": b"replaced"}), images.files({"main": binary})]
+    image = TestImage(layers=layers, process={"Entrypoint": ["/main"]}, compression="zstd")
+    create(aws, f"oci:{images.write_layout(folder / 'zstd', image)}")
+    _, found = aws.invoke()
+    assert found["args"] == ["/main"]
+
+
 def test_image_config_takes_the_place_of_the_image_s_own(aws: Account, scratch: str) -> None:
     """ImageConfig overrides ENTRYPOINT, CMD and WORKDIR each for itself; an empty one takes that back."""
     made = create(aws, scratch, ImageConfig={"Command": ["other.handler", "x"], "WorkingDirectory": "/proc"})

@@ -2,23 +2,28 @@
 
 import gzip
 import io
+import random
 import stat
 import tarfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.images import entry, files, layer, sha256
+from tests.images import entry, files, layer, sha256, zstd
 from undercast.sandbox.image_files import resolved
 from undercast.services.lambda_.images import entries, unpack
 from undercast.services.lambda_.images.compose import compose
+from undercast.services.lambda_.images.compression import Compression
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
 from undercast.services.lambda_.images.unpack import Room
 
 Entry = tuple[tarfile.TarInfo, bytes]
+ZSTD = b"\x28\xb5\x2f\xfd"
+SKIPPABLE = b"\x50\x2a\x4d\x18\x05\x00\x00\x00hello"
 
 
 class Ground:
@@ -30,9 +35,10 @@ class Ground:
 
     def unpacked(self, content: bytes, stored: bytes | None = None, room: Room | None = None) -> Path:
         """A layer on disk; `stored` is its compressed form. Raises InvalidImage, and then leaves nothing."""
+        how: Compression = "" if stored is None else "zstd" if stored.startswith(ZSTD) else "gzip"
         self._serial += 1
         sent = content if stored is None else stored
-        described = Layer(digest=sha256(sent), diff_id=sha256(content), is_gzip=stored is not None)
+        described = Layer(digest=sha256(sent), diff_id=sha256(content), compression=how)
         target = self.folder / f"layer{self._serial}"
         unpack.unpack(io.BytesIO(sent), described, self.folder / "scratch", target, room or Room())
         return target
@@ -117,7 +123,7 @@ def test_both_digests_are_verified(ground: Ground, wrong: str) -> None:
     content = files({"a": b"x"})
     stored = gzip.compress(content)
     digests = {"digest": sha256(stored), "diff_id": sha256(content), wrong: "0" * 64}
-    described = Layer(digest=digests["digest"], diff_id=digests["diff_id"], is_gzip=True)
+    described = Layer(digest=digests["digest"], diff_id=digests["diff_id"], compression="gzip")
     with pytest.raises(InvalidImage, match="does not have its digest"):
         unpack.unpack(io.BytesIO(stored), described, ground.folder / "scratch", ground.folder / "layer", Room())
     assert list(ground.folder.iterdir()) == []
@@ -126,7 +132,7 @@ def test_both_digests_are_verified(ground: Ground, wrong: str) -> None:
 def test_a_layer_that_another_image_has_made_meanwhile_is_there(ground: Ground) -> None:
     """Two images with a common new layer, deployed at once: who comes second leaves it as it is."""
     content = files({"a": b"x"})
-    described = Layer(digest=sha256(content), diff_id=sha256(content), is_gzip=False)
+    described = Layer(digest=sha256(content), diff_id=sha256(content), compression="")
     for name in ("first", "second"):
         unpack.unpack(io.BytesIO(content), described, ground.folder / name, ground.folder / "layer", Room())
     assert [path.name for path in ground.folder.iterdir()] == ["layer"]
@@ -167,25 +173,72 @@ def test_work_on_small_gzip_members_is_bounded(ground: Ground, monkeypatch: pyte
         ground.unpacked(content, stored)
 
 
-@pytest.mark.parametrize(
-    "stored", [b"", b"\x1f\x8b", gzip.compress(files({"a": b"x"}), mtime=0)[:-6]], ids=["nothing", "magic", "most"]
-)
-def test_gzip_that_is_cut_short_is_refused(ground: Ground, stored: bytes) -> None:
+CUT_SHORT = {
+    "nothing": b"",
+    "gzip's magic": b"\x1f\x8b",
+    "most of gzip": gzip.compress(files({"a": b"x"}), mtime=0)[:-6],
+    "zstd's magic": ZSTD,
+    "most of zstd": zstd(files({"a": b"x"}), checksum_flag=1)[:-3],
+    "a frame and a half": zstd(files({"a": b"x"})) + ZSTD,
+    "no zstd": ZSTD + b"\xff" * 100,
+}
+
+
+@pytest.mark.parametrize("stored", CUT_SHORT.values(), ids=CUT_SHORT)
+def test_a_layer_that_is_cut_short_is_refused(ground: Ground, stored: bytes) -> None:
     """Nothing of it is kept."""
     with pytest.raises(InvalidImage):
         ground.unpacked(files({"a": b"x"}), stored)
 
 
-def test_bomb_is_refused_before_it_is_written(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_zstd_is_read(ground: Ground) -> None:
+    """RFC 8878: frames follow each other; what is in skippable ones (podman's table of contents) is no content."""
+    content = files({"a": random.Random(1).randbytes(3 << 20) + bytes(3 << 20)})
+    stored = zstd(content[:5000]) + SKIPPABLE + zstd(content[5000:], checksum_flag=1) + SKIPPABLE
+    assert (ground.unpacked(content, stored) / "tree/a").read_bytes() == content[512 : 512 + (6 << 20)]
+
+
+def test_zstd_is_read_in_pieces(ground: Ground) -> None:
+    """However well it was packed: what tarfile is given at once never grows with it."""
+    content = bytes(64 << 20)
+    stream = entries.Forward(io.BytesIO(zstd(content)), compression="zstd", limit_bytes=len(content))
+    pieces = []
+    while piece := stream._next():
+        pieces.append(len(piece))
+    assert (sum(pieces), max(pieces)) == (len(content), 256 << 10)
+    assert stream.digests[1] == sha256(content)
+
+
+def test_zstd_that_wants_more_memory_than_its_tool_gives_is_refused(ground: Ground) -> None:
+    """A frame says how much of what was unpacked it refers to: `zstd -d` stops at 128 MiB, too."""
+    content = files({"a": b"x"})
+    stored = zstd(content, window_log=27, content_size_flag=0)
+    assert (ground.unpacked(content, stored) / "tree/a").read_bytes() == b"x"
+    with pytest.raises(InvalidImage, match="too much memory"):
+        ground.unpacked(content, zstd(content, window_log=28, content_size_flag=0))
+
+
+def test_work_on_small_zstd_frames_is_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for gzip."""
+    monkeypatch.setattr(entries, "_MAX_MEMBERS", 100)
+    content = files({"a": b"x"})
+    with pytest.raises(InvalidImage, match="more than 100 pieces"):
+        ground.unpacked(content, zstd(content) + 100 * SKIPPABLE)
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zstd], ids=["gzip", "zstd"])
+def test_bomb_is_refused_before_it_is_written(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, packed: Callable[[bytes], bytes]
+) -> None:
     """A file counts by its size in the header; what lies between files counts by its bytes."""
     monkeypatch.setattr(unpack, "MAX_IMAGE_BYTES", 1 << 20)
     monkeypatch.setattr(unpack, "_HEADERS_BYTES", 1 << 20)
     large = files({"a": bytes(4 << 20)})
     with pytest.raises(InvalidImage, match="larger than"):
-        ground.unpacked(large, gzip.compress(large))
+        ground.unpacked(large, packed(large))
     padded = files({"a": b"x"}) + bytes(4 << 20)
     with pytest.raises(InvalidImage, match="larger than"):
-        ground.unpacked(padded, gzip.compress(padded))
+        ground.unpacked(padded, packed(padded))
 
 
 def test_layers_share_the_room_of_their_image(ground: Ground) -> None:

@@ -33,7 +33,7 @@ def registry() -> Iterator[Registry]:
 def image(**members: str) -> TestImage:
     """For this machine unless said otherwise."""
     settings = {"architecture": images.HERE, **members}
-    return TestImage(layers=[images.files({"main": b"x"})], process={"Cmd": ["/main"]}, compressed=True, **settings)
+    return TestImage(layers=[images.files({"main": b"x"})], process={"Cmd": ["/main"]}, compression="gzip", **settings)
 
 
 async def test_image_is_pulled_with_an_anonymous_token(world: World, registry: Registry) -> None:

@@ -246,7 +246,7 @@ def test_docker_save_with_a_layer_that_is_there_already(tmp_path: Path) -> None:
         ({"config": {"mediaType": "application/x", "digest": "sha256:" + "0" * 64}}, "config application/x"),
         ({"mediaType": "application/vnd.x"}, "manifest application/vnd.x"),
         ({"layers": []}, "do not have the same layers"),
-        ({"layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+zstd"}]}, "layer application/vnd.oci"),
+        ({"layers": [{"mediaType": "application/vnd.oci.image.layer.v1.tar+xz"}]}, "layer application/vnd.oci"),
         ({"layers": [{"mediaType": images.LAYER, "digest": "sha256:../../etc/passwd"}]}, "is not a SHA-256 digest"),
         ({"layers": None}, "lacks a list"),
     ],
@@ -320,3 +320,18 @@ def test_names_that_are_loaded() -> None:
     elsewhere = parse_name("ghcr.io/app:1")
     assert elsewhere is not None
     assert elsewhere.names == ("ghcr.io/app:1",)
+
+
+def test_rows_from_before_zstd_are_read() -> None:
+    """They say of each layer only whether it is in gzip."""
+    row = {
+        "digest": "d",
+        "architecture": "amd64",
+        "entrypoint": [],
+        "command": [],
+        "environment": {},
+        "working_dir": "/",
+    }
+    image = Image.from_json({**row, "layers": [["a", "b", True], ["c", "d", False], ["e", "f", "zstd"]]})
+    assert [layer.compression for layer in image.layers] == ["gzip", "", "zstd"]
+    assert Image.from_json(image.as_json()) == image

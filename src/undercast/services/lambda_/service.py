@@ -199,8 +199,8 @@ MANIFEST = Manifest(
         "published.",
         "An ImageUri names an image that `undercast images load` has brought, with `start --image-root DIR` an OCI"
         " layout or archive below DIR (oci:PATH, oci-archive:PATH, docker-archive:PATH), or one of any registry "
-        "but ECR, which is pulled without credentials. Images run under the namespace driver only; layers in zstd "
-        "are refused; an index with several architectures is taken; an image for another architecture than the "
+        "but ECR, which is pulled without credentials. Images run under the namespace driver only; an index with "
+        "several architectures is taken; an image for another architecture than the "
         "function's is refused when it is named, where AWS fails at the first INIT.",
         "PutResourcePolicy refuses statements about anything but the resource itself, with texts of ours.",
         "A destination that fails with a fault of its own is tried for six hours.",

@@ -1,7 +1,7 @@
 """Tar archives of strangers: Python's tarfile without what makes it read or write more than there is.
 
 Sparse files are refused, headers are small, and a compressed archive is read forwards, in flat memory.
-Sources: pax(1), tar(5); zlib's manual (windowBits 31 is gzip).
+Sources: pax(1), tar(5).
 """
 
 import hashlib
@@ -9,12 +9,14 @@ import tarfile
 import zlib
 from typing import IO, Any
 
+from undercast.services.lambda_.images.compression import Compression, decompressor
 from undercast.services.lambda_.images.faults import InvalidImage
 
 _MAX_HEADER_BYTES = 1024 * 1024
 _PIECE_BYTES = 256 * 1024
 _FIRST_BITE_BYTES = 512
-"""What a member of gzip is given at first, and then twice as much each time: zlib copies what it leaves."""
+"""What a member of gzip or a frame of zstd is given at first, and then twice as much each time: what it leaves is
+copied."""
 _MAX_MEMBERS = 1_000_000
 """Of one layer: some builders write one for each file."""
 BROKEN = (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, RecursionError, KeyError)
@@ -45,15 +47,17 @@ class Entry(tarfile.TarInfo):
 class Forward:
     """A layer as tarfile reads it: unpacked piece by piece, with the digests of both forms and a limit."""
 
-    def __init__(self, source: IO[bytes], *, is_gzip: bool, limit_bytes: int) -> None:
+    def __init__(self, source: IO[bytes], *, compression: Compression, limit_bytes: int) -> None:
         self._source = source
-        self._inflate = zlib.decompressobj(31) if is_gzip else None
+        self._compression = compression
+        self._member = decompressor(compression)
         self._limit_bytes = limit_bytes
         self._stored, self._plain = hashlib.sha256(), hashlib.sha256()
         self._waiting = b""
         """Unpacked, not read yet."""
         self._packed = memoryview(b"")
-        """Received, not unpacked yet."""
+        """Received last; unpacked up to `_unpacked_to`."""
+        self._unpacked_to = 0
         self._bite_bytes = _FIRST_BITE_BYTES
         self._members = 1
         self._position = 0
@@ -91,7 +95,7 @@ class Forward:
         """Read what is behind the last entry."""
         while self._take(_PIECE_BYTES):
             pass
-        if self._inflate is not None and not self._inflate.eof:
+        if self._member is not None and not self._member.eof:
             raise InvalidImage("a layer is cut short")
 
     def _take(self, size: int) -> bytes:
@@ -116,7 +120,8 @@ class Forward:
         return piece
 
     def _unpacked(self) -> bytes | None:
-        if not self._packed:
+        holds = self._member is not None and self._member.holds
+        if not holds and self._unpacked_to == len(self._packed):
             received = self._source.read(_PIECE_BYTES)
             self._stored.update(received)
             self._received += len(received)
@@ -124,16 +129,15 @@ class Forward:
                 raise InvalidImage("it is larger than an image may be")
             if not received:
                 return None
-            if self._inflate is None:
+            if self._member is None:
                 return received
-            self._packed = memoryview(received)
-        assert self._inflate is not None
-        if self._inflate.eof:  # gzip(1): members follow each other
+            self._packed, self._unpacked_to = memoryview(received), 0
+        assert self._member is not None
+        if self._member.eof:  # gzip(1), RFC 8878: members and frames follow each other
             self._next_member()
-        bite = self._packed[: self._bite_bytes]
-        piece = self._inflate.decompress(bite, _PIECE_BYTES)
-        left = len(self._inflate.unconsumed_tail) or len(self._inflate.unused_data)
-        self._packed = self._packed[len(bite) - left :]
+        bite = self._packed[self._unpacked_to : self._unpacked_to + (0 if holds else self._bite_bytes)]
+        piece, left = self._member.unpack(bite, _PIECE_BYTES)
+        self._unpacked_to += len(bite) - left
         self._bite_bytes = min(2 * self._bite_bytes, _PIECE_BYTES)
         return piece
 
@@ -141,5 +145,5 @@ class Forward:
         self._members += 1
         if self._members > _MAX_MEMBERS:
             raise InvalidImage(f"a layer is packed in more than {_MAX_MEMBERS} pieces")
-        self._inflate = zlib.decompressobj(31)
+        self._member = decompressor(self._compression)
         self._bite_bytes = _FIRST_BITE_BYTES

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from undercast.services.lambda_.images.compression import Compression
 from undercast.services.lambda_.images.faults import ImageMissing, InvalidImage, UnsupportedImage
 
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -21,13 +22,17 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
 MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_LIST)
 _CONFIG_TYPES = (OCI_CONFIG, "application/vnd.docker.container.image.v1+json")
-_LAYER_TYPES: Mapping[str, bool] = {
-    OCI_LAYER: False,
-    f"{OCI_LAYER}+gzip": True,
-    "application/vnd.docker.image.rootfs.diff.tar": False,
-    "application/vnd.docker.image.rootfs.diff.tar.gzip": True,
+_DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
+_LAYER_TYPES: Mapping[str, Compression] = {
+    OCI_LAYER: "",
+    f"{OCI_LAYER}+gzip": "gzip",
+    f"{OCI_LAYER}+zstd": "zstd",
+    _DOCKER_LAYER: "",
+    f"{_DOCKER_LAYER}.gzip": "gzip",
+    f"{_DOCKER_LAYER}.zstd": "zstd",
 }
-"""Whether they are compressed."""
+_EARLIER: Mapping[object, Compression] = {True: "gzip", False: ""}
+"""As rows of versions before zstd have it."""
 MAX_DOCUMENT_BYTES = 4 * 1024 * 1024
 MAX_LAYERS = 127
 MAX_PROCESS_BYTES = 64 * 1024
@@ -46,7 +51,7 @@ class Layer:
     """SHA-256 of what is sent or stored, hexadecimal."""
     diff_id: str
     """SHA-256 of the archive itself."""
-    is_gzip: bool
+    compression: Compression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +72,7 @@ class Image:
         return {
             "digest": self.digest,
             "architecture": self.architecture,
-            "layers": [[layer.digest, layer.diff_id, layer.is_gzip] for layer in self.layers],
+            "layers": [[layer.digest, layer.diff_id, layer.compression] for layer in self.layers],
             "entrypoint": list(self.entrypoint),
             "command": list(self.command),
             "environment": dict(self.environment),
@@ -80,7 +85,10 @@ class Image:
         return cls(
             digest=row["digest"],
             architecture=row["architecture"],
-            layers=tuple(Layer(digest=one, diff_id=two, is_gzip=gzip) for one, two, gzip in row["layers"]),
+            layers=tuple(
+                Layer(digest=digest, diff_id=diff_id, compression=_EARLIER.get(how, how))
+                for digest, diff_id, how in row["layers"]
+            ),
             entrypoint=tuple(row["entrypoint"]),
             command=tuple(row["command"]),
             environment=row["environment"],
@@ -168,7 +176,7 @@ def _layer(descriptor: object, diff_id: object) -> Layer:
     kind = descriptor.get("mediaType") if isinstance(descriptor, dict) else None
     if not isinstance(descriptor, dict) or not isinstance(kind, str) or kind not in _LAYER_TYPES:
         raise UnsupportedImage(f"layer {str(kind)[:100]}")
-    return Layer(digest=_digest(descriptor.get("digest")), diff_id=_digest(diff_id), is_gzip=_LAYER_TYPES[kind])
+    return Layer(digest=_digest(descriptor.get("digest")), diff_id=_digest(diff_id), compression=_LAYER_TYPES[kind])
 
 
 def _fits(entry: Mapping[str, Any], architecture: str) -> bool:

@@ -69,7 +69,7 @@ def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path, ro
     """Make the layer's folder; what has the destination's name is whole, and has its digests. Raises InvalidImage."""
     (scratch / TREE).mkdir(parents=True)
     try:
-        stream = Forward(source, is_gzip=layer.is_gzip, limit_bytes=room.size_bytes + _HEADERS_BYTES)
+        stream = Forward(source, compression=layer.compression, limit_bytes=room.size_bytes + _HEADERS_BYTES)
         unpacking = _Unpacking(root=scratch / TREE, room=room)
         try:
             _take_all(stream, unpacking)
