@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import select
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -86,6 +87,12 @@ class FakeRuntime:
             self._reader, self._writer = await asyncio.open_connection(host, int(port))
         self._writer.write(data)
         await self._writer.drain()
+
+    def finds_input(self) -> bool:
+        """Whether something to receive is in the connection's socket; asked while the event loop stands still."""
+        assert self._writer is not None
+        readable, _, _ = select.select([self._writer.get_extra_info("socket")], [], [], 5)
+        return bool(readable)
 
     async def receive(self) -> tuple[int, dict[str, str], bytes]:
         """The next answer on the connection."""
@@ -212,6 +219,7 @@ class FakeSandbox:
         self.code_root, self.opt_root, self.tmp_root, self.runtime_root = "/var/task", "/opt", "/tmp", "/var/runtime"
         self.died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.calls: list[str] = []
+        self.on_thaw: Callable[[], None] = lambda: None
         self.processes: list[FakeProcess] = []
         self._driver = driver
 
@@ -256,6 +264,7 @@ class FakeSandbox:
     def thaw(self) -> None:
         """See Sandbox."""
         self.calls.append("thaw")
+        self.on_thaw()
 
     def begin_init(self) -> None:
         """See `Sandbox`."""

@@ -17,6 +17,8 @@ class Fed:
         self.batches: asyncio.Queue[Any] = asyncio.Queue()
         self.running: list[asyncio.Future[Processed]] = []
         self.takes = 0
+        self.takes_before: list[int] = []
+        """How often it had been asked when the processing of each batch began."""
         self.closed = False
         self.is_crowded = False
 
@@ -36,6 +38,7 @@ class Fed:
         """See `poller.Source`."""
         future: asyncio.Future[Processed] = asyncio.get_running_loop().create_future()
         self.running.append(future)
+        self.takes_before.append(self.takes)
         return await future
 
     async def close(self) -> None:
@@ -68,6 +71,17 @@ async def test_five_batches_run_at_once_before_more_are_allowed() -> None:
     assert len(source.running) == 11
     await pollers.stop(0.01)
     assert source.closed
+
+
+async def test_a_batch_is_at_work_before_the_source_is_asked_again() -> None:
+    """Asking takes the event loop as long as handing the batch over does."""
+    clock, source = FakeClock(), Fed()
+    pollers = Pollers(clock)
+    pollers.begin("one", source)
+    source.give(3)
+    await settle()
+    assert source.takes_before == [1, 2, 3]
+    await pollers.stop(0.01)
 
 
 async def test_a_crowded_source_gets_no_more_than_the_first_ones() -> None:

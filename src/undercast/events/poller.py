@@ -160,6 +160,9 @@ class Feed:
                 task = asyncio.get_running_loop().create_task(self._process(batch))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
+                await asyncio.sleep(
+                    0
+                )  # not to wait: the batch goes to who consumes it before the source is asked again
 
     async def _room(self) -> None:
         """Return when another batch may run. While all run and more may come to be allowed, looks again now and then.

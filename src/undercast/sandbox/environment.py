@@ -337,13 +337,14 @@ class Environment:
 
     def _hand_over(self, run: Run) -> None:
         """Give the event to the waiting runtime first; the bookkeeping hides behind the function's own work."""
-        if self.state is State.FROZEN:
-            self._thaw()
+        was_frozen = self.state is State.FROZEN
         self.state = step(self.state, Event.INVOKE)
         invocation = run.invocation
         self._run = run
         self._reporter.before_event()
         self._api.offer(run.event)
+        if was_frozen:  # the event first: it is there when the runtime wakes, which then does so once
+            self._thaw()
         if self._extensions:
             self._extensions.invoke(run.extension_event)
             run.extended = self._extensions.busy > 0

@@ -366,6 +366,25 @@ async def test_idle_environment_is_frozen_and_thawed(start: StartBench) -> None:
     assert made.driver.sandboxes[0].calls[:4] == ["spawn", "end_init", "freeze", "thaw"]
 
 
+async def test_a_frozen_runtime_finds_its_event_when_it_wakes(start: StartBench) -> None:
+    """The event is in its socket before it is thawed: it wakes once, not once for the thaw and once for the event."""
+    runtimes: list[FakeRuntime] = []
+
+    async def kept(runtime: FakeRuntime) -> None:
+        runtimes.append(runtime)
+        await echo(runtime)
+
+    made = await start(kept)
+    await made.pool.invoke(made.invocation())
+    sandbox, found = made.driver.sandboxes[0], list[bool]()
+    sandbox.on_thaw = lambda: found.append(runtimes[0].finds_input())
+    async with asyncio.timeout(5):
+        while "freeze" not in sandbox.calls:
+            await asyncio.sleep(0.001)
+    await made.pool.invoke(made.invocation())
+    assert found == [True]
+
+
 async def test_runtime_that_dies_while_idle_is_started_again(start: StartBench) -> None:
     """A process that ends between two invokes is replaced inside the next one."""
 
