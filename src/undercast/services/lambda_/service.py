@@ -21,8 +21,8 @@ from undercast.services.lambda_.consumer import Consumer
 from undercast.services.lambda_.deployments import Code, Deployments
 from undercast.services.lambda_.destinations import DestinationTarget
 from undercast.services.lambda_.hot_reload import HotReload
+from undercast.services.lambda_.images.connection import is_loopback
 from undercast.services.lambda_.images.library import Images, Shelf
-from undercast.services.lambda_.images.registry import is_loopback
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import Lineages
 from undercast.services.lambda_.locations import CodeLocations

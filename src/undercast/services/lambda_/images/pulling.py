@@ -20,6 +20,10 @@ MIN_RATE = 16 * 1024
 """Bytes per second."""
 
 
+class BrokenOff(ImageMissing):
+    """The connection is gone, and the answer was not over."""
+
+
 class Pull:
     """One lookup or download, which whoever waits for it may give up."""
 
@@ -84,7 +88,8 @@ class Steady:
         try:
             piece = self._answer.read1(size)
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise ImageMissing(f"the registry has broken off: {str(error)[:200]}") from error
+            self._pull.check()
+            raise BrokenOff(f"the registry has broken off: {str(error)[:200]}") from error
         self._pull.check()
         self._waited_s += self._now() - began
         self._received += len(piece)

@@ -6,21 +6,19 @@ Sources: OCI distribution-spec 1.1 ("Pull"); Docker Registry "Token Authenticati
 """
 
 import http.client
-import ipaddress
 import re
-import ssl
 from collections.abc import Mapping
 from typing import IO, cast
 from urllib.parse import urlencode, urljoin, urlsplit
 
 from undercast.services.lambda_.images import manifest
+from undercast.services.lambda_.images.connection import connected, is_loopback, not_here
+from undercast.services.lambda_.images.download import Download, Part
 from undercast.services.lambda_.images.faults import ImageDenied, ImageMissing, InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
 from undercast.services.lambda_.images.pulling import Pull, Steady
 from undercast.services.lambda_.images.reference import NamedImage
 
-_LIMIT_S = 30.0
-"""For each connection and each read."""
 _REDIRECTS = 5
 _MAX_TOKEN_BYTES = 64 * 1024
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
@@ -33,9 +31,9 @@ class RegistrySource:
     def __init__(self, reference: NamedImage, pull: Pull, *, loopback: bool) -> None:
         """`loopback`: whether registries of this machine may be asked."""
         host = _ELSEWHERE.get(reference.host, reference.host)
-        self._is_local = is_loopback(host)
+        self._is_local, self._loopback = is_loopback(host), loopback
         if self._is_local and not loopback:
-            raise ImageDenied("registries of this machine are asked only by a platform that is bound to loopback")
+            raise not_here()
         name = reference.repository
         if host == "registry-1.docker.io" and "/" not in name:
             name = f"library/{name}"
@@ -63,7 +61,17 @@ class RegistrySource:
 
     def layer(self, layer: Layer) -> IO[bytes]:
         """See `Source`."""
-        return cast(IO[bytes], self._steady(self._get(f"blobs/sha256:{layer.digest}", "*/*")))
+        return cast(IO[bytes], Download(lambda first: self._part(layer, first)))
+
+    def _part(self, layer: Layer, first: int) -> Part:
+        """A layer from a byte on."""
+        answer = self._get(f"blobs/sha256:{layer.digest}", "*/*", first)
+        told = answer.headers.get("Content-Range", "")
+        if first and (answer.status != 206 or not told.startswith(f"bytes {first}-")):
+            answer.close()
+            raise ImageMissing(f"the registry has broken off at byte {first}, and does not go on from there")
+        end = None if answer.length is None else first + answer.length
+        return Part(body=self._steady(answer), end=end)
 
     def _document(self, path: str, accept: str) -> bytes:
         with self._steady(self._get(path, accept)) as answer:
@@ -72,22 +80,23 @@ class RegistrySource:
     def _steady(self, answer: http.client.HTTPResponse) -> Steady:
         return Steady(answer, self._pull)
 
-    def _get(self, path: str, accept: str) -> http.client.HTTPResponse:
-        """The body of a 200. Raises ImageError."""
+    def _get(self, path: str, accept: str, first: int = 0) -> http.client.HTTPResponse:
+        """What is there, from a byte on: 200, or 206 where it is not the first. Raises ImageError."""
         url = self._base + path
-        answer = self._asked(url, accept)
-        if answer.status == 401 and not self._token:
+        headers = {"Accept": accept, **({"Range": f"bytes={first}-"} if first else {})}
+        answer = self._asked(url, headers)
+        if answer.status == 401:  # at first, and when a token has grown old: they live for minutes
             challenge = answer.headers.get("WWW-Authenticate", "")
             answer.close()
             self._token = self._issued(challenge)
-            answer = self._asked(url, accept)
+            answer = self._asked(url, headers)
         for _ in range(_REDIRECTS):
             if answer.status not in (301, 302, 303, 307, 308):
                 break
             url = urljoin(url, answer.headers.get("Location", ""))
             answer.close()
-            answer = self._asked(url, accept)
-        if answer.status == 200:
+            answer = self._asked(url, headers)
+        if answer.status == 200 or (first and answer.status == 206):
             return answer
         answer.close()
         host = urlsplit(url).netloc
@@ -95,9 +104,9 @@ class RegistrySource:
             raise ImageDenied(f"{host} answers {answer.status}; images are pulled without credentials: load it instead")
         raise ImageMissing(f"{host} answers {answer.status} for {path}")
 
-    def _asked(self, url: str, accept: str) -> http.client.HTTPResponse:
+    def _asked(self, url: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """The token is for the registry alone, not for where it sends us."""
-        headers = {"Accept": accept}
+        headers = dict(headers)
         if self._token and urlsplit(url).netloc == urlsplit(self._base).netloc:
             headers["Authorization"] = f"Bearer {self._token}"
         return self._request(url, headers)
@@ -123,9 +132,10 @@ class RegistrySource:
         connection = None
         try:
             parts = urlsplit(url)
-            connection = self._connection(parts.scheme, parts.hostname or "", parts.port)
-            connection.connect()
-            self._pull.hold(connection.sock)
+            host, is_plain = parts.hostname or "", parts.scheme == "http"
+            if parts.scheme != "https" and not (is_plain and self._is_local and is_loopback(host)):
+                raise ImageDenied("the registry leads to where nothing is encrypted")
+            connection = connected(host, parts.port, self._pull, tls=not is_plain, loopback=self._loopback)
             target = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
             connection.request("GET", target, headers={**headers, "User-Agent": "undercast", "Connection": "close"})
             return connection.getresponse()
@@ -133,13 +143,6 @@ class RegistrySource:
             if connection is not None:
                 connection.close()
             raise ImageMissing(f"{urlsplit(self._base).netloc} cannot be asked: {str(error)[:200]}") from error
-
-    def _connection(self, scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
-        if scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=_LIMIT_S, context=ssl.create_default_context())
-        if scheme == "http" and self._is_local and is_loopback(host):
-            return http.client.HTTPConnection(host, port, timeout=_LIMIT_S)
-        raise ImageDenied("the registry leads to where nothing is encrypted")
 
 
 def _limited(answer: Steady, limit_bytes: int) -> bytes:
@@ -149,12 +152,3 @@ def _limited(answer: Steady, limit_bytes: int) -> bytes:
         if len(document) > limit_bytes:
             raise InvalidImage(f"a document of the registry is larger than {limit_bytes} bytes")
     return bytes(document)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host, with or without a port, is this machine and nothing else."""
-    name = host.rpartition(":")[0] if re.search(r":\d+$", host) else host
-    try:
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
