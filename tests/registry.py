@@ -130,7 +130,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[Registry]:
     """A registry for the length of a block."""
     registry = Registry(host="", scheme="https" if tls else "http")
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(registry))
-    server.handle_error = lambda request, address: None  # type: ignore[method-assign]  # who does not trust us hangs up
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]  # who does not trust us hangs up
     if tls is not None:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     registry.host = f"127.0.0.1:{server.server_address[1]}"

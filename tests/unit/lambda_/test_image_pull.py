@@ -1,6 +1,6 @@
 """Pulling as from registries of the internet: over TLS, with names of their own, and with what goes wrong on the way.
 
-The registry is on this machine; names that end in example.test lead to it, with certificates of an authority of its own.
+The registry is on this machine; names that end in example.test lead to it, certified by an authority of its own.
 Sources: OCI distribution-spec 1.1 ("Pull"), Docker Registry "Token Authentication", RFC 9110 (ranges).
 """
 
