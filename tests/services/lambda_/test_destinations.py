@@ -100,9 +100,17 @@ def test_destination_needs_the_roles_permission(aws: Account) -> None:
     params = {"FunctionName": "f", "DestinationConfig": {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}}
     with pytest.raises(ClientError, match="execution role does not have permissions to call PutObject on arn:aws:s3"):
         functions.put_function_event_invoke_config(**params)
-    allowed = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
-    iam.put_role_policy(RoleName="worker", PolicyName="p", PolicyDocument=policy)
+    put = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    list_it = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": f"arn:aws:s3:::{bucket}"}
+
+    def allow(*statements: dict[str, str]) -> None:
+        policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        iam.put_role_policy(RoleName="worker", PolicyName="p", PolicyDocument=policy)
+
+    allow(put)
+    with pytest.raises(ClientError, match="execution role does not have permissions to call ListBucket on arn:aws:s3"):
+        functions.put_function_event_invoke_config(**params)
+    allow(put, list_it)
     functions.put_function_event_invoke_config(**params, MaximumRetryAttempts=0)
     aws.invoke(event={"raise": "x"}, InvocationType="Event")
     assert len(settle(aws, lambda: s3.list_objects_v2(Bucket=bucket).get("Contents"))) == 1

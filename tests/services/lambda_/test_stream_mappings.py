@@ -2,9 +2,11 @@
 
 import json
 import random
+import re
 import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import Account, package
-from tests.services.lambda_.queues import metric, until
+from tests.services.lambda_.queues import TRUST, metric, until
 
 SEE = """
 import json
@@ -87,6 +89,17 @@ class Table:
         found: dict[str, Any] = self.functions.get_event_source_mapping(UUID=self.id)
         return found
 
+    def role(self, *actions: str) -> None:
+        """The function's role, which may do so much."""
+        iam = self.aws.client("iam")
+        with suppress(iam.exceptions.EntityAlreadyExistsException):
+            made = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))
+            self.functions.update_function_configuration(FunctionName="f", Role=made["Role"]["Arn"])
+            self.functions.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+        allowed = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy)
+
     def put(self, *keys: str, value: str = "1") -> None:
         """Write items, one after the other."""
         for key in keys:
@@ -149,6 +162,35 @@ def test_a_batch_that_fails_too_often_is_told_to_the_destination_and_left_behind
     info = record["DDBStreamBatchInfo"]
     assert (info["batchSize"], info["streamArn"]) == (1, table.arn)
     assert info["startSequenceNumber"] == info["endSequenceNumber"]
+
+
+def test_a_bucket_gets_what_failed_with_its_event(aws: Account) -> None:
+    """OnFailure to S3: the record with the payload as a string, by mapping, shard and day; PutObject as the role."""
+    table = Table(aws, RAISE)
+    s3, bucket = aws.client("s3"), f"failures-{aws.id}"
+    s3.create_bucket(Bucket=bucket)
+    table.role("s3:ListBucket", "dynamodb:*")
+    counts = {"Metrics": ["EventCount"]}
+    settings = {"BatchSize": 1, "MaximumRetryAttempts": 0, "MetricsConfig": counts}
+    settings["DestinationConfig"] = {"OnFailure": {"Destination": f"arn:aws:s3:::{bucket}"}}
+    with pytest.raises(ClientError, match="execution role does not have permissions to call PutObject on arn:aws:s3"):
+        table.map(**settings)
+    table.role("s3:ListBucket", "dynamodb:*", "s3:PutObject")
+    table.map(**settings)
+    table.put("bad")
+    until(lambda: s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 1)
+    key = s3.list_objects_v2(Bucket=bucket)["Contents"][0]["Key"]
+    record = json.loads(s3.get_object(Bucket=bucket, Key=key)["Body"].read())
+    shard = record["DDBStreamBatchInfo"]["shardId"]
+    name = rf"aws/lambda/{table.id}/{shard}/\d{{4}}/\d\d/\d\d/\d{{4}}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{{36}}"
+    assert re.fullmatch(name, key)
+    assert (record["requestContext"]["condition"], record["version"]) == ("RetryAttemptsExhausted", "1.0")
+    assert record["responseContext"]["functionError"] == "Unhandled"
+    assert json.loads(record["payload"])["Records"] == table.lines("SAW ")
+    until(lambda: metric(aws, table.id, "OnFailureDestinationDeliveredEventCount") == 1)
+    table.role("dynamodb:*")
+    table.put("bad", value="2")
+    until(lambda: metric(aws, table.id, "DroppedEventCount") == 1)
 
 
 def test_a_failed_batch_is_split_until_the_bad_record_is_alone(aws: Account) -> None:
@@ -241,10 +283,10 @@ def test_a_stream_is_refused_as_on_aws(aws: Account) -> None:
     refused("Stream not found", EventSourceArn=table.arn.replace("/things/", "/absent/"))
     refused("ParallelizationFactor must be 1", TumblingWindowInSeconds=5, ParallelizationFactor=2)
     refused("ScalingConfig is not valid", ScalingConfig={"MaximumConcurrency": 2})
-    bucket = {"OnFailure": {"Destination": "arn:aws:s3:::b"}}
-    refused(r"DestinationConfig.OnFailure.Destination=arn:aws:s3:::b", DestinationConfig=bucket)
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
-    role = aws.client("iam").create_role(RoleName="r", AssumeRolePolicyDocument=document)["Role"]["Arn"]
-    table.functions.update_function_configuration(FunctionName="f", Role=role)
+    function, bucket = f"arn:aws:lambda:us-east-1:{aws.id}:function:f", "arn:aws:s3:::absent-from-here"
+    for wrong in (function, bucket):
+        refused(f"The destination ARN {wrong} is invalid", DestinationConfig={"OnFailure": {"Destination": wrong}})
+    kafka = {"OnFailure": {"Destination": "kafka://topic"}}
+    refused("DestinationConfig.OnFailure.Destination=kafka://topic.*no Kafka here", DestinationConfig=kafka)
+    table.role("s3:GetObject")
     refused("Cannot access stream .* Please ensure the role can perform the GetRecords")

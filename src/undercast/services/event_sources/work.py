@@ -72,12 +72,18 @@ class GivenUp(Generic[T]):
     """Records that are given up, and why."""
 
     kind: Kind
-    shard_id: str
+    batch: Batch
+    """Of which they are."""
     records: Sequence[Record]
     attempts: int
     condition: str
     known: T | None
     """Of the last attempt, where that is the reason."""
+
+    @property
+    def shard_id(self) -> str:
+        """Where they were read."""
+        return self.batch.reader.lane.shard_id
 
     def batch_info(self, stream_arn: str) -> dict[str, Any]:
         """KinesisBatchInfo or DDBStreamBatchInfo, under its name."""
@@ -254,7 +260,7 @@ class Work(Generic[T]):
         """Move on behind the piece; the record of it goes out in the same commit."""
         given_up = GivenUp(
             kind=self._means.kind,
-            shard_id=batch.reader.lane.shard_id,
+            batch=batch,
             records=piece.records,
             attempts=piece.attempts,
             condition=condition,

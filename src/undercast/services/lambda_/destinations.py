@@ -50,14 +50,15 @@ class Kind:
     """What the function's role needs."""
     sub_resource: str = ""
     """Behind the destination's ARN, where the action is on what is in it."""
+    also: str = ""
+    """A second action, on the destination itself, which AWS asks for when it is configured."""
     probe: Probe
     """Raises when the destination is not there."""
     send: Send
 
-    @property
-    def called(self) -> str:
-        """The operation, as AWS's error texts have it."""
-        return self.action.partition(":")[2]
+    def needs(self, arn: str) -> tuple[tuple[str, str], ...]:
+        """The actions, each with its resource."""
+        return ((self.action, f"{arn}{self.sub_resource}"), *(((self.also, arn),) if self.also else ()))
 
 
 async def _send_message(call: Call, delivery: Delivery) -> object:
@@ -89,9 +90,9 @@ async def _put_events(call: Call, delivery: Delivery) -> object:
 
 async def _put_object(call: Call, delivery: Delivery) -> object:
     """The name is the delivery's: an attempt that is repeated writes the same object again."""
-    name = delivery.attributes["function_arn"].split(":")[6]
+    folder = delivery.attributes.get("folder") or f"async/{delivery.attributes['function_arn'].split(':')[6]}"
     at = datetime.fromtimestamp(delivery.created_at, UTC)
-    key = f"aws/lambda/async/{name}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{delivery.id}"
+    key = f"aws/lambda/{folder}/{at:%Y/%m/%d}/{at:%Y-%m-%dT%H.%M.%S}-{delivery.id}"
     bucket = Arn.parse(delivery.target_arn).resource
     body = {"Body": delivery.payload, "ContentType": "application/json"}
     return await call("PutObject", {"Bucket": bucket, "Key": key, **body})
@@ -114,6 +115,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
             noun="buckets",
             action="s3:PutObject",
             sub_resource="/*",
+            also="s3:ListBucket",
             probe=lambda call, arn: call("HeadBucket", {"Bucket": arn.resource}),
             send=_put_object,
         ),
@@ -143,6 +145,8 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
     }
 )
 DEAD_LETTER_KINDS = frozenset({"sqs", "sns"})
+STREAM_KINDS = frozenset({"sqs", "sns", "s3"})
+"""Where the records of a stream's batches may go."""
 
 
 def kind_of(arn: str) -> Kind | None:
@@ -157,11 +161,23 @@ async def check(ctx: RequestContext, arn: str, role_arn: str, member: str) -> No
     if kind is None or arn.endswith(".fifo"):
         raise invalid(f"The destination ARN {arn} is invalid.")
     await _check_exists(ctx, kind, arn, member)
-    resource = f"{arn}{kind.sub_resource}"
-    if await allows(ctx, role_arn, kind.action, resource) is False:
-        role = await session_of(ctx, role_arn, "lambda")
-        if not await ctx.permits(role, kind.action, resource, {}):
-            raise invalid(f"The function's execution role does not have permissions to call {kind.called} on {arn}")
+    for action, resource in kind.needs(arn):
+        if await allows(ctx, role_arn, action, resource) is False:
+            role = await session_of(ctx, role_arn, "lambda")
+            if not await ctx.permits(role, action, resource, {}):
+                called = action.partition(":")[2]
+                raise invalid(f"The function's execution role does not have permissions to call {called} on {arn}")
+
+
+async def check_stream(ctx: RequestContext, arn: str, role_arn: str) -> None:
+    """The same for DestinationConfig.OnFailure of a stream's mapping: a queue, a topic or a bucket."""
+    member = f"DestinationConfig.OnFailure.Destination={arn}"
+    if arn.startswith("kafka:"):
+        raise refused_member(ctx.operation, member, "there is no Kafka here")
+    kind = kind_of(arn)
+    if kind is None or kind.service not in STREAM_KINDS:
+        raise invalid(f"The destination ARN {arn} is invalid.")
+    await check(ctx, arn, role_arn, member)
 
 
 async def check_dead_letter(ctx: RequestContext, operation: str, arn: str, role_arn: str) -> None:
@@ -171,8 +187,8 @@ async def check_dead_letter(ctx: RequestContext, operation: str, arn: str, role_
         raise invalid(f"The provided target ARN is invalid: {arn}")
     await _check_exists(ctx, kind, arn, f"DeadLetterConfig.TargetArn={arn} of {operation}")
     if await allows(ctx, role_arn, kind.action, arn) is False:
-        service = kind.service.upper()
-        raise invalid(f"The provided execution role does not have permissions to call {kind.called} on {service}")
+        service, called = kind.service.upper(), kind.action.partition(":")[2]
+        raise invalid(f"The provided execution role does not have permissions to call {called} on {service}")
 
 
 async def _check_exists(ctx: RequestContext, kind: Kind, arn: str, member: str) -> None:

@@ -187,8 +187,6 @@ MANIFEST = Manifest(
         "AccessDeniedException.",
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "A link that points out of the package is refused; AWS unpacks it.",
-        "The records of a stream's batches that failed go to queues and topics; S3 as OnFailure of a stream's mapping "
-        "is refused by name.",
         "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine; the same is "
         "served under AWS's name, <id>.lambda-url.<region>.on.aws, which functions here can use.",
         "LogType Tail waits for the REPORT line, and so for the function's extensions; AWS does not say.",

@@ -121,10 +121,7 @@ async def check(ctx: RequestContext, arn: str, settings: Mapping[str, Any], vers
         raise invalid(f"MaximumRecordAgeInSeconds is -1, or at least {_LEAST_AGE_S}")
     role_arn = version.configuration["Role"]
     if destination := settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination"):
-        if destinations.kind_of(destination) not in (destinations.KINDS["sqs"], destinations.KINDS["sns"]):
-            reason = "the records of a stream's batches go to queues and topics here"
-            raise refused_member(ctx.operation, f"DestinationConfig.OnFailure.Destination={destination}", reason)
-        await destinations.check(ctx, destination, role_arn, f"DestinationConfig.OnFailure.Destination={destination}")
+        await destinations.check_stream(ctx, destination, role_arn)
     await _check_reading(ctx, arn, role_arn)
 
 

@@ -23,7 +23,7 @@ from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 from undercast.services.lambda_.measures import MILLISECONDS
-from undercast.services.lambda_.stream_letter import Ran, letter_of
+from undercast.services.lambda_.stream_letter import Ran, destination_of, letter_of
 
 
 class StreamAttempts:
@@ -42,7 +42,7 @@ class StreamAttempts:
         self._mapping = mapping
         self._consumer = consumer
         self._reports = REPORTS in settings.get("FunctionResponseTypes", ())
-        self._tells = bool(settings.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", ""))
+        self._tells = bool(destination_of(mapping))
 
     def wants(self, record: Record) -> bool:
         """See `Attempts`. What the filters leave out is not read (`event_sources.lane.Rules`)."""
@@ -73,7 +73,8 @@ class StreamAttempts:
             self._measures.dropped(dropped)
             return None
         resolved = given_up.known.resolved if given_up.known is not None else await self._consumer.resolve()
-        letter = letter_of(self._functions, self._mapping, resolved.function, given_up)
+        event = self._payload(given_up.batch, given_up.records)
+        letter = letter_of(self._functions, self._mapping, resolved.function, given_up, event)
         if not self._measures.counts:
             return letter
         counted = {"mapping": self._mapping.id, "sent": str(len(given_up.records)), "dropped": str(dropped)}

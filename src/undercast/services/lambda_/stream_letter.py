@@ -1,7 +1,8 @@
 """What the failure destination is told of records that were given up.
 
+A bucket gets the event itself as well, as a string of JSON.
 AWS: Lambda Developer Guide, "Retain discarded batch records for a Kinesis Data Streams event source in Lambda", the
-same for DynamoDB.
+same for DynamoDB (names of objects; the payload, "only available in S3").
 """
 
 import json
@@ -29,11 +30,17 @@ class Ran(NamedTuple):
     result: InvocationResult
 
 
+def destination_of(mapping: EventSourceMapping) -> str:
+    """OnFailure, as an ARN; "" where nobody is told."""
+    destination: str = mapping.configuration.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination", "")
+    return destination
+
+
 def letter_of(
-    functions: Lambda, mapping: EventSourceMapping, function: FunctionVersion, given_up: GivenUp[Ran]
+    functions: Lambda, mapping: EventSourceMapping, function: FunctionVersion, given_up: GivenUp[Ran], event: bytes
 ) -> Delivery:
-    """The delivery to the mapping's destination."""
-    on_failure: str = mapping.configuration["DestinationConfig"]["OnFailure"]["Destination"]
+    """The delivery to the mapping's destination. `event` is what the function would get."""
+    on_failure = destination_of(mapping)
     target, now, ran = Arn.parse(on_failure), functions.clock.now(), given_up.known
     request_id = ran.request_id if ran is not None else functions.ids.uuid()
     record: dict[str, Any] = {
@@ -51,12 +58,16 @@ def letter_of(
         context = {"statusCode": 200, "executedVersion": function.version}
         error = ran.result.function_error
         record["responseContext"] = {**context, "functionError": error} if error else context
+    if target.service == "s3":
+        record["payload"] = event.decode()
     return Delivery(
         id=functions.ids.uuid(),
         kind=destinations.KIND,
         target_arn=on_failure,
         payload=json.dumps(record).encode(),
-        scope=Scope(AccountId(target.account_id), Region(target.region)),
+        scope=Scope(
+            AccountId(target.account_id or mapping.scope.account_id), Region(target.region or mapping.scope.region)
+        ),
         created_at=now,
         cause=Cause(kind="invocation", id=request_id),
         source_arn=function.arn,
@@ -64,5 +75,6 @@ def letter_of(
             "role_arn": function.role_arn,
             "function_arn": qualified(function.arn, function.version),
             "condition": given_up.condition,
+            "folder": f"{mapping.id}/{given_up.shard_id}",
         },
     )
