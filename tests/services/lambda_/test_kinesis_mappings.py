@@ -6,14 +6,17 @@ AWS: Lambda Developer Guide, "Using Lambda with Kinesis" and the pages below it.
 import base64
 import json
 import random
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.platform import RunningPlatform, running
+from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import Account, package
 from tests.services.lambda_.queues import TRUST, metric, until
 
@@ -343,3 +346,32 @@ def test_the_records_of_a_stream_are_counted(aws: Account) -> None:
     sqs.delete_queue(QueueUrl=url)
     stream.put("bad")
     counted(Polled=5, FailedInvoke=3, OnFailureDestinationDelivered=1, Dropped=2, Deleted=None)
+
+
+def test_a_kill_does_not_bring_back_all_that_filters_left_out(tmp_path: Path) -> None:
+    """How far records were passed over is committed now and then, though no batch comes of them."""
+    platform = start(tmp_path)
+    try:
+        stream = Stream(Account(platform, "333333333333"))
+        counts = {"Metrics": ["EventCount"]}
+        wanted = {"Filters": [{"Pattern": '{"data": ["good"]}'}]}
+        stream.map(FilterCriteria=wanted, MetricsConfig=counts)
+        for _ in range(2):
+            answer = stream.kinesis.put_records(
+                StreamName="s", Records=[{"Data": b"other", "PartitionKey": "k"} for _ in range(500)]
+            )
+        last = answer["Records"][-1]["SequenceNumber"]
+        until(lambda: metric(stream.aws, stream.id, "FilteredOutEventCount") == 1000)
+        stream.put("other")  # it is read behind the commit
+        until(lambda: metric(stream.aws, stream.id, "FilteredOutEventCount") == 1001)
+        platform.kill()
+        with closing(sqlite3.connect(tmp_path / "state.db")) as state:
+            rows = state.execute("SELECT sequence FROM lambda_event_source_progress WHERE shard_id != ''").fetchall()
+        assert [int(sequence) for (sequence,) in rows] == [int(last)]
+        platform = start(tmp_path)
+        aws = Account(platform, "333333333333")
+        stream.aws, stream.kinesis, stream.logs = aws, aws.client("kinesis"), aws.client("logs")
+        stream.put("good")
+        until(lambda: stream.texts() == ["good"])
+    finally:
+        stop(platform)

@@ -8,7 +8,13 @@ import pytest
 from tests.fakes import FakeClock
 from undercast.core.context import RequestContext
 from undercast.events.patterns import compile_pattern
-from undercast.services.event_sources.lane import MOST_PAGES, LaneReader, Rules
+from undercast.services.event_sources.lane import (
+    LONGEST_PASSED_OVER_S,
+    MOST_PAGES,
+    MOST_PASSED_OVER,
+    LaneReader,
+    Rules,
+)
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.records import Listing, Page, Record
 
@@ -121,3 +127,30 @@ async def test_a_record_that_is_read_again_is_counted_once(reader: LaneReader) -
     reader.rewind()
     assert (await reader.read(stream, CTX, watched, 100.0)) is not None
     assert counter.counts == [30, 27]
+
+
+async def test_what_is_passed_over_is_worth_keeping_after_a_while(reader: LaneReader) -> None:
+    """So that a kill does not cost all of it: some records, or some time."""
+    few = Stream(wanted=False, length=35)
+    assert reader.worth_keeping(100.0) is None
+    assert await reader.read(few, CTX, rules(), 100.0) is None
+    assert reader.worth_keeping(100.0) is None
+    kept = reader.worth_keeping(100.0 + LONGEST_PASSED_OVER_S)
+    assert kept == reader.cursor
+    reader.progress = kept
+    many = Stream(wanted=False, length=35 + MOST_PASSED_OVER)
+    sequences = []
+    for _ in range(5):
+        assert await reader.read(many, CTX, rules(), 100.0) is None
+        if (kept := reader.worth_keeping(100.0)) is not None:
+            sequences.append(kept.sequence)
+            reader.progress = kept
+    assert sequences == [str(35 + MOST_PASSED_OVER)]
+
+
+async def test_what_waits_for_its_batch_is_not_passed_over(reader: LaneReader) -> None:
+    """Its position is committed behind it."""
+    stream = Stream(wanted=True, length=2 * MOST_PASSED_OVER)
+    for _ in range(10):
+        assert await reader.read(stream, CTX, rules(window_s=300), 100.0) is None
+        assert reader.worth_keeping(200.0) is None

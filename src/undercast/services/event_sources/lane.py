@@ -1,7 +1,8 @@
 """One lane of a shard: reads it in order and makes batches of what falls to it.
 
-One batch at a time, so that the order of a key is kept. What the filters leave out is passed over, and remembered when
-the reading ends. Of what comes without end some pages are read at a time: others want to read, too, and windows end.
+One batch at a time, so that the order of a key is kept. What the filters leave out is passed over; how far is kept
+with the next batch, now and then where none comes, and when the reading ends. Of what comes without end some pages are
+read at a time: others want to read, too, and windows end.
 AWS: Lambda Developer Guide, "Polling and batching streams", "Batching behavior", "Control which events Lambda sends to
 your function".
 """
@@ -21,6 +22,9 @@ from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, w
 AT_ONCE = 1000
 MOST_PAGES = 32
 """In one turn."""
+MOST_PASSED_OVER = 1000
+LONGEST_PASSED_OVER_S = 10.0
+"""So many records are passed over, or for so long, before how far is kept: what a kill costs, besides one turn."""
 MAX_EVENT_BYTES = 6_291_456
 """Of the records of one batch together, with what is around them."""
 _FRAME_BYTES = 1024
@@ -98,6 +102,9 @@ class LaneReader:
     """Whether the last turn ended before all was read."""
     again_at: float = 0.0
     """Not to be read before: the shard's throughput was used up."""
+    skipped: int = 0
+    """Records passed over since the last commit."""
+    skips_since: float | None = None
     counted_to: int = -1
     """The last sequence number that `Rules.watch` was told of: what is read again is counted once."""
 
@@ -110,6 +117,18 @@ class LaneReader:
         if self.busy or self.gathered or self.cursor == self.progress:
             return None
         return self.cursor
+
+    def worth_keeping(self, now: float) -> Progress | None:
+        """The same, when it is far or long enough ahead of what is kept."""
+        passed_over = self.passed_over
+        if passed_over is None:
+            return None
+        if self.skips_since is None:
+            self.skips_since = now
+        if self.skipped < MOST_PASSED_OVER and now - self.skips_since < LONGEST_PASSED_OVER_S:
+            return None
+        self.skipped, self.skips_since = 0, None
+        return passed_over
 
     def wakes_at(self, rules: Rules) -> float | None:
         """When there is something to do though nothing arrives."""
@@ -146,6 +165,7 @@ class LaneReader:
         self.cursor = self.progress
         self.gathered, self.size, self.ends_at, self.full, self.at_end = [], 0, None, False, False
         self.more = False
+        self.skipped, self.skips_since = 0, None
 
     def _window(self, rules: Rules) -> Window | None:
         if not rules.tumbling_s:
@@ -204,6 +224,8 @@ class LaneReader:
                 return False
             self.gathered.append(record)
             self.size += size
+        else:
+            self.skipped += 1
         if concerns and int(record.sequence) > self.counted_to:
             self.counted_to = int(record.sequence)
             counts.polled += 1

@@ -1,6 +1,7 @@
 """How far a consumer has read its stream: for each shard, and for each of the batches that it processes at once.
 
-Committed after each batch; what was read behind it is read again after a kill: at least once. A lane is one of
+Committed after each batch, and now and then over records that nobody wants; what was read behind it is read again after
+a kill: at least once. A lane is one of
 ParallelizationFactor: its records are those whose keys fall to it. Rows of an older factor stay, so that what was done
 under it is known under the new one.
 AWS: Lambda Developer Guide, "Polling and batching streams", "Parallelization factor".

@@ -128,6 +128,8 @@ class StreamSource:
                 return batch
             if reader.at_end:
                 await self._end(reader)
+            elif (passed_over := reader.worth_keeping(self._ground.clock.now())) is not None:
+                await self._work.commit(reader, passed_over)
         return await self._next(ctx) if self._stale else None
 
     async def _follow(self, ctx: RequestContext) -> None:
