@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from undercast.core.arn import Scope
+from undercast.core.clock import Clock
 
 Dimensions = tuple[tuple[str, str], ...]
 """(name, value) pairs in the order of their names."""
@@ -177,3 +178,31 @@ class Metrics:
             log.warning(text, count, account_id, region)
         self._refused.clear()
         return points
+
+
+class Meter:
+    """What a service measures where requests are served: some tenths of a microsecond each, made points when taken.
+
+    Only used from the event loop.
+    """
+
+    def __init__(self, metrics: Metrics, clock: Clock, namespace: str) -> None:
+        self._metrics = metrics
+        self._clock = clock
+        self._namespace = namespace
+        self._seen: dict[tuple[str, Dimensions, Scope, str, int], Tally] = {}
+        metrics.feed(self._hand_over)
+
+    def put(self, scope: Scope, name: str, dimensions: Dimensions, value: float = 1.0, unit: str = "Count") -> None:
+        """A value of now."""
+        key = (name, dimensions, scope, unit, int(self._clock.now()) // MINUTE_S)
+        tally = self._seen.get(key)
+        if tally is None:
+            tally = self._seen[key] = Tally()
+        tally.add(value)
+
+    def _hand_over(self) -> None:
+        seen, self._seen = self._seen, {}
+        for (name, dimensions, scope, unit, minute), tally in seen.items():
+            series = Series.of(scope, self._namespace, name, dimensions)
+            self._metrics.tally(series, minute * MINUTE_S, unit).merge(tally)

@@ -13,6 +13,7 @@ from botocore.credentials import Credentials
 
 from tests.platform import RunningPlatform, running
 from tests.services.kinesis.conftest import WHOLE, iterator, make, put, refused, texts
+from tests.services.measured import measured
 from undercast.wire import cbor
 
 
@@ -166,6 +167,10 @@ def test_a_shards_throughput_is_kept_when_asked_for() -> None:
         assert len(kinesis.get_records(ShardIterator=start)["Records"]) == 4
         code, _ = refused(kinesis.get_records, ShardIterator=start)
         assert code == "ProvisionedThroughputExceededException"
+        cloudwatch = platform.client("cloudwatch")
+        for metric, times in (("Write", 3), ("Read", 1)):
+            name_of = f"{metric}ProvisionedThroughputExceeded"
+            assert measured(cloudwatch, "AWS/Kinesis", name_of, StreamName=name) == times
         platform.advance(20)
         assert len(kinesis.get_records(ShardIterator=start, Limit=1)["Records"]) == 1
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tests.services.lambda_.conftest import Account, package
+from tests.services.measured import measured
 
 SEE = """
 import json, time
@@ -105,12 +106,4 @@ def until(condition: Callable[[], bool]) -> None:
 
 def metric(aws: Account, mapping_id: str, name: str, statistic: str = "Sum") -> float | None:
     """One metric of an event source mapping over all time; None where it has no data."""
-    of_mapping = {
-        "Namespace": "AWS/Lambda",
-        "MetricName": name,
-        "Dimensions": [{"Name": "EventSourceMappingUUID", "Value": mapping_id}],
-    }
-    query = {"Id": "m", "MetricStat": {"Metric": of_mapping, "Period": 86400, "Stat": statistic}}
-    answer = aws.client("cloudwatch").get_metric_data(StartTime=0, EndTime=4_000_000_000, MetricDataQueries=[query])
-    values = answer["MetricDataResults"][0]["Values"]
-    return (sum(values) if statistic == "Sum" else max(values)) if values else None
+    return measured(aws.client("cloudwatch"), "AWS/Lambda", name, statistic, EventSourceMappingUUID=mapping_id)

@@ -11,6 +11,7 @@ from undercast.events.causality import CausalLog
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import in_use, invalid, no_stream
 from undercast.services.kinesis.housekeeping import Housekeeping
+from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.models import Stream, StreamName, named_by_arn
 from undercast.services.kinesis.subscriptions import Subscriptions
 from undercast.services.kinesis.throttle import Throttle
@@ -27,6 +28,7 @@ class Kinesis:
     subscriptions: Subscriptions
     housekeeping: Housekeeping
     throttle: Throttle
+    measures: Measures
     clock: PlatformClock
     ids: Ids
 

@@ -7,6 +7,7 @@ from undercast.core.service import Manifest, operations_of
 from undercast.services.kinesis.access import access, policy_of
 from undercast.services.kinesis.housekeeping import Housekeeping
 from undercast.services.kinesis.instance import Kinesis
+from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.kinesis.operations import consumers, policies, records, settings, shards, streams, tags
 from undercast.services.kinesis.subscriptions import Subscriptions
@@ -23,6 +24,7 @@ def build(parts: Parts) -> Kinesis:
         subscriptions=Subscriptions(parts.platform_clock, parts.arrivals),
         housekeeping=Housekeeping(parts.database, parts.platform_clock),
         throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_streams),
+        measures=Measures(parts.metrics, parts.platform_clock),
         clock=parts.platform_clock,
         ids=parts.ids,
     )
@@ -63,6 +65,9 @@ MANIFEST = Manifest(
         "stream is gone at once: CREATING, UPDATING and DELETING are never seen.",
         "Shards are held to their throughput only with --throttle-streams; rates of the other requests are not "
         "limited.",
+        "CloudWatch is told IncomingRecords, IncomingBytes, GetRecords.Records, -.Bytes, -.IteratorAgeMilliseconds and "
+        "-.Success, WriteProvisionedThroughputExceeded and ReadProvisionedThroughputExceeded of streams; nothing of "
+        "shards and consumers, and no latencies.",
         "A stream on demand keeps its four shards, however much is written.",
         "Records are not encrypted on disk; KeyId is looked up in KMS when it is set, and not used.",
         "SubscribeToShard is served over HTTP/1.1, too.",

@@ -8,6 +8,7 @@ from undercast.core.ids import Ids
 from undercast.events.causality import CausalLog
 from undercast.services.parts import Internal
 from undercast.services.sqs.housekeeping import Housekeeping
+from undercast.services.sqs.measures import Measures
 from undercast.services.sqs.models import Queue, named_by_url
 from undercast.services.sqs.moving import Moves
 from undercast.services.sqs.queues import Queues
@@ -24,6 +25,7 @@ class Sqs:
     waiting: Waiting
     moves: Moves
     housekeeping: Housekeeping
+    measures: Measures
     causality: CausalLog
     internal: Internal
     clock: PlatformClock

@@ -249,6 +249,8 @@ class Counts(NamedTuple):
     visible: int
     in_flight: int
     delayed: int
+    oldest_at: float | None
+    """When the oldest of all was sent; None where there are none."""
 
 
 def count(tx: Tx, queue: Queue, now: float) -> Counts:
@@ -256,11 +258,13 @@ def count(tx: Tx, queue: Queue, now: float) -> Counts:
     row = tx.one(
         "SELECT COUNT(*) FILTER (WHERE visible_at <= ?1) AS visible,"
         " COUNT(*) FILTER (WHERE visible_at > ?1 AND receives > 0) AS in_flight,"
-        " COUNT(*) FILTER (WHERE visible_at > ?1 AND receives = 0) AS delayed"
+        " COUNT(*) FILTER (WHERE visible_at > ?1 AND receives = 0) AS delayed, MIN(sent_at) AS oldest"
         " FROM sqs_message WHERE queue_id = ?2 AND sent_at > ?3",
         (now, queue.id, now - queue.retention_s),
     )
-    return Counts(0, 0, 0) if row is None else Counts(row["visible"], row["in_flight"], row["delayed"])
+    if row is None:
+        return Counts(0, 0, 0, None)
+    return Counts(row["visible"], row["in_flight"], row["delayed"], row["oldest"])
 
 
 def next_visible_at(tx: Tx, queue: Queue, now: float) -> float | None:

@@ -113,6 +113,7 @@ def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, message: NewMessa
     sent = messages.send(tx, queue, message, message.sent_at)
     if sent.is_new:
         _note(sqs, tx, ctx, message.id, queue)
+        tx.after_commit(lambda: sqs.measures.sent(queue))
     if sent.is_new and not message.delay_s:
         tx.after_commit(lambda: sqs.waiting.wake(queue.id))
     elif sent.is_new:

@@ -11,6 +11,7 @@ from undercast.services.parts import Parts
 from undercast.services.sqs.access import access, policy_of
 from undercast.services.sqs.housekeeping import Housekeeping
 from undercast.services.sqs.instance import Sqs
+from undercast.services.sqs.measures import Measures
 from undercast.services.sqs.members import EFFECTIVE
 from undercast.services.sqs.moving import Moves
 from undercast.services.sqs.operations import batches, messages, moves, permissions, queues
@@ -28,6 +29,7 @@ def build(parts: Parts) -> Sqs:
         waiting=waiting,
         moves=Moves(parts.database, waiting, parts.causality, parts.ids),
         housekeeping=Housekeeping(parts.database, parts.platform_clock),
+        measures=Measures(parts.metrics, parts.database, parts.platform_clock),
         causality=parts.causality,
         internal=parts.internal,
         clock=parts.platform_clock,
@@ -41,11 +43,13 @@ def _targets(sqs: Sqs) -> Mapping[str, Any]:
 
 async def _start(sqs: Sqs) -> None:
     sqs.housekeeping.rounds.start()
+    sqs.measures.rounds.start()
     await sqs.moves.resume()
 
 
 async def _stop(sqs: Sqs) -> None:
     await sqs.housekeeping.rounds.stop()
+    await sqs.measures.rounds.stop()
     await sqs.moves.stop()
     await sqs.waiting.stop()
 
@@ -73,6 +77,9 @@ MANIFEST = Manifest(
         "KmsMasterKeyId and SqsManagedSseEnabled are kept and shown; messages are not encrypted on disk.",
         "Request rates and the number of messages in flight are not limited (RequestThrottled and OverLimit are never "
         "raised for them).",
+        "CloudWatch is told NumberOfMessagesSent, -Received, -Deleted, NumberOfEmptyReceives and, once a minute, the "
+        "three approximate numbers and ApproximateAgeOfOldestMessage, in which a message counts however often it was "
+        "received; not SentMessageSize and the metrics of fair queues.",
         "A receipt handle that is not the latest never deletes a message of a standard queue; on AWS it may.",
     ),
 )

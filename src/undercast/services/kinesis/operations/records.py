@@ -13,7 +13,7 @@ from undercast.core.service import Params, operation
 from undercast.events.causality import Edge
 from undercast.services import shard_iterators
 from undercast.services.kinesis import places, store
-from undercast.services.kinesis.errors import dry_run, exceeded, invalid
+from undercast.services.kinesis.errors import EXCEEDED, dry_run, exceeded, invalid
 from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.models import (
     AUTO,
@@ -81,6 +81,8 @@ async def _put(
         ]
         _note(kinesis, tx, ctx, stream, results)
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
+        sizes = [new.size for (_, new), fits in zip(chosen, taken, strict=True) if fits]
+        tx.after_commit(lambda: kinesis.measures.put(stream.of, sizes, len(taken) - len(sizes)))
         return stream, results
 
     return await kinesis.database.write(write, long=size > _LONG_BYTES)
@@ -167,20 +169,26 @@ async def get_records(kinesis: Kinesis, ctx: RequestContext, params: Params) -> 
     _check_age(iterator, now)
     if params.get("DryRun"):
         raise dry_run()
-    limits = Limits(params.get("Limit", MAX_RECORDS), MAX_BYTES)
+    limits, of = Limits(params.get("Limit", MAX_RECORDS), MAX_BYTES), named_by_arn(iterator.stream_arn)
 
     def look(tx: Tx, most: Limits) -> Page:
-        stream = store.existing(tx, named_by_arn(iterator.stream_arn))
+        stream = store.existing(tx, of)
         shard = store.shard_by_id(tx, stream, iterator.shard_id)
         if not kinesis.throttle.reads(shard["id"]):
             raise exceeded(stream.of.scope, stream.of.name, shard_name(shard["number"]))
         return read(tx, stream, (shard, iterator.sequence), most, now)
 
     inline = Limits(min(limits.records, _INLINE.records), _INLINE.size)
-    page = kinesis.database.read_now(lambda tx: look(tx, inline))
-    if page.behind_ms and len(page.records) < limits.records:
-        page = await kinesis.database.read(lambda tx: look(tx, limits), long=True)
+    try:
+        page = kinesis.database.read_now(lambda tx: look(tx, inline))
+        if page.behind_ms and len(page.records) < limits.records:
+            page = await kinesis.database.read(lambda tx: look(tx, limits), long=True)
+    except ServiceError as error:
+        if error.code == EXCEEDED:
+            kinesis.measures.throttled(of)
+        raise
     kinesis.throttle.has_read(iterator.shard_id, page.size)
+    kinesis.measures.got(of, len(page.records), page.size, page.behind_ms)
     answer: dict[str, Any] = {"Records": page.records, "MillisBehindLatest": page.behind_ms}
     if page.following is None:
         return {**answer, "ChildShards": page.children}

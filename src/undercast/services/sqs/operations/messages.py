@@ -63,6 +63,7 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
             continue
         left_s = ends_at - ctx.host_clock.now()
         if taken.rows or left_s <= 0:
+            sqs.measures.received(queue, len(taken.rows))
             return _output(queue, wanted, taken)
         comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
         await sqs.waiting.wait(queue.id, left_s, comes_back_at)
@@ -163,8 +164,10 @@ def delete_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None
         row = messages.of_receipt(tx, receipt)
         if row is not None and (row["receipt"] != receipt.nonce or row["visible_at"] <= sqs.clock.now()):
             raise _expired(entry["ReceiptHandle"])
-    if messages.delete(tx, receipt) and queue.is_fifo:
-        # The next message of the group may be received now.
+    if not messages.delete(tx, receipt):
+        return
+    tx.after_commit(lambda: sqs.measures.deleted(queue))
+    if queue.is_fifo:  # the next message of the group may be received now
         tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
 
 
