@@ -7,11 +7,13 @@ import pytest
 
 from tests.fakes import FakeClock
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.events.patterns import compile_pattern
 from undercast.services.event_sources.lane import (
     LONGEST_PASSED_OVER_S,
     MOST_PAGES,
     MOST_PASSED_OVER,
+    THROTTLED,
     LaneReader,
     Rules,
 )
@@ -27,23 +29,30 @@ class Stream:
 
     bell, batch_info = "stream", "info"
 
-    def __init__(self, *, wanted: bool, length: int | None = None) -> None:
+    def __init__(self, *, wanted: bool, length: int | None = None, tells_end: bool = False) -> None:
         self._wanted = wanted
-        self._length = length
-        self.pages = 0
+        self.length = length
+        self._tells_end = tells_end
+        self.pages = self.iterators = 0
+        self.refusals: list[str] = []
+        """Codes with which the next pages are refused."""
 
     async def listing(self, ctx: RequestContext) -> Listing:
         raise AssertionError("nobody asks a lane for its shards")
 
     async def iterator(self, ctx: RequestContext, shard_id: str, start: Progress) -> str:
+        self.iterators += 1
         return start.sequence or "0"
 
     async def page(self, ctx: RequestContext, iterator: str, shard_id: str, limit: int) -> Page:
         self.pages += 1
         assert self.pages <= 10 * MOST_PAGES, "the reading does not end"
+        if self.refusals:
+            raise ServiceError(self.refusals.pop(), "")
         first = int(iterator)
-        last = first + 10 if self._length is None else min(first + 10, self._length)
-        return Page([self._record(number) for number in range(first + 1, last + 1)], str(last))
+        last = first + 10 if self.length is None else min(first + 10, self.length)
+        records = [self._record(number) for number in range(first + 1, last + 1)]
+        return Page(records, str(last), is_last=self._tells_end and last == self.length)
 
     def _record(self, number: int) -> Record:
         event = {"eventID": str(number), "kind": "good" if self._wanted and number % 10 == 0 else "bad"}
@@ -99,6 +108,50 @@ async def test_a_tumbling_window_is_not_closed_before_all_of_it_is_read() -> Non
     assert batch is not None
     assert batch.window is not None
     assert batch.window.final
+
+
+async def test_a_page_with_nothing_behind_it_is_the_last_one(reader: LaneReader) -> None:
+    """Where the stream says so, its records are not held back for a look at an empty page."""
+    stream = Stream(wanted=True, length=15, tells_end=True)
+    batch = await reader.read(stream, CTX, rules(), 100.0)
+    assert batch is not None
+    assert (stream.pages, batch.end.sequence) == (2, "15")
+
+
+async def done(reader: LaneReader, stream: Stream, now: float = 100.0) -> None:
+    """Read a batch, and behind it."""
+    batch = await reader.read(stream, CTX, rules(), now)
+    assert batch is not None
+    reader.progress = batch.end
+    reader.rewind()
+
+
+async def test_reading_goes_on_with_the_iterator_of_the_page_before(reader: LaneReader) -> None:
+    """NextShardIterator. One is asked for anew before it expires: Kinesis, GetRecords, 5 minutes."""
+    stream = Stream(wanted=True, length=10, tells_end=True)
+    await done(reader, stream)
+    for iterators, now in ((1, 110.0), (1, 339.0), (2, 341.0)):
+        stream.length = (stream.length or 0) + 10
+        await done(reader, stream, now)
+        assert stream.iterators == iterators
+
+
+async def test_an_iterator_is_asked_for_where_the_last_one_is_of_no_use(reader: LaneReader) -> None:
+    """It has expired, or the batch comes again. One whose shard's throughput was used up is still good."""
+    stream = Stream(wanted=True, length=10, tells_end=True)
+    await done(reader, stream)
+    stream.length, stream.refusals = 20, ["ExpiredIteratorException"]
+    await done(reader, stream)
+    assert stream.iterators == 2
+    stream.length, stream.refusals = 30, [THROTTLED]
+    with pytest.raises(ServiceError):
+        await reader.read(stream, CTX, rules(), 100.0)
+    assert await reader.read(stream, CTX, rules(), 100.0) is not None
+    assert stream.iterators == 2
+    reader.rewind()
+    batch = await reader.read(stream, CTX, rules(), 100.0)
+    assert batch is not None
+    assert (stream.iterators, batch.records[0].sequence) == (3, "30")
 
 
 class Counter:

@@ -16,6 +16,10 @@ from undercast.core.identity import root_principal
 from undercast.services.event_sources.progress import Progress
 from undercast.services.event_sources.records import Listing, Page, Record, ShardSeen, text_of
 
+_CUT_BYTES = 128 * 1024
+"""GetRecords of DynamoDB gives up to 1 MB, and a record has at most two images of 400 KB and a key: a page of less was
+not cut for its size."""
+
 
 class Kind(Protocol):
     """One stream."""
@@ -102,7 +106,10 @@ class DynamoDb:
     async def page(self, ctx: RequestContext, iterator: str, shard_id: str, limit: int) -> Page:
         """See `Kind`."""
         answer = await ctx.call("dynamodbstreams", "GetRecords", {"ShardIterator": iterator, "Limit": limit})
-        return Page([self._record(record) for record in answer["Records"]], answer.get("NextShardIterator"))
+        records = answer["Records"]
+        size = sum(record["dynamodb"]["SizeBytes"] for record in records)
+        is_last = len(records) < limit and size < _CUT_BYTES
+        return Page([self._record(record) for record in records], answer.get("NextShardIterator"), is_last=is_last)
 
     def _record(self, given: Mapping[str, Any]) -> Record:
         event, change = {**given, "eventSourceARN": self._arn}, given["dynamodb"]
@@ -152,7 +159,7 @@ class Kinesis:
         answer = await self._call(ctx, "GetRecords", {"ShardIterator": iterator, "Limit": limit})
         role = ctx.principal.role_arn or ""
         records = [self._record(shard_id, record, role) for record in answer["Records"]]
-        return Page(records, answer.get("NextShardIterator"))
+        return Page(records, answer.get("NextShardIterator"), is_last=answer["MillisBehindLatest"] == 0)
 
     async def _check_subscription(self, ctx: RequestContext, shard_id: str) -> None:
         """Raises what SubscribeToShard raises for the role."""

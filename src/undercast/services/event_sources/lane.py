@@ -10,13 +10,15 @@ your function".
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.events.patterns import Pattern
 from undercast.services.event_sources.kinds import Kind
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.reading import Watch
-from undercast.services.event_sources.records import Record, filter_view
+from undercast.services.event_sources.records import Page, Record, filter_view
 from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, window_of
 
 AT_ONCE = 1000
@@ -27,6 +29,9 @@ LONGEST_PASSED_OVER_S = 10.0
 """So many records are passed over, or for so long, before how far is kept: what a kill costs, besides one turn."""
 MAX_EVENT_BYTES = 6_291_456
 """Of the records of one batch together, with what is around them."""
+ITERATOR_S = 240.0
+"""An iterator lives 5 minutes at Kinesis, as a subscription does, and 15 at DynamoDB: it is asked for anew before."""
+THROTTLED = "ProvisionedThroughputExceededException"
 _FRAME_BYTES = 1024
 """What an event has around its records, without a state."""
 
@@ -73,10 +78,24 @@ class Batch:
     window: Window | None = None
 
 
-@dataclass(slots=True)
-class _Counts:
-    """Of one turn."""
+class _Kept(NamedTuple):
+    """An iterator that a page has given."""
 
+    iterator: str
+    sequence: str
+    """Of the last record before it; "" for none."""
+    asked_at: float
+    """When the one was asked for that led to it."""
+
+
+@dataclass(slots=True)
+class _Turn:
+    """With what one turn reads, and what it counts."""
+
+    kind: Kind
+    ctx: RequestContext
+    rules: Rules
+    now: float
     polled: int = 0
     filtered_out: int = 0
 
@@ -105,6 +124,7 @@ class LaneReader:
     skipped: int = 0
     """Records passed over since the last commit."""
     skips_since: float | None = None
+    kept: _Kept | None = None
     counted_to: int = -1
     """The last sequence number that `Rules.watch` was told of: what is read again is counted once."""
 
@@ -145,7 +165,7 @@ class LaneReader:
             return None
         self.again_at = 0.0
         if not self.full and not self.at_end:
-            await self._gather(kind, ctx, rules)
+            await self._gather(_Turn(kind, ctx, rules, now))
         if not self.gathered:
             return None if self.more else self._closing(rules, now)
         window = self._window(rules)
@@ -184,37 +204,58 @@ class LaneReader:
         window = Window(start=self.progress.window, length_s=rules.tumbling_s, final=True, early=early)
         return Batch(reader=self, records=(), end=replace(self.progress, window=0.0, state=""), window=window)
 
-    async def _gather(self, kind: Kind, ctx: RequestContext, rules: Rules) -> None:
-        """Read on. `rules.watch` hears of the lane's own records that were not read before."""
-        counts = _Counts()
+    async def _gather(self, turn: _Turn) -> None:
+        """Read on. `Rules.watch` hears of the lane's own records that were not read before."""
         try:
-            await self._read_pages(kind, ctx, rules, counts)
+            await self._read_pages(turn)
         finally:
-            if rules.watch is not None and counts.polled:
-                rules.watch.polled(counts.polled)
+            rules = turn.rules
+            if rules.watch is not None and turn.polled:
+                rules.watch.polled(turn.polled)
                 if rules.patterns:
-                    rules.watch.filtered_out(counts.filtered_out)
+                    rules.watch.filtered_out(turn.filtered_out)
 
-    async def _read_pages(self, kind: Kind, ctx: RequestContext, rules: Rules, counts: _Counts) -> None:
-        self.more = False
-        iterator: str | None = await kind.iterator(ctx, self.lane.shard_id, self.cursor)
-        for _ in range(MOST_PAGES):
-            if iterator is None or self.full:
-                break
+    async def _read_pages(self, turn: _Turn) -> None:
+        """Until the batch is full, or all is read that is there."""
+        rules, self.more = turn.rules, False
+        for number in range(MOST_PAGES):
+            if number:
+                await asyncio.sleep(0)  # not to wait: others want the loop between two pages
             limit = min(AT_ONCE, rules.batch_size - len(self.gathered)) if rules.factor == 1 else AT_ONCE
-            page = await kind.page(ctx, iterator, self.lane.shard_id, limit)
-            await asyncio.sleep(0)  # not to wait: others want the loop between two pages
+            page, asked_at = await self._page(turn, limit)
             for record in page.records:
-                if not self._take(record, rules, counts):
-                    return
-            iterator = page.following
-            if iterator is not None and not page.records:
+                if not self._take(record, turn):
+                    break
+            if page.following is not None and (not page.records or self.cursor.sequence == page.records[-1].sequence):
+                self.kept = _Kept(page.following, self.cursor.sequence, asked_at)
+            if self.full:
                 return
-        self.at_end = iterator is None and not self.full
-        self.more = iterator is not None and not self.full
+            if page.following is None:
+                self.at_end = True
+                return
+            if page.is_last or not page.records:
+                return
+        self.more = True
 
-    def _take(self, record: Record, rules: Rules, counts: _Counts) -> bool:
-        """False when the record belongs to a later batch."""
+    async def _page(self, turn: _Turn, limit: int) -> tuple[Page, float]:
+        """The records behind the cursor, and when the iterator was asked for that led to them.
+
+        One that a page has given is used where the cursor is there: asking for one takes as long as reading.
+        """
+        kind, ctx, shard_id = turn.kind, turn.ctx, self.lane.shard_id
+        kept, self.kept = self.kept, None
+        if kept is not None and kept.sequence == self.cursor.sequence and turn.now < kept.asked_at + ITERATOR_S:
+            try:
+                return await kind.page(ctx, kept.iterator, shard_id, limit), kept.asked_at
+            except ServiceError as error:
+                if error.code == THROTTLED:
+                    self.kept = kept
+                    raise
+        return await kind.page(ctx, await kind.iterator(ctx, shard_id, self.cursor), shard_id, limit), turn.now
+
+    def _take(self, record: Record, turn: _Turn) -> bool:
+        """False when the record belongs to a later batch, or fills this one."""
+        rules = turn.rules
         concerns = rules.concern(self.lane, record)
         wanted = concerns and rules.wants(record)
         if wanted:
@@ -228,8 +269,8 @@ class LaneReader:
             self.skipped += 1
         if concerns and int(record.sequence) > self.counted_to:
             self.counted_to = int(record.sequence)
-            counts.polled += 1
-            counts.filtered_out += not wanted
+            turn.polled += 1
+            turn.filtered_out += not wanted
         self.cursor = replace(self.cursor, sequence=record.sequence)
         self.full = len(self.gathered) >= rules.batch_size
         return not self.full

@@ -53,6 +53,8 @@ class Page(NamedTuple):
 
     records: Sequence[Record]
     following: str | None
+    is_last: bool = False
+    """Whether nothing was behind its records when it was read; where that is unknown, the next page is empty."""
 
 
 def text_of(event: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from undercast.core.errors import ServiceError
 from undercast.events.poller import Processed, Unavailable
 from undercast.services.event_sources.book import Book
 from undercast.services.event_sources.kinds import kind_of
-from undercast.services.event_sources.lane import Batch, LaneReader, Rules
+from undercast.services.event_sources.lane import THROTTLED, Batch, LaneReader, Rules
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.event_sources.reading import Ground, Reading, Watch
@@ -118,7 +118,7 @@ class StreamSource:
             try:
                 batch = await reader.read(self._kind, ctx, self._rules, self._ground.clock.now())
             except ServiceError as error:
-                if error.code == "ProvisionedThroughputExceededException":
+                if error.code == THROTTLED:
                     reader.again_at = self._ground.clock.now() + THROTTLED_S
                     continue
                 if error.code != "ResourceNotFoundException" or not await self._has_expired(ctx, lane):
@@ -130,6 +130,7 @@ class StreamSource:
                 await self._end(reader)
             elif (passed_over := reader.worth_keeping(self._ground.clock.now())) is not None:
                 await self._work.commit(reader, passed_over)
+            await asyncio.sleep(0)  # not to wait: there are up to thousands of lanes, and others want the loop
         return await self._next(ctx) if self._stale else None
 
     async def _follow(self, ctx: RequestContext) -> None:
