@@ -96,7 +96,27 @@ def test_stop_finds_it_too(tmp_path: Path, way_to_it: str) -> None:
     }
     arguments, variables = ways[way_to_it]
     assert f"stopped (pid {running.process.pid})" in undercast("stop", *arguments, variables=variables)[0]
-    assert running.process.wait(20) == 0
+    assert running.process.poll() == 0
+
+
+AT_PORT = """
+import sys
+from undercast.cli import commands, stop
+stop.DEFAULT_URL = sys.argv.pop(1)
+commands.app()
+"""
+
+
+def test_stop_finds_the_platform_of_the_default_port(tmp_path: Path) -> None:
+    """One with a folder of its own, where nothing says so; here that port is another one, which nobody else has."""
+    running = platforms.start(tmp_path / "data")
+    done = subprocess.run(
+        [sys.executable, "-c", AT_PORT, running.url, "stop"],
+        env={"PATH": os.environ["PATH"], "UNDERCAST_DATA": str(tmp_path / "nothing")},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.stdout == f"stopped (pid {running.process.pid})\n", done.stderr
+    assert running.process.poll() == 0
 
 
 def test_a_killed_platforms_address_is_not_believed(tmp_path: Path) -> None:

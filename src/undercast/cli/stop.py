@@ -1,45 +1,72 @@
-"""`undercast stop`: ask a platform to end, and wait for it."""
+"""`undercast stop`: ask a platform to end, and wait until its process is gone."""
 
 import os
+import select
 import signal
-import time
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from undercast.cli import environment
-from undercast.cli.client import DataOption, ask
+from undercast.cli.client import DEFAULT_URL, DataOption, ask
 from undercast.cli.output import fail, working
 from undercast.store.folder import holder
-
-POLL_S = 0.05
 
 
 def stop(
     data: DataOption = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for its end.")] = 15.0,
 ) -> None:
-    """Stop a platform: that of a data folder, or the one at AWS_ENDPOINT_URL."""
+    """Stop a platform, found as every command finds it, and wait for its end."""
     folder = data or _folder()
     pid = holder(folder)
     if pid is None:
         fail(f"no platform runs on {folder}", "name its data folder: undercast stop --data DIR")
-    os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + wait
     with working(f"stopping the platform (pid {pid})"):
-        while holder(folder) == pid:
-            if time.monotonic() > end:
-                fail(f"the platform (pid {pid}) has not ended after {wait:.0f} s", f"look, or end it: kill -9 {pid}")
-            time.sleep(POLL_S)
+        if not _ends(pid, folder, wait):
+            fail(f"the platform (pid {pid}) has not ended after {wait:.0f} s", f"look, or end it: kill -9 {pid}")
     print(f"stopped (pid {pid})")
 
 
+def _ends(pid: int, folder: Path, wait_s: float) -> bool:
+    """Send SIGTERM; whether the process is gone within the time. That it gave its folder back says too little.
+
+    Watched before the signal goes, and looked at once more in between: a pid that is free may be another's at once.
+    """
+    try:
+        gone = _watch(pid)
+        if holder(folder) == pid:
+            os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return True
+    return gone(wait_s)
+
+
+def _watch(pid: int) -> Callable[[float], bool]:
+    """Waits so many seconds; whether the process has ended. Raises ProcessLookupError when it is not there.
+
+    Linux: pidfd_open(2). macOS: kqueue(2), EVFILT_PROC.
+    """
+    if sys.platform == "darwin":
+        queue = select.kqueue()
+        end = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        queue.control([end], 0)
+        return lambda seconds: bool(queue.control(None, 1, seconds))
+    descriptor = os.pidfd_open(pid)
+    return lambda seconds: bool(select.select([descriptor], [], [], seconds)[0])
+
+
 def _folder() -> Path:
-    """The folder of the platform at AWS_ENDPOINT_URL; the default folder when that is not set."""
+    """The folder of the platform at AWS_ENDPOINT_URL, on the default folder, or at the default port."""
     url = environment.endpoint()
     if url is None:
-        return environment.default_data_dir()
+        folder = environment.default_data_dir()
+        if holder(folder) is not None:
+            return folder
+    url = url or DEFAULT_URL
     answer = ask(url, "/_undercast/status")
     folder = Path(answer["data"])
     if holder(folder) != answer["pid"]:
