@@ -18,10 +18,12 @@ from undercast.core.context import EXTERNAL, Cause, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.core.ids import SystemIds
+from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
 from undercast.services.dynamodb import schema
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.measures import Measures
 from undercast.services.dynamodb.service import MANIFEST
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
@@ -51,6 +53,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
     """See `Ground`."""
     host, unused = HostClock(), cast(Any, None)
     clock = PlatformClock(host)
+    measures = Measures(Metrics(), clock)
     schemas = {"dynamodb": schema.SCHEMA, "dynamodbstreams": streams_schema.SCHEMA}
     async with open_state(tmp_path, clock, schemas=schemas) as state:
         dynamo = Dynamo(
@@ -59,7 +62,8 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
             causality=state.causality,
             arrivals=Arrivals(),
             outbox=state.outbox,
-            throttle=Throttle(clock, enabled=False),
+            throttle=Throttle(clock, measures, enabled=False),
+            measures=measures,
             clock=clock,
             ids=SystemIds(),
             internal=unused,

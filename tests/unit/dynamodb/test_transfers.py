@@ -14,9 +14,11 @@ from undercast.core import recurring
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import EXTERNAL, RequestContext
 from undercast.core.identity import Principal, service_principal
+from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
 from undercast.services.dynamodb import exporting, importing, schema, transfers
 from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.measures import Measures
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
 
@@ -50,6 +52,7 @@ def no_s3(scope: Scope, principal: Principal, cause: Any = EXTERNAL) -> RequestC
 async def dynamo(tmp_path: Path) -> AsyncIterator[Dynamo]:
     """DynamoDB beside a broken S3."""
     clock = FakeClock()
+    measures = Measures(Metrics(), clock)
     async with open_state(tmp_path, clock, schemas={"dynamodb": schema.SCHEMA}) as state:
         yield Dynamo(
             database=state.database,
@@ -57,7 +60,8 @@ async def dynamo(tmp_path: Path) -> AsyncIterator[Dynamo]:
             causality=state.causality,
             arrivals=Arrivals(),
             outbox=state.outbox,
-            throttle=Throttle(clock, enabled=False),
+            throttle=Throttle(clock, measures, enabled=False),
+            measures=measures,
             clock=clock,
             ids=CountingIds(),
             internal=no_s3,

@@ -9,6 +9,7 @@ from undercast.core.tasks import Tasks
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
+from undercast.services.dynamodb.measures import Measures
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
 from undercast.services.parts import Internal
@@ -31,6 +32,7 @@ class Dynamo:
     arrivals: Arrivals
     outbox: Outbox
     throttle: Throttle
+    measures: Measures
     clock: PlatformClock
     ids: Ids
     internal: Internal

@@ -13,6 +13,7 @@ from undercast.services.dynamodb.access import access, policy_of
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.forwarding import KIND, KinesisTarget
 from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.measures import Measures, measured
 from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.dynamodb.operations import (
     backups,
@@ -43,13 +44,15 @@ class RunningDynamo(Dynamo):
 
 def build(parts: Parts) -> RunningDynamo:
     """The instance that every operation gets."""
+    measures = Measures(parts.metrics, parts.platform_clock)
     dynamo = Dynamo(
         database=parts.database,
         tables=Tables(parts.database),
         causality=parts.causality,
         arrivals=parts.arrivals,
         outbox=parts.outbox,
-        throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_tables),
+        throttle=Throttle(parts.platform_clock, measures, enabled=parts.config.throttle_tables),
+        measures=measures,
         clock=parts.platform_clock,
         ids=parts.ids,
         internal=parts.internal,
@@ -61,6 +64,7 @@ def build(parts: Parts) -> RunningDynamo:
         arrivals=dynamo.arrivals,
         outbox=dynamo.outbox,
         throttle=dynamo.throttle,
+        measures=dynamo.measures,
         clock=dynamo.clock,
         ids=dynamo.ids,
         internal=dynamo.internal,
@@ -93,20 +97,22 @@ def _reset(dynamo: RunningDynamo) -> None:
 MANIFEST = Manifest(
     name="dynamodb",
     build=build,
-    operations=operations_of(
-        backups,
-        batches,
-        exports,
-        forwarding,
-        imports,
-        items,
-        policies,
-        reading,
-        restoring,
-        statements,
-        tables,
-        tagging,
-        transactions,
+    operations=measured(
+        operations_of(
+            backups,
+            batches,
+            exports,
+            forwarding,
+            imports,
+            items,
+            policies,
+            reading,
+            restoring,
+            statements,
+            tables,
+            tagging,
+            transactions,
+        )
     ),
     access=access,
     policy_of=policy_of,
@@ -132,6 +138,10 @@ MANIFEST = Manifest(
         "Exports and imports take seconds. Amazon Ion, Zstandard and keys of KMS are refused. The ETag of an export's "
         "file is that of a whole object, not of parts.",
         "An empty field of a CSV file is imported as an empty string; an import of no objects is COMPLETED.",
+        "CloudWatch is told ConsumedReadCapacityUnits and ConsumedWriteCapacityUnits of tables and global indexes, "
+        "SuccessfulRequestLatency, ReturnedItemCount, ThrottledRequests, ReadThrottleEvents, WriteThrottleEvents, "
+        "ConditionalCheckFailedRequests, UserErrors and SystemErrors; of statements and transactions, whose tables are "
+        "inside, the capacity alone. A request that breaks a constraint of the model is no UserError.",
         "dynamodb:Attributes is not a condition key here; dynamodb:LeadingKeys is.",
     ),
 )

@@ -10,6 +10,7 @@ from typing import Literal
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb.capacity import Units
+from undercast.services.dynamodb.measures import Measures
 from undercast.services.dynamodb.models import Index, Table
 
 Kind = Literal["Read", "Write"]
@@ -20,15 +21,16 @@ _MOST_KEPT = 10_000
 class Throttle:
     """The buckets of all tables and global secondary indexes."""
 
-    def __init__(self, clock: PlatformClock, *, enabled: bool) -> None:
-        self.enabled = enabled
+    def __init__(self, clock: PlatformClock, measures: Measures, *, enabled: bool) -> None:
+        self._enabled = enabled
+        self._measures = measures
         self._clock = clock
         self._buckets: dict[tuple[int, str, Kind], tuple[float, float]] = {}
         """By the table's id and the index's name: (units left, when that was so)."""
 
     def allows(self, table: Table, kind: Kind, index: Index | None = None) -> bool:
         """Whether no bucket that the request needs is empty."""
-        if not self.enabled or table.is_on_demand:
+        if not self._enabled or table.is_on_demand:
             return True
         needed = [""] if index is None or not index.is_global else [index.name]
         if kind == "Write":
@@ -41,8 +43,9 @@ class Throttle:
             raise exceeded()
 
     def charge(self, table: Table, kind: Kind, units: Units) -> None:
-        """What a request consumed; a local index's units are its table's."""
-        if not self.enabled or table.is_on_demand:
+        """What a request consumed, which CloudWatch is told as well; a local index's units are its table's."""
+        self._measures.consumed(table, kind, units)
+        if not self._enabled or table.is_on_demand:
             return
         found = {"": units.table}
         names = {index.name for index in table.indexes if index.is_global}

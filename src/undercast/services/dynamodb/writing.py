@@ -90,7 +90,7 @@ def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
     )
 
 
-def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write) -> Done:
+def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write, *, in_transaction: bool = False) -> Done:
     """Do it. Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
     table = dynamo.tables.get(tx, write.of)
     dynamo.throttle.check(table, "Write")
@@ -110,8 +110,8 @@ def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write) -> Done:
     if write.kind != CHECK:
         items.change(Place(dynamo, tx, table, key), origin, old, new)
     result = Done(table, old, new)
-    if dynamo.throttle.enabled:
-        tx.after_commit(lambda: dynamo.throttle.charge(table, "Write", units_of(result)))
+    units = units_of(result)
+    tx.after_commit(lambda: dynamo.throttle.charge(table, "Write", units.doubled() if in_transaction else units))
     return result
 
 

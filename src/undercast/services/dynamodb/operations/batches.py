@@ -48,6 +48,8 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
             raise exceeded()
 
     await dynamo.database.read(read, long=keys > _INLINE_KEYS)
+    for table, units in reader.consumed:
+        dynamo.throttle.charge(table, "Read", units)
     consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), reader.consumed)
     return {"Responses": reader.responses, "UnprocessedKeys": reader.unprocessed, **consumed}
 
@@ -79,9 +81,7 @@ class _Gets:
                 self.unprocessed[of[0]] = {**request, "Keys": request["Keys"][at:]}
                 break
             self._left -= size
-            consumed = capacity.read_units(size, consistent=consistent)
-            units.table += consumed
-            self._dynamo.throttle.charge(table, "Read", Units(consumed))
+            units.table += capacity.read_units(size, consistent=consistent)
             self.processed += 1
             if stored is not None:
                 found.append(stored.item)

@@ -37,12 +37,11 @@ async def get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[
     answer: dict[str, Any] = {}
     if found is not None:
         answer["Item"] = found.item if paths is None else projected(found.item, tree_of(paths))
-    if "ReturnConsumedCapacity" in params or dynamo.throttle.enabled:
-        size = found.size if found is not None else 0
-        units = Units(capacity.read_units(size, consistent=bool(params.get("ConsistentRead"))))
-        dynamo.throttle.charge(table, "Read", units)
-        if shown := capacity.shown(params.get("ReturnConsumedCapacity"), table, units):
-            answer["ConsumedCapacity"] = shown
+    size = found.size if found is not None else 0
+    units = Units(capacity.read_units(size, consistent=bool(params.get("ConsistentRead"))))
+    dynamo.throttle.charge(table, "Read", units)
+    if shown := capacity.shown(params.get("ReturnConsumedCapacity"), table, units):
+        answer["ConsumedCapacity"] = shown
     return answer
 
 

@@ -93,7 +93,7 @@ def _all_done(dynamo: Dynamo, tx: Tx, origin: Origin, writes: Sequence[Write]) -
     reasons: list[dict[str, Any]] = []
     for one in writes:
         try:
-            results.append(writing.done(dynamo, tx, origin, one))
+            results.append(writing.done(dynamo, tx, origin, one, in_transaction=True))
             reasons.append({"Code": "None"})
         except ServiceError as error:
             if error.code not in _REASONS:
