@@ -43,6 +43,17 @@ def plan(home: Path, runtime: str, *search: str, **changes: object) -> RuntimePl
     return node.plan(RUNTIMES[runtime], a_function(runtime=runtime, code_dir=home, **changes))
 
 
+def test_a_program_may_carry_its_version_in_its_name(tmp_path: Path) -> None:
+    """Debian's package ruby3.3 brings no `ruby`."""
+    (tmp_path / "ruby3.3").write_text("#!/bin/sh\necho ruby 3.3.8\n")
+    (tmp_path / "ruby3.3").chmod(0o755)
+    lookup = ProgramLookup((str(tmp_path),), tmp_path / "home")
+    found = lookup.find("ruby", (3, 3))
+    assert found is not None
+    assert (found.path, found.version) == (tmp_path / "ruby3.3", (3, 3, 8))
+    assert lookup.find("ruby", (3, 4)) is None
+
+
 @pytest.mark.parametrize(
     "folder",
     [

@@ -18,7 +18,7 @@ from undercast.sandbox.model import Container, FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
 from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.python import PythonRuntime
-from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
+from undercast.sandbox.runtimes.table import LATER, RUNTIMES, SELF_CONTAINED, RuntimeRow
 from undercast.sandbox.variables import Roots
 
 _FRESH_PREFIXES = ("LD_", "PYTHON", "MALLOC_")
@@ -130,10 +130,7 @@ class Runtimes:
         if row.family in self._families:
             return self._families[row.family].plan(row, function)
         language = LATER[row.family]
-        raise invalid_runtime(
-            f"Undercast cannot run {function.runtime} ({language}) yet. "
-            "Package the function with a bootstrap and use the runtime provided.al2023"
-        )
+        raise invalid_runtime(f"Undercast cannot run {function.runtime} ({language}): {SELF_CONTAINED}")
 
     def python(self, runtime: str) -> PreparedPython | None:
         """What a Python runtime needs, made ready; None for another family. Raises InvalidRuntimeException."""

@@ -110,7 +110,8 @@ class ProgramLookup:
                 yield Interpreter(path=real, version=told, prefixes=prefixes_of(real))
 
     def _paths(self, places: Places, dotted: str) -> Iterator[Path]:
-        yield from (Path(folder, places.program) for folder in self._search_path)
+        for name in (places.program, f"{places.program}{dotted}"):  # Debian has ruby3.3 without a ruby
+            yield from (Path(folder, name) for folder in self._search_path)
         for pattern, inside in places.installs:
             wanted = pattern.format(v=dotted)
             root, relative = (Path("/"), wanted[1:]) if wanted.startswith("/") else (self._home, wanted)

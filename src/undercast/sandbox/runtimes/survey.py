@@ -16,7 +16,7 @@ from undercast.sandbox.runtimes.node import sdk_folder as node_sdk
 from undercast.sandbox.runtimes.programs import PLACES, ProgramLookup
 from undercast.sandbox.runtimes.python import SDK_SINCE
 from undercast.sandbox.runtimes.python import sdk_folder as python_sdk
-from undercast.sandbox.runtimes.table import LATER, RUNTIMES, RuntimeRow
+from undercast.sandbox.runtimes.table import LATER, RUNTIMES, SELF_CONTAINED, RuntimeRow
 
 _LACKS = {
     "no client": "found, but AWS's runtime client is missing",
@@ -95,7 +95,7 @@ def _state(row: RuntimeRow, pythons: PythonLookup, programs: ProgramLookup) -> R
     if row.family in _OWN:
         return RuntimeState(identifier=row.identifier, state="ready", interpreter=_OWN[row.family])
     if row.family in LATER:
-        fix = f"{LATER[row.family]} is not served yet: package a bootstrap for provided.al2023"
+        fix = f"{LATER[row.family]} is not served: {SELF_CONTAINED}"
         return RuntimeState(identifier=row.identifier, state="unsupported", fix=fix)
     for version, hit in _hits(row, pythons, programs):
         # What is older than our runtime client is as near as it gets on the oldest version that it runs on.

@@ -100,3 +100,9 @@ LATER: Mapping[str, str] = MappingProxyType(
     {"dotnet": ".NET"},
 )
 """Families whose functions are accepted but cannot run yet, by the name users know."""
+
+SELF_CONTAINED = (
+    "publish an executable named bootstrap with Amazon.Lambda.RuntimeSupport (dotnet publish -r linux-x64 "
+    "--self-contained) and use the runtime provided.al2023"
+)
+"""How such a function runs all the same. AWS: "Introducing the .NET runtime client", custom runtimes."""
