@@ -11,6 +11,8 @@ import pytest
 
 from tests.e2e.functions import create_function
 from tests.services.events.actions import queue_of, rule, trusting
+from tests.services.lambda_.queues import until
+from tests.services.measured import measured
 from tests.services.pipes.actions import Plumber, bodies
 from tests.services.sns.actions import refusal
 
@@ -18,6 +20,12 @@ ENRICH = """
 def handler(events, context):
     kept = [one for one in events if one["n"] != 3]
     return [{"messageId": one["messageId"], "body": one["body"], "double": 2 * one["n"]} for one in kept]
+"""
+RAISE_OR_NOTHING = """
+def handler(events, context):
+    if any(one["body"] == "raise" for one in events):
+        raise ValueError("no")
+    return []
 """
 
 
@@ -43,6 +51,33 @@ def test_messages_are_filtered_enriched_and_shaped(plumber: Plumber) -> None:
             break
         time.sleep(0.05)
     assert counts == ["0", "0"]
+
+    def told(metric: str, statistic: str = "Sum", **dimensions: str) -> float | None:
+        of = dimensions or {"PipeName": "p"}
+        return measured(plumber.client("cloudwatch"), "AWS/EventBridge/Pipes", metric, statistic, **of)
+
+    assert told("EventCount") == 3
+    runs = told("Invocations")
+    assert runs == told("Invocations", AwsAccountId=plumber.account)
+    assert runs == told("Duration", "SampleCount") == told("EnrichmentStageDuration", "SampleCount")
+    assert told("ExecutionFailed") == told("EnrichmentStageFailed") == told("TargetStagePartiallyFailed") == 0
+
+
+def test_a_stage_that_fails_is_told(plumber: Plumber) -> None:
+    """ExecutionFailed, and of which stage it was; what an enrichment leaves out skips the target."""
+    source, cloudwatch = plumber.queue(), plumber.client("cloudwatch")
+    function = create_function(plumber.platform, plumber.account, "enrich", RAISE_OR_NOTHING, Timeout=30)
+    batches = {"SqsQueueParameters": {"BatchSize": 1}}
+    plumber.lay(source.arn, plumber.queue().arn, Enrichment=function, SourceParameters=batches)
+    for body in ("nothing", "raise"):
+        source.sqs.send_message(QueueUrl=source.url, MessageBody=body)
+
+    def told(metric: str) -> float:
+        return measured(cloudwatch, "AWS/EventBridge/Pipes", metric, PipeName="p") or 0
+
+    until(lambda: told("ExecutionFailed") >= 1 and told("TargetStageSkipped") >= 1)
+    assert told("EnrichmentStageFailed") >= 1
+    assert told("TargetStageFailed") == 0
 
 
 def test_changes_of_a_table_reach_a_bus(plumber: Plumber) -> None:

@@ -15,6 +15,8 @@ from tests import platform as platforms
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
 from tests.services.events.actions import allow, queue_of, rule, trusting
+from tests.services.lambda_.queues import until
+from tests.services.measured import measured
 from tests.services.sns.actions import Queue, make_queue, refusal
 
 OFF = {"Mode": "OFF"}
@@ -137,6 +139,18 @@ def test_what_fails_goes_to_the_dead_letter_queue(clocked: RunningPlatform) -> N
     assert (told["ERROR_CODE"], told["RETRY_ATTEMPTS"]) == ("AccessDenied", "0")
     assert told["IS_PAYLOAD_TRUNCATED"] == "false" and told["SCHEDULED_TIME"].endswith("Z")
 
+    def counted(name: str, **dimensions: str) -> float | None:
+        return measured(clocked.client("cloudwatch", account=clerk.account), "AWS/Scheduler", name, **dimensions)
+
+    for name in ("InvocationAttemptCount", "TargetErrorCount", "InvocationDroppedCount"):
+        assert counted(name, ScheduleGroup="default") == counted(name) == 1
+    until(lambda: counted("InvocationsSentToDeadLetterCount", ScheduleGroup="default") == 1)
+    assert counted("TargetErrorThrottledCount") is None
+    sqs.delete_queue(QueueUrl=url)
+    clocked.advance(86_400)
+    until(lambda: counted("InvocationsFailedToBeSentToDeadLetterCount", ScheduleGroup="default") == 1)
+    assert counted("InvocationsSentToDeadLetterCount") == 1
+
 
 def test_universal_targets_call_any_operation(clocked: RunningPlatform) -> None:
     """By the SDK's names, with parameters as JSON, as the role; read-only actions are refused."""
@@ -224,6 +238,9 @@ def test_a_throttled_target_is_tried_as_the_retry_policy_says(clocked: RunningPl
         "never": "MaximumRetryAttempts", "twice": "MaximumRetryAttempts", "minute": "MaximumEventAgeInSeconds",
     }  # fmt: skip
     assert (told["never"]["RETRY_ATTEMPTS"], told["twice"]["RETRY_ATTEMPTS"]) == ("0", "2")
+    cloudwatch = clocked.client("cloudwatch", account=clerk.account)
+    throttled = measured(cloudwatch, "AWS/Scheduler", "TargetErrorThrottledCount", ScheduleGroup="default")
+    assert throttled == measured(cloudwatch, "AWS/Scheduler", "InvocationAttemptCount", ScheduleGroup="default")
 
 
 def test_parameters_are_those_of_the_targets_kind(platform: RunningPlatform) -> None:

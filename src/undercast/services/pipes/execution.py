@@ -36,7 +36,8 @@ class Execution:
     async def run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
         """The ids of the events that have failed. Raises ServiceError: then all have."""
         try:
-            failed = await self._run(events, kind)
+            with self._pipes.measures.execution(self._pipe, len(events)):
+                failed = await self._run(events, kind)
         except ServiceError as error:
             self._pipes.troubles.failed(self._pipe, CALL, told(error))
             raise
@@ -50,10 +51,15 @@ class Execution:
         ctx = await self._consumer.as_role(Cause(kind="delivery", id=execution_id))
         through: Sequence[Event] = events
         if self._pipe.given.get("Enrichment"):
-            through = await self._enriched(ctx, events)
+            with self._pipes.measures.stage(self._pipe, "EnrichmentStage"):
+                through = await self._enriched(ctx, events)
         if not through:
+            self._pipes.measures.skipped(self._pipe)
             return _NOTHING
-        return await self._sent(ctx, through, frozenset(ids))
+        with self._pipes.measures.stage(self._pipe, "TargetStage"):
+            failed = await self._sent(ctx, through, frozenset(ids))
+        self._pipes.measures.ended(self._pipe, len(failed))
+        return failed
 
     async def _enriched(self, ctx: RequestContext, events: Sequence[Event]) -> Sequence[Event]:
         """What the function makes of the batch; nothing, where it answers with an empty array or with nothing."""

@@ -8,6 +8,7 @@ from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.parts import Internal
+from undercast.services.pipes.measures import Measures
 from undercast.services.pipes.running import Running
 from undercast.services.pipes.troubles import Troubles
 from undercast.store.database import Database
@@ -26,3 +27,4 @@ class Pipes:
     ids: Ids
     running: Running
     troubles: Troubles
+    measures: Measures

@@ -17,6 +17,7 @@ from undercast.services.pipes.consumer import Consumer
 from undercast.services.pipes.dead_letters import DeadLetterTarget
 from undercast.services.pipes.execution import Execution
 from undercast.services.pipes.instance import Pipes
+from undercast.services.pipes.measures import Measures
 from undercast.services.pipes.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.pipes.models import Pipe
 from undercast.services.pipes.operations import pipes as operations
@@ -38,6 +39,7 @@ def build(parts: Parts) -> Pipes:
         ids=parts.ids,
         running=running(parts.database, parts.platform_clock),
         troubles=Troubles(),
+        measures=Measures(parts.metrics, parts.platform_clock, parts.host_clock),
     )
 
 
@@ -90,6 +92,7 @@ MANIFEST = Manifest(
         "Sources and targets are not looked for when a pipe is made. A pipe whose source or target is missing, or may "
         "not be used, goes on to be RUNNING and tries again, where AWS may disable it; StateReason says what fails, "
         "and the platform's log says it once.",
-        "There are no metrics of AWS/EventBridge/Pipes.",
+        "Of the metrics, CloudWatch is told Invocations, EventCount, Duration, ExecutionFailed, "
+        "ExecutionPartiallyFailed and those of the enrichment's and the target's stage; not Concurrency and EventSize.",
     ),
 )

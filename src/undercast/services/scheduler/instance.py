@@ -9,6 +9,7 @@ from undercast.core.tasks import Tasks
 from undercast.events.alarm import Alarm
 from undercast.events.outbox import Outbox
 from undercast.services.parts import Internal, SdkCalls
+from undercast.services.scheduler.measures import Measures
 from undercast.store.database import Database
 
 log = logging.getLogger(__name__)
@@ -28,6 +29,7 @@ class Scheduler:
     clock: PlatformClock
     ids: Ids
     sdk: SdkCalls
+    measures: Measures
     alarm: Alarm
     """Rings when a target is to be called (`rounds.Rounds`)."""
     tasks: Tasks = field(default_factory=lambda: Tasks(_tell))

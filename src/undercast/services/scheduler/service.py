@@ -11,6 +11,7 @@ from undercast.events.alarm import Alarm
 from undercast.services.parts import Parts
 from undercast.services.scheduler.access import access
 from undercast.services.scheduler.instance import Scheduler
+from undercast.services.scheduler.measures import Measures
 from undercast.services.scheduler.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.scheduler.operations import groups, schedules
 from undercast.services.scheduler.rounds import KIND, Rounds
@@ -27,6 +28,7 @@ def build(parts: Parts) -> Scheduler:
         clock=parts.platform_clock,
         ids=parts.ids,
         sdk=parts.sdk,
+        measures=Measures(parts.metrics, parts.platform_clock),
         alarm=Alarm(parts.database, parts.platform_clock, next_round),
     )
 
@@ -70,6 +72,8 @@ MANIFEST = Manifest(
         "once.",
         "A deleted group and its schedules are gone at once; ActionAfterCompletion deletes when the last invocation "
         "begins.",
-        "Quotas and rates of requests are not limited. There are no metrics of AWS/Scheduler.",
+        "Quotas and rates of requests are not limited.",
+        "InvocationThrottleCount is never told: nothing throttles schedules. InvocationDroppedCount counts every "
+        "invocation that is given up.",
     ),
 )

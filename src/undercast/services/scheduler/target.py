@@ -15,11 +15,12 @@ from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services import roles, target_calls
+from undercast.services.scheduler import measures
 from undercast.services.scheduler.inputs import text_of
 from undercast.services.scheduler.instance import Scheduler
 from undercast.services.scheduler.models import PRINCIPAL
 from undercast.services.scheduler.universal import is_universal, named
-from undercast.services.target_calls import Letter, backoff_s, is_transient, queue_url, scope_of
+from undercast.services.target_calls import Letter, backoff_s, is_throttle, is_transient, queue_url, scope_of
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class ScheduleTarget:
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Try once."""
         ctx = _context(self._scheduler, delivery)
+        self._scheduler.measures.note(delivery, measures.ATTEMPT)
         try:
             role = await _role(ctx, delivery)
             await self._call(ctx, role, delivery)
@@ -72,6 +74,8 @@ class ScheduleTarget:
 
     def _failed(self, delivery: Delivery, error: ServiceError) -> Outcome:
         attributes, now = delivery.attributes, self._scheduler.clock.now()
+        throttled = is_throttle(error)
+        self._scheduler.measures.note(delivery, measures.THROTTLED if throttled else measures.TARGET_ERROR)
         if not is_transient(error):
             return self._given_up(delivery, error, "")
         if delivery.attempts >= int(attributes["max_attempts"]):
@@ -83,6 +87,7 @@ class ScheduleTarget:
 
     def _given_up(self, delivery: Delivery, error: ServiceError, condition: str) -> Outcome:
         log.warning("the invocation of %s is given up: %s", delivery.source_arn, error)
+        self._scheduler.measures.note(delivery, measures.DROPPED)
         queue = delivery.attributes.get("dead_letter_arn")
         if not queue:
             return Outcome(kind="dead", reason=error.message)
@@ -132,7 +137,11 @@ class DeadLetterTarget:
                 due_at = self._scheduler.clock.now() + backoff_s(delivery.attempts)
                 return Outcome(kind="retry", due_at=due_at, counted=True, reason=error.message)
             log.warning("%s cannot be sent to %s: %s", delivery.id, delivery.target_arn, error)
+            for name in (measures.LOST, f"{measures.LOST}_{error.code}"):
+                self._scheduler.measures.note(delivery, name)
             return Outcome(kind="dead", reason=error.message)
+        for name in (measures.SENT, *((measures.CUT,) if len(text) > _MAX_LETTER else ())):
+            self._scheduler.measures.note(delivery, name)
         return Outcome(kind="done")
 
 
