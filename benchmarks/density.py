@@ -1,10 +1,9 @@
-"""What one frozen execution environment costs, how many fit in 8 GiB, and what freezing adds to an invoke.
+"""What one frozen execution environment costs, how many fit in 8 GiB.
 
 `make bench` leaves it out; `benchmarks/run.py --only density` makes hundreds of real environments, one per function,
 and compares the machine before and after: PSS, kernel memory, processes, threads, descriptors, loop devices.
 """
 
-import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -17,9 +16,6 @@ from benchmarks.figures import Round
 _ROOM_MIB = 8 * 1024
 _KERNEL = ("SReclaimable", "SUnreclaim", "KernelStack", "PageTables", "Percpu")
 _SETTLE_S = 3.0
-_PAUSE_S = 0.05
-"""Longer than an idle environment stays thawed."""
-_CALLS = 200
 
 
 def density(subject: Any, runtime: str, environments: int) -> Round:
@@ -30,7 +26,6 @@ def density(subject: Any, runtime: str, environments: int) -> Round:
         subject.create(name, runtime, code, handler)
     first = names.pop()
     _invoke(subject, first)  # what all environments share is there
-    found = _freezing(subject, first)
     time.sleep(_SETTLE_S)
     before = _machine(subject.pid)
     began = time.perf_counter()
@@ -44,24 +39,7 @@ def density(subject: Any, runtime: str, environments: int) -> Round:
     each["dense_fit_8gib"] = (_ROOM_MIB - before["pss_mib"]) / each["dense_mib"]
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda name: _invoke(subject, name), names))  # each of them still answers
-    return found | each
-
-
-def _freezing(subject: Any, name: str) -> Round:
-    """Milliseconds that an invoke takes longer when its environment is frozen (least and p50 of each kind)."""
-    _, _, raw = subject.raw_request(name, bench_lambda.BODY)
-    connection = bench_lambda.RawConn(subject.host, subject.port, raw)
-    times: dict[str, list[float]] = {"frozen": [], "warm": []}
-    for _ in range(_CALLS):
-        for kind, pause_s in (("frozen", _PAUSE_S), ("warm", 0.0)):
-            time.sleep(pause_s)
-            began = time.perf_counter()
-            connection.call()
-            times[kind].append((time.perf_counter() - began) * 1000)
-    return {
-        "thaw_added": min(times["frozen"]) - min(times["warm"]),
-        "thaw_added_p50": statistics.median(times["frozen"]) - statistics.median(times["warm"]),
-    }
+    return each
 
 
 def _invoke(subject: Any, name: str) -> None:

@@ -38,7 +38,7 @@ FIGURES = (
     Figure(name="cold start, Python / cold floor", ours="cold_ours_p50", over="cold_floor", bound=0.2),
     Figure(name="cold start, Go / bare binary", ours="cold_go_ours", over="cold_go_floor", bound=4.0),
     Figure(name="cold start, Node / aws-lambda-ric", ours="cold_node_ours", over="cold_node_floor", bound=0.2),
-    Figure(name="freeze and thaw, least invoke", ours="thaw_added", over=None, bound=1.0),
+    Figure(name="freeze and thaw, p50 above the floor's pause", ours="thaw_above_floor", over=None, bound=1.0),
     Figure(
         name="frozen environments in 8 GiB", ours="dense_fit_8gib", over=None, bound=1000.0, at_least=True, unit="each"
     ),
@@ -156,6 +156,7 @@ FIGURES = (
     Figure(
         name="save in a mounted folder to the next answer / cold floor", ours="edit_ours", over="edit_floor", bound=0.5
     ),
+    Figure(name="streaming, handler's write to first byte", ours="stream_first_byte", over=None, bound=2.0),
     Figure(name="what an extension with INVOKE adds to a warm invoke", ours="extension_adds", over=None, bound=0.3),
     Figure(name="event-loop lag p99, 8 MiB puts", ours="lag_put8m_p99", over=None, bound=20.0),
     Figure(name="event-loop lag p99, CreateFunction of 50 MB", ours="lag_create50m_p99", over=None, bound=20.0),

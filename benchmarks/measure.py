@@ -20,7 +20,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks import bench_lambda, burst, density, edit, events, extension, lag, neighbour, pages, peers, s3, sources
+from benchmarks import (
+    bench_lambda,
+    burst,
+    density,
+    edit,
+    events,
+    extension,
+    freezing,
+    lag,
+    neighbour,
+    pages,
+    peers,
+    s3,
+    sources,
+    streaming,
+)
 from benchmarks.figures import Round
 
 FUNCTION = "peer-dev-echo"
@@ -130,6 +145,25 @@ def beside_an_extension() -> Round:
         return extension.measured(mine, FUNCTION, RUNTIME, MEMORY_MB)
 
 
+def frozen() -> Round:
+    """What freeze and thaw add to an invoke, above what the same pause adds to the floor's (ms)."""
+    found: dict[str, float] = {}
+    port = peers.free_port()
+    with peers.serving([*peers.FLOOR, "serve", "--port", str(port)], port):
+        time.sleep(2)
+        found["pause_floor_min"], found["pause_floor"] = freezing.pause_adds(target(port, "floor"), FUNCTION)
+    with ours() as mine:
+        mine.create(FUNCTION, RUNTIME, *bench_lambda.code_for(RUNTIME), MemorySize=MEMORY_MB)
+        found["thaw_min"], found["thaw"] = freezing.pause_adds(mine, FUNCTION)
+    return found | {"thaw_above_floor": found["thaw"] - found["pause_floor"]}
+
+
+def streamed() -> Round:
+    """From a streaming handler's write to the client's first byte (ms)."""
+    with ours() as mine:
+        return streaming.measured(mine, RUNTIME, MEMORY_MB)
+
+
 def edited(plan: Plan) -> Round:
     """A fresh interpreter as floor, and from a save in a mounted folder to the next answer (p50, ms)."""
     floor = subprocess.run([*peers.FLOOR, "cold", "--runs", str(plan.cold_runs)], capture_output=True, check=True)
@@ -206,7 +240,7 @@ def cold_node(plan: Plan) -> Round:
 
 
 def many(plan: Plan) -> Round:
-    """What hundreds of frozen environments cost (MiB, counts), and what a freeze adds to an invoke (ms)."""
+    """What hundreds of frozen environments cost (MiB, counts)."""
     with ours("--max-environments", str(plan.environments + 1)) as mine:
         return density.density(mine, RUNTIME, plan.environments)
 
@@ -303,7 +337,7 @@ def event_sources(plan: Plan) -> Round:
         port = peers.free_port()
         with (
             tempfile.TemporaryDirectory() as folder,
-            peers.serving([*java, "-port", str(port), "-dbPath", folder], port),
+            peers.serving([*java, "-port", str(port), "-dbPath", folder], port, Path(folder)),
         ):
             found |= sources.dynamodb(target(port, "ddblocal"), "ddblocal", plan.objects)
     return found

@@ -1,26 +1,42 @@
 """`make bench`: three interleaved rounds of floors, peers and Undercast; ratios, their median, every round.
 
-Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (a name of `PARTS`, or density, which is
-measured only when it is named), `--rounds N`, `--environments N` (of density), `--json FILE`.
+Exits 1 on a miss that docs/benchmarks.md does not record. `--only PART` (a name of `PARTS` or `BY_NAME`), `--rounds N`,
+`--environments N` (of density), `--json FILE`.
 """
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import figures, measure, peers
 
-PARTS = ("warm", "services", "sources", "burst", "pages", "cold", "neighbour", "extension", "edit")
+Part = Callable[[measure.Plan], figures.Round]
+PARTS: dict[str, Part] = {
+    "warm": lambda _: measure.warm_and_throughput(),
+    "services": measure.services,
+    "sources": measure.event_sources,
+    "burst": lambda _: measure.a_burst(),
+    "pages": lambda _: measure.pages_of_a_query(),
+    "cold": lambda plan: measure.cold(plan) | measure.cold_go(plan) | measure.cold_node(plan),
+    "neighbour": lambda _: measure.neighbour_of_a_loop(),
+    "extension": lambda _: measure.beside_an_extension(),
+    "streaming": lambda _: measure.streamed(),
+    "freeze": lambda _: measure.frozen(),
+    "edit": measure.edited,
+}
+BY_NAME: dict[str, Part] = {"density": measure.many}
+"""Measured only when they are named."""
 
 
 def main() -> int:
     """Measure and judge."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--only", choices=(*PARTS, "density"), action="append")
+    parser.add_argument("--only", choices=(*PARTS, *BY_NAME), action="append")
     parser.add_argument("--environments", type=int, default=300, help="how many the part density makes")
     parser.add_argument("--idle", type=float, default=60.0, help="seconds of idling before a cold start")
     parser.add_argument("--json", type=Path)
@@ -33,26 +49,7 @@ def main() -> int:
         for part in arguments.only or PARTS:
             peers.say(f"round {number + 1} of {arguments.rounds}: {part}")
             found[f"busy_cores_before_{part}"] = measure.busy_cores()
-            if part == "warm":
-                found.update(measure.warm_and_throughput())
-            elif part == "services":
-                found.update(measure.services(plan))
-            elif part == "sources":
-                found.update(measure.event_sources(plan))
-            elif part == "burst":
-                found.update(measure.a_burst())
-            elif part == "pages":
-                found.update(measure.pages_of_a_query())
-            elif part == "neighbour":
-                found.update(measure.neighbour_of_a_loop())
-            elif part == "density":
-                found.update(measure.many(plan))
-            elif part == "edit":
-                found.update(measure.edited(plan))
-            elif part == "extension":
-                found.update(measure.beside_an_extension())
-            else:
-                found.update(measure.cold(plan) | measure.cold_go(plan) | measure.cold_node(plan))
+            found.update((PARTS | BY_NAME)[part](plan))
         rounds.append(found)
     verdicts = figures.judge(rounds)
     print(f"{measure.machine()}\n")

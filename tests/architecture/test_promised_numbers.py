@@ -11,10 +11,17 @@ from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
 from undercast.sandbox import xray_daemon
+from undercast.sandbox.debugging import port, registry
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
+from undercast.services.dynamodb import import_reader
+from undercast.services.events import http_target as api_destination
+from undercast.services.events.models import Target
+from undercast.services.lambda_.images import library, manifest, unpack
 from undercast.services.logs import loops, subscriptions
 from undercast.services.logs.insights import aggregates, run
+from undercast.services.scheduler import models as scheduler
+from undercast.services.sns import http_target as sns_endpoint
 from undercast.services.xray import assembly, export, upkeep
 from undercast.store import journal
 from undercast.wire.sigv4_time import SKEW_S
@@ -83,3 +90,31 @@ def test_init_limit() -> None:
 def test_idle_environments() -> None:
     """An environment that nobody uses is shut down after ten minutes."""
     assert Config.__dataclass_fields__["idle_timeout_s"].default == 600.0
+
+
+def test_container_images() -> None:
+    """What is unpacked at most, and how long a registry is waited for."""
+    assert (unpack.MAX_IMAGE_BYTES, unpack.MAX_ENTRIES, manifest.MAX_LAYERS) == (10 * GIB, 500_000, 127)
+    assert (library.LOOKUP_LIMIT_S, library.PULL_LIMIT_S) == (60.0, 3600.0)
+
+
+def test_debuggers() -> None:
+    """Clients of one function, functions at once."""
+    assert (port.MAX_CLIENTS, registry.MAX_FUNCTIONS) == (16, 64)
+
+
+def test_imports_of_tables() -> None:
+    """One record, and the members of one GZIP object."""
+    assert (import_reader.MAX_RECORD_BYTES, import_reader.MAX_MEMBERS) == (16 * 1024 * KIB, 100_000)
+
+
+def test_endpoints_are_waited_for() -> None:
+    """A topic's endpoint 15 s, an API destination 5 s, as AWS does."""
+    assert (sns_endpoint.TIMEOUT_S, api_destination.TIMEOUT_S) == (15.0, 5.0)
+
+
+def test_targets_without_a_retry_policy() -> None:
+    """185 times within 24 hours: a rule's target and a schedule's."""
+    target = Target(id="t", arn="arn:aws:sqs:us-east-1:111122223333:q", given={})
+    assert (target.attempts, target.age_s) == (185, 24 * 3600)
+    assert (scheduler.DEFAULT_ATTEMPTS, scheduler.DEFAULT_AGE_S) == (185, 24 * 3600)

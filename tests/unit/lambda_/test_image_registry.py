@@ -169,7 +169,7 @@ async def silent() -> AsyncIterator[Silent]:
 
 async def test_a_lookup_has_a_limit(world: World, silent: Silent, monkeypatch: pytest.MonkeyPatch) -> None:
     """For all its requests together."""
-    monkeypatch.setattr(library, "_LOOKUP_LIMIT_S", 0.1)
+    monkeypatch.setattr(library, "LOOKUP_LIMIT_S", 0.1)
     with pytest.raises(ServiceError, match=r"the registry takes longer than 0\.1 s"):
         await create(world, f"{silent.host}/app:1")
 

@@ -44,7 +44,7 @@ T = TypeVar("T")
 _WORK = ".work"
 _AT_ONCE = 2
 """Lookups, and images that are unpacked: who looks for one does not wait for another's layers."""
-_LOOKUP_LIMIT_S, _PULL_LIMIT_S = 60.0, 3600.0
+LOOKUP_LIMIT_S, PULL_LIMIT_S = 60.0, 3600.0
 """For all that a registry is asked to find an image, and to get its layers."""
 
 
@@ -216,7 +216,7 @@ class Images:
                 return sources.read_image(source, architecture)
 
         async with self._looking:
-            return await self._in_thread(read, _LOOKUP_LIMIT_S if isinstance(reference, NamedImage) else None)
+            return await self._in_thread(read, LOOKUP_LIMIT_S if isinstance(reference, NamedImage) else None)
 
     async def _in_thread(self, work: Callable[[Pull], T], limit_s: float | None) -> T:
         """Blocking work, which ends with whoever waits for it. Raises ImageMissing where a registry is too slow."""
@@ -282,7 +282,7 @@ class Images:
                             unpack.unpack(stored, layer, self.scratch(), folder, room)
 
         async with self._busy:
-            await self._in_thread(work, _PULL_LIMIT_S if isinstance(reference, NamedImage) else None)
+            await self._in_thread(work, PULL_LIMIT_S if isinstance(reference, NamedImage) else None)
 
     def _layer(self, layer: Layer) -> Path:
         return self._shelf.folder / layer.diff_id
