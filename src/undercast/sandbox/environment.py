@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from undercast.core.clock import Clock, HostClock
+from undercast.core.config import Profile
 from undercast.core.context import Cause, CauseKind
 from undercast.core.deadline import Deadline
 from undercast.core.ids import Ids
@@ -68,6 +69,7 @@ class Watchers:
     flow: LogFlow
     billing: Billing
     owner: Owner
+    profile: Profile = "current"
     traces: TraceSink | None = None
 
 
@@ -177,10 +179,10 @@ class Environment:
         if invocation.tail_log:
             self._reporter.tail_begins()
         if self.state is State.STALE:
-            run = self._run = begun(invocation, outcome, self._clock)
+            run = self._run = begun(invocation, outcome, self._clock, self._watchers.profile)
             self._tasks.spawn(self._begin_with_init(run))
         else:
-            self._hand_over(begun(invocation, outcome, self._clock))
+            self._hand_over(begun(invocation, outcome, self._clock, self._watchers.profile))
 
     def freeze(self) -> None:
         """Stop the processes until the next invocation."""

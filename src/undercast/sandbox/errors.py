@@ -34,6 +34,15 @@ _SIGNALS: Mapping[int, str] = MappingProxyType(
 """Names that Lambda's supervisor (written in Go) gives to signals on Linux."""
 
 
+EXIT_ERROR = "Runtime.ExitError"
+EXITED_IN_2019 = "Process exited before completing request"
+BEFORE_THE_RUNTIME_API = frozenset(
+    {"nodejs", "nodejs4.3", "nodejs6.10", "nodejs8.10", "python2.7", "python3.6", "python3.7", "java8", "go1.x"}
+    | {"dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1"}
+)
+"""Runtimes from before November 2018: in 2019 their exits were told in the words of 2014, later ones as today."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Why an init or an invoke failed without an answer of the function."""
@@ -59,7 +68,7 @@ def timed_out(timeout_s: float) -> Fault:
 
 def exited(code: int | None, signal: int | None, error_type: str = "") -> Fault:
     """The runtime process ended without an answer; `error_type` is what an internal extension said before."""
-    error_type = error_type or "Runtime.ExitError"
+    error_type = error_type or EXIT_ERROR
     if signal is not None or code:
         return Fault(error_type, f"Runtime exited with error: {_exit_text(code, signal)}")
     return Fault(error_type, "Runtime exited without providing a reason")

@@ -208,7 +208,7 @@ class Reporter:
         self._sample_memory(now=True)
         self.drain()
         if fault is not None:
-            self.tell(told.fault_event(run.failure_line(fault, now)))
+            self.tell(told.fault_event(run.tell(fault, now)))
             if self._ran_out_of_memory(fault):
                 error_type = "Runtime.OutOfMemory"
                 self.max_memory_mb = self._function.memory_mb
@@ -252,7 +252,7 @@ class Reporter:
             init_duration_ms=run.init_duration_ms,
             restore_duration_ms=None if run.restored is None else run.restored.duration_ms,
             error_type=error_type or ("" if fault is None else fault.error_type),
-            error=error if fault is None else fault.payload(run.request_id),
+            error=error if fault is None else run.payload_of(fault),
         )
 
     def _ran_out_of_memory(self, fault: Fault) -> bool:

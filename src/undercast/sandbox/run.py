@@ -5,11 +5,14 @@ AWS: Lambda Developer Guide, "Invoke" API, "Sending Lambda function logs to Clou
 """
 
 import asyncio
+import json
 import time
 from dataclasses import dataclass
 
 from undercast.core.clock import HostClock
+from undercast.core.config import Profile
 from undercast.core.errors import ServiceError
+from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.logs import Billing, Report, Restored
 from undercast.sandbox.model import Invocation, InvocationResult
@@ -37,6 +40,9 @@ class Run:
     """From its beginning to the runtime's answer."""
     runtime_ms: float = 0.0
     """To the runtime's next request: what is more in Duration is the extensions'."""
+    profile: Profile = "current"
+    told: str = ""
+    """What the log says of the fault that ended it."""
     extended: bool = False
     """Whether an extension has its event, too."""
 
@@ -77,7 +83,7 @@ class Run:
             return
         answer = self.answer
         if self.fault is not None:
-            payload = self.fault.payload(self.request_id)
+            payload = self.payload_of(self.fault)
         else:
             payload = answer.payload if answer is not None else b""
         failed = self.fault is not None or answer is None or answer.error_type is not None
@@ -115,15 +121,33 @@ class Run:
             trace_header=header if self.invocation.function.traces_actively or "Sampled=1" in header else "",
         )
 
-    def failure_line(self, fault: Fault, now: float) -> str:
-        """The log line about a fault; `now` is platform-clock seconds."""
-        if fault.error_type != TIMED_OUT:
-            return f"{fault.message(self.request_id)}\n{fault.error_type}\n"
-        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
-        return f"{stamp} {self.request_id} {fault.text}\n\n"
+    def payload_of(self, fault: Fault) -> bytes:
+        """The answer that a fault is. In 2019 a timeout or an exit was told in the words of the log, without a type."""
+        if self.profile == "2019" and self.told and self._has_old_words(fault):
+            return json.dumps({"errorMessage": self.told}).encode()
+        return fault.payload(self.request_id)
+
+    def tell(self, fault: Fault, now: float) -> str:
+        """The log line about the fault that ends it; `now` is platform-clock seconds."""
+        line = f"{fault.message(self.request_id)}\n{fault.error_type}\n"
+        if fault.error_type == TIMED_OUT:
+            stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
+            line = f"{stamp} {self.request_id} {fault.text}\n\n"
+        elif self.profile == "2019" and self._has_old_words(fault):
+            line = f"RequestId: {self.request_id} {errors.EXITED_IN_2019}\n\n"
+        self.told = line.rstrip("\n")
+        return line
+
+    def _has_old_words(self, fault: Fault) -> bool:
+        is_old = self.invocation.function.runtime in errors.BEFORE_THE_RUNTIME_API
+        return fault.error_type == TIMED_OUT or (is_old and fault.error_type == errors.EXIT_ERROR)
 
 
-def begun(invocation: Invocation, outcome: "asyncio.Future[InvocationResult]", clock: HostClock) -> Run:
+def begun(
+    invocation: Invocation, outcome: "asyncio.Future[InvocationResult]", clock: HostClock, profile: Profile = "current"
+) -> Run:
     """The run of an invocation whose time begins now."""
     deadline_ms = int((clock.now() + invocation.function.timeout_s) * 1000)
-    return Run(invocation=invocation, outcome=outcome, began=clock.monotonic(), deadline_ms=deadline_ms)
+    return Run(
+        invocation=invocation, outcome=outcome, began=clock.monotonic(), deadline_ms=deadline_ms, profile=profile
+    )
