@@ -108,6 +108,15 @@ class CausalLog:
         """Write an edge through the journal's batch, without waiting."""
         self._append((_row(edge, self.next_order()),))
 
+    def gathered(self, edge: Edge, causes: Sequence[str]) -> None:
+        """Write this edge from each of these, which became one thing together."""
+        if not causes:
+            return
+        order = self._orders_at(self.clock.now(), len(causes))
+        first = _row(edge, order)
+        scope, kind, rest = first[:2], first[3:5], first[6:]
+        self._append([(*scope, place, *kind, cause, *rest) for place, cause in enumerate(causes, order)])
+
     def asked(self, tx: Tx, ctx: RequestContext, edge: Edge, resource: str, more: Sequence[str] = ()) -> None:
         """Write the edge from a call to what it makes, with the commit of that; `more` are ids of others like it.
 

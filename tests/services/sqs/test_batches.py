@@ -35,6 +35,21 @@ def test_entries_succeed_and_fail_each_for_itself(sqs: Any, queue: str) -> None:
     assert counts(sqs, queue) == (0, 0, 0)
 
 
+def test_a_batch_of_receipts_deletes_those_messages_whose_latest_they_are(sqs: Any, queue: str) -> None:
+    """AWS: DeleteMessage with an old receipt handle succeeds, and the message may stay."""
+    sqs.send_message_batch(QueueUrl=queue, Entries=entries("one", "two", "three"))
+    first = receive(sqs, queue, VisibilityTimeout=0)
+    latest = {message["Body"]: message["ReceiptHandle"] for message in receive(sqs, queue)}
+    old = {message["Body"]: message["ReceiptHandle"] for message in first}
+    handles = [old["one"], latest["two"], latest["two"], latest["three"]]
+    deletions = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)]
+    told = sqs.delete_message_batch(QueueUrl=queue, Entries=deletions)
+    assert ([entry["Id"] for entry in told["Successful"]], told.get("Failed", [])) == (["0", "1", "2", "3"], [])
+    assert counts(sqs, queue) == (0, 1, 0)
+    sqs.delete_message(QueueUrl=queue, ReceiptHandle=latest["one"])
+    assert counts(sqs, queue) == (0, 0, 0)
+
+
 @pytest.mark.parametrize(
     ("given", "code"),
     [

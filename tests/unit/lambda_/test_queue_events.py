@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from undercast.services.event_sources.queue_events import failed_items, is_wanted, patterns_of
+from undercast.services.event_sources.queue_events import failed_items, is_wanted, patterns_of, text_of
 
 IDS = frozenset({"a", "b"})
 
@@ -52,3 +52,13 @@ def test_a_body_is_matched_as_what_it_is(pattern: object, body: str, wanted: boo
     """AWS's table: a plain pattern drops JSON bodies, a JSON pattern plain ones; metadata matches either."""
     patterns = patterns_of({"Filters": [{"Pattern": json.dumps(pattern)}]})
     assert is_wanted({"body": body, "eventSource": "aws:sqs"}, patterns) is wanted
+
+
+@pytest.mark.parametrize(
+    "text", ["", "text", 'a "quoted" \\ one', "\x00\x1f\x7f", "line\nline\ttab", "é \u2028 😀", "\ud800"]
+)
+def test_a_record_is_the_json_that_the_library_writes(text: str) -> None:
+    """Byte by byte, whatever is in it."""
+    attribute = {"stringValue": text, "stringListValues": [], "binaryListValues": [text, "b"], "dataType": "String"}
+    record = {"messageId": "m", "body": text, "attributes": {}, "messageAttributes": {text: attribute, "b": attribute}}
+    assert json.dumps(record, ensure_ascii=False) == text_of(record)

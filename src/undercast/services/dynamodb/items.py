@@ -7,7 +7,7 @@ AWS: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams", "Stre
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
@@ -48,8 +48,7 @@ class Stored:
         return self._item
 
 
-@dataclass(frozen=True, slots=True)
-class New:
+class New(NamedTuple):
     """An item that is to be kept, in canonical form."""
 
     item: Item
@@ -69,8 +68,7 @@ def stored(row: Row) -> Stored:
     return Stored(row["id"], row["size"], row["item"])
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where something changes."""
 
     dynamo: Dynamo

@@ -6,10 +6,11 @@ AWS: DynamoDB API Reference, PutItem, UpdateItem, DeleteItem, TransactWriteItems
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.services.dynamodb import items
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import condition_failed, duplicate, invalid, invalid_value
@@ -34,7 +35,7 @@ _KINDS = {
 Condition = Callable[[Mapping[str, Any]], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Write:
     """What is to be done with one item."""
 
@@ -44,16 +45,29 @@ class Write:
     """The whole item of a Put, else the Key as the request has it."""
     size: int
     """Of a Put's item."""
-    condition: Condition | None
-    update: Update | None
-    shows_on_failure: bool
+    condition: Condition | None = None
+    update: Update | None = None
+    shows_on_failure: bool = False
     """ReturnValuesOnConditionCheckFailure is ALL_OLD."""
     is_insert: bool = False
     """PartiQL's: the item must not be there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Target(NamedTuple):
+    """The item that a write is about."""
+
+    table: Table
+    key: Key
+    start: Item
+    """What an item begins with that was not there: its key; of a Put all of it."""
+
+    @property
+    def place(self) -> tuple[int, Key]:
+        """The same for all writes of one item."""
+        return self.table.id, self.key
+
+
+class Done(NamedTuple):
     """What was done."""
 
     table: Table
@@ -76,29 +90,39 @@ def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
     bindings.finish()
     if kind == UPDATE and update is None:
         update = legacy_update(params)
-    given, size = checked_item(params["Item"]) if kind == PUT else (params["Key"], 0)
-    if size > MAX_ITEM_BYTES:
-        raise invalid("Item size has exceeded the maximum allowed size")
-    return Write(
-        kind=kind,
-        of=of,
-        given=given,
-        size=size,
+    write = plain(kind, of, params["Item"] if kind == PUT else params["Key"])
+    return replace(
+        write,
         condition=condition,
         update=update,
         shows_on_failure=params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
     )
 
 
+def plain(kind: str, of: TableName, given: Item) -> Write:
+    """A write without any expression, as those of BatchWriteItem are. Raises ValidationException."""
+    size = 0
+    if kind == PUT:
+        given, size = checked_item(given)
+        if size > MAX_ITEM_BYTES:
+            raise invalid("Item size has exceeded the maximum allowed size")
+    return Write(kind=kind, of=of, given=given, size=size)
+
+
 def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write, *, in_transaction: bool = False) -> Done:
     """Do it. Raises ResourceNotFoundException, ValidationException, ConditionalCheckFailedException."""
-    table = dynamo.tables.get(tx, write.of)
+    result = done_at(dynamo, tx, origin, write, target_of(dynamo, tx, write))
+    units = units_of(result)
+    tx.after_commit(lambda: dynamo.throttle.charge(result.table, "Write", units.doubled() if in_transaction else units))
+    return result
+
+
+def done_at(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write, target: Target) -> Done:
+    """`done` for a write of which it was asked before where it goes; what it consumes the caller charges."""
+    table, key, start = target
     dynamo.throttle.check(table, "Write")
     if write.kind == PUT:
-        key, start = key_in(table, write.given), write.given
         check_index_keys(table, write.given)
-    else:
-        key, start = key_of(table, write.given)
     if write.update is not None:
         check_keeps_key(table, write.update)
     old = items.find(tx, table, key)
@@ -109,10 +133,7 @@ def done(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write, *, in_transaction
     new = _new(write, table, start, old)
     if write.kind != CHECK:
         items.change(Place(dynamo, tx, table, key), origin, old, new)
-    result = Done(table, old, new)
-    units = units_of(result)
-    tx.after_commit(lambda: dynamo.throttle.charge(table, "Write", units.doubled() if in_transaction else units))
-    return result
+    return Done(table, old, new)
 
 
 def units_of(result: Done) -> Units:
@@ -164,7 +185,9 @@ def collection_metrics(table: Table, key: Mapping[str, Any]) -> dict[str, Any]:
     return {"ItemCollectionKey": {name: key[name]}, "SizeEstimateRangeGB": [0.0, 1.0]}
 
 
-def place_of(dynamo: Dynamo, tx: Tx, write: Write) -> tuple[int, Key]:
-    """(the table's id, the item's key). Raises ResourceNotFoundException, ValidationException."""
+def target_of(dynamo: Dynamo, tx: Tx, write: Write) -> Target:
+    """Where a write goes. Raises ResourceNotFoundException, ValidationException."""
     table = dynamo.tables.get(tx, write.of)
-    return table.id, key_in(table, write.given) if write.kind == PUT else key_of(table, write.given)[0]
+    if write.kind == PUT:
+        return Target(table, key_in(table, write.given), write.given)
+    return Target(table, *key_of(table, write.given))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
-from undercast.core.identity import service_principal
+from undercast.core.identity import Principal, service_principal
 from undercast.events.causality import Edge
 from undercast.events.poller import Unavailable
 from undercast.sandbox.model import Invocation, InvocationResult
@@ -30,6 +30,7 @@ class Consumer:
     def __init__(self, functions: Lambda, mapping: EventSourceMapping) -> None:
         self._functions = functions
         self._mapping = mapping
+        self._session: Principal | None = None
 
     def crowded(self) -> bool:
         """Whether invocations of it wait for an environment."""
@@ -48,10 +49,16 @@ class Consumer:
         return await self.as_role(await self.resolve())
 
     async def as_role(self, resolved: Resolved) -> RequestContext:
-        """A context for calls to the source."""
-        scope, role_arn = self._mapping.scope, resolved.function.role_arn
-        ctx = self._functions.internal(scope, service_principal(PRINCIPAL, scope.account_id))
-        return self._functions.internal(scope, await session_of(ctx, role_arn, resolved.function.name))
+        """A context for calls to the source.
+
+        The session stays while the function has this role: what the role may do is looked up for each call. One that
+        IAM does not know is asked for again, for it may be made later.
+        """
+        scope, role_arn, session = self._mapping.scope, resolved.function.role_arn, self._session
+        if session is None or session.role_arn != role_arn or not session.known:
+            ctx = self._functions.internal(scope, service_principal(PRINCIPAL, scope.account_id))
+            session = self._session = await session_of(ctx, role_arn, resolved.function.name)
+        return self._functions.internal(scope, session)
 
     async def run(
         self,
@@ -80,14 +87,13 @@ class Consumer:
 
     def note(self, request_id: str, kind: str, ids: Sequence[str]) -> None:
         """A batch has several causes: one edge from each message or record of it (I10)."""
-        for cause_id in ids:
-            edge = Edge(
-                from_kind=kind,
-                from_id=cause_id,
-                to_kind="delivery",
-                to_id=request_id,
-                label=f"batch of {len(ids)} from {self._mapping.source_arn}",
-                at=self._functions.clock.now(),
-                scope=self._mapping.scope,
-            )
-            self._functions.causality.note(edge)
+        edge = Edge(
+            from_kind=kind,
+            from_id="",
+            to_kind="delivery",
+            to_id=request_id,
+            label=f"batch of {len(ids)} from {self._mapping.source_arn}",
+            at=self._functions.clock.now(),
+            scope=self._mapping.scope,
+        )
+        self._functions.causality.gathered(edge, ids)

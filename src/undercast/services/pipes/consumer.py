@@ -48,14 +48,13 @@ class Consumer:
 
     def note(self, execution_id: str, kind: str, ids: Sequence[str]) -> None:
         """An execution has several causes: one edge from each message or record of it (I10)."""
-        for cause_id in ids:
-            edge = Edge(
-                from_kind=kind,
-                from_id=cause_id,
-                to_kind="delivery",
-                to_id=execution_id,
-                label=f"pipe {self._pipe.name}: {len(ids)} from {self._pipe.source}",
-                at=self._pipes.clock.now(),
-                scope=self._pipe.scope,
-            )
-            self._pipes.causality.note(edge)
+        edge = Edge(
+            from_kind=kind,
+            from_id="",
+            to_kind="delivery",
+            to_id=execution_id,
+            label=f"pipe {self._pipe.name}: {len(ids)} from {self._pipe.source}",
+            at=self._pipes.clock.now(),
+            scope=self._pipe.scope,
+        )
+        self._pipes.causality.gathered(edge, ids)

@@ -17,6 +17,7 @@ from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.models import QueueName, named_by_arn, named_by_url
 from undercast.services.sqs.operations.moves import task_source
 
+_MOST_KEPT = 4096
 _TO_MOVE = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 """AWS: what StartMessageMoveTask needs on its source besides itself; SendMessage on the destination."""
 
@@ -37,12 +38,20 @@ def _on(sqs: Sqs, ctx: RequestContext, action: str, name: QueueName) -> Access:
     queue = sqs.queues.find(name)
     if queue is None and ctx.principal.account_id != name.scope.account_id:
         raise no_queue()  # whether there is such a queue in another account is nobody's business
-    return Access(
+    known = sqs.accesses.get((action, name))
+    if known is not None and known[0] is queue:
+        return known[1]  # the same object: what was decided about it holds (`gateway.auth`)
+    access = Access(
         action=action,
         resource=str(Arn.of(name.scope, "sqs", name.name)),
         resource_policy=queue.policy if queue is not None else None,
         resource_account_id=name.scope.account_id,
     )
+    if queue is not None:
+        if len(sqs.accesses) >= _MOST_KEPT:
+            sqs.accesses.clear()
+        sqs.accesses[action, name] = (queue, access)
+    return access
 
 
 def _targets(sqs: Sqs, source: QueueName, params: Params) -> Iterator[QueueName]:

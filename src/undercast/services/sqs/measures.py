@@ -39,9 +39,9 @@ class Measures:
         else:
             self._count(queue, "NumberOfEmptyReceives", 1)
 
-    def deleted(self, queue: Queue) -> None:
-        """A message was deleted."""
-        self._count(queue, "NumberOfMessagesDeleted", 1)
+    def deleted(self, queue: Queue, number: int) -> None:
+        """So many messages were deleted."""
+        self._count(queue, "NumberOfMessagesDeleted", number)
 
     def _count(self, queue: Queue, name: str, number: int) -> None:
         if len(self._used) >= _MOST_KNOWN:

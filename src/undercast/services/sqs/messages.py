@@ -128,12 +128,15 @@ def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_no
         rows = _visible(tx, queue, wish.now, wish.most - len(taken.rows))
         if not rows:
             break
-        for row in rows:
-            if dead_letters is not None and queue.redrive and row["receives"] >= queue.redrive.max_receives:
-                move(tx, row, dead_letters, queue.arn, wish.now)
-                taken.dead.append(row)
-            else:
-                _hide(tx, row, wish, new_nonce(), taken)
+        alive = rows
+        if dead_letters is not None and queue.redrive:
+            most = queue.redrive.max_receives
+            alive = [row for row in rows if row["receives"] < most]
+            for row in rows:
+                if row["receives"] >= most:
+                    move(tx, row, dead_letters, queue.arn, wish.now)
+                    taken.dead.append(row)
+        _hide(tx, alive, wish, new_nonce(), taken)
     if wish.attempt_id and taken.rows:
         _remember(tx, queue, wish, taken)
     return taken
@@ -146,19 +149,21 @@ def _visible(tx: Tx, queue: Queue, now: float, most: int) -> list[Row]:
     return tx.all(_STANDARD, (queue.id, now, oldest, most))
 
 
-def _hide(tx: Tx, row: Row, wish: Wish, nonce: str, taken: Taken) -> None:
-    first = row["first_received_at"] or wish.now
+def _hide(tx: Tx, rows: Sequence[Row], wish: Wish, nonce: str, taken: Taken) -> None:
+    """All in one statement; the nonce says which receive it was, and is the same for all that it gives."""
     # A timeout of 0 leaves the message visible; a moment later, so that one request does not take it twice.
     visible_at = wish.now + max(wish.visibility_s, 1e-6)
     tx.execute(
-        "UPDATE sqs_message SET visible_at = ?, receives = receives + 1, first_received_at = ?, receipt = ?"
-        " WHERE sequence = ?",
-        (visible_at, first, nonce, row["sequence"]),
+        "UPDATE sqs_message SET visible_at = ?, receives = receives + 1, receipt = ?, first_received_at ="
+        " CASE first_received_at WHEN 0 THEN ? ELSE first_received_at END"
+        f" WHERE sequence IN ({', '.join('?' * len(rows))})",
+        (visible_at, nonce, wish.now, *[row["sequence"] for row in rows]),
     )
-    taken.rows.append(row)
-    taken.receipts.append(Receipt(row["queue_id"], row["sequence"], nonce))
-    taken.receives.append(row["receives"] + 1)
-    taken.first_received_at.append(first)
+    for row in rows:
+        taken.rows.append(row)
+        taken.receipts.append(Receipt(row["queue_id"], row["sequence"], nonce))
+        taken.receives.append(row["receives"] + 1)
+        taken.first_received_at.append(row["first_received_at"] or wish.now)
 
 
 def _repeated(tx: Tx, queue: Queue, wish: Wish, new_nonce: Callable[[], str]) -> Taken | None:
@@ -169,11 +174,13 @@ def _repeated(tx: Tx, queue: Queue, wish: Wish, new_nonce: Callable[[], str]) ->
         return None
     taken = Taken([], [], [], [], [])
     nonces: dict[str, str] = json.loads(known["sequences"])
+    rows: list[Row] = []
     for sequence, nonce in nonces.items():
         row = tx.one("SELECT * FROM sqs_message WHERE sequence = ? AND receipt = ?", (int(sequence), nonce))
         if row is None or row["visible_at"] <= wish.now:
             return None
-        _hide(tx, row, wish, new_nonce(), taken)
+        rows.append(row)
+    _hide(tx, rows, wish, new_nonce(), taken)
     _remember(tx, queue, wish, taken)
     return taken
 
@@ -214,13 +221,19 @@ def of_receipt(tx: Tx, receipt: Receipt) -> Row | None:
     )
 
 
-def delete(tx: Tx, receipt: Receipt) -> bool:
-    """Delete the message, if this is its latest receipt; whether it was."""
-    return bool(
+def delete(tx: Tx, queue: Queue, receipts: Sequence[Receipt]) -> int:
+    """Delete the messages of which these are the latest receipts; how many were. One statement for each receive."""
+    by_nonce: dict[str, list[int]] = {}
+    for receipt in receipts:
+        by_nonce.setdefault(receipt.nonce, []).append(receipt.sequence)
+    return sum(
         tx.execute(
-            "DELETE FROM sqs_message WHERE sequence = ? AND queue_id = ? AND receipt = ?",
-            (receipt.sequence, receipt.queue_id, receipt.nonce),
+            # The plus sign keeps SQLite on the rows themselves, where it would rather walk through the queue.
+            f"DELETE FROM sqs_message WHERE sequence IN ({', '.join('?' * len(sequences))}) AND +queue_id = ?"
+            " AND receipt = ?",
+            (*sequences, queue.id, nonce),
         )
+        for nonce, sequences in by_nonce.items()
     )
 
 

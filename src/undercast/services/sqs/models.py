@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
@@ -20,6 +21,7 @@ DEDUPLICATION_S = 300.0
 """SQS Developer Guide: the deduplication interval is five minutes."""
 ATTEMPT_S = 300.0
 """SQS API Reference, ReceiveMessage, ReceiveRequestAttemptId: five minutes."""
+_KEPT = 1024
 _PATH = re.compile(r"(?:^|/)(?P<account>\d{12})/(?P<name>[\w-]{1,80}(?:\.fifo)?)/?$", re.ASCII)
 
 DEFAULTS: Mapping[str, str] = {
@@ -132,6 +134,7 @@ class QueueName(NamedTuple):
     name: str
 
 
+@lru_cache(maxsize=_KEPT)
 def named_by_url(url: str, region: Region) -> QueueName:
     """The queue that a QueueUrl names. Its host does not matter; the region is the request's. Raises no_queue."""
     found = _PATH.search(url)

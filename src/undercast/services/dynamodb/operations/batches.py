@@ -4,7 +4,7 @@ A batch is done in one transaction. Unprocessed is what 16 MB leave out, and wha
 AWS: DynamoDB API Reference, the operations of these names.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -15,11 +15,11 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
-from undercast.services.dynamodb.keys import Key, key_of
+from undercast.services.dynamodb.keys import key_of
 from undercast.services.dynamodb.models import Table, TableName, named
 from undercast.services.dynamodb.operations.items import projection
 from undercast.services.dynamodb.throttle import exceeded
-from undercast.services.dynamodb.writing import Done
+from undercast.services.dynamodb.writing import Done, Target, Write
 from undercast.services.item_text import Item
 from undercast.store.database import Tx
 
@@ -95,16 +95,18 @@ async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) 
     requests = params["RequestItems"]
     if sum(map(len, requests.values())) > MAX_WRITES:
         raise invalid("Too many items requested for the BatchWriteItem call")
-    writes = {name: [_prepared(ctx, name, one) for one in many] for name, many in requests.items()}
+    writes = {name: _prepared(named(ctx.scope, name), many) for name, many in requests.items()}
     origin = Origin(ctx, dynamo.clock.now())
     unprocessed: dict[str, Any] = {}
 
     def write(tx: Tx) -> dict[str, list[Done]]:
-        _check_apart(dynamo, tx, [one for many in writes.values() for one in many])
+        targets = {name: [writing.target_of(dynamo, tx, one) for one in many] for name, many in writes.items()}
+        _check_apart(targets)
         found = {}
         for name, many in writes.items():
-            if dynamo.throttle.allows(dynamo.tables.get(tx, many[0].of), "Write"):
-                found[name] = [writing.done(dynamo, tx, origin, one) for one in many]
+            if dynamo.throttle.allows(targets[name][0].table, "Write"):
+                pairs = zip(many, targets[name], strict=True)
+                found[name] = [writing.done_at(dynamo, tx, origin, one, target) for one, target in pairs]
             else:
                 unprocessed[name] = requests[name]
         if not found:
@@ -112,6 +114,9 @@ async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) 
         return found
 
     results = await dynamo.database.write(write)
+    consumed = [(many[0].table, _sum(many)) for many in results.values()]
+    for table, units in consumed:
+        dynamo.throttle.charge(table, "Write", units)
     answer: dict[str, Any] = {"UnprocessedItems": unprocessed}
     if params.get("ReturnItemCollectionMetrics") == "SIZE":
         answer["ItemCollectionMetrics"] = {
@@ -119,9 +124,7 @@ async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) 
             for name, many in results.items()
             if many[0].table.has_local_indexes
         }
-    if "ReturnConsumedCapacity" in params:
-        consumed = [(many[0].table, _sum(many)) for many in results.values()]
-        answer.update(capacity.all_shown(params["ReturnConsumedCapacity"], consumed))
+    answer.update(capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed))
     return answer
 
 
@@ -132,19 +135,22 @@ def _sum(results: list[Done]) -> Units:
     return units
 
 
-def _prepared(ctx: RequestContext, table: str, request: Mapping[str, Any]) -> writing.Write:
-    if len(request) != 1:
-        what = "more than one" if request else "none"
-        raise invalid(f"Supplied WriteRequest has {what} of PutRequest and DeleteRequest set, must contain exactly one")
-    if "PutRequest" in request:
-        return writing.prepared(writing.PUT, ctx.scope, {"TableName": table, "Item": request["PutRequest"]["Item"]})
-    return writing.prepared(writing.DELETE, ctx.scope, {"TableName": table, "Key": request["DeleteRequest"]["Key"]})
+def _prepared(of: TableName, requests: Sequence[Mapping[str, Any]]) -> list[Write]:
+    found = []
+    for request in requests:
+        if len(request) != 1:
+            what = "more than one" if request else "none"
+            raise invalid(
+                f"Supplied WriteRequest has {what} of PutRequest and DeleteRequest set, must contain exactly one"
+            )
+        if "PutRequest" in request:
+            found.append(writing.plain(writing.PUT, of, request["PutRequest"]["Item"]))
+        else:
+            found.append(writing.plain(writing.DELETE, of, request["DeleteRequest"]["Key"]))
+    return found
 
 
-def _check_apart(dynamo: Dynamo, tx: Tx, writes: list[writing.Write]) -> None:
-    seen: set[tuple[int, Key]] = set()
-    for one in writes:
-        place = writing.place_of(dynamo, tx, one)
-        if place in seen:
-            raise invalid("Provided list of item keys contains duplicates")
-        seen.add(place)
+def _check_apart(targets: Mapping[str, Sequence[Target]]) -> None:
+    places = [target.place for many in targets.values() for target in many]
+    if len(set(places)) != len(places):
+        raise invalid("Provided list of item keys contains duplicates")

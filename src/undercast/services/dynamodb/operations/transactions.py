@@ -118,7 +118,7 @@ def _check_apart(dynamo: Dynamo, tx: Tx, writes: Sequence[Write]) -> None:
     seen: set[tuple[int, Key]] = set()
     for one in writes:
         try:
-            place = writing.place_of(dynamo, tx, one)
+            place = writing.target_of(dynamo, tx, one).place
         except ServiceError as error:
             if error.code not in _REASONS:
                 raise
@@ -141,7 +141,7 @@ def _read_units(dynamo: Dynamo, tx: Tx, writes: Sequence[Write]) -> list[tuple[T
     found: dict[int, tuple[Table, Units]] = {}
     for one in writes:
         table = dynamo.tables.get(tx, one.of)
-        stored = items.find(tx, table, writing.place_of(dynamo, tx, one)[1])
+        stored = items.find(tx, table, writing.target_of(dynamo, tx, one).key)
         size = stored.size if stored is not None else 0
         units = Units(2 * capacity.read_units(size, consistent=True))
         found.setdefault(table.id, (table, Units()))[1].add(units)

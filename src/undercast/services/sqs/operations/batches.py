@@ -6,21 +6,21 @@ AWS: SQS API Reference, the operations of these names.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.sqs import sending
 from undercast.services.sqs.instance import Sqs
-from undercast.services.sqs.models import Queue
-from undercast.services.sqs.operations.messages import change_one, delete_one, sent_output
+from undercast.services.sqs.operations.messages import change_one, delete, sent_output, to_delete
 from undercast.store.database import Tx
 
 MAX_ENTRIES = 10
 MAX_BATCH_BYTES = 1_048_576
 _ID = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 Entry = Mapping[str, Any]
+T = TypeVar("T")
 
 
 @operation("SendMessageBatch")
@@ -54,30 +54,36 @@ async def send_message_batch(sqs: Sqs, ctx: RequestContext, params: Params) -> d
 async def delete_message_batch(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Delete up to ten messages."""
     entries = _checked_entries("DeleteMessageBatch", params["Entries"])
-    return await _each(sqs, sqs.queue(ctx, params["QueueUrl"]), entries, delete_one)
+    queue = sqs.queue(ctx, params["QueueUrl"])
+
+    def write(tx: Tx) -> dict[str, Any]:
+        receipts, answer = _each(entries, lambda entry: to_delete(sqs, tx, queue, entry))
+        delete(sqs, tx, queue, receipts)
+        return answer
+
+    return await sqs.database.write(write)
 
 
 @operation("ChangeMessageVisibilityBatch")
 async def change_message_visibility_batch(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Hide up to ten messages for longer."""
     entries = _checked_entries("ChangeMessageVisibilityBatch", params["Entries"])
-    return await _each(sqs, sqs.queue(ctx, params["QueueUrl"]), entries, change_one)
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    return await sqs.database.write(
+        lambda tx: _each(entries, lambda entry: change_one(sqs, tx, queue, entry))[1],
+    )
 
 
-async def _each(
-    sqs: Sqs, queue: Queue, entries: Sequence[Entry], work: Callable[[Sqs, Tx, Queue, Entry], None]
-) -> dict[str, Any]:
-    def write(tx: Tx) -> dict[str, Any]:
-        successful, failed = [], []
-        for entry in entries:
-            try:
-                work(sqs, tx, queue, entry)
-                successful.append({"Id": entry["Id"]})
-            except ServiceError as error:
-                failed.append(_failure(entry, error))
-        return {"Successful": successful, "Failed": failed}
-
-    return await sqs.database.write(write)
+def _each(entries: Sequence[Entry], work: Callable[[Entry], T]) -> tuple[list[T], dict[str, Any]]:
+    """(what `work` gave of those that succeed, the operation's answer)."""
+    found, successful, failed = [], [], []
+    for entry in entries:
+        try:
+            found.append(work(entry))
+            successful.append({"Id": entry["Id"]})
+        except ServiceError as error:
+            failed.append(_failure(entry, error))
+    return found, {"Successful": successful, "Failed": failed}
 
 
 def _failure(entry: Entry, error: ServiceError) -> dict[str, Any]:

@@ -4,7 +4,7 @@ AWS: SQS API Reference, the operations of these names.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -15,7 +15,7 @@ from undercast.services.sqs.errors import bad_receipt_handle, invalid_value, inv
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.lineage import moved
 from undercast.services.sqs.messages import Taken, Wish
-from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn, parse_handle
+from undercast.services.sqs.models import Queue, Receipt, decode_attributes, named_by_arn, parse_handle
 from undercast.services.sqs.receiving import Selection, selection
 from undercast.store.database import Tx
 
@@ -149,10 +149,10 @@ def _system(queue: Queue, taken: Taken, place: int) -> dict[str, str]:
 async def delete_message(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Delete what was received. Deleting twice is no error."""
     queue = sqs.queue(ctx, params["QueueUrl"])
-    await sqs.database.write(lambda tx: delete_one(sqs, tx, queue, params))
+    await sqs.database.write(lambda tx: delete(sqs, tx, queue, [to_delete(sqs, tx, queue, params)]))
 
 
-def delete_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None:
+def to_delete(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> Receipt:
     """Raises ReceiptHandleIsInvalid, and InvalidParameterValue for a FIFO message whose receipt has expired.
 
     AWS: a standard queue takes an old receipt handle without an error, and the message may stay.
@@ -164,9 +164,15 @@ def delete_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None
         row = messages.of_receipt(tx, receipt)
         if row is not None and (row["receipt"] != receipt.nonce or row["visible_at"] <= sqs.clock.now()):
             raise _expired(entry["ReceiptHandle"])
-    if not messages.delete(tx, receipt):
+    return receipt
+
+
+def delete(sqs: Sqs, tx: Tx, queue: Queue, receipts: Sequence[Receipt]) -> None:
+    """What `to_delete` has let pass."""
+    deleted = messages.delete(tx, queue, receipts)
+    if not deleted:
         return
-    tx.after_commit(lambda: sqs.measures.deleted(queue))
+    tx.after_commit(lambda: sqs.measures.deleted(queue, deleted))
     if queue.is_fifo:  # the next message of the group may be received now
         tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
 
