@@ -201,8 +201,8 @@ MANIFEST = Manifest(
         "several architectures is taken; an image for another architecture than the "
         "function's is refused when it is named, where AWS fails at the first INIT.",
         "Under `start --profile 2019` a function has up to 3,008 MB by 64 MB and 512 MB of /tmp, an asynchronous event "
-        "256 KB, Billed Duration steps of 100 ms; timeouts, and exits of runtimes from before the Runtime API, are told "
-        "in that year's words. Timeout, environment variables, package and concurrency were as today; bursts of 3,000 "
+        "256 KB, Billed Duration steps of 100 ms; timeouts, and exits of runtimes from before the Runtime API, have "
+        "that year's words. Timeout, environment variables, package and concurrency were as today; bursts of 3,000 "
         "are more than an account's 1,000.",
         "PutResourcePolicy refuses statements about anything but the resource itself, with texts of ours.",
         "A destination that fails with a fault of its own is tried for six hours.",
