@@ -27,7 +27,7 @@ from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
-from undercast.events.router import Router
+from undercast.events.router import Router, Senders
 from undercast.gateway.admin import Admin, AdminTools
 from undercast.gateway.auth import Authenticator, Authorizer, Gate
 from undercast.gateway.cross_origin import page_allowed
@@ -193,7 +193,7 @@ def build_platform(door: Door, driver: Driver, manifests: tuple[Manifest, ...]) 
         blobs=base.blobs,
         causality=base.causality,
         outbox=base.outbox,
-        router=Router(base.outbox, _targets(services)),
+        router=Router(base.outbox, _targets(services), _senders(services)),
         pool=pool,
         driver=driver,
         dispatcher=dispatcher,
@@ -307,6 +307,14 @@ def _gate(base: _Base, services: Mapping[str, Mounted]) -> Gate:
         ),
         authorizer=Authorizer(iam.policies_of, base.door.host_clock, base.door.config.iam),
     )
+
+
+def _senders(services: Mapping[str, Mounted]) -> Senders:
+    return {
+        name: partial(mounted.manifest.hears, mounted.instance)
+        for name, mounted in services.items()
+        if mounted.manifest.hears is not None
+    }
 
 
 def _targets(services: Mapping[str, Mounted]) -> dict[str, Target]:

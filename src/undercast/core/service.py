@@ -154,6 +154,8 @@ class Manifest:
     """Operations that wait for something to happen, and take it: they end when their client goes."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None
     """instance -> target kind -> `events.delivery.Target`."""
+    hears: Callable[[Any, Any, Any], None] | None = None
+    """(instance, `events.delivery.Delivery`, `Outcome`): one that the service sent, by its source ARN, has ended."""
     start: Callable[[Any], Awaitable[None]] | None = None
     """Runs once before the first request is handed on."""
     release: Callable[[Any], None] | None = None

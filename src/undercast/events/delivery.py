@@ -54,6 +54,8 @@ class Outcome:
     counted: bool = True
     reason: str = ""
     follow_ups: tuple[Delivery, ...] = ()
+    is_refused: bool = False
+    """Whether the target did not take it, whatever became of what it took."""
 
 
 Refusal = Literal["", "missing", "forbidden"]
@@ -67,7 +69,7 @@ def refused(delivery: Delivery, reason: str, now: float, why: Refusal = "") -> O
     """
     kind, arn = delivery.attributes.get("failure_kind"), delivery.attributes.get("failure_arn")
     if not kind or not arn:
-        return Outcome(kind="dead", reason=reason)
+        return Outcome(kind="dead", reason=reason, is_refused=True)
     ends = ("failure_kind", "failure_arn")
     carried = {name: value for name, value in delivery.attributes.items() if name not in ends}
     letter = replace(
@@ -82,7 +84,7 @@ def refused(delivery: Delivery, reason: str, now: float, why: Refusal = "") -> O
         attempts=0,
         throttles=0,
     )
-    return Outcome(kind="dead", reason=reason, follow_ups=(letter,))
+    return Outcome(kind="dead", reason=reason, follow_ups=(letter,), is_refused=True)
 
 
 class Target(Protocol):

@@ -9,8 +9,9 @@ import heapq
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 from undercast.events.causality import Edge
@@ -46,12 +47,25 @@ class Dead(NamedTuple):
     at: float
 
 
+Senders = Mapping[str, Callable[[Delivery, Outcome], None]]
+"""By the service in a delivery's source ARN: who hears that it has ended."""
+NOBODY: Senders = MappingProxyType({})
+
+
 class Router:
     """Delivers what the outbox holds. `targets` maps a delivery's kind to its adapter."""
 
-    def __init__(self, outbox: Outbox, targets: Mapping[str, Target], *, in_flight_per_target: int = 64) -> None:
+    def __init__(
+        self,
+        outbox: Outbox,
+        targets: Mapping[str, Target],
+        senders: Senders = NOBODY,
+        *,
+        in_flight_per_target: int = 64,
+    ) -> None:
         self._outbox = outbox
         self._targets = targets
+        self._senders = senders
         self._database = outbox.database
         self._clock = outbox.clock
         self._causality = outbox.causality
@@ -274,10 +288,17 @@ class Router:
             queue.add(_entry(outcome.due_at, one.entry.order, again))
         else:
             self._counts["waiting"] -= 1
+            self._tell_sender(delivery, outcome)
         if outcome.kind == "dead":
             self._dead.append(Dead(delivery.id, delivery.target_arn, outcome.reason[:_MAX_REASON], self._clock.now()))
         if outcome.kind != "done":
             self._note_outcome(delivery, outcome)
+
+    def _tell_sender(self, delivery: Delivery, outcome: Outcome) -> None:
+        service = delivery.source_arn.split(":", 3)[2:3]
+        sender = self._senders.get(service[0]) if service else None
+        if sender is not None:
+            sender(delivery, outcome)
 
     def _note_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
         number = delivery.attempts + delivery.throttles + 1

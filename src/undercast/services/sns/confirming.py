@@ -12,12 +12,11 @@ from undercast.core.context import RequestContext
 from undercast.services.sns import local
 from undercast.services.sns.envelope import CONFIRMATION, Letter, Seal, envelope, function_event
 from undercast.services.sns.instance import Sns
-from undercast.services.sns.models import Subscription, Topic
+from undercast.services.sns.models import QUEUES, Subscription, Topic
 from undercast.services.sns.sending import (
     API_VERSION,
     FUNCTIONS,
     HTTP,
-    QUEUES,
     addressed,
     certificate_base,
     unsubscribe_url,
@@ -73,13 +72,13 @@ def send(sns: Sns, tx: Tx, topic: Topic, subscription: Subscription, told: Notic
         local.put(tx, _mail(sns, topic, subscription, told))
         return
     body = envelope(told.letter, told.seal)
+    carried = {"message_type": fields["Type"], "message_id": fields["MessageId"]}
     if protocol == "lambda":
         event = function_event(told.letter, told.seal, subscription.arn, unsubscribe_url(subscription))
-        delivery = addressed(sns, subscription, FUNCTIONS, event)
+        delivery = addressed(sns, subscription, FUNCTIONS, event, carried)
     elif protocol == "sqs":
-        delivery = addressed(sns, subscription, QUEUES, body.encode())
+        delivery = addressed(sns, subscription, QUEUES, body.encode(), carried)
     else:
-        carried = {"message_type": fields["Type"], "message_id": fields["MessageId"]}
         delivery = addressed(sns, subscription, HTTP, body.encode(), carried)
     sns.outbox.add(tx, delivery)
 

@@ -12,6 +12,7 @@ from undercast.events.web import Connect
 from undercast.services.parts import Internal
 from undercast.services.sns.errors import invalid, no_subscription
 from undercast.services.sns.local import LocalOutbox
+from undercast.services.sns.measures import Measures
 from undercast.services.sns.models import Subscription, Topic, TopicName, subscription_named, topic_named
 from undercast.services.sns.signing import Signer
 from undercast.services.sns.topics import Topics
@@ -26,6 +27,7 @@ class Sns:
     topics: Topics
     signer: Signer
     local: LocalOutbox
+    measures: Measures
     outbox: Outbox
     causality: CausalLog
     internal: Internal

@@ -22,6 +22,8 @@ DEDUPLICATION_S = 300.0
 """SNS Developer Guide, "Message deduplication for FIFO topics": five minutes."""
 SEQUENCE_START = 10**19
 """Sequence numbers have 20 digits."""
+QUEUES = "sqs"
+"""The kind of deliveries to queues."""
 _ARN = re.compile(r"arn:(?:aws|aws-cn|aws-us-gov):sns:([a-z0-9-]+):(\d{12}):([\w-]{1,256}(?:\.fifo)?)", re.ASCII)
 
 

@@ -7,7 +7,7 @@ delivery".
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -25,13 +25,21 @@ from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope
 from undercast.services.sns.errors import invalid
 from undercast.services.sns.filters import BODY, comparable
 from undercast.services.sns.instance import Sns
-from undercast.services.sns.models import DEDUPLICATION_S, SEQUENCE_START, Subscription, Topic, TopicName, topic_named
+from undercast.services.sns.models import (
+    DEDUPLICATION_S,
+    QUEUES,
+    SEQUENCE_START,
+    Subscription,
+    Topic,
+    TopicName,
+    topic_named,
+)
 from undercast.services.sns.signing import Material
 from undercast.store.database import Tx
 
 API_VERSION = "2010-03-31"
 """In links: at a host name that is not SNS's own, it says which service an action is of."""
-FUNCTIONS, QUEUES, HTTP = "lambda", "sqs", "sns-http"
+FUNCTIONS, HTTP = "lambda", "sns-http"
 DEAD_LETTERS = "sns-dead-letter"
 _SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
 NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -54,6 +62,8 @@ class Prepared:
     message_id: str
     at: float
     receivers: tuple[Subscription, ...]
+    filtered_out: int
+    """Subscriptions that do not want it."""
     material: Material | None
 
     @property
@@ -79,19 +89,20 @@ def check_order(topic: Topic, message: Message) -> None:
 
 async def prepare(sns: Sns, ctx: RequestContext, topic: Topic, message: Message) -> Prepared:
     """Ask the filters. What can suspend is done here, so that all else is one transaction."""
-    receivers = tuple(_receivers(topic, message))
+    confirmed = [one for one in topic.subscriptions if not one.is_pending]
+    receivers = tuple(_receivers(confirmed, message))
     signs = not topic.is_fifo and any(one.protocol in _SIGNED and not _is_bare(one) for one in receivers)
     return Prepared(
         message=message,
         message_id=ctx.ids.uuid(),
         at=sns.clock.now(),
         receivers=receivers,
+        filtered_out=len(confirmed) - len(receivers),
         material=await sns.signer.ready() if signs else None,
     )
 
 
-def _receivers(topic: Topic, message: Message) -> list[Subscription]:
-    confirmed = [one for one in topic.subscriptions if not one.is_pending]
+def _receivers(confirmed: Sequence[Subscription], message: Message) -> Sequence[Subscription]:
     if all(one.filter is None for one in confirmed):
         return confirmed
     attributes, body = comparable(message.attributes), None
@@ -129,7 +140,14 @@ def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepare
         write = Writer(sns, ctx, topic, prepared, sequence)
         for subscription in prepared.receivers:
             write.to(tx, subscription)
+    tx.after_commit(lambda: _measure(sns, topic, prepared))
     return Sent(prepared.message_id, sequence)
+
+
+def _measure(sns: Sns, topic: Topic, prepared: Prepared) -> None:
+    name = topic_name(topic)
+    sns.measures.published(name, prepared.message.size_bytes, prepared.filtered_out)
+    sns.measures.delivered(name, sum(one.protocol in local.PROTOCOLS for one in prepared.receivers))
 
 
 def _deduplication_key(topic: Topic, message: Message) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, Site, operations_of
+from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.upstream import as_a_sandbox
 from undercast.services.parts import Parts
 from undercast.services.sns import site
@@ -14,6 +15,7 @@ from undercast.services.sns.access import access, policy_of
 from undercast.services.sns.http_target import HttpTarget
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.local import LocalOutbox
+from undercast.services.sns.measures import Measures
 from undercast.services.sns.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.sns.operations import (
     devices,
@@ -37,6 +39,7 @@ def build(parts: Parts) -> Sns:
         topics=Topics(parts.database),
         signer=Signer(parts.database, parts.host_clock),
         local=LocalOutbox(parts.database),
+        measures=Measures(parts.metrics, parts.platform_clock),
         outbox=parts.outbox,
         causality=parts.causality,
         internal=parts.internal,
@@ -49,6 +52,10 @@ def build(parts: Parts) -> Sns:
 
 def _targets(sns: Sns) -> Mapping[str, Any]:
     return {KIND: TopicTarget(sns), DEAD_LETTERS: DeadLetterTarget(), HTTP: HttpTarget(sns, sns.ca_bundle)}
+
+
+def _hears(sns: Sns, delivery: Delivery, outcome: Outcome) -> None:
+    sns.measures.ended(delivery, outcome)
 
 
 def _reset(sns: Sns) -> None:
@@ -67,6 +74,7 @@ MANIFEST = Manifest(
     refused=REFUSED,
     site=Site(owns=site.owns, serve=site.serve, path=PATH_PREFIX),
     targets=_targets,
+    hears=_hears,
     reset=_reset,
     differences=(
         "Mail, SMS and mobile push go to the local outbox (`undercast outbox`); nothing leaves the machine.",
@@ -83,6 +91,9 @@ MANIFEST = Manifest(
         "Accounts are never in the SMS sandbox: any number gets messages, verified or not.",
         "Of HTTP authentication, Basic is answered; Digest is not.",
         "Quotas of topics, subscriptions, filter policies, request rates and the spend limit of SMS are not enforced.",
+        "Of the metrics, CloudWatch is told NumberOfMessagesPublished, PublishSize, NumberOfNotificationsDelivered, "
+        "-Failed, -FilteredOut, -RedrivenToDlq and -FailedToRedriveToDlq; a function's notification is delivered when "
+        "its invocation has ended. SMSSuccessRate and SMSMonthToDateSpentUSD are not told.",
         "Numbers opt out of SMS by POST /_undercast/outbox/stop, which stands for the reply STOP.",
     ),
 )

@@ -17,7 +17,7 @@ from undercast.services.sns import sending
 from undercast.services.sns.contents import check
 from undercast.services.sns.envelope import undelivered
 from undercast.services.sns.instance import Sns
-from undercast.services.sns.models import FIFO_SUFFIX, topic_named
+from undercast.services.sns.models import FIFO_SUFFIX, QUEUES, topic_named
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class DeadLetterTarget:
         letter = replace(
             delivery,
             id=f"{delivery.id}-queue",
-            kind=sending.QUEUES,
+            kind=QUEUES,
             payload=payload,
             attributes=carried,
             scope=Scope(AccountId(arn.account_id), Region(arn.region)),
