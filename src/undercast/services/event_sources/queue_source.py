@@ -157,7 +157,10 @@ class QueueSource:
         """See `Source`."""
         self._running += 1
         try:
-            done = await self._work.process(batch)
+            try:
+                done = await self._work.process(batch)
+            finally:
+                self._groups -= batch.groups  # before the delete, behind which the queue gives what is next in them
             handles = [taken.handle for one, taken in batch.messages.items() if one in done.ids]
             deleted = await self._delete(batch.ctx, handles)
             if handles and self._watch is not None:
@@ -167,7 +170,6 @@ class QueueSource:
             return Processed(result=f"PROBLEM: {error}", backs_off=True)
         finally:
             self._running -= 1
-            self._groups -= batch.groups
 
     async def close(self) -> None:
         """See `Source`."""
@@ -221,7 +223,6 @@ class QueueSource:
         if self._watch is not None:
             self._watch.polling(self._running)
         answer = await ctx.call("sqs", "ReceiveMessage", params)
-        await asyncio.sleep(0)  # not to wait: a full queue answers at once, and others want the loop in between
         arn, region = self._source_arn, self._arn.region
         records = [record_of(message, arn, region) for message in answer.get("Messages", ())]
         wanted = [record for record in records if is_wanted(record, self._patterns)]
