@@ -176,11 +176,23 @@ exports.handler = (event, context) => response.send(event, context, response.SUC
 """
 
 
-def test_cfn_response_puts_to_port_443(equipped: RunningPlatform, account: str) -> None:
-    """X7: npm's cfn-response speaks HTTPS to port 443 of the ResponseURL's host, whatever else the URL says."""
-    bucket = f"responses-{account}"
-    equipped.client("s3", account=account).create_bucket(Bucket=bucket)
-    iam = equipped.client("iam", account=account)
+INLINE = """
+import json, urllib3
+def handler(event, context):  # as AWS's cfnresponse.send does
+    body = json.dumps({
+        "Status": "SUCCESS", "Reason": context.log_stream_name, "PhysicalResourceId": "physical",
+        "StackId": event["StackId"], "RequestId": event["RequestId"], "LogicalResourceId": event["LogicalResourceId"],
+        "NoEcho": False, "Data": {"Answer": "42"},
+    })
+    headers = {"content-type": "", "content-length": str(len(body))}
+    return urllib3.PoolManager().request("PUT", event["ResponseURL"], headers=headers, body=body).status
+"""
+
+
+def response_url(platform: RunningPlatform, account: str, bucket: str) -> str:
+    """Where CloudFormation would have the answer: a presigned URL of S3 by its name."""
+    platform.client("s3", account=account).create_bucket(Bucket=bucket)
+    iam = platform.client("iam", account=account)
     iam.create_user(UserName="signer")
     iam.attach_user_policy(UserName="signer", PolicyArn="arn:aws:iam::aws:policy/AmazonS3FullAccess")
     key = iam.create_access_key(UserName="signer")["AccessKey"]  # in a sandbox only keys of the platform open anything
@@ -192,15 +204,26 @@ def test_cfn_response_puts_to_port_443(equipped: RunningPlatform, account: str) 
         aws_secret_access_key=key["SecretAccessKey"],
         config=Config(s3={"addressing_style": "virtual"}, signature_version="s3v4"),
     )
-    url = signer.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "answer", "ContentType": ""})
-    module = installed(f"{MODULES}/cfn-response")
-    files: dict[str, bytes | str | Path] = {"index.js": CUSTOM_RESOURCE}
-    files |= {
-        f"node_modules/cfn-response/{path.relative_to(module)}": path for path in module.rglob("*") if path.is_file()
-    }
-    function = deploy_binary(
-        equipped, account, "custom", package(files), "index.handler", Runtime="nodejs22.x", Timeout=20
-    )
+    params = {"Bucket": bucket, "Key": "answer", "ContentType": ""}
+    return str(signer.generate_presigned_url("put_object", Params=params))
+
+
+@pytest.mark.parametrize("language", ["node", "python"])
+def test_cfn_response_puts_to_port_443(equipped: RunningPlatform, account: str, language: str) -> None:
+    """X7: npm's cfn-response speaks HTTPS to port 443 of the ResponseURL's host, whatever else the URL says.
+
+    AWS's Python module does the same with the urllib3 that its runtime brings.
+    """
+    bucket = f"responses-{account}"
+    url = response_url(equipped, account, bucket)
+    files: dict[str, bytes | str | Path] = {"index.py": INLINE}
+    if language == "node":
+        module = installed(f"{MODULES}/cfn-response")
+        paths = [path for path in module.rglob("*") if path.is_file()]
+        files = {"index.js": CUSTOM_RESOURCE}
+        files |= {f"node_modules/cfn-response/{path.relative_to(module)}": path for path in paths}
+    runtime = {"node": "nodejs22.x", "python": "python3.11"}[language]
+    function = deploy_binary(equipped, account, "custom", package(files), "index.handler", Runtime=runtime, Timeout=20)
     event = {"ResponseURL": url, "StackId": "stack", "RequestId": "request", "LogicalResourceId": "logical"}
     run = function.run(event)
     assert run.error is None, (run.value, run.log)

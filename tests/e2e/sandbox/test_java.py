@@ -1,5 +1,6 @@
 """Java functions in real sandboxes, with AWS's runtime client as `undercast runtimes install java17` brings it."""
 
+import asyncio
 import json
 import os
 import shutil
@@ -42,10 +43,9 @@ def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     javac, jar = tool("javac"), tool("jar")
     folder = tmp_path_factory.mktemp("java")
     folder.chmod(0o755)
-    core = next(client_folder(installs()).glob("aws-lambda-java-core-*.jar"))
-    subprocess.run(
-        [javac, "--release", "11", "-cp", str(core), "-d", str(folder), str(SOURCE / "example/App.java")], check=True
-    )
+    client = os.pathsep.join(map(str, client_folder(installs()).glob("aws-lambda-java-*.jar")))
+    sources = [str(SOURCE / f"example/{name}.java") for name in ("App", "Hooked")]
+    subprocess.run([javac, "--release", "11", "-cp", client, "-d", str(folder), *sources], check=True)
     (folder / "lib").mkdir()
     other = tmp_path_factory.mktemp("other")
     subprocess.run([javac, "--release", "11", "-d", str(other), str(SOURCE / "Library.java")], check=True)
@@ -164,3 +164,17 @@ def test_java_reads_our_trust_store(tmp_path: Path) -> None:
     ).stdout
     assert listed.count("trustedCertEntry") == pem.count("BEGIN CERTIFICATE")
     assert json.dumps(listed).count("undercast-0,") == 1
+
+
+async def test_snapstart_is_an_init_ahead_with_its_hooks(jvm: Stage, classes: Path) -> None:
+    """A JVM has threads and is not copied: each environment has an INIT, the log says why, and no restore is claimed.
+
+    AWS's client runs before-checkpoint hooks at the end of INIT, asks for restore/next, and then runs the others.
+    """
+    made = function(jvm, classes, "example.Hooked", version="1", snap_start=True)
+    assert await jvm.pool.snapshot(made) == ""
+    first, second = await asyncio.gather(jvm.value(made), jvm.value(made))
+    assert first[1:] == second[1:] == ["init", "before", "after", "snap-start"]
+    text = "".join(jvm.log.messages)
+    assert "initialised ahead instead of being restored from a snapshot, because only Python runtimes can" in text
+    assert "Restore Duration" not in text
