@@ -20,7 +20,7 @@ async def test_every_listener_of_the_source_hears_it_and_no_other() -> None:
     """Two pollers of one stream, one of another."""
     arrivals = Arrivals()
     with arrivals.listen(SOURCE) as one, arrivals.listen(SOURCE) as two, arrivals.listen("other") as other:
-        assert arrivals.ring(SOURCE)
+        arrivals.ring(SOURCE)
         assert (one.is_set(), two.is_set(), other.is_set()) == (True, True, False)
 
 
@@ -29,5 +29,5 @@ async def test_who_has_left_is_forgotten() -> None:
     arrivals = Arrivals()
     with arrivals.listen(SOURCE):
         pass
-    assert not arrivals.ring(SOURCE)
+    arrivals.ring(SOURCE)
     assert vars(arrivals) == {"_bells": {}}

@@ -30,12 +30,6 @@ async def test_delivery_reaches_its_target_and_its_row_goes(bench: Bench) -> Non
     assert await bench.rows() == []
 
 
-async def test_a_delivery_is_with_its_target_before_its_sender_goes_on(bench: Bench) -> None:
-    """The function that is to get an event does not wait for the answer to whoever has caused it."""
-    await bench.add(bench.make("now"), bench.make("later", due_in=60))
-    assert bench.target.ids == ["now"]
-
-
 async def test_nothing_is_delivered_before_or_without_its_commit(bench: Bench) -> None:
     """The change and its deliveries are one commit (I6)."""
 

@@ -16,12 +16,10 @@ class Arrivals:
     def __init__(self) -> None:
         self._bells: dict[str, set[asyncio.Event]] = {}
 
-    def ring(self, source_arn: str) -> bool:
-        """Something has arrived; whether anybody listens. Call it after the commit (`Tx.after_commit`)."""
-        bells = self._bells.get(source_arn, ())
-        for bell in bells:
+    def ring(self, source_arn: str) -> None:
+        """Something has arrived. Call it after the commit (`Tx.after_commit`)."""
+        for bell in self._bells.get(source_arn, ()):
             bell.set()
-        return bool(bells)
 
     @contextmanager
     def listen(self, source_arn: str) -> Iterator[asyncio.Event]:

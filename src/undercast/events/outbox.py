@@ -23,8 +23,8 @@ _INSERT = (
 class Listener(Protocol):
     """Hears of deliveries on the event loop, after their commit: the router."""
 
-    def added(self, delivery: Delivery, order: int) -> bool:
-        """A delivery has been committed; whether attempts begin now."""
+    def added(self, delivery: Delivery, order: int) -> None:
+        """A delivery has been committed."""
         ...
 
     def cleared(self, count: int) -> None:
@@ -78,8 +78,9 @@ class Outbox:
         tx.after_commit(lambda: self._cleared(count))
         return count
 
-    def _committed(self, delivery: Delivery, order: int) -> bool:
-        return self._listener is not None and self._listener.added(delivery, order)
+    def _committed(self, delivery: Delivery, order: int) -> None:
+        if self._listener is not None:
+            self._listener.added(delivery, order)
 
     def _cleared(self, count: int) -> None:
         if self._listener is not None:

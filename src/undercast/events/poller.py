@@ -23,9 +23,6 @@ FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 10.0
 NOTHING_YET = "No records processed"
 _LOOK_AGAIN_S = 1 / MORE_PER_S
-_TURNS = 2
-"""Of the event loop, before a source is asked again, whatever it has given: in the first one the batch goes to who
-consumes it, in the second one its sender is answered (`Database.write`)."""
 _log = logging.getLogger(__name__)
 
 
@@ -163,8 +160,9 @@ class Feed:
                 task = asyncio.get_running_loop().create_task(self._process(batch))
                 self._running.add(task)
                 task.add_done_callback(self._ended)
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
+            # Not to wait: a batch goes to who consumes it before the source is asked again, and a source may always
+            # have something, wanted or not, while others want the loop.
+            await asyncio.sleep(0)
 
     async def _room(self) -> None:
         """Return when another batch may run. While all run and more may come to be allowed, looks again now and then.

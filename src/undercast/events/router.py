@@ -122,14 +122,14 @@ class Router:
             self._idle.append(waiter)
             await asyncio.wait_for(waiter, timeout_s)
 
-    def added(self, delivery: Delivery, order: int) -> bool:
+    def added(self, delivery: Delivery, order: int) -> None:
         """See `outbox.Listener`."""
         self._counts["waiting"] += 1
         queue = self._queues.get(delivery.target_arn)
         if queue is None:
             queue = self._queues[delivery.target_arn] = TargetQueue(delivery.target_arn)
         queue.add(_entry(delivery.due_at or delivery.created_at, order, delivery))
-        return self._pump(queue)
+        self._pump(queue)
 
     def cleared(self, count: int) -> None:
         """See `outbox.Listener`."""
@@ -144,14 +144,11 @@ class Router:
         for queue in tuple(self._queues.values()):
             self._pump(queue)
 
-    def _pump(self, queue: TargetQueue) -> bool:
-        """Begin every attempt that is due and within the limit; arrange to look again when the next one is due.
-
-        Whether one has begun.
-        """
+    def _pump(self, queue: TargetQueue) -> None:
+        """Begin every attempt that is due and within the limit; arrange to look again when the next one is due."""
         if not self._running:
-            return False
-        now, begins = self._clock.now(), False
+            return
+        now = self._clock.now()
         while len(queue.in_flight) < self._limit:
             if queue.is_short and now >= queue.held_until:
                 self._refill(queue)
@@ -162,14 +159,12 @@ class Router:
             if entry is None:
                 self._ring_at(queue, queue.next_due)
                 break
-            begins = True
             attempt = asyncio.create_task(self._attempt(queue, entry))
             self._attempts.add(attempt)
             attempt.add_done_callback(self._attempts.discard)
         if queue.is_over:
             self._queues.pop(queue.target_arn, None)
         self._tell_idle()
-        return begins
 
     def _refill(self, queue: TargetQueue) -> None:
         due_at, order = queue.horizon

@@ -38,9 +38,6 @@ _RESTART_FRAMES = 8192
 _TRUNCATE_BYTES = 256 * 1024 * 1024
 """A file above this is cut, which is slow; a smaller one is written again from its beginning."""
 _FOREIGN_WRITER_S = 10.0
-_TURNS = 2
-"""Of the event loop, for those whom a commit has woken: in the first one a reader takes its batch, in the second one it
-is at work."""
 _log = logging.getLogger(__name__)
 
 
@@ -75,10 +72,7 @@ class Database:
         """Run a function that changes rows; all of it or, on any exception, nothing.
 
         `long` runs it in the store thread: for what takes more than 2 ms. Other writers wait for it.
-        Whom the commit has woken goes first: an event is with its function before its sender is answered, whose own
-        next step, and whose client, would take the processor that the function wants.
         """
-        woken = False
         if long:
             result = await self._owned(self._write_in_thread(fn))
         else:
@@ -86,16 +80,13 @@ class Database:
                 async with self._writer:
                     pass  # behind the long write; nothing else runs between this and our COMMIT
             try:
-                result, woken = self._write_inline(fn)
+                result = self._write_inline(fn)
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
                     raise
                 result = await self._owned(self._write_after_foreigner(fn))
         if self._sync is not None:
             await self._sync.wait()
-        elif woken:
-            for _ in range(_TURNS):
-                await asyncio.sleep(0)
         return result
 
     async def read(self, fn: Callable[[Tx], T], *, long: bool = False) -> T:
@@ -154,10 +145,10 @@ class Database:
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
-    def _write_inline(self, fn: Callable[[Tx], T]) -> tuple[T, bool]:
-        """The result, and whether the commit has woken somebody."""
+    def _write_inline(self, fn: Callable[[Tx], T]) -> T:
         result, tx = _run(self._inline, fn)
-        return result, self._committed(tx)
+        self._committed(tx)
+        return result
 
     async def _write_in_thread(self, fn: Callable[[Tx], T]) -> T:
         # The thread first: a writer that waited for a long read would make every inline write wait as well.
@@ -178,22 +169,19 @@ class Database:
             while True:
                 await loop.run_in_executor(self._thread, _run, self._threaded, _nothing)
                 try:
-                    return self._write_inline(fn)[0]
+                    return self._write_inline(fn)
                 except sqlite3.OperationalError as error:
                     if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or loop.time() > deadline:
                         raise
 
-    def _committed(self, tx: Tx) -> bool:
-        """Whether somebody was woken."""
+    def _committed(self, tx: Tx) -> None:
         if self._sync is not None:
             self._sync.note()
         rows = self.changes
         if rows - self._folded_rows > self._checkpoint_rows and not self._closed:
             self._begin_checkpoint(rows)
-        woken = False
         for callback in tx.callbacks:
-            woken = callback() is True or woken
-        return woken
+            callback()
 
     def _begin_checkpoint(self, rows: int) -> None:
         if self._checkpoint is None or self._checkpoint.done():

@@ -26,7 +26,7 @@ class Tx:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection: sqlite3.Connection | None = connection
         self._cursors: list[sqlite3.Cursor] = []
-        self.callbacks: list[Callable[[], object]] = []
+        self.callbacks: list[Callable[[], None]] = []
 
     def _query(self, sql: str, params: Sequence[SqlValue]) -> sqlite3.Cursor:
         if self._connection is None:
@@ -85,11 +85,8 @@ class Tx:
         finally:
             self.execute("RELEASE part")
 
-    def after_commit(self, callback: Callable[[], object]) -> None:
-        """Run on the event loop once this has committed, and only then: cache updates, wake-ups.
-
-        One that gives True has woken somebody, who then goes on before the writer does (`Database.write`).
-        """
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Run on the event loop once this has committed, and only then: cache updates, wake-ups."""
         self.callbacks.append(callback)
 
     def end(self) -> None:

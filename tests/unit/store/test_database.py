@@ -65,34 +65,6 @@ async def test_after_commit_runs_on_the_loop_and_sees_the_commit(database: Datab
     assert seen == [(threading.get_ident(), ["a"])]
 
 
-@pytest.mark.parametrize(("wakes", "order"), [(True, ["taken", "at work", "answered"]), (False, ["answered"])])
-async def test_whom_a_commit_wakes_goes_before_the_writer(database: Database, wakes: bool, order: list[str]) -> None:
-    """A reader takes what was committed, and hands it on, before its sender is answered (ADR 0060)."""
-    woken, seen = asyncio.Event(), list[str]()
-
-    async def read() -> None:
-        await woken.wait()
-        seen.append("taken")
-        await asyncio.sleep(0)
-        seen.append("at work")
-
-    def ring() -> bool:
-        woken.set()
-        return wakes
-
-    def work(tx: Tx) -> None:
-        insert(tx, "a")
-        tx.after_commit(ring)
-        tx.after_commit(lambda: None)
-
-    reader = asyncio.create_task(read())
-    await asyncio.sleep(0)
-    await database.write(work)
-    seen.append("answered")
-    assert seen == order
-    await reader
-
-
 async def test_inline_write_waits_behind_a_long_one_and_the_loop_goes_on(database: Database) -> None:
     """Writers are serialised; the loop is never blocked by the store thread."""
     entered, proceed = threading.Event(), threading.Event()

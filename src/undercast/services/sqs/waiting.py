@@ -20,19 +20,18 @@ class Waiting:
         self._waiters: dict[int, deque[asyncio.Future[None]]] = {}
         self._timers: dict[int, tuple[float, asyncio.Task[None]]] = {}
 
-    def wake(self, queue_id: int, messages: int = 1) -> bool:
-        """So many messages are visible now; whether somebody was woken."""
-        waiters, left = self._waiters.get(queue_id), messages
-        while waiters and left > 0:
+    def wake(self, queue_id: int, messages: int = 1) -> None:
+        """So many messages are visible now."""
+        waiters = self._waiters.get(queue_id)
+        while waiters and messages > 0:
             waiter = waiters.popleft()
             if not waiter.done():
                 waiter.set_result(None)
-                left -= 1
-        return left < messages
+                messages -= 1
 
-    def wake_all(self, queue_id: int) -> bool:
+    def wake_all(self, queue_id: int) -> None:
         """The queue has changed or is gone: everybody looks again."""
-        return self.wake(queue_id, len(self._waiters.get(queue_id, ())))
+        self.wake(queue_id, len(self._waiters.get(queue_id, ())))
 
     async def wait(self, queue_id: int, limit_s: float, comes_back_at: float | None) -> None:
         """Return when messages may be there, at the latest after so many seconds of host time."""
