@@ -10,11 +10,11 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
+from undercast.services.kinesis import store
 from undercast.services.kinesis.instance import Kinesis, named
 from undercast.services.kinesis.models import named_by_arn
 from undercast.services.kinesis.operations.records import parse_iterator
 from undercast.services.kinesis.operations.streams import token_arn
-from undercast.services.kinesis.operations.tags import resource
 
 _OF_ACCOUNT = frozenset({"ListStreams", "DescribeLimits"})
 
@@ -54,13 +54,14 @@ def _on(kinesis: Kinesis, action: str, arn: str) -> Access:
 
 
 def _policy(kinesis: Kinesis, arn: str) -> Mapping[str, Any] | None:
+    """Every call comes through here, so its row is not read in whole."""
     try:
-        owner = kinesis.database.read_now(lambda tx: resource(tx, arn))
+        text = kinesis.database.read_row(lambda tx: store.policy(tx, arn))
     except ServiceError:
         return None
-    if not owner.policy:
+    if not text:
         return None
-    found: dict[str, Any] = json.loads(owner.policy)
+    found: dict[str, Any] = json.loads(text)
     return found
 
 

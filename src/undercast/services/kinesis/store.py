@@ -14,6 +14,8 @@ from undercast.services.kinesis.models import (
     Stream,
     StreamName,
     consumer_of,
+    is_consumer,
+    named_by_arn,
     padded,
     shard_number,
     stream_of,
@@ -45,6 +47,17 @@ def find(tx: Tx, of: StreamName) -> Stream | None:
     """A stream, or None."""
     row = tx.one("SELECT * FROM kinesis_stream WHERE account_id = ? AND region = ? AND name = ?", (*of.scope, of.name))
     return None if row is None else stream_of(row)
+
+
+def policy(tx: Tx, arn: str) -> str:
+    """Of a stream or a consumer; "" for none. Raises InvalidArgumentException for what is no ARN of either."""
+    if is_consumer(arn):
+        row = tx.one("SELECT policy FROM kinesis_consumer WHERE arn = ?", (arn,))
+    else:
+        of = named_by_arn(arn)
+        query = "SELECT policy FROM kinesis_stream WHERE account_id = ? AND region = ? AND name = ?"
+        row = tx.one(query, (*of.scope, of.name))
+    return "" if row is None else str(row["policy"])
 
 
 def existing(tx: Tx, of: StreamName) -> Stream:
