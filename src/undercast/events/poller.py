@@ -66,7 +66,10 @@ class Source(Protocol):
         ...
 
     async def close(self) -> None:
-        """No `take` follows. Batches may still be processed."""
+        """No `take` follows; one that was waiting has been cancelled, and what it had is the source's again.
+
+        Batches may still be processed.
+        """
         ...
 
 
@@ -139,7 +142,10 @@ class Feed:
     async def _stop_reading(self) -> None:
         self._reader.cancel()
         await asyncio.wait([self._reader])
-        await self._source.close()
+        try:
+            await self._source.close()
+        except Exception:  # whatever a source does, what runs is waited for
+            _log.exception("an event source could not be closed")
 
     async def _read(self) -> None:
         failures = 0

@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ def ANSWER(event):
     bad = [r["messageId"] for r in event["Records"] if r["body"].startswith("bad")]
     return {"batchItemFailures": [{"itemIdentifier": one} for one in bad]}
 """
+AT_ONCE = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
 MALFORMED = "ANSWER = lambda event: {'batchItemFailures': [{'itemIdentifier': ''}]}"
 
 
@@ -144,6 +146,63 @@ def test_a_window_gathers_up_to_the_batch_size(own: Account) -> None:
     own.platform.advance(60)
     until(lambda: len(work.lines("BATCH ")) == 2)
     assert sorted(work.lines("BATCH ")[1]) == ["a", "b", "c"]
+    work.wait_until_empty()
+
+
+def _gathering(own: Account) -> tuple[Work, str]:
+    """A mapping that gathers five messages in a long window, of a queue whose messages live for one receive."""
+    dead: str = own.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
+    redrive = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{own.id}:dead", "maxReceiveCount": 1})
+    work = Work(own, RedrivePolicy=redrive, VisibilityTimeout="300")
+    work.map(BatchSize=100, MaximumBatchingWindowInSeconds=60)
+    work.send("a", "b", "c", "d", "e")
+    until(lambda: work.count() == (0, 5))
+    return work, dead
+
+
+def _all_are_shown(work: Work, dead: str) -> None:
+    until(lambda: sorted(work.bodies()) == ["a", "b", "c", "d", "e"])
+    work.wait_until_empty()
+    assert {record["attributes"]["ApproximateReceiveCount"] for record in work.records()} == {"1"}
+    assert work.sqs.receive_message(QueueUrl=dead).get("Messages", []) == []
+
+
+def test_what_a_window_has_gathered_is_back_when_the_mapping_is_disabled(own: Account) -> None:
+    """The function has not seen it: its receive is not counted, or maxReceiveCount would end it."""
+    work, dead = _gathering(own)
+    work.functions.update_event_source_mapping(UUID=work.id, Enabled=False)
+    work.wait_for("Disabled")
+    assert work.count() == (5, 0)
+    work.functions.update_event_source_mapping(UUID=work.id, Enabled=True, **AT_ONCE)
+    _all_are_shown(work, dead)
+
+
+def test_what_a_window_has_gathered_is_there_after_a_stop(tmp_path: Path) -> None:
+    """SIGTERM gives it back."""
+    with running(tmp_path) as first:
+        work, dead = _gathering(Account(first, "222222222222"))
+    with running(tmp_path) as second:
+        again = Account(second, "222222222222")
+        work.aws, work.sqs, work.functions = again, again.client("sqs"), again.client("lambda")
+        work.functions.update_event_source_mapping(UUID=work.id, **AT_ONCE)
+        path = dead.partition("://")[2].partition("/")[2]
+        work.url = f"{second.url}/{again.id}/q"
+        _all_are_shown(work, f"{second.url}/{path}")
+
+
+def test_a_group_whose_messages_do_not_fit_into_an_event_keeps_its_order(own: Account) -> None:
+    """FIFO: what is beyond 6 MB goes back to the queue, uncounted, and comes next."""
+    own.client("sqs").create_queue(QueueName="dead.fifo", Attributes={"FifoQueue": "true"})
+    redrive = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{own.id}:dead.fifo", "maxReceiveCount": 1})
+    work = Work(own, fifo=True, RedrivePolicy=redrive)
+    work.map(Enabled=False)
+    code = "def handler(event, context):\n    print('FIRST', [int(r['body'][:2]) for r in event['Records']])"
+    work.functions.update_function_code(FunctionName="f", ZipFile=package(app=code))
+    work.functions.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+    work.send(*[f"{number}{'x' * 900_000}" for number in range(10, 20)], MessageGroupId="g")
+    work.functions.update_event_source_mapping(UUID=work.id, Enabled=True)
+    until(lambda: len(work.lines("FIRST ")) == 2)
+    assert work.lines("FIRST ") == [[10, 11, 12, 13, 14, 15], [16, 17, 18, 19]]
     work.wait_until_empty()
 
 

@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS", "Handling errors fo
 """
 
 import asyncio
+import logging
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +15,7 @@ from undercast.core.arn import Arn
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.identity import platform_principal
 from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
 from undercast.services.event_sources.lane import MAX_EVENT_BYTES
 from undercast.services.event_sources.pollers import INVOKES_EACH, provisioned
@@ -25,6 +27,7 @@ LONG_POLL_S = 20
 AT_ONCE = 10
 """Messages of one ReceiveMessage or DeleteMessageBatch."""
 _FRAME = len('{"Records": []}')
+log = logging.getLogger(__name__)
 
 Record = Mapping[str, Any]
 """One entry of the event's Records."""
@@ -118,6 +121,10 @@ class QueueSource:
         self._patterns = patterns_of(settings.get("FilterCriteria", {}))
         self._carried: list[Record] = []
         """Received, but the batch before had no room for them."""
+        self._held: dict[str, None] = {}
+        """Receipt handles of what was received and is not being processed."""
+        self._ctx: RequestContext | None = None
+        """That of the last wait for a batch."""
         self._polling: asyncio.Task[Sequence[Record]] | None = None
         """A ReceiveMessage that outlives the window of the batch that it began for."""
         self._groups: set[str] = set()
@@ -138,8 +145,11 @@ class QueueSource:
         return self._work.crowded()
 
     async def take(self) -> Batch | None:
-        """See `Source`. The consumer is looked at first: a message that nobody can process is not received."""
-        ctx = await self._consumer.context()
+        """See `Source`. The consumer is looked at first: a message that nobody can process is not received.
+
+        An error behind the first message ends the batch; if it lasts, the next wait meets it again.
+        """
+        ctx = self._ctx = await self._consumer.context()
         batch = Batch(ctx, self._clock.now())
         carried, self._carried = self._carried, []
         self._add(batch, carried)
@@ -149,7 +159,13 @@ class QueueSource:
             if batch.messages and self._window_s:
                 await self._gather(batch)
         except ServiceError as error:
-            raise Unavailable(f"{error.code}: {error.message}") from error
+            if not batch.messages:
+                raise Unavailable(f"{error.code}: {error.message}") from error
+        if self._is_fifo and self._carried:
+            await self._return([record["receiptHandle"] for record in self._carried])
+            self._carried.clear()
+        for taken in batch.messages.values():
+            self._held.pop(taken.handle, None)
         self._groups |= batch.groups
         return batch if batch.messages else None
 
@@ -172,10 +188,11 @@ class QueueSource:
             self._running -= 1
 
     async def close(self) -> None:
-        """See `Source`."""
+        """See `Source`. What was received and nobody began to process is in its queue as if it had not been."""
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.wait([self._polling])
+        await self._return(tuple(self._held))
 
     # Receiving
 
@@ -223,6 +240,7 @@ class QueueSource:
         if self._watch is not None:
             self._watch.polling(self._running)
         answer = await ctx.call("sqs", "ReceiveMessage", params)
+        self._held |= dict.fromkeys(message["ReceiptHandle"] for message in answer.get("Messages", ()))
         arn, region = self._source_arn, self._arn.region
         records = [record_of(message, arn, region) for message in answer.get("Messages", ())]
         wanted = [record for record in records if is_wanted(record, self._patterns)]
@@ -232,6 +250,8 @@ class QueueSource:
                 self._watch.filtered_out(len(records) - len(wanted))
         if len(wanted) < len(records):
             others = [record["receiptHandle"] for record in records if record not in wanted]
+            for handle in others:
+                self._held.pop(handle, None)
             await self._delete(ctx, others)
         return wanted
 
@@ -241,13 +261,15 @@ class QueueSource:
     def _add(self, batch: Batch, records: Sequence[Record]) -> None:
         """Put messages into the batch; those that make the event too large wait for the next one.
 
-        Of a FIFO queue they are left to come back, as are those of a group that is being processed: their visibility
-        timeout ended before that was done. One that came back while the batch was gathered replaces itself.
+        Of a FIFO queue they go back, for the order of their groups. Those of a group that is being processed are left
+        to come back: their visibility timeout ended before that was done. One that came back while the batch was
+        gathered replaces itself.
         What is not alike to the batch, as its consumer sees it, waits for the next one, too.
         """
         for place, record in enumerate(records):
             group = record["attributes"].get("MessageGroupId", "") if self._is_fifo else ""
             if group in self._groups:
+                self._held.pop(record["receiptHandle"], None)
                 continue
             text = text_of(record)
             trace = record["attributes"].get("AWSTraceHeader", "")
@@ -260,14 +282,38 @@ class QueueSource:
             size_bytes = batch.size_bytes + taken.size_bytes - (before.size_bytes if before is not None else 0)
             full = len(batch.messages) >= self._batch_size and before is None
             if batch.messages and (full or size_bytes > MAX_EVENT_BYTES):
-                if not self._is_fifo:
-                    self._carried += records[place:]
+                self._carried += records[place:]
                 return
+            if before is not None:
+                self._held.pop(before.handle, None)
             batch.alike = batch.alike if batch.messages else alike
             batch.messages[record["messageId"]] = taken
             batch.size_bytes = size_bytes
             if group:
                 batch.groups.add(group)
+
+    async def _return(self, handles: Sequence[str]) -> None:
+        """Give back what nobody was shown: visible at once, its receive not counted.
+
+        As the platform itself: a role that may receive need not be allowed to change visibility, and that the receive
+        does not count is between us and SQS (`sqs.operations.batches`).
+        """
+        ctx = self._ctx
+        if ctx is None:
+            return
+        for start in range(0, len(handles), AT_ONCE):
+            some = handles[start : start + AT_ONCE]
+            entries = [
+                {"Id": str(place), "ReceiptHandle": handle, "VisibilityTimeout": 0} for place, handle in enumerate(some)
+            ]
+            params = {"QueueUrl": self._url(ctx), "Entries": entries}
+            platform = platform_principal(ctx.account_id)
+            try:
+                await ctx.call("sqs", "ChangeMessageVisibilityBatch", params, principal=platform)
+            except ServiceError as error:  # the queue is gone, or the messages come back by themselves
+                log.warning("messages of %s could not be given back: %s", self._source_arn, error.message)
+            for handle in some:
+                self._held.pop(handle, None)
 
     async def _delete(self, ctx: RequestContext, handles: Sequence[str]) -> int:
         """How many are; what cannot be deleted comes back, and is processed again: at least once."""

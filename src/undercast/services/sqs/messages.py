@@ -242,6 +242,15 @@ def set_visible_at(tx: Tx, sequence: int, visible_at: float) -> None:
     tx.execute("UPDATE sqs_message SET visible_at = ? WHERE sequence = ?", (visible_at, sequence))
 
 
+def uncount(tx: Tx, receipt: Receipt) -> None:
+    """The last receive was none: its message is as it was before."""
+    tx.execute(
+        "UPDATE sqs_message SET receives = receives - 1, receipt = '', first_received_at ="
+        " CASE receives WHEN 1 THEN 0 ELSE first_received_at END WHERE sequence = ? AND receipt = ?",
+        (receipt.sequence, receipt.nonce),
+    )
+
+
 def purge(tx: Tx, queue: Queue) -> int:
     """Delete all messages; how many."""
     return tx.execute("DELETE FROM sqs_message WHERE queue_id = ?", (queue.id,))

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.identity import PLATFORM
 from undercast.core.service import Params, operation
 from undercast.services.sqs import sending
 from undercast.services.sqs.instance import Sqs
-from undercast.services.sqs.operations.messages import change_one, delete, sent_output, to_delete
+from undercast.services.sqs.operations.messages import change_one, delete, give_back, sent_output, to_delete
 from undercast.store.database import Tx
 
 MAX_ENTRIES = 10
@@ -66,12 +67,11 @@ async def delete_message_batch(sqs: Sqs, ctx: RequestContext, params: Params) ->
 
 @operation("ChangeMessageVisibilityBatch")
 async def change_message_visibility_batch(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Hide up to ten messages for longer."""
+    """Hide up to ten messages for longer. What the platform itself received and shows nobody, it gives back by this."""
     entries = _checked_entries("ChangeMessageVisibilityBatch", params["Entries"])
     queue = sqs.queue(ctx, params["QueueUrl"])
-    return await sqs.database.write(
-        lambda tx: _each(entries, lambda entry: change_one(sqs, tx, queue, entry))[1],
-    )
+    change = give_back if ctx.principal.arn == PLATFORM else change_one
+    return await sqs.database.write(lambda tx: _each(entries, lambda entry: change(sqs, tx, queue, entry))[1])
 
 
 def _each(entries: Sequence[Entry], work: Callable[[Entry], T]) -> tuple[list[T], dict[str, Any]]:

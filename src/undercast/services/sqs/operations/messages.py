@@ -209,5 +209,11 @@ def change_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None
         tx.after_commit(lambda: sqs.waiting.ring_at(queue.id, now + timeout_s))
 
 
+def give_back(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None:
+    """`change_one` of a message that nobody was shown: its receive is not counted."""
+    change_one(sqs, tx, queue, entry)
+    messages.uncount(tx, parse_handle(entry["ReceiptHandle"]))
+
+
 def _expired(handle: str) -> ServiceError:
     return invalid_value_of("ReceiptHandle", handle, "The receipt handle has expired.")
