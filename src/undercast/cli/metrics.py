@@ -1,4 +1,4 @@
-"""`undercast metrics`: how often functions ran, and how long they took, as CloudWatch has it.
+"""`undercast metrics`: how often functions ran, how long they took, and their memory, as CloudWatch has it.
 
 Times are the platform clock's, as in `undercast logs`.
 """
@@ -16,7 +16,8 @@ _NAMESPACE = "AWS/Lambda"
 _COUNTS = ("Invocations", "Errors", "Throttles")
 _SIMPLE = ("Minimum", "Average", "Maximum")
 _RANKS = ("p50", "p95", "p99")
-_HEAD = ("invocations", "errors", "throttles", "min ms", "avg ms", "max ms", "p50 ms", "p95 ms", "p99 ms")
+_HEAD = ("invocations", "errors", "throttles", "min ms", "avg ms", "max ms", "p50 ms", "p95 ms", "p99 ms", "max MB")
+_MEMORY = "used_memory_max"
 _MAX_MINUTES = 1440
 Figures = dict[str, float]
 
@@ -29,7 +30,7 @@ def metrics(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show invocations, errors, throttles and durations: of all functions, or minute by minute of one."""
+    """Show invocations, errors, throttles, durations and memory: of all functions, or minute by minute of one."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     url = locate(data)
@@ -72,17 +73,19 @@ def _by_time(client: Any, function: str, start: datetime, end: datetime, period_
         dimensions.append({"Name": "Resource", "Value": function})
     found: dict[datetime, Figures] = {}
 
-    def add(metric: str, **statistics: Sequence[str]) -> None:
-        points = client.get_metric_statistics(
-            Namespace=_NAMESPACE,
+    def points_of(metric: str, namespace: str, of: Any, **statistics: Sequence[str]) -> Any:
+        return client.get_metric_statistics(
+            Namespace=namespace,
             MetricName=metric,
-            Dimensions=dimensions,
+            Dimensions=of,
             StartTime=start,
             EndTime=end,
             Period=period_s,
             **statistics,
         )["Datapoints"]
-        for point in points:
+
+    def add(metric: str, **statistics: Sequence[str]) -> None:
+        for point in points_of(metric, _NAMESPACE, dimensions, **statistics):
             values = {name: point[name] for name in (*_SIMPLE, "Sum") if name in point}
             values |= point.get("ExtendedStatistics", {})
             if "Sum" in values:
@@ -93,9 +96,14 @@ def _by_time(client: Any, function: str, start: datetime, end: datetime, period_
         add(metric, Statistics=["Sum"])
     add("Duration", Statistics=_SIMPLE)
     add("Duration", ExtendedStatistics=_RANKS)
+    if ":" not in function:  # memory is told of functions and their versions, not of aliases
+        of_function = [{"Name": "function_name", "Value": function}]
+        for point in points_of(_MEMORY, "LambdaInsights", of_function, Statistics=["Maximum"]):
+            found.setdefault(point["Timestamp"].astimezone(UTC), {})[_MEMORY] = point["Maximum"]
     return dict(sorted(found.items()))
 
 
 def _cells(figures: Mapping[str, float]) -> list[str]:
     counts = [f"{figures.get(name, 0):.0f}" for name in _COUNTS]
-    return counts + [f"{figures[name]:.2f}" if name in figures else "-" for name in (*_SIMPLE, *_RANKS)]
+    times = [f"{figures[name]:.2f}" if name in figures else "-" for name in (*_SIMPLE, *_RANKS)]
+    return [*counts, *times, f"{figures[_MEMORY]:.0f}" if _MEMORY in figures else "-"]

@@ -92,6 +92,16 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     assert metric("Invocations", FunctionName="idle") is None
     assert metric("ConcurrentExecutions", "Maximum", FunctionName="f") == 1
     assert (metric("AsyncEventsReceived", FunctionName="f"), metric("AsyncEventAge", "SampleCount")) == (1, 1)
+    of_memory = {"namespace": "LambdaInsights", "dimensions": {"function_name": "f"}}
+    assert value(platform, account, "used_memory_max", "SampleCount", **of_memory) == 6
+    assert value(platform, account, "total_memory", "Maximum", **of_memory) == 128
+    used = value(platform, account, "used_memory_max", "Maximum", **of_memory)
+    assert used is not None
+    assert 0 < used <= 128
+    share = value(platform, account, "memory_utilization", "Maximum", **of_memory)
+    assert share == pytest.approx(100 * used / 128)
+    of_version = {"namespace": "LambdaInsights", "dimensions": {"function_name": "f", "version": version}}
+    assert value(platform, account, "used_memory_max", "SampleCount", **of_version) == 2
     names = {one["MetricName"] for one in _listed(platform, account)}
     assert {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventAge"} <= names
 
@@ -117,8 +127,10 @@ def test_the_command_shows_them(platform: RunningPlatform, account: str) -> None
     span, head, line = shown().splitlines()
     assert span.startswith("the last 60 minutes until ")
     assert head.split()[:4] == ["function", "invocations", "errors", "throttles"]
+    assert head.endswith("max MB")
     assert line.split()[:4] == ["shown", "3", "1", "0"]
-    low, average, high, *ranks = map(float, line.split()[4:])
+    assert 0 < int(line.split()[-1]) <= 128
+    low, average, high, *ranks = map(float, line.split()[4:-1])
     assert 0 < low <= average <= high
     assert sorted(ranks) == ranks
     assert sum(one["Invocations"] for one in json.loads(shown("shown:live", "--json")).values()) == 1

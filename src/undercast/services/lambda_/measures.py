@@ -1,8 +1,9 @@
-"""What Lambda tells CloudWatch of every invocation: namespace AWS/Lambda.
+"""What Lambda tells CloudWatch of every invocation: namespace AWS/Lambda, and of its memory LambdaInsights.
 
 The hot path adds to a row in memory; what the rows mean to each combination of dimensions is worked out when they are
 handed over, once a second. Points belong to the minute in which an invocation began.
-AWS: Lambda Developer Guide, "Types of metrics for Lambda functions", "Using Lambda metrics" (dimensions).
+AWS: Lambda Developer Guide, "Types of metrics for Lambda functions", "Using Lambda metrics" (dimensions); CloudWatch
+User Guide, "Metrics collected by Lambda Insights".
 """
 
 from collections.abc import Iterator
@@ -14,7 +15,8 @@ from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.services.lambda_.concurrency import Lane
 
 NAMESPACE = "AWS/Lambda"
-COUNT, MILLISECONDS = "Count", "Milliseconds"
+INSIGHTS = "LambdaInsights"
+COUNT, MILLISECONDS, MEGABYTES = "Count", "Milliseconds", "Megabytes"
 _MAX_ROWS = 10_000
 
 
@@ -38,6 +40,9 @@ class Row:
         "errors",
         "function",
         "invoked_arn",
+        "memory",
+        "memory_mb",
+        "name",
         "provisioned",
         "resource",
         "spillovers",
@@ -48,6 +53,8 @@ class Row:
     def __init__(self, invocation: Invocation, at_s: int, busy: tuple[Busy, Busy, Busy]) -> None:
         self.invoked_arn = invocation.invoked_arn
         self.version = invocation.function.version
+        self.name = invocation.function.name
+        self.memory_mb = invocation.function.memory_mb
         self.at_s = at_s
         self.resource, self.function, self.account = busy
         self.empty()
@@ -55,6 +62,8 @@ class Row:
     def empty(self) -> None:
         """Nothing is left to hand over."""
         self.durations: list[float] = []
+        self.memory: list[float] = []
+        """Max Memory Used of each invocation."""
         self.concurrency: list[tuple[int, int, int]] = []
         """(under this name, of the function, of the account) when an invocation began."""
         self.errors = 0
@@ -102,6 +111,7 @@ class Measures:
     def end(self, row: Row, result: InvocationResult) -> None:
         """It has run."""
         row.durations.append(result.duration_ms)
+        row.memory.append(float(result.max_memory_used_mb))
         if result.function_error is not None:
             row.errors += 1
         self._changed.add(row)
@@ -156,6 +166,7 @@ class Measures:
                     concurrent = self._tally(row, "ConcurrentExecutions", dimensions)
                     concurrent.merge(counts[max(0, 2 - len(dimensions))])
                 self._add_provisioned(row, dimensions)
+            self._add_memory(row)
             row.empty()
 
     def _add_provisioned(self, row: Row, dimensions: Dimensions) -> None:
@@ -168,6 +179,20 @@ class Measures:
             self._tally(row, "ProvisionedConcurrencyInvocations", dimensions).add(1.0)
             self._tally(row, "ProvisionedConcurrentExecutions", dimensions).add(float(running))
             self._tally(row, "ProvisionedConcurrencyUtilization", dimensions).add(running / limit)
+
+    def _add_memory(self, row: Row) -> None:
+        """Of the function and of its version, whatever name it was invoked by."""
+        if not row.memory:
+            return
+        of_function: Dimensions = (("function_name", row.name),)
+        for dimensions in (of_function, (*of_function, ("version", row.version))):
+            for name, unit, values in (
+                ("used_memory_max", MEGABYTES, row.memory),
+                ("total_memory", MEGABYTES, [float(row.memory_mb)] * len(row.memory)),
+                ("memory_utilization", "Percent", [100 * used / row.memory_mb for used in row.memory]),
+            ):
+                series = _series(row.invoked_arn, name, dimensions, INSIGHTS)
+                self._metrics.tally(series, row.at_s, unit).merge(Tally.of_values(values))
 
     def _add(self, row: Row, dimensions: Dimensions, durations: Tally) -> None:
         ended = durations.count
@@ -203,6 +228,6 @@ def _dimensions(invoked_arn: str, version: str) -> Iterator[Dimensions]:
         yield (("ExecutedVersion", version), function, resource)
 
 
-def _series(invoked_arn: str, name: str, dimensions: Dimensions) -> Series:
+def _series(invoked_arn: str, name: str, dimensions: Dimensions, namespace: str = NAMESPACE) -> Series:
     _, _, _, region, account_id, *_ = invoked_arn.split(":")
-    return Series(account_id, region, NAMESPACE, name, dimensions)
+    return Series(account_id, region, namespace, name, dimensions)
