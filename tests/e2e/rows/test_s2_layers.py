@@ -1,5 +1,6 @@
 """Layers as the seeds' READMEs publish and attach them: by the AWS CLI, word for word."""
 
+import base64
 import json
 import random
 from pathlib import Path
@@ -80,3 +81,31 @@ def test_reserved_concurrency_by_cli(cli: Cli) -> None:
     cli("lambda delete-function-concurrency --function-name X")
     settings = json.loads(cli("lambda get-account-settings"))
     assert settings["AccountLimit"]["UnreservedConcurrentExecutions"] == 1000
+
+
+def test_invoke_with_the_tail_of_the_log_by_cli(cli: Cli, tmp_path: Path) -> None:
+    """S2-41, S0-24: the result is in the file, the answer says status and version.
+
+    Version 1 of the CLI, which is PyPI's, takes a payload as it is and has no --cli-binary-format.
+    """
+    (tmp_path / "echo.zip").write_bytes(package(app="def handler(event, context):\n    print(event['payload'])\n"))
+    cli("lambda update-function-code --function-name X --zip-file fileb://echo.zip")
+    cli("lambda wait function-updated-v2 --function-name X")
+    answer = json.loads(
+        cli("""lambda invoke --function-name X --payload '{"payload":"hello"}' invoke-result --log-type Tail""")
+    )
+    assert (answer["StatusCode"], answer["ExecutedVersion"]) == (200, "$LATEST")
+    lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    assert [line.split(" ")[0] for line in lines[:2]] == ["START", "hello"]
+    assert (tmp_path / "invoke-result").read_text() == "null"
+
+
+@pytest.mark.parametrize(
+    "policy", ["AmazonDynamoDBReadOnlyAccess", "AmazonSSMReadOnlyAccess", "SecretsManagerReadWrite"]
+)
+def test_managed_policies_are_attached_by_cli(cli: Cli, policy: str) -> None:
+    """S2-40: the policies that the seed's README attaches to its role."""
+    arn = f"arn:aws:iam::aws:policy/{policy}"
+    cli(f"iam attach-role-policy --role-name r --policy-arn {arn}")
+    listed = json.loads(cli("iam list-attached-role-policies --role-name r"))["AttachedPolicies"]
+    assert listed == [{"PolicyName": policy, "PolicyArn": arn}]
