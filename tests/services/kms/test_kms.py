@@ -234,6 +234,32 @@ def test_the_keys_policy_decides(platform: RunningPlatform, account: str, kms: A
     assert code(stranger.encrypt, **given) == "AccessDeniedException"
 
 
+def test_a_grant_for_one_resource_alone_is_refused(platform: RunningPlatform, account: str, kms: Any) -> None:
+    """AWS allows it only on behalf of that resource, which is told nowhere here; a wider permission is none at all."""
+    key_id = make(kms)
+    bob, arn = user(platform, account, "bob")
+    constraints = {"SourceArn": f"arn:aws:lambda:us-east-1:{account}:function:f"}
+    given = {"KeyId": key_id, "GranteePrincipal": arn, "Operations": ["Encrypt"], "Constraints": constraints}
+    with pytest.raises(ClientError, match="SourceArn of CreateGrant") as caught:
+        kms.create_grant(**given)
+    assert caught.value.response["Error"]["Code"] == "NotImplemented"
+    assert kms.list_grants(KeyId=key_id)["Grants"] == []
+    assert code(bob.encrypt, KeyId=key_id, Plaintext=b"x") == "AccessDeniedException"
+
+
+def test_the_encryption_context_of_a_grant_does_not_bind_describe_key(
+    platform: RunningPlatform, account: str, kms: Any
+) -> None:
+    """API Reference, CreateGrant: the constraint does not apply to DescribeKey and RetireGrant."""
+    key_id = make(kms)
+    bob, arn = user(platform, account, "bob")
+    constraints = {"EncryptionContextEquals": {"team": "a"}}
+    operations = ["Encrypt", "DescribeKey"]
+    kms.create_grant(KeyId=key_id, GranteePrincipal=arn, Operations=operations, Constraints=constraints)
+    assert bob.describe_key(KeyId=key_id)["KeyMetadata"]["KeyId"] == key_id
+    assert code(bob.encrypt, KeyId=key_id, Plaintext=b"x") == "AccessDeniedException"
+
+
 def test_grants_are_listed_and_retired(platform: RunningPlatform, account: str, kms: Any) -> None:
     """The retiring principal gives a grant back."""
     key_id = make(kms)

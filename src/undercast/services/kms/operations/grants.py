@@ -6,7 +6,7 @@ AWS: KMS API Reference, the operations of these names; Developer Guide, "Grants 
 from typing import Any
 
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError, access_denied
+from undercast.core.errors import ServiceError, access_denied, refused_member
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid
@@ -28,6 +28,9 @@ async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[st
     grantee = params.get("GranteePrincipal")
     if not grantee:
         raise invalid("GranteePrincipal is required.")
+    if (params.get("Constraints") or {}).get("SourceArn"):
+        reason = "no request says on behalf of which resource a service makes it"
+        raise refused_member("CreateGrant", "Constraints.SourceArn", reason)
     dry_run(params)
     grant = Grant(
         scope=key.scope,
