@@ -106,6 +106,29 @@ async def test_exception_backs_off_from_one_second_to_five_minutes(bench: Bench,
     assert await bench.rows() == ["1"]
 
 
+async def test_target_that_always_raises_gives_up_after_a_day(bench: Bench, clock: FakeClock) -> None:
+    """And after ten attempts: a delivery that is old because the platform was stopped is tried first."""
+
+    async def fails(delivery: Delivery) -> Outcome:
+        if delivery.id != "1":
+            return DONE
+        raise OSError("unreachable")
+
+    bench.target.answer = fails
+    attributes = {"failure_kind": "test", "failure_arn": "arn:dead"}
+    await bench.add(bench.make("1", created_at=clock.now() - 86_401, attributes=attributes))
+    await bench.router.drained()
+    for _ in range(9):
+        assert await bench.rows() == ["1"]
+        clock.advance(300)
+        await turns()
+        await bench.router.drained()
+    assert [bench.target.ids.count("1"), bench.target.ids[-1]] == [10, "1-dead-letter"]
+    assert await bench.rows() == []
+    (dead,) = bench.router.dead()
+    assert dead["reason"] == "given up after 10 attempts: OSError('unreachable')"
+
+
 async def test_kind_without_target_waits_and_delays_nobody(bench: Bench, clock: FakeClock) -> None:
     """A service that is not there (yet) keeps its deliveries."""
     await bench.add(bench.make("1", kind="unknown"), bench.make("2"))

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from undercast.events.causality import Edge
-from undercast.events.delivery import Delivery, Outcome, Target
+from undercast.events.delivery import Delivery, Outcome, Target, refused
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
 from undercast.store.database import Tx
@@ -26,6 +26,10 @@ _SETTLED_AT_ONCE = 64
 _KEPT_DEAD, _MAX_REASON = 20, 1024
 _FIRST_BACKOFF_S = 1.0
 _LAST_BACKOFF_S = 300.0
+LAST_AGE_S, FEWEST_TRIES = 24 * 3600.0, 10
+"""When a delivery whose target raises every time is given up: older than this, and tried so often. Either alone is no
+reason, for the platform may have been stopped for days. AWS: EventBridge User Guide, "How EventBridge retries
+delivering events" (24 hours)."""
 _log = logging.getLogger(__name__)
 
 
@@ -196,7 +200,7 @@ class Router:
             outcome = await self._targets[delivery.kind].deliver(delivery)
         except Exception as error:  # whatever a target does, the delivery lives on
             _log.warning("delivery %s to %s failed: %r", delivery.id, delivery.target_arn, error)
-            outcome = self._throttled(delivery, repr(error))
+            outcome = self._raised(delivery, repr(error))
         self._settled.append(Settlement(queue, entry, delivery, outcome))
         if self._settling is None:
             self._settling = asyncio.create_task(self._settle())
@@ -205,6 +209,12 @@ class Router:
         query = "SELECT * FROM event_delivery WHERE id = ?"
         row = self._database.read_now(lambda tx: tx.one(query, (delivery_id,)))
         return None if row is None else delivery_of(row)
+
+    def _raised(self, delivery: Delivery, reason: str) -> Outcome:
+        tries, now = delivery.attempts + delivery.throttles + 1, self._clock.now()
+        if tries < FEWEST_TRIES or now - delivery.created_at <= LAST_AGE_S:
+            return self._throttled(delivery, reason)
+        return refused(delivery, f"given up after {tries} attempts: {reason}", now)
 
     def _throttled(self, delivery: Delivery, reason: str) -> Outcome:
         wait_s = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))

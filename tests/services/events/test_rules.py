@@ -126,6 +126,11 @@ def test_rules_are_kept_and_listed(events: Any, queue: Queue) -> None:
     )  # fmt: skip
     six = [{"Id": str(place), "Arn": queue.arn} for place in range(6)]
     assert refusal(events.put_targets, Rule="b", Targets=six)[0] == "LimitExceededException"
+    for resource in ("lambda:us-east-1:111122223333:function:f:bad$alias", "sqs:us-east-1:111122223333:a/b"):
+        arn = f"arn:aws:{resource}"
+        assert refusal(events.put_targets, Rule="b", Targets=[{"Id": "1", "Arn": arn}]) == (
+            "ValidationException", f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.",
+        )  # fmt: skip
     other = [{"Id": "1", "Arn": "arn:aws:ecs:us-east-1:111122223333:cluster/c"}]
     code, text = refusal(events.put_targets, Rule="b", Targets=other)
     assert code == "NotImplemented" and ":ecs:" in text

@@ -93,6 +93,33 @@ async def test_event_that_is_too_old_is_given_up(world: World) -> None:
     assert (await deliver(world, young)).reason == "EventAgeExceeded"
 
 
+async def test_event_whose_target_names_no_function_is_refused(world: World) -> None:
+    """What can never be resolved ends at the first attempt, and goes where its sender says."""
+    delivery = await event(world)
+    nowhere = replace(
+        delivery,
+        target_arn=f"{ARN}:bad$alias",
+        attributes={"failure_kind": "sqs", "failure_arn": "arn:aws:sqs:us-west-2:111122223333:dead"},
+    )
+    outcome = await deliver(world, nowhere)
+    assert outcome.kind == "dead" and "failed to satisfy constraint" in outcome.reason
+    assert [one.kind for one in outcome.follow_ups] == ["sqs"]
+
+
+async def test_event_for_a_function_that_stays_pending_has_the_default_age(world: World) -> None:
+    """A fault or a state that may pass is waited for, as long as an event may live."""
+    delivery = await event(world)
+
+    async def faulty(*_: object) -> None:
+        raise ServiceError("ServiceException", "disk", 500)
+
+    world.functions.catalog.resolve = faulty  # type: ignore[assignment, method-assign]
+    assert (await deliver(world, delivery)).kind == "retry"
+    world.clock.advance(21_601)
+    outcome = await deliver(world, delivery)
+    assert (outcome.kind, outcome.reason) == ("dead", "EventAgeExceeded: disk")
+
+
 async def test_runtime_that_is_missing_is_told(world: World, caplog: pytest.LogCaptureFixture) -> None:
     """At the first attempt, once, and when the event is given up; not any more when the function has run."""
     delivery = await event(world)

@@ -22,7 +22,7 @@ from undercast.core.identity import service_principal
 from undercast.events.delivery import Delivery, Outcome, Refusal, refused
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult, Queued
 from undercast.services.lambda_ import destinations, store
-from undercast.services.lambda_.catalog import Resolved
+from undercast.services.lambda_.catalog import DEFAULT_MAX_AGE_S, Resolved
 from undercast.services.lambda_.execution import RECURSIVE, parent_of, run, version_to_run
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.lineage import Chain, attributes_of, carried_by, merged, of_header, with_chain
@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 RETRY_DELAYS_S = (60.0, 120.0)
 FIRST_BACKOFF_S = 1.0
 LONGEST_BACKOFF_S = 300.0
+PASSING = frozenset({"ResourceConflictException", "TooManyRequestsException"})
+"""Errors of ours to the caller that end by themselves: the function is Pending, or throttled."""
 SUCCESS, EXHAUSTED, TOO_OLD = "Success", "RetriesExhausted", "EventAgeExceeded"
 
 
@@ -54,17 +56,21 @@ class FunctionTarget:
         self._functions = functions
 
     async def deliver(self, delivery: Delivery) -> Outcome:
-        """Try once."""
+        """Try once. While it is not known what runs, the default maximum age holds."""
+        age_s = max(0.0, self._functions.clock.now() - delivery.created_at)
         try:
             resolved = await self._functions.catalog.resolve(delivery.scope, delivery.target_arn)
             permitted = await self._permitted(delivery)
         except ServiceError as error:
             if error.code == "ResourceNotFoundException":
                 return self._discarded(delivery, error.message, "missing")
-            return self._later(delivery, None, error.message)
+            if error.fault == "client" and error.code not in PASSING:
+                return self._discarded(delivery, error.message)
+            if age_s > DEFAULT_MAX_AGE_S:
+                return self._discarded(delivery, f"{TOO_OLD}: {error.message}")
+            return self._later(delivery, DEFAULT_MAX_AGE_S, error.message)
         if not permitted:
             return self._discarded(delivery, f"{delivery.source_arn} may not invoke the function", "forbidden")
-        age_s = max(0.0, self._functions.clock.now() - delivery.created_at)
         if not delivery.attempts and not delivery.throttles:
             self._functions.measures.note(resolved.invoked_arn, "AsyncEventsReceived", 1.0)
         self._functions.measures.note(resolved.invoked_arn, "AsyncEventAge", 1000 * age_s, MILLISECONDS)
@@ -77,7 +83,7 @@ class FunctionTarget:
         except ServiceError as error:
             if error.code == RECURSIVE:
                 return await self._failed(delivery, resolved, error.code, None)
-            return self._later(delivery, resolved, error.message)
+            return self._later(delivery, resolved.max_age_s, error.message)
         return await self._judged(delivery, resolved, ran)
 
     async def _permitted(self, delivery: Delivery) -> bool:
@@ -130,7 +136,7 @@ class FunctionTarget:
         due_at = self._functions.clock.now() + RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S)) - 1]
         return Outcome(kind="retry", due_at=due_at, counted=True, reason="function error")
 
-    def _later(self, delivery: Delivery, resolved: Resolved | None, reason: str) -> Outcome:
+    def _later(self, delivery: Delivery, max_age_s: int, reason: str) -> Outcome:
         """Throttled, or a fault of ours: back to the queue without counting, as long as the event may live.
 
         Events that were throttled together are spread over half the delay: coming back together, all but the reserved
@@ -139,8 +145,8 @@ class FunctionTarget:
         delay_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
         delay_s *= 1 - crc32(delivery.id.encode()) / 2**33
         due_at = self._functions.clock.now() + delay_s
-        if resolved is not None and due_at - delivery.created_at > resolved.max_age_s:
-            due_at = delivery.created_at + resolved.max_age_s + FIRST_BACKOFF_S
+        if due_at - delivery.created_at > max_age_s:
+            due_at = delivery.created_at + max_age_s + FIRST_BACKOFF_S
         return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
 
     async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
@@ -153,7 +159,7 @@ class FunctionTarget:
             kind="dead", reason=condition, follow_ups=(*records, *self._dead_letters(delivery, resolved, ran))
         )
 
-    def _discarded(self, delivery: Delivery, reason: str, why: Refusal) -> Outcome:
+    def _discarded(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:
         log.warning("event %s is discarded: %s", delivery.id, reason)
         if "role_arn" in delivery.attributes:  # a record of another function
             self._functions.measures.note(delivery.attributes["function_arn"], "DestinationDeliveryFailures", 1.0)

@@ -3,6 +3,7 @@
 AWS: EventBridge API Reference, PutTargets, ListTargetsByRule, RemoveTargets, Target.
 """
 
+import re
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -27,6 +28,14 @@ _OF_OTHERS = (
     "AppSyncParameters",
 )  # fmt: skip
 _RESERVED = "aws."
+_ANY = re.compile(r".+", re.DOTALL)
+_RESOURCES = {
+    "lambda": re.compile(r"function:[a-zA-Z0-9_-]+(:(\$LATEST|[a-zA-Z0-9_-]+))?"),
+    "sqs": re.compile(r"[a-zA-Z0-9_-]{1,80}(\.fifo)?"),
+    "sns": re.compile(r"[a-zA-Z0-9_-]{1,256}(\.fifo)?"),
+}
+"""What can be named at all: an event for anything else could never be delivered. AWS: Lambda API Reference, Invoke,
+FunctionName; SQS and SNS API References, names of queues and topics."""
 
 
 @operation("PutTargets")
@@ -55,7 +64,12 @@ async def put_targets(events: Events, ctx: RequestContext, params: Params) -> di
 async def _check(ctx: RequestContext, target: Params, rule_role: str) -> None:
     identifier, arn = target["Id"], target["Arn"]
     fields = arn.split(":", 5)
-    if len(fields) != 6 or fields[0] != "arn" or not fields[5]:
+    if (
+        len(fields) != 6
+        or fields[0] != "arn"
+        or not fields[5]
+        or not _RESOURCES.get(fields[2], _ANY).fullmatch(fields[5])
+    ):
         raise invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")
     if sum(name in target for name in _INPUTS) > 1:
         raise invalid(f"Only one of Input, InputPath, or InputTransformer must be provided for target {identifier}.")
