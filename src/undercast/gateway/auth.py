@@ -212,7 +212,7 @@ class Authorizer:
         return at_best
 
     def _settle(self, access: Access, principal: Principal, known: PrincipalPolicies, decision: Decision) -> None:
-        """Keep a decision that looked at no condition key: it is the same until one of the three objects is another.
+        """Keep a decision that looked at no late key: it is the same until one of the three objects is another.
 
         Services that are asked the same thing again and again keep their `Access` until something changes.
         """
@@ -266,7 +266,7 @@ def _is_own_work(principal: Principal, access: Access) -> bool:
 
 
 def _request_keys(ctx: RequestContext, clock: Clock) -> dict[str, str]:
-    """AWS: "AWS global condition context keys", properties of the network and of the request."""
+    """The values of `LATE_KEYS`."""
     now = clock.now()
     keys = {
         "aws:CurrentTime": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),

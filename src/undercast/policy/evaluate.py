@@ -17,6 +17,13 @@ _TYPES = {"assumed-role": "AssumedRole", "user": "User", "root": "Account", "ano
 ConditionValues = Mapping[str, str | tuple[str, ...]]
 
 
+LATE_KEYS = frozenset({
+    "aws:currenttime", "aws:epochtime", "aws:referer", "aws:requestedregion", "aws:securetransport", "aws:sourceip",
+    "aws:useragent",
+})  # fmt: skip
+"""Lower case. AWS: "AWS global condition context keys", properties of the network and of the request."""
+
+
 @record
 class AuthorizationRequest:
     """Who wants to do what, with the condition keys of the request."""
@@ -28,7 +35,7 @@ class AuthorizationRequest:
     """The account that owns the resource; None: the caller's own."""
     conditions: ConditionValues = field(default_factory=dict)
     late_conditions: Callable[[], ConditionValues] | None = None
-    """Keys that cost something to make; asked for when a statement has a condition or a variable."""
+    """Values of `LATE_KEYS`, which are other ones in each request; asked for when a statement asks for one of them."""
     principal_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the user or role; the session's own tags are in `principal`."""
     needs_resource_policy: bool = False
@@ -154,19 +161,25 @@ def _implicit(kind: str, request: AuthorizationRequest) -> Decision:
 
 
 class RequestKeys:
-    """The condition keys of a request, made when first asked for."""
+    """The condition keys of a request, made when first asked for. What the service says goes before the late ones."""
 
-    __slots__ = ("_request", "_values")
+    __slots__ = ("_late", "_request", "_values")
 
     def __init__(self, request: AuthorizationRequest) -> None:
         self._request = request
         self._values: dict[str, Values] | None = None
+        self._late: dict[str, Values] | None = None
 
     def __call__(self, key: str) -> Values | None:
         """See `variables.KeyLookup`."""
         if self._values is None:
             self._values = _values(self._request)
-        return self._values.get(key)
+        found = self._values.get(key)
+        if found is not None or key not in LATE_KEYS or self._request.late_conditions is None:
+            return found
+        if self._late is None:
+            self._late = _lowered(self._request.late_conditions())
+        return self._late.get(key)
 
 
 def _values(request: AuthorizationRequest) -> dict[str, Values]:
@@ -174,9 +187,11 @@ def _values(request: AuthorizationRequest) -> dict[str, Values]:
     tags = {**request.principal_tags, **request.principal.session_tags}
     found.update({f"aws:PrincipalTag/{name}": value for name, value in tags.items()})
     found["aws:ResourceAccount"] = request.resource_account_id or request.principal.account_id
-    if request.late_conditions is not None:
-        found.update(request.late_conditions())
     found.update(request.conditions)
+    return _lowered(found)
+
+
+def _lowered(found: ConditionValues) -> dict[str, Values]:
     return {key.lower(): (value,) if isinstance(value, str) else tuple(value) for key, value in found.items()}
 
 

@@ -15,7 +15,7 @@ from undercast.core.identity import Principal, service_principal
 from undercast.core.service import Access
 from undercast.gateway.auth import Authorizer
 from undercast.policy.document import parse_policy
-from undercast.policy.evaluate import PrincipalPolicies
+from undercast.policy.evaluate import LATE_KEYS, PrincipalPolicies
 
 GET = Access(action="s3:GetObject", resource=OBJECT)
 ALLOW_GET = PrincipalPolicies(identity=(parse_policy(document(statement())),))
@@ -220,6 +220,23 @@ async def test_keys_of_the_request_reach_the_conditions() -> None:
     ctx = context(ALICE, source_ip="10.1.1.1", endpoint="https://localhost:4566", user_agent="cli")
     authorizer(policies).authorize(ctx, "s3", [GET])
     await refusal(authorizer(policies), ALICE, GET, source_ip="192.168.1.1", endpoint="https://localhost:4566")
+
+
+async def test_a_decision_that_is_kept_is_not_kept_over_the_keys_of_another_request() -> None:
+    """The same access of the same caller, once allowed: its source address decides each time."""
+    conditions = {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}
+    gate = authorizer(PrincipalPolicies(identity=(parse_policy(document(statement(Condition=conditions))),)))
+    gate.authorize(context(ALICE, source_ip="10.1.1.1"), "s3", [GET])
+    await refusal(gate, ALICE, GET, source_ip="192.168.1.1")
+    gate.authorize(context(ALICE, source_ip="10.1.1.1"), "s3", [GET])
+
+
+@pytest.mark.parametrize("key", sorted(LATE_KEYS))
+async def test_every_key_of_a_request_is_found(key: str) -> None:
+    """Those that are made late: a policy that forbids requests without them allows this one."""
+    conditions = {"Null": {key: "false"}}
+    policies = PrincipalPolicies(identity=(parse_policy(document(statement(Condition=conditions))),))
+    authorizer(policies).authorize(context(ALICE, headers={"referer": "http://example.com"}), "s3", [GET])
 
 
 async def test_tags_of_a_principal_reach_the_conditions() -> None:

@@ -5,6 +5,7 @@ AWS: DynamoDB Developer Guide, "Data retention limit for DynamoDB Streams".
 
 import asyncio
 
+from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
 from undercast.core.recurring import recur
 from undercast.services import table_streams
@@ -20,6 +21,7 @@ class Streams:
     def __init__(self, database: Database, clock: PlatformClock) -> None:
         self.database = database
         self.clock = clock
+        self.accesses = Accesses()
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

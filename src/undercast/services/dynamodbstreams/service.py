@@ -29,9 +29,12 @@ async def access(streams: Streams, ctx: RequestContext, operation: str, params: 
     if arn.service != "dynamodb" or "/stream/" not in arn.resource:
         raise ServiceError("ValidationException", f"Invalid StreamArn: {text}")
     policy = streams.database.read_row(lambda tx: table_streams.policy(tx, text))
-    return (
-        Access(action=action, resource=text, resource_account_id=AccountId(arn.account_id), resource_policy=policy),
-    )
+
+    def needed() -> Access:
+        account = AccountId(arn.account_id)
+        return Access(action=action, resource=text, resource_account_id=account, resource_policy=policy)
+
+    return (streams.accesses.find(action, text, policy, needed),)
 
 
 async def _start(streams: Streams) -> None:

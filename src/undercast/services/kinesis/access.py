@@ -45,20 +45,28 @@ def _arn(ctx: RequestContext, params: Params) -> str:
 
 
 def _on(kinesis: Kinesis, action: str, arn: str) -> Access:
-    return Access(
-        action=action,
-        resource=arn,
-        resource_policy=_policy(kinesis, arn),
-        resource_account_id=named_by_arn(arn).scope.account_id,
-    )
+    text = _policy(kinesis, arn)
+
+    def needed() -> Access:
+        return Access(
+            action=action,
+            resource=arn,
+            resource_policy=_parsed(text),
+            resource_account_id=named_by_arn(arn).scope.account_id,
+        )
+
+    return kinesis.accesses.find(action, arn, text, needed)
 
 
-def _policy(kinesis: Kinesis, arn: str) -> Mapping[str, Any] | None:
-    """Every call comes through here, so its row is not read in whole."""
+def _policy(kinesis: Kinesis, arn: str) -> str:
+    """Every call comes through here, so the row is not read in whole."""
     try:
-        text = kinesis.database.read_row(lambda tx: store.policy(tx, arn))
+        return kinesis.database.read_row(lambda tx: store.policy(tx, arn))
     except ServiceError:
-        return None
+        return ""
+
+
+def _parsed(text: str) -> Mapping[str, Any] | None:
     if not text:
         return None
     found: dict[str, Any] = json.loads(text)
@@ -67,4 +75,4 @@ def _policy(kinesis: Kinesis, arn: str) -> Mapping[str, Any] | None:
 
 async def policy_of(kinesis: Kinesis, arn: str) -> Mapping[str, Any] | None:
     """See `core.service.Manifest.policy_of`."""
-    return _policy(kinesis, arn)
+    return _parsed(_policy(kinesis, arn))

@@ -1,7 +1,8 @@
 """Kinesis as its operations see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
@@ -31,6 +32,7 @@ class Kinesis:
     measures: Measures
     clock: PlatformClock
     ids: Ids
+    accesses: Accesses = field(default_factory=Accesses)
 
 
 def named(ctx: RequestContext, params: Params) -> StreamName:

@@ -53,16 +53,20 @@ def _topic_arn(params: Params) -> str:
 def _of_topic(sns: Sns, action: str, arn: str, params: Params) -> Access:
     name = topic_named(arn)
     topic = sns.topics.find(name)
-    conditions: dict[str, str | tuple[str, ...]] = {}
+    policy = topic.policy if topic is not None else None
+
+    def needed(**conditions: str) -> Access:
+        return Access(
+            action=action,
+            resource=arn,
+            conditions=conditions,
+            resource_policy=policy,
+            resource_account_id=name.scope.account_id,
+        )
+
     if action == "sns:Subscribe":
-        conditions = {"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""}
-    return Access(
-        action=action,
-        resource=arn,
-        conditions=conditions,
-        resource_policy=topic.policy if topic is not None else None,
-        resource_account_id=name.scope.account_id,
-    )
+        return needed(**{"sns:Protocol": params["Protocol"], "sns:Endpoint": params.get("Endpoint") or ""})
+    return sns.accesses.find(action, arn, policy, needed)
 
 
 def _of_subscription(sns: Sns, ctx: RequestContext, action: str, arn: str) -> Access:

@@ -1,8 +1,9 @@
 """SNS as its operations see it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
@@ -37,6 +38,7 @@ class Sns:
     """Whom HTTPS endpoints may be certified by: the machine's authorities and the platform's own."""
     connect_as_sandbox: Connect
     """To the endpoints that a function named: what a sandbox reaches."""
+    accesses: Accesses = field(default_factory=Accesses)
 
     def topic(self, ctx: RequestContext, arn: str, member: str = "TopicArn") -> Topic:
         """The topic of an ARN. Raises InvalidParameter for one of another region, NotFound."""
