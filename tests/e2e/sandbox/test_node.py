@@ -170,10 +170,17 @@ async def test_variables_that_are_read_at_the_start_ask_for_a_fresh_process(stag
 
 @pytest.mark.parametrize("major", [12, 24])
 def test_a_prestarted_process_becomes_the_runtime_of_its_function(tmp_path: Path, major: int) -> None:
-    """It waits in read(), then has the assigned environment, folder and NODE_PATH and nothing of before."""
+    """It waits in read(), then has the assigned environment, folder and NODE_PATH and nothing of before.
+
+    Neither has its rehearsal left anything.
+    """
     node = installed(f"{MODULES}/node-{major}/bin/node")
-    told = "[process.env, process.cwd(), process.argv.length, require('lib')]"
-    source = f"console.log(JSON.stringify({told})); process.exit(7);"
+    told = "[process.env, process.cwd(), process.argv.length, require('lib'), left, sockets]"
+    source = (
+        "const left = Object.getOwnPropertySymbols(global).map(String).filter((name) => name.includes('runtime.'));"
+        "const sockets = process._getActiveHandles().filter((one) => one.listening || one.remotePort).length;"
+    )
+    source += f"console.log(JSON.stringify({told})); process.exit(7);"
     code = write_code(tmp_path / "code", {"index.js": source, "libs/lib.js": "module.exports = 'found';"})
     environment = {
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9",
@@ -196,7 +203,7 @@ def test_a_prestarted_process_becomes_the_runtime_of_its_function(tmp_path: Path
     output, _ = process.communicate(timeout=20)
     os.close(write)
     assert process.returncode == 7
-    assert json.loads(output.split("\t")[3]) == [environment, str(code), 2, "found"]
+    assert json.loads(output.split("\t")[3]) == [environment, str(code), 2, "found", [], 0]
 
 
 def test_a_prestarted_process_ends_with_its_platform(tmp_path: Path) -> None:

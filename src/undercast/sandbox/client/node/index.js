@@ -4,8 +4,8 @@
    AWS's own client gives it: up to Node.js 22 that of aws-lambda-ric 3, from 24 that of aws-lambda-ric 4.
    AWS: Lambda Developer Guide, "Building Lambda functions with Node.js", "Using the Lambda runtime API".
 
-   Prestarted, `node [options] index.js --prestart FD`: it loads what it needs, then blocks in read(FD) and uses no CPU
-   until one line arrives: {"environment": {name: value}, "cwd": folder}. From there on it is the runtime of the function
+   Prestarted, `node [options] index.js --prestart FD`: it loads what it needs and rehearses (warmup.js), then blocks in
+   read(FD) and uses no CPU until one line arrives: {"environment": {name: value}, "cwd": folder}. From there on it is the runtime of the function
    that the environment describes; nothing of the environment before is left. What Node.js reads only when it starts
    (NODE_OPTIONS, NODE_EXTRA_CA_CERTS, TZ, LD_*, heap sizes in `options`) must be the same before and after, so a
    function that sets such a variable needs a fresh process, and the options depend on its memory. */
@@ -19,6 +19,7 @@ const { runWithCallbacks } = require("./undercast/callbacks.js");
 const { Log } = require("./undercast/log.js");
 const { runWithPromises } = require("./undercast/promises.js");
 const { InvokeStore, setGlobals } = require("./undercast/streaming.js");
+const { warmUp } = require("./undercast/warmup.js");
 
 const PRELOAD = "assert buffer child_process crypto dns events http https os querystring stream timers tls url zlib";
 const FIRST_WITHOUT_CALLBACKS = 24;
@@ -43,7 +44,10 @@ function awaitAssignment(descriptor) {
 }
 
 async function main() {
-  if (process.argv[2] === "--prestart") awaitAssignment(parseInt(process.argv[3], 10));
+  if (process.argv[2] === "--prestart") {
+    await warmUp();
+    awaitAssignment(parseInt(process.argv[3], 10));
+  }
   const late = runtimeMajor() >= FIRST_WITHOUT_CALLBACKS;
   const store = late ? new InvokeStore() : null;
   const log = new Log(store);

@@ -22,6 +22,10 @@ class Api {
     this._forget();
   }
 
+  close() {
+    if (this._socket) this._socket.destroy();
+  }
+
   next() {
     return this._request("GET", "invocation/next", null, {});
   }

@@ -189,4 +189,15 @@ class Answer {
   }
 }
 
-module.exports = { runWithCallbacks };
+/** One invocation before there is a function; what it has set is taken back. */
+async function rehearse(api, handler) {
+  const runtime = new Runtime(api, null);
+  runtime.handler = handler;
+  await new Promise((resolve, reject) => {
+    runtime.schedule = resolve;
+    runtime._once().catch(reject);
+  });
+  for (const name of [BEFORE_EXIT, REQUEST_ID, TENANT_ID]) delete global[name];
+}
+
+module.exports = { rehearse, runWithCallbacks };
