@@ -19,7 +19,7 @@ from undercast.app.traces import Traces
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Config
 from undercast.core.ids import SystemIds
-from undercast.core.memory import Memory
+from undercast.core.memory import Memory, in_use
 from undercast.core.metrics import Metrics
 from undercast.core.recurring import every, recur
 from undercast.core.service import Manifest
@@ -143,6 +143,7 @@ class Platform:
             "clock": {"now": self.platform_clock.now(), "ahead_s": self.platform_clock.offset_s},
             "connections": self.door.front_door.connections,
             "tasks": len(asyncio.all_tasks()),
+            "memory_in_use": in_use(),
             "deliveries": self.router.status(),
             "dead_deliveries": self.router.dead(),
             "sandboxes": self.pool.status(),

@@ -33,6 +33,9 @@ class Cases:
     def __init__(self, seed: int, key: signed.Key) -> None:
         self._seed = seed
         self._key = key
+        # Made once, and by now: the seconds that it takes later would hold up every connection in use.
+        archives.bomb()
+        archives.hostile()
         corpus = seeds()
         self._mounted = [one for one in corpus if one.mounted]
         self._others = [one for one in corpus if not one.mounted]

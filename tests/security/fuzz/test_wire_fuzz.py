@@ -19,9 +19,9 @@ SEED = 20261121
 SLICE = 10_000
 """Behind a warm-up of more than 9,000 cases, which are judged like all others: at least 25,000 in all."""
 WHOLE = 200_000
-RSS_MIB = 64.0
-"""By how much memory may differ before and after, both looked at idle: 89 to 135 MiB were measured over 209,258 cases.
-SQLite's page caches may fill to 20 MiB meanwhile; the rest was not taken apart."""
+RSS_MIB = {SLICE: 32.0, WHOLE: 64.0}
+"""By how much resident memory may differ before and after, both looked at idle: holes between what is in use, which has
+a bound of its own (`watch`). 1 MiB was measured over 10,000 cases, 18 over 80,000."""
 
 
 def assert_unharmed(outcome: Outcome, cases: int, rss_mib: float) -> None:
@@ -40,14 +40,14 @@ def assert_unharmed(outcome: Outcome, cases: int, rss_mib: float) -> None:
 @pytest.mark.timeout(300)
 def test_a_slice_of_the_fuzz_leaves_the_platform_as_it_was() -> None:
     """More than 20,000 cases of the same kinds as the whole fuzz."""
-    assert_unharmed(campaign.run(SEED, SLICE, RSS_MIB), 20_000, RSS_MIB)
+    assert_unharmed(campaign.run(SEED, SLICE, RSS_MIB[SLICE]), 20_000, RSS_MIB[SLICE])
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_whole_fuzz_leaves_the_platform_as_it_was() -> None:
     """200,000 cases over all protocols against one process."""
-    assert_unharmed(campaign.run(SEED + 1, WHOLE, RSS_MIB), WHOLE, RSS_MIB)
+    assert_unharmed(campaign.run(SEED + 1, WHOLE, RSS_MIB[WHOLE]), WHOLE, RSS_MIB[WHOLE])
 
 
 def test_operations_of_services_that_are_not_here_are_named(platform: RunningPlatform) -> None:

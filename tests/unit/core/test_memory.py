@@ -1,12 +1,14 @@
 """Memory is given back once behind each busy time, and never during one."""
 
 import gc
+import os
+import sys
 import weakref
 from collections.abc import Iterator
 
 import pytest
 
-from undercast.core.memory import Memory
+from undercast.core.memory import Memory, in_use
 
 
 class Link:
@@ -49,3 +51,19 @@ async def test_an_idle_platform_does_it_once() -> None:
     await memory.look()
     await memory.look()
     assert garbage() is None
+
+
+@pytest.mark.skipif(sys.platform != "linux" or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""), reason="glibc")
+def test_what_is_in_use_is_told_without_holes() -> None:
+    """Bytes that malloc(3) has given, below and above the size from which it maps them; and Python's small blocks."""
+    before = in_use()
+    small = [bytes(1000) for _ in range(4000)]
+    large = bytes(64 * 2**20)
+    now = in_use()
+    assert now["malloc_bytes"] - before["malloc_bytes"] >= sum(map(len, small)) + len(large)
+    blocks = [object() for _ in range(100_000)]
+    assert in_use()["python_blocks"] - now["python_blocks"] >= len(blocks)
+    del small, large, blocks
+    after = in_use()
+    assert after["malloc_bytes"] < before["malloc_bytes"] + 2**20
+    assert after["python_blocks"] < before["python_blocks"] + 1000
