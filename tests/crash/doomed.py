@@ -1,7 +1,8 @@
-"""The `undercast` command with a death of its own: `python -m tests.crash.doomed STEP NEWER start ...`.
+"""The `undercast` command with a death of its own: `python -m tests.crash.doomed STEP OF NEWER start ...`.
 
-It kills itself at that SQL statement, rename or removal (never when STEP is 0), and is a program that has NEWER further
-migrations of S3's and the logs' tables: started on a folder of a program that had fewer, it migrates.
+It kills itself at that SQL statement, rename or removal (of those that begin like the pattern OF; never when STEP is
+0), and is a program that has NEWER further migrations of S3's and the logs' tables: started on a folder of a program
+that had fewer, it migrates.
 """
 
 import sys
@@ -30,7 +31,7 @@ def grow_newer(steps: int) -> None:
 
 if __name__ == "__main__":
     if int(sys.argv[1]):
-        die_at_step(int(sys.argv[1]))
-    grow_newer(int(sys.argv[2]))
-    sys.argv = ["undercast", *sys.argv[3:]]
+        die_at_step(int(sys.argv[1]), sys.argv[2])
+    grow_newer(int(sys.argv[3]))
+    sys.argv = ["undercast", *sys.argv[4:]]
     command.main()

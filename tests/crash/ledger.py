@@ -7,6 +7,7 @@ whole or not at all. `will` comes before a change, `done` once it is acknowledge
 import json
 import os
 import random
+import re
 import signal
 import sqlite3
 import subprocess
@@ -28,15 +29,19 @@ def say(**fact: object) -> None:
     os.write(1, (json.dumps(fact) + "\n").encode())
 
 
-def die_at_step(step: int) -> None:
+def die_at_step(step: int, of: str = "") -> None:
     """Have this process SIGKILL itself at its n-th SQL statement, rename or removal, before it is carried out.
 
-    A kill from outside hardly ever falls between the two halves of one transaction; this one does.
+    A kill from outside hardly ever falls between the two halves of one transaction; this one does. With a pattern only
+    statements that begin like it count.
     """
     left = step
+    counts = re.compile(of, re.IGNORECASE)
 
-    def tick(*_: object) -> None:
+    def tick(statement: str = "") -> None:
         nonlocal left
+        if not counts.match(statement):
+            return
         left -= 1
         if left == 0:
             os.kill(os.getpid(), signal.SIGKILL)

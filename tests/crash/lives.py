@@ -11,8 +11,10 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any
@@ -29,8 +31,27 @@ from tests.platform import READY, RunningPlatform
 
 PATIENCE_S = 60.0
 LOOK_S = 0.005
-MIGRATION_STEPS = range(50, 90)
-"""Among these SQL statements of a start on an existing folder are the migrations."""
+MIGRATION = r"\s*(CREATE TABLE \w+_newer_|UPDATE \w+ SET \w+ = ('~'|SUBSTR)|INSERT INTO schema_version)"
+MIGRATION_STEPS = range(1, 9)
+"""So many statements has a migration of S3's and the logs' tables (`doomed`); there may be more than one to make."""
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """A transaction to die in: how one of its statements begins, at which of them, and the clients that cause it."""
+
+    statement: str
+    steps: range
+    kinds: tuple[type[Worker], ...]
+
+
+WITHIN = {
+    "put": Within(r"INSERT INTO s3_object \(", range(1, 40), STATE),
+    "multipart completion": Within(r"INSERT INTO s3_object_part\b", range(1, 4), STATE),
+    "create-function": Within(r"INSERT INTO lambda_function \(", range(1, 2), FUNCTIONS),
+    "delivery": Within(r"(INSERT INTO|DELETE FROM|UPDATE) event_delivery\b", range(1, 40), FUNCTIONS),
+    "log flush": Within(r"INSERT INTO logs_event\b", range(1, 200), (*STATE, *FUNCTIONS)),
+}
 WORKING_STEPS = range(120, 5000)
 """These come behind the ready line."""
 Death = Callable[["Lives"], None]
@@ -45,6 +66,9 @@ class Lives:
         self.seed = seed
         self.count = 0
         self.newer = 0
+        self.deaths: Counter[str] = Counter()
+        """How many have fallen into what: "migration", and the names of `WITHIN`."""
+        self._within = 0
         self._random = random.Random(seed)
         self._options = options
         self._port = _free_port()
@@ -116,16 +140,26 @@ class Lives:
         self._bury(process)
 
     def die_migrating(self) -> None:
-        """As a newer program, at a statement of its start."""
+        """As a newer program, at a statement of its migrations."""
         self.newer += 1
-        process = self.start(self._random.choice(MIGRATION_STEPS))
-        if self.ready_line(process):
-            process.kill()
+        process = self.start(self._random.choice(MIGRATION_STEPS), MIGRATION)
+        assert not self.ready_line(process), "it has ended its migrations alive"
         self._bury(process)
+        self.deaths["migration"] += 1
 
-    def die_working(self, *, kinds: tuple[type[Worker], ...] = STATE, launchers: bool = False, step: int = 0) -> None:
+    def die_within(self) -> None:
+        """In the midst of one transaction, of each kind by turns."""
+        kind = list(WITHIN)[self._within % len(WITHIN)]
+        within = WITHIN[kind]
+        self.die_working(kinds=within.kinds, step=self._random.choice(within.steps), of=within.statement)
+        self._within += 1
+        self.deaths[kind] += 1
+
+    def die_working(
+        self, *, kinds: tuple[type[Worker], ...] = STATE, launchers: bool = False, step: int = 0, of: str = ""
+    ) -> None:
         """Under traffic: from outside after a while, or at a statement, rename or removal of its own."""
-        process = self.start(step)
+        process = self.start(step, of)
         try:
             line = self.ready_line(process)
             self._remember(process.pid)
@@ -136,10 +170,13 @@ class Lives:
                 raise
             self._bury(process)
             return
+        events = len(self.ledger.events)
         traffic = Traffic(self.clients, kinds if line else (), self.count, self.seed)
         if step:
             assert traffic.wait(PATIENCE_S), self.context()
         else:
+            if kinds != STATE:  # on a busy machine the first event comes late
+                _wait(lambda: len(self.ledger.events) > events or bool(traffic.lost), process)
             traffic.wait(self._random.uniform(0.02, 0.6))
             self.ledger.problems += traffic.lost
             self._kill(process, launchers=launchers)
@@ -200,16 +237,16 @@ class Lives:
         process.terminate()
         assert process.wait(PATIENCE_S) == 0, self.context()
 
-    def start(self, step: int = 0) -> subprocess.Popen[str]:
+    def start(self, step: int = 0, of: str = "") -> subprocess.Popen[str]:
         """Start a platform on the folder."""
         with self._errors.open("a") as errors:
-            process = subprocess.Popen(self.command(step), stdout=subprocess.PIPE, stderr=errors, text=True)
+            process = subprocess.Popen(self.command(step, of), stdout=subprocess.PIPE, stderr=errors, text=True)
         self._processes.append(process)
         return process
 
-    def command(self, step: int = 0) -> list[str]:
+    def command(self, step: int = 0, of: str = "") -> list[str]:
         """How a platform is started here."""
-        program = [sys.executable, "-m", "tests.crash.doomed", str(step), str(self.newer), "start"]
+        program = [sys.executable, "-m", "tests.crash.doomed", str(step), of, str(self.newer), "start"]
         place = ["--port", str(self._port), "--data", str(self.data), "--max-environments", "4"]
         return [*program, *place, *self._options]
 
@@ -285,13 +322,15 @@ class Lives:
 
 
 _DEATHS: tuple[Death, ...] = (
-    Lives.die_opening,
+    Lives.die_within,
     Lives.die_migrating,
     Lives.die_working,
     Lives.die_working_by_step,
+    Lives.die_within,
     lambda lives: lives.die_working(kinds=FUNCTIONS),
-    Lives.die_working,
+    Lives.die_within,
     lambda lives: lives.die_working(kinds=(*STATE, *FUNCTIONS), launchers=True),
+    Lives.die_opening,
     lambda lives: lives.die_working_by_step(FUNCTIONS),
 )
 

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 from tests.crash.conftest import Tell
-from tests.crash.lives import Lives
+from tests.crash.lives import WITHIN, Lives
 
 REPORT_EVERY = 25
+ROUND = 20
+"""Every kind of death has its turn within so many."""
 
 
 def kill_many(folder: Path, kills: int, seed: int, *options: str, tell: Tell = lambda text: None) -> None:
@@ -23,7 +25,10 @@ def kill_many(folder: Path, kills: int, seed: int, *options: str, tell: Tell = l
             if done % REPORT_EVERY == 0:
                 tell(f"platform, seed {seed}: {done} of {kills} kills, {time.monotonic() - begin:.0f} s")
         lives.judge()
-        assert len(lives.ledger.events) >= kills
+        assert len(lives.ledger.events) >= kills // 8  # at least one of each life that puts some
+        tell(f"platform, seed {seed}: {dict(lives.deaths)} of {kills} kills, each within the transaction")
+        if kills >= ROUND:
+            assert lives.deaths.keys() == {*WITHIN, "migration"}
 
 
 @pytest.mark.timeout(600)
