@@ -12,19 +12,27 @@ from tests.platform import RunningPlatform
 
 PATIENCE_S = 30.0
 LOOK_S = 0.25
+LISTEN = "0A"
 Tables = dict[str, int]
 
 
 def machine_tables(platform: RunningPlatform) -> Tables:
-    """Processes, descriptors, mounts, loop devices, cgroups and namespaces of a platform and its sandboxes."""
+    """Processes, descriptors, mounts, loop devices, cgroups and namespaces of a platform and its sandboxes.
+
+    Sockets are counted by themselves: those towards sandboxes, which come from their namespaces, and not the clients'.
+    """
     pid = platform.process.pid
     processes = _descendants(pid)
+    open_files = [_link(path) for path in Path(f"/proc/{pid}/fd").iterdir()]
+    files = [link for link in open_files if link and not link.startswith("socket:")]
+    sockets = {link for link in open_files if link.startswith("socket:")}
     devices = [_read(path) for path in Path("/sys/block").glob("loop*/loop/backing_file")]
     # The driver names its cgroups after its folder, so that a restart finds what a kill left.
     owner = "undercast-" + hashlib.sha256(str((platform.data / "run").resolve()).encode()).hexdigest()[:12]
     return {
         "processes": len(processes),
-        "descriptors": sum("socket:" not in _link(path) for path in Path(f"/proc/{pid}/fd").iterdir()),
+        "descriptors": len(files),
+        "sockets": len(sockets - _connections_of_clients(platform)),
         "mounts": sum(str(platform.data) in line for line in _mounts(processes)),
         "loop devices": sum(str(platform.data) in name for name in devices),
         "cgroups": _folders_below("/sys/fs/cgroup", owner),
@@ -36,6 +44,18 @@ def machine_tables(platform: RunningPlatform) -> Tables:
             }
         ),
     }
+
+
+def _connections_of_clients(platform: RunningPlatform) -> set[str]:
+    """What the tests' own clients hold open at the front door."""
+    front_door = f":{int(platform.url.rpartition(':')[2]):04X}"
+    found = set()
+    for name in ("tcp", "tcp6"):
+        for line in _read(Path(f"/proc/{platform.process.pid}/net/{name}")).splitlines()[1:]:
+            fields = line.split()
+            if fields[1].endswith(front_door) and fields[3] != LISTEN:
+                found.add(f"socket:[{fields[9]}]")
+    return found
 
 
 def settled(platform: RunningPlatform) -> Tables:
