@@ -5,10 +5,12 @@ Times are the platform clock's, as in `undercast logs`.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from undercast.cli import metrics_page
 from undercast.cli.client import DataOption, ask, aws, locate
 from undercast.cli.output import fail, show, table
 
@@ -29,10 +31,15 @@ def metrics(
     since: Annotated[int, typer.Option(help="How many minutes back to look.", min=1, max=_MAX_MINUTES)] = 60,
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Write an HTML page that draws one function's durations to this file.")
+    ] = None,
 ) -> None:
     """Show invocations, errors, throttles, durations and memory: of all functions, or minute by minute of one."""
     from botocore.exceptions import BotoCoreError, ClientError
 
+    if page is not None and not function:
+        fail("--page draws one function: name it")
     url = locate(data)
     now = ask(url, "/_undercast/status")["clock"]["now"]
     end = datetime.fromtimestamp(now - now % 60 + 60, tz=UTC)
@@ -40,7 +47,10 @@ def metrics(
     client = aws(url, "cloudwatch")
     try:
         if function:
-            found = {f"{at:%Y-%m-%d %H:%M}": row for at, row in _by_time(client, function, start, end, 60).items()}
+            by_minute = _by_time(client, function, start, end, 60)
+            found = {f"{at:%Y-%m-%d %H:%M}": row for at, row in by_minute.items()}
+            if page is not None and found:
+                page.write_text(metrics_page.page(function, by_minute))
         else:
             found = _of_all(client, start, end, since * 60)
         if function and not found:

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -106,8 +107,8 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     assert {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventAge"} <= names
 
 
-def test_the_command_shows_them(platform: RunningPlatform, account: str) -> None:
-    """`undercast metrics`: a line for each function; of one, or of its alias, a line for each minute."""
+def test_the_command_shows_them(platform: RunningPlatform, account: str, tmp_path: Path) -> None:
+    """`undercast metrics`: a line for each function; of one, or of its alias, a line for each minute, or a page."""
     create_function(platform, account, "shown", SOURCE)
     client = platform.client("lambda", account=account)
     client.create_alias(FunctionName="shown", Name="live", FunctionVersion="$LATEST")
@@ -134,6 +135,11 @@ def test_the_command_shows_them(platform: RunningPlatform, account: str) -> None
     assert 0 < low <= average <= high
     assert sorted(ranks) == ranks
     assert sum(one["Invocations"] for one in json.loads(shown("shown:live", "--json")).values()) == 1
+    assert "name it" in shown("--page", str(tmp_path / "page.html"), fails=True)
+    shown("shown", "--page", str(tmp_path / "page.html"))
+    drawn = (tmp_path / "page.html").read_text()
+    for name, value in (("Minimum", low), ("Maximum", high)):
+        assert f"{name} {value:.2f} ms at " in drawn
 
 
 def _listed(platform: RunningPlatform, account: str) -> list[dict[str, Any]]:
