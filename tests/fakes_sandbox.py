@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.fakes import CountingIds, FakeClock
-from undercast.core.arn import DEFAULT_ACCOUNT, DEFAULT_REGION
+from undercast.core.arn import DEFAULT_ACCOUNT, Region
 from undercast.core.clock import HostClock
 from undercast.core.config import Config
 from undercast.core.context import Cause
@@ -504,7 +504,7 @@ def a_function(**changes: object) -> FunctionVersion:
         "version": "$LATEST",
         "revision": "1",
         "account_id": DEFAULT_ACCOUNT,
-        "region": DEFAULT_REGION,
+        "region": Region("us-east-1"),
         "runtime": "provided.al2023",
         "handler": "app.handler",
         "code_dir": Path("/nonexistent"),

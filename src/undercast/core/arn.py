@@ -13,7 +13,6 @@ AccountId = NewType("AccountId", str)
 Region = NewType("Region", str)
 
 DEFAULT_ACCOUNT = AccountId("000000000000")
-DEFAULT_REGION = Region("us-east-1")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 
 

@@ -48,6 +48,15 @@ _LONGEST_PIECE = 6
 """A window may end inside of \\uXXXX."""
 
 
+def is_json(text: str) -> bool:
+    """Whether a small text is JSON: it is parsed at once, by the parser in C."""
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 async def check(text: str) -> None:
     """Raises JSONDecodeError, a ValueError, unless the text is one JSON value."""
     if len(text) <= SMALL_CHARACTERS:

@@ -9,7 +9,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from tests.fakes import CountingIds, FakeClock
-from undercast.core.arn import DEFAULT_REGION, AccountId, Scope
+from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.body import BodyStream
 from undercast.core.context import EXTERNAL, RequestContext
 from undercast.core.http import HttpRequest
@@ -17,6 +17,7 @@ from undercast.core.identity import Principal
 from undercast.wire.call import Call
 from undercast.wire.decode import decode
 
+REGION = Region("us-east-1")
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYAA"
 
 
@@ -57,9 +58,9 @@ def _call(
     request.headers["Host"] = urlsplit(url).netloc
     if key is not None:
         if service == "s3":
-            signer: Any = botocore.auth.S3SigV4Auth(Credentials(key, secret, token), "s3", DEFAULT_REGION)
+            signer: Any = botocore.auth.S3SigV4Auth(Credentials(key, secret, token), "s3", REGION)
         else:
-            signer = SigV4Auth(Credentials(key, secret, token), service, DEFAULT_REGION)
+            signer = SigV4Auth(Credentials(key, secret, token), service, REGION)
         signer.add_auth(request)
     return decode(
         HttpRequest(
@@ -84,7 +85,7 @@ def context(principal: Principal, account: str = "111111111111", **more: Any) ->
     clock = FakeClock()
     return RequestContext(
         request_id="r",
-        scope=Scope(AccountId(account), DEFAULT_REGION),
+        scope=Scope(AccountId(account), REGION),
         principal=principal,
         cause=EXTERNAL,
         clock=clock,

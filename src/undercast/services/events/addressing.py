@@ -120,12 +120,3 @@ def _variables(sending: Sending, transformer: Mapping[str, Any]) -> dict[str, An
         "aws.events.event.json": dict(document),
         "aws.events.event.ingestion-time": iso_seconds(sending.now),
     }
-
-
-def is_json(text: str) -> bool:
-    """Whether a function can take it."""
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True

@@ -9,10 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from undercast.core.context import Cause, RequestContext
+from undercast.core.json_text import is_json
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.events import archives
-from undercast.services.events.addressing import BUSES, Sending, delivery, is_json
+from undercast.services.events.addressing import BUSES, Sending, delivery
 from undercast.services.events.event import Event
 from undercast.services.events.failures import give_up
 from undercast.services.events.instance import Events

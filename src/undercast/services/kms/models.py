@@ -4,7 +4,6 @@ Pure. AWS: KMS Developer Guide, "KMS keys", "Key states of AWS KMS keys", "Grant
 """
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +15,6 @@ from undercast.services.kms.specs import ALGORITHM_MEMBERS, SPECS
 from undercast.store.database import Row
 
 ENABLED, DISABLED, PENDING_DELETION = "Enabled", "Disabled", "PendingDeletion"
-_KEY_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +139,6 @@ def parse_name(text: str, scope: Scope) -> Named:
     if text.startswith("alias/"):
         return Named(scope=scope, alias=text)
     return Named(scope=scope, key_id=text.removeprefix("key/"))
-
-
-def is_key_id(text: str) -> bool:
-    """Whether the text has the form of a key id."""
-    return _KEY_ID.fullmatch(text) is not None
 
 
 def default_policy(account_id: str) -> dict[str, Any]:

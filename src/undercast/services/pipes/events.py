@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core.json_text import is_json
 from undercast.events.inputs import MISSING, at_path, compact, fill
 from undercast.services.pipes.models import Pipe
 
@@ -66,15 +67,7 @@ def shaped(pipe: Pipe, template: str, event: Any, now: str) -> str:
 
 def batch_text(texts: list[str]) -> str:
     """A batch as one JSON array; a text that is no JSON is a string in it."""
-    return f"[{','.join(text if _is_json(text) else compact(text) for text in texts)}]"
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
+    return f"[{','.join(text if is_json(text) else compact(text) for text in texts)}]"
 
 
 def dynamic(value: str, event: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.json_text import is_json
 from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.cloudwatch import alarm_store
@@ -27,7 +28,7 @@ MAX_RECORDS = 100
 async def set_alarm_state(cloudwatch: CloudWatch, ctx: RequestContext, params: Params) -> None:
     """Until the next evaluation says otherwise. A value that differs takes the actions of the new state."""
     data = params.get("StateReasonData") or ""
-    if data and not _is_json(data):
+    if data and not is_json(data):
         raise ServiceError("InvalidFormat", "StateReasonData is not valid JSON", 400)
 
     def write(tx: Tx) -> None:
@@ -38,14 +39,6 @@ async def set_alarm_state(cloudwatch: CloudWatch, ctx: RequestContext, params: P
         cloudwatch.composites.follow(tx, cloudwatch.transitions.write(tx, alarm, change))
 
     await cloudwatch.database.write(write)
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 @operation("EnableAlarmActions")

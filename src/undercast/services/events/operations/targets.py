@@ -8,11 +8,12 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
+from undercast.core.json_text import is_json
 from undercast.core.service import Params, operation
 from undercast.events.inputs import InvalidPath, parse_path
 from undercast.services import target_calls
 from undercast.services.events import connections, store
-from undercast.services.events.addressing import DIRECT, OWN, is_json
+from undercast.services.events.addressing import DIRECT, OWN
 from undercast.services.events.errors import invalid, no_rule, too_many
 from undercast.services.events.instance import Events
 from undercast.services.events.models import bus_of_arn

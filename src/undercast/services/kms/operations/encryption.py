@@ -18,7 +18,6 @@ from undercast.services.kms.instance import Kms
 from undercast.services.kms.models import Key
 from undercast.services.kms.specs import ENCRYPT, SYMMETRIC
 
-MAX_PLAINTEXT_BYTES = 4096
 MAX_RANDOM_BYTES = 1024
 _DATA_KEY_BYTES = {"AES_256": 32, "AES_128": 16}
 _NO_CONTEXT: Mapping[str, str] = {}
