@@ -4,6 +4,8 @@ import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+PAGES = ("*.md", "docs/**/*.md", "examples/**/*.md", "src/**/*.md")
+FILES = re.compile(r"`(tests/[\w/.-]+\w)/?(?:::(\w+))?[^`]*`")
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 
 
@@ -26,3 +28,17 @@ def test_every_promise_names_a_test_that_exists() -> None:
                 wrong.append(f"{file}::{test} does not exist")
     assert wrong == []
     assert len(rows()) > 40
+
+
+def test_every_test_and_file_of_tests_that_a_page_names_exists() -> None:
+    """Decisions, benchmarks and the pages of services lead to tests, too."""
+    wrong = []
+    count = 0
+    for page in [page for pattern in PAGES for page in ROOT.glob(pattern)]:
+        for file, test in FILES.findall(page.read_text(encoding="utf-8")):
+            path = ROOT / file
+            count += 1
+            if not path.exists() or (test and not re.search(rf"def {test}\(", path.read_text(encoding="utf-8"))):
+                wrong.append(f"{page.relative_to(ROOT)}: {file} {test}")
+    assert wrong == []
+    assert count > 400
