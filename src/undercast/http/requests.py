@@ -6,6 +6,7 @@ more is read. AWS: RFC 9112 (framing, pipelining); a request with both framings 
 
 import logging
 from collections import deque
+from functools import lru_cache
 
 import httptools
 
@@ -17,6 +18,8 @@ from undercast.http.limits import HttpLimits
 log = logging.getLogger(__name__)
 
 _LINE_OVERHEAD = 4
+_USUAL_NAME_BYTES = 48
+"""Longer names are not remembered: whoever sends them fills no memory."""
 
 
 def refusal(status: int, text: str) -> HttpResponse:
@@ -145,7 +148,7 @@ class RequestReader:
         if self.closed:
             return
         headers = self._headers
-        key = name.decode("latin-1").lower()
+        key = _key(name) if len(name) <= _USUAL_NAME_BYTES else name.decode("latin-1").lower()
         text = value.decode("latin-1").rstrip(" \t")
         if key not in headers:
             headers[key] = text
@@ -295,6 +298,11 @@ class RequestReader:
         self._parse_rest(framing)
         if rest:
             self.feed(rest)
+
+
+@lru_cache(maxsize=512)
+def _key(name: bytes) -> str:
+    return name.decode("latin-1").lower()
 
 
 class _BehindMadeUp:

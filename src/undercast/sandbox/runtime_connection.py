@@ -250,13 +250,14 @@ class Connection(asyncio.Protocol):
         message = self._message
         if message is None:
             return
-        if len(name) == 6 and name.lower() == b"expect":
+        size = len(name)
+        if size == 6 and name.lower() == b"expect":
             if not message.continued:
                 message.continued = True
                 self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        elif len(name) == 12 and name.lower() == b"content-type":
+        elif size == 12 and name.lower() == b"content-type":
             message.content_type = value.decode("latin-1")
-        elif len(name) > 20:
+        elif size > 20:
             lowered = name.lower()
             if lowered == b"lambda-runtime-function-error-type":
                 message.error_type = value.decode("latin-1")

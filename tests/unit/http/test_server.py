@@ -37,10 +37,13 @@ async def test_the_handler_sees_lower_case_names_and_joined_values() -> None:
         serving(handler, options=ServeOptions(environment_id="env-1")) as listener,
         connected(listener) as client,
     ):
-        await client.send(b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a:  2 \r\nX-Empty:\r\nX-B: \xc3\xbc\r\n\r\n")
+        long = b"X-" + b"Long" * 20
+        head = b"GET / HTTP/1.1\r\nHost: x\r\nX-A: 1\r\nx-a:  2 \r\nX-Empty:\r\nX-B: \xc3\xbc\r\n"
+        await client.send(head + long + b": 1\r\n" + long.upper() + b": 2\r\n\r\n")
         await client.response()
     (request,) = seen
-    assert request.headers == {"host": "x", "x-a": "1,2", "x-empty": "", "x-b": "\u00c3\u00bc"}
+    names = {"host": "x", "x-a": "1,2", "x-empty": "", "x-b": "\u00c3\u00bc", long.decode().lower(): "1,2"}
+    assert request.headers == names
     assert (request.peer, request.environment_id, request.secure) == ("127.0.0.1", "env-1", False)
 
 

@@ -5,7 +5,6 @@ AWS: Lambda Developer Guide, "Understanding Lambda function scaling", "Use Lambd
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 
 from undercast.core.context import Cause
@@ -41,7 +40,7 @@ async def run(
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         functions.measures.note(invocation.invoked_arn, "RecursiveInvocationsDropped", 1.0)
         raise recursive()
-    invocation = replace(invocation, trace_header=with_chain(invocation.trace_header, chain))
+    invocation = invocation.with_trace_header(with_chain(invocation.trace_header, chain))
     lanes = resolved.lanes[function.version]
     try:
         lane = functions.concurrency.enter(lanes, synchronous=invocation.synchronous)

@@ -10,6 +10,7 @@ Guide, "Tracing header" (Lineage=a87bd80c:1|68fd508a:5).
 import re
 from collections import OrderedDict
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import unquote
 from zlib import crc32
 
@@ -56,6 +57,7 @@ class Lineages:
             self._chains.popitem(last=False)
 
 
+@lru_cache(maxsize=4096)
 def mark(function_arn: str) -> str:
     """What stands for a function: eight hexadecimal digits, as AWS's have. AWS does not say what of."""
     return f"{crc32(function_arn.encode()):08x}"
@@ -99,7 +101,8 @@ def with_chain(header: str, chain: Chain) -> str:
 
 def encode(chain: Chain) -> str:
     """The value of the field Lineage."""
-    return "|".join([f"{own}:{count}" for own, count in tuple(chain.items())[-MOST_FUNCTIONS:]])
+    last = chain.items() if len(chain) <= MOST_FUNCTIONS else tuple(chain.items())[-MOST_FUNCTIONS:]
+    return "|".join([f"{own}:{count}" for own, count in last])
 
 
 def decode(text: str) -> Chain:

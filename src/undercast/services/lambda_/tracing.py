@@ -40,6 +40,8 @@ def event_header(incoming: str, event_id: str, accepted_at: float, *, active: bo
 
 def _decided(incoming: str, active: bool) -> str:
     """The header with a decision; "" where it names no trace."""
+    if not incoming:
+        return ""
     fields = [field for field in incoming.split(";") if field]
     if not any(field.startswith("Root=") for field in fields):
         return ""
