@@ -122,6 +122,8 @@ class Authorizer:
         self._clock = host_clock
         self._mode = mode
         self._settled: dict[int, tuple[Access, Principal, PrincipalPolicies, Decision]] = {}
+        self._permitted: dict[tuple[object, ...], tuple[Mapping[str, Any], Principal, bool]] = {}
+        """No key of a request is asked for there: the same policy answers the same question in the same way."""
         self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
         self._warned: dict[tuple[str, str, str], None] = {}
 
@@ -161,10 +163,18 @@ class Authorizer:
             return True
         if policy is None:
             return False
+        asked = (principal.arn, principal.account_id, action, resource_arn, *conditions.items())
+        known = self._permitted.get(asked)
+        if known is not None and known[0] is policy and known[1] == principal:
+            return known[2]
         request = AuthorizationRequest(
             principal=principal, action=action, resource=resource_arn, conditions=conditions, needs_resource_policy=True
         )
-        return evaluate(request, (), self._policy(policy)).allowed
+        allowed = evaluate(request, (), self._policy(policy)).allowed
+        if len(self._permitted) >= _REMEMBERED:
+            self._permitted.clear()
+        self._permitted[asked] = (policy, principal, allowed)
+        return allowed
 
     def _decide(self, ctx: RequestContext, access: Access) -> Decision:
         principal = ctx.principal

@@ -294,3 +294,16 @@ def test_a_resource_permits_by_its_own_policy() -> None:
     assert not gate.resource_permits(policy, S3, "lambda:InvokeFunction", arn, wrong)
     assert not gate.resource_permits(None, S3, "lambda:InvokeFunction", arn, right)
     assert authorizer(mode="off").resource_permits(None, S3, "lambda:InvokeFunction", arn, right)
+
+
+def test_a_resource_that_gets_another_policy_is_asked_again() -> None:
+    """The answer is kept for as long as the policy is this one."""
+    arn, source = "arn:aws:lambda:us-east-1:111111111111:function:f", {"aws:SourceArn": "arn:aws:s3:::photos"}
+    allows = document(statement(action="lambda:*", resource=arn, Principal={"Service": "s3.amazonaws.com"}))
+    denies = document(statement("Deny", action="lambda:*", resource=arn, Principal="*"))
+    gate = authorizer()
+    answers = [
+        gate.resource_permits(policy, S3, "lambda:InvokeFunction", arn, source)
+        for policy in (allows, allows, denies, denies, allows)
+    ]
+    assert answers == [True, True, False, False, True]
