@@ -23,13 +23,19 @@ class Housekeeping:
         self.rounds = Rounds("SQS's expiry of messages", self.round, clock, ROUND_S)
 
     async def round(self) -> None:
-        """Remove what has expired, a thousand rows of one queue at a time."""
+        """Remove what has expired, a thousand rows at a time."""
         while await self._database.write(self._some, long=True) == _AT_ONCE:
             pass
 
     def _some(self, tx: Tx) -> int:
         now = self._clock.now()
-        tx.execute("DELETE FROM sqs_deduplication WHERE ends_at <= ?", (now,))
+        ended = tx.execute(
+            "DELETE FROM sqs_deduplication WHERE (queue_id, key) IN ("
+            "SELECT queue_id, key FROM sqs_deduplication WHERE ends_at <= ? LIMIT ?)",
+            (now, _AT_ONCE),
+        )
+        if ended == _AT_ONCE:
+            return ended
         tx.execute("DELETE FROM sqs_attempt WHERE ends_at <= ?", (now,))
         removed = 0
         for row in tx.all("SELECT * FROM sqs_queue"):

@@ -5,7 +5,7 @@ AWS: SQS Developer Guide, "Amazon SQS visibility timeout", "FIFO queue delivery 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from undercast.services.sqs.models import (
@@ -23,17 +23,26 @@ _COLUMNS = (
     " source_arn, sent_at, visible_at, receives, first_received_at, receipt"
 )
 _INSERT = f"INSERT INTO sqs_message ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_ROUND = 100
+"""Messages beyond their age that one receive of a FIFO queue removes: they would hold back those behind them."""
 _STANDARD = (
     "SELECT * FROM sqs_message WHERE queue_id = ? AND visible_at <= ? AND +sent_at > ? ORDER BY visible_at, sequence"
     " LIMIT ?"
 )
 _FIFO = (
-    # An earlier message of the group that is hidden (in flight or delayed) holds back those behind it. The plus signs
-    # keep SQLite on the index of the order, where it stops at the limit.
-    "SELECT * FROM sqs_message AS message WHERE queue_id = ? AND +visible_at <= ? AND +sent_at > ? AND NOT EXISTS ("
-    "SELECT 1 FROM sqs_message AS earlier WHERE earlier.queue_id = message.queue_id AND earlier.group_id ="
-    " message.group_id AND earlier.group_id != '' AND earlier.sequence < message.sequence AND earlier.visible_at > ?)"
-    " ORDER BY sequence LIMIT ?"
+    # From the first messages of groups that are not hidden, on through each group up to one that is (in flight or
+    # delayed): it holds back those behind it. Taken in the order of sending. So many groups are enough, for each gives
+    # a message. The plus sign keeps SQLite on the groups in their order, where it stops at the limit.
+    "WITH RECURSIVE free (sequence, group_id) AS (SELECT * FROM (SELECT sequence, group_id FROM sqs_message"
+    " WHERE queue_id = ?1 AND leads = 1 AND +visible_at <= ?2 ORDER BY sequence LIMIT ?3)"
+    " UNION ALL SELECT behind.sequence, behind.group_id FROM free JOIN sqs_message AS behind ON behind.sequence ="
+    " (SELECT MIN(sequence) FROM sqs_message WHERE queue_id = ?1 AND group_id = free.group_id AND group_id != ''"
+    " AND sequence > free.sequence) WHERE behind.visible_at <= ?2 ORDER BY 1 LIMIT ?3)"
+    " SELECT * FROM sqs_message WHERE sequence IN (SELECT sequence FROM free) ORDER BY sequence"
+)
+_LEADS = (
+    "UPDATE sqs_message SET leads = 1 WHERE leads = 0 AND sequence = (SELECT MIN(sequence) FROM sqs_message"
+    " WHERE queue_id = ?1 AND group_id = ?2 AND group_id != '')"
 )
 MOST_MOVED = 100
 """Messages that one receive moves to the dead-letter queue: everybody waits for a transaction."""
@@ -47,6 +56,8 @@ class Sent(NamedTuple):
     id: str
     sequence: int
     is_new: bool
+    leads: bool = True
+    """Whether it can be received before another one is done; else no receiver need look."""
 
 
 class Taken(NamedTuple):
@@ -63,18 +74,26 @@ def send(tx: Tx, queue: Queue, message: NewMessage, now: float) -> Sent:
     """Put one message at the end, unless a FIFO queue has had it within the last five minutes."""
     key = _deduplication_key(queue, message)
     if key:
-        tx.execute("DELETE FROM sqs_deduplication WHERE queue_id = ? AND ends_at <= ?", (queue.id, now))
-        known = tx.one("SELECT * FROM sqs_deduplication WHERE queue_id = ? AND key = ?", (queue.id, key))
+        known = tx.one(
+            "SELECT * FROM sqs_deduplication WHERE queue_id = ? AND key = ? AND ends_at > ?", (queue.id, key, now)
+        )
         if known is not None:
             return Sent(known["message_id"], known["sequence"], False)
+        expire(tx, queue, now, _ROUND)
     tx.execute(_INSERT, _row(queue, message))
     sequence = _last_sequence(tx)
     if key:
         tx.execute(
-            "INSERT INTO sqs_deduplication (queue_id, key, message_id, sequence, ends_at) VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO sqs_deduplication (queue_id, key, message_id, sequence, ends_at)"
+            " VALUES (?, ?, ?, ?, ?)",
             (queue.id, key, message.id, sequence, now + DEDUPLICATION_S),
         )
-    return Sent(message.id, sequence, True)
+    return Sent(message.id, sequence, True, not queue.is_fifo or _lead(tx, queue, [message.group_id]) > 0)
+
+
+def _lead(tx: Tx, queue: Queue, groups: Iterable[str]) -> int:
+    """What is first in these groups leads them, of a FIFO queue; for how many of them that is new."""
+    return sum(tx.execute(_LEADS, (queue.id, group)) for group in groups) if queue.is_fifo else 0
 
 
 def _deduplication_key(queue: Queue, message: NewMessage) -> str:
@@ -134,7 +153,7 @@ def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_no
             alive = [row for row in rows if row["receives"] < most]
             for row in rows:
                 if row["receives"] >= most:
-                    move(tx, row, dead_letters, queue.arn, wish.now)
+                    move(tx, row, queue, dead_letters, wish.now)
                     taken.dead.append(row)
         _hide(tx, alive, wish, new_nonce(), taken)
     if wish.attempt_id and taken.rows:
@@ -143,10 +162,11 @@ def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_no
 
 
 def _visible(tx: Tx, queue: Queue, now: float, most: int) -> list[Row]:
-    oldest = now - queue.retention_s
     if queue.is_fifo:
-        return tx.all(_FIFO, (queue.id, now, oldest, now, most))
-    return tx.all(_STANDARD, (queue.id, now, oldest, most))
+        if expire(tx, queue, now, _ROUND) == _ROUND:
+            return []  # there are more: housekeeping's
+        return tx.all(_FIFO, (queue.id, now, most))
+    return tx.all(_STANDARD, (queue.id, now, now - queue.retention_s, most))
 
 
 def _hide(tx: Tx, rows: Sequence[Row], wish: Wish, nonce: str, taken: Taken) -> None:
@@ -194,23 +214,31 @@ def _remember(tx: Tx, queue: Queue, wish: Wish, taken: Taken) -> None:
     )
 
 
-def move(tx: Tx, row: Row, target: Queue, source_arn: str, now: float) -> None:
+def move(tx: Tx, row: Row, queue: Queue, target: Queue, now: float) -> None:
     """Into another queue. AWS: in a standard queue a moved message keeps its age, in a FIFO queue it begins anew."""
     tx.execute("DELETE FROM sqs_message WHERE sequence = ?", (row["sequence"],))
     moved = dict(zip(row.keys(), tuple(row), strict=True))
-    moved |= {"queue_id": target.id, "visible_at": now, "receipt": "", "source_arn": source_arn}
+    moved |= {"queue_id": target.id, "visible_at": now, "receipt": "", "source_arn": queue.arn}
     if target.is_fifo:
         moved["sent_at"] = now
     tx.execute(_INSERT, tuple(moved[name] for name in _COLUMNS.split(", ")))
+    for place in (queue, target):
+        _lead(tx, place, [row["group_id"]])
 
 
-def redrive(tx: Tx, row: Row, target: Queue, now: float, new_id: str) -> None:
-    """Out of a dead-letter queue. AWS: a redriven message is a new one, with an id and an age of its own."""
+def redrive(tx: Tx, row: Row, places: tuple[Queue, Queue], now: float, new_id: str) -> None:
+    """From the first place, a dead-letter queue, to the second one.
+
+    AWS: a redriven message is a new one, with an id and an age of its own.
+    """
+    target = places[1]
     tx.execute("DELETE FROM sqs_message WHERE sequence = ?", (row["sequence"],))
     moved = dict(zip(row.keys(), tuple(row), strict=True))
     moved |= {"queue_id": target.id, "id": new_id, "sent_at": now, "visible_at": now, "source_arn": ""}
     moved |= {"receives": 0, "first_received_at": 0.0, "receipt": ""}
     tx.execute(_INSERT, tuple(moved[name] for name in _COLUMNS.split(", ")))
+    for place in places:
+        _lead(tx, place, [row["group_id"]])
 
 
 def of_receipt(tx: Tx, receipt: Receipt) -> Row | None:
@@ -226,7 +254,8 @@ def delete(tx: Tx, queue: Queue, receipts: Sequence[Receipt]) -> int:
     by_nonce: dict[str, list[int]] = {}
     for receipt in receipts:
         by_nonce.setdefault(receipt.nonce, []).append(receipt.sequence)
-    return sum(
+    groups = _groups(tx, [receipt.sequence for receipt in receipts]) if queue.is_fifo else ()
+    deleted = sum(
         tx.execute(
             # The plus sign keeps SQLite on the rows themselves, where it would rather walk through the queue.
             f"DELETE FROM sqs_message WHERE sequence IN ({', '.join('?' * len(sequences))}) AND +queue_id = ?"
@@ -235,6 +264,14 @@ def delete(tx: Tx, queue: Queue, receipts: Sequence[Receipt]) -> int:
         )
         for nonce, sequences in by_nonce.items()
     )
+    _lead(tx, queue, groups)
+    return deleted
+
+
+def _groups(tx: Tx, sequences: Sequence[int]) -> list[str]:
+    places = ", ".join("?" * len(sequences))
+    rows = tx.all(f"SELECT DISTINCT group_id FROM sqs_message WHERE sequence IN ({places})", sequences)
+    return [row["group_id"] for row in rows]
 
 
 def set_visible_at(tx: Tx, sequence: int, visible_at: float) -> None:
@@ -258,11 +295,15 @@ def purge(tx: Tx, queue: Queue) -> int:
 
 def expire(tx: Tx, queue: Queue, now: float, most: int) -> int:
     """Delete messages that are older than the queue keeps them; how many."""
-    return tx.execute(
-        "DELETE FROM sqs_message WHERE sequence IN ("
-        "SELECT sequence FROM sqs_message WHERE queue_id = ? AND sent_at <= ? LIMIT ?)",
+    rows = tx.all(
+        "SELECT sequence, group_id FROM sqs_message WHERE queue_id = ? AND sent_at <= ? LIMIT ?",
         (queue.id, now - queue.retention_s, most),
     )
+    if rows:
+        sequences = [row["sequence"] for row in rows]
+        tx.execute(f"DELETE FROM sqs_message WHERE sequence IN ({', '.join('?' * len(rows))})", sequences)
+        _lead(tx, queue, {row["group_id"]: None for row in rows})
+    return len(rows)
 
 
 class Counts(NamedTuple):

@@ -88,7 +88,7 @@ class Moves:
         rate = task["rate"] or FASTEST_PER_S
         source = queues.find(tx, named_by_arn(task["source_arn"]))
         rows = messages.at_rest(tx, source, self._clock.now(), min(BATCH, rate)) if source is not None else ()
-        moved, failure = self._move(tx, task, rows)
+        moved, failure = self._move(tx, task, source, rows) if source is not None else (0, "")
         status = FAILED if failure else RUNNING if moved else COMPLETED
         tx.execute(
             "UPDATE sqs_move_task SET moved = moved + ?, status = ?, failure = ? WHERE id = ?",
@@ -96,7 +96,7 @@ class Moves:
         )
         return (moved, rate) if status == RUNNING else (0, rate)
 
-    def _move(self, tx: Tx, task: Row, rows: Sequence[Row]) -> tuple[int, str]:
+    def _move(self, tx: Tx, task: Row, source: Queue, rows: Sequence[Row]) -> tuple[int, str]:
         """(how many, why no more)."""
         targets: dict[str, Queue] = {}
         for moved, row in enumerate(rows):
@@ -106,7 +106,7 @@ class Moves:
                 return moved, "AWS.SimpleQueueService.NonExistentQueue"
             targets[arn] = target
             new_id, now = self._ids.uuid(), self._clock.now()
-            messages.redrive(tx, row, target, now, new_id)
+            messages.redrive(tx, row, (source, target), now, new_id)
             self._causality.record(tx, redriven(row, new_id, target, now))
         for target in targets.values():
             tx.after_commit(lambda queue_id=target.id: self._waiting.wake_all(queue_id))  # type: ignore[misc]

@@ -1,6 +1,7 @@
 """SQS's tables. All times are platform-clock seconds.
 
-`sqs_message.sequence` orders the messages of a queue; `visible_at` says when a message may be received (again).
+`sqs_message.sequence` orders the messages of a queue; `visible_at` says when a message may be received (again). `leads`
+is 1 for the first message that a group of a FIFO queue still has: a receive looks at the groups, not at their backlogs.
 """
 
 SCHEMA = (
@@ -35,5 +36,13 @@ SCHEMA = (
         to_move INTEGER NOT NULL, moved INTEGER NOT NULL, started_at REAL NOT NULL
     );
     CREATE INDEX sqs_move_task_source ON sqs_move_task (source_arn, started_at);
+    """,
+    """
+    ALTER TABLE sqs_message ADD COLUMN leads INTEGER NOT NULL DEFAULT 0;
+    UPDATE sqs_message SET leads = 1 WHERE sequence IN (
+        SELECT MIN(message.sequence) FROM sqs_message AS message JOIN sqs_queue AS queue ON queue.id = message.queue_id
+        WHERE message.group_id != '' AND queue.name LIKE '%.fifo' GROUP BY message.queue_id, message.group_id);
+    CREATE INDEX sqs_message_leads ON sqs_message (queue_id, sequence, visible_at) WHERE leads = 1;
+    CREATE INDEX sqs_deduplication_end ON sqs_deduplication (ends_at);
     """,
 )

@@ -109,11 +109,16 @@ def sender_id(principal: Principal) -> str:
 
 
 def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, message: NewMessage) -> messages.Sent:
-    """Put it into the queue, with the edge that tells who sent it; waiters wake when it has committed."""
+    """Put it into the queue, with the edge that tells who sent it; waiters wake when it has committed.
+
+    Not for one behind another message of its group: that one wakes them when it comes, goes or comes back.
+    """
     sent = messages.send(tx, queue, message, message.sent_at)
     if sent.is_new:
         _note(sqs, tx, ctx, message.id, queue)
         tx.after_commit(lambda: sqs.measures.sent(queue))
+    if sent.is_new and not sent.leads:
+        return sent
     if sent.is_new and not message.delay_s:
         tx.after_commit(lambda: sqs.waiting.wake(queue.id))
     elif sent.is_new:
