@@ -3,8 +3,10 @@
 AWS: Secrets Manager User Guide; API Reference, the operations named.
 """
 
+import contextlib
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -235,20 +237,70 @@ def test_a_function_that_does_not_let_secrets_manager_in_rotates_nothing(
 ) -> None:
     """Secrets Manager User Guide, "Lambda rotation function permissions"; IAM, "The confused deputy problem".
 
-    Neither a function without a policy, nor one of another account that lets in its own account's secrets only.
+    RotateSecret is refused and leaves no configuration behind: for a function without a policy, for one of another
+    account that lets in its own account's secrets only, and for one that is not there, now or later.
     """
     other = "22" + account[2:]
+    foreign, closed = (create_function(platform, owner, "f", ROTATE) for owner in (other, account))
+    _let_in(platform, other, "f")
+    secrets.create_secret(Name="s", SecretString="old")
+    denied = (
+        "AccessDeniedException",
+        "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to "
+        "the principal secretsmanager.amazonaws.com.",
+    )
+    gone = ("ResourceNotFoundException", "Lambda does not exist or could not be accessed")
+    nowhere = f"arn:aws:lambda:us-east-1:{account}:function:nonesuch"
+    for function, told in ((closed, denied), (foreign, denied), (nowhere, gone), ("nonesuch", gone)):
+        for now in (True, False):
+            given = {"SecretId": "s", "RotationLambdaARN": function, "RotateImmediately": now}
+            assert refusal(secrets.rotate_secret, **given, RotationRules={"AutomaticallyAfterDays": 30}) == told
+    assert "RotationLambdaARN" not in secrets.describe_secret(SecretId="s")
+    assert platform.client("logs", account=other).describe_log_groups()["logGroups"] == []
+
+
+TEST_ONLY = """
+import json
+import boto3
+
+def handler(event, context):
+    client = boto3.client("secretsmanager")
+    of = {"SecretId": event["SecretId"], "VersionId": event["ClientRequestToken"]}
+    value = client.get_secret_value(**of, VersionStage="AWSPENDING")["SecretString"]
+    described = client.describe_secret(SecretId=event["SecretId"])
+    client.create_secret(Name="told", SecretString=json.dumps([event["Step"], value, described["RotationEnabled"]]))
+"""
+
+
+def test_a_rotation_that_is_not_now_tests_its_configuration(
+    platform: RunningPlatform, account: str, secrets: Any
+) -> None:
+    """API Reference, RotateSecret, RotateImmediately: testSecret runs; AWSPENDING is created and then removed."""
+    function = create_function(platform, account, "f", TEST_ONLY, Timeout=30)
+    _let_in(platform, account, "f")
+    secrets.create_secret(Name="s", SecretString="old")
     rules = {"AutomaticallyAfterDays": 30}
-    for name, owner in (("closed", account), ("foreign", other), ("open", account)):
-        function = create_function(platform, owner, name, ROTATE, Timeout=30)
-        if name != "closed":
-            _let_in(platform, owner, name)
-        secrets.create_secret(Name=name, SecretString="old")
-        secrets.rotate_secret(SecretId=name, RotationLambdaARN=function, RotationRules=rules)
-    assert _rotated(secrets, "old", "open").startswith("rotated ")
-    assert (read(secrets, "closed"), read(secrets, "foreign")) == ("old", "old")
-    groups = platform.client("logs", account=other).describe_log_groups()["logGroups"]
-    assert groups == []
+    secrets.rotate_secret(SecretId="s", RotationLambdaARN=function, RotationRules=rules, RotateImmediately=False)
+    told = _eventually(lambda: [read(secrets, "told")])
+    assert json.loads(told[0]) == ["testSecret", "old", True]
+    left = _eventually(lambda: [of for of in [_stages(secrets)] if len(of) == 1])
+    assert left == [[["AWSCURRENT"]]]
+    assert (read(secrets, "s"), "LastRotatedDate" in secrets.describe_secret(SecretId="s")) == ("old", False)
+
+
+def _stages(secrets: Any) -> list[list[str]]:
+    versions = secrets.list_secret_version_ids(SecretId="s", IncludeDeprecated=True)["Versions"]
+    return [one.get("VersionStages", []) for one in versions]
+
+
+def _eventually(look: Callable[[], list[Any]]) -> list[Any]:
+    """What it finds, once it finds anything."""
+    for _ in range(600):
+        with contextlib.suppress(ClientError):
+            if found := look():
+                return found
+        time.sleep(0.05)
+    raise AssertionError("it never came")
 
 
 def _let_in(platform: RunningPlatform, account: str, function: str) -> None:

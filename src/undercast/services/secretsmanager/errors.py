@@ -35,3 +35,17 @@ def deleted() -> ServiceError:
 def exists(message: str) -> ServiceError:
     """The name or the token is taken."""
     return ServiceError("ResourceExistsException", message)
+
+
+def no_function() -> ServiceError:
+    """The function that is to rotate is not there; the text as moto's and LocalStack's tests have it."""
+    return ServiceError("ResourceNotFoundException", "Lambda does not exist or could not be accessed")
+
+
+def not_let_in() -> ServiceError:
+    """The function's policy does not let Secrets Manager in; Terraform's provider waits for this text to go."""
+    text = (
+        "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to "
+        "the principal secretsmanager.amazonaws.com."
+    )
+    return ServiceError("AccessDeniedException", text)

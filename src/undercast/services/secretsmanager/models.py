@@ -43,6 +43,8 @@ class Secret:
     rotates_at: float | None
     rotating: str
     """The version that a rotation is making; "" for none."""
+    testing: str
+    """The version with which a rotation's configuration is being tested; "" for none."""
     primary_region: str
     """Of a replica, where its primary is; "" else."""
 
@@ -106,6 +108,7 @@ def secret_of(row: Row) -> Secret:
         rotated_at=row["rotated_at"],
         rotates_at=row["rotates_at"],
         rotating=row["rotating"],
+        testing=row["testing"],
         primary_region=row["primary_region"],
     )
 

@@ -24,4 +24,7 @@ SCHEMA = (
         PRIMARY KEY (account_id, region, name, replica_region)
     );
     """,
+    """
+    ALTER TABLE secretsmanager_secret ADD COLUMN testing TEXT NOT NULL DEFAULT '';
+    """,
 )

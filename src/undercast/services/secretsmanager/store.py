@@ -25,7 +25,8 @@ MAX_VERSIONS = 100
 _KEY = "account_id = ? AND region = ? AND name = ?"
 _CHANGEABLE = frozenset({
     "description", "kms_key_id", "tags", "policy", "changed_at", "accessed_at", "deleted_at", "ends_at",
-    "rotation_lambda", "rotation_rules", "rotated_at", "rotates_at", "rotating", "primary_region",
+    "rotation_lambda", "rotation_rules", "rotated_at", "rotates_at", "rotating", "testing",
+    "primary_region",
 })  # fmt: skip
 
 
@@ -189,8 +190,9 @@ def due(tx: Tx, now: float) -> list[Secret]:
 
 
 def rotating(tx: Tx) -> list[Secret]:
-    """Secrets whose rotation has begun and is not over."""
-    rows: list[Row] = tx.all("SELECT * FROM secretsmanager_secret WHERE rotating != '' AND deleted_at IS NULL", ())
+    """Secrets whose rotation, or the test of its configuration, has begun and is not over."""
+    query = "SELECT * FROM secretsmanager_secret WHERE (rotating != '' OR testing != '') AND deleted_at IS NULL"
+    rows: list[Row] = tx.all(query, ())
     return [secret_of(row) for row in rows]
 
 

@@ -99,6 +99,7 @@ def _new(ctx: RequestContext, params: Params) -> Secret:
         rotated_at=None,
         rotates_at=None,
         rotating="",
+        testing="",
         primary_region="",
     )
 
@@ -312,7 +313,7 @@ def _is_public(document: dict[str, Any]) -> bool:
 
 @operation("RotateSecret")
 async def rotate_secret(manager: SecretsManager, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Configure rotation, and rotate now unless RotateImmediately is false."""
+    """Configure rotation, and rotate now; where RotateImmediately is false, only the configuration is tested."""
     secret = manager.secret(ctx, params["SecretId"])
     function = params.get("RotationLambdaARN") or secret.rotation_lambda
     if not function:
@@ -320,26 +321,27 @@ async def rotate_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
     rules = dict(params.get("RotationRules") or secret.rotation_rules)
     rotates_at = ctx.clock.now() + rotation.interval_s(rules) if rules else None
     token, immediately = params.get("ClientRequestToken") or ctx.ids.uuid(), params.get("RotateImmediately", True)
+    begun = {"rotating": token, "testing": ""} if immediately else {"rotating": "", "testing": token}
+    await manager.rotations.require_function(secret, function)
 
     def write(tx: Tx) -> Secret:
         there = primary(tx, ctx, params["SecretId"])
         pending, current = store.version(tx, there, stage=PENDING), store.version(tx, there, stage=CURRENT)
-        if immediately and pending is not None and current is not None and pending.id not in (current.id, token):
+        going_on = token if immediately else ""
+        if pending is not None and current is not None and pending.id not in (current.id, going_on):
             raise _incomplete()
         columns = {"rotation_lambda": function, "rotation_rules": rules, "rotates_at": rotates_at}
-        store.change(tx, there, **columns, rotating=token if immediately else "")
+        store.change(tx, there, **columns, **begun)
         return store.existing(tx, parse_id(there.arn, ctx.scope))
 
-    if immediately and not manager.rotations.reserve(secret):
+    if not manager.rotations.reserve(secret):
         raise _incomplete()
     try:
         changed = await manager.database.write(write)
     except BaseException:
-        if immediately:
-            manager.rotations.release(secret)
+        manager.rotations.release(secret)
         raise
-    if immediately:
-        manager.rotations.rotate_soon(changed, token)
+    manager.rotations.rotate_soon(changed)
     return {**changed.named(), "VersionId": token}
 
 
