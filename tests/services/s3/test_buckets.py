@@ -106,6 +106,20 @@ def test_what_terraform_reads_and_finds_empty(s3: Any, bucket: str) -> None:
     ]
 
 
+def test_a_key_of_kms_beside_aes256_is_refused(s3: Any, bucket: str) -> None:
+    """AWS's answer; the configuration stays what it was."""
+    default = {"SSEAlgorithm": "AES256", "KMSMasterKeyID": "abc"}
+    rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": default}]}
+    with pytest.raises(ClientError) as caught:
+        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules)
+    told = caught.value.response["Error"]
+    text = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
+    assert (told["Code"], told["Message"]) == ("InvalidArgument", text)
+    assert told.get("ArgumentName") == "ApplyServerSideEncryptionByDefault"
+    (rule,) = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+    assert rule["ApplyServerSideEncryptionByDefault"] == {"SSEAlgorithm": "AES256"}
+
+
 def test_configurations_are_read_back(s3: Any, bucket: str) -> None:
     """What was put comes back through the wire."""
     rule: dict[str, Any] = {"AllowedMethods": ["GET"], "AllowedOrigins": ["*"], "MaxAgeSeconds": 5}

@@ -13,6 +13,7 @@ from undercast.core.service import operation
 from undercast.services.s3 import cors, lifecycle, tags
 from undercast.services.s3.errors import (
     IllegalVersioningConfigurationException,
+    InvalidArgument,
     InvalidRequest,
     MalformedXML,
     NoSuchCORSConfiguration,
@@ -30,6 +31,7 @@ from undercast.services.s3.transitions import MINIMUM_SIZES
 from undercast.store.database import Tx
 
 _STATUSES = ("Enabled", "Suspended")
+_NO_KEY = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
 
 
 async def save(s3: S3, bucket: Bucket, kind: str, document: Any) -> None:
@@ -101,7 +103,10 @@ async def put_bucket_encryption(s3: S3, ctx: RequestContext, params: Mapping[str
     blocked = (rules[0].get("BlockedEncryptionTypes") or {}).get("EncryptionType", ()) if rules else ()
     if len(rules) != 1 or not set(blocked) <= {"NONE", "SSE-C"}:
         raise MalformedXML()
-    algorithm = (rules[0].get("ApplyServerSideEncryptionByDefault") or {}).get("SSEAlgorithm", "AES256")
+    default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
+    algorithm = default.get("SSEAlgorithm", "AES256")
+    if algorithm == "AES256" and "KMSMasterKeyID" in default:
+        raise InvalidArgument(_NO_KEY, members={"ArgumentName": "ApplyServerSideEncryptionByDefault"})
     if algorithm != "AES256":
         raise refused_member("PutBucketEncryption", f"SSEAlgorithm={algorithm}", "only AES256 (SSE-S3)")
     rule = {**SSE_S3_DEFAULT["Rules"][0], **rules[0]}
