@@ -36,6 +36,9 @@ class Journal:
         self._appended = 0
         self._settled = 0
         """How many of the appended rows have been through the database, in their order."""
+        self._lost = 0
+        """The end of the last batch that could not be written."""
+        self._failure: BaseException | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
 
@@ -73,21 +76,27 @@ class Journal:
         return self._settled
 
     async def flush(self) -> None:
-        """Return when everything appended before this call is in the file."""
+        """Return when everything appended before this call is in the file. Raises where its last row was lost."""
         goal = self._appended
+        await self._settle(goal)
+        if goal <= self._lost:
+            raise sqlite3.OperationalError(f"a journal batch was lost: {self._failure}") from self._failure
+
+    async def _settle(self, goal: int) -> None:
+        """Return when so many rows have been written or lost. Raises what loses a batch meanwhile."""
         while self._settled < goal:
             self._begin()
             assert self._flushing is not None
             await asyncio.shield(self._flushing)
 
     async def read(self, fn: Callable[[Tx], T]) -> T:
-        """Read in the store thread, behind a flush."""
-        await self.flush()
+        """Read in the store thread, behind what was appended; what was lost before stays lost and hinders nobody."""
+        await self._settle(self._appended)
         return await self.database.read(fn, long=True)
 
     async def write(self, fn: Callable[[Tx], T]) -> T:
-        """Change or delete rows in the store thread, behind a flush."""
-        await self.flush()
+        """Change or delete rows in the store thread, behind what was appended."""
+        await self._settle(self._appended)
         return await self.database.write(fn, long=True)
 
     async def close(self) -> None:
@@ -110,6 +119,9 @@ class Journal:
     async def _write_batch(self, batch: Batch, end: int) -> None:
         try:
             await self._insert(batch)
+        except BaseException as error:
+            self._lost, self._failure = end, error
+            raise
         finally:
             # In the task, not in a callback of it: whoever awaits the task must find the next one begun.
             self._flushing = None

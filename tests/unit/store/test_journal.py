@@ -1,6 +1,7 @@
 """The batched second file: appends never wait, readers see every append before them."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -100,3 +101,21 @@ async def test_a_backlog_takes_no_more_than_it_may(journal: Journal) -> None:
     assert not backlog.takes(1, most=100)
     await journal.flush()
     assert backlog.takes(100, most=100)
+
+
+async def test_a_batch_that_could_not_be_written_is_never_acknowledged(journal: Journal) -> None:
+    """A disk that is full for a moment: whoever flushes behind the failure is told; later rows and readers go on."""
+    await journal.database.write(lambda tx: tx.execute("ALTER TABLE line RENAME TO away"))
+    journal.append(INSERT, (1,))
+    journal._begin()
+    async with asyncio.timeout(60):
+        while journal.settled < 1:
+            await asyncio.sleep(0.01)
+    await journal.database.write(lambda tx: tx.execute("ALTER TABLE away RENAME TO line"))
+    for _ in range(2):
+        with pytest.raises(sqlite3.OperationalError, match="a journal batch was lost: no such table"):
+            await journal.flush()
+    assert await journal.read(numbers) == []
+    journal.append(INSERT, (2,))
+    await journal.flush()
+    assert await journal.read(numbers) == [2]
