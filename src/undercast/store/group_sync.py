@@ -2,6 +2,9 @@
 
 A commit under synchronous=NORMAL has written its frames; syncing the log behind it gives what FULL gives. A commit that
 comes while a sync runs waits for the next one, so there is at most one sync at a time however many writers there are.
+A sync that fails is final: Linux tells a write-back error once and takes the pages for clean, so that the next fsync says
+nothing of frames that never reached the disk. Only a new start, which reads the log again, knows what is there.
+PostgreSQL wiki, "Fsync Errors"; fsync(2), EIO.
 SQLite: https://sqlite.org/pragma.html#pragma_synchronous
 """
 
@@ -24,22 +27,30 @@ class GroupSync:
         self._noted = 0
         self._synced = 0
         self._round: asyncio.Task[None] | None = None
+        self._failure: OSError | None = None
 
     def note(self) -> None:
         """A commit has been written."""
         self._noted += 1
 
     async def wait(self) -> None:
-        """Return when every commit noted so far is on the disk. Raises OSError when the disk fails."""
+        """Return when every commit noted so far is on the disk. Raises OSError when the disk fails, or failed before."""
         mine = self._noted
         while self._synced < mine:
+            if self._failure is not None:
+                text = "the log could not be synced before; start again to see what the disk holds"
+                raise OSError(self._failure.errno, text) from self._failure
             if self._round is None or self._round.done():
                 self._round = asyncio.create_task(self._sync())
             await asyncio.shield(self._round)
 
     async def _sync(self) -> None:
         noted = self._noted
-        await asyncio.get_running_loop().run_in_executor(self._thread, sync_file, self._descriptor)
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, sync_file, self._descriptor)
+        except OSError as error:
+            self._failure = error
+            raise
         self._synced = noted
         self.syncs += 1
 
