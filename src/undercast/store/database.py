@@ -115,8 +115,7 @@ class Database:
     def write_now(self, fn: Callable[[Tx], T]) -> T:
         """`write` without await: only before anything else uses the database (migrations)."""
         result, tx = _run(self._inline, fn)
-        for callback in tx.callbacks:
-            callback()
+        _tell_committed(tx)
         return result
 
     async def durable(self) -> None:
@@ -180,8 +179,7 @@ class Database:
         rows = self.changes
         if rows - self._folded_rows > self._checkpoint_rows and not self._closed:
             self._begin_checkpoint(rows)
-        for callback in tx.callbacks:
-            callback()
+        _tell_committed(tx)
 
     def _begin_checkpoint(self, rows: int) -> None:
         if self._checkpoint is None or self._checkpoint.done():
@@ -260,3 +258,12 @@ def _checkpoint(connection: sqlite3.Connection, mode: str) -> int:
 
 def _nothing(tx: Tx) -> None:
     """Waits, by BEGIN IMMEDIATE, until the write lock is free."""
+
+
+def _tell_committed(tx: Tx) -> None:
+    """Each by itself: what one raises neither undoes the commit nor keeps the others, such as a wake-up, from running."""
+    for callback in tx.callbacks:
+        try:
+            callback()
+        except Exception:
+            _log.exception("a callback behind a commit failed")

@@ -244,3 +244,21 @@ async def test_cancelled_long_write_still_tells_those_who_wait_for_its_commit(tm
     await asyncio.gather(writing, return_exceptions=True)
     await database.close()
     assert told == [1]
+
+
+@pytest.mark.parametrize("long", [False, True])
+async def test_a_callback_that_raises_keeps_neither_the_write_nor_the_others_back(
+    database: Database, long: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is committed is answered as committed, and the outbox behind it is woken."""
+    called: list[str] = []
+
+    def write(tx: Tx) -> int:
+        tx.after_commit(lambda: called.append("first"))
+        tx.after_commit(lambda: called.remove("absent"))
+        tx.after_commit(lambda: called.append("last"))
+        return insert(tx, "a")
+
+    assert await database.write(write, long=long) == 1
+    assert called == ["first", "last"]
+    assert "a callback behind a commit failed" in caplog.text
