@@ -204,3 +204,14 @@ async def test_a_call_that_is_rolled_back_leaves_no_edge(bench: Bench) -> None:
     with pytest.raises(ValueError, match="no"):
         await bench.state.database.write(write)
     assert (await log.trace("put")).nodes == ()
+
+
+async def test_an_expiry_that_fails_is_told(tmp_path: Path, clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
+    """Otherwise the file grows and nobody knows why."""
+    async with open_state(tmp_path, clock) as state:
+        log = CausalLog(state.database, state.journal, clock, Retention(rows=1, every=1))
+        await state.journal.write(lambda tx: tx.execute("ALTER TABLE causal_edge RENAME TO away"))
+        log._count()
+        await log.close()
+        await state.journal.write(lambda tx: tx.execute("ALTER TABLE away RENAME TO causal_edge"))
+    assert "the expiry of causal edges failed" in caplog.text

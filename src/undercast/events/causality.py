@@ -7,6 +7,7 @@ on when the clock stands still or a restart has set it back.
 """
 
 import asyncio
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from undercast.core.context import Cause, RequestContext
 from undercast.events.trace import Edge, Trace, explore
 from undercast.store.database import Database, SqlValue, Tx
 from undercast.store.journal import Journal
+
+log = logging.getLogger(__name__)
 
 __all__ = ["CausalLog", "Edge", "Retention", "Trace"]
 
@@ -207,6 +210,7 @@ class CausalLog:
         if self._until_expiry <= 0 and (self._expiring is None or self._expiring.done()):
             self._until_expiry = self._retention.every
             self._expiring = asyncio.get_running_loop().create_task(self.expire())
+            self._expiring.add_done_callback(_tell)
 
     async def _expire_in(self, database: Database) -> int:
         oldest = int((self.clock.now() - self._retention.age_s) * 1_000_000)
@@ -221,6 +225,11 @@ class CausalLog:
             dropped += some
             if some < _CHUNK:
                 return dropped
+
+
+def _tell(expiry: asyncio.Task[int]) -> None:
+    if not expiry.cancelled() and (error := expiry.exception()) is not None:
+        log.error("the expiry of causal edges failed; the next is tried later", exc_info=error)
 
 
 def _row(edge: Edge, order: int) -> tuple[SqlValue, ...]:
