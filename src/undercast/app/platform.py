@@ -102,7 +102,7 @@ class Platform:
             if mounted.manifest.release is not None:
                 mounted.manifest.release(mounted.instance)
         await self.door.front_door.stop_accepting(GRACE_S)
-        for task in self.recurring:
+        for task in (*self.housework, *self.recurring):  # a sweep can be left at any point: the next start goes on
             task.cancel()
         await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)
         for mounted in self.services.values():

@@ -4,6 +4,7 @@ AWS: S3 User Guide, "Checking object integrity", for the digests.
 """
 
 import asyncio
+import contextlib
 import gc
 import hashlib
 import resource
@@ -217,6 +218,27 @@ async def test_sweep_removes_what_a_crash_left(tmp_path: Path) -> None:
         assert await state.blobs.read_all(kept) == LARGE
         assert await state.blobs.audit() == ()
         await state.database.write(lambda tx: state.blobs.acquire(tx, held))
+
+
+async def test_a_sweep_that_is_cut_off_is_done_by_the_next(tmp_path: Path) -> None:
+    """A shutdown does not wait for it: it ends wherever it is, and nothing that has a row is lost."""
+    async with open_state(tmp_path, FakeClock()) as state:
+        kept = await store(state, LARGE)
+        for digit in "0123456789abcdef":
+            orphan = state.blobs.path_of(digit + "b" + "0" * 62)
+            orphan.parent.mkdir(exist_ok=True)
+            orphan.write_bytes(LARGE)
+        for turns in range(0, 40, 4):
+            sweep = asyncio.create_task(state.blobs.sweep())
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            sweep.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await sweep
+        await state.blobs.sweep()
+        assert files(state) == [path_in_store(LARGE)]
+        assert await state.blobs.read_all(kept) == LARGE
+        assert await state.blobs.audit() == ()
 
 
 def lose_file(blobs: BlobStore, blob_id: str) -> None:
