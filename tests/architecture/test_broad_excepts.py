@@ -11,6 +11,7 @@ OWNERS = {
     "undercast/events/router.py": "a failing target is retried, whatever it raised",
     "undercast/events/poller.py": "a source that cannot be read is read on, a batch that fails is the source's again",
     "undercast/events/alarm.py": "a schedule that fails keeps no other one, and no later round, from its time",
+    "undercast/store/database.py": "a callback behind a commit fails by itself: the commit stands, the others run",
     "undercast/core/recurring.py": "one failing round of periodic work is not the last one",
     "undercast/sandbox/client/undercast_runtime_client.py": "in a sandbox: the user's handler may raise anything",
 }

@@ -261,7 +261,7 @@ def _nothing(tx: Tx) -> None:
 
 
 def _tell_committed(tx: Tx) -> None:
-    """Each by itself: what one raises neither undoes the commit nor keeps the others, such as a wake-up, from running."""
+    """Each by itself: what one raises neither undoes the commit nor keeps others, such as a wake-up, from running."""
     for callback in tx.callbacks:
         try:
             callback()

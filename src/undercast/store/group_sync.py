@@ -2,8 +2,8 @@
 
 A commit under synchronous=NORMAL has written its frames; syncing the log behind it gives what FULL gives. A commit that
 comes while a sync runs waits for the next one, so there is at most one sync at a time however many writers there are.
-A sync that fails is final: Linux tells a write-back error once and takes the pages for clean, so that the next fsync says
-nothing of frames that never reached the disk. Only a new start, which reads the log again, knows what is there.
+A sync that fails is final: Linux tells a write-back error once and takes the pages for clean, so that the next fsync
+says nothing of frames that never reached the disk. Only a new start, which reads the log again, knows what is there.
 PostgreSQL wiki, "Fsync Errors"; fsync(2), EIO.
 SQLite: https://sqlite.org/pragma.html#pragma_synchronous
 """
@@ -34,7 +34,7 @@ class GroupSync:
         self._noted += 1
 
     async def wait(self) -> None:
-        """Return when every commit noted so far is on the disk. Raises OSError when the disk fails, or failed before."""
+        """Return when every commit noted so far is on the disk. Raises OSError when the disk fails or failed before."""
         mine = self._noted
         while self._synced < mine:
             if self._failure is not None:
