@@ -1,7 +1,7 @@
 """A page that draws how long a function took: minimum, average and maximum of Duration, minute by minute.
 
-Pure: one HTML file with one SVG, without scripts and without anything to load. Minutes in which nothing ran are a gap in time
-between two points. AWS: CloudWatch User Guide, "Graphing metrics".
+Pure: one HTML file with one SVG, without scripts and without anything to load. Minutes in which nothing ran are a gap
+in time between two points. AWS: CloudWatch User Guide, "Graphing metrics".
 """
 
 from collections.abc import Mapping, Sequence
