@@ -17,6 +17,9 @@ _PREFIX = "undercast-ephemeral-"
 _BEING_MADE_S = 60.0
 """A folder without a lock is younger than this while another platform makes it."""
 
+_LOOKED_AT_S = 0.2
+"""Commands that look for a platform hold the lock for some microseconds, on a busy machine for longer."""
+
 
 class DataFolder:
     """Paths of everything that is kept, valid after `lock`."""
@@ -106,7 +109,7 @@ class DataFolder:
 
     def _take(self, descriptor: int) -> None:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _flock(descriptor)
         except BlockingIOError:
             pid = os.pread(descriptor, 32, 0).decode(errors="replace").strip() or "unknown"
             raise FolderInUse(
@@ -142,6 +145,18 @@ class DataFolder:
                 f"{self.path} has layout {found}; this program knows {LAYOUT}. Install the version that wrote it, or "
                 "start with another folder (--data)."
             )
+
+
+def _flock(descriptor: int) -> None:
+    """Take the lock. Raises BlockingIOError when it is held for longer than `holder` does, who only looks."""
+    end = time.monotonic() + _LOOKED_AT_S
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                raise
+        time.sleep(_LOOKED_AT_S / 20)
 
 
 def holder(path: Path) -> int | None:

@@ -1,5 +1,6 @@
 """The data folder belongs to one process, and to programs that know its layout."""
 
+import fcntl
 import os
 import sqlite3
 import subprocess
@@ -22,6 +23,19 @@ folder.lock()
 print("locked", flush=True)
 sys.stdin.read()
 """
+
+
+def test_a_command_that_looks_for_a_platform_keeps_none_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`holder` shares the lock for a moment; here that moment ends while the start waits."""
+    looking = os.open(tmp_path / "lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    monkeypatch.setattr("undercast.store.folder.time.sleep", lambda _: os.close(looking))
+    folder = DataFolder(tmp_path)
+    folder.lock()
+    assert holder(tmp_path) == os.getpid()
+    folder.unlock()
 
 
 def test_second_process_is_refused_and_told_whom_to_stop(tmp_path: Path) -> None:
