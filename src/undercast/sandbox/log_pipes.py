@@ -22,7 +22,8 @@ class LineReader:
     """Splits a byte stream into lines, each with its line break. An endless line is cut at the event limit."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
+        """An unfinished line. It grows in place: each byte is copied and searched once, however small the reads are."""
 
     @property
     def unfinished(self) -> bool:
@@ -31,21 +32,23 @@ class LineReader:
 
     def feed(self, data: bytes) -> list[str]:
         """The events that are complete."""
-        lines = _newline_split(self._rest + data)
-        self._rest = b""
-        if lines and not lines[-1].endswith(b"\n"):
-            self._rest = lines.pop()
+        self._rest += data
+        if b"\n" not in data and len(self._rest) <= MAX_EVENT_BYTES:
+            return []
+        lines = _newline_split(bytes(self._rest))
+        rest = b"" if not lines or lines[-1].endswith(b"\n") else lines.pop()
         events: list[str] = []
         for line in lines:
             events.extend(_pieces(line))
-        while len(self._rest) > MAX_EVENT_BYTES:
-            head, self._rest = _cut(self._rest)
+        while len(rest) > MAX_EVENT_BYTES:
+            head, rest = _cut(rest)
             events.append(head.decode("utf-8", "replace"))
+        self._rest = bytearray(rest)
         return events
 
     def flush(self) -> list[str]:
         """What is left without a line break: the invocation is over."""
-        rest, self._rest = self._rest, b""
+        rest, self._rest = self._rest, bytearray()
         return [rest.decode("utf-8", "replace")] if rest else []
 
 

@@ -168,3 +168,15 @@ async def test_closed_pipe_ends_the_pump() -> None:
     assert got == ["last"]
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(read_end)
+
+
+def test_a_line_that_grows_byte_by_byte_costs_each_byte_once() -> None:
+    """The pending part grows in place: it is neither copied nor searched again, and is the same event in the end."""
+    reader, whole = LineReader(), LineReader()
+    text = ("é" * 100_000).encode()
+    assert [event for place in range(len(text)) for event in reader.feed(text[place : place + 1])] == []
+    pending = reader._rest
+    reader.feed(b".")
+    assert (reader._rest is pending, reader.unfinished) == (True, True)
+    assert reader.feed(b"\nnext") == whole.feed(text + b".\n")
+    assert reader.flush() == ["next"]
