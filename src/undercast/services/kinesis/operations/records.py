@@ -33,6 +33,8 @@ from undercast.store.database import Row, Tx
 ITERATOR_LIFE_S = 300.0
 MAX_RECORDS = 10_000
 _LONG_BYTES = 256 * 1024
+_LONG_RECORDS = 32
+"""Rows cost, too: more of them keep the event loop for longer than 2 ms."""
 _INLINE = Limits(500, _LONG_BYTES)
 """What the event loop reads itself; more is read in the store's thread."""
 
@@ -85,7 +87,7 @@ async def _put(
         tx.after_commit(lambda: kinesis.measures.put(stream.of, sizes, len(taken) - len(sizes)))
         return stream, results
 
-    return await kinesis.database.write(write, long=size > _LONG_BYTES)
+    return await kinesis.database.write(write, long=size > _LONG_BYTES or len(entries) > _LONG_RECORDS)
 
 
 def _new(kinesis: Kinesis, stream: Stream, entry: Mapping[str, Any]) -> New:
