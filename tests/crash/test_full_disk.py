@@ -55,6 +55,8 @@ def fill(client: Callable[[str], Any], ledger: Ledger) -> dict[str, int]:
                 assert "full" in error or "No space left" in error
                 break
             ledger.done("object", key, digest)
+        else:
+            raise AssertionError(f"never full for {size} bytes")
     for _ in range(200):
         event = {"timestamp": int(time.time() * 1000), "message": "x" * 100_000}
         request = {"logGroupName": "disk", "logStreamName": "disk", "logEvents": [event]}
@@ -62,6 +64,8 @@ def fill(client: Callable[[str], Any], ledger: Ledger) -> dict[str, int]:
             assert "full" in error
             break
         lines += 1
+    else:
+        raise AssertionError("never full for lines")
     return {"disk": lines}
 
 
