@@ -1,7 +1,7 @@
 """The first step of a start: the data folder is ours and of our version, the port is ours and answers.
 
 Imports little, for nothing else is loaded yet: `tests/architecture/test_start.py` names what may not be. Everything
-that a user's mistake can make fail is here: a folder or a port in use, newer data.
+that a user's mistake can make fail is here: a folder or a port in use, newer data. Tables are made behind it.
 """
 
 import os
@@ -24,7 +24,7 @@ from undercast.store.database import Database
 from undercast.store.errors import StoreError
 from undercast.store.folder import DataFolder
 from undercast.store.journal import Journal
-from undercast.store.migrations import migrate_all
+from undercast.store.migrations import check_all, migrate_all, versions_in
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
@@ -62,6 +62,12 @@ class Door:
         """Answer from now on."""
         self.front_door.listen(self.listening)
         self.folder.address.write_text(f"{self.url}\n")
+
+    def migrate(self) -> None:
+        """Make the tables, or bring them to this program's version. In any thread, before anything uses them."""
+        schemas = _schemas()
+        migrate_all(self.database, schemas.state)
+        migrate_all(self.journal.database, schemas.journal)
 
     async def close(self) -> None:
         """Give port and folder back, where no platform came to stand behind it."""
@@ -115,13 +121,20 @@ def _open_state(config: Config) -> tuple[DataFolder, Database, Journal]:
         folder.lock()
         database = Database.open(folder.state_db, durability=config.durability)
         journal = Journal.open(folder.journal_db)
-        schemas = catalogue.schemas()
-        owned = {"blob": store_schema.BLOB, "event": DELIVERY, "causality": EDGE, "clock": store_schema.CLOCK}
-        migrate_all(database, {**owned, **schemas.state})
-        migrate_all(journal.database, {"causality": EDGE, **schemas.journal})
+        if versions_in(database) or versions_in(journal.database):
+            schemas = _schemas()
+            check_all(database, schemas.state)
+            check_all(journal.database, schemas.journal)
     except StoreError as error:
         raise CannotStart(str(error)) from error
     return folder, database, journal
+
+
+def _schemas() -> catalogue.Schemas:
+    """Of the services, and of what all of them share."""
+    services = catalogue.schemas()
+    shared = {"blob": store_schema.BLOB, "event": DELIVERY, "causality": EDGE, "clock": store_schema.CLOCK}
+    return catalogue.Schemas({**shared, **services.state}, {"causality": EDGE, **services.journal})
 
 
 def _token(folder: DataFolder) -> str:

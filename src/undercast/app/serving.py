@@ -81,16 +81,18 @@ async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
     sandboxes = await _load("undercast.app.sandboxes")
     driver_starts = asyncio.create_task(sandboxes.start_driver(door.config, door.folder.run), name="driver")
     root_is_made = asyncio.create_task(door.authority.prepare(door.folder.ca / "bundle.pem"), name="authority")
+    tables_are_made = asyncio.create_task(asyncio.to_thread(door.migrate), name="tables")
     try:
         composition = await _load("undercast.app.platform")
         registry = await _load("undercast.services.registry")
         manifests = await asyncio.to_thread(tuple, registry.discover())
         driver = await driver_starts
         await root_is_made
+        await tables_are_made
         platform: Platform = composition.build_platform(door, driver, manifests)
         await platform.start()
     except BaseException:
-        await _undo(driver_starts, root_is_made)
+        await _undo(driver_starts, root_is_made, tables_are_made)
         raise
     if driver.notice:
         notice(driver.notice)
@@ -102,8 +104,8 @@ async def _load(name: str) -> Any:
     return await asyncio.to_thread(import_module, name)
 
 
-async def _undo(driver_starts: "asyncio.Task[Any]", root_is_made: "asyncio.Task[None]") -> None:
-    await asyncio.gather(driver_starts, root_is_made, return_exceptions=True)
+async def _undo(driver_starts: "asyncio.Task[Any]", *others: "asyncio.Task[None]") -> None:
+    await asyncio.gather(driver_starts, *others, return_exceptions=True)
     if driver_starts.exception() is None:
         await driver_starts.result().stop()
 

@@ -20,17 +20,28 @@ def migrate(database: Database, name: str, migrations: tuple[str, ...]) -> None:
 
 def migrate_all(database: Database, schemas: Mapping[str, tuple[str, ...]]) -> None:
     """`migrate` for many owners. Nothing is changed when one of them has newer data. Raises NewerData."""
+    check_all(database, schemas)
     database.write_now(lambda tx: tx.execute(_TABLE))
-    versions = database.read_now(_versions)
+    versions = versions_in(database)
+    for name, migrations in schemas.items():
+        for version in range(versions.get(name, 0), len(migrations)):
+            _step(database, name, version + 1, migrations[version])
+
+
+def check_all(database: Database, schemas: Mapping[str, tuple[str, ...]]) -> None:
+    """Raises NewerData where `migrate_all` would. Changes nothing."""
+    versions = versions_in(database)
     for name, migrations in schemas.items():
         if versions.get(name, 0) > len(migrations):
             raise NewerData(
                 f"{database.path} holds version {versions[name]} of {name}'s data; this program knows version "
                 f"{len(migrations)}. Install the version that wrote it, or start with another folder (--data)."
             )
-    for name, migrations in schemas.items():
-        for version in range(versions.get(name, 0), len(migrations)):
-            _step(database, name, version + 1, migrations[version])
+
+
+def versions_in(database: Database) -> dict[str, int]:
+    """By owner; nothing in a file that was never migrated."""
+    return database.read_now(_versions)
 
 
 def statements(script: str) -> Iterator[str]:
@@ -47,6 +58,8 @@ def statements(script: str) -> Iterator[str]:
 
 
 def _versions(tx: Tx) -> dict[str, int]:
+    if tx.one("SELECT 1 FROM sqlite_schema WHERE name = 'schema_version'") is None:
+        return {}
     return {row["name"]: row["version"] for row in tx.all("SELECT name, version FROM schema_version")}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from undercast.store.database import Database
 from undercast.store.errors import NewerData
-from undercast.store.migrations import migrate, migrate_all, statements
+from undercast.store.migrations import check_all, migrate, migrate_all, statements, versions_in
 
 ONE = "CREATE TABLE a_thing (id TEXT PRIMARY KEY); CREATE INDEX a_thing_id ON a_thing (id);"
 TWO = "ALTER TABLE a_thing ADD COLUMN note TEXT NOT NULL DEFAULT ';';"
@@ -49,6 +49,19 @@ async def test_newer_data_is_refused_before_anything_changes(tmp_path: Path) -> 
     with pytest.raises(NewerData, match=r"version 2 of b's data; this program knows version 1"):
         migrate_all(database, {"a": (ONE,), "b": ("CREATE TABLE b (x TEXT);",)})
     assert "a_thing" not in tables(database)
+    with pytest.raises(NewerData, match="this program knows version 1"):
+        check_all(database, {"a": (ONE,), "b": ("CREATE TABLE b (x TEXT);",)})
+    await database.close()
+
+
+async def test_to_check_a_file_changes_nothing(tmp_path: Path) -> None:
+    """A start looks before it is ready, and makes the tables behind that."""
+    database = Database.open(tmp_path / "state.db")
+    check_all(database, {"a": (ONE,)})
+    assert (tables(database), versions_in(database)) == (set(), {})
+    migrate_all(database, {"a": (ONE,)})
+    check_all(database, {"a": (ONE,)})
+    assert versions_in(database) == {"a": 1}
     await database.close()
 
 
