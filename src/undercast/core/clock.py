@@ -51,6 +51,10 @@ class PlatformClock:
         """See `Clock`."""
         return self._host.now() + self.offset_s
 
+    def host_s(self) -> float:
+        """The host's seconds, whatever the offset; see `HostClock.monotonic`."""
+        return self._host.monotonic()
+
     def advance(self, seconds: float) -> None:
         """Move the clock forward and wake whoever has waited long enough. Never backwards."""
         if seconds < 0:

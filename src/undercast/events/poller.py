@@ -77,7 +77,8 @@ class Source(Protocol):
 class Allowance:
     """How many batches may run at once: few at first, more each second while they are all used, fewer after failures.
 
-    Pure. AWS gives the first number and the growth; how fast it backs off it does not say: here by half.
+    Pure; host time, for it bounds what this machine does: a test that advances the platform clock by an hour has not
+    worked for an hour. AWS gives the first number and the growth; how fast it backs off it does not say: here by half.
     """
 
     most: int
@@ -176,7 +177,7 @@ class Feed:
         Host time: nobody waits for a moment here, and the platform clock may be far ahead.
         """
         while not self._has_room():
-            self._allowance.used_up(self._clock.now())
+            self._allowance.used_up(self._clock.host_s())
             self._freed.clear()
             grows = len(self._running) < self._allowance.most
             try:
@@ -187,7 +188,7 @@ class Feed:
 
     def _has_room(self) -> bool:
         running = len(self._running)
-        if running >= self._allowance.at(self._clock.now()):
+        if running >= self._allowance.at(self._clock.host_s()):
             return False
         return running < FIRST_BATCHES or not self._source.crowded()
 
@@ -199,7 +200,7 @@ class Feed:
             processed = Processed(result=f"PROBLEM: {error}", backs_off=True)
         self.result = processed.result
         if processed.backs_off:
-            self._allowance.failed(self._clock.now())
+            self._allowance.failed(self._clock.host_s())
         else:
             self._allowance.worked()
 
