@@ -129,6 +129,35 @@ async def test_target_that_always_raises_gives_up_after_a_day(bench: Bench, cloc
     assert dead["reason"] == "given up after 10 attempts: OSError('unreachable')"
 
 
+async def test_ordered_deliveries_wait_for_one_that_failed(bench: Bench, clock: FakeClock) -> None:
+    """To a FIFO target one at a time; one that fails keeps its place. What is not ordered is overtaken."""
+    failing = {"1", "3"}
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.id in failing:
+            raise OSError("disk full")
+        return DONE
+
+    bench.target.answer = answer
+    arn, ordered = "arn:q.fifo", {"ordered": "true"}
+    await bench.add(*(bench.make(number, arn, attributes=ordered) for number in "12"))
+    await bench.add(bench.make("3", arn), bench.make("4", arn, attributes=ordered))
+    await bench.router.drained()
+    assert bench.target.ids == ["1"]
+    failing.discard("1")
+    clock.advance(1)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids == ["1", "1", "2", "3", "4"]
+    failing.clear()
+    clock.advance(1)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids[-1] == "3"
+    assert bench.target.most_at_once[arn] == 1
+    assert await bench.rows() == []
+
+
 async def test_kind_without_target_waits_and_delays_nobody(bench: Bench, clock: FakeClock) -> None:
     """A service that is not there (yet) keeps its deliveries."""
     await bench.add(bench.make("1", kind="unknown"), bench.make("2"))

@@ -38,6 +38,8 @@ class Delivery:
     """Attempts that were turned away without counting (429, 5xx); they drive the back-off."""
 
 
+ORDERED = "ordered"
+"""Attribute of a delivery that holds the queue of its FIFO target until it is done: none behind it is tried before."""
 OutcomeKind = Literal["done", "retry", "dead"]
 
 

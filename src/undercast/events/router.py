@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from undercast.events.causality import Edge
-from undercast.events.delivery import Delivery, Outcome, Target, refused
+from undercast.events.delivery import ORDERED, Delivery, Outcome, Target, refused
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
 from undercast.store.database import Tx
@@ -153,7 +153,8 @@ class Router:
         if not self._running:
             return
         now = self._clock.now()
-        while len(queue.in_flight) < self._limit:
+        limit = 1 if queue.is_fifo else self._limit
+        while len(queue.in_flight) < limit:
             if queue.is_short and now >= queue.held_until:
                 self._refill(queue)
             if now < queue.held_until:
@@ -266,12 +267,12 @@ class Router:
         """Write one outcome; whether the row was still there."""
         outcome, delivery = one.outcome, one.delivery
         if outcome.kind == "retry":
-            counted = int(outcome.counted)
+            counted, due_at = int(outcome.counted), one.entry.due_at if _holds(one) else outcome.due_at
             return bool(
                 tx.execute(
                     "UPDATE event_delivery SET due_at = ?, attempts = attempts + ?, throttles = throttles + ?"
                     " WHERE id = ?",
-                    (outcome.due_at, counted, 1 - counted, delivery.id),
+                    (due_at, counted, 1 - counted, delivery.id),
                 )
             )
         there = bool(tx.execute("DELETE FROM event_delivery WHERE id = ?", (delivery.id,)))
@@ -288,14 +289,16 @@ class Router:
             return
         self._counts[outcome.kind] += 1
         if outcome.kind == "retry":
-            counted = int(outcome.counted)
+            counted, due_at = int(outcome.counted), outcome.due_at
+            if _holds(one):
+                due_at, queue.held_until = one.entry.due_at, outcome.due_at
             again = replace(
                 delivery,
-                due_at=outcome.due_at,
+                due_at=due_at,
                 attempts=delivery.attempts + counted,
                 throttles=delivery.throttles + 1 - counted,
             )
-            queue.add(_entry(outcome.due_at, one.entry.order, again))
+            queue.add(_entry(due_at, one.entry.order, again))
         else:
             self._counts["waiting"] -= 1
             self._tell_sender(delivery, outcome)
@@ -377,6 +380,11 @@ class Router:
 def _entry(due_at: float, order: int, delivery: Delivery) -> Entry:
     small = len(delivery.payload) <= KEPT_PAYLOAD_BYTES
     return Entry(due_at, order, delivery.id, delivery if small else None)
+
+
+def _holds(one: Settlement) -> bool:
+    """Whether it keeps its place, and those behind it wait until it is tried again."""
+    return one.queue.is_fifo and ORDERED in one.delivery.attributes
 
 
 def _count_rows(tx: Tx) -> int:

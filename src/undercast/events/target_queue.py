@@ -88,6 +88,11 @@ class TargetQueue:
         return entry
 
     @property
+    def is_fifo(self) -> bool:
+        """Whether its deliveries arrive in their order, one at a time. AWS: names of FIFO queues and topics."""
+        return self.target_arn.endswith(".fifo")
+
+    @property
     def is_short(self) -> bool:
         """Whether rows have to be read before it is known what comes next."""
         return not self._waiting and self.horizon != EVERYTHING

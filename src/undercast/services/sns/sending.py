@@ -18,7 +18,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
-from undercast.events.delivery import Delivery
+from undercast.events.delivery import ORDERED, Delivery
 from undercast.services.sns import local, topics
 from undercast.services.sns.contents import Message, queued_attributes, shown_attributes
 from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event
@@ -240,6 +240,7 @@ class Writer:
             carried["group_id"] = self._message.group_id
         if subscription.endpoint.endswith(".fifo"):
             message = self._message
+            carried[ORDERED] = "true"
             carried["deduplication_id"] = message.deduplication_id or hashlib.sha256(message.text.encode()).hexdigest()
         return carried
 
