@@ -261,3 +261,26 @@ def test_the_older_query_protocol_is_served(platform: RunningPlatform, account: 
     assert "<MD5OfMessageAttributes>" in text
     (message,) = receive(sqs, queue, MessageAttributeNames=["a"])
     assert (message["Body"], message["MessageAttributes"]["a"]["StringValue"]) == ("old <&>", "v")
+
+
+def test_a_message_is_hidden_for_twelve_hours_in_all() -> None:
+    """They count from the receive, however often the timeout is extended; 43200 right behind it is too much."""
+    with platforms.running() as running:
+        sqs = running.client("sqs")
+        url = sqs.create_queue(QueueName="q")["QueueUrl"]
+        send(sqs, url, "long")
+        (message,) = receive(sqs, url)
+        handle = {"QueueUrl": url, "ReceiptHandle": message["ReceiptHandle"]}
+        sqs.change_message_visibility(**handle, VisibilityTimeout=43_000)
+        running.advance(42_000)
+        code, text = refusal(sqs.change_message_visibility, **handle, VisibilityTimeout=1_201)
+        assert code in ("InvalidParameterValue", "InvalidParameterValueException")
+        assert text == (
+            "Value 1201 for parameter VisibilityTimeout is invalid. Reason: Total VisibilityTimeout for the message is "
+            "beyond the limit [43200 seconds]"
+        )
+        sqs.change_message_visibility(**handle, VisibilityTimeout=600)
+        running.advance(601)
+        (again,) = receive(sqs, url)
+        handle["ReceiptHandle"] = again["ReceiptHandle"]
+        sqs.change_message_visibility(**handle, VisibilityTimeout=43_000)

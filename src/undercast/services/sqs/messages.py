@@ -174,10 +174,10 @@ def _hide(tx: Tx, rows: Sequence[Row], wish: Wish, nonce: str, taken: Taken) -> 
     # A timeout of 0 leaves the message visible; a moment later, so that one request does not take it twice.
     visible_at = wish.now + max(wish.visibility_s, 1e-6)
     tx.execute(
-        "UPDATE sqs_message SET visible_at = ?, receives = receives + 1, receipt = ?, first_received_at ="
-        " CASE first_received_at WHEN 0 THEN ? ELSE first_received_at END"
+        "UPDATE sqs_message SET visible_at = ?, receives = receives + 1, receipt = ?, received_at = ?,"
+        " first_received_at = CASE first_received_at WHEN 0 THEN ? ELSE first_received_at END"
         f" WHERE sequence IN ({', '.join('?' * len(rows))})",
-        (visible_at, nonce, wish.now, *[row["sequence"] for row in rows]),
+        (visible_at, nonce, wish.now, wish.now, *[row["sequence"] for row in rows]),
     )
     for row in rows:
         taken.rows.append(row)
@@ -244,7 +244,7 @@ def redrive(tx: Tx, row: Row, places: tuple[Queue, Queue], now: float, new_id: s
 def of_receipt(tx: Tx, receipt: Receipt) -> Row | None:
     """The message of a receipt handle, whoever received it last."""
     return tx.one(
-        "SELECT sequence, receipt, visible_at FROM sqs_message WHERE sequence = ? AND queue_id = ?",
+        "SELECT sequence, receipt, visible_at, received_at FROM sqs_message WHERE sequence = ? AND queue_id = ?",
         (receipt.sequence, receipt.queue_id),
     )
 

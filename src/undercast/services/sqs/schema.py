@@ -45,4 +45,5 @@ SCHEMA = (
     CREATE INDEX sqs_message_leads ON sqs_message (queue_id, sequence, visible_at) WHERE leads = 1;
     CREATE INDEX sqs_deduplication_end ON sqs_deduplication (ends_at);
     """,
+    "ALTER TABLE sqs_message ADD COLUMN received_at REAL NOT NULL DEFAULT 0",
 )

@@ -185,7 +185,12 @@ async def change_message_visibility(sqs: Sqs, ctx: RequestContext, params: Param
 
 
 def change_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None:
-    """Raises MessageNotInflight for a message that is visible, deleted or received again meanwhile."""
+    """Raises MessageNotInflight for a message that is visible, deleted or received again meanwhile.
+
+    And InvalidParameterValue for one that would be hidden for more than 12 hours since it was received, however often
+    that was extended. AWS: SQS Developer Guide, "Amazon SQS visibility timeout": the maximum counts from the
+    ReceiveMessage request, and extending does not begin it anew. So the API's 43200 is too much behind a receive.
+    """
     timeout_s = entry.get("VisibilityTimeout", 0)
     if not 0 <= timeout_s <= MAX_VISIBILITY_S:
         raise invalid_value_of(
@@ -202,6 +207,9 @@ def change_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None
         if queue.is_fifo:
             raise _expired(entry["ReceiptHandle"])
         raise ServiceError("MessageNotInflight", "The specified message isn't in flight.")
+    if row["received_at"] and now + timeout_s - row["received_at"] > MAX_VISIBILITY_S:
+        reason = f"Total VisibilityTimeout for the message is beyond the limit [{MAX_VISIBILITY_S} seconds]"
+        raise invalid_value_of("VisibilityTimeout", timeout_s, reason)
     messages.set_visible_at(tx, row["sequence"], now + timeout_s)
     if timeout_s == 0:
         tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
