@@ -156,8 +156,7 @@ class Group:
         freezer = _child(cgroups.freezer_v1, name)
         freezes = self._unified / "cgroup.freeze" if self._unified else freezer / "freezer.state" if freezer else None
         self._freezes = str(freezes) if freezes else None
-        self._freezer = -1
-        """Opened at the first freeze and kept; opening is a tenth of what a freeze and a thaw take."""
+        """A text, for pathlib takes longer than the kernel, and an invocation after a pause thaws and freezes."""
         self._memory_mb = 0
         stat = self._stat_folder()
         self._stat = os.open(stat / "memory.stat", os.O_RDONLY) if stat else -1
@@ -241,7 +240,9 @@ class Group:
 
     def remove(self) -> bool:
         """Remove the folders; False while the kernel still finds members in them."""
-        self._close()
+        if self._stat >= 0:
+            os.close(self._stat)
+            self._stat = -1
         for folder in list(self.folders):
             try:
                 folder.rmdir()
@@ -260,16 +261,8 @@ class Group:
     def _set_frozen(self, v2: str, v1: str) -> bool:
         if self._freezes is None:
             return False
-        if self._freezer < 0:
-            self._freezer = os.open(self._freezes, os.O_WRONLY)
-        os.pwrite(self._freezer, (v2 if self._unified else v1).encode(), 0)
+        _write(self._freezes, v2 if self._unified else v1)
         return True
-
-    def _close(self) -> None:
-        for descriptor in (self._stat, self._freezer):
-            if descriptor >= 0:
-                os.close(descriptor)
-        self._stat = self._freezer = -1
 
 
 def _v1_oom_events(folder: Path) -> int:
@@ -293,7 +286,7 @@ def _child(parent: Path | None, name: str) -> Path | None:
     return parent / name if parent else None
 
 
-def _write(path: Path, text: str) -> None:
+def _write(path: Path | str, text: str) -> None:
     descriptor = os.open(path, os.O_WRONLY)
     try:
         os.write(descriptor, text.encode())
