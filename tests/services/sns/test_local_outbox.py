@@ -9,8 +9,10 @@ import subprocess
 import sys
 from typing import Any
 
+import pytest
+
 from tests.platform import RunningPlatform
-from tests.services.sns.actions import refusal, text
+from tests.services.sns.actions import Queue, refusal, subscribe, text
 from tests.services.sns.signatures import fetched, verify
 
 
@@ -106,6 +108,44 @@ def test_devices_get_push_notifications(platform: RunningPlatform, account: str,
     sns.delete_platform_application(PlatformApplicationArn=application)
     assert refusal(sns.get_endpoint_attributes, EndpointArn=device)[0] == "NotFound"
     assert sns.list_platform_applications()["PlatformApplications"] == []
+
+
+def test_an_application_publishes_what_happens_to_its_endpoints(
+    account: str, sns: Any, topic: str, queue: Queue
+) -> None:
+    """Developer Guide, "Mobile app events": created, updated, deleted; one that is there already is no event."""
+    subscribe(sns, topic, queue)
+    kinds = ("EndpointCreated", "EndpointUpdated", "EndpointDeleted")
+    attributes = {"PlatformCredential": "secret", **{f"Event{kind}": topic for kind in kinds}}
+    made = {"Name": "app", "Platform": "GCM", "Attributes": attributes}
+    application = sns.create_platform_application(**made)["PlatformApplicationArn"]
+    device = {"PlatformApplicationArn": application, "Token": "device-1"}
+    arn = sns.create_platform_endpoint(**device)["EndpointArn"]
+    assert sns.create_platform_endpoint(**device)["EndpointArn"] == arn
+    sns.set_endpoint_attributes(EndpointArn=arn, Attributes={"CustomUserData": "d"})
+    for _ in range(2):
+        sns.delete_endpoint(EndpointArn=arn)
+    letters: list[dict[str, Any]] = []
+    for _ in range(6):
+        if len(letters) < len(kinds):
+            letters += queue.letters()
+    told = {body["EventType"]: body for letter in letters for body in [json.loads(letter["Message"])]}
+    assert told.keys() == set(kinds)
+    for body in told.values():
+        assert (body["EndpointArn"], body["Resource"], body["Service"]) == (arn, application, "SNS")
+    assert {letter["Subject"] for letter in letters} == {f"{kind} event for app app (GCM)" for kind in kinds}
+    assert queue.messages(wait_s=0) == []
+
+
+@pytest.mark.parametrize("value", ["nonsense", "elsewhere", "fifo"])
+def test_an_application_publishes_to_its_own_topics_only(account: str, sns: Any, value: str) -> None:
+    """Neither to what is no topic, nor to another account's, nor to a FIFO topic."""
+    owner = "22" + account[2:] if value == "elsewhere" else account
+    name = "t.fifo" if value == "fifo" else "t"
+    arn = "nonsense" if value == "nonsense" else f"arn:aws:sns:us-east-1:{owner}:{name}"
+    attributes = {"PlatformCredential": "secret", "EventEndpointCreated": arn}
+    made = {"Name": "app", "Platform": "GCM", "Attributes": attributes}
+    assert refusal(sns.create_platform_application, **made)[0] == "InvalidParameter"
 
 
 def test_a_number_is_verified_by_the_password_in_the_outbox(platform: RunningPlatform, account: str, sns: Any) -> None:

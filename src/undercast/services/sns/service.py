@@ -79,8 +79,11 @@ MANIFEST = Manifest(
     differences=(
         "Mail, SMS and mobile push go to the local outbox (`undercast outbox`); nothing leaves the machine.",
         "The protocol firehose, SubscriptionRoleArn, ArchivePolicy and ReplayPolicy are refused by name.",
-        "The attributes ...FeedbackRoleArn and ...SampleRate of topics are kept and shown; the status of "
-        "deliveries is not logged. KmsMasterKeyId is kept and shown; messages are not encrypted on disk. TracingConfig "
+        "Platform applications publish EventEndpointCreated, -Updated and -Deleted. EventDeliveryFailure is kept and "
+        "never comes: what goes to the local outbox does not fail.",
+        "The attributes ...FeedbackRoleArn and ...SampleRate of topics and platform applications are kept and shown; "
+        "the status of deliveries is not logged. KmsMasterKeyId is kept and shown; messages are not encrypted on disk. "
+        "TracingConfig "
         "is kept and shown; trace headers are passed on either way.",
         "Certificates of signatures are self-signed by this platform. SigningCertURL, SubscribeURL and UnsubscribeURL "
         "begin with the address under which Subscribe reached the platform; SigningCertUrl in events of functions with "

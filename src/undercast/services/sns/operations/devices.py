@@ -12,6 +12,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
+from undercast.services.sns import device_events
 from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.pages import page, position
@@ -20,9 +21,10 @@ from undercast.store.database import Row, Tx
 PLATFORMS = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SANDBOX", "APNS_MACOS",
                        "APNS_MACOS_SANDBOX", "BAIDU", "GCM", "MPNS", "WNS"})  # fmt: skip
 _SECRETS = frozenset({"PlatformCredential", "PlatformPrincipal"})
-_APPLICATION = _SECRETS | {"EventEndpointCreated", "EventEndpointDeleted", "EventEndpointUpdated",
-                           "EventDeliveryFailure", "SuccessFeedbackRoleArn", "FailureFeedbackRoleArn",
-                           "SuccessFeedbackSampleRate", "ApplePlatformTeamID", "ApplePlatformBundleID"}  # fmt: skip
+_APPLICATION = _SECRETS | device_events.ATTRIBUTES | {
+    "SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate",
+    "ApplePlatformTeamID", "ApplePlatformBundleID",
+}  # fmt: skip
 _ENDPOINT = frozenset({"CustomUserData", "Enabled", "Token", "ChannelId", "UserId"})
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}", re.ASCII)
 _MAX_USER_DATA = 2048
@@ -78,6 +80,7 @@ async def create_platform_application(sns: Sns, ctx: RequestContext, params: Par
     if not _NAME.fullmatch(name):
         raise invalid("Name")
     attributes = _checked(params["Attributes"], _APPLICATION)
+    device_events.check_topics(ctx, attributes)
     if not attributes.get("PlatformCredential"):
         raise invalid_of("Attributes", "PlatformCredential is required")
     arn = f"arn:aws:sns:{ctx.region}:{ctx.account_id}:app/{platform}/{name}"
@@ -113,6 +116,7 @@ async def get_platform_application_attributes(sns: Sns, ctx: RequestContext, par
 async def set_platform_application_attributes(sns: Sns, ctx: RequestContext, params: Params) -> None:
     """Change what is given."""
     given = _checked(params["Attributes"], _APPLICATION)
+    device_events.check_topics(ctx, given)
 
     def write(tx: Tx) -> None:
         row = _application(tx, params["PlatformApplicationArn"])
@@ -144,19 +148,22 @@ async def create_platform_endpoint(sns: Sns, ctx: RequestContext, params: Params
     data = {"CustomUserData": params["CustomUserData"]} if params.get("CustomUserData") else {}
     given = _checked({**(params.get("Attributes") or {}), **data}, _ENDPOINT)
     attributes = {"Enabled": "true", **given, "Token": params["Token"]}
+    of, made = params["PlatformApplicationArn"], ctx.ids.uuid()
+    arn = f"{of.replace(':app/', ':endpoint/')}/{made}"
+    tell = await device_events.prepared(sns, ctx, of, "EndpointCreated", arn)
 
     def write(tx: Tx) -> str:
-        application = _application(tx, params["PlatformApplicationArn"])
+        application = _application(tx, of)
         query = "SELECT * FROM sns_endpoint WHERE application_arn = ? AND token = ?"
         known = tx.one(query, (application["arn"], params["Token"]))
         if known is None:
-            arn = f"{application['arn'].replace(':app/', ':endpoint/')}/{ctx.ids.uuid()}"
             tx.execute(
                 "INSERT INTO sns_endpoint (arn, account_id, region, application_arn, token, attributes)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
                 (arn, application["account_id"], application["region"], application["arn"], params["Token"],
                  json.dumps(attributes)),
             )  # fmt: skip
+            tell(tx)
             return arn
         if json.loads(known["attributes"]) != attributes:
             reason = f"Endpoint {known['arn']} already exists with the same Token, but different attributes."
@@ -170,7 +177,17 @@ async def create_platform_endpoint(sns: Sns, ctx: RequestContext, params: Params
 async def delete_endpoint(sns: Sns, ctx: RequestContext, params: Params) -> None:
     """The device gets nothing more. Deleting what is not there is no error."""
     arn = params["EndpointArn"]
-    await sns.database.write(lambda tx: tx.execute("DELETE FROM sns_endpoint WHERE arn = ?", (arn,)))
+    tell = await device_events.prepared(sns, ctx, _application_of(arn), "EndpointDeleted", arn)
+
+    def write(tx: Tx) -> None:
+        if tx.execute("DELETE FROM sns_endpoint WHERE arn = ?", (arn,)):
+            tell(tx)
+
+    await sns.database.write(write)
+
+
+def _application_of(endpoint_arn: str) -> str:
+    return endpoint_arn.replace(":endpoint/", ":app/").rpartition("/")[0]
 
 
 @operation("GetEndpointAttributes")
@@ -182,13 +199,15 @@ async def get_endpoint_attributes(sns: Sns, ctx: RequestContext, params: Params)
 @operation("SetEndpointAttributes")
 async def set_endpoint_attributes(sns: Sns, ctx: RequestContext, params: Params) -> None:
     """Change what is given."""
-    given = _checked(params["Attributes"], _ENDPOINT)
+    given, arn = _checked(params["Attributes"], _ENDPOINT), params["EndpointArn"]
+    tell = await device_events.prepared(sns, ctx, _application_of(arn), "EndpointUpdated", arn)
 
     def write(tx: Tx) -> None:
-        row = _endpoint(tx, params["EndpointArn"])
+        row = _endpoint(tx, arn)
         merged = {**json.loads(row["attributes"]), **given}
         query = "UPDATE sns_endpoint SET attributes = ?, token = ? WHERE arn = ?"
         tx.execute(query, (json.dumps(merged), merged["Token"], row["arn"]))
+        tell(tx)
 
     await sns.database.write(write)
 
