@@ -1,5 +1,6 @@
 """What a FIFO queue costs does not grow with what lies in it: steps of SQLite's machine are counted."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -128,6 +129,28 @@ async def test_groups_go_on_when_what_leads_them_goes(shelf: Shelf) -> None:
     shelf.now += shelf.queue.retention_s
     shelf.send(1, lambda _: "a")
     assert shelf.receive() == ["7"]
+
+
+async def test_one_transaction_moves_a_megabyte(shelf: Shelf) -> None:
+    """Everybody waits for it: of large messages it takes few to the dead-letter queue or back, the next ones later."""
+    redrive = json.dumps({"deadLetterTargetArn": "arn:aws:sqs:eu-west-1:111122223333:d.fifo", "maxReceiveCount": 1})
+    shelf.run(
+        lambda tx: tx.execute(
+            "INSERT INTO sqs_queue SELECT 2, account_id, region, 'd.fifo', 0, 0, 0, '{}', '{}' FROM sqs_queue"
+        )
+    )
+    shelf.run(lambda tx: tx.execute("UPDATE sqs_queue SET attributes = json_object('RedrivePolicy', ?)", (redrive,)))
+    queue, dead = map(queue_of, shelf.run(lambda tx: tx.all("SELECT * FROM sqs_queue ORDER BY id")))
+    shelf.send(5, str)
+    shelf.run(lambda tx: tx.execute("UPDATE sqs_message SET receives = 1, body = ?", ("x" * 600_000,)))
+    shelf.send(1, str)
+    wish = Wish(10, 30.0, "", shelf.now)
+    moved = []
+    for _ in range(3):
+        taken = shelf.run(lambda tx: messages.receive(tx, queue, dead, wish, lambda: "n"))
+        moved.append((len(taken.dead), taken.is_full, [row["id"] for row in taken.rows]))
+    assert moved == [(2, True, []), (2, True, []), (1, False, ["6"])]
+    assert len(shelf.run(lambda tx: messages.at_rest(tx, dead, shelf.now, 100))) == 2
 
 
 async def test_only_what_leads_its_group_wakes_a_receiver(shelf: Shelf) -> None:

@@ -44,8 +44,8 @@ _LEADS = (
     "UPDATE sqs_message SET leads = 1 WHERE leads = 0 AND sequence = (SELECT MIN(sequence) FROM sqs_message"
     " WHERE queue_id = ?1 AND group_id = ?2 AND group_id != '')"
 )
-MOST_MOVED = 100
-"""Messages that one receive moves to the dead-letter queue: everybody waits for a transaction."""
+MOST_MOVED, MOST_MOVED_BYTES = 100, 1 << 20
+"""What one transaction moves to another queue, of whichever there is more first: everybody waits for it."""
 SEQUENCE_START = 18_850_000_000_000_000_000
 """SequenceNumber has 20 digits; ours begin where those of today's queues are."""
 
@@ -68,6 +68,11 @@ class Taken(NamedTuple):
     receives: list[int]
     first_received_at: list[float]
     dead: list[Row]
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there may be more to move than one transaction does."""
+        return len(self.dead) >= MOST_MOVED or sum(len(row["body"]) for row in self.dead) >= MOST_MOVED_BYTES
 
 
 def send(tx: Tx, queue: Queue, message: NewMessage, now: float) -> Sent:
@@ -143,22 +148,32 @@ def receive(tx: Tx, queue: Queue, dead_letters: Queue | None, wish: Wish, new_no
     if wish.attempt_id and (again := _repeated(tx, queue, wish, new_nonce)) is not None:
         return again
     taken = Taken([], [], [], [], [])
-    while len(taken.rows) < wish.most and len(taken.dead) < MOST_MOVED:
+    while len(taken.rows) < wish.most and not taken.is_full:
         rows = _visible(tx, queue, wish.now, wish.most - len(taken.rows))
         if not rows:
             break
-        alive = rows
+        alive: Sequence[Row] = rows
         if dead_letters is not None and queue.redrive:
-            most = queue.redrive.max_receives
-            alive = [row for row in rows if row["receives"] < most]
-            for row in rows:
-                if row["receives"] >= most:
-                    move(tx, row, queue, dead_letters, wish.now)
-                    taken.dead.append(row)
+            alive = _sifted(tx, rows, (queue, dead_letters), taken, wish.now)
         _hide(tx, alive, wish, new_nonce(), taken)
     if wish.attempt_id and taken.rows:
         _remember(tx, queue, wish, taken)
     return taken
+
+
+def _sifted(tx: Tx, rows: Sequence[Row], places: tuple[Queue, Queue], taken: Taken, now: float) -> Sequence[Row]:
+    """Those that were not received too often; the others move, up to the first for which there is no room."""
+    queue, dead_letters = places
+    alive: list[Row] = []
+    for row in rows:
+        if queue.redrive is None or row["receives"] < queue.redrive.max_receives:
+            alive.append(row)
+        elif taken.is_full:
+            break
+        else:
+            move(tx, row, queue, dead_letters, now)
+            taken.dead.append(row)
+    return alive
 
 
 def _visible(tx: Tx, queue: Queue, now: float, most: int) -> list[Row]:
@@ -339,8 +354,12 @@ def next_visible_at(tx: Tx, queue: Queue, now: float) -> float | None:
 
 
 def at_rest(tx: Tx, queue: Queue, now: float, most: int) -> Sequence[Row]:
-    """The oldest messages that are not in flight, for a move task."""
-    return tx.all(
-        "SELECT * FROM sqs_message WHERE queue_id = ? AND +visible_at <= ? ORDER BY sequence LIMIT ?",
-        (queue.id, now, most),
-    )
+    """The oldest messages that are not in flight, for a move task: as many as one transaction moves."""
+    rows, size_bytes = [], 0
+    query = "SELECT * FROM sqs_message WHERE queue_id = ? AND +visible_at <= ? ORDER BY sequence LIMIT ?"
+    for row in tx.each(query, (queue.id, now, most)):
+        rows.append(row)
+        size_bytes += len(row["body"])
+        if size_bytes >= MOST_MOVED_BYTES:
+            break
+    return rows

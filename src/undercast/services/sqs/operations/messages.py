@@ -58,7 +58,7 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
         taken = await sqs.database.write(lambda tx: _take(sqs, tx, ctx, (queue, dead_letters), wish))  # noqa: B023
         if dead_letters is not None and taken.dead:
             sqs.waiting.wake(dead_letters.id, len(taken.dead))
-        if len(taken.dead) >= messages.MOST_MOVED and not taken.rows:
+        if taken.is_full and not taken.rows:
             await asyncio.sleep(0)  # others first; there is more to move
             continue
         left_s = ends_at - ctx.host_clock.now()
