@@ -1,14 +1,18 @@
 """Live tail sessions."""
 
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from tests.fakes import FakeHostClock
 from tests.unit.logs.conftest import SCOPE, World
 from tests.unit.logs.test_logs import refused
+from undercast.core.context import EXTERNAL
 from undercast.core.errors import ServiceError
 from undercast.services.logs import live_tail
+from undercast.services.logs.followers import Followers, Heard, StreamName
 
 ARN = f"arn:aws:logs:us-west-2:{SCOPE.account_id}:log-group:g"
 
@@ -91,3 +95,42 @@ async def test_requests_are_checked(world: World) -> None:
     ):
         error = await refused(world, "StartLiveTail", **{"logGroupIdentifiers": [ARN], **params})
         assert error.code == code
+
+
+@pytest.mark.parametrize(("events", "on_the_loop"), [(10, True), (1000, False)])
+async def test_the_writer_of_events_matches_none(events: int, on_the_loop: bool) -> None:
+    """Hearing puts aside; a flood is matched beside the event loop when the update is made."""
+    asked: list[int] = []
+
+    def matches(text: str) -> bool:
+        asked.append(threading.get_ident())
+        return text.startswith("7 ")
+
+    tail = live_tail.LiveTail(
+        live_tail.Wanted(groups=(), matches=matches, stream_matches=lambda name: True), Followers(), FakeHostClock()
+    )
+    tail.hear(heard(*(f"{number} {'x' * 100}" for number in range(events))))
+    assert asked == []
+    session = tail.events({})
+    await anext(session)
+    update = await shown(session)
+    assert len(update["sessionResults"]) == 1
+    assert (len(asked), set(asked) == {threading.get_ident()}) == (events, on_the_loop)
+    await session.aclose()
+
+
+async def test_what_is_kept_of_a_flood_is_bounded() -> None:
+    """By its size, before anything is matched; the update says that something was left out."""
+    wanted = live_tail.Wanted(groups=(), matches=lambda text: True, stream_matches=lambda name: True)
+    tail = live_tail.LiveTail(wanted, Followers(), FakeHostClock())
+    for _ in range(20):
+        tail.hear(heard("x" * 1024 * 1024))
+    session = tail.events({})
+    await anext(session)
+    update = await shown(session)
+    assert (len(update["sessionResults"]), update["sessionMetadata"]["sampled"]) == (16, True)
+    await session.aclose()
+
+
+def heard(*messages: str) -> Heard:
+    return Heard(StreamName(SCOPE, "g", "s"), [(0, 0, 0, 0, message) for message in messages], EXTERNAL)

@@ -1,6 +1,7 @@
 """Live tail sessions: the events of groups as they are taken in, an update every second.
 
 A session sees at most 500 events a second; of more it shows some and says so (`sampled`). It ends after three hours.
+What is heard is put aside, and matched when the update is made: beside the event loop where it is much.
 AWS: CloudWatch Logs API Reference, StartLiveTail, LiveTailSessionUpdate.
 """
 
@@ -18,8 +19,10 @@ from undercast.services.logs.pattern import Matcher
 UPDATE_S = 1.0
 MAX_EVENTS = 500
 LONGEST_S = 3 * 3600.0
-_MAX_KEPT = 10_000
-"""What is kept of one second; the update is sampled anyway."""
+_MAX_KEPT = 16 * 1024 * 1024
+"""Characters of messages that are kept of one second; what comes beyond is not looked at, and the update is sampled."""
+_INLINE = 65_536
+"""Characters that are matched on the event loop."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +41,8 @@ class LiveTail:
         self._wanted = wanted
         self._followers = followers
         self._clock = host_clock
-        self._kept: list[tuple[StreamName, Event]] = []
+        self._heard: list[Heard] = []
+        self._size = 0
         self._left_out = False
         self._ended = asyncio.Event()
 
@@ -46,12 +50,12 @@ class LiveTail:
         """See Follower."""
         if not self._wanted.stream_matches(heard.stream.stream):
             return
-        for event in heard.events:
-            if len(self._kept) >= _MAX_KEPT:
-                self._left_out = True
-                return
-            if self._wanted.matches(event[4]):
-                self._kept.append((heard.stream, event))
+        size = sum(len(event[4]) for event in heard.events)
+        if self._size + size > _MAX_KEPT:
+            self._left_out = True
+            return
+        self._heard.append(heard)
+        self._size += size
 
     def end(self) -> None:
         """The platform stops."""
@@ -67,7 +71,7 @@ class LiveTail:
             while not await self._over():
                 if self._clock.now() >= until:
                     raise ServiceError("SessionTimeoutException", "The session has exceeded the maximum duration.")
-                yield {"sessionUpdate": self._update()}
+                yield {"sessionUpdate": await self._update()}
         finally:
             for group in self._wanted.groups:
                 self._followers.remove(group, self)
@@ -80,9 +84,13 @@ class LiveTail:
             return False
         return True
 
-    def _update(self) -> dict[str, Any]:
-        kept, self._kept = self._kept, []
-        left_out, self._left_out = self._left_out or len(kept) > MAX_EVENTS, False
+    async def _update(self) -> dict[str, Any]:
+        heard, self._heard = self._heard, []
+        size, self._size = self._size, 0
+        left_out, self._left_out = self._left_out, False
+        matches = self._wanted.matches
+        kept = await asyncio.to_thread(_matching, heard, matches) if size > _INLINE else _matching(heard, matches)
+        left_out = left_out or len(kept) > MAX_EVENTS
         step = max(1.0, len(kept) / MAX_EVENTS)
         shown = [kept[int(place * step)] for place in range(min(len(kept), MAX_EVENTS))]
         return {"sessionMetadata": {"sampled": left_out}, "sessionResults": [_result(*one) for one in shown]}
@@ -109,6 +117,10 @@ class LiveTails:
         """End every session: the platform stops."""
         for tail in tuple(self._open):
             tail.end()
+
+
+def _matching(heard: Sequence[Heard], matches: Matcher) -> list[tuple[StreamName, Event]]:
+    return [(one.stream, event) for one in heard for event in one.events if matches(event[4])]
 
 
 def _result(stream: StreamName, event: Event) -> dict[str, Any]:
