@@ -238,6 +238,22 @@ async def test_hanging_target_delays_no_other(bench: Bench) -> None:
     assert bench.target.most_at_once["arn:poison"] == 64
 
 
+class WideRecorder(Recorder):
+    """A target that takes more at once than the router's number, as it knows from its second delivery on."""
+
+    def at_once(self, delivery: Delivery) -> int:
+        """See `events.delivery.Wide`."""
+        return 150 if self.got else 0
+
+
+async def test_a_target_may_take_more_at_once(bench: Bench) -> None:
+    """What is waiting begins as soon as the target has said so, not when an attempt ends."""
+    bench.targets["test"] = wide = WideRecorder(forever)
+    await bench.add(*(bench.make(str(number)) for number in range(200)))
+    await turns()
+    assert wide.most_at_once["arn:a"] == bench.router.status()["in_flight"] == 150
+
+
 async def test_limit_bounds_what_is_in_flight_per_target(tmp_path: Path, clock: FakeClock) -> None:
     """The rest waits and follows as attempts end."""
 

@@ -5,7 +5,7 @@ Frozen data and the two protocols by which the router speaks to targets. Knows n
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from undercast.core.arn import Scope
 from undercast.core.context import EXTERNAL, Cause
@@ -87,6 +87,15 @@ def refused(delivery: Delivery, reason: str, now: float, why: Refusal = "") -> O
         throttles=0,
     )
     return Outcome(kind="dead", reason=reason, follow_ups=(letter,), is_refused=True)
+
+
+@runtime_checkable
+class Wide(Protocol):
+    """A target that knows how many deliveries it can take at once, where that is more than the router's number."""
+
+    def at_once(self, delivery: Delivery) -> int:
+        """Of those to this delivery's target, as far as is known now."""
+        ...
 
 
 class Target(Protocol):

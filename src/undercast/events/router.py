@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from undercast.events.causality import Edge
-from undercast.events.delivery import ORDERED, Delivery, Outcome, Target, refused
+from undercast.events.delivery import ORDERED, Delivery, Outcome, Target, Wide, refused
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
 from undercast.store.database import Tx
@@ -153,7 +153,7 @@ class Router:
         if not self._running:
             return
         now = self._clock.now()
-        limit = 1 if queue.is_fifo else self._limit
+        limit = 1 if queue.is_fifo else max(self._limit, queue.most)
         while len(queue.in_flight) < limit:
             if queue.is_short and now >= queue.held_until:
                 self._refill(queue)
@@ -198,7 +198,11 @@ class Router:
             self._pump(queue)
             return
         try:
-            outcome = await self._targets[delivery.kind].deliver(delivery)
+            target = self._targets[delivery.kind]
+            if isinstance(target, Wide) and (most := target.at_once(delivery)) != queue.most:
+                queue.most = most
+                self._pump(queue)
+            outcome = await target.deliver(delivery)
         except Exception as error:  # whatever a target does, the delivery lives on
             _log.warning("delivery %s to %s failed: %r", delivery.id, delivery.target_arn, error)
             outcome = self._raised(delivery, repr(error))

@@ -35,12 +35,14 @@ class Entry(NamedTuple):
 class TargetQueue:
     """Deliveries of one target_arn."""
 
-    __slots__ = ("_ids", "_waiting", "failures", "held_until", "horizon", "in_flight", "rings_at", "target_arn")
+    __slots__ = ("_ids", "_waiting", "failures", "held_until", "horizon", "in_flight", "most", "rings_at", "target_arn")
 
     def __init__(self, target_arn: str, horizon: Key = EVERYTHING) -> None:
         self.target_arn = target_arn
         self.horizon = horizon
         self.in_flight: set[str] = set()
+        self.most = 0
+        """How many the target takes at once, where it has said so."""
         self.rings_at = math.inf
         """When a timer will look at this queue."""
         self.held_until = -math.inf

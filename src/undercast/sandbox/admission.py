@@ -134,6 +134,11 @@ class Admission:
             return False
         return self.memory_mb + memory_mb <= self.limits.memory_mb
 
+    def most(self, memory_mb: int) -> int:
+        """How many environments of this size fit where there are no others."""
+        by_memory = max(1, self.limits.memory_mb // memory_mb)
+        return by_memory if self.limits.environments is None else min(by_memory, max(1, self.limits.environments))
+
     def status(self) -> Mapping[str, Any]:
         """For `undercast status`."""
         limits = self.limits

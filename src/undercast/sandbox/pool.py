@@ -185,6 +185,10 @@ class Pool:
         fleet = self._fleets.get(fleet_key(function))
         return fleet is not None and len(fleet.queue) > 0
 
+    def room_for(self, function: FunctionVersion) -> int:
+        """How many environments of it this machine has room for."""
+        return self._admission.most(function.memory_mb)
+
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """Keep so many environments of a version initialised from now on; 0 gives them up."""
         if not wanted and fleet_key(function) not in self._fleets:

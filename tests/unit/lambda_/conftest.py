@@ -101,6 +101,10 @@ class FakeEnvironments:
         """See `deployments.Environments`."""
         return False
 
+    def room_for(self, function: FunctionVersion) -> int:
+        """See `deployments.Environments`."""
+        return 500
+
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """See `deployments.Environments`."""
         self.provisions.append((function.version, wanted))

@@ -38,6 +38,17 @@ async def test_success_is_done(world: World) -> None:
     assert invocation.cause == Cause(kind="delivery", id=delivery.id)
 
 
+async def test_as_many_events_at_once_as_concurrency_and_machine_admit(world: World) -> None:
+    """AWS: the account's or the reserved concurrency bounds them; here the machine's room does, too."""
+    delivery = await event(world)
+    target = FunctionTarget(world.functions)
+    await target.deliver(delivery)
+    assert target.at_once(delivery) == 500
+    await world.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=100)
+    await target.deliver(delivery)
+    assert target.at_once(delivery) == 100
+
+
 async def test_function_error_is_retried_after_one_and_two_minutes(world: World) -> None:
     """Three attempts in all; each failure counts."""
     delivery = await event(world)

@@ -55,6 +55,10 @@ class Environments(Protocol):
         """Whether invocations of it wait for an environment."""
         ...
 
+    def room_for(self, function: FunctionVersion) -> int:
+        """How many environments of it this machine has room for."""
+        ...
+
     def provision(self, function: FunctionVersion, wanted: int) -> None:
         """Keep so many environments of a version initialised; 0 gives them up."""
         ...

@@ -55,6 +55,18 @@ class FunctionTarget:
     def __init__(self, functions: Lambda) -> None:
         self._functions = functions
 
+    def at_once(self, delivery: Delivery) -> int:
+        """As many as the function's concurrency lets run and this machine has room for.
+
+        AWS: Lambda Developer Guide, "Understanding Lambda function scaling": the account's or the reserved concurrency
+        is the only bound.
+        """
+        resolved = self._functions.catalog.peek(delivery.scope, delivery.target_arn, None)
+        if resolved is None:
+            return 0
+        lanes = {id(lane): lane.limit for of_version in resolved.lanes.values() for lane in of_version}
+        return min(sum(lanes.values()), self._functions.environments.room_for(resolved.function))
+
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Try once. While it is not known what runs, the default maximum age holds."""
         age_s = max(0.0, self._functions.clock.now() - delivery.created_at)
