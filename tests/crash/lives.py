@@ -140,10 +140,10 @@ class Lives:
         self._bury(process)
 
     def die_migrating(self) -> None:
-        """As a newer program, at a statement of its migrations."""
+        """As a newer program, at a statement of its migrations, which may come behind the ready line."""
         self.newer += 1
         process = self.start(self._random.choice(MIGRATION_STEPS), MIGRATION)
-        assert not self.ready_line(process), "it has ended its migrations alive"
+        self.ready_line(process)
         self._bury(process)
         self.deaths["migration"] += 1
 
