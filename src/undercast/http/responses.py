@@ -65,7 +65,7 @@ class ResponseWriter:
         self._transport.close()
 
     def whole(self, exchange: Exchange, response: HttpResponse, body: bytes, now: float) -> None:
-        """Write a response whose body is in memory."""
+        """Write a response whose body is in memory. Raises ClientGone."""
         status, date = response.status, self._date.at(now)
         if status in (204, 304) or status < 200:
             framing, body = date, b""
@@ -74,14 +74,13 @@ class ResponseWriter:
         else:
             framing = f"{date}Content-Length: {len(body)}\r\n"
         head = encode_head(status, response.headers, framing + _connection(exchange))
-        self.head_sent = True
         if len(body) <= _JOIN_BYTES:
-            self._transport.write(head + body)
+            self._write(head + body)
         else:
-            self._transport.writelines((head, body))
+            self._write(head, body)
 
     async def stream(self, exchange: Exchange, response: HttpResponse, body: AsyncIterator[bytes], now: float) -> None:
-        """Write a response as its iterator yields. Raises what the iterator raises, and TruncatedBody."""
+        """Write a response as its iterator yields. Raises what the iterator raises, TruncatedBody and ClientGone."""
         length = response.length
         if length is None and exchange.http10:
             exchange.keep_alive = False
@@ -116,7 +115,14 @@ class ResponseWriter:
         if self._transport.is_closing():
             raise ClientGone
         self.head_sent = True
-        self._transport.writelines([part for part in parts if part])
+        try:
+            if len(parts) == 1:
+                self._transport.write(parts[0])
+            else:
+                self._transport.writelines([part for part in parts if part])
+        except RuntimeError:
+            # uvloop closes a handle when an operation on it fails, before `is_closing` says so.
+            raise ClientGone from None
         return b""
 
     async def _drain(self) -> None:

@@ -10,6 +10,7 @@ close. AWS: RFC 9110 and RFC 9112; S3 API Reference, "List of error codes".
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import cast
 
 from undercast.core.deadline import Deadline
@@ -272,7 +273,7 @@ class HttpProtocol(asyncio.Protocol):
                 self._give_up_body(exchange)
             if not isinstance(response.body, bytes):
                 await self._stream(exchange, response, aiter(response.body))
-            elif not self._transport.is_closing():
+            else:
                 self._writer.whole(exchange, response, response.body, self._options.clock.now())
         except ClientGone:
             self._transport.abort()
@@ -317,10 +318,11 @@ class HttpProtocol(asyncio.Protocol):
 
     def _fail(self, exchange: Exchange) -> None:
         """The handler or the writing broke: 500 when nothing is out yet, else cut the connection."""
-        if self._writer.head_sent:
+        if self._writer.head_sent or self._transport.is_closing():
             self._transport.abort()
-        elif not self._transport.is_closing():
-            exchange.keep_alive = False
+            return
+        exchange.keep_alive = False
+        with suppress(ClientGone):
             self._writer.whole(exchange, _FAILURE, _FAILURE_TEXT, self._options.clock.now())
 
     def _give_up_body(self, exchange: Exchange) -> None:
