@@ -19,7 +19,11 @@ def status(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show functions, environments, queues and deliveries of the running platform."""
+    """Show functions, environments, queues and deliveries of the running platform.
+
+    An environment is ready or frozen between two invokes; a stale one has failed, and its next invoke starts its
+    runtime anew.
+    """
     answer = ask(locate(data), "/_undercast/status")
     if as_json:
         show(answer, True)

@@ -115,6 +115,14 @@ class Tracing:
     """Traces that led to it and are not its own: (trace id, segment id) of each sampled message of a batch."""
 
 
+class Meter(Protocol):
+    """Takes the figures of an invocation's REPORT."""
+
+    def reported(self, duration_ms: float, max_memory_used_mb: int) -> None:
+        """Called once, behind the end of the invocation: after the answer, where extensions still had work to do."""
+        ...
+
+
 @record
 class Invocation:
     """One request to a function."""
@@ -138,8 +146,9 @@ class Invocation:
     """Synchronous invokes are admitted first."""
     stream: ResponseStream | None = None
     """Takes the answer of a runtime that streams, piece by piece. The result's payload is empty then."""
+    meter: Meter | None = None
 
-    def with_trace_header(self, text: str) -> "Invocation":
+    def measured(self, trace_header: str, meter: Meter) -> "Invocation":
         """As `dataclasses.replace` makes it, in a third of the time: every invocation gets one."""
         return Invocation(
             request_id=self.request_id,
@@ -147,7 +156,7 @@ class Invocation:
             payload=self.payload,
             invoked_arn=self.invoked_arn,
             cause=self.cause,
-            trace_header=text,
+            trace_header=trace_header,
             tracing=self.tracing,
             queued=self.queued,
             linked_headers=self.linked_headers,
@@ -155,6 +164,7 @@ class Invocation:
             tail_log=self.tail_log,
             synchronous=self.synchronous,
             stream=self.stream,
+            meter=meter,
         )
 
 
@@ -168,8 +178,10 @@ class InvocationResult:
     """Last 4 KiB of the invocation's log when `tail_log` was asked for."""
     environment_id: str = ""
     duration_ms: float = 0.0
+    """Until the answer was known; `Meter` hears the one of the REPORT."""
     init_duration_ms: float | None = None
     max_memory_used_mb: int = 0
+    """As was known at the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

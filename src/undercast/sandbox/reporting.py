@@ -233,6 +233,8 @@ class Reporter:
         if self._json is not None:
             self._log.write([])
         self.resolve(run)
+        if run.invocation.meter is not None:
+            run.invocation.meter.reported(report.duration_ms, report.max_memory_used_mb)
         if run.invocation.tracing is not None and self._traces is not None:
             self._traces.ran(self._traced(run, run.invocation.tracing, error_type))
 

@@ -6,6 +6,7 @@ metric format".
 
 import json
 import os
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
@@ -17,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform
+from tests.services.lambda_.queues import until
 
 SOURCE = """
 import json, time
@@ -79,6 +81,7 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     def metric(name: str, stat: str = "Sum", **dimensions: str) -> float | None:
         return value(platform, account, name, stat, dimensions=dimensions)
 
+    until(lambda: metric("Duration", "SampleCount", FunctionName="f") == 6)  # the last REPORT may be behind its answer
     assert (metric("Invocations", FunctionName="f"), metric("Invocations")) == (6, 6)
     assert metric("Invocations", FunctionName="f", Resource="f") == 4
     alias = {"FunctionName": "f", "Resource": "f:live"}
@@ -87,7 +90,6 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     assert (metric("Errors", FunctionName="f"), metric("Errors", **alias)) == (1, 0)
     assert metric("Errors", "Average", FunctionName="f", Resource="f") == pytest.approx(1 / 4)
     assert (metric("Throttles", FunctionName="f"), metric("Throttles", **alias)) == (1, 0)
-    assert metric("Duration", "SampleCount", FunctionName="f") == 6
     p50, p95, p99 = (metric("Duration", name, FunctionName="f") or 0 for name in ("p50", "p95", "p99"))
     assert 0 < p50 <= p95 <= p99
     assert metric("Invocations", FunctionName="idle") is None
@@ -107,6 +109,29 @@ def test_invocations_are_measured(platform: RunningPlatform, account: str) -> No
     assert {"Invocations", "Errors", "Throttles", "Duration", "ConcurrentExecutions", "AsyncEventAge"} <= names
 
 
+def test_duration_and_memory_are_those_of_the_report(platform: RunningPlatform, account: str) -> None:
+    """Of invokes without a tail, too, whose callers have their answer before the REPORT is written."""
+    create_function(platform, account, "told", SOURCE)
+    client = platform.client("lambda", account=account)
+    for _ in range(5):
+        client.invoke(FunctionName="told", Payload=b"{}")
+    of_function = {"dimensions": {"FunctionName": "told"}}
+    until(lambda: value(platform, account, "Duration", "SampleCount", **of_function) == 5)
+    logs = platform.client("logs", account=account)
+
+    def reports() -> list[str]:
+        found = logs.filter_log_events(logGroupName="/aws/lambda/told", filterPattern="REPORT")["events"]
+        return [event["message"] for event in found]
+
+    until(lambda: len(reports()) == 5)
+    durations = [float(re.search(r"\tDuration: ([\d.]+) ms", line)[1]) for line in reports()]  # type: ignore[index]
+    memory = [int(re.search(r"Max Memory Used: (\d+) MB", line)[1]) for line in reports()]  # type: ignore[index]
+    assert value(platform, account, "Duration", "Sum", **of_function) == pytest.approx(sum(durations), abs=0.05)
+    used = {"namespace": "LambdaInsights", "dimensions": {"function_name": "told"}}
+    assert value(platform, account, "used_memory_max", "Sum", **used) == sum(memory)
+    assert min(memory) > 0
+
+
 def test_the_command_shows_them(platform: RunningPlatform, account: str, tmp_path: Path) -> None:
     """`undercast metrics`: a line for each function; of one, or of its alias, a line for each minute, or a page."""
     create_function(platform, account, "shown", SOURCE)
@@ -115,6 +140,8 @@ def test_the_command_shows_them(platform: RunningPlatform, account: str, tmp_pat
     for payload in (b"{}", b'{"fail": true}'):
         client.invoke(FunctionName="shown", Payload=payload)
     client.invoke(FunctionName="shown", Qualifier="live", Payload=b"{}")
+    of_function = {"dimensions": {"FunctionName": "shown"}}
+    until(lambda: value(platform, account, "Duration", "SampleCount", **of_function) == 3)
 
     def shown(*arguments: str, fails: bool = False) -> str:
         environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_ACCESS_KEY_ID": account}
@@ -138,8 +165,8 @@ def test_the_command_shows_them(platform: RunningPlatform, account: str, tmp_pat
     assert "name it" in shown("--page", str(tmp_path / "page.html"), fails=True)
     shown("shown", "--page", str(tmp_path / "page.html"))
     drawn = (tmp_path / "page.html").read_text()
-    for name, value in (("Minimum", low), ("Maximum", high)):
-        assert f"{name} {value:.2f} ms at " in drawn
+    for name, figure in (("Minimum", low), ("Maximum", high)):
+        assert f"{name} {figure:.2f} ms at " in drawn
 
 
 def _listed(platform: RunningPlatform, account: str) -> list[dict[str, Any]]:

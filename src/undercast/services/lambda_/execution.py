@@ -40,7 +40,6 @@ async def run(
     if looping(chain, function.arn) and not resolved.recursion_allowed:
         functions.measures.note(invocation.invoked_arn, "RecursiveInvocationsDropped", 1.0)
         raise recursive()
-    invocation = invocation.with_trace_header(with_chain(invocation.trace_header, chain))
     lanes = resolved.lanes[function.version]
     try:
         lane = functions.concurrency.enter(lanes, synchronous=invocation.synchronous)
@@ -48,6 +47,7 @@ async def run(
         functions.measures.throttled(invocation)
         raise
     row = functions.measures.begin(invocation)
+    invocation = invocation.measured(with_chain(invocation.trace_header, chain), row)
     if len(lanes) > 1:
         functions.measures.provisioned(row, lane if lane is lanes[0] else None)
     functions.code.hold(function.code_sha256)

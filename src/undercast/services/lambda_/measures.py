@@ -1,12 +1,13 @@
 """What Lambda tells CloudWatch of every invocation: namespace AWS/Lambda, and of its memory LambdaInsights.
 
 The hot path adds to a row in memory; what the rows mean to each combination of dimensions is worked out when they are
-handed over, once a second. Points belong to the minute in which an invocation began.
+handed over, once a second. Points belong to the minute in which an invocation began. Duration and memory are those of
+the REPORT, which is written behind the answer.
 AWS: Lambda Developer Guide, "Types of metrics for Lambda functions", "Using Lambda metrics" (dimensions); CloudWatch
 User Guide, "Metrics collected by Lambda Insights".
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from undercast.core.arn import Scope
 from undercast.core.clock import Clock
@@ -35,8 +36,10 @@ class Row:
     __slots__ = (
         "account",
         "at_s",
+        "changed",
         "concurrency",
         "durations",
+        "ended",
         "errors",
         "function",
         "invoked_arn",
@@ -50,7 +53,10 @@ class Row:
         "version",
     )
 
-    def __init__(self, invocation: Invocation, at_s: int, busy: tuple[Busy, Busy, Busy]) -> None:
+    def __init__(
+        self, invocation: Invocation, at_s: int, busy: tuple[Busy, Busy, Busy], changed: Callable[["Row"], None]
+    ) -> None:
+        self.changed = changed
         self.invoked_arn = invocation.invoked_arn
         self.version = invocation.function.version
         self.name = invocation.function.name
@@ -59,8 +65,15 @@ class Row:
         self.resource, self.function, self.account = busy
         self.empty()
 
+    def reported(self, duration_ms: float, max_memory_used_mb: int) -> None:
+        """See `sandbox.model.Meter`."""
+        self.durations.append(duration_ms)
+        self.memory.append(float(max_memory_used_mb))
+        self.changed(self)
+
     def empty(self) -> None:
         """Nothing is left to hand over."""
+        self.ended = 0
         self.durations: list[float] = []
         self.memory: list[float] = []
         """Max Memory Used of each invocation."""
@@ -98,7 +111,7 @@ class Measures:
         function.running += 1
         account.running += 1
         row.concurrency.append((resource.running, function.running, account.running))
-        self._changed.add(row)
+        self._note(row)
         return row
 
     def provisioned(self, row: Row, lane: Lane | None) -> None:
@@ -109,9 +122,8 @@ class Measures:
             row.provisioned.append((lane.running, lane.limit))
 
     def end(self, row: Row, result: InvocationResult) -> None:
-        """It has run."""
-        row.durations.append(result.duration_ms)
-        row.memory.append(float(result.max_memory_used_mb))
+        """It has an answer; the row hears of its REPORT by itself."""
+        row.ended += 1
         if result.function_error is not None:
             row.errors += 1
         self._changed.add(row)
@@ -153,7 +165,10 @@ class Measures:
         function = invocation.function
         keys = ((invocation.invoked_arn, ""), (function.arn,), (function.account_id, function.region))
         resource, of_function, account = (self._busy.setdefault(key, Busy()) for key in keys)
-        return Row(invocation, at_s, (resource, of_function, account))
+        return Row(invocation, at_s, (resource, of_function, account), self._note)
+
+    def _note(self, row: Row) -> None:
+        self._changed.add(row)
 
     def _hand_over(self) -> None:
         changed, self._changed = self._changed, set()
@@ -195,10 +210,11 @@ class Measures:
                 self._metrics.tally(series, row.at_s, unit).merge(Tally.of_values(values))
 
     def _add(self, row: Row, dimensions: Dimensions, durations: Tally) -> None:
-        ended = durations.count
+        ended = row.ended
+        if durations.count:
+            self._tally(row, "Duration", dimensions, MILLISECONDS).merge(durations)
         if ended:
             self._tally(row, "Invocations", dimensions).add(1.0, ended)
-            self._tally(row, "Duration", dimensions, MILLISECONDS).merge(durations)
             _add_some(self._tally(row, "Errors", dimensions), row.errors, ended)
         if ended or row.throttles:
             _add_some(self._tally(row, "Throttles", dimensions), row.throttles, ended + row.throttles)
