@@ -27,6 +27,15 @@ class Figure:
     above: str | None = None
 
 
+CALLS = (
+    ("DynamoDB put", "dynamodb_put"),
+    ("DynamoDB get", "dynamodb_get"),
+    ("SQS send", "sqs_send"),
+    ("SQS receive", "sqs_receive"),
+    ("SQS delete", "sqs_delete"),
+    ("SNS publish", "sns_publish"),
+    ("Kinesis put", "kinesis_put"),
+)
 FIGURES = (
     Figure(name="warm invoke / floor", ours="warm_ours", over="warm_floor", bound=1.5),
     Figure(name="warm invoke / serverless-offline", ours="warm_ours", over="warm_sls", bound=0.6),
@@ -84,27 +93,21 @@ FIGURES = (
             over=f"{measurement}_ministack",
             bound=0.5,
         )
-        for shown, measurement in (
-            ("DynamoDB put", "dynamodb_put"),
-            ("DynamoDB get", "dynamodb_get"),
-            ("SQS send", "sqs_send"),
-            ("SQS receive", "sqs_receive"),
-            ("SQS delete", "sqs_delete"),
-            ("SNS publish", "sns_publish"),
-            ("Kinesis put", "kinesis_put"),
+        for shown, measurement in CALLS
+    ),
+    *(
+        Figure(
+            name=f"{shown} above boto3 / ministack's",
+            ours=f"{measurement}_ours",
+            over=f"{measurement}_ministack",
+            bound=0.5,
+            above=f"{measurement}_boto3",
         )
+        for shown, measurement in CALLS
     ),
     *(
         Figure(name=f"{shown} through boto3 / moto", ours=f"{measurement}_ours", over=f"{measurement}_moto", bound=1.0)
-        for shown, measurement in (
-            ("DynamoDB put", "dynamodb_put"),
-            ("DynamoDB get", "dynamodb_get"),
-            ("SQS send", "sqs_send"),
-            ("SQS receive", "sqs_receive"),
-            ("SQS delete", "sqs_delete"),
-            ("SNS publish", "sns_publish"),
-            ("Kinesis put", "kinesis_put"),
-        )
+        for shown, measurement in CALLS
     ),
     Figure(
         name="DynamoDB put through boto3 / DynamoDB Local",

@@ -324,6 +324,9 @@ def event_sources(plan: Plan) -> Round:
     """DynamoDB, SQS, SNS and Kinesis: ours and ministack; their calls alone of moto and DynamoDB Local."""
     with ours() as mine:
         found = dict(sources.measured(mine, "ours", RUNTIME, plan.objects, plan.events))
+    port = peers.free_port()
+    with peers.serving([*sources.FLOOR, "--port", str(port)], port):
+        found |= sources.calls_of(target(port, "boto3"), "boto3", plan.objects)
     if command := peers.ministack():
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:

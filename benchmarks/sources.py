@@ -5,17 +5,19 @@ AWS: none.
 """
 
 import statistics
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import events, peers
+from benchmarks import events, floor_calls, peers
 from benchmarks.figures import Round
 
+FLOOR = [sys.executable, str(peers.HERE / "floor_calls.py")]
 WAKES = 40
 SETTLE_S = 0.05
-_BODY = "x" * 200
+_BODY = floor_calls.BODY
 _HEAD = """
 import base64, time
 def handler(event, context):

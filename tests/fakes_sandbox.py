@@ -432,6 +432,7 @@ class Causes:
 
     phases: list[Cause | None] = field(default_factory=list)
     invocations: list[str] = field(default_factory=list)
+    errors: list[tuple[str, str]] = field(default_factory=list)
 
     def set_phase(self, environment_id: str, cause: Cause | None) -> None:
         """See CauseBook."""
@@ -440,6 +441,10 @@ class Causes:
     def invoked(self, invocation: Invocation, environment_id: str) -> None:
         """See CauseBook."""
         self.invocations.append(invocation.request_id)
+
+    def failed(self, invocation: Invocation, environment_id: str, error_type: str) -> None:
+        """See CauseBook."""
+        self.errors.append((invocation.request_id, error_type))
 
 
 class FakeRuntimes(Runtimes):

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.functions import RUNTIME
+from tests.e2e.functions import RUNTIME, create_function
 from tests.platform import RunningPlatform
+from tests.services.lambda_.queues import until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "s3-pipeline"
 NUMBER = re.compile(r"sequencer=\d+")
@@ -83,3 +84,27 @@ def test_the_logs_request_ids_are_those_of_the_trace(platform: RunningPlatform, 
         logGroupName="/aws/lambda/traced", filterPattern=f'"START RequestId: {invocation}"'
     )
     assert len(found["events"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "error_type"),
+    [
+        ("def handler(event, context):\n    raise KeyError('k')\n", "KeyError"),
+        ("import os\ndef handler(event, context):\n    os._exit(3)\n", "Runtime.ExitError"),
+    ],
+    ids=["exception", "exit"],
+)
+def test_an_invocation_that_failed_says_so(platform: RunningPlatform, source: str, error_type: str) -> None:
+    """Whoever called it: the error is below the invocation."""
+    account, name = "411111111112", f"fails-{error_type.lower().replace('.', '-')}"
+    create_function(platform, account, name, source)
+    answer = platform.client("lambda", account=account).invoke(FunctionName=name)
+    assert answer["FunctionError"] == "Unhandled"
+    request_id = answer["ResponseMetadata"]["RequestId"]
+
+    def errors() -> list[tuple[str, str]]:
+        nodes = platform.ask(f"/_undercast/trace/{request_id}")["nodes"]
+        return [(node["kind"], node["label"]) for node in nodes if node["kind"] == "error"]
+
+    until(lambda: bool(errors()))  # the REPORT is behind the answer
+    assert errors() == [("error", error_type)]

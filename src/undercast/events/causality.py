@@ -183,6 +183,21 @@ class CausalLog:
         )
         self._append((row,))
 
+    def failed(self, invocation: StartedInvocation, environment_id: str, error_type: str) -> None:
+        """Note that an invocation ended with an error. One that is tried again may do so again."""
+        function, order = invocation.function, self.next_order()
+        edge = Edge(
+            from_kind="invocation",
+            from_id=invocation.request_id,
+            to_kind="error",
+            to_id=f"{invocation.request_id}!{order}",
+            label=error_type,
+            at=self.clock.now(),
+            scope=Scope(AccountId(function.account_id), Region(function.region)),
+            environment_id=environment_id,
+        )
+        self._append((_row(edge, order),))
+
     def cause_of(self, environment_id: str) -> Cause:
         """The cause of a call that arrives from an environment now; background work when it runs no invocation."""
         known = self._phases.get(environment_id)

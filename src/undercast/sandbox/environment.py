@@ -108,6 +108,7 @@ class Environment:
                 host_clock=watchers.host_clock,
                 platform_clock=watchers.platform_clock,
                 billing=watchers.billing,
+                causes=watchers.causes,
                 traces=watchers.traces,
             ),
         )

@@ -286,3 +286,7 @@ class CauseBook(Protocol):
     def invoked(self, invocation: Invocation, environment_id: str) -> None:
         """Record the edge cause -> invocation -> environment in the causal log."""
         ...
+
+    def failed(self, invocation: Invocation, environment_id: str, error_type: str) -> None:
+        """Record that it ended with this error: of the function, or what ended its process."""
+        ...

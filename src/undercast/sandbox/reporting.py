@@ -19,7 +19,7 @@ from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.initialisation import Problem
 from undercast.sandbox.log_levels import passing, reaches
 from undercast.sandbox.logs import Billing, EnvironmentLog, end_line, start_line
-from undercast.sandbox.model import FunctionVersion, TracedRun, TraceSink, Tracing
+from undercast.sandbox.model import CauseBook, FunctionVersion, TracedRun, TraceSink, Tracing
 from undercast.sandbox.platform_events import Init, PlatformEvent
 from undercast.sandbox.processes import RuntimeProcess
 from undercast.sandbox.run import TIMED_OUT, Run
@@ -27,6 +27,8 @@ from undercast.sandbox.telemetry import Telemetry
 
 _MEMORY_SAMPLE_S = 0.1
 _MIB = 1024 * 1024
+_READ_ERROR_BYTES, _ERROR_NAME = 64 * 1024, 256
+"""What of a function's error is looked at for the causal log, and kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,7 @@ class Channels:
     host_clock: HostClock
     platform_clock: Clock
     billing: Billing
+    causes: CauseBook
     traces: TraceSink | None = None
 
 
@@ -54,6 +57,7 @@ class Reporter:
         self._clock = channels.host_clock
         self._platform_clock = channels.platform_clock
         self._billing = channels.billing
+        self._causes = channels.causes
         self._traces = channels.traces
         self._json = function.logging if function.logging.is_json else None
         """What the log lets pass, where it is made of JSON objects."""
@@ -235,14 +239,15 @@ class Reporter:
         self.resolve(run)
         if run.invocation.meter is not None:
             run.invocation.meter.reported(report.duration_ms, report.max_memory_used_mb)
+        error_type = error_type or _error_of(run)
+        if error_type:
+            self._causes.failed(run.invocation, self._sandbox.environment_id, _named_error(run) or error_type)
         if run.invocation.tracing is not None and self._traces is not None:
             self._traces.ran(self._traced(run, run.invocation.tracing, error_type))
 
     def _traced(self, run: Run, tracing: Tracing, error_type: str) -> TracedRun:
         since_end_s = self._clock.monotonic() - run.began - run.duration_ms / 1000
         answer, fault = run.answer, run.fault
-        if not error_type and answer is not None and answer.error_type is not None:
-            error_type = error_type_of(answer)
         error = b"" if answer is None else answer.payload
         return TracedRun(
             invocation=run.invocation,
@@ -253,7 +258,7 @@ class Reporter:
             answered_ms=run.answered_ms,
             init_duration_ms=run.init_duration_ms,
             restore_duration_ms=None if run.restored is None else run.restored.duration_ms,
-            error_type=error_type or ("" if fault is None else fault.error_type),
+            error_type=error_type,
             error=error if fault is None else run.payload_of(fault),
         )
 
@@ -276,6 +281,25 @@ class Reporter:
 def error_type_of(problem: Problem | None) -> str:
     """The error type that INIT_REPORT and REPORT lines show."""
     return (problem.error_type if problem is not None else "") or "Runtime.Unknown"
+
+
+def _error_of(run: Run) -> str:
+    """The error type of what was answered, or of what is wrong with the answer; "" for success."""
+    if run.answer is not None and run.answer.error_type is not None:
+        return error_type_of(run.answer)
+    return "" if run.fault is None else run.fault.error_type
+
+
+def _named_error(run: Run) -> str:
+    """The errorType that the function's answer names; "" where it names none."""
+    if run.fault is not None or run.answer is None or len(run.answer.payload) > _READ_ERROR_BYTES:
+        return ""
+    try:
+        answer = json.loads(run.answer.payload)
+    except (ValueError, RecursionError):
+        return ""
+    named = answer.get("errorType") if isinstance(answer, dict) else None
+    return named[:_ERROR_NAME] if isinstance(named, str) else ""
 
 
 def _nothing() -> None:
