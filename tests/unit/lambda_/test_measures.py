@@ -54,7 +54,8 @@ def test_an_alias_has_its_own_concurrency() -> None:
     metrics, clock = Metrics(), FakeClock()
     measures = Measures(metrics, clock)
     plain, alias = measures.begin(invocation()), measures.begin(invocation("live", "7"))
-    measures.end(alias, InvocationResult(payload=b"", duration_ms=2.5, function_error="Unhandled"))
+    measures.end(alias, InvocationResult(payload=b"", duration_ms=0.5, function_error="Unhandled"))
+    alias.reported(2.5, 40)
     measures.leave(alias)
     measures.leave(plain)
     taken = Taken(metrics)
@@ -74,8 +75,11 @@ def test_a_point_is_of_the_minute_in_which_the_invocation_began() -> None:
     row = measures.begin(invocation())
     assert Taken(metrics).of("ConcurrentExecutions", "f").count == 1
     clock.tick(2)
-    measures.end(measures.begin(invocation()), InvocationResult(payload=b"", duration_ms=1.0))
-    measures.end(row, InvocationResult(payload=b"", duration_ms=60.0))
+    later = measures.begin(invocation())
+    measures.end(later, InvocationResult(payload=b""))
+    later.reported(1.0, 40)
+    measures.end(row, InvocationResult(payload=b""))
+    row.reported(60.0, 40)
     taken = Taken(metrics)
     minute = int(START - START % 60)
     assert taken.of("Duration", "f", at_s=minute).total == 60
