@@ -8,7 +8,6 @@ SETUP := .venv/.ready
 demo: $(SETUP)            ## start the platform, deploy, upload a file, show the log and the result
 	@$(BIN)/python examples/s3-pipeline/demo.py
 
-# In the order of their names: the long files of crash/ and e2e/ begin first, and many short ones fill the end.
 test: $(SETUP) sdks       ## the whole suite, without the tests marked slow
 	@$(BIN)/python tools/run_tests.py
 

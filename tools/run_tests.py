@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS_FAILED = 1  # pytest's exit code: the tests were run, and some failed
 AT_MOST = 3
 CROWD = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
+"""In the order of their names: the long files of crash/ and e2e/ begin first, and many short ones fill the end."""
 
 
 def pytest(root: Path, *arguments: str) -> int:
