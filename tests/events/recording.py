@@ -13,6 +13,7 @@ from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import EXTERNAL, Cause
 from undercast.events.delivery import Delivery, Outcome
 from undercast.events.router import Router
+from undercast.events.target_queue import Entry, Name
 from undercast.store.database import Tx
 
 SCOPE = Scope(AccountId("111111111111"), Region("eu-west-1"))
@@ -82,6 +83,11 @@ class Bench:
     async def run(self, sql: str) -> None:
         """Run one statement on state.db."""
         await self.state.database.write(lambda tx: tx.execute(sql))
+
+    def waiting(self, target_arn: str) -> list[Entry]:
+        """What the router knows of a target's rows."""
+        queue = self.router._queues.find(Name(target_arn))
+        return [] if queue is None else queue._waiting
 
     async def rows(self) -> list[str]:
         """Ids that are still in the outbox."""

@@ -311,8 +311,7 @@ async def test_many_rows_wait_in_the_database_not_in_memory(tmp_path: Path, cloc
         await bench.router.start()
         clock.advance(total * 0.001)
         await turns()
-        queue = bench.router._queues["arn:a"]
-        assert len(queue._waiting) <= WINDOW
+        assert len(bench.waiting("arn:a")) <= WINDOW
         await bench.router.drained()
         assert sorted(bench.target.ids) == bench.target.ids
         assert len(set(bench.target.ids)) == total
@@ -331,7 +330,7 @@ async def test_burst_shrinks_to_a_window_and_still_arrives(bench: Bench) -> None
     for start in range(0, 3000, 100):
         await bench.add(*(bench.make(str(number)) for number in range(start, start + 100)))
         await turns(2)
-    assert len(bench.router._queues["arn:a"]._waiting) <= 2 * WINDOW
+    assert len(bench.waiting("arn:a")) <= 2 * WINDOW
     gate.set()
     await bench.router.drained()
     assert sorted(map(int, bench.target.ids)) == list(range(3000))

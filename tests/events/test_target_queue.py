@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
+from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, Name, TargetQueue, Turns
 
 Rows = dict[str, tuple[float, int]]
 
@@ -23,7 +23,7 @@ def test_every_row_is_taken_once(early: list[int], late: list[int], seed: int) -
     """Rows that were there before, rows that come between two takes, retries with a later due time."""
     rows: Rows = {f"e{number}": (float(due), number) for number, due in enumerate(early)}
     coming = [(f"l{number}", (float(due), 10_000 + number)) for number, due in enumerate(late)]
-    queue = TargetQueue("arn:a", NOTHING)
+    queue = TargetQueue(Name("arn:a"), Turns(), NOTHING)
     taken: list[str] = []
     retried = False
     while True:
@@ -41,12 +41,13 @@ def test_every_row_is_taken_once(early: list[int], late: list[int], seed: int) -
         if not retried and len(taken) == seed % 50:
             retried = True
             rows[entry.id] = (50.0, entry.order)
-            queue.in_flight.discard(entry.id)
+            queue.end(entry.id)
             queue.add(Entry(50.0, entry.order, entry.id))
             continue
         taken.append(entry.id)
         del rows[entry.id]
-        queue.in_flight.discard(entry.id)
+        queue.end(entry.id)
     assert sorted(taken) == sorted([f"e{n}" for n in range(len(early))] + [f"l{n}" for n in range(len(late))])
     assert rows == {}
     assert queue.is_over
+    assert queue.turns.in_flight == 0

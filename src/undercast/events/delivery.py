@@ -22,7 +22,7 @@ class Delivery:
     kind: str
     """Which target adapter takes it: "lambda", "sqs", ..."""
     target_arn: str
-    """Deliveries of one target_arn form one queue; no queue delays another."""
+    """Deliveries of one target_arn, at a FIFO target of one message group, form one queue; no queue delays another."""
     payload: bytes
     scope: Scope
     """Account and region of the target."""
@@ -37,9 +37,23 @@ class Delivery:
     throttles: int = 0
     """Attempts that were turned away without counting (429, 5xx); they drive the back-off."""
 
+    @property
+    def message_group(self) -> str:
+        """Within which it keeps its order at a FIFO target; "" at any other."""
+        return self.attributes.get(GROUP, "") if is_fifo(self.target_arn) else ""
 
+
+GROUP = "group_id"
+"""Attribute: the message group."""
 ORDERED = "ordered"
-"""Attribute of a delivery that holds the queue of its FIFO target until it is done: none behind it is tried before."""
+"""Attribute of a delivery that holds its message group until it is done: none behind it is tried before."""
+
+
+def is_fifo(target_arn: str) -> bool:
+    """Whether a target takes the messages of a group in their order. AWS: names of FIFO queues and topics."""
+    return target_arn.endswith(".fifo")
+
+
 OutcomeKind = Literal["done", "retry", "dead"]
 
 

@@ -15,8 +15,8 @@ from undercast.store.database import Database, Row, Tx
 
 _INSERT = (
     "INSERT INTO event_delivery (account_id, region, id, ord, target_arn, kind, due_at, payload, created_at,"
-    " cause_kind, cause_id, cause_environment_id, source_arn, attributes, attempts, throttles)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " cause_kind, cause_id, cause_environment_id, source_arn, attributes, attempts, throttles, message_group)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -104,6 +104,7 @@ def _content(delivery: Delivery) -> tuple[str | int | float | bytes | None, ...]
         json.dumps(dict(delivery.attributes)) if delivery.attributes else "{}",
         delivery.attempts,
         delivery.throttles,
+        delivery.message_group,
     )
 
 

@@ -1,4 +1,4 @@
-"""Takes deliveries from the outbox to their targets, at least once, each target in its own queue.
+"""Takes deliveries from the outbox to their targets, at least once, each target (and message group) in its own queue.
 
 Never polls: commits wake it, and one timer on the platform clock rings for the earliest delivery that is not due yet.
 Completions of one turn of the loop share a transaction.
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from undercast.events.causality import Edge
 from undercast.events.delivery import ORDERED, Delivery, Outcome, Target, Wide, refused
 from undercast.events.outbox import Outbox, delivery_of
-from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, TargetQueue
+from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, Name, Queues, TargetQueue
 from undercast.store.database import Tx
 
 KEPT_PAYLOAD_BYTES = 4096
@@ -74,11 +74,11 @@ class Router:
         self._clock = outbox.clock
         self._causality = outbox.causality
         self._limit = in_flight_per_target
-        self._queues: dict[str, TargetQueue] = {}
+        self._queues = Queues()
         self._attempts: set[asyncio.Task[None]] = set()
         self._settled: list[Settlement] = []
         self._settling: asyncio.Task[None] | None = None
-        self._rings: list[tuple[float, str]] = []
+        self._rings: list[tuple[float, Name]] = []
         self._timer: asyncio.Task[None] | None = None
         self._timer_at = math.inf
         self._idle: list[asyncio.Future[None]] = []
@@ -111,9 +111,9 @@ class Router:
 
     def status(self) -> Mapping[str, int]:
         """Numbers for `undercast status`: rows, attempts under way, targets with either; totals since the start."""
-        in_flight = sum(len(queue.in_flight) for queue in self._queues.values())
+        targets, in_flight = self._queues.count()
         totals = {kind: self._counts[kind] for kind in ("waiting", "done", "retry", "dead")}
-        return {**totals, "in_flight": in_flight, "targets": len(self._queues)}
+        return {**totals, "in_flight": in_flight, "targets": targets}
 
     def dead(self) -> list[Mapping[str, object]]:
         """The last deliveries that were given up since the start, the newest first."""
@@ -129,9 +129,7 @@ class Router:
     def added(self, delivery: Delivery, order: int) -> None:
         """See `outbox.Listener`."""
         self._counts["waiting"] += 1
-        queue = self._queues.get(delivery.target_arn)
-        if queue is None:
-            queue = self._queues[delivery.target_arn] = TargetQueue(delivery.target_arn)
+        queue = self._queues.open(Name(delivery.target_arn, delivery.message_group))
         queue.add(_entry(delivery.due_at or delivery.created_at, order, delivery))
         self._pump(queue)
 
@@ -141,11 +139,11 @@ class Router:
         self._read_again()
 
     def _read_again(self) -> None:
-        for queue in self._queues.values():
+        for queue in self._queues:
             queue.forget()
-        for target_arn in self._database.read_now(_target_arns):
-            self._queues.setdefault(target_arn, TargetQueue(target_arn, NOTHING))
-        for queue in tuple(self._queues.values()):
+        for name in self._database.read_now(_names):
+            self._queues.open(name, NOTHING)
+        for queue in self._queues:
             self._pump(queue)
 
     def _pump(self, queue: TargetQueue) -> None:
@@ -153,8 +151,10 @@ class Router:
         if not self._running:
             return
         now = self._clock.now()
-        limit = 1 if queue.is_fifo else max(self._limit, queue.most)
-        while len(queue.in_flight) < limit:
+        while not (queue.is_fifo and queue.is_busy):
+            if queue.turns.are_taken(self._limit):
+                queue.turns.wait(queue.name)
+                break
             if queue.is_short and now >= queue.held_until:
                 self._refill(queue)
             if now < queue.held_until:
@@ -167,18 +167,25 @@ class Router:
             attempt = asyncio.create_task(self._attempt(queue, entry))
             self._attempts.add(attempt)
             attempt.add_done_callback(self._attempts.discard)
-        if queue.is_over:
-            self._queues.pop(queue.target_arn, None)
+        if queue.is_over and self._queues.find(queue.name) is queue:
+            self._queues.close(queue)
         self._tell_idle()
+
+    def _go_on(self, queue: TargetQueue) -> None:
+        """An attempt of this queue has ended: others that wait for its target have their turn before its next one."""
+        while (name := queue.turns.following(self._limit)) is not None:
+            if (waiting := self._queues.find(name)) is not None:
+                self._pump(waiting)
+        self._pump(queue)
 
     def _refill(self, queue: TargetQueue) -> None:
         due_at, order = queue.horizon
         try:
             rows = self._database.read_now(
                 lambda tx: tx.all(
-                    "SELECT due_at, ord, id FROM event_delivery WHERE target_arn = ? AND (due_at, ord) > (?, ?)"
-                    " ORDER BY due_at, ord LIMIT ?",
-                    (queue.target_arn, due_at, order, WINDOW),
+                    "SELECT due_at, ord, id FROM event_delivery WHERE target_arn = ? AND message_group = ?"
+                    " AND (due_at, ord) > (?, ?) ORDER BY due_at, ord LIMIT ?",
+                    (*queue.name, due_at, order, WINDOW),
                 )
             )
         except Exception as error:  # a store that fails now is asked again; the rows are its own
@@ -194,13 +201,13 @@ class Router:
             delivery = None
             self._hold(queue, error)
         if delivery is None:  # removed by a reset while it waited, or unreadable now
-            queue.in_flight.discard(entry.id)
-            self._pump(queue)
+            queue.end(entry.id)
+            self._go_on(queue)
             return
         try:
             target = self._targets[delivery.kind]
-            if isinstance(target, Wide) and (most := target.at_once(delivery)) != queue.most:
-                queue.most = most
+            if isinstance(target, Wide) and (most := target.at_once(delivery)) != queue.turns.most:
+                queue.turns.most = most
                 self._pump(queue)
             outcome = await target.deliver(delivery)
         except Exception as error:  # whatever a target does, the delivery lives on
@@ -232,7 +239,7 @@ class Router:
             for one, there in await self._write(batch):
                 self._settled_one(one, there)
             for queue in dict.fromkeys(one.queue for one in batch):
-                self._pump(queue)
+                self._go_on(queue)
         finally:
             # A task for each batch: an inline write does not suspend, and others want the loop in between.
             self._settling = asyncio.create_task(self._settle()) if self._settled else None
@@ -256,7 +263,7 @@ class Router:
         try:
             return [(later, await self._database.write(lambda tx: self._apply(tx, later)))]
         except Exception as error:
-            one.queue.in_flight.discard(one.delivery.id)
+            one.queue.end(one.delivery.id)
             self._hold(one.queue, error)
             return []
 
@@ -265,7 +272,7 @@ class Router:
         wait_s = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(queue.failures, 16))
         queue.failures += 1
         queue.hold(self._clock.now() + wait_s)
-        _log.warning("deliveries to %s wait %.0f s: the store failed with %r", queue.target_arn, wait_s, error)
+        _log.warning("deliveries to %s wait %.0f s: the store failed with %r", queue.name.target_arn, wait_s, error)
 
     def _apply(self, tx: Tx, one: Settlement) -> bool:
         """Write one outcome; whether the row was still there."""
@@ -287,7 +294,7 @@ class Router:
 
     def _settled_one(self, one: Settlement, there: bool) -> None:
         outcome, delivery, queue = one.outcome, one.delivery, one.queue
-        queue.in_flight.discard(delivery.id)
+        queue.end(delivery.id)
         queue.failures = 0
         if not there:
             return
@@ -335,7 +342,7 @@ class Router:
         if moment >= queue.rings_at:
             return
         queue.rings_at = moment
-        heapq.heappush(self._rings, (moment, queue.target_arn))
+        heapq.heappush(self._rings, (moment, queue.name))
         self._set_timer()
 
     def _set_timer(self) -> None:
@@ -350,10 +357,10 @@ class Router:
         await self._clock.wait_until(moment)
         self._timer, self._timer_at = None, math.inf
         now = self._clock.now()
-        due: dict[str, None] = {}
+        due: dict[Name, None] = {}
         while self._rings and self._rings[0][0] <= now:
             due[heapq.heappop(self._rings)[1]] = None
-        rung = [queue for target_arn in due if (queue := self._queues.get(target_arn)) is not None]
+        rung = [queue for name in due if (queue := self._queues.find(name)) is not None]
         for queue in rung:
             queue.rings_at = math.inf
         try:
@@ -365,8 +372,8 @@ class Router:
     def _has_work(self) -> bool:
         now = self._clock.now()
         return any(
-            queue.in_flight or (now >= queue.held_until and (queue.is_short or queue.next_due <= now))
-            for queue in self._queues.values()
+            queue.is_busy or (now >= queue.held_until and (queue.is_short or queue.next_due <= now))
+            for queue in self._queues
         )
 
     def _tell_idle(self) -> None:
@@ -396,10 +403,13 @@ def _count_rows(tx: Tx) -> int:
     return 0 if row is None else int(row["n"])
 
 
-def _target_arns(tx: Tx) -> list[str]:
-    """Every target that has rows, by one index probe each: DISTINCT would read all rows."""
-    found: list[str] = []
-    query = "SELECT MIN(target_arn) AS next FROM event_delivery WHERE target_arn > ?"
-    while (row := tx.one(query, (found[-1] if found else "",))) is not None and row["next"] is not None:
-        found.append(row["next"])
+def _names(tx: Tx) -> list[Name]:
+    """Every queue that has rows, by one index probe each: DISTINCT would read all rows."""
+    found: list[Name] = []
+    query = (
+        "SELECT target_arn, message_group FROM event_delivery WHERE (target_arn, message_group) > (?, ?)"
+        " ORDER BY target_arn, message_group LIMIT 1"
+    )
+    while (row := tx.one(query, found[-1] if found else ("", ""))) is not None:
+        found.append(Name(row["target_arn"], row["message_group"]))
     return found

@@ -10,6 +10,13 @@ DELIVERY = (
     );
     CREATE INDEX event_delivery_due ON event_delivery (target_arn, due_at, ord, id);
     """,
+    """
+    ALTER TABLE event_delivery ADD COLUMN message_group TEXT NOT NULL DEFAULT '';
+    UPDATE event_delivery SET message_group = COALESCE(json_extract(attributes, '$.group_id'), '')
+        WHERE target_arn LIKE '%.fifo';
+    DROP INDEX event_delivery_due;
+    CREATE INDEX event_delivery_due ON event_delivery (target_arn, message_group, due_at, ord, id);
+    """,
 )
 EDGE = (
     """

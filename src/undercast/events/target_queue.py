@@ -1,14 +1,16 @@
-"""What the router knows of one target's deliveries: the next few, in due order, however many rows there are.
+"""What the router knows of deliveries that wait: the next few of each queue, in due order, however many rows there are.
 
+A target has one queue; a FIFO target has one for each message group, and they share the target's number of attempts at
+once. AWS: SNS Developer Guide, "Amazon SNS message grouping for FIFO topics" (groups in parallel, each in its order).
 No I/O. Invariant: every committed row whose key is not beyond the horizon is waiting here or in flight.
 """
 
 import heapq
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from undercast.events.delivery import Delivery
+from undercast.events.delivery import Delivery, is_fifo
 
 WINDOW = 256
 Key = tuple[float, int]
@@ -32,17 +34,55 @@ class Entry(NamedTuple):
         return self.due_at, self.order
 
 
-class TargetQueue:
-    """Deliveries of one target_arn."""
+class Name(NamedTuple):
+    """Of a queue."""
 
-    __slots__ = ("_ids", "_waiting", "failures", "held_until", "horizon", "in_flight", "most", "rings_at", "target_arn")
+    target_arn: str
+    message_group: str = ""
 
-    def __init__(self, target_arn: str, horizon: Key = EVERYTHING) -> None:
-        self.target_arn = target_arn
-        self.horizon = horizon
-        self.in_flight: set[str] = set()
+
+class Turns:
+    """The attempts at one target: how many there are, and whose queues wait until there are fewer, in their order."""
+
+    __slots__ = ("_waiting", "in_flight", "most", "queues")
+
+    def __init__(self) -> None:
+        self.in_flight = 0
         self.most = 0
         """How many the target takes at once, where it has said so."""
+        self.queues = 0
+        """How many share them."""
+        self._waiting: dict[Name, None] = {}
+
+    def are_taken(self, limit: int) -> bool:
+        """Whether nothing more may begin. `limit` is of targets that have not said how many they take."""
+        return self.in_flight >= max(limit, self.most)
+
+    def wait(self, name: Name) -> None:
+        """A queue has something to begin, and may not."""
+        self._waiting[name] = None
+
+    def following(self, limit: int) -> Name | None:
+        """The queue that may begin now and has waited longest."""
+        if not self._waiting or self.are_taken(limit):
+            return None
+        name = next(iter(self._waiting))
+        del self._waiting[name]
+        return name
+
+
+class TargetQueue:
+    """Deliveries of one target_arn, or of one message group of it."""
+
+    __slots__ = ("_ids", "_in_flight", "_waiting", "failures", "held_until", "horizon", "is_fifo", "name", "rings_at",
+                 "turns")  # fmt: skip
+
+    def __init__(self, name: Name, turns: Turns, horizon: Key = EVERYTHING) -> None:
+        self.name = name
+        self.turns = turns
+        self.horizon = horizon
+        self.is_fifo = is_fifo(name.target_arn)
+        self._in_flight: set[str] = set()
         self.rings_at = math.inf
         """When a timer will look at this queue."""
         self.held_until = -math.inf
@@ -54,7 +94,7 @@ class TargetQueue:
 
     def add(self, entry: Entry) -> None:
         """A row was committed. One beyond the horizon stays in the database until its turn comes."""
-        if entry.key > self.horizon or entry.id in self._ids or entry.id in self.in_flight:
+        if entry.key > self.horizon or entry.id in self._ids or entry.id in self._in_flight:
             return
         heapq.heappush(self._waiting, entry)
         self._ids.add(entry.id)
@@ -86,13 +126,19 @@ class TargetQueue:
             return None
         entry = heapq.heappop(self._waiting)
         self._ids.discard(entry.id)
-        self.in_flight.add(entry.id)
+        self._in_flight.add(entry.id)
+        self.turns.in_flight += 1
         return entry
 
+    def end(self, delivery_id: str) -> None:
+        """What was taken is in flight no longer."""
+        self._in_flight.discard(delivery_id)
+        self.turns.in_flight -= 1
+
     @property
-    def is_fifo(self) -> bool:
-        """Whether its deliveries arrive in their order, one at a time. AWS: names of FIFO queues and topics."""
-        return self.target_arn.endswith(".fifo")
+    def is_busy(self) -> bool:
+        """Whether anything is in flight."""
+        return bool(self._in_flight)
 
     @property
     def is_short(self) -> bool:
@@ -102,9 +148,44 @@ class TargetQueue:
     @property
     def is_over(self) -> bool:
         """Whether nothing waits, nothing is in flight and no row is unread."""
-        return not self._waiting and not self.in_flight and self.horizon == EVERYTHING
+        return not self._waiting and not self._in_flight and self.horizon == EVERYTHING
 
     @property
     def next_due(self) -> float:
         """When the next row is due; infinity when none waits here."""
         return self._waiting[0].due_at if self._waiting else math.inf
+
+
+class Queues:
+    """Those that have work, by their names."""
+
+    def __init__(self) -> None:
+        self._queues: dict[Name, TargetQueue] = {}
+        self._turns: dict[str, Turns] = {}
+
+    def __iter__(self) -> Iterator[TargetQueue]:
+        return iter(tuple(self._queues.values()))
+
+    def find(self, name: Name) -> TargetQueue | None:
+        """The queue, where it has work."""
+        return self._queues.get(name)
+
+    def open(self, name: Name, horizon: Key = EVERYTHING) -> TargetQueue:
+        """The queue; one that is not there begins with this horizon."""
+        queue = self._queues.get(name)
+        if queue is None:
+            turns = self._turns.setdefault(name.target_arn, Turns())
+            turns.queues += 1
+            queue = self._queues[name] = TargetQueue(name, turns, horizon)
+        return queue
+
+    def close(self, queue: TargetQueue) -> None:
+        """It has no work any more."""
+        del self._queues[queue.name]
+        queue.turns.queues -= 1
+        if not queue.turns.queues:
+            del self._turns[queue.name.target_arn]
+
+    def count(self) -> tuple[int, int]:
+        """Targets, and attempts under way at them."""
+        return len(self._turns), sum(turns.in_flight for turns in self._turns.values())

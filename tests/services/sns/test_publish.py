@@ -4,9 +4,11 @@ AWS: SNS API Reference, Publish and PublishBatch; Developer Guide, "Fanout to Am
 """
 
 import base64
+import itertools
 import json
 import random
 import threading
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -194,6 +196,39 @@ def test_what_was_acknowledged_arrives_after_kills(tmp_path: Path) -> None:
             arrived += [letter["MessageId"] for letter in letters]
     assert len(sent) > 20
     assert set(sent) <= set(arrived)
+
+
+def test_the_order_within_groups_survives_kills(tmp_path: Path) -> None:
+    """SIGKILL at random moments while a FIFO topic's groups are delivered side by side: each is whole and in order."""
+    account, sent, arrived, topic = "111122225555", defaultdict(list), defaultdict(list), ""
+    for life in range(3):
+        platform = platforms.start(tmp_path)
+        threading.Timer(random.uniform(0.3, 1.5), platform.kill).start()
+        sns = platform.client("sns", account=account)
+        with suppress(BotoCoreError, ClientError):
+            if not topic:
+                name = make_queue(platform, account, fifo=True).arn.rpartition(":")[2]
+                topic = sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+                sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=f"arn:aws:sqs:us-east-1:{account}:{name}")
+            for turn in itertools.count():
+                entries = [
+                    {"Id": str(n), "Message": f"{life}-{turn}-{n}", "MessageDeduplicationId": f"{life}-{turn}-{n}",
+                     "MessageGroupId": f"g{n % 3}"} for n in range(9)
+                ]  # fmt: skip
+                for told in sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)["Successful"]:
+                    sent[f"g{int(told['Id']) % 3}"].append(told["SequenceNumber"])
+        platform.process.wait(timeout=30)
+    with platforms.running(tmp_path) as again:
+        again.drain()
+        sqs = again.client("sqs", account=account)
+        queue = Queue(sqs, sqs.get_queue_url(QueueName=name)["QueueUrl"], "")
+        while messages := queue.messages(0):
+            for message in messages:
+                arrived[message["Attributes"]["MessageGroupId"]].append(json.loads(message["Body"])["SequenceNumber"])
+    assert min(len(numbers) for numbers in sent.values()) > 5
+    for group, numbers in sent.items():
+        assert arrived[group] == sorted(set(arrived[group]))
+        assert set(numbers) <= set(arrived[group])
 
 
 def test_a_trace_leads_from_message_to_message(platform: RunningPlatform, sns: Any, topic: str, queue: Queue) -> None:

@@ -18,7 +18,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
-from undercast.events.delivery import ORDERED, Delivery
+from undercast.events.delivery import GROUP, ORDERED, Delivery
 from undercast.services.sns import local, topics
 from undercast.services.sns.contents import Message, queued_attributes, shown_attributes
 from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event
@@ -237,7 +237,7 @@ class Writer:
         if subscription.is_raw and self._message.attributes:
             carried["message_attributes"] = queued_attributes(self._message.attributes)
         if self._message.group_id:
-            carried["group_id"] = self._message.group_id
+            carried[GROUP] = self._message.group_id
         if subscription.endpoint.endswith(".fifo"):
             message = self._message
             carried[ORDERED] = "true"
@@ -270,7 +270,9 @@ class Writer:
     def _add(self, tx: Tx, subscription: Subscription, kind: str, payload: bytes, carried: Mapping[str, str]) -> None:
         extra = {"trace_header": self._message.trace_header} if self._message.trace_header else {}
         delivery = addressed(self._sns, subscription, kind, payload, {**carried, **extra})
-        caused = replace(delivery, created_at=self._prepared.at, cause=self._ctx.cause)
+        # A FIFO topic's deliveries are in the order of their sequence numbers, however long each took to prepare.
+        made_at = delivery.created_at if self._topic.is_fifo else self._prepared.at
+        caused = replace(delivery, created_at=made_at, cause=self._ctx.cause)
         self._sns.outbox.add(tx, caused, origin=("message", self._prepared.message_id))
 
 

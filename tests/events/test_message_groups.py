@@ -1,0 +1,155 @@
+"""Deliveries to a FIFO target: message groups go in parallel, each in its order.
+
+AWS: SNS Developer Guide, "Amazon SNS message grouping for FIFO topics".
+"""
+
+import asyncio
+import itertools
+import random
+import sqlite3
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from tests.events.recording import DONE, Bench, Recorder, open_bench, turns
+from tests.fakes import FakeClock
+from undercast.events.delivery import Delivery, Outcome
+from undercast.events.schema import DELIVERY
+from undercast.events.target_queue import WINDOW
+from undercast.store.migrations import statements
+
+QUEUE = "arn:aws:sqs:us-east-1:111111111111:q.fifo"
+
+
+def ordered(bench: Bench, group: str, number: int) -> Delivery:
+    return bench.make(f"{group}{number}", QUEUE, attributes={"ordered": "true", "group_id": group})
+
+
+async def test_a_group_that_hangs_holds_up_no_other(bench: Bench) -> None:
+    """Nor does what is behind it, however much: the window of one group is not that of another."""
+    gate = asyncio.Event()
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.id == "a0":
+            await gate.wait()
+        return DONE
+
+    bench.target.answer = answer
+    await bench.add(*(ordered(bench, "a", number) for number in range(3 * WINDOW)))
+    await bench.add(*(ordered(bench, "b", number) for number in range(3)))
+    await turns()
+    assert bench.target.ids == ["a0", "b0", "b1", "b2"]
+    gate.set()
+    await bench.router.drained()
+    assert bench.target.ids[4:] == [f"a{number}" for number in range(1, 3 * WINDOW)]
+
+
+async def test_a_group_whose_delivery_failed_waits_alone(bench: Bench, clock: FakeClock) -> None:
+    """Its followers keep their places behind it; other groups do not notice."""
+    failing = {"a0"}
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.id in failing:
+            raise OSError("disk full")
+        return DONE
+
+    bench.target.answer = answer
+    await bench.add(*(ordered(bench, group, number) for number in range(2) for group in "ab"))
+    await bench.router.drained()
+    assert bench.target.ids == ["a0", "b0", "b1"]
+    failing.clear()
+    clock.advance(1)
+    await turns()
+    await bench.router.drained()
+    assert bench.target.ids[3:] == ["a0", "a1"]
+
+
+async def test_groups_share_the_targets_number_of_attempts_in_turn(tmp_path: Path, clock: FakeClock) -> None:
+    """Three at once: a group with more to deliver lets those pass that wait."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await turns(3)
+        return DONE
+
+    async with open_bench(tmp_path, clock, answer=answer, limit=3, start=False) as bench:
+        await bench.add(*(ordered(bench, group, number) for group in "abcdefgh" for number in range(3)))
+        await bench.router.start()
+        await bench.router.drained()
+        assert bench.target.most_at_once[QUEUE] == 3
+        rounds = [bench.target.ids[first : first + 8] for first in (0, 8, 16)]
+        assert [{name[0] for name in names} for names in rounds] == [set("abcdefgh")] * 3
+        assert bench.router.status()["targets"] == 0
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_order_is_kept_over_failures_and_restarts(tmp_path: Path, clock: FakeClock, seed: int) -> None:
+    """Attempts that raise, that take their time, and that an end of the process abandons: none is overtaken."""
+    chance = random.Random(seed)
+    arrived: dict[str, list[int]] = defaultdict(list)
+
+    async def answer(delivery: Delivery) -> Outcome:
+        await turns(chance.randrange(4))
+        if chance.random() < 0.3:
+            raise OSError("disk full")
+        arrived[delivery.id[0]].append(int(delivery.id[1:]))
+        await turns(chance.randrange(4))
+        return DONE
+
+    for life in range(4):
+        async with open_bench(tmp_path, clock, answer=answer) as bench:
+            await bench.add(*(ordered(bench, group, 10 * life + n) for n in range(10) for group in "abc"))
+            await turns(chance.randrange(60))
+    async with open_bench(tmp_path, clock, answer=answer) as bench:
+        while await bench.rows():
+            clock.advance(300)
+            await turns(50)
+    for numbers in arrived.values():
+        assert list(dict.fromkeys(numbers)) == list(range(40))
+        # What an end of the process repeats is what was last.
+        assert all(later >= earlier for earlier, later in itertools.pairwise(numbers))
+
+
+async def test_letters_of_a_group_arrive_in_its_order(bench: Bench) -> None:
+    """What the target refuses goes to a FIFO dead-letter queue as it came, one group not waiting for the other."""
+    letters = "arn:aws:sqs:us-east-1:111111111111:letters.fifo"
+    gate = asyncio.Event()
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.id == "a0":
+            await gate.wait()
+        letter = bench.make(f"{delivery.id}-letter", letters, attributes=delivery.attributes, kind="letter")
+        return Outcome(kind="dead", follow_ups=(letter,))
+
+    bench.target.answer = answer
+    bench.targets["letter"] = taken = Recorder()
+    await bench.add(*(ordered(bench, group, number) for number in range(3) for group in "ab"))
+    await turns()
+    assert taken.ids == ["b0-letter", "b1-letter", "b2-letter"]
+    gate.set()
+    await bench.router.drained()
+    assert taken.ids[3:] == ["a0-letter", "a1-letter", "a2-letter"]
+
+
+def test_rows_of_an_older_version_have_their_groups(tmp_path: Path) -> None:
+    """A start with the data of before: what waited for a FIFO target is in the group of its message."""
+    database = sqlite3.connect(tmp_path / "state.db")
+    for statement in statements(DELIVERY[0]):
+        database.execute(statement)
+    columns = ("account_id, region, id, ord, target_arn, kind, due_at, payload, created_at, cause_kind, cause_id,"
+               " source_arn, attributes, attempts, throttles")  # fmt: skip
+    for name, arn, attributes in (
+        ("1", QUEUE, '{"group_id": "g"}'),
+        ("2", QUEUE, "{}"),
+        ("3", "arn:q", '{"group_id": "g"}'),
+    ):
+        database.execute(
+            f"INSERT INTO event_delivery ({columns}) VALUES ('', '', ?, 0, ?, '', 0, '', 0, '', '', '', ?, 0, 0)",
+            (name, arn, attributes),
+        )
+    for statement in statements(DELIVERY[1]):
+        database.execute(statement)
+    assert database.execute("SELECT id, message_group FROM event_delivery ORDER BY id").fetchall() == [
+        ("1", "g"), ("2", ""), ("3", "")
+    ]  # fmt: skip
+    database.close()
