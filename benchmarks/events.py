@@ -8,7 +8,7 @@ import re
 import statistics
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from benchmarks.figures import Round
@@ -21,8 +21,22 @@ class Undelivered(Exception):
     """An event was accepted by its source and never reached the handler."""
 
 
-Source = Callable[[Any, str], Callable[[str], object]]
-"""Connects a source to a function (target, the function's ARN); gives what sends an event with a name in it."""
+Send = Callable[[str], int]
+"""Sends an event with a name in it; when the clock started (`time.time_ns`)."""
+Source = Callable[[Any, str], Mapping[str, Send]]
+"""Connects a source to a function (target, the function's ARN); gives what sends to it, by what the measurement's name
+has more ("" or "_raw")."""
+
+
+def through_boto3(send: Callable[[str], object]) -> Send:
+    """The clock starts before boto3 is called."""
+
+    def timed(name: str) -> int:
+        began = time.time_ns()
+        send(name)
+        return began
+
+    return timed
 
 
 def zipped(source: str) -> bytes:
@@ -34,19 +48,25 @@ def zipped(source: str) -> bytes:
 
 
 def measured(subject: Any, name: str, runtime: str, code: str, connect: Source, events: int) -> Round:  # noqa: PLR0913
-    """p50 and least (ms); `code` prints "BENCH NAME CLOCK" for each event."""
+    """p50 and least (ms) of each way to send, which take turns; `code` prints "BENCH NAME CLOCK" for each event."""
     function = subject.fresh("event")
-    send = connect(subject, subject.create(function, runtime, zipped(code), "app.handler"))
-    sent = {}
+    ways = connect(subject, subject.create(function, runtime, zipped(code), "app.handler"))
+    sent: dict[str, dict[str, int]] = {way: {} for way in ways}
     for number in range(events + 1):
-        sent[f"e{number}"] = time.time_ns()
-        send(f"e{number}")
-        time.sleep(PAUSE_S if number else FIRST_PAUSE_S)
-    seen = _lines(subject, function, len(sent))
-    delays = [(seen[key] - began) / 1e6 for key, began in sent.items() if key in seen and key != "e0"]
-    if len(delays) < events:
-        raise Undelivered(f"{name}: {events - len(delays)} events never reached the handler")
-    return {name: statistics.median(delays), f"{name}_min": min(delays)}
+        for way, send in ways.items():
+            sent[way][f"e{number}{way}"] = send(f"e{number}{way}")
+            time.sleep(PAUSE_S if number else FIRST_PAUSE_S)
+    seen = _lines(subject, function, len(ways) * (events + 1))
+    found = {}
+    for way, began in sent.items():
+        delays = [(seen[key] - at) / 1e6 for key, at in began.items() if key in seen and key != f"e0{way}"]
+        if len(delays) < events:
+            raise Undelivered(f"{name}{way}: {events - len(delays)} events never reached {subject.name}'s handler")
+        found |= {
+            f"{name}{way}_{subject.name}": statistics.median(delays),
+            f"{name}{way}_{subject.name}_min": min(delays),
+        }
+    return found
 
 
 def _lines(subject: Any, function: str, wanted: int) -> dict[str, int]:

@@ -14,7 +14,7 @@ import tempfile
 import time
 import zipfile
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -277,7 +277,7 @@ def services(plan: Plan) -> Round:
     port = peers.free_port()
     found |= _start("ours", port, [*peers.PLATFORM, "--port", str(port)], "/_undercast/health")
     with ours() as mine:
-        found |= s3.measured(mine, "ours", plan.objects) | _events(mine, "ours", plan)
+        found |= s3.measured(mine, "ours", plan.objects) | _events(mine, plan)
         found |= lag.loop_lag(mine.host, mine.port, mine.client("s3"), mine.client("lambda"))
     port = peers.free_port()
     with s3.boto3_alone(port):
@@ -286,7 +286,7 @@ def services(plan: Plan) -> Round:
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
             peer = target(port, "ministack", pid=pid)
-            found |= s3.measured(peer, "ministack", plan.objects) | _events(peer, "ministack", plan)
+            found |= s3.measured(peer, "ministack", plan.objects) | _events(peer, plan)
         found |= _start("ministack", port, ["env", f"GATEWAY_PORT={port}", str(command)], "/")
     return found
 
@@ -301,12 +301,12 @@ def _start(name: str, port: int, command: list[str], health: str) -> Round:
     return {f"start_{name}": statistics.median(times), f"start_{name}_min": min(times)}
 
 
-def _events(subject: Any, name: str, plan: Plan) -> Round:
+def _events(subject: Any, plan: Plan) -> Round:
     """Put to handler's first line, warm."""
-    return events.measured(subject, f"event_{name}", RUNTIME, EVENT_CODE, _bucket, plan.events)
+    return events.measured(subject, "event", RUNTIME, EVENT_CODE, _bucket, plan.events)
 
 
-def _bucket(subject: Any, function: str) -> Callable[[str], object]:
+def _bucket(subject: Any, function: str) -> Mapping[str, events.Send]:
     bucket, client = subject.fresh("bench-ev"), subject.client("s3")
     client.create_bucket(Bucket=bucket)
     subject.client("lambda").add_permission(
@@ -317,7 +317,7 @@ def _bucket(subject: Any, function: str) -> Callable[[str], object]:
     client.put_bucket_notification_configuration(
         Bucket=bucket, NotificationConfiguration={"LambdaFunctionConfigurations": [configuration]}
     )
-    return lambda name: client.put_object(Bucket=bucket, Key=name, Body=b"x" * 1024)
+    return {"": events.through_boto3(lambda name: client.put_object(Bucket=bucket, Key=name, Body=b"x" * 1024))}
 
 
 def event_sources(plan: Plan) -> Round:

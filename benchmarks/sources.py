@@ -1,5 +1,5 @@
 """DynamoDB, SQS, SNS and Kinesis through boto3 (ms, p50), how soon a long poll wakes, and their events' way to a
-handler.
+handler: from boto3's call on, and from the request's first byte on (`_raw`).
 
 AWS: none.
 """
@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks import events, floor_calls, peers
+from benchmarks import events, floor_calls, peers, ready
 from benchmarks.figures import Round
 
 FLOOR = [sys.executable, str(peers.HERE / "floor_calls.py")]
@@ -44,7 +44,7 @@ def measured(subject: Any, name: str, runtime: str, calls: int, sent: int) -> Ro
     for source, connect in (("sns", _topic), ("sqs", _queue), ("dynamodb", _stream), ("kinesis", _shards)):
         code = _HEAD.format(key=_KEYS[source])
         try:
-            found |= events.measured(subject, f"{source}_event_{name}", runtime, code, connect, sent)
+            found |= events.measured(subject, f"{source}_event", runtime, code, connect, sent)
         except events.Undelivered as error:
             if name == "ours":
                 raise
@@ -148,7 +148,7 @@ def _wakes(subject: Any) -> float:
     return statistics.median(taken)
 
 
-def _topic(subject: Any, function: str) -> Callable[[str], object]:
+def _topic(subject: Any, function: str) -> Mapping[str, events.Send]:
     client = subject.client("sns")
     topic = client.create_topic(Name=subject.fresh("bench-topic"))["TopicArn"]
     subject.client("lambda").add_permission(
@@ -156,18 +156,18 @@ def _topic(subject: Any, function: str) -> Callable[[str], object]:
         SourceArn=topic,
     )  # fmt: skip
     client.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function)
-    return lambda name: client.publish(TopicArn=topic, Message=name)
+    return _ways(subject, client, lambda name: client.publish(TopicArn=topic, Message=name))
 
 
-def _queue(subject: Any, function: str) -> Callable[[str], object]:
+def _queue(subject: Any, function: str) -> Mapping[str, events.Send]:
     client = subject.client("sqs")
     url = client.create_queue(QueueName=subject.fresh("bench-queue"))["QueueUrl"]
     arn = client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     _mapped(subject, function, EventSourceArn=arn, BatchSize=10)
-    return lambda name: client.send_message(QueueUrl=url, MessageBody=name)
+    return _ways(subject, client, lambda name: client.send_message(QueueUrl=url, MessageBody=name))
 
 
-def _stream(subject: Any, function: str) -> Callable[[str], object]:
+def _stream(subject: Any, function: str) -> Mapping[str, events.Send]:
     client, table = subject.client("dynamodb"), subject.fresh("bench-table")
     made = client.create_table(
         TableName=table, **TABLE, StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
@@ -175,14 +175,20 @@ def _stream(subject: Any, function: str) -> Callable[[str], object]:
     client.get_waiter("table_exists").wait(TableName=table)
     arn = made["TableDescription"]["LatestStreamArn"]
     _mapped(subject, function, EventSourceArn=arn, BatchSize=100, StartingPosition="TRIM_HORIZON")
-    return lambda name: client.put_item(TableName=table, Item={"k": {"S": name}})
+    return _ways(subject, client, lambda name: client.put_item(TableName=table, Item={"k": {"S": name}}))
 
 
-def _shards(subject: Any, function: str) -> Callable[[str], object]:
+def _shards(subject: Any, function: str) -> Mapping[str, events.Send]:
     client, stream = subject.client("kinesis"), _new_stream(subject)
     arn = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
     _mapped(subject, function, EventSourceArn=arn, BatchSize=100, StartingPosition="TRIM_HORIZON")
-    return lambda name: client.put_record(StreamName=stream, Data=name.encode(), PartitionKey=name)
+    return _ways(
+        subject, client, lambda name: client.put_record(StreamName=stream, Data=name.encode(), PartitionKey=name)
+    )
+
+
+def _ways(subject: Any, client: Any, call: Callable[[str], object]) -> Mapping[str, events.Send]:
+    return {"": events.through_boto3(call), "_raw": ready.RawSender(subject, client, call)}
 
 
 def _mapped(subject: Any, function: str, **source: Any) -> None:
