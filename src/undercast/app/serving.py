@@ -1,7 +1,7 @@
 """Runs a platform: ready first, the rest right behind, an orderly end.
 
-`_load` is the one place where modules are loaded late. It does so in a thread: the loop gets its turns meanwhile, as
-the interpreter gives them every few milliseconds, so that who calls is not kept waiting.
+What comes behind is loaded in a thread (`core/late.py`): the loop gets its turns meanwhile, as the interpreter gives
+them every few milliseconds, so that who calls is not kept waiting.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ import gc
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -19,11 +19,19 @@ import uvloop
 from undercast.app.door import Door, open_door
 from undercast.app.errors import CannotStart
 from undercast.core.config import Config
+from undercast.core.late import Late
 from undercast.store.errors import is_disk_full
 
 if TYPE_CHECKING:
     from undercast.app.platform import Platform
+    from undercast.core.service import Manifest
+    from undercast.sandbox.driver import Driver
 
+_START_DRIVER: Late["Callable[[Config, Path], Coroutine[Any, Any, Driver]]"]
+_START_DRIVER = Late("undercast.app.sandboxes", "start_driver")
+_BUILD: Late["Callable[[Door, Driver, tuple[Manifest, ...]], Platform]"]
+_BUILD = Late("undercast.app.platform", "build_platform")
+_DISCOVER: Late["Callable[[], Iterator[Manifest]]"] = Late("undercast.services.registry", "discover")
 _DESCRIPTORS = 1 << 18
 """A sandbox holds some twenty, and thousands of them are meant to fit."""
 
@@ -78,18 +86,18 @@ async def _either(ended: asyncio.Event, rest: "asyncio.Task[Platform]") -> None:
 
 async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
     """Load, build and start what stands behind the door; sandboxes are tried out meanwhile."""
-    sandboxes = await _load("undercast.app.sandboxes")
-    driver_starts = asyncio.create_task(sandboxes.start_driver(door.config, door.folder.run), name="driver")
+    start_driver = await _START_DRIVER.get()
+    driver_starts = asyncio.create_task(start_driver(door.config, door.folder.run), name="driver")
     root_is_made = asyncio.create_task(door.authority.prepare(door.folder.ca / "bundle.pem"), name="authority")
     tables_are_made = asyncio.create_task(asyncio.to_thread(door.migrate), name="tables")
     try:
-        composition = await _load("undercast.app.platform")
-        registry = await _load("undercast.services.registry")
-        manifests = await asyncio.to_thread(tuple, registry.discover())
+        build_platform = await _BUILD.get()
+        discover = await _DISCOVER.get()
+        manifests = await asyncio.to_thread(lambda: tuple(discover()))
         driver = await driver_starts
         await root_is_made
         await tables_are_made
-        platform: Platform = composition.build_platform(door, driver, manifests)
+        platform = build_platform(door, driver, manifests)
         await platform.start()
     except BaseException:
         await _undo(driver_starts, root_is_made, tables_are_made)
@@ -98,10 +106,6 @@ async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
         notice(driver.notice)
     _calm_collector()
     return platform
-
-
-async def _load(name: str) -> Any:
-    return await asyncio.to_thread(import_module, name)
 
 
 async def _undo(driver_starts: "asyncio.Task[Any]", *others: "asyncio.Task[None]") -> None:

@@ -5,7 +5,6 @@ AWS: the names of its endpoints, e.g. "*.s3.us-east-1.amazonaws.com", are served
 """
 
 import asyncio
-import importlib
 import os
 import ssl
 import sys
@@ -13,15 +12,17 @@ import tempfile
 import threading
 from asyncio.subprocess import DEVNULL, PIPE
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
 
 from undercast.core.clock import Clock
+from undercast.core.late import Late
 
 _CA_CERTIFICATE = "ca.pem"
 _CA_KEY = "ca.key"
 _CERTIFICATES = "undercast.http.certificates"
+_NEW_AUTHORITY: Late[Callable[[float], tuple[bytes, bytes]]] = Late(_CERTIFICATES, "new_authority")
+_NEW_LEAF: Late[Callable[[str, bytes, bytes, float], tuple[bytes, bytes]]] = Late(_CERTIFICATES, "new_leaf")
 _BEGIN = b"-----BEGIN CERTIFICATE"
 _CACHED_NAMES = 128
 _DEFAULT_NAME = "localhost"
@@ -52,7 +53,7 @@ class CertificateAuthority:
         """Make the root when there is none. Raises OSError when the folder cannot be written."""
         with self._rooting:
             if not self._has_root():
-                self._keep_root(*_certificates().new_authority(self._clock.now()))
+                self._keep_root(*_NEW_AUTHORITY.here()(self._clock.now()))
 
     async def prepare(self, bundle: Path) -> None:
         """`ensure` and `write_bundle` for a start: a new root is made by a process of its own.
@@ -113,7 +114,7 @@ class CertificateAuthority:
             self._contexts.move_to_end(name)
             return cached
         self.ensure()
-        key, certificate = _certificates().new_leaf(
+        key, certificate = _NEW_LEAF.here()(
             name, (self._folder / _CA_KEY).read_bytes(), self.certificate_path.read_bytes(), self._clock.now()
         )
         context = _load(key, certificate, ("h2", "http/1.1") if http2 else ("http/1.1",))
@@ -149,11 +150,6 @@ def covering_name(host: str) -> str:
     if first and parent.count(".") >= 2 and parent.endswith((".amazonaws.com", ".localstack.cloud")):
         return f"*.{parent}"
     return host
-
-
-def _certificates() -> Any:
-    # Imported when the first certificate is made: `cryptography` costs 70 ms and 8 MiB, and most starts need neither.
-    return importlib.import_module(_CERTIFICATES)
 
 
 async def _made_elsewhere() -> bytes:

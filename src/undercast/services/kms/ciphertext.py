@@ -8,17 +8,19 @@ import json
 import os
 import uuid
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
+from undercast.core.late import Late
 from undercast.services.kms.errors import bad_ciphertext
+
+if TYPE_CHECKING:
+    from undercast.core.aes_gcm import AesGcm
 
 _VERSION = b"\x01UC"
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _HEAD_BYTES = len(_VERSION) + 1 + 16 + 4 + _NONCE_BYTES
+_AES_GCM: Late["type[AesGcm]"] = Late("undercast.core.aes_gcm", "AesGcm")
 
 
 class Envelope(NamedTuple):
@@ -31,13 +33,14 @@ class Envelope(NamedTuple):
     head: bytes
 
 
-def seal(key_id: str, material: int, secret: bytes, plaintext: bytes, context: Mapping[str, str]) -> bytes:
+async def seal(key_id: str, material: int, secret: bytes, plaintext: bytes, context: Mapping[str, str]) -> bytes:
     """Encrypt with the key's newest material."""
     nonce = os.urandom(_NONCE_BYTES)
     is_multi_region = key_id.startswith("mrk-")
     raw = bytes.fromhex(key_id[4:]) if is_multi_region else uuid.UUID(key_id).bytes
     head = _VERSION + bytes((is_multi_region,)) + raw + material.to_bytes(4, "big") + nonce
-    return head + AESGCM(secret).encrypt(nonce, plaintext, head + _canonical(context))
+    cipher = (await _AES_GCM.get())(secret)
+    return head + cipher.seal(nonce, plaintext, head + _canonical(context))
 
 
 def parse(blob: bytes) -> Envelope:
@@ -50,11 +53,12 @@ def parse(blob: bytes) -> Envelope:
     return Envelope(key_id, int.from_bytes(blob[20:24], "big"), blob[24:_HEAD_BYTES], blob[_HEAD_BYTES:], head)
 
 
-def unseal(envelope: Envelope, secret: bytes, context: Mapping[str, str]) -> bytes:
+async def unseal(envelope: Envelope, secret: bytes, context: Mapping[str, str]) -> bytes:
     """Raises InvalidCiphertextException where blob or context are not what was sealed."""
+    cipher = (await _AES_GCM.get())(secret)
     try:
-        return AESGCM(secret).decrypt(envelope.nonce, envelope.sealed, envelope.head + _canonical(context))
-    except InvalidTag:
+        return cipher.unseal(envelope.nonce, envelope.sealed, envelope.head + _canonical(context))
+    except ValueError:
         raise bad_ciphertext() from None
 
 

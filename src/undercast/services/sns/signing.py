@@ -1,7 +1,6 @@
-"""The key that signs messages, and its certificate.
+"""Who signs messages: one RSA key for a data folder, made when the first message is signed, and its certificate.
 
-One RSA key for a data folder, made when the first message is signed; the certificate is self-signed for SNS's host
-names. Making the key takes 60 to 300 ms and happens in a thread; a signature takes 1 ms.
+The certificate is self-signed for SNS's host names. Making the key happens in a thread; a signature takes 1 ms.
 AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages" (SHA1withRSA and SHA256withRSA, Base64).
 """
 
@@ -9,28 +8,25 @@ import asyncio
 import base64
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING
 
 from undercast.core.clock import HostClock
+from undercast.core.late import Late
 from undercast.services.sns.envelope import Letter, Seal
 from undercast.store.database import Database, Row, Tx
 
+if TYPE_CHECKING:
+    from undercast.services.sns.signing_key import SigningKey
+
 PATH_PREFIX = "/SimpleNotificationService-"
-_HOST = "sns.amazonaws.com"
-_YEARS = 10
-_BITS = 2048
+_SIGNING_KEY: Late["type[SigningKey]"] = Late("undercast.services.sns.signing_key", "SigningKey")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Material:
     """Key and certificate (PEM)."""
 
-    key: rsa.RSAPrivateKey
+    key: "SigningKey"
     certificate: bytes
 
     @property
@@ -61,22 +57,20 @@ class Signer:
         return self._material
 
     async def _load(self) -> Material:
+        signing_key = await _SIGNING_KEY.get()
         row = self._database.read_row(_stored)
         if row is None:
-            key, certificate = await asyncio.to_thread(_make, self._clock.now())
+            key, certificate = await asyncio.to_thread(signing_key.make, self._clock.now())
             await self._database.write(
                 lambda tx: tx.execute("INSERT OR IGNORE INTO sns_signer VALUES ('', '', ?, ?)", (key, certificate))
             )
         else:
             key, certificate = row["private_key"], row["certificate"]
-        private = serialization.load_pem_private_key(key, None)
-        assert isinstance(private, rsa.RSAPrivateKey)
-        return Material(key=private, certificate=certificate)
+        return Material(key=signing_key(key), certificate=certificate)
 
     def sign(self, material: Material, letter: Letter, version: str, base_url: str) -> Seal:
         """The signature of one letter. `base_url` is where its receiver finds the certificate."""
-        algorithm = hashes.SHA256() if version == "2" else hashes.SHA1()
-        signature = material.key.sign(letter.string_to_sign.encode(), padding.PKCS1v15(), algorithm)
+        signature = material.key.sign(letter.string_to_sign, version)
         return Seal(
             version=version, signature=base64.b64encode(signature).decode(), certificate_url=base_url + material.path
         )
@@ -84,24 +78,3 @@ class Signer:
 
 def _stored(tx: Tx) -> Row | None:
     return tx.one("SELECT private_key, certificate FROM sns_signer")
-
-
-def _make(now: float) -> tuple[bytes, bytes]:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=_BITS)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _HOST)])
-    begin = datetime.fromtimestamp(now, UTC) - timedelta(days=1)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(begin)
-        .not_valid_after(begin + timedelta(days=365 * _YEARS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(_HOST), x509.DNSName("sns.*.amazonaws.com")]), False)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    return private, certificate.public_bytes(serialization.Encoding.PEM)

@@ -47,11 +47,11 @@ async def seal(kms: Kms, key: Key, plaintext: bytes, context: Mapping[str, str],
     if algorithm not in key.algorithms:
         raise invalid_algorithm(algorithm, key.spec)
     if key.spec == SYMMETRIC:
-        return ciphertext.seal(key.id, newest.number, newest.secret, plaintext, context)
+        return await ciphertext.seal(key.id, newest.number, newest.secret, plaintext, context)
     if context:
         raise invalid("EncryptionContext is not supported for asymmetric keys.")
     try:
-        return await asyncio.to_thread(material.rsa_encrypt, newest.secret, algorithm, plaintext)
+        return await material.with_pair(newest.secret, lambda pair: pair.encrypt(algorithm, plaintext))
     except ValueError:
         text = f"Algorithm {algorithm} and key spec {key.spec} cannot encrypt data larger than the key allows."
         raise invalid(text) from None
@@ -84,7 +84,7 @@ async def unseal(kms: Kms, ctx: RequestContext, sealed: Sealed) -> Opened:
     generation = await kms.material(key, envelope.material)
     if generation is None:
         raise bad_ciphertext()
-    return Opened(ciphertext.unseal(envelope, generation.secret, sealed.context), key, SYMMETRIC)
+    return Opened(await ciphertext.unseal(envelope, generation.secret, sealed.context), key, SYMMETRIC)
 
 
 async def _unseal_rsa(kms: Kms, key: Key, blob: bytes, algorithm: str) -> Opened:
@@ -94,7 +94,7 @@ async def _unseal_rsa(kms: Kms, key: Key, blob: bytes, algorithm: str) -> Opened
     if algorithm not in key.algorithms:
         raise invalid_algorithm(algorithm, key.spec)
     try:
-        plaintext = await asyncio.to_thread(material.rsa_decrypt, newest.secret, algorithm, blob)
+        plaintext = await material.with_pair(newest.secret, lambda pair: pair.decrypt(algorithm, blob))
     except ValueError:
         raise bad_ciphertext() from None
     return Opened(plaintext, key, algorithm)
@@ -203,7 +203,7 @@ async def _pair(kms: Kms, ctx: RequestContext, params: Params) -> tuple[dict[str
     private = await asyncio.to_thread(material.generate, spec)
     blob = await seal(kms, key, private, params.get("EncryptionContext") or _NO_CONTEXT)
     dry_run(params)
-    public = await asyncio.to_thread(material.public_key, private)
+    public = await material.with_pair(private, lambda pair: pair.public_key())
     return {"PrivateKeyCiphertextBlob": blob, "PublicKey": public, "KeyId": key.arn, "KeyPairSpec": spec}, private
 
 

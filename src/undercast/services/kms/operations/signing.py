@@ -3,7 +3,6 @@
 AWS: KMS API Reference, Sign, Verify, GetPublicKey, GenerateMac, VerifyMac.
 """
 
-import asyncio
 import hmac
 from typing import Any
 
@@ -22,26 +21,24 @@ from undercast.services.kms.specs import ALGORITHM_MEMBERS, MAC, SIGN, SPECS
 async def sign(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Sign a message of up to 4 KiB, or its digest."""
     key, secret = await _usable(kms, ctx, params, SIGN, params["SigningAlgorithm"])
-    is_digest = _is_digest(params)
-    signature = await asyncio.to_thread(
-        material.sign, secret, params["SigningAlgorithm"], params["Message"], is_digest=is_digest
-    )
+    algorithm, message, is_digest = params["SigningAlgorithm"], params["Message"], _is_digest(params)
+    signature = await material.with_pair(secret, lambda pair: pair.sign(algorithm, message, is_digest=is_digest))
     dry_run(params)
-    return {"KeyId": key.arn, "Signature": signature, "SigningAlgorithm": params["SigningAlgorithm"]}
+    return {"KeyId": key.arn, "Signature": signature, "SigningAlgorithm": algorithm}
 
 
 @operation("Verify")
 async def verify(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Succeeds for a right signature only."""
     key, secret = await _usable(kms, ctx, params, SIGN, params["SigningAlgorithm"])
-    message, signature, is_digest = params["Message"], params["Signature"], _is_digest(params)
-    # Reading a private key of RSA_4096 takes a third of a second.
-    if not await asyncio.to_thread(
-        material.verify, secret, params["SigningAlgorithm"], message, signature, is_digest=is_digest
+    algorithm, message, signature = params["SigningAlgorithm"], params["Message"], params["Signature"]
+    is_digest = _is_digest(params)
+    if not await material.with_pair(
+        secret, lambda pair: pair.verify(algorithm, message, signature, is_digest=is_digest)
     ):
         raise ServiceError("KMSInvalidSignatureException", "")
     dry_run(params)
-    return {"KeyId": key.arn, "SignatureValid": True, "SigningAlgorithm": params["SigningAlgorithm"]}
+    return {"KeyId": key.arn, "SignatureValid": True, "SigningAlgorithm": algorithm}
 
 
 def _is_digest(params: Params) -> bool:
@@ -74,7 +71,7 @@ async def get_public_key(kms: Kms, ctx: RequestContext, params: Params) -> dict[
     newest = await kms.newest(key)
     return {
         "KeyId": key.arn,
-        "PublicKey": await asyncio.to_thread(material.public_key, newest.secret),
+        "PublicKey": await material.with_pair(newest.secret, lambda pair: pair.public_key()),
         "CustomerMasterKeySpec": key.spec,
         "KeySpec": key.spec,
         "KeyUsage": key.usage,
