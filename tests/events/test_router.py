@@ -12,6 +12,7 @@ import pytest
 
 from tests.events.recording import DONE, Bench, Recorder, called, open_bench, turns
 from tests.fakes import FakeClock
+from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
 from undercast.events.target_queue import WINDOW
 
@@ -379,3 +380,26 @@ async def test_cleared_deliveries_are_not_attempted(bench: Bench, clock: FakeClo
     assert bench.target.ids == ["1"]
     assert await bench.rows() == []
     assert bench.router.status() == {"waiting": 0, "done": 0, "retry": 0, "dead": 0, "in_flight": 0, "targets": 0}
+
+
+async def test_who_waits_for_deliveries_that_take_long_is_told_how_many(bench: Bench) -> None:
+    """An error with a name, and the router goes on."""
+    bench.target.answer = forever
+    await bench.add(bench.make("1"), bench.make("2", "arn:b"))
+    with pytest.raises(ServiceError, match="2 deliveries are still under way") as told:
+        await bench.router.drained(timeout_s=0.0)
+    assert told.value.code == "DeliveriesUnderWay"
+
+
+async def test_a_stop_ends_the_wait_for_deliveries(bench: Bench) -> None:
+    """Nobody delivers any more: whoever waits would hold up the stop."""
+    bench.target.answer = forever
+    await bench.add(bench.make("1"))
+    waiting = asyncio.ensure_future(bench.router.drained())
+    await turns()
+    await bench.router.stop(budget_s=0)
+    with pytest.raises(ServiceError, match="shutting down"):
+        await waiting
+    with pytest.raises(ServiceError, match="shutting down"):
+        await bench.router.drained()
+    assert await bench.rows() == ["1"]

@@ -97,18 +97,25 @@ class Platform:
         self.recurring.add(asyncio.create_task(recur("giving memory back", memory.look, every(_LOOK_AT_MEMORY_S))))
 
     async def stop(self) -> None:
-        """End in the opposite order. What was acknowledged is on disk when this returns."""
+        """End in the opposite order. What was acknowledged is on disk when this returns.
+
+        Attempts end, or are left to the next start, while the door is open: functions of the process driver call
+        through it, and one whose call was refused has failed an attempt of its event, maybe the last.
+        """
+        grace_ends = self.door.host_clock.monotonic() + GRACE_S
+        quiesced = [
+            mounted.manifest.quiesce(mounted.instance)
+            for mounted in self.services.values()
+            if mounted.manifest.quiesce is not None
+        ]
+        await asyncio.gather(self.router.stop(), *quiesced)
         for mounted in self.services.values():
             if mounted.manifest.release is not None:
                 mounted.manifest.release(mounted.instance)
-        await self.door.front_door.stop_accepting(GRACE_S)
+        await self.door.front_door.stop_accepting(max(0.0, grace_ends - self.door.host_clock.monotonic()))
         for task in (*self.housework, *self.recurring):  # a sweep can be left at any point: the next start goes on
             task.cancel()
         await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)
-        for mounted in self.services.values():
-            if mounted.manifest.quiesce is not None:
-                await mounted.manifest.quiesce(mounted.instance)
-        await self.router.stop()
         await self.pool.stop()
         await self.driver.stop()
         await self.door.front_door.close()

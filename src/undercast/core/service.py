@@ -159,9 +159,9 @@ class Manifest:
     start: Callable[[Any], Awaitable[None]] | None = None
     """Runs once before the first request is handed on."""
     release: Callable[[Any], None] | None = None
-    """Runs first at shutdown: end the answers that would go on for as long as somebody reads them."""
+    """Runs at shutdown before the front door closes: end the answers that would go on for as long as they are read."""
     quiesce: Callable[[Any], Awaitable[None]] | None = None
-    """Runs at shutdown before the sandboxes end: begin no invocation of your own any more."""
+    """Runs first at shutdown: begin no invocation of your own any more. The front door is still open."""
     stop: Callable[[Any], Awaitable[None]] | None = None
     """Runs once at shutdown; must return within 2 s."""
     reset: Callable[[Any], None] | None = None

@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from undercast.core.errors import ServiceError
 from undercast.events.causality import Edge
 from undercast.events.delivery import ORDERED, Delivery, Outcome, Target, Wide, refused
 from undercast.events.outbox import Outbox, delivery_of
@@ -97,6 +98,10 @@ class Router:
         """End: attempts get so many seconds, then are abandoned; their rows are delivered after the next start."""
         self._running = False
         self._outbox.listen(None)
+        for waiter in self._idle:
+            if not waiter.done():
+                waiter.set_exception(_stopped())
+        self._idle.clear()
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.wait([self._timer])
@@ -120,11 +125,23 @@ class Router:
         return [one._asdict() for one in reversed(self._dead)]
 
     async def drained(self, timeout_s: float = 30.0) -> None:
-        """Return when nothing is due or under way any more; what is due later may remain. Raises TimeoutError."""
-        if self._has_work():
-            waiter = asyncio.get_running_loop().create_future()
-            self._idle.append(waiter)
-            await asyncio.wait_for(waiter, timeout_s)
+        """Return when nothing is due or under way any more; what is due later may remain.
+
+        Raises ServiceError where that takes longer, and when the router stops.
+        """
+        if not self._running:
+            raise _stopped()
+        if not self._has_work():
+            return
+        waiter = asyncio.get_running_loop().create_future()
+        self._idle.append(waiter)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await waiter
+        except TimeoutError:
+            _, busy = self._queues.count()
+            text = f"After {timeout_s:.0f} s {busy} deliveries are still under way; ask again"
+            raise ServiceError("DeliveriesUnderWay", text, 503) from None
 
     def added(self, delivery: Delivery, order: int) -> None:
         """See `outbox.Listener`."""
@@ -386,6 +403,12 @@ class Router:
                 if not waiter.done():
                     waiter.set_result(None)
             self._idle.clear()
+
+
+def _stopped() -> ServiceError:
+    return ServiceError(
+        "ShuttingDown", "The platform is shutting down; what is not delivered is after its next start", 503
+    )
 
 
 def _entry(due_at: float, order: int, delivery: Delivery) -> Entry:
