@@ -1,11 +1,17 @@
 """The tasks of one owner: kept until they end, cancelled together; an error that nobody expected is told.
 
+And how a cancelled caller learns that nothing was begun for it.
+
 AWS: none.
 """
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
+
+
+class NotBegun(asyncio.CancelledError):
+    """Cancelled while it waited for its turn: whoever it was for has not seen it."""
 
 
 class Tasks:

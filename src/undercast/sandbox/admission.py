@@ -5,7 +5,6 @@ here invocations wait: synchronous ones first, then the function that has the fe
 """
 
 import asyncio
-import contextlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -80,11 +79,14 @@ class Queue:
                 return waiter
         return None
 
-    def drop(self, waiter: Waiter) -> None:
-        """Its caller has gone. Nothing when it is being served already."""
+    def drop(self, waiter: Waiter) -> bool:
+        """Its caller has gone. False, and nothing, when it is being served already."""
         queue = self.synchronous if waiter.invocation.synchronous else self.asynchronous
-        with contextlib.suppress(ValueError):
+        try:
             queue.remove(waiter)
+        except ValueError:
+            return False
+        return True
 
     def expire(self, before: float) -> list[Waiter]:
         """Take whoever has waited since earlier than this moment."""

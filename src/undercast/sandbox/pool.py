@@ -14,7 +14,7 @@ from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.core.recurring import every, recur
-from undercast.core.tasks import Tasks
+from undercast.core.tasks import NotBegun, Tasks
 from undercast.sandbox.admission import (
     QUEUE_LIMIT_S,
     Admission,
@@ -151,7 +151,10 @@ class Pool:
             return
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
-        """Run one invocation. Raises ServiceError where there is no answer of function or sandbox."""
+        """Run one invocation. Raises ServiceError where there is no answer of function or sandbox.
+
+        Raises NotBegun where the caller is cancelled before an environment has it.
+        """
         if self._stopped.is_set():
             raise shutting_down()
         if self._debugging.active:
@@ -176,8 +179,10 @@ class Pool:
             self._dispatch()
             return await outcome
         except asyncio.CancelledError:
-            fleet.queue.drop(waiter)
+            waited = fleet.queue.drop(waiter)
             self._unless_waiting(fleet)
+            if waited:
+                raise NotBegun from None
             raise
 
     def waiting(self, function: FunctionVersion) -> bool:

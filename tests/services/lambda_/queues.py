@@ -46,6 +46,11 @@ class Work:
         aws.create(Code={"ZipFile": package(app=f"{SEE}\n{answer}")})
         self.id = ""
 
+    def move_to(self, aws: Account) -> None:
+        """The same on another platform: the one that was started again."""
+        self.aws, self.sqs, self.functions = aws, aws.client("sqs"), aws.client("lambda")
+        self.url = f"{aws.platform.url}/{aws.id}/{self.url.rpartition('/')[2]}"
+
     def map(self, **params: Any) -> dict[str, Any]:
         """Create the mapping and wait until it is Enabled."""
         made: dict[str, Any] = self.functions.create_event_source_mapping(

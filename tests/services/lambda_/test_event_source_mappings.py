@@ -19,6 +19,7 @@ def ANSWER(event):
     return {"batchItemFailures": [{"itemIdentifier": one} for one in bad]}
 """
 AT_ONCE = {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0}
+BUSY = "import time\n\ndef handler(event, context):\n    print('INSIDE')\n    time.sleep(800)"
 MALFORMED = "ANSWER = lambda event: {'batchItemFailures': [{'itemIdentifier': ''}]}"
 
 
@@ -160,8 +161,8 @@ def _gathering(own: Account) -> tuple[Work, str]:
     return work, dead
 
 
-def _all_are_shown(work: Work, dead: str) -> None:
-    until(lambda: sorted(work.bodies()) == ["a", "b", "c", "d", "e"])
+def _all_are_shown(work: Work, dead: str, *bodies: str) -> None:
+    until(lambda: sorted(work.bodies()) == sorted(bodies or "abcde"))
     work.wait_until_empty()
     assert {record["attributes"]["ApproximateReceiveCount"] for record in work.records()} == {"1"}
     assert work.sqs.receive_message(QueueUrl=dead).get("Messages", []) == []
@@ -182,12 +183,37 @@ def test_what_a_window_has_gathered_is_there_after_a_stop(tmp_path: Path) -> Non
     with running(tmp_path) as first:
         work, dead = _gathering(Account(first, "222222222222"))
     with running(tmp_path) as second:
-        again = Account(second, "222222222222")
-        work.aws, work.sqs, work.functions = again, again.client("sqs"), again.client("lambda")
+        work.move_to(Account(second, "222222222222"))
         work.functions.update_event_source_mapping(UUID=work.id, **AT_ONCE)
         path = dead.partition("://")[2].partition("/")[2]
-        work.url = f"{second.url}/{again.id}/q"
         _all_are_shown(work, f"{second.url}/{path}")
+
+
+def test_a_batch_that_waits_for_an_environment_is_back_after_a_stop(tmp_path: Path) -> None:
+    """The only environment is another function's when the platform stops: no receive counts that nobody saw."""
+    with running(tmp_path, ("--max-environments", "1")) as first:
+        own = Account(first, "222222222222")
+        dead: str = own.client("sqs").create_queue(QueueName="dead")["QueueUrl"]
+        redrive = json.dumps({"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{own.id}:dead", "maxReceiveCount": 1})
+        work = Work(own, RedrivePolicy=redrive, VisibilityTimeout="300")
+        own.create(name="busy", Timeout=900, Code={"ZipFile": package(app=BUSY)})
+        own.client("lambda").invoke(FunctionName="busy", InvocationType="Event")
+        until(lambda: _logged(own, "busy", "INSIDE"))
+        work.map(BatchSize=10)
+        work.send("a", "b")
+        until(lambda: work.count() == (0, 2))
+    with running(tmp_path) as second:
+        work.move_to(Account(second, "222222222222"))
+        path = dead.partition("://")[2].partition("/")[2]
+        _all_are_shown(work, f"{second.url}/{path}", "a", "b")
+
+
+def _logged(own: Account, function: str, text: str) -> bool:
+    logs = own.client("logs")
+    try:
+        return bool(logs.filter_log_events(logGroupName=f"/aws/lambda/{function}", filterPattern=text)["events"])
+    except logs.exceptions.ResourceNotFoundException:
+        return False
 
 
 def test_a_group_whose_messages_do_not_fit_into_an_event_keeps_its_order(own: Account) -> None:

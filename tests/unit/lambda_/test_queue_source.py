@@ -1,9 +1,14 @@
 """A queue being read, with a queue that a test plays."""
 
+import asyncio
 from collections.abc import Hashable, Mapping
 from typing import Any
 
+import pytest
+
 from tests.fakes import FakeClock
+from undercast.core.identity import PLATFORM, Principal
+from undercast.core.tasks import NotBegun
 from undercast.events.poller import Processed
 from undercast.services.event_sources.progress import Table
 from undercast.services.event_sources.queue_source import Batch, Done, QueueSource
@@ -15,17 +20,26 @@ class Queue:
 
     endpoint = "http://localhost"
 
-    def __init__(self) -> None:
-        self.source = QueueSource(FakeClock(), reading(self), Work())
+    account_id = "111122223333"
+
+    def __init__(self, work: "Work | None" = None) -> None:
+        self.source = QueueSource(FakeClock(), reading(self), work or Work())
         self.given = 0
+        self.given_back: list[str] = []
         self.after_delete: Batch | None = None
 
     async def context(self) -> Any:
         """See `Reader`."""
         return self
 
-    async def call(self, service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    async def call(
+        self, service: str, operation: str, params: Mapping[str, Any], *, principal: Principal | None = None
+    ) -> dict[str, Any]:
         """See `RequestContext.call`."""
+        if operation == "ChangeMessageVisibilityBatch":
+            assert principal is not None and principal.arn == PLATFORM
+            self.given_back += [entry["ReceiptHandle"] for entry in params["Entries"]]
+            return {}
         if operation == "DeleteMessageBatch":
             self.after_delete = await self.source.take()
             return {"Successful": [{"Id": entry["Id"]} for entry in params["Entries"]]}
@@ -66,3 +80,21 @@ async def test_a_group_goes_on_when_its_message_is_deleted() -> None:
     await queue.source.process(first)
     assert queue.after_delete is not None
     assert list(queue.after_delete.messages) == ["m2"]
+
+
+@pytest.mark.parametrize(("raised", "given_back"), [(NotBegun, ["r"]), (asyncio.CancelledError, [])])
+async def test_what_nobody_was_shown_goes_back_uncounted(
+    raised: type[asyncio.CancelledError], given_back: list[str]
+) -> None:
+    """A batch cancelled while it waited for its turn; one that a function had is left to its visibility timeout."""
+
+    class Leaving(Work):
+        async def process(self, batch: Batch) -> Done:
+            raise raised
+
+    queue = Queue(Leaving())
+    batch = await queue.source.take()
+    assert batch is not None
+    with pytest.raises(raised):
+        await queue.source.process(batch)
+    assert queue.given_back == given_back

@@ -9,6 +9,7 @@ from tests.unit.sandbox.conftest import StartBench
 from tests.unit.sandbox.test_pool import MIB_OF_ONE, Gate, invoke, until
 from undercast.core.clock import HostClock
 from undercast.core.errors import ServiceError
+from undercast.core.tasks import NotBegun
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import SandboxError
 
@@ -35,6 +36,30 @@ async def test_function_whose_caller_left_waits_no_more(start: StartBench) -> No
     await asyncio.wait((first,))
     assert made.pool._waiting == set()
     made.driver.gate.set()
+
+
+async def test_a_caller_that_leaves_is_told_whether_anything_was_begun(start: StartBench) -> None:
+    """Who hands over a message can give it back unseen, and only then."""
+    gate = Gate()
+    made = await start(gate, limits=Limits(inits=1, memory_mb=MIB_OF_ONE))
+    told: list[type[BaseException]] = []
+
+    async def call() -> None:
+        try:
+            await made.pool.invoke(made.invocation(b"1", request_id=f"r{len(told)}"))
+        except asyncio.CancelledError as error:
+            told.append(type(error))
+            raise
+
+    running = asyncio.create_task(call())
+    await until(lambda: len(gate.inside) == 1)
+    waiting = asyncio.create_task(call())
+    await until(lambda: made.pool._waiting)
+    for task in (waiting, running):
+        task.cancel()
+        await asyncio.wait((task,))
+    assert told == [NotBegun, asyncio.CancelledError]
+    gate.open.set()
 
 
 async def test_function_whose_waiters_expired_waits_no_more(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import platform_principal
+from undercast.core.tasks import NotBegun
 from undercast.events.poller import FIRST_BATCHES, Processed, Unavailable
 from undercast.services.event_sources.lane import MAX_EVENT_BYTES
 from undercast.services.event_sources.pollers import INVOKES_EACH, provisioned
@@ -82,7 +83,10 @@ class Work(Protocol):
         ...
 
     async def process(self, batch: Batch) -> Done:
-        """Consume it. Raises ServiceError, Unavailable: then all of it comes again."""
+        """Consume it. Raises ServiceError, Unavailable: then all of it comes again.
+
+        Raises NotBegun, cancelled, where nobody has been shown any of it.
+        """
         ...
 
 
@@ -184,6 +188,9 @@ class QueueSource:
             return done.processed
         except (ServiceError, Unavailable) as error:
             return Processed(result=f"PROBLEM: {error}", backs_off=True)
+        except NotBegun:
+            await self._return([taken.handle for taken in batch.messages.values()])
+            raise
         finally:
             self._running -= 1
 

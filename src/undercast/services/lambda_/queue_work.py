@@ -3,12 +3,14 @@
 AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS", "Handling errors for an SQS event source in Lambda".
 """
 
+import asyncio
 from collections.abc import Hashable
 from functools import reduce
 
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.tasks import NotBegun
 from undercast.events.poller import Processed
 from undercast.sandbox.model import InvocationResult
 from undercast.services.event_sources.queue_events import REPORTS, failed_items
@@ -93,7 +95,10 @@ class QueueWork:
             again_at = self._functions.clock.now() + delay_s
             if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
                 return None
-            await self._functions.clock.wait_until(again_at)
+            try:
+                await self._functions.clock.wait_until(again_at)
+            except asyncio.CancelledError:
+                raise NotBegun from None  # every attempt was turned away
             delay_s *= 2
 
     async def _visibility_s(self, ctx: RequestContext) -> int:

@@ -5,6 +5,7 @@ AWS: EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency"
 enrichment in Amazon EventBridge Pipes".
 """
 
+import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from undercast.core.arn import Arn
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.tasks import NotBegun
 from undercast.services.event_sources.queue_events import failed_items
 from undercast.services.pipes.consumer import Consumer
 from undercast.services.pipes.events import batch_text, identifier_of, shaped
@@ -34,7 +36,7 @@ class Execution:
         self._consumer = consumer
 
     async def run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
-        """The ids of the events that have failed. Raises ServiceError: then all have."""
+        """The ids of the events that have failed. Raises ServiceError: then all have; NotBegun: nobody has seen any."""
         try:
             with self._pipes.measures.execution(self._pipe, len(events)):
                 failed = await self._run(events, kind)
@@ -57,7 +59,12 @@ class Execution:
             self._pipes.measures.skipped(self._pipe)
             return _NOTHING
         with self._pipes.measures.stage(self._pipe, "TargetStage"):
-            failed = await self._sent(ctx, through, frozenset(ids))
+            try:
+                failed = await self._sent(ctx, through, frozenset(ids))
+            except NotBegun:
+                if self._pipe.given.get("Enrichment"):
+                    raise asyncio.CancelledError from None  # the enrichment has seen the events
+                raise
         self._pipes.measures.ended(self._pipe, len(failed))
         return failed
 
