@@ -241,6 +241,7 @@ def _admin_tools(platform: Platform) -> AdminTools:
         drained=platform.router.drained,
         outbox=platform.services["sns"].instance.local.shown,
         opt_out=platform.services["sns"].instance.local.stop,
+        unregister=platform.services["sns"].instance.local.unregister,
         images=partial(images.serve, platform.services["lambda"].instance.images),
         code=platform.services["lambda"].instance.locations.serve,
     )

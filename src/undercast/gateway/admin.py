@@ -40,6 +40,8 @@ class AdminTools:
     """So many of the newest mails, text messages and push notifications that would have left the machine."""
     opt_out: Callable[[Mapping[str, Any]], Awaitable[Answer]]
     """Takes {"phone_number", "account_id", "region"}: who has the number wants no messages."""
+    unregister: Callable[[Mapping[str, Any]], Awaitable[Answer]]
+    """Takes {"endpoint_arn"}: the token of this device is not valid any more."""
     debug: Callable[[bytes], Awaitable[Mapping[str, Any]]]
     """Begins or ends the debugging of a function, as the body says."""
     images: Callable[[HttpRequest], Awaitable[Answer]]
@@ -78,6 +80,8 @@ class Admin:
             return self._tools.outbox(_limit(request.query))
         if method == "POST" and path == "/_undercast/outbox/stop":
             return await self._tools.opt_out(_object(await request.body.read(4096)))
+        if method == "POST" and path == "/_undercast/outbox/unregister":
+            return await self._tools.unregister(_object(await request.body.read(4096)))
         if method == "POST" and path == "/_undercast/clock":
             return await self._advance(await request.body.read(4096))
         if method == "POST" and path == "/_undercast/reset":

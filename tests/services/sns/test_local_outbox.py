@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 
@@ -108,6 +109,80 @@ def test_devices_get_push_notifications(platform: RunningPlatform, account: str,
     sns.delete_platform_application(PlatformApplicationArn=application)
     assert refusal(sns.get_endpoint_attributes, EndpointArn=device)[0] == "NotFound"
     assert sns.list_platform_applications()["PlatformApplications"] == []
+
+
+def test_an_application_that_is_disabled_gets_nothing(
+    platform: RunningPlatform, account: str, sns: Any, topic: str
+) -> None:
+    """Publish is refused with its own error; what a topic sends does not go out; then it is enabled again."""
+    made = {"Name": "app", "Platform": "GCM", "Attributes": {"PlatformCredential": "secret"}}
+    application = {"PlatformApplicationArn": sns.create_platform_application(**made)["PlatformApplicationArn"]}
+    device = sns.create_platform_endpoint(**application, Token="device-1")["EndpointArn"]
+    sns.subscribe(TopicArn=topic, Protocol="application", Endpoint=device)
+    sns.set_platform_application_attributes(**application, Attributes={"Enabled": "False"})
+    assert sns.get_platform_application_attributes(**application)["Attributes"] == {"Enabled": "false"}
+    told = refusal(sns.publish, TargetArn=device, Message="x")
+    assert told == ("PlatformApplicationDisabled", "Platform application is disabled")
+    sns.publish(TopicArn=topic, Message="unheard")
+    sns.set_platform_application_attributes(**application, Attributes={"Enabled": "true"})
+    sns.publish(TargetArn=device, Message="heard")
+    assert [item["body"] for item in outbox(platform, account)] == ["heard"]
+    wrong = {"Enabled": "maybe"}
+    assert refusal(sns.set_platform_application_attributes, **application, Attributes=wrong)[0] == "InvalidParameter"
+
+
+def test_an_endpoint_that_is_disabled_is_found_by_its_token_and_stays_so(account: str, sns: Any) -> None:
+    """Developer Guide, "Creating a platform endpoint": create gives its ARN, attributes show it, set enables it."""
+    made = {"Name": "app", "Platform": "GCM", "Attributes": {"PlatformCredential": "secret"}}
+    params = {"PlatformApplicationArn": sns.create_platform_application(**made)["PlatformApplicationArn"],
+              "Token": "device-1"}  # fmt: skip
+    device = sns.create_platform_endpoint(**params, CustomUserData="d")["EndpointArn"]
+    sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Enabled": "false"})
+    assert sns.create_platform_endpoint(**params, CustomUserData="d")["EndpointArn"] == device
+    assert sns.get_endpoint_attributes(EndpointArn=device)["Attributes"]["Enabled"] == "false"
+    reason = f"Endpoint {device} already exists with the same Token, but different attributes."
+    for other in ({"CustomUserData": "d", "Attributes": {"Enabled": "true"}}, {"CustomUserData": "e"}, {}):
+        told = refusal(sns.create_platform_endpoint, **params, **other)
+        assert told == ("InvalidParameter", f"Invalid parameter: Token Reason: {reason}")
+    sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Enabled": "true"})
+    sns.publish(TargetArn=device, Message="heard")
+
+
+def test_a_message_for_an_app_that_was_uninstalled_disables_its_endpoint(
+    platform: RunningPlatform, account: str, sns: Any, topic: str, queue: Queue
+) -> None:
+    """DeliveryFailure is of direct publishes alone; a new token makes the endpoint work again."""
+    subscribe(sns, topic, queue)
+    events = {"EventEndpointUpdated": topic, "EventDeliveryFailure": topic}
+    made = {"Name": "app", "Platform": "GCM", "Attributes": {"PlatformCredential": "secret", **events}}
+    application = sns.create_platform_application(**made)["PlatformApplicationArn"]
+    device = sns.create_platform_endpoint(PlatformApplicationArn=application, Token="device-1")["EndpointArn"]
+    to_all = sns.create_topic(Name=f"{topic.rpartition(':')[2]}-all")["TopicArn"]
+    sns.subscribe(TopicArn=to_all, Protocol="application", Endpoint=device)
+
+    def told() -> dict[str, dict[str, Any]]:
+        platform.drain()
+        found = [json.loads(letter["Message"]) for _ in range(3) for letter in queue.letters(wait_s=0)]
+        return {body.pop("EventType"): body for body in found}
+
+    platform.ask("/_undercast/outbox/unregister", {"endpoint_arn": device})
+    assert sns.get_endpoint_attributes(EndpointArn=device)["Attributes"]["Enabled"] == "true"
+    sent = sns.publish(TargetArn=device, Message="unheard")
+    events_of_it = told()
+    assert events_of_it.keys() == {"EndpointUpdated", "DeliveryFailure"}
+    failure = events_of_it["DeliveryFailure"]
+    assert (failure["MessageId"], failure["EndpointArn"]) == (sent["MessageId"], device)
+    assert (failure["FailureType"], failure["DeliveryAttempts"]) == ("InvalidPlatformToken", 1)
+    assert refusal(sns.publish, TargetArn=device, Message="x") == ("EndpointDisabled", "Endpoint is disabled")
+    sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Enabled": "true"})
+    assert told().keys() == {"EndpointUpdated"}
+    sns.publish(TopicArn=to_all, Message="unheard")
+    assert told().keys() == {"EndpointUpdated"}
+    sns.set_endpoint_attributes(EndpointArn=device, Attributes={"Token": "device-2", "Enabled": "true"})
+    sns.publish(TopicArn=to_all, Message="heard")
+    assert [item["body"] for item in outbox(platform, account)] == ["heard"]
+    with pytest.raises(HTTPError):
+        platform.ask("/_undercast/outbox/unregister", {"endpoint_arn": "arn:none"})
 
 
 def test_an_application_publishes_what_happens_to_its_endpoints(

@@ -30,6 +30,7 @@ class Ground:
                 drained=nothing,
                 outbox=nothing,
                 opt_out=nothing,
+                unregister=nothing,
                 debug=nothing,
                 images=nothing,
                 code=nothing,

@@ -1,12 +1,14 @@
 """Events of platform applications: what happens to their endpoints is published to a topic.
 
-In the transaction of the change, to the topic of EventEndpointCreated, EventEndpointUpdated or EventEndpointDeleted.
-AWS documents no layout of the body: it has the endpoint, the kind, the application, the service and the time.
+In the transaction of the change, to the topic of EventEndpointCreated, EventEndpointUpdated, EventEndpointDeleted or
+EventDeliveryFailure. AWS documents no layout of the body: it has the endpoint, the kind, the application, the service
+and the time; of a failure also which message it was, how often it was tried and why it failed.
 AWS: SNS Developer Guide, "Mobile app events"; API Reference, SetPlatformApplicationAttributes.
 """
 
 import json
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Literal
 
 from undercast.core.clock import iso_millis
@@ -18,9 +20,10 @@ from undercast.services.sns.instance import Sns
 from undercast.services.sns.models import topic_named
 from undercast.store.database import Tx
 
-Kind = Literal["EndpointCreated", "EndpointUpdated", "EndpointDeleted"]
+Kind = Literal["EndpointCreated", "EndpointUpdated", "EndpointDeleted", "DeliveryFailure"]
 ATTRIBUTES = frozenset({"EventEndpointCreated", "EventEndpointDeleted", "EventEndpointUpdated", "EventDeliveryFailure"})
 _MAX_SUBJECT = 99
+_NO_MORE: Mapping[str, str | int] = MappingProxyType({})
 
 
 def check_topics(ctx: RequestContext, given: Mapping[str, str]) -> None:
@@ -35,9 +38,10 @@ def check_topics(ctx: RequestContext, given: Mapping[str, str]) -> None:
 
 
 async def prepared(
-    sns: Sns, ctx: RequestContext, application_arn: str, kind: Kind, endpoint_arn: str
+    sns: Sns, ctx: RequestContext, kind: Kind, endpoint_arn: str, more: Mapping[str, str | int] = _NO_MORE
 ) -> Callable[[Tx], object]:
     """What commits the event with the change; nothing where nobody asked for it or the topic is gone."""
+    application_arn = endpoint_arn.replace(":endpoint/", ":app/").rpartition("/")[0]
     query = "SELECT * FROM sns_application WHERE arn = ?"
     row = sns.database.read_row(lambda tx: tx.one(query, (application_arn,)))
     wanted = json.loads(row["attributes"]).get(f"Event{kind}") if row is not None else None
@@ -50,6 +54,7 @@ async def prepared(
         "Resource": application_arn,
         "Service": "SNS",
         "Time": iso_millis(sns.clock.now()),
+        **more,
     }
     subject = f"{kind} event for app {row['name']} ({row['platform']})"[:_MAX_SUBJECT]
     message = check({"Message": json.dumps(body), "Subject": subject}, max_bytes=topic.max_bytes)

@@ -11,6 +11,7 @@ from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope, is_account_id
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.sns.endpoints import PHONE
 from undercast.store.database import Database, Row, Tx
 
@@ -35,15 +36,52 @@ class Item:
     """Texts of MessageStructure json: a push notification has one for its platform."""
 
 
-def put(tx: Tx, item: Item) -> None:
-    """Add an item to the caller's transaction. A number that opted out gets nothing, a disabled device neither."""
+@record
+class Device:
+    """What decides whether an endpoint gets a push notification."""
+
+    attributes: Mapping[str, str]
+    application_is_enabled: bool
+    token_is_valid: bool
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether anything is sent to its push service."""
+        return self.attributes["Enabled"] == "true" and self.application_is_enabled
+
+
+def device(tx: Tx, endpoint_arn: str) -> Device | None:
+    """The device of an endpoint; None where there is no such endpoint."""
+    row = tx.one(
+        "SELECT e.attributes, a.attributes AS application, i.token AS invalid FROM sns_endpoint e"
+        " JOIN sns_application a ON a.arn = e.application_arn"
+        " LEFT JOIN sns_invalid_token i ON i.application_arn = e.application_arn AND i.token = e.token"
+        " WHERE e.arn = ?",
+        (endpoint_arn,),
+    )
+    if row is None:
+        return None
+    return Device(
+        attributes=json.loads(row["attributes"]),
+        application_is_enabled=json.loads(row["application"]).get("Enabled") != "false",
+        token_is_valid=row["invalid"] is None,
+    )
+
+
+def put(tx: Tx, item: Item) -> bool:
+    """Add an item to the caller's transaction. A number that opted out gets nothing, a disabled device neither.
+
+    False where the push service does not know the device's token any more.
+    """
     body = item.body
     if item.protocol == "sms" and is_opted_out(tx, item.scope, item.destination):
-        return
+        return True
     if item.protocol == "application":
-        endpoint = tx.one("SELECT attributes FROM sns_endpoint WHERE arn = ?", (item.destination,))
-        if endpoint is None or json.loads(endpoint["attributes"]).get("Enabled") == "false":
-            return
+        receiver = device(tx, item.destination)
+        if receiver is None or not receiver.is_enabled:
+            return True
+        if not receiver.token_is_valid:
+            return False
         body = item.by_protocol.get(platform_of(item.destination), body)
     tx.execute(
         "INSERT INTO sns_outbox (account_id, region, at, protocol, destination, message_id, topic_arn, subject, body,"
@@ -61,6 +99,7 @@ def put(tx: Tx, item: Item) -> None:
         ),
     )
     tx.execute("DELETE FROM sns_outbox WHERE id <= (SELECT MAX(id) FROM sns_outbox) - ?", (KEPT,))
+    return True
 
 
 def platform_of(endpoint_arn: str) -> str:
@@ -95,6 +134,24 @@ class LocalOutbox:
             lambda tx: tx.execute("INSERT OR IGNORE INTO sns_opted_out VALUES (?, ?, ?)", (*scope, number))
         )
         return {"stopped": number}
+
+    async def unregister(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """A device's token is not valid any more, as when its user uninstalls the app."""
+        arn = str(given.get("endpoint_arn", ""))
+
+        def write(tx: Tx) -> None:
+            query = (
+                "INSERT OR IGNORE INTO sns_invalid_token (application_arn, token)"
+                " SELECT application_arn, token FROM sns_endpoint WHERE arn = ?"
+            )
+            if tx.one("SELECT 1 FROM sns_endpoint WHERE arn = ?", (arn,)) is None:
+                raise ServiceError(
+                    "NotFound", 'the body is {"endpoint_arn": "arn:..."} of an endpoint that is there', 404
+                )
+            tx.execute(query, (arn,))
+
+        await self._database.write(write)
+        return {"unregistered": arn}
 
 
 def _shown(row: Row) -> dict[str, Any]:

@@ -57,4 +57,10 @@ SCHEMA = (
         made_at REAL NOT NULL, status TEXT NOT NULL, PRIMARY KEY (account_id, region, phone_number)
     );
     """,
+    """
+    CREATE TABLE sns_invalid_token (
+        application_arn TEXT NOT NULL REFERENCES sns_application ON DELETE CASCADE, token TEXT NOT NULL,
+        PRIMARY KEY (application_arn, token)
+    );
+    """,
 )

@@ -41,6 +41,7 @@ API_VERSION = "2010-03-31"
 """In links: at a host name that is not SNS's own, it says which service an action is of."""
 FUNCTIONS, HTTP = "lambda", "sns-http"
 DEAD_LETTERS = "sns-dead-letter"
+PUSH_FEEDBACK = "sns-push-feedback"
 _SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
 NOTHING: Mapping[str, str] = MappingProxyType({})
 _LONG = 32
@@ -251,21 +252,20 @@ class Writer:
             body = self._body(subscription)
         elif subscription.protocol == "email":
             body += local.footer(unsubscribe_url(subscription))
-        local.put(
-            tx,
-            local.Item(
-                scope=self._topic.scope,
-                at=prepared.at,
-                protocol=subscription.protocol,
-                destination=subscription.endpoint,
-                message_id=prepared.message_id,
-                topic_arn=self._topic.arn,
-                subject=message.subject or ("AWS Notification Message" if subscription.protocol == "email" else ""),
-                body=body,
-                attributes=self._shown,
-                by_protocol=message.by_protocol,
-            ),
+        item = local.Item(
+            scope=self._topic.scope,
+            at=prepared.at,
+            protocol=subscription.protocol,
+            destination=subscription.endpoint,
+            message_id=prepared.message_id,
+            topic_arn=self._topic.arn,
+            subject=message.subject or ("AWS Notification Message" if subscription.protocol == "email" else ""),
+            body=body,
+            attributes=self._shown,
+            by_protocol=message.by_protocol,
         )
+        if not local.put(tx, item):
+            self._sns.outbox.add(tx, refused_token(self._sns, self._ctx, item), origin=("message", prepared.message_id))
 
     def _add(self, tx: Tx, subscription: Subscription, kind: str, payload: bytes, carried: Mapping[str, str]) -> None:
         extra = {"trace_header": self._message.trace_header} if self._message.trace_header else {}
@@ -274,6 +274,20 @@ class Writer:
         made_at = delivery.created_at if self._topic.is_fifo else self._prepared.at
         caused = replace(delivery, created_at=made_at, cause=self._ctx.cause)
         self._sns.outbox.add(tx, caused, origin=("message", self._prepared.message_id))
+
+
+def refused_token(sns: Sns, ctx: RequestContext, item: local.Item) -> Delivery:
+    """What becomes of a message for a device whose token the push service refuses."""
+    return Delivery(
+        id=sns.ids.uuid(),
+        kind=PUSH_FEEDBACK,
+        target_arn=item.destination,
+        payload=b"",
+        scope=item.scope,
+        created_at=item.at,
+        cause=ctx.cause,
+        attributes={} if item.topic_arn else {"message_id": item.message_id},
+    )
 
 
 def addressed(

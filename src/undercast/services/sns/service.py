@@ -26,7 +26,8 @@ from undercast.services.sns.operations import (
     text_messages,
     topics,
 )
-from undercast.services.sns.sending import DEAD_LETTERS, HTTP
+from undercast.services.sns.push_feedback import PushFeedback
+from undercast.services.sns.sending import DEAD_LETTERS, HTTP, PUSH_FEEDBACK
 from undercast.services.sns.signing import PATH_PREFIX, Signer
 from undercast.services.sns.target import KIND, DeadLetterTarget, TopicTarget
 from undercast.services.sns.topics import Topics
@@ -51,7 +52,8 @@ def build(parts: Parts) -> Sns:
 
 
 def _targets(sns: Sns) -> Mapping[str, Any]:
-    return {KIND: TopicTarget(sns), DEAD_LETTERS: DeadLetterTarget(), HTTP: HttpTarget(sns, sns.ca_bundle)}
+    return {KIND: TopicTarget(sns), DEAD_LETTERS: DeadLetterTarget(), HTTP: HttpTarget(sns, sns.ca_bundle),
+            PUSH_FEEDBACK: PushFeedback(sns)}  # fmt: skip
 
 
 def _hears(sns: Sns, delivery: Delivery, outcome: Outcome) -> None:
@@ -79,8 +81,9 @@ MANIFEST = Manifest(
     differences=(
         "Mail, SMS and mobile push go to the local outbox (`undercast outbox`); nothing leaves the machine.",
         "The protocol firehose, SubscriptionRoleArn, ArchivePolicy and ReplayPolicy are refused by name.",
-        "Platform applications publish EventEndpointCreated, -Updated and -Deleted. EventDeliveryFailure is kept and "
-        "never comes: what goes to the local outbox does not fail.",
+        "No push service is asked: a device's token is valid until POST /_undercast/outbox/unregister names its "
+        'endpoint ({"endpoint_arn": ...}), which stands for an app that was uninstalled. The next message disables the '
+        "endpoint, with EndpointUpdated and, of a message published to it directly, DeliveryFailure.",
         "The attributes ...FeedbackRoleArn and ...SampleRate of topics and platform applications are kept and shown; "
         "the status of deliveries is not logged. KmsMasterKeyId is kept and shown; messages are not encrypted on disk. "
         "TracingConfig "

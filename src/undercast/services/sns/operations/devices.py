@@ -12,7 +12,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.sns import device_events
+from undercast.services.sns import device_events, local
 from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.pages import page, position
@@ -23,7 +23,7 @@ PLATFORMS = frozenset({"ADM", "APNS", "APNS_SANDBOX", "APNS_VOIP", "APNS_VOIP_SA
 _SECRETS = frozenset({"PlatformCredential", "PlatformPrincipal"})
 _APPLICATION = _SECRETS | device_events.ATTRIBUTES | {
     "SuccessFeedbackRoleArn", "FailureFeedbackRoleArn", "SuccessFeedbackSampleRate",
-    "ApplePlatformTeamID", "ApplePlatformBundleID",
+    "ApplePlatformTeamID", "ApplePlatformBundleID", "Enabled",
 }  # fmt: skip
 _ENDPOINT = frozenset({"CustomUserData", "Enabled", "Token", "ChannelId", "UserId"})
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,256}", re.ASCII)
@@ -53,10 +53,14 @@ def existing_endpoint(sns: Sns, arn: str) -> Row:
     return sns.database.read_row(lambda tx: _endpoint(tx, arn))
 
 
-def enabled_endpoint(sns: Sns, arn: str) -> None:
-    """Raises NotFound, EndpointDisabled."""
-    row = existing_endpoint(sns, arn)
-    if json.loads(row["attributes"])["Enabled"] == "false":
+def check_enabled(sns: Sns, arn: str) -> None:
+    """Raises NotFound, PlatformApplicationDisabled, EndpointDisabled."""
+    device = sns.database.read_row(lambda tx: local.device(tx, arn))
+    if device is None:
+        raise _not_there("Endpoint")
+    if not device.application_is_enabled:
+        raise ServiceError("PlatformApplicationDisabledException", "Platform application is disabled")
+    if not device.is_enabled:
         raise ServiceError("EndpointDisabledException", "Endpoint is disabled")
 
 
@@ -144,13 +148,17 @@ def _page(rows: Iterator[Row]) -> tuple[list[Row], dict[str, Any]]:
 
 @operation("CreatePlatformEndpoint")
 async def create_platform_endpoint(sns: Sns, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """A new endpoint; the one that is there for the same token and attributes."""
+    """A new endpoint; the one that is there for the same token and attributes.
+
+    One that is disabled is not enabled by this, and its ARN is returned: who asks for an enabled one by Attributes gets
+    the error. AWS: SNS Developer Guide, "Creating an Amazon SNS platform endpoint" (its pseudo code).
+    """
     data = {"CustomUserData": params["CustomUserData"]} if params.get("CustomUserData") else {}
     given = _checked({**(params.get("Attributes") or {}), **data}, _ENDPOINT)
     attributes = {"Enabled": "true", **given, "Token": params["Token"]}
     of, made = params["PlatformApplicationArn"], ctx.ids.uuid()
     arn = f"{of.replace(':app/', ':endpoint/')}/{made}"
-    tell = await device_events.prepared(sns, ctx, of, "EndpointCreated", arn)
+    tell = await device_events.prepared(sns, ctx, "EndpointCreated", arn)
 
     def write(tx: Tx) -> str:
         application = _application(tx, of)
@@ -165,7 +173,8 @@ async def create_platform_endpoint(sns: Sns, ctx: RequestContext, params: Params
             )  # fmt: skip
             tell(tx)
             return arn
-        if json.loads(known["attributes"]) != attributes:
+        there = json.loads(known["attributes"])
+        if there != attributes | ({} if "Enabled" in given else {"Enabled": there["Enabled"]}):
             reason = f"Endpoint {known['arn']} already exists with the same Token, but different attributes."
             raise invalid_of("Token", reason)
         return str(known["arn"])
@@ -177,17 +186,13 @@ async def create_platform_endpoint(sns: Sns, ctx: RequestContext, params: Params
 async def delete_endpoint(sns: Sns, ctx: RequestContext, params: Params) -> None:
     """The device gets nothing more. Deleting what is not there is no error."""
     arn = params["EndpointArn"]
-    tell = await device_events.prepared(sns, ctx, _application_of(arn), "EndpointDeleted", arn)
+    tell = await device_events.prepared(sns, ctx, "EndpointDeleted", arn)
 
     def write(tx: Tx) -> None:
         if tx.execute("DELETE FROM sns_endpoint WHERE arn = ?", (arn,)):
             tell(tx)
 
     await sns.database.write(write)
-
-
-def _application_of(endpoint_arn: str) -> str:
-    return endpoint_arn.replace(":endpoint/", ":app/").rpartition("/")[0]
 
 
 @operation("GetEndpointAttributes")
@@ -200,7 +205,7 @@ async def get_endpoint_attributes(sns: Sns, ctx: RequestContext, params: Params)
 async def set_endpoint_attributes(sns: Sns, ctx: RequestContext, params: Params) -> None:
     """Change what is given."""
     given, arn = _checked(params["Attributes"], _ENDPOINT), params["EndpointArn"]
-    tell = await device_events.prepared(sns, ctx, _application_of(arn), "EndpointUpdated", arn)
+    tell = await device_events.prepared(sns, ctx, "EndpointUpdated", arn)
 
     def write(tx: Tx) -> None:
         row = _endpoint(tx, arn)

@@ -17,7 +17,7 @@ from undercast.services.sns.endpoints import PHONE
 from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.models import SEQUENCE_START, Topic
-from undercast.services.sns.operations.devices import enabled_endpoint
+from undercast.services.sns.operations.devices import check_enabled
 from undercast.store.database import Tx
 
 MAX_ENTRIES = 10
@@ -67,7 +67,7 @@ async def _text_message(sns: Sns, ctx: RequestContext, params: Params) -> dict[s
 
 
 async def _push(sns: Sns, ctx: RequestContext, params: Params, arn: str) -> dict[str, Any]:
-    enabled_endpoint(sns, arn)
+    check_enabled(sns, arn)
     return await _put(sns, ctx, check(params), "application", arn)
 
 
@@ -83,7 +83,12 @@ async def _put(sns: Sns, ctx: RequestContext, message: Message, protocol: str, d
         attributes=shown_attributes(message.attributes),
         by_protocol=message.by_protocol,
     )
-    await sns.database.write(lambda tx: local.put(tx, item))
+
+    def write(tx: Tx) -> None:
+        if not local.put(tx, item):
+            sns.outbox.add(tx, sending.refused_token(sns, ctx, item), origin=("message", item.message_id))
+
+    await sns.database.write(write)
     return {"MessageId": item.message_id}
 
 
