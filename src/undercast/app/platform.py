@@ -14,10 +14,10 @@ from typing import Any
 import undercast.sandbox
 from undercast.app import debugging
 from undercast.app.door import Door
+from undercast.app.machine import machine_limits
 from undercast.app.sandboxes import capabilities_of
 from undercast.app.traces import Traces
 from undercast.core.clock import PlatformClock
-from undercast.core.config import Config
 from undercast.core.ids import SystemIds
 from undercast.core.memory import Memory, in_use
 from undercast.core.metrics import Metrics
@@ -33,7 +33,6 @@ from undercast.gateway.auth import Authenticator, Authorizer, Gate
 from undercast.gateway.cross_origin import page_allowed
 from undercast.gateway.dispatch import Dispatcher, Tools
 from undercast.gateway.request_log import RequestLog
-from undercast.sandbox.admission import Limits
 from undercast.sandbox.debugging.programs import Debuggers
 from undercast.sandbox.driver import Driver
 from undercast.sandbox.pool import Pool
@@ -54,8 +53,6 @@ from undercast.store.blobs import BlobStore
 from undercast.store.database import Tx
 from undercast.wire import sdk_calls
 
-_LARGEST_MB = 10_240
-"""The largest memory setting of a function."""
 _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 _LOOK_AT_MEMORY_S = 2.0
 GRACE_S = 5.0
@@ -280,7 +277,7 @@ def _pool_parts(base: _Base, credentials: RoleCredentials, driver: Driver, logs:
         platform_clock=base.platform_clock,
         ids=base.ids,
         config=config,
-        limits=_machine_limits(config),
+        limits=machine_limits(config),
         ca_bundle=door.folder.ca / "bundle.pem",
     )
 
@@ -332,19 +329,6 @@ def _targets(services: Mapping[str, Mounted]) -> dict[str, Target]:
         if mounted.manifest.targets is not None:
             found.update(mounted.manifest.targets(mounted.instance))
     return found
-
-
-def _machine_limits(config: Config) -> Limits:
-    """At most 2 x cores INITs at once; environments may take half of the memory that is free now.
-
-    A count that the user gives is the limit by itself: frozen environments hold far less than their setting.
-    """
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 2 << 30
-    return Limits(
-        inits=2 * (os.cpu_count() or 1),
-        environments=config.max_environments,
-        memory_mb=(config.max_environments or 0) * _LARGEST_MB or max(1024, free // 2 // 2**20),
-    )
 
 
 def _wipe(outbox: Outbox | None, tx: Tx) -> None:
