@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from tests.unit.lambda_.conftest import CODE, OTHER_CODE, ROLE, World
+from tests.unit.lambda_.conftest import CODE, OTHER_CODE, ROLE, SCOPE, World
 from undercast.services.lambda_ import code, deployments, store
 from undercast.services.lambda_.package import UnsafePackage
 
@@ -126,3 +126,18 @@ async def test_leftovers_of_a_killed_platform_are_deployed_at_start(
     monkeypatch.undo()
     await world.functions.deployments.resume()
     assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
+
+
+async def test_code_that_an_update_replaced_goes_also_when_the_function_is_deleted_before_it_is_deployed(
+    world: World,
+) -> None:
+    """The new code is gone by then; the old one is nobody's."""
+    await world.create()
+    version = world.functions.database.read_now(lambda tx: store.version(tx, SCOPE, "f", 0))
+    assert version is not None
+    await world.call("DeleteFunction", FunctionName="f")
+    await world.functions.deployments.idle()
+    world.functions.code.folder("replaced").mkdir()
+    world.functions.deployments.begin((version,), ("replaced",))
+    await world.functions.deployments.idle()
+    assert not world.functions.code.present("replaced")

@@ -127,8 +127,9 @@ class Deployments:
         first = versions[0]
         try:
             failure = await self._unpack(first)
-        except BlobMissing:
-            return  # the function was deleted, or its code replaced, before this began
+        except BlobMissing:  # the function was deleted, or its code replaced, before this began
+            self.discard(superseded)
+            return
         later = [version for version in versions if failure is None and is_on(version.configuration, version.number)]
         await self._settle(tuple(version for version in versions if version not in later), failure)
         if any(version.version == LATEST for version in versions):
