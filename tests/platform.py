@@ -14,8 +14,10 @@ import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http.client import SERVICE_UNAVAILABLE
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import boto3
 from botocore.config import Config
@@ -71,8 +73,15 @@ class RunningPlatform:
         self.ask("/_undercast/clock", {"advance_s": seconds})
 
     def drain(self) -> None:
-        """Wait until no delivery is due."""
-        self.ask("/_undercast/drain", {})
+        """Wait until no delivery is due; a platform that is busy says after a while that it still is."""
+        while True:
+            try:
+                self.ask("/_undercast/drain", {})
+            except HTTPError as error:
+                if error.code != SERVICE_UNAVAILABLE:
+                    raise
+            else:
+                return
 
     def kill(self) -> None:
         """SIGKILL, as a crash."""

@@ -20,6 +20,8 @@ from functools import partial
 from typing import IO, Any
 
 PATIENCE_S = 60.0
+LEAST_EVENTS = 30
+"""A process that is killed at work has made so many: a busy machine may take all of a short time for less."""
 Value = str | None
 """What a name must hold; None where it must not exist."""
 
@@ -111,6 +113,7 @@ class Victim:
         self._found: dict[str, dict[str, str]] = defaultdict(dict)
         self.said: set[str] = set()
         self._heard = threading.Condition()
+        self._events_before = len(ledger.events)
         self.process = subprocess.Popen(argv, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         self._reader = threading.Thread(target=self._listen, args=(self.process.stdout,))
@@ -122,6 +125,16 @@ class Victim:
             ended = self._heard.wait_for(lambda: word in self.said or "end" in self.said, PATIENCE_S)
             assert ended, f"not {word} after {PATIENCE_S} s"
             return word in self.said
+
+    def wait_for_events(self, count: int) -> None:
+        """Wait until it has told of so many events, or has ended."""
+        with self._heard:
+            there = self._heard.wait_for(lambda: self._events >= count or "end" in self.said, PATIENCE_S)
+            assert there, f"{self._events} of {count} events after {PATIENCE_S} s"
+
+    @property
+    def _events(self) -> int:
+        return len(self._ledger.events) - self._events_before
 
     def kill_after(self, seconds: float) -> None:
         """SIGKILL after so long, unless it has ended; everything it said before is in the ledger on return."""
@@ -162,7 +175,9 @@ class Victim:
             case {"done": kind, "name": name, "value": value}:
                 ledger.done(kind, name, value)
             case {"event": event_id}:
-                ledger.event(event_id)
+                with self._heard:
+                    ledger.event(event_id)
+                    self._heard.notify_all()
             case {"effect": event_id}:
                 ledger.effect(event_id)
             case {"found": kind, "name": name, "value": value}:
@@ -194,13 +209,14 @@ class Killer:
         self._strikes += 1
         match self._strikes % 3:
             case 0:
-                self._strike_behind(start(0), "opening", self._opening_s)
+                victim = start(0)
+                victim.wait_for("opening")
+                victim.kill_after(self._random.uniform(0.0, self._opening_s))
             case 1:
-                self._strike_behind(start(0), "ready", self._working_s)
+                victim = start(0)
+                victim.wait_for("ready")
+                victim.wait_for_events(LEAST_EVENTS)
+                victim.kill_after(self._random.uniform(0.0, self._working_s))
             case _:
                 # As many deaths among the first ten steps as among the last thousands.
                 start(int(self._steps ** self._random.random())).kill_after(PATIENCE_S)
-
-    def _strike_behind(self, victim: Victim, word: str, longest_s: float) -> None:
-        victim.wait_for(word)
-        victim.kill_after(self._random.uniform(0.0, longest_s))

@@ -52,6 +52,7 @@ def test_nothing_acknowledged_is_lost_in_many_kills(tmp_path: Path, seed: int, t
     kill_many(tmp_path, 100, seed, tell=tell)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("launchers", [False, True], ids=["platform", "platform and launchers"])
 @pytest.mark.parametrize("driver", ["auto", "process"])
 def test_no_sandbox_outlives_its_platform(tmp_path: Path, driver: str, launchers: bool) -> None:
@@ -69,6 +70,7 @@ def test_no_sandbox_outlives_its_platform(tmp_path: Path, driver: str, launchers
         assert lives.groups_left() == []
 
 
+@pytest.mark.timeout(600)
 def test_the_log_of_a_function_survives(tmp_path: Path) -> None:
     """Its lines are written within 100 ms or so, whether or not anybody asks; SIGKILL loses what is younger."""
     with Lives(tmp_path, 2) as lives:

@@ -25,7 +25,7 @@ LOG_GROUP = "crash"
 ROLE = "arn:aws:iam::000000000000:role/crash"
 EFFECT_FUNCTION = "effect"
 MIB = 1024 * 1024
-SETTLE_S = 30.0
+SETTLE_S = 300.0
 
 
 @dataclass(frozen=True, kw_only=True)
