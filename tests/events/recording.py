@@ -12,7 +12,7 @@ from tests.state import State, open_state
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import EXTERNAL, Cause
 from undercast.events.delivery import Delivery, Outcome
-from undercast.events.router import Router
+from undercast.events.router import NOBODY, Router, Senders
 from undercast.events.target_queue import Entry, Name
 from undercast.store.database import Tx
 
@@ -102,13 +102,19 @@ def called(request_id: str) -> Cause:
 
 @asynccontextmanager
 async def open_bench(
-    folder: Path, clock: FakeClock, *, answer: Answer | None = None, limit: int = 64, start: bool = True
+    folder: Path,
+    clock: FakeClock,
+    *,
+    answer: Answer | None = None,
+    limit: int = 64,
+    start: bool = True,
+    senders: Senders = NOBODY,
 ) -> AsyncIterator[Bench]:
     """Everything over one folder, stopped and closed at the end."""
     async with open_state(folder, clock) as state:
         target = Recorder(answer)
         targets = {"test": target}
-        router = Router(state.outbox, targets, in_flight_per_target=limit)
+        router = Router(state.outbox, targets, senders, in_flight_per_target=limit)
         if start:
             await router.start()
         try:

@@ -13,7 +13,8 @@ import pytest
 from tests.events.recording import DONE, Bench, Recorder, called, open_bench, turns
 from tests.fakes import FakeClock
 from undercast.core.errors import ServiceError
-from undercast.events.delivery import Delivery, Outcome
+from undercast.events.delivery import UNFINISHED, Delivery, Outcome
+from undercast.events.router import Sender
 from undercast.events.target_queue import WINDOW
 
 
@@ -43,6 +44,39 @@ async def test_nothing_is_delivered_before_or_without_its_commit(bench: Bench) -
     await turns()
     assert bench.target.got == []
     assert await bench.rows() == []
+
+
+async def test_unfinished_delivery_is_given_whole_by_its_sender_before_each_attempt(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """The row stays as it was committed, so that a later process finishes it, too; who cannot is asked again."""
+    asked: list[str] = []
+
+    async def finishes(delivery: Delivery) -> Delivery:
+        asked.append(delivery.id)
+        if len(asked) == 1:
+            raise OSError("not now")
+        return replace(delivery, payload=delivery.payload + b" and whole", attributes={})
+
+    later = Outcome(kind="retry", due_at=clock.now() + 9, reason="function error")
+    sender, source = Sender(finishes=finishes), "arn:aws:sns:r:1:t"
+    async with open_bench(tmp_path, clock, senders={"sns": sender}, start=False) as bench:
+        await bench.add(bench.make("1", payload=b"half", source_arn=source, attributes={UNFINISHED: "m"}))
+        await bench.add(bench.make("whole", payload=b"x"))
+    async with open_bench(tmp_path, clock, senders={"sns": sender}) as bench:
+        outcomes = [DONE, later, DONE]
+
+        async def answer(delivery: Delivery) -> Outcome:
+            return outcomes.pop(0)
+
+        bench.target.answer = answer
+        for step in (0, 1, 9):
+            clock.advance(step)
+            await turns()
+            await bench.router.drained()
+        assert [got.payload for got in bench.target.got] == [b"x", b"half and whole", b"half and whole"]
+        assert await bench.rows() == []
+    assert asked == ["1", "1"]
 
 
 async def test_delivery_waits_for_its_time_on_the_platform_clock(bench: Bench, clock: FakeClock) -> None:

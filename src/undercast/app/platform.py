@@ -27,7 +27,7 @@ from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
-from undercast.events.router import Router, Senders
+from undercast.events.router import Router, Sender, Senders
 from undercast.gateway.admin import Admin, AdminTools
 from undercast.gateway.auth import Authenticator, Authorizer, Gate
 from undercast.gateway.cross_origin import page_allowed
@@ -317,9 +317,12 @@ def _gate(base: _Base, services: Mapping[str, Mounted]) -> Gate:
 
 def _senders(services: Mapping[str, Mounted]) -> Senders:
     return {
-        name: partial(mounted.manifest.hears, mounted.instance)
+        name: Sender(
+            hears=of.hears and partial(of.hears, mounted.instance),
+            finishes=of.finishes and partial(of.finishes, mounted.instance),
+        )
         for name, mounted in services.items()
-        if mounted.manifest.hears is not None
+        if (of := mounted.manifest).hears is not None or of.finishes is not None
     }
 
 

@@ -156,6 +156,8 @@ class Manifest:
     """instance -> target kind -> `events.delivery.Target`."""
     hears: Callable[[Any, Any, Any], None] | None = None
     """(instance, `events.delivery.Delivery`, `Outcome`): one that the service sent, by its source ARN, has ended."""
+    finishes: Callable[[Any, Any], Awaitable[Any]] | None = None
+    """(instance, `events.delivery.Delivery`) -> it with what it lacks; asked before each attempt of one that is so."""
     start: Callable[[Any], Awaitable[None]] | None = None
     """Runs once before the first request is handed on."""
     release: Callable[[Any], None] | None = None

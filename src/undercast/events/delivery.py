@@ -45,6 +45,8 @@ class Delivery:
 
 GROUP = "group_id"
 """Attribute: the message group."""
+UNFINISHED = "unfinished"
+"""Attribute of a delivery whose payload lacks something that its sender puts in before each attempt."""
 ORDERED = "ordered"
 """Attribute of a delivery that holds its message group until it is done: none behind it is tried before."""
 

@@ -9,14 +9,14 @@ import heapq
 import logging
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from undercast.core.errors import ServiceError
 from undercast.events.causality import Edge
-from undercast.events.delivery import ORDERED, Delivery, Outcome, Target, Wide, refused
+from undercast.events.delivery import ORDERED, UNFINISHED, Delivery, Outcome, Target, Wide, refused
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, Name, Queues, TargetQueue
 from undercast.store.database import Tx
@@ -52,8 +52,17 @@ class Dead(NamedTuple):
     at: float
 
 
-Senders = Mapping[str, Callable[[Delivery, Outcome], None]]
-"""By the service in a delivery's source ARN: who hears that it has ended."""
+class Sender(NamedTuple):
+    """What a service that sends deliveries does with them later."""
+
+    hears: Callable[[Delivery, Outcome], None] | None = None
+    """Told that one has ended."""
+    finishes: Callable[[Delivery], Awaitable[Delivery]] | None = None
+    """Gives one that is `UNFINISHED` whole."""
+
+
+Senders = Mapping[str, Sender]
+"""By the service in a delivery's source ARN."""
 NOBODY: Senders = MappingProxyType({})
 
 
@@ -226,6 +235,8 @@ class Router:
             if isinstance(target, Wide) and (most := target.at_once(delivery)) != queue.turns.most:
                 queue.turns.most = most
                 self._pump(queue)
+            if UNFINISHED in delivery.attributes:
+                delivery = await self._finished(delivery)
             outcome = await target.deliver(delivery)
         except Exception as error:  # whatever a target does, the delivery lives on
             _log.warning("delivery %s to %s failed: %r", delivery.id, delivery.target_arn, error)
@@ -233,6 +244,12 @@ class Router:
         self._settled.append(Settlement(queue, entry, delivery, outcome))
         if self._settling is None:
             self._settling = asyncio.create_task(self._settle())
+
+    async def _finished(self, delivery: Delivery) -> Delivery:
+        sender = self._sender(delivery)
+        if sender is None or sender.finishes is None:
+            raise LookupError(f"nobody finishes deliveries of {delivery.source_arn}")
+        return await sender.finishes(delivery)
 
     def _load(self, delivery_id: str) -> Delivery | None:
         query = "SELECT * FROM event_delivery WHERE id = ?"
@@ -335,11 +352,14 @@ class Router:
         if outcome.kind != "done":
             self._note_outcome(delivery, outcome)
 
-    def _tell_sender(self, delivery: Delivery, outcome: Outcome) -> None:
+    def _sender(self, delivery: Delivery) -> Sender | None:
         service = delivery.source_arn.split(":", 3)[2:3]
-        sender = self._senders.get(service[0]) if service else None
-        if sender is not None:
-            sender(delivery, outcome)
+        return self._senders.get(service[0]) if service else None
+
+    def _tell_sender(self, delivery: Delivery, outcome: Outcome) -> None:
+        sender = self._sender(delivery)
+        if sender is not None and sender.hears is not None:
+            sender.hears(delivery, outcome)
 
     def _note_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
         number = delivery.attempts + delivery.throttles + 1

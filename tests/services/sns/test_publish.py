@@ -12,6 +12,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
@@ -171,7 +172,10 @@ def test_a_fifo_topic_keeps_order_and_drops_repetitions() -> None:
 
 
 def test_what_was_acknowledged_arrives_after_kills(tmp_path: Path) -> None:
-    """SIGKILL at random moments while messages are published: each that was answered is in the queue, once or more."""
+    """SIGKILL at random moments while messages are published: each that was answered is in the queue, once or more.
+
+    Signed, too, though a signature is made behind the commit.
+    """
     account, sent, arrived, topic = "111122224444", [], [], ""
     for _ in range(3):
         platform = platforms.start(tmp_path)
@@ -194,6 +198,8 @@ def test_what_was_acknowledged_arrives_after_kills(tmp_path: Path) -> None:
         queue = Queue(sqs, sqs.get_queue_url(QueueName=name)["QueueUrl"], "")
         while letters := queue.letters(0):
             arrived += [letter["MessageId"] for letter in letters]
+            for letter in letters:
+                verify({**letter, "SigningCertURL": again.url + urlsplit(letter["SigningCertURL"]).path})
     assert len(sent) > 20
     assert set(sent) <= set(arrived)
 

@@ -53,8 +53,7 @@ async def notice(sns: Sns, ctx: RequestContext, topic: Topic, subscription: Subs
         "Timestamp": iso_millis(sns.clock.now()),
     }
     letter = Letter(fields=fields)
-    material = await sns.signer.ready()
-    return Notice(letter, sns.signer.sign(material, letter, topic.signature_version, certificate_base(subscription)))
+    return Notice(letter, await sns.signer.sign(letter, topic.signature_version, certificate_base(subscription)))
 
 
 def subscribe_url(subscription: Subscription) -> str:

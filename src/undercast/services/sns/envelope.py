@@ -39,6 +39,8 @@ class Seal:
     version: str
     signature: str
     certificate_url: str
+    is_promised: bool = False
+    """Whether `signature` is a mark in its place (`signing.Signer.promise`)."""
 
 
 def envelope(letter: Letter, seal: Seal | None, unsubscribe_url: str = "") -> str:

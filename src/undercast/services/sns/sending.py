@@ -18,7 +18,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.events.causality import Edge
-from undercast.events.delivery import GROUP, ORDERED, Delivery
+from undercast.events.delivery import GROUP, ORDERED, UNFINISHED, Delivery
 from undercast.services.sns import local, topics
 from undercast.services.sns.contents import Message, queued_attributes, shown_attributes
 from undercast.services.sns.envelope import NOTIFICATION, Letter, Seal, envelope, function_event
@@ -34,7 +34,6 @@ from undercast.services.sns.models import (
     TopicName,
     topic_named,
 )
-from undercast.services.sns.signing import Material
 from undercast.store.database import Tx
 
 API_VERSION = "2010-03-31"
@@ -44,7 +43,8 @@ DEAD_LETTERS = "sns-dead-letter"
 PUSH_FEEDBACK = "sns-push-feedback"
 _SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
 NOTHING: Mapping[str, str] = MappingProxyType({})
-_LONG = 32
+NO_SEALS: Mapping[str, Seal] = MappingProxyType({})
+LONG = 32
 """From so many subscriptions on, a message is written in the store's thread."""
 
 
@@ -57,7 +57,7 @@ class Sent(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A message whose receivers are known and whose signatures, by text, are made."""
+    """A message whose receivers are known and whose signatures are being made."""
 
     message: Message
     message_id: str
@@ -65,12 +65,13 @@ class Prepared:
     receivers: tuple[Subscription, ...]
     filtered_out: int
     """Subscriptions that do not want it."""
-    material: Material | None
+    seals: Mapping[str, Seal]
+    """By text; none where nothing is signed."""
 
     @property
     def is_long(self) -> bool:
         """Whether writing it takes more than the event loop may be kept."""
-        return len(self.receivers) > _LONG
+        return len(self.receivers) > LONG
 
 
 def check_order(topic: Topic, message: Message) -> None:
@@ -92,15 +93,28 @@ async def prepare(sns: Sns, ctx: RequestContext, topic: Topic, message: Message)
     """Ask the filters. What can suspend is done here, so that all else is one transaction."""
     confirmed = [one for one in topic.subscriptions if not one.is_pending]
     receivers = tuple(_receivers(confirmed, message))
-    signs = not topic.is_fifo and any(one.protocol in _SIGNED and not _is_bare(one) for one in receivers)
-    return Prepared(
+    prepared = Prepared(
         message=message,
         message_id=ctx.ids.uuid(),
         at=sns.clock.now(),
         receivers=receivers,
         filtered_out=len(confirmed) - len(receivers),
-        material=await sns.signer.ready() if signs else None,
+        seals=NO_SEALS,
     )
+    signed = [] if topic.is_fifo else [one for one in receivers if one.protocol in _SIGNED and not _is_bare(one)]
+    return replace(prepared, seals=await _seals(sns, topic, prepared, signed)) if signed else prepared
+
+
+async def _seals(sns: Sns, topic: Topic, prepared: Prepared, signed: Sequence[Subscription]) -> Mapping[str, Seal]:
+    """A text is signed once, however many get it. What goes to the local outbox waits for it: nothing finishes that."""
+    seals: dict[str, Seal] = {}
+    for subscription in signed:
+        text = prepared.message.for_protocol(subscription.protocol)
+        if subscription.protocol in local.PROTOCOLS:
+            seals[text] = await sns.signer.sign(_letter(topic, prepared, text), topic.signature_version, "")
+        elif text not in seals:
+            seals[text] = await sns.signer.promise(_letter(topic, prepared, text), topic.signature_version)
+    return seals
 
 
 def _receivers(confirmed: Sequence[Subscription], message: Message) -> Sequence[Subscription]:
@@ -111,6 +125,19 @@ def _receivers(confirmed: Sequence[Subscription], message: Message) -> Sequence[
         with suppress(ValueError, RecursionError):
             body = json.loads(message.text)
     return [one for one in confirmed if one.filter is None or one.filter.accepts(attributes, body)]
+
+
+def _letter(topic: Topic, prepared: Prepared, text: str, sequence: int = 0) -> Letter:
+    message = prepared.message
+    fields = {"Type": NOTIFICATION, "MessageId": prepared.message_id}
+    if topic.is_fifo:
+        fields["SequenceNumber"] = str(SEQUENCE_START + sequence)
+    fields["TopicArn"] = topic.arn
+    if message.subject is not None:
+        fields["Subject"] = message.subject
+    fields["Message"] = text
+    fields["Timestamp"] = iso_millis(prepared.at)
+    return Letter(fields=fields, attributes=shown_attributes(message.attributes))
 
 
 def _is_bare(subscription: Subscription) -> bool:
@@ -183,7 +210,6 @@ class Writer:
         self._message = prepared.message
         self._shown = shown_attributes(prepared.message.attributes)
         self._sequence = sequence
-        self._seals: dict[str, Seal] = {}
 
     def to(self, tx: Tx, subscription: Subscription) -> None:
         """A delivery, or a row of the local outbox."""
@@ -203,35 +229,23 @@ class Writer:
     def _body(self, subscription: Subscription) -> str:
         if subscription.is_raw:
             return self._message.for_protocol(subscription.protocol)
-        if self._topic.is_fifo:
-            return envelope(self._letter(subscription.protocol), None, unsubscribe_url(subscription))
         letter, seal = self._sealed(subscription)
-        return envelope(letter, seal, unsubscribe_url(subscription))
-
-    def _letter(self, protocol: str) -> Letter:
-        fields = {"Type": NOTIFICATION, "MessageId": self._prepared.message_id}
-        if self._topic.is_fifo:
-            fields["SequenceNumber"] = str(SEQUENCE_START + self._sequence)
-        fields["TopicArn"] = self._topic.arn
-        if self._message.subject is not None:
-            fields["Subject"] = self._message.subject
-        fields["Message"] = self._message.for_protocol(protocol)
-        fields["Timestamp"] = iso_millis(self._prepared.at)
-        return Letter(fields=fields, attributes=self._shown)
+        return envelope(letter, None if self._topic.is_fifo else seal, unsubscribe_url(subscription))
 
     def _sealed(self, subscription: Subscription) -> tuple[Letter, Seal]:
-        """A text is signed once, however many get it."""
-        letter = self._letter(subscription.protocol)
-        text = letter.fields["Message"]
-        material = self._prepared.material
-        if material is None:  # a FIFO topic signs nothing
+        text = self._message.for_protocol(subscription.protocol)
+        letter = _letter(self._topic, self._prepared, text, self._sequence)
+        if self._topic.is_fifo:  # it signs nothing
             return letter, Seal(version="", signature="", certificate_url="")
-        seal = self._seals.get(text)
-        if seal is None:
-            seal = self._sns.signer.sign(material, letter, self._topic.signature_version, "")
-            self._seals[text] = seal
-        url = certificate_base(subscription) + material.path
-        return letter, Seal(version=seal.version, signature=seal.signature, certificate_url=url)
+        seal = self._prepared.seals[text]
+        return letter, replace(seal, certificate_url=certificate_base(subscription) + seal.certificate_url)
+
+    def _unfinished(self, subscription: Subscription) -> Mapping[str, str]:
+        """The mark in the place of the signature, where there is one."""
+        if _is_bare(subscription):
+            return NOTHING
+        seal = self._prepared.seals.get(self._message.for_protocol(subscription.protocol))
+        return {UNFINISHED: seal.signature} if seal is not None and seal.is_promised else NOTHING
 
     def _for_queue(self, subscription: Subscription) -> dict[str, str]:
         carried: dict[str, str] = {}
@@ -269,7 +283,8 @@ class Writer:
 
     def _add(self, tx: Tx, subscription: Subscription, kind: str, payload: bytes, carried: Mapping[str, str]) -> None:
         extra = {"trace_header": self._message.trace_header} if self._message.trace_header else {}
-        delivery = addressed(self._sns, subscription, kind, payload, {**carried, **extra})
+        more = {**carried, **extra, **self._unfinished(subscription)}
+        delivery = addressed(self._sns, subscription, kind, payload, more)
         # A FIFO topic's deliveries are in the order of their sequence numbers, however long each took to prepare.
         made_at = delivery.created_at if self._topic.is_fifo else self._prepared.at
         caused = replace(delivery, created_at=made_at, cause=self._ctx.cause)

@@ -60,6 +60,10 @@ def _hears(sns: Sns, delivery: Delivery, outcome: Outcome) -> None:
     sns.measures.ended(delivery, outcome)
 
 
+async def _finishes(sns: Sns, delivery: Delivery) -> Delivery:
+    return await sns.signer.finished(delivery)
+
+
 def _reset(sns: Sns) -> None:
     sns.topics.forget()
     sns.signer.forget()
@@ -77,6 +81,7 @@ MANIFEST = Manifest(
     site=Site(owns=site.owns, serve=site.serve, path=PATH_PREFIX),
     targets=_targets,
     hears=_hears,
+    finishes=_finishes,
     reset=_reset,
     differences=(
         "Mail, SMS and mobile push go to the local outbox (`undercast outbox`); nothing leaves the machine.",

@@ -116,8 +116,7 @@ async def publish_batch(sns: Sns, ctx: RequestContext, params: Params) -> dict[s
             {"Id": identifier, **_told(topic, sending.store(sns, tx, ctx, topic, one))} for identifier, one in prepared
         ]
 
-    # A signature takes a millisecond: ten of them are made in the store's thread, not on the event loop.
-    is_long = len(prepared) > 1 and any(one.receivers for _, one in prepared)
+    is_long = sum(len(one.receivers) for _, one in prepared) > sending.LONG
     successful = await sns.database.write(write, long=is_long) if prepared else []
     return {"Successful": successful, "Failed": failed}
 
