@@ -34,9 +34,10 @@ func NewLambda(address string) *Lambda {
 	return &Lambda{base: "http://" + address + "/2020-01-01/extension"}
 }
 
-// Register registers for both events and gives the answer's body.
+// Register registers for SHUTDOWN alone and gives the answer's body. Values are served on the loopback whatever phase it
+// is: INVOKE would wake this process beside the function at each event, and hold its end until next is asked for.
 func (lambda *Lambda) Register(ctx context.Context, name string) (string, error) {
-	body := []byte(`{"events":["INVOKE","SHUTDOWN"]}`)
+	body := []byte(`{"events":["SHUTDOWN"]}`)
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, lambda.base+"/register", bytes.NewReader(body))
 	if err != nil {
 		return "", err

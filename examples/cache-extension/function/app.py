@@ -1,4 +1,7 @@
-"""Reads a secret: with the SDK each time, or from the cache extension on the environment's loopback."""
+"""Reads a secret: with the SDK each time, or from the cache extension on the environment's loopback; or nothing.
+
+Both ways keep their connection from one invocation to the next.
+"""
 
 import http.client
 import os
@@ -12,6 +15,8 @@ CACHE = http.client.HTTPConnection("localhost", 4000, timeout=5) if os.environ["
 
 def handler(event: dict, context: object) -> str:
     """The secret's value."""
+    if not os.environ["WAY"]:
+        return ""
     if SECRETS is not None:
         return SECRETS.get_secret_value(SecretId=SECRET)["SecretString"]
     CACHE.request("GET", f"/secrets?name={SECRET}")
