@@ -19,6 +19,16 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CACHE = HERE.parent / ".cache" / "bench"
 FLOOR = [sys.executable, str(HERE / "floor_lambda.py")]
+RIC_NEEDS = {
+    "npm": "npm",
+    "make": "make",
+    "autoconf": "autoconf",
+    "automake": "automake",
+    "libtoolize": "libtool",
+    "cmake": "cmake",
+    "g++": "g++",
+}
+"""Commands that the build of aws-lambda-ric runs, and Debian's packages that bring them."""
 PLATFORM = [sys.executable, "-m", "undercast", "start", "--ephemeral"]
 
 
@@ -108,13 +118,15 @@ def go_echo() -> Path | None:
 
 
 def node_ric() -> Path | None:
-    """A program that starts a fresh node with AWS's runtime client; None where that cannot be built (it wants autoconf,
-    automake, libtool, cmake and a C++ compiler)."""
+    """A program that starts a fresh node with AWS's runtime client; None, and a line that says why, where it cannot be
+    built: npm builds it with curl, by autotools and CMake."""
     folder = CACHE / "node_ric"
     program = folder / "bootstrap"
-    if (folder / "node_modules" / "aws-lambda-ric" / "bin").is_dir():
+    if (folder / "node_modules" / "aws-lambda-ric" / "dist" / "rapid-client.node").exists():
         return program
-    if shutil.which("npm") is None:
+    lacking = [package for command, package in RIC_NEEDS.items() if shutil.which(command) is None]
+    if lacking:
+        say(f"aws-lambda-ric cannot be built without {', '.join(lacking)}: apt-get install {' '.join(lacking)}")
         return None
     say("building aws-lambda-ric (once, two minutes)")
     shutil.copytree(HERE / "node_ric", folder, dirs_exist_ok=True)
