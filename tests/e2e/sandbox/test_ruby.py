@@ -87,7 +87,9 @@ async def test_errors_keep_the_process_or_end_it(stage: Stage) -> None:
     assert all("bootstrap.rb" not in frame for frame in error["stackTrace"])
     assert (await stage.value(made))["count"] == 1
     for do, kind in (("absent", "NameError"), ("exit", "SystemExit"), ("deep", "SystemStackError")):
-        made = function(stage)  # of its own: the next invocation may find a second environment
+        # Of its own: the next invocation may find a second environment. A new process starts inside the invocation, at
+        # the function's share of a processor.
+        made = function(stage, timeout_s=60)
         assert (await stage.value(made))["count"] == 1
         error = await stage.error(made, b'{"do": "%s"}' % do.encode())
         assert error["errorType"] == f"Function<{kind}>"
