@@ -137,4 +137,4 @@ def _principals(raw: Mapping[str, Any]) -> Principals | None:
             return compile_principals(raw["NotPrincipal"], inverted=True)
         return compile_principals(raw["Principal"]) if "Principal" in raw else None
     except InvalidPrincipal as error:
-        raise malformed(f"Invalid principal in policy: {error}") from None
+        raise malformed(f"{validation.INVALID_PRINCIPAL}: {error}") from None

@@ -32,6 +32,7 @@ _VENDOR = re.compile(r"[0-9A-Za-z-]+")
 _PARTITIONS = frozenset({"aws", "aws-cn", "aws-us-gov", "*", ""})
 _IDENTITY: frozenset[PolicyKind] = frozenset({"managed", "inline", "session"})
 _SYNTAX = "Syntax errors in policy."
+INVALID_PRINCIPAL = "Invalid principal in policy"
 _TRUST_ACTIONS = re.compile(r"sts:.*|\*", re.IGNORECASE)
 
 

@@ -229,7 +229,7 @@ def test_conditions(dynamodb: Any, make_table: Make, condition: str, holds: bool
         ("attribute_exists(:v)", "Operator or function requires a document path"),
         ("a BETWEEN :v AND :o", "The BETWEEN operator requires upper bound to be greater than or equal to lower"),
         ("NOT " * 200 + "a = :v", "The expression is nested too deeply;"),
-        ("a" + ".a" * 40 + " = :v", "The document path has too many nesting elements; nesting elements: 41"),
+        ("a" + ".a" * 40 + " = :v", "The document path has too many nesting levels; nesting levels: 41"),
         ("a = :v" + " AND a = :v" * 301, "The expression contains too many operators"),
         ("size(a)", "The function is not allowed to be used this way in an expression; function: size"),
         ("if_not_exists(a, :v) = :v", "The function is not allowed in a condition expression"),

@@ -57,7 +57,7 @@ def test_a_select_of_a_partition_is_a_query(dynamodb: Any, music: str) -> None:
         Statement=f'SELECT song, l[1].x FROM "{music}" WHERE artist = ? AND song = ?',
         Parameters=[{"S": "Acme Band"}, {"S": "Happy Day"}],
     )
-    assert found["Items"] == [{"song": {"S": "Happy Day"}, "l": {"L": [{"M": {"x": {"BOOL": True}}}]}}]
+    assert found["Items"] == [{"song": {"S": "Happy Day"}, "x": {"BOOL": True}}]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +141,18 @@ def test_batches_are_each_for_itself(dynamodb: Any, music: str) -> None:
     reads = [{"Statement": select, "Parameters": [{"S": name}, {"S": "One"}]} for name in ("No", "New", "Nobody")]
     responses = dynamodb.batch_execute_statement(Statements=reads)["Responses"]
     assert [response.get("Item") for response in responses] == [{"published": {"N": "1"}}, {}, None]
+    responses = dynamodb.batch_execute_statement(Statements=[{"Statement": "no statement"}, *reads[:1]])["Responses"]
+    assert [response.get("Error", {}).get("Code") for response in responses] == ["ValidationError", None]
+    responses = dynamodb.batch_execute_statement(Statements=[{"Statement": "no statement"}])["Responses"]
+    assert responses[0]["Error"]["Message"].startswith("Statement wasn't well formed")
+
+
+def test_exists_has_a_condition_besides_the_key(dynamodb: Any, music: str) -> None:
+    """Developer Guide, "Use the EXISTS function with PartiQL": a full primary key and one other condition."""
+    exists = f"EXISTS(SELECT * FROM \"{music}\" WHERE artist = 'No' AND song = 'One')"
+    _, text = refused(dynamodb.execute_transaction, TransactStatements=[{"Statement": exists}])
+    reason = "EXISTS() must contain a single item read with additional condition"
+    assert text == f"Validation failed in TransactStatements[0]: {reason}"
 
 
 def test_transactions_are_all_or_nothing(dynamodb: Any, music: str) -> None:

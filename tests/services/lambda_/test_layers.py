@@ -136,6 +136,16 @@ def test_layer_from_s3(aws: Account) -> None:
     assert (made["Version"], made["LicenseInfo"], made["ResponseMetadata"]["HTTPStatusCode"]) == (1, "MIT", 201)
 
 
+def test_a_layer_is_for_runtimes_that_there_are(aws: Account) -> None:
+    """PublishLayerVersion, CompatibleRuntimes: valid values are Lambda's identifiers."""
+    content = {"ZipFile": layer_zip({"python/m.py": "X = 1\n"})}
+    given = {"LayerName": "l", "Content": content, "CompatibleRuntimes": ["python3.12", "cobol"]}
+    code, message = refusal(aws.client("lambda").publish_layer_version, **given)
+    assert code == "ValidationException"
+    assert "Value '[python3.12, cobol]' at 'compatibleRuntimes' failed to satisfy constraint" in message
+    assert aws.client("lambda").list_layers()["Layers"] == []
+
+
 def test_filters_by_runtime_and_architecture(aws: Account) -> None:
     """CompatibleRuntime, CompatibleArchitecture; LatestMatchingVersion is the newest that passes (S0-21)."""
     functions = aws.client("lambda")

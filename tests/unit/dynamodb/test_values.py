@@ -7,7 +7,7 @@ from decimal import Context, Decimal
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from undercast.core.errors import ServiceError
@@ -99,6 +99,7 @@ def test_the_end_of_a_prefix_is_above_all_that_begin_so(prefix: bytes, rest: byt
         assert not rest.startswith(prefix)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(texts, values, max_size=5))
 def test_a_kept_item_comes_back(item: dict[str, Value]) -> None:
     """Through its text, with binaries at any depth; its canonical form is itself."""

@@ -19,7 +19,7 @@ from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Log
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import TableName, named, named_by_arn
 from undercast.services.dynamodb.operations.restoring import source
-from undercast.services.dynamodb.partiql.parser import parsed
+from undercast.services.dynamodb.partiql.parser import Statement, attempted, parsed
 
 _BATCHES = ("BatchGetItem", "BatchWriteItem")
 _TRANSACTIONS = ("TransactGetItems", "TransactWriteItems")
@@ -46,6 +46,8 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
         )
     if operation in _STATEMENTS:
         given = params.get("Statements") or params.get("TransactStatements") or [params]
+        if operation == "BatchExecuteStatement":  # one that is malformed asks for nothing, and fails alone
+            given = [one for one in given if isinstance(attempted(one["Statement"]), Statement)]
         return tuple(_of_statement(dynamo, ctx, one) for one in given)
     if operation == "EnableKinesisStreamingDestination":
         return (

@@ -32,8 +32,6 @@ class Cursor:
             kind = match.lastgroup or ""
             self._tokens.append(Token(kind, match[kind], match.start(kind), match.end(kind)))
             at = match.end()
-            if kind == WRONG:
-                break
         self._tokens.append(Token(END, end, len(text), len(text)))
 
     @property
@@ -45,6 +43,16 @@ class Cursor:
     def after_next(self) -> Token:
         """What comes behind it."""
         return self._tokens[min(self._at + 1, len(self._tokens) - 1)]
+
+    def behind_brackets(self) -> Token:
+        """What comes behind the bracket that closes the one that comes now."""
+        level = 0
+        for place in range(self._at, len(self._tokens)):
+            text = self._tokens[place].text
+            level += (text == "(") - (text == ")")
+            if level == 0:
+                return self._tokens[min(place + 1, len(self._tokens) - 1)]
+        return self._tokens[-1]
 
     def take(self) -> Token:
         """Go on."""

@@ -1,7 +1,8 @@
 """The parameters of the time before expressions, turned into what expressions are.
 
 Pure. Expected, ScanFilter, QueryFilter and KeyConditions become the nodes of a condition, AttributeUpdates actions.
-AWS: DynamoDB Developer Guide, "Legacy DynamoDB conditional parameters".
+AWS: DynamoDB Developer Guide, "Legacy DynamoDB conditional parameters"; the texts are those of AWS's own DynamoDB
+Local 2.6.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -9,20 +10,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercast.services.dynamodb.errors import invalid, invalid_value
-from undercast.services.dynamodb.expressions import conditions, operands, updates
+from undercast.services.dynamodb.expressions import conditions, updates
 from undercast.services.dynamodb.expressions.binding import Update
 from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.expressions.updates import Action
-from undercast.services.dynamodb.values import checked, kind_of
+from undercast.services.dynamodb.values import TYPES, checked, kind_of, ordering
 from undercast.services.item_text import Value
 
 _LEGACY = ("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet", "KeyConditions", "QueryFilter",
            "ScanFilter")  # fmt: skip
 _EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "ProjectionExpression", "FilterExpression",
-                "KeyConditionExpression", "ExpressionAttributeNames", "ExpressionAttributeValues")  # fmt: skip
+                "KeyConditionExpression")  # fmt: skip
+_FILTERS = ("Expected", "QueryFilter", "ScanFilter")
 _SIGNS = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
 _CALLS = {"CONTAINS": "contains", "BEGINS_WITH": "begins_with"}
 _COUNTS = {"NULL": 0, "NOT_NULL": 0, "BETWEEN": 2}
+_ORDERED = ("S", "N", "B")
+_PARTS = (*_ORDERED, "BOOL", "NULL")
+_KINDS = {**dict.fromkeys(("LE", "LT", "GE", "GT", "BETWEEN", "IN"), _ORDERED), "BEGINS_WITH": ("S", "B"),
+          **dict.fromkeys(("CONTAINS", "NOT_CONTAINS"), _PARTS)}  # fmt: skip
 
 
 def refuse_mixture(params: Mapping[str, Any]) -> None:
@@ -35,8 +41,15 @@ def refuse_mixture(params: Mapping[str, Any]) -> None:
             "Can not use both expression and non-expression parameters in the same request: "
             f"Non-expression parameters: {{{', '.join(old)}}} Expression parameters: {{{', '.join(new)}}}"
         )
-    if "AttributeUpdates" not in old and old == ["ConditionalOperator"]:
+    if "ConditionalOperator" in old:
+        _check_combined(max(len(params.get(name) or ()) for name in _FILTERS))
+
+
+def _check_combined(conditions_given: int) -> None:
+    if not conditions_given:
         raise invalid("ConditionalOperator cannot be used without Filter or Expected")
+    if conditions_given == 1:
+        raise invalid("ConditionalOperator can only be used when Filter or Expected has two or more elements")
 
 
 @dataclass(slots=True)
@@ -61,8 +74,6 @@ def legacy_condition(params: Mapping[str, Any], member: str = "Expected") -> Cal
     nodes = [condition_node(name, one, literals) for name, one in given.items()]
     operator = params.get("ConditionalOperator", "AND")
     node = nodes[0] if len(nodes) == 1 else Logic(operator, tuple(nodes))
-    for check in operands.checks_of(member, node):
-        check(literals.values)
     test, values = conditions.compiled(node), literals.values
     return lambda item: test(item, values)
 
@@ -73,13 +84,9 @@ def condition_node(name: str, given: Mapping[str, Any], literals: Literals) -> N
     operator = given.get("ComparisonOperator")
     if operator is None:
         return _exists_or_equals(name, given, literals)
-    if "Exists" in given:
-        raise invalid_value(f"Exists and ComparisonOperator cannot be used together for Attribute: {name}")
-    arguments = given.get("AttributeValueList")
-    if arguments is None:
-        arguments = [given["Value"]] if "Value" in given else []
-    _check_count(operator, arguments)
+    arguments = _arguments(name, operator, given)
     found = [literals.add(value) for value in arguments]
+    _check_kinds(operator, [literals.values[one.name] for one in found])
     if operator in _SIGNS:
         return Compare(_SIGNS[operator], path, found[0])
     if operator in _CALLS:
@@ -98,15 +105,59 @@ def _check_count(operator: str, arguments: Sequence[Any]) -> None:
         raise invalid_value(f"Invalid number of argument(s) for the {operator} ComparisonOperator")
 
 
+def _arguments(name: str, operator: str, given: Mapping[str, Any]) -> Sequence[Any]:
+    """AttributeValueList, in Expected also Value, as many as the operator takes."""
+    if "Exists" in given:
+        raise invalid_value(f"Exists and ComparisonOperator cannot be used together for Attribute: {name}")
+    if "Value" in given and "AttributeValueList" in given:
+        raise invalid_value(f"Value and AttributeValueList cannot be used together for Attribute: {name}")
+    arguments = given.get("AttributeValueList")
+    if arguments is None:
+        if "Value" not in given and _COUNTS.get(operator, 1):
+            raise invalid_value(
+                f"Value or AttributeValueList must be used with ComparisonOperator: {operator} for Attribute: {name}"
+            )
+        arguments = [given["Value"]] if "Value" in given else []
+    _check_count(operator, arguments)
+    return list(arguments)
+
+
+def _check_kinds(operator: str, values: Sequence[Value]) -> None:
+    """Raises for types that the operator has not got, mixed types and bounds in the wrong order."""
+    kinds = [kind_of(value) for value in values]
+    for kind in kinds:
+        if kind not in _KINDS.get(operator, TYPES):
+            raise invalid_value(f"ComparisonOperator {operator} is not valid for {kind} AttributeValue type")
+    if len(set(kinds)) > 1:
+        raise invalid_value("AttributeValues inside AttributeValueList must be of same type")
+    if operator == "BETWEEN" and ordering(values[0]) > ordering(values[1]):
+        raise invalid(
+            "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound"
+        )
+
+
 def _exists_or_equals(name: str, given: Mapping[str, Any], literals: Literals) -> Node:
     path = Path((name,))
+    if "AttributeValueList" in given:
+        raise invalid_value(f"AttributeValueList can only be used with a ComparisonOperator for Attribute: {name}")
     if given.get("Exists", True):
         if "Value" not in given:
-            raise invalid_value(f"Value must be provided when Exists is true for Attribute: {name}")
+            exists = "true" if "Exists" in given else "null"
+            raise invalid_value(f"Value must be provided when Exists is {exists} for Attribute: {name}")
         return Compare("=", path, literals.add(given["Value"]))
     if "Value" in given:
         raise invalid_value(f"Value cannot be used when Exists is false for Attribute: {name}")
     return Call("attribute_not_exists", (path,))
+
+
+def attributes_to_get(params: Mapping[str, Any]) -> tuple[Path, ...] | None:
+    """The projection that AttributesToGet is; None where it is not given. Raises ValidationException."""
+    names = params.get("AttributesToGet")
+    if names is None:
+        return None
+    if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+        raise invalid_value(f"Duplicate value in attribute name: {twice}")
+    return tuple(Path((name,)) for name in names)
 
 
 def legacy_update(params: Mapping[str, Any]) -> Update | None:

@@ -200,14 +200,14 @@ def _by_attribute(node: Node) -> dict[str, Node]:
             path = part.operands[0] if isinstance(part, Call) else None
         _check_operator(one)
         if isinstance(path, Call):
-            raise _bad_condition(f"Invalid function used in KeyConditionExpression: {path.name}")
+            raise invalid(f"Invalid function used in KeyConditionExpression: {path.name}")
         if not isinstance(path, Path):
-            raise _bad_condition("Invalid condition in KeyConditionExpression: no attribute is compared")
+            raise invalid("Invalid condition in KeyConditionExpression: no attribute is compared")
         if len(path.parts) > 1:
-            raise _bad_condition("KeyConditionExpressions cannot have conditions on nested attributes")
+            raise invalid("KeyConditionExpressions cannot have conditions on nested attributes")
         name = str(path.parts[0])
         if name in found:
-            raise _bad_condition("KeyConditionExpressions must only contain one condition per key")
+            raise invalid("KeyConditionExpressions must only contain one condition per key")
         found[name] = one
     return found
 
@@ -217,28 +217,22 @@ def _conjuncts(node: Node) -> list[Node]:
     if not isinstance(node, Logic):
         return [node]
     if node.word != "AND":
-        raise _bad_condition(f"Invalid operator used in KeyConditionExpression: {node.word}")
+        raise invalid(f"Invalid operator used in KeyConditionExpression: {node.word}")
     return [one for part in node.parts for one in _conjuncts(part)]
 
 
 def _check_operator(node: Node) -> None:
     if isinstance(node, Compare) and node.sign == "<>":
-        raise _bad_condition("Invalid operator used in KeyConditionExpression: <>")
+        raise invalid("Invalid operator used in KeyConditionExpression: <>")
     if isinstance(node, Call) and node.name == "IN":
-        raise _bad_condition("Invalid operator used in KeyConditionExpression: IN")
+        raise invalid("Invalid operator used in KeyConditionExpression: IN")
     if isinstance(node, Call) and node.name not in ("BETWEEN", "begins_with"):
-        raise _bad_condition(f"Invalid operator used in KeyConditionExpression: {node.name}")
-
-
-def _bad_condition(message: str) -> ServiceError:
-    return invalid(f"Invalid KeyConditionExpression: {message}")
+        raise invalid(f"Invalid operator used in KeyConditionExpression: {node.name}")
 
 
 def _value(table: Table, name: str, node: Node, values: Mapping[str, Value]) -> Value:
     if not isinstance(node, Literal):
-        raise _bad_condition(
-            "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition"
-        )
+        raise invalid("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
     value = values[node.name]
     if kind_of(value) != table.types[name]:
         raise invalid_value("Condition parameter type does not match schema type")

@@ -11,11 +11,12 @@ from typing import Any
 from undercast.services.dynamodb import capacity
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid, invalid_value
-from undercast.services.dynamodb.expressions.paths import Tree, projected, tree_of
+from undercast.services.dynamodb.expressions.paths import Tree, leaves, projected, tree_of
 from undercast.services.dynamodb.expressions.syntax import Path
 from undercast.services.dynamodb.items import Stored
 from undercast.services.dynamodb.items import stored as stored_of
 from undercast.services.dynamodb.keys import Key
+from undercast.services.dynamodb.legacy import attributes_to_get
 from undercast.services.dynamodb.models import Index, Table
 from undercast.services.dynamodb.ranges import Position, Span
 from undercast.services.item_text import Item
@@ -35,6 +36,8 @@ class Wanted:
     filter: Filter | None
     tree: Tree | None
     """The attributes that are named; None for all."""
+    leaves: tuple[Path, ...] | None
+    """Of a PartiQL SELECT, in place of `tree`."""
     count_only: bool
     index: Index | None
     """Where it does not hold everything, and everything else is not fetched."""
@@ -110,7 +113,13 @@ def _take(page: Page, wanted: Wanted, stored: Stored, size: int) -> None:
         return
     page.count += 1
     if not wanted.count_only:
-        page.items.append(item if wanted.tree is None else projected(item, wanted.tree))
+        page.items.append(_shown(item, wanted))
+
+
+def _shown(item: Item, wanted: Wanted) -> Item:
+    if wanted.leaves is not None:
+        return leaves(item, wanted.leaves)
+    return item if wanted.tree is None else projected(item, wanted.tree)
 
 
 def wanted_of(
@@ -119,9 +128,9 @@ def wanted_of(
     """From Select and the like; `found` is (filter, projection). Raises ValidationException."""
     test, paths = found
     select = params.get("Select")
-    attributes = params.get("AttributesToGet")
+    attributes = attributes_to_get(params)
     if attributes is not None:
-        paths = tuple(Path((name,)) for name in attributes)
+        paths = attributes
     _check_select(select, index, named=paths is not None, legacy=attributes is not None)
     partial = index if index is not None and index.projection != "ALL" else None
     fetches = False
@@ -140,6 +149,7 @@ def wanted_of(
     return Wanted(
         filter=test,
         tree=None if paths is None else tree_of(paths),
+        leaves=None,
         count_only=select == "COUNT",
         index=None if fetches else partial,
         limit=params.get("Limit"),
@@ -159,18 +169,11 @@ def _check_select(select: str | None, index: Index | None, *, named: bool, legac
                             "SPECIFIC_ATTRIBUTES")  # fmt: skip
 
 
-def check_filter(table_key: tuple[str, ...], names: tuple[str, ...]) -> None:
-    """Raises ValidationException for a Query's filter on the keys of what is queried."""
+def check_filter(table_key: tuple[str, ...], names: tuple[str, ...], what: str) -> None:
+    """Raises ValidationException for a Query's filter on the keys of what is queried; `what` names the filter."""
     for name in names:
         if name in table_key:
-            raise invalid(
-                f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
-            )
-
-
-def cut(item: Item, paths: tuple[Path, ...] | None) -> Item:
-    """The part of an item that is named; None for everything."""
-    return item if paths is None else projected(item, tree_of(paths))
+            raise invalid(f"{what} can only contain non-primary key attributes: Primary key attribute: {name}")
 
 
 def consumed(page: Page, span: Span, *, consistent: bool) -> Units:

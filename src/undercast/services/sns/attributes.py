@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.errors import ServiceError, refused_member
-from undercast.policy.validation import check as check_policy
+from undercast.policy.document import parse_policy
+from undercast.policy.validation import INVALID_PRINCIPAL
 from undercast.services.sns import retry
 from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.filters import ATTRIBUTES, BODY, compile_filter
@@ -86,10 +87,11 @@ def _check_topic_value(attribute: str, value: str, name: str) -> None:
 def check_policy_text(text: str) -> None:
     """Raises InvalidParameter for what is no policy of a topic."""
     try:
-        check_policy(_json(text), "resource")
+        parse_policy(_json(text), "resource")
     except (ServiceError, ValueError) as error:
         reason = error.message if isinstance(error, ServiceError) else "failed to parse JSON."
-        raise invalid(f"Policy Error: {reason}") from error
+        named = reason.startswith(INVALID_PRINCIPAL)
+        raise invalid(f"Policy Error: {'PrincipalNotFound' if named else reason}") from error
 
 
 def _json(text: str) -> Any:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core.errors import ServiceError
+from undercast.policy.document import parse_policy
 from undercast.services.sqs.errors import invalid_attribute, invalid_value, invalid_value_of, unknown_attribute
 from undercast.services.sqs.models import FIFO_SUFFIX
 
@@ -123,8 +125,12 @@ def _document(name: str, value: str) -> dict[str, Any]:
 
 
 def _check_policy(name: str, value: str) -> None:
-    if value and "Statement" not in _document(name, value):
-        raise invalid_attribute(name)
+    if not value:
+        return
+    try:
+        parse_policy(_document(name, value), "resource")
+    except ServiceError as error:
+        raise invalid_attribute(name) from error
 
 
 def _check_redrive(name: str, value: str) -> None:

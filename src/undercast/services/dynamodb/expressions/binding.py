@@ -20,6 +20,8 @@ from undercast.services.item_text import Item, Value
 
 Names = tuple[tuple[str, str], ...]
 _KEPT = 2048
+_MAX_PLACEHOLDER = 255
+"""Bytes, with the # or the colon. AWS: "Service, account, and table quotas", expression attribute names and values."""
 _PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_]+")
 _OF_VALUES = ("UpdateExpression", "ConditionExpression", "FilterExpression", "KeyConditionExpression")
 
@@ -77,6 +79,8 @@ class Bindings:
         for name, attribute in self._names.items():
             if not _PLACEHOLDER.fullmatch(name) or name[0] != "#":
                 raise invalid(f'ExpressionAttributeNames contains invalid key: Syntax error; key: "{name}"')
+            if len(name) > _MAX_PLACEHOLDER:
+                raise invalid(f"ExpressionAttributeNames contains invalid key: {_too_long(name)}")
             if not attribute:
                 raise invalid(f'ExpressionAttributeNames contains invalid value: Syntax error; key: "{name}"')
 
@@ -92,6 +96,8 @@ class Bindings:
         for name, value in self._given.items():
             if not _PLACEHOLDER.fullmatch(name) or name[0] != ":":
                 raise invalid(f'ExpressionAttributeValues contains invalid key: Syntax error; key: "{name}"')
+            if len(name) > _MAX_PLACEHOLDER:
+                raise invalid(f"ExpressionAttributeValues contains invalid key: {_too_long(name)}")
             try:
                 found[name], _ = checked(value)
             except ServiceError as error:
@@ -152,6 +158,10 @@ class Bindings:
         if unused := [name for name in self._given if name not in self._used_values]:
             shown = ", ".join(unused)
             raise invalid(f"Value provided in ExpressionAttributeValues unused in expressions: keys: {{{shown}}}")
+
+
+def _too_long(name: str) -> str:
+    return f"The expression attribute map contains a key that is too long; size of key: {len(name)}"
 
 
 @dataclass(frozen=True, slots=True)

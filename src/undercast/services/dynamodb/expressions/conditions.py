@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from operator import ge, gt, le, lt
 from typing import Any
 
+from undercast.services.dynamodb.expressions.paths import value_at
 from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Compare, Literal, Logic, Node, Path, Reader
 from undercast.services.dynamodb.values import kind_of, ordering
 from undercast.services.item_text import Value
@@ -56,7 +57,7 @@ def _unary(reader: Reader, depth: int) -> Node:
     if reader.takes("NOT"):
         reader.count_operator()
         return Logic("NOT", (_unary(reader, depth + 1),))
-    if reader.sees("("):
+    if reader.sees("(") and not _brackets_operand(reader):
         reader.take()
         if reader.sees("("):
             redundant = reader.next.start
@@ -68,6 +69,11 @@ def _unary(reader: Reader, depth: int) -> Node:
         reader.expect(")")
         return node
     return _comparison(reader, depth)
+
+
+def _brackets_operand(reader: Reader) -> bool:
+    """Whether what is in the brackets that open now is compared: "(n) = :v"."""
+    return reader.behind_brackets().text.upper() in (*SIGNS, "BETWEEN", "IN")
 
 
 def _is_bracketed(reader: Reader, start: int) -> bool:
@@ -109,8 +115,7 @@ def _in(reader: Reader, left: Node, depth: int) -> Node:
         choices.append(_operand(reader, depth))
     reader.expect(")")
     if len(choices) > _MAX_IN:
-        raise reader.wrong(f"Incorrect number of operands for operator or function; operator or function: IN, "
-                           f"number of operands: {len(choices) + 1}")  # fmt: skip
+        raise reader.wrong(f"The IN operator is provided with too many operands; number of operands: {len(choices)}")
     return Call("IN", (left, *choices))
 
 
@@ -120,6 +125,10 @@ def _operand(reader: Reader, depth: int) -> Node:
     token = reader.next
     if token.kind == "value":
         return reader.literal()
+    if reader.takes("("):
+        node = _operand(reader, depth + 1)
+        reader.expect(")")
+        return node
     if token.kind == "name" and reader.after_next.text == "(" and not token.text.startswith("#"):
         if token.text.upper() in ("NOT", "AND", "OR", "IN", "BETWEEN"):
             raise reader.syntax()
@@ -130,11 +139,9 @@ def _operand(reader: Reader, depth: int) -> Node:
 def _function(reader: Reader, depth: int) -> Call:
     name = reader.take().text
     reader.expect("(")
-    operands: list[Node] = []
-    if not reader.sees(")"):
+    operands = [_operand(reader, depth + 1)]
+    while reader.takes(","):
         operands.append(_operand(reader, depth + 1))
-        while reader.takes(","):
-            operands.append(_operand(reader, depth + 1))
     reader.expect(")")
     if name not in _ARITY:
         if name in ("if_not_exists", "list_append"):
@@ -195,20 +202,6 @@ def _path_getter(parts: tuple[str | int, ...]) -> Getter:
         return value_at(item, parts)
 
     return nested
-
-
-def value_at(item: Mapping[str, Value], parts: tuple[str | int, ...]) -> Value | None:
-    """What is at a document path."""
-    value = item.get(str(parts[0]))
-    for part in parts[1:]:
-        if value is None:
-            return None
-        if isinstance(part, str):
-            value = value["M"].get(part) if "M" in value else None
-        else:
-            inside = value.get("L", ())
-            value = inside[part] if part < len(inside) else None
-    return value
 
 
 def _size_getter(inner: Getter) -> Getter:

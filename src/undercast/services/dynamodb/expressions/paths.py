@@ -73,6 +73,32 @@ def projected(item: Mapping[str, Value], tree: Tree) -> Item:
     return found
 
 
+def value_at(item: Mapping[str, Value], parts: tuple[str | int, ...]) -> Value | None:
+    """What is at a document path."""
+    value = item.get(str(parts[0]))
+    for part in parts[1:]:
+        if value is None:
+            return None
+        if isinstance(part, str):
+            value = value["M"].get(part) if "M" in value else None
+        else:
+            inside = value.get("L", ())
+            value = inside[part] if part < len(inside) else None
+    return value
+
+
+def leaf_name(path: Path) -> str:
+    """Under which name a PartiQL SELECT shows what is at a path: "x" of m.x, "l[0]" of m.l[0]."""
+    at = max(place for place, part in enumerate(path.parts) if isinstance(part, str))
+    return str(path.parts[at]) + "".join(f"[{index}]" for index in path.parts[at + 1 :])
+
+
+def leaves(item: Mapping[str, Value], paths: Iterable[Path]) -> Item:
+    """What a PartiQL SELECT of these paths shows of an item: values without the maps and lists around them."""
+    found = ((leaf_name(path), value_at(item, path.parts)) for path in paths)
+    return {name: value for name, value in found if value is not None}
+
+
 def _inside(value: Value, tree: Tree) -> Value | None:
     if "M" in value:
         members = projected(value["M"], {name: below for name, below in tree.items() if isinstance(name, str)})

@@ -1,7 +1,8 @@
 """What an expression says: its tokens, and the nodes into which it is parsed.
 
 Pure. Attribute names are resolved while parsing, so that a tree holds the item's own names; values stay placeholders.
-AWS: DynamoDB Developer Guide, "Using expressions in DynamoDB", "Expression attribute names".
+AWS: DynamoDB Developer Guide, "Using expressions in DynamoDB", "Expression attribute names"; the texts are those of
+AWS's own DynamoDB Local 2.6.
 """
 
 import re
@@ -16,11 +17,12 @@ from undercast.services.dynamodb.expressions.reserved import RESERVED
 MAX_BYTES = 4096
 MAX_OPERATORS = 300
 MAX_PATH = 32
+MAX_INDEX = 2**31 - 1
 MAX_DEPTH = 60
 """Of what is nested in a condition, by brackets, NOT and functions."""
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[A-Za-z_][A-Za-z0-9_]*|\#[A-Za-z0-9_]+)|(?P<value>:[A-Za-z0-9_]+)|(?P<number>[0-9]+)"
+    r"\s*(?:(?P<name>[A-Za-z][A-Za-z0-9_]*|\#[A-Za-z0-9_]+)|(?P<value>:[A-Za-z0-9_]+)|(?P<number>0|[1-9][0-9]*)"
     r"|(?P<sign><=|>=|<>|[=<>()\[\].,+\-])|(?P<wrong>\S))"
 )
 
@@ -86,7 +88,7 @@ class Reader(Cursor):
         super().__init__(_TOKEN, text, words="name", end="<EOF>")
         for place, token in enumerate(self._tokens):
             if token.kind == WRONG:
-                raise self._syntax(token, self._tokens[place - 1] if place else None, None)
+                raise self._syntax(token, self._tokens[place - 1] if place else None, self._tokens[place + 1])
 
     def expect(self, text: str) -> None:
         """Raises a syntax error unless this sign or word comes."""
@@ -97,10 +99,7 @@ class Reader(Cursor):
         """Raises ValidationException beyond the limit."""
         self.operators += 1
         if self.operators > MAX_OPERATORS:
-            raise self.wrong(
-                "The expression contains too many operators; the operator count exceeds the maximum allowed; "
-                f"operator count: {self.operators}, maximum allowed: {MAX_OPERATORS}"
-            )
+            raise self.wrong(f"The expression contains too many operators; operator count: {self.operators}")
 
     def path(self) -> Path:
         """A document path. Raises for reserved words and names that are not defined."""
@@ -111,13 +110,19 @@ class Reader(Cursor):
             elif self.takes("["):
                 if self.next.kind != "number":
                     raise self.syntax()
-                parts.append(int(self.take().text))
+                parts.append(self._index())
                 self.expect("]")
             else:
                 break
         if len(parts) > MAX_PATH:
-            raise self.wrong(f"The document path has too many nesting elements; nesting elements: {len(parts)}")
+            raise self.wrong(f"The document path has too many nesting levels; nesting levels: {len(parts)}")
         return Path(tuple(parts))
+
+    def _index(self) -> int:
+        text = self.take().text
+        if len(text) > len(str(MAX_INDEX)) or int(text) > MAX_INDEX:
+            raise self.wrong(f"List index is not within the allowable range; index: [{text}]")
+        return int(text)
 
     def _name(self) -> str:
         token = self.next

@@ -12,9 +12,9 @@ from typing import Any
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb import numbers
 from undercast.services.dynamodb.errors import invalid
-from undercast.services.dynamodb.expressions.conditions import Values, value_at
+from undercast.services.dynamodb.expressions.conditions import Values
 from undercast.services.dynamodb.expressions.operands import Check, wrong_type
-from undercast.services.dynamodb.expressions.paths import check_apart
+from undercast.services.dynamodb.expressions.paths import check_apart, value_at
 from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Literal, Node, Path, Reader
 from undercast.services.dynamodb.values import check_depth, kind_of, set_of
 from undercast.services.item_text import Item, Value
@@ -163,11 +163,18 @@ def applied(actions: Sequence[Action], old: Item, fresh: Callable[[], Item], val
         if value is not None:
             _put(item, action.path, value)
     for path in sorted(removals, key=lambda path: [str(part) if isinstance(part, str) else "" for part in path.parts]):
-        if len(path.parts) > 1 and value_at(item, path.parts[:-1]) is None:
-            raise _bad_path()
+        _check_parent(item, path)
     for path in sorted(removals, key=_last_index, reverse=True):
         _remove(item, path)
     return item
+
+
+def _check_parent(item: Item, path: Path) -> None:
+    """Raises unless what is taken away would be in a map, or in a list, that is there."""
+    if len(path.parts) > 1:
+        parent = value_at(item, path.parts[:-1])
+        if parent is None or ("L" if isinstance(path.parts[-1], int) else "M") not in parent:
+            raise _bad_path()
 
 
 def _last_index(path: Path) -> int:

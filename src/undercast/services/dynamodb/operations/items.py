@@ -16,7 +16,7 @@ from undercast.services.dynamodb.expressions.syntax import Path
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin, Stored
 from undercast.services.dynamodb.keys import key_of
-from undercast.services.dynamodb.legacy import refuse_mixture
+from undercast.services.dynamodb.legacy import attributes_to_get, refuse_mixture
 from undercast.services.dynamodb.models import Table, named
 from undercast.store.database import Tx
 
@@ -48,8 +48,8 @@ async def get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[
 def projection(params: Params) -> tuple[Path, ...] | None:
     """ProjectionExpression or AttributesToGet; None for everything."""
     refuse_mixture(params)
-    if (attributes := params.get("AttributesToGet")) is not None:
-        return tuple(Path((name,)) for name in attributes)
+    if (attributes := attributes_to_get(params)) is not None:
+        return attributes
     if "ProjectionExpression" not in params and "ExpressionAttributeNames" not in params:
         return None
     bindings = Bindings(params, ("ProjectionExpression",))

@@ -12,7 +12,6 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.policy.document import parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, evaluate
-from undercast.policy.validation import check
 from undercast.services import table_streams
 from undercast.services.dynamodb import tables
 from undercast.services.dynamodb.errors import invalid, no_resource
@@ -85,7 +84,7 @@ def checked_policy(text: str) -> None:
     if len(text.encode()) > MAX_BYTES:
         raise invalid(f"Resource-based policy size cannot exceed {MAX_BYTES} bytes")
     try:
-        check(json.loads(text), "resource")
+        parse_policy(json.loads(text), "resource")
     except ServiceError as error:
         raise invalid(f"Invalid policy document: {error.message}") from error
     except (ValueError, RecursionError):

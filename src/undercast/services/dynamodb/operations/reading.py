@@ -9,7 +9,6 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.dynamodb import reading
 from undercast.services.dynamodb.errors import invalid
-from undercast.services.dynamodb.expressions import operands
 from undercast.services.dynamodb.expressions.binding import Bindings
 from undercast.services.dynamodb.expressions.conditions import Values, attributes_of
 from undercast.services.dynamodb.expressions.syntax import Logic, Node, Path
@@ -19,6 +18,7 @@ from undercast.services.dynamodb.models import Index, Table, named
 from undercast.services.dynamodb.ranges import Span, query_span, segment_of
 
 _QUERY = ("KeyConditionExpression", "FilterExpression", "ProjectionExpression")
+_INDEXABLE = frozenset({"EQ", "LE", "LT", "GE", "GT", "BEGINS_WITH", "BETWEEN"})
 _SCAN = ("FilterExpression", "ProjectionExpression")
 
 
@@ -34,7 +34,8 @@ async def query(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str
     table, index = _source(dynamo, ctx, params)
     span = query_span(table, index, node, values, forward=params.get("ScanIndexForward", True))
     filtered = attributes_of(filter_node) if filter_node is not None else tuple(params.get("QueryFilter", ()))
-    reading.check_filter(span.key.names, filtered)
+    what = "Filter Expression" if filter_node is not None else "QueryFilter"
+    reading.check_filter(span.key.names, filtered, what)
     test = test or legacy_condition(params, "QueryFilter")
     return await _page(dynamo, params, span, reading.wanted_of(table, index, params, (test, paths)))
 
@@ -44,13 +45,15 @@ def _key_condition(bindings: Bindings, params: Params) -> tuple[Node, Values]:
     if node is not None:
         return node, bindings.values
     given = params.get("KeyConditions")
-    if not given:
+    if given is None:
         raise invalid("Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.")
+    if not 1 <= len(given) <= 2:
+        raise invalid("Conditions can be of length 1 or 2 only")
     literals = Literals()
     nodes = tuple(condition_node(name, one, literals) for name, one in given.items())
+    if any(one["ComparisonOperator"] not in _INDEXABLE for one in given.values()):
+        raise invalid("Attempted conditional constraint is not an indexable operation")
     found: Node = nodes[0] if len(nodes) == 1 else Logic("AND", nodes)
-    for check in operands.checks_of("KeyConditions", found):
-        check(literals.values)
     return found, literals.values
 
 

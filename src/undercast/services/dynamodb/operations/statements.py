@@ -17,13 +17,14 @@ from undercast.core.service import Params, operation
 from undercast.services.dynamodb import capacity, items, reading, writing
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions.paths import leaves
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
 from undercast.services.dynamodb.keys import key_of
 from undercast.services.dynamodb.models import Index, Table, named
 from undercast.services.dynamodb.operations import transactions
 from undercast.services.dynamodb.partiql import plan
-from undercast.services.dynamodb.partiql.parser import Statement, bound, parsed
+from undercast.services.dynamodb.partiql.parser import Statement, attempted, bound, parsed
 from undercast.services.dynamodb.writing import Done, Write
 from undercast.services.item_text import Item, dumped, loaded
 from undercast.store.database import Tx
@@ -41,7 +42,7 @@ async def execute_statement(dynamo: Dynamo, ctx: RequestContext, params: Params)
     if statement.kind == "SELECT":
         return await _select(dynamo, (table, index), statement, {**params, "values": values})
     if statement.kind == "EXISTS":
-        raise invalid("EXISTS is for ExecuteTransaction alone")
+        raise invalid("EXISTS can only be used in ExecuteTransaction write requests.")
     item, result = await _write(dynamo, ctx, table, params)
     found: dict[str, Any] = {"Items": [] if item is None else [item]}
     shown = capacity.shown(params.get("ReturnConsumedCapacity"), table, writing.units_of(result))
@@ -68,6 +69,7 @@ async def _select(
     span = plan.span_of(table, index, statement, params["values"])
     asked = {"Limit": params["Limit"]} if "Limit" in params else {}
     wanted = reading.wanted_of(table, index, asked, (plan.test_of(statement, params["values"]), statement.paths))
+    wanted = replace(wanted, leaves=statement.paths)
     start = _start(params)
     dynamo.throttle.check(table, "Read", index)
     page = await reading.read_page(dynamo.database, span, wanted, None if start is None else span.position(start))
@@ -119,11 +121,17 @@ def _prepared(table: Table, params: Mapping[str, Any]) -> tuple[Statement, Write
 async def batch_execute_statement(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Up to 25 statements, each for itself and for one item; what fails is told in its place."""
     requests = params["Statements"]
-    _check_kinds([parsed(one["Statement"]) for one in requests])
+    _check_kinds(
+        [found for one in requests if isinstance(found := attempted(one["Statement"]), Statement)],
+        "Read and write requests together in the same batch is not supported.",
+    )
     consumed: dict[int, tuple[Table, Units]] = {}
     responses = []
     for one in requests:
-        statement = parsed(one["Statement"])
+        statement = attempted(one["Statement"])
+        if isinstance(statement, ServiceError):
+            responses.append({"Error": {"Code": "ValidationError", "Message": statement.message}})
+            continue
         answer: dict[str, Any] = {"TableName": statement.table}
         try:
             table, index = _source(dynamo, ctx, statement)
@@ -163,25 +171,31 @@ def _get(dynamo: Dynamo, tx: Tx, table: Table, asked: tuple[Statement, plan.Valu
     dynamo.throttle.charge(table, "Read", units)
     if stored is None or (test is not None and not test(stored.item)):
         return None, units
-    return reading.cut(stored.item, statement.paths), units
+    return stored.item if statement.paths is None else leaves(stored.item, statement.paths), units
 
 
-def _check_kinds(statements: list[Statement]) -> None:
+def _check_kinds(statements: list[Statement], mixed: str) -> None:
     reads = {statement.kind == "SELECT" for statement in statements}
     if len(reads) > 1:
-        raise invalid("Statements must be either all reads or all writes")
+        raise invalid(mixed)
 
 
 @operation("ExecuteTransaction")
 async def execute_transaction(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Up to 100 statements, all of them or none; EXISTS is a condition."""
     requests = params["TransactStatements"]
-    _check_kinds([parsed(one["Statement"]) for one in requests])
+    statements = [parsed(one["Statement"]) for one in requests]
+    _check_kinds(
+        statements, "ExecuteTransaction API does not support both read and write operations in the same request."
+    )
     if parsed(requests[0]["Statement"]).kind == "SELECT":
         return await _read_transaction(dynamo, ctx, params)
     writes = []
-    for one in requests:
-        table, _ = _source(dynamo, ctx, parsed(one["Statement"]))
+    for at, one in enumerate(requests):
+        table, _ = _source(dynamo, ctx, statements[at])
+        if statements[at].kind == "EXISTS" and len(list(plan.conjuncts(statements[at].where))) <= len(table.key.names):
+            reason = "EXISTS() must contain a single item read with additional condition"
+            raise invalid(f"Validation failed in TransactStatements[{at}]: {reason}")
         writes.append(_prepared(table, one)[1])
     token = params.get("ClientRequestToken")
     digest = hashlib.sha256(dumped([requests]).encode()).hexdigest()

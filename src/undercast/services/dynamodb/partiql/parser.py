@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions.paths import leaf_name
 from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.expressions.updates import Action
 from undercast.services.dynamodb.partiql.tokens import Tokens
@@ -20,7 +21,14 @@ Parameters = Sequence[Value]
 Make = Callable[[Parameters], Value]
 
 _SIGNS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_FUNCTIONS = {"attribute_type": 2, "begins_with": 2, "contains": 2, "size": 1}
+_FUNCTIONS = {
+    "attribute_exists": 1,
+    "attribute_not_exists": 1,
+    "attribute_type": 2,
+    "begins_with": 2,
+    "contains": 2,
+    "size": 1,
+}
 _RETURNING = {("ALL", "OLD"): "ALL_OLD", ("ALL", "NEW"): "ALL_NEW",
               ("MODIFIED", "OLD"): "UPDATED_OLD", ("MODIFIED", "NEW"): "UPDATED_NEW"}  # fmt: skip
 
@@ -52,6 +60,14 @@ def parsed(text: str) -> Statement:
     return _Parser(Tokens(text)).statement()
 
 
+def attempted(text: str) -> Statement | ServiceError:
+    """The statement, or the ValidationException that says why there is none."""
+    try:
+        return parsed(text)
+    except ServiceError as error:
+        return error
+
+
 class _Parser:
     """One statement."""
 
@@ -70,6 +86,7 @@ class _Parser:
             raise tokens.wrong()
         tokens.take()
         found = kinds[word]()
+        tokens.takes(";")
         if tokens.next.kind != "end":
             raise tokens.wrong()
         found.values, found.parameters = self._values, self._parameters
@@ -83,6 +100,8 @@ class _Parser:
         found.table = tokens.name()
         if tokens.takes("."):
             found.index = tokens.name()
+        self._refuse_clauses()
+        self._refuse_more_sources()
         if tokens.takes("WHERE"):
             found.where = self._either(0)
         if tokens.takes("ORDER"):
@@ -90,12 +109,38 @@ class _Parser:
             found.order = (self._ordering(),)
             while tokens.takes(","):
                 found.order = (*found.order, self._ordering())
+        self._refuse_clauses()
         return found
 
+    def _refuse_clauses(self) -> None:
+        """What SQL has and DynamoDB has not, in its words."""
+        tokens = self._tokens
+        if tokens.sees("LIMIT", "OFFSET"):
+            clause, value = tokens.take().text.upper(), tokens.next
+            raise invalid(f"Unsupported clause: {clause} at 1:{value.start + 1}:{value.end - value.start}")
+        if tokens.sees("GROUP", "HAVING"):
+            clause = tokens.take().text.upper()
+            raise invalid(f"Unsupported clause: {'GROUP BY' if clause == 'GROUP' else clause}")
+
+    def _refuse_more_sources(self) -> None:
+        tokens = self._tokens
+        if tokens.sees(",", "JOIN"):
+            raise invalid("Only select from a single table or index is supported.")
+        if tokens.sees("AS") or (tokens.next.kind == "word" and not tokens.sees("WHERE", "ORDER")):
+            raise invalid("Aliasing is not supported")
+
     def _paths(self) -> tuple[Path, ...]:
+        tokens = self._tokens
+        if tokens.sees("DISTINCT"):
+            raise invalid("Unsupported token in expression: DISTINCT")
         paths = [self._path()]
-        while self._tokens.takes(","):
+        while tokens.takes(","):
             paths.append(self._path())
+        if tokens.sees("AS"):
+            raise invalid("Aliasing is not supported")
+        names = [leaf_name(path) for path in paths]
+        if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
+            raise invalid(f"Duplicate identifiers in select clause: {twice}")
         return tuple(paths)
 
     def _ordering(self) -> tuple[str, bool]:
@@ -130,8 +175,7 @@ class _Parser:
         if not actions:
             raise tokens.wrong()
         found.actions = tuple(actions)
-        tokens.expect("WHERE")
-        found.where = self._either(0)
+        found.where = self._mandatory_where()
         found.returning = self._returning()
         return found
 
@@ -170,12 +214,22 @@ class _Parser:
     def _delete(self) -> Statement:
         self._tokens.expect("FROM")
         found = Statement("DELETE", table=self._tokens.name())
-        self._tokens.expect("WHERE")
-        found.where = self._either(0)
+        found.where = self._mandatory_where()
         found.returning = self._returning()
         if found.returning not in ("NONE", "ALL_OLD"):
-            raise invalid("DELETE can only be RETURNING ALL OLD *")
+            words = next(words for words, name in _RETURNING.items() if name == found.returning)
+            raise invalid(
+                f"Invalid returning clause: RETURNING {' '.join(words)} *. Only RETURNING ALL OLD * is allowed in "
+                "DELETE statements."
+            )
         return found
+
+    def _mandatory_where(self) -> Node:
+        if not self._tokens.takes("WHERE"):
+            if self._tokens.next.kind != "end":
+                raise self._tokens.wrong()
+            raise invalid("Where clause does not contain a mandatory equality on all key attributes")
+        return self._either(0)
 
     def _returning(self) -> str:
         tokens = self._tokens
@@ -234,6 +288,8 @@ class _Parser:
             return self._is(left)
         if isinstance(left, Call) and left.name != "size":
             return left
+        if tokens.sees("+", "-", "*", "LIKE"):
+            raise invalid(f"Unsupported operator in Condition Expression. Operator: {tokens.next.text.lower()}")
         raise tokens.wrong()
 
     def _is(self, left: Node) -> Node:
@@ -251,7 +307,7 @@ class _Parser:
         name = token.text.lower()
         if token.kind == "word" and self._tokens.after_next.text == "(":
             if name not in _FUNCTIONS or depth > MAX_DEPTH:
-                raise invalid(f"Function {token.text} is not supported in a statement")
+                raise invalid(f"Unrecognized function: {token.text}")
             self._tokens.take()
             self._tokens.take()
             operands = [self._operand(depth + 1)]

@@ -10,8 +10,8 @@ from undercast.services.dynamodb.cursor import END, Cursor, Token
 from undercast.services.dynamodb.errors import invalid
 
 _TOKEN = re.compile(
-    r"\s*(?:(?P<string>'(?:[^']|'')*')|(?P<quoted>\"[^\"]+\")|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><<|>>|<=|>=|<>|!=|[=<>()\[\]{}.,:*?+\-])|(?P<wrong>\S))"
+    r"(?:\s|--[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)*(?:(?P<string>'(?:[^']|'')*')|(?P<quoted>\"[^\"]+\")|(?P<number>[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<word>[A-Za-z_][A-Za-z0-9_]*)|(?P<sign><<|>>|<=|>=|<>|!=|[=<>()\[\]{}.,:*?+\-;])|(?P<wrong>\S))"
 )
 
 

@@ -11,7 +11,7 @@ from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.policy.validation import check as check_policy
+from undercast.policy.document import parse_policy
 from undercast.services.events import store
 from undercast.services.events.errors import exists, invalid, not_found
 from undercast.services.events.instance import Events
@@ -134,7 +134,7 @@ def _policy(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise invalid("Parameter Policy is not valid JSON.") from None
     try:
-        check_policy(document, "resource")
+        parse_policy(document, "resource")
     except ServiceError as error:
         raise invalid(f"Parameter Policy is not valid. Reason: {error.message}") from error
     return dict(document)
@@ -155,6 +155,8 @@ def _statement(params: Params, name: BusName) -> dict[str, Any]:
         "Resource": name.arn,
     }
     if condition:
+        if condition["Type"] != "StringEquals":
+            raise invalid("The type of a condition can only be StringEquals.")
         if principal != "*":
             raise invalid("Condition is supported only with the principal *.")
         statement["Condition"] = {condition["Type"]: {condition["Key"]: condition["Value"]}}

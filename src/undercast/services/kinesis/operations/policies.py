@@ -9,7 +9,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.policy.validation import check
+from undercast.policy.document import parse_policy
 from undercast.services.kinesis.errors import invalid
 from undercast.services.kinesis.instance import Kinesis
 from undercast.services.kinesis.models import Stream
@@ -25,7 +25,7 @@ async def put_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Par
     if len(params["Policy"].encode()) > MAX_BYTES:
         raise invalid(f"A policy has at most {MAX_BYTES} bytes.")
     try:
-        check(json.loads(params["Policy"]), "resource")
+        parse_policy(json.loads(params["Policy"]), "resource")
     except ServiceError as error:
         raise invalid(f"The policy is malformed: {error.message}") from error
     except (ValueError, RecursionError):

@@ -12,7 +12,8 @@ from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
-from undercast.policy.validation import check
+from undercast.policy.document import parse_policy
+from undercast.policy.validation import INVALID_PRINCIPAL
 from undercast.services.kms import material, store
 from undercast.services.kms.errors import invalid, invalid_state, unsupported
 from undercast.services.kms.instance import Kms, new_key
@@ -56,15 +57,19 @@ def _default_usage(spec: str) -> str:
     raise invalid(f"You must specify a KeyUsage value for an asymmetric or HMAC key ({spec}).")
 
 
+_BAD_PRINCIPAL = "Policy contains a statement with one or more invalid principals."
+
+
 def checked_policy(text: str) -> dict[str, Any]:
     """Raises MalformedPolicyDocumentException."""
     try:
         document: dict[str, Any] = json.loads(text)
-        check(document, "resource")
+        parse_policy(document, "resource")
     except ValueError:
         raise _malformed("The policy is not valid JSON.") from None
     except ServiceError as error:
-        raise _malformed(error.message) from None
+        named = error.message.startswith(INVALID_PRINCIPAL)
+        raise _malformed(_BAD_PRINCIPAL if named else error.message) from None
     if len(text.encode()) > MAX_POLICY_BYTES:
         raise ServiceError("LimitExceededException", "Key policy document exceeds the maximum size of 32 KB.")
     return document

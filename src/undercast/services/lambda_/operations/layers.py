@@ -46,6 +46,10 @@ _NEWEST = 1 << 62
 async def publish_layer_version(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Store an archive as the layer's next version."""
     layer = parse_layer(ctx.scope, params["LayerName"])
+    if not set(params.get("CompatibleRuntimes") or ()) <= KNOWN:
+        listed = f"[{', '.join(params['CompatibleRuntimes'])}]"
+        one = f"Member must satisfy enum value set: [{', '.join(IDENTIFIERS)}]"
+        raise unmet_constraint(listed, "compatibleRuntimes", f"Member must satisfy constraint: [{one}]")
     archive = await accept_code(functions, ctx, "PublishLayerVersion", params["Content"])
     configuration = {"Description": "", **{name: params[name] for name in _MEMBERS if name in params}}
 

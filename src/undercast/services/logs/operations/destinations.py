@@ -9,6 +9,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
+from undercast.policy.document import parse_policy
 from undercast.services.logs import filter_store
 from undercast.services.logs.destination import Destination, control_message, put
 from undercast.services.logs.errors import invalid
@@ -43,8 +44,10 @@ async def put_destination_policy(logs: Logs, ctx: RequestContext, params: Params
         document = json.loads(params["accessPolicy"])
     except ValueError as error:
         raise invalid("The access policy is no valid JSON.") from error
-    if not isinstance(document, dict) or "Statement" not in document:
-        raise invalid("The access policy has no Statement.")
+    try:
+        parse_policy(document, "resource")
+    except ServiceError as error:
+        raise invalid(f"The access policy is malformed: {error.message}") from error
     name = params["destinationName"]
     if not await logs.database.write(
         lambda tx: filter_store.set_destination_policy(tx, ctx.scope, name, params["accessPolicy"])

@@ -13,7 +13,8 @@ from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.policy.validation import check
+from undercast.policy.document import parse_policy
+from undercast.policy.validation import INVALID_PRINCIPAL
 from undercast.services.secretsmanager import filters, passwords, replicas, rotation, store
 from undercast.services.secretsmanager.errors import exists, invalid, refused
 from undercast.services.secretsmanager.instance import SecretsManager, alive, primary
@@ -293,11 +294,12 @@ async def validate_resource_policy(manager: SecretsManager, ctx: RequestContext,
 
 def _problem(text: str) -> str:
     try:
-        check(json.loads(text), "resource")
+        parse_policy(json.loads(text), "resource")
     except ValueError:
         return "This resource policy contains invalid Json"
     except ServiceError as error:
-        return error.message
+        named = error.message.startswith(INVALID_PRINCIPAL)
+        return "This resource policy contains an unsupported principal." if named else error.message
     return ""
 
 

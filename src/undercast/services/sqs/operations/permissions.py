@@ -7,6 +7,7 @@ import json
 import re
 from typing import Any
 
+from undercast.core.arn import is_account_id
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
@@ -20,13 +21,14 @@ ACTIONS = frozenset({
     "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",
 })  # fmt: skip
 MAX_STATEMENTS = 20
+MAX_ACTIONS = 7
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 
 
 @operation("AddPermission")
 async def add_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Let other accounts use the queue."""
-    label, actions = params["Label"], params["Actions"]
+    label, actions, accounts = params["Label"], params["Actions"], params["AWSAccountIds"]
     if not _LABEL.fullmatch(label):
         raise invalid_value(f"Value {label} for parameter Label is invalid. Reason: Label must be 1 to 80 alphanumeric "
                             "characters, hyphens or underscores.")  # fmt: skip
@@ -35,6 +37,7 @@ async def add_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
             allowed = ", ".join(sorted(ACTIONS))
             raise invalid_value(f"Value SQS:{action} for parameter ActionName is invalid. Reason: Please refer to the "
                                 f"appropriate WSDL for a list of valid actions: {allowed}")  # fmt: skip
+    _check_amounts(actions, accounts)
     queue = sqs.queue(ctx, params["QueueUrl"])
     statements = _statements(queue)
     if any(statement.get("Sid") == label for statement in statements):
@@ -47,12 +50,20 @@ async def add_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
         {
             "Sid": label,
             "Effect": "Allow",
-            "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in params["AWSAccountIds"]])},
+            "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
             "Action": _one_or_all([f"SQS:{action}" for action in actions]),
             "Resource": queue.arn,
         }
     )
     await _save(sqs, ctx, params, queue, statements)
+
+
+def _check_amounts(actions: list[str], accounts: list[str]) -> None:
+    if len(actions) > MAX_ACTIONS:
+        raise ServiceError("OverLimit", f"{len(actions)} Actions were found, maximum allowed is {MAX_ACTIONS}.", 403)
+    if not accounts or not all(is_account_id(account) for account in accounts):
+        listed = ", ".join(accounts)
+        raise invalid_value(f"Value [{listed}] for parameter PrincipalId is invalid. Reason: Unable to verify.")
 
 
 @operation("RemovePermission")
