@@ -67,6 +67,11 @@ def compact(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
+def placeholders(template: str) -> list[str]:
+    """The names of the variables that a template asks for."""
+    return [found[1] for found in _PLACEHOLDER.finditer(template)]
+
+
 def fill(template: str, variables: Mapping[str, Any], document: Any = MISSING) -> str:
     """The template with the variables' values: JSON where they stand by themselves, plain text inside of quotes.
 

@@ -89,6 +89,16 @@ def test_a_target_gets_what_its_input_says(platform: RunningPlatform, account: s
     assert (message["Body"], message["Attributes"]["MessageGroupId"]) == ('"i-1"', "g")
 
 
+def test_a_placeholder_that_stands_for_nothing_is_refused(events: Any, queue: Queue) -> None:
+    """User Guide, "Amazon EventBridge input transformation": those of InputPathsMap, and the reserved ones."""
+    events.put_rule(Name="a", EventPattern='{"source": ["app"]}')
+    target = {"Id": "one", "Arn": queue.arn, "InputTransformer": {"InputTemplate": '"<who> <aws.events.rule-name>"'}}
+    assert refusal(events.put_targets, Rule="a", Targets=[target]) == (
+        "ValidationException", "InputTemplate for target one contains invalid placeholder who.",
+    )  # fmt: skip
+    assert events.list_targets_by_rule(Rule="a")["Targets"] == []
+
+
 def test_rules_are_kept_and_listed(events: Any, queue: Queue) -> None:
     """PutRule replaces; targets, states, tags, pages; a rule with targets stays."""
     assert refusal(events.put_rule, Name="a") == (

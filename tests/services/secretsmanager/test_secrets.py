@@ -333,13 +333,16 @@ def _rotated(secrets: Any, before: str, name: str = "s") -> str:
 
 
 def test_a_rotation_needs_a_function_and_a_schedule_that_can_be(secrets: Any) -> None:
-    """cron() is refused by name."""
+    """At most every four hours, in windows that begin on the hour."""
     secrets.create_secret(Name="s", SecretString="v")
     assert refusal(secrets.rotate_secret, SecretId="s")[0] == "InvalidRequestException"
     function = "arn:aws:lambda:us-east-1:000000000000:function:f"
     for rules, code in (
         ({"ScheduleExpression": "rate(1 hour)"}, "InvalidParameterException"),
-        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, "NotImplemented"),
+        ({"ScheduleExpression": "cron(0 8 1 * *)"}, "InvalidParameterException"),
+        ({"ScheduleExpression": "cron(30 8 1 * ? *)"}, "InvalidParameterException"),
+        ({"ScheduleExpression": "cron(0 8,10 * * ? *)"}, "InvalidParameterException"),
+        ({"ScheduleExpression": "cron(0 8 * * ? *)", "AutomaticallyAfterDays": 3}, "InvalidParameterException"),
         ({"ScheduleExpression": "rate(4 hours)", "AutomaticallyAfterDays": 3}, "InvalidParameterException"),
     ):
         given = {"SecretId": "s", "RotationLambdaARN": function, "RotationRules": rules, "RotateImmediately": False}

@@ -6,8 +6,11 @@ AWS: Secrets Manager User Guide, "Schedule expressions in Secrets Manager rotati
 import asyncio
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
+
+import pytest
 
 from tests.fakes import START, CountingIds, FakeClock
 from undercast.core.arn import AccountId, Region, Scope
@@ -15,7 +18,7 @@ from undercast.core.context import RequestContext
 from undercast.core.identity import Principal
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.models import secret_of
-from undercast.services.secretsmanager.rotation import STEPS, Rotations
+from undercast.services.secretsmanager.rotation import STEPS, Rotations, next_rotation
 from undercast.services.secretsmanager.schema import SCHEMA
 from undercast.store.database import Database, Tx
 from undercast.store.migrations import migrate
@@ -43,6 +46,22 @@ class Outside:
         """See `RequestContext.call`."""
         self.steps.append(json.loads(params["Payload"])["Step"])
         return {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "due"),
+    [
+        ({"AutomaticallyAfterDays": 2}, "2026-03-03T10:30:00"),
+        ({"ScheduleExpression": "rate(12 hours)"}, "2026-03-01T22:30:00"),
+        ({"ScheduleExpression": "cron(0 8 1 * ? *)"}, "2026-04-01T08:00:00"),
+        ({"ScheduleExpression": "cron(0 4/6 ? * SUN *)"}, "2026-03-01T16:00:00"),
+        ({"ScheduleExpression": "cron(0 0 L * ? *)"}, "2026-03-31T00:00:00"),
+    ],
+)
+def test_the_next_rotation(rules: Mapping[str, Any], due: str) -> None:
+    """User Guide, "Schedule expressions in Secrets Manager rotation": times of a cron() are UTC."""
+    now = datetime(2026, 3, 1, 10, 30, tzinfo=UTC).timestamp()
+    assert next_rotation(rules, now) == datetime.fromisoformat(due).replace(tzinfo=UTC).timestamp()
 
 
 async def test_a_write_that_fails_once_does_not_end_a_secrets_rotation(tmp_path: Path) -> None:

@@ -95,6 +95,13 @@ def _carried(sending: Sending, target: Target) -> dict[str, str]:
     return found
 
 
+PREDEFINED = frozenset({
+    "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event", "aws.events.event.json",
+    "aws.events.event.ingestion-time",
+})  # fmt: skip
+"""The variables that a template has without an InputPathsMap."""
+
+
 def payload(sending: Sending, target: Target) -> str:
     """Input, InputPath, InputTransformer, or the event as it is."""
     event, given = sending.event, target.given

@@ -10,15 +10,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError, refused_member
+from undercast.core.errors import ServiceError
 from undercast.core.identity import platform_principal, service_principal
 from undercast.core.recurring import recur
 from undercast.core.tasks import Tasks
+from undercast.events.schedules import Cron, InvalidSchedule, parse_schedule
 from undercast.services import sealing
 from undercast.services.parts import Internal
 from undercast.services.secretsmanager import replicas, store
@@ -32,7 +34,29 @@ STEPS = ("createSecret", "setSecret", "testSecret", "finishSecret")
 SERVICE = "secretsmanager.amazonaws.com"
 ROUND_S = 60.0
 DAY_S, HOUR_S = 86_400.0, 3600.0
+LEAST_HOURS = 4
 _RATE = re.compile(r"rate\((\d+) (hours?|days?)\)")
+
+
+def next_rotation(rules: Mapping[str, Any], now: float) -> float | None:
+    """When the next one is due: an interval later, or at the next time of a cron(), whose times are UTC.
+
+    None where no year of a cron() is left. Raises InvalidParameterException.
+    """
+    expression = rules.get("ScheduleExpression")
+    if expression is None or not expression.startswith("cron(") or "AutomaticallyAfterDays" in rules:
+        return now + interval_s(rules)
+    try:
+        schedule = parse_schedule(expression)
+    except InvalidSchedule:
+        raise invalid(f"The schedule expression {expression} is not valid.") from None
+    if not isinstance(schedule, Cron) or schedule.minutes != (0,):
+        raise invalid(f"The schedule expression {expression} is not valid: a rotation window begins on the hour.")
+    hours = schedule.hours
+    gaps = [later - earlier for earlier, later in pairwise((*hours, hours[0] + 24))]
+    if min(gaps) < LEAST_HOURS:
+        raise invalid("A secret can be rotated every four hours at most.")
+    return schedule.after(now, anchor=now)
 
 
 def interval_s(rules: Mapping[str, Any]) -> float:
@@ -44,13 +68,11 @@ def interval_s(rules: Mapping[str, Any]) -> float:
         return float(days * DAY_S)
     if expression is None:
         raise invalid("RotationRules needs AutomaticallyAfterDays or ScheduleExpression.")
-    if expression.startswith("cron("):
-        raise refused_member("RotateSecret", "RotationRules.ScheduleExpression", "cron() is not supported; use rate()")
     found = _RATE.fullmatch(expression)
     if found is None or not int(found[1]):
         raise invalid(f"The schedule expression {expression} is not valid.")
     seconds = int(found[1]) * (HOUR_S if found[2].startswith("hour") else DAY_S)
-    if seconds < 4 * HOUR_S:
+    if seconds < LEAST_HOURS * HOUR_S:
         raise invalid("A secret can be rotated every four hours at most.")
     return seconds
 
@@ -141,8 +163,8 @@ class Rotations:
             self.rotate_soon(begun)
 
     async def _begun(self, secret: Secret, now: float) -> Secret:
-        """Next time a full interval later: a failing function is not asked every minute."""
-        following = now + interval_s(secret.rotation_rules)
+        """Next time by the schedule: a failing function is not asked every minute."""
+        following = next_rotation(secret.rotation_rules, now)
         token = secret.rotating or self._internal(secret.scope, platform_principal(secret.scope.account_id)).ids.uuid()
         await self._database.write(partial(store.change, secret=secret, rotates_at=following, rotating=token))
         return replace(secret, rotates_at=following, rotating=token)

@@ -43,7 +43,7 @@ MANIFEST = Manifest(
     differences=(
         "A replica is in sync, or Failed, when the call answers; a Failed one is tried again by "
         "ReplicateSecretToRegions, not by itself. Replicas in other accounts are refused by name.",
-        "Rotation schedules take AutomaticallyAfterDays and rate(); cron() is refused. Duration is kept and shown.",
+        "A rotation begins with its window; Duration is kept and shown.",
         "A rotation that fails is tried again at the next scheduled time, not several times within the window.",
         "With RotateImmediately false RotateSecret does not wait for the step testSecret; what fails there is in the "
         "platform's log and in the function's, and the configuration stays.",

@@ -10,10 +10,10 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.json_text import is_json
 from undercast.core.service import Params, operation
-from undercast.events.inputs import InvalidPath, parse_path
+from undercast.events.inputs import InvalidPath, parse_path, placeholders
 from undercast.services import target_calls
 from undercast.services.events import connections, store
-from undercast.services.events.addressing import DIRECT, OWN
+from undercast.services.events.addressing import DIRECT, OWN, PREDEFINED
 from undercast.services.events.errors import invalid, no_rule, too_many
 from undercast.services.events.instance import Events
 from undercast.services.events.models import bus_of_arn
@@ -97,6 +97,9 @@ def _check_input(target: Params) -> None:
             parse_path(path)
         except InvalidPath:
             raise invalid(f"Invalid InputPath for target {identifier}.") from None
+    for name in placeholders(transformer.get("InputTemplate", "")):
+        if name not in paths and name not in PREDEFINED:
+            raise invalid(f"InputTemplate for target {identifier} contains invalid placeholder {name}.")
 
 
 async def _check_kind(ctx: RequestContext, target: Params, role_arn: str) -> None:

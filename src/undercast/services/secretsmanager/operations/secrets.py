@@ -321,7 +321,7 @@ async def rotate_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
     if not function:
         raise refused("No Lambda rotation function ARN is associated with this secret.")
     rules = dict(params.get("RotationRules") or secret.rotation_rules)
-    rotates_at = ctx.clock.now() + rotation.interval_s(rules) if rules else None
+    rotates_at = rotation.next_rotation(rules, ctx.clock.now()) if rules else None
     token, immediately = params.get("ClientRequestToken") or ctx.ids.uuid(), params.get("RotateImmediately", True)
     begun = {"rotating": token, "testing": ""} if immediately else {"rotating": "", "testing": token}
     await manager.rotations.require_function(secret, function)
