@@ -9,13 +9,14 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-_LONGEST_REST_S = 60.0
+_REST = Backoff(longest_s=60.0)
 
 
 async def recur(name: str, work: Callable[[], Awaitable[None]], pause: Callable[[], Awaitable[None]]) -> None:
@@ -84,7 +85,7 @@ async def insist(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 def rest_s(failures: int) -> float:
     """How long to rest after so many failures in a row."""
-    return min(2.0 ** min(failures - 1, 10), _LONGEST_REST_S)
+    return _REST.wait_s(failures - 1)
 
 
 async def rest(seconds: float) -> None:

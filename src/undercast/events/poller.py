@@ -12,6 +12,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock
 from undercast.core.record import record
 
@@ -19,8 +20,7 @@ FIRST_BATCHES = 5
 """So many run at once before there is reason for more."""
 FEWEST_BATCHES = 2
 MORE_PER_S = 300 / 60
-FIRST_BACKOFF_S = 0.5
-LONGEST_BACKOFF_S = 10.0
+_BACKOFF = Backoff(first_s=0.5, longest_s=10.0)
 NOTHING_YET = "No records processed"
 _LOOK_AGAIN_S = 1 / MORE_PER_S
 _log = logging.getLogger(__name__)
@@ -158,9 +158,9 @@ class Feed:
                 if not isinstance(error, Unavailable):
                     _log.exception("an event source could not be read")
                 self.result = f"PROBLEM: {error}"
-                wait_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(failures, 16))
+                moment = self._clock.now() + _BACKOFF.wait_s(failures)
                 failures += 1
-                await self._clock.wait_until(self._clock.now() + wait_s)
+                await self._clock.wait_until(moment)
                 continue
             failures = 0
             if batch is not None:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
+from undercast.core.backoff import Backoff
 from undercast.core.errors import ServiceError
 from undercast.events.causality import Edge
 from undercast.events.delivery import ORDERED, UNFINISHED, Delivery, Outcome, Target, Wide, refused
@@ -25,8 +26,7 @@ KEPT_PAYLOAD_BYTES = 4096
 """Larger payloads wait in the database only, so that a full window is small."""
 _SETTLED_AT_ONCE = 64
 _KEPT_DEAD, _MAX_REASON = 20, 1024
-_FIRST_BACKOFF_S = 1.0
-_LAST_BACKOFF_S = 300.0
+_BACKOFF = Backoff(longest_s=300.0)
 LAST_AGE_S, FEWEST_TRIES = 24 * 3600.0, 10
 """When a delivery whose target raises every time is given up: older than this, and tried so often. Either alone is no
 reason, for the platform may have been stopped for days. AWS: EventBridge User Guide, "How EventBridge retries
@@ -263,8 +263,8 @@ class Router:
         return refused(delivery, f"given up after {tries} attempts: {reason}", now)
 
     def _throttled(self, delivery: Delivery, reason: str) -> Outcome:
-        wait_s = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
-        return Outcome(kind="retry", due_at=self._clock.now() + wait_s, counted=False, reason=reason)
+        due_at = self._clock.now() + _BACKOFF.wait_s(delivery.throttles)
+        return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
 
     async def _settle(self) -> None:
         """Write outcomes, many in one transaction; while they are written the next ones gather."""
@@ -303,7 +303,7 @@ class Router:
 
     def _hold(self, queue: TargetQueue, error: Exception) -> None:
         """The store failed on this queue: wait, longer each time, then read its rows again."""
-        wait_s = min(_LAST_BACKOFF_S, _FIRST_BACKOFF_S * 2 ** min(queue.failures, 16))
+        wait_s = _BACKOFF.wait_s(queue.failures)
         queue.failures += 1
         queue.hold(self._clock.now() + wait_s)
         _log.warning("deliveries to %s wait %.0f s: the store failed with %r", queue.name.target_arn, wait_s, error)

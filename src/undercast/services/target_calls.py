@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.backoff import Backoff
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, root_principal
@@ -30,8 +31,7 @@ class Letter:
     """Of a state machine's execution: the same for each attempt."""
 
 
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 600.0
+BACKOFF = Backoff(longest_s=600.0)
 """AWS says exponential, and 185 attempts within 24 hours."""
 _THROTTLED = ("ThrottlingException", "TooManyRequestsException", "ProvisionedThroughputExceededException")
 
@@ -139,8 +139,3 @@ def is_throttle(error: ServiceError) -> bool:
 def is_transient(error: ServiceError) -> bool:
     """Whether another attempt may do what this one did not."""
     return is_throttle(error) or (error.status >= 500 and error.code != "NotImplemented")
-
-
-def backoff_s(attempts: int) -> float:
-    """How long to wait after so many failed attempts besides this one."""
-    return min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** min(attempts, 16))

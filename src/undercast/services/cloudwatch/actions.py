@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
@@ -24,8 +25,7 @@ from undercast.store.database import Database
 
 log = logging.getLogger(__name__)
 
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 60.0
+BACKOFF = Backoff(longest_s=60.0)
 LONGEST_S = 3600.0
 PRINCIPALS: Mapping[str, tuple[str, str]] = {
     "sns": ("cloudwatch.amazonaws.com", "sns:Publish"),
@@ -48,8 +48,8 @@ class ActionTarget:
         except ServiceError as error:
             now = self._clock.now()
             if (error.status >= 500 or error.status == 429) and now - delivery.created_at < LONGEST_S:
-                delay_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
-                return Outcome(kind="retry", due_at=now + delay_s, counted=False, reason=error.message)
+                due_at = now + BACKOFF.wait_s(delivery.throttles)
+                return Outcome(kind="retry", due_at=due_at, counted=False, reason=error.message)
             log.warning("action %s of %s failed: %s", delivery.target_arn, delivery.source_arn, error)
             await self._note(delivery, "Failed to execute action", error.message)
             return Outcome(kind="dead", reason=error.message)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, Protocol, TypeVar
 
+from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock, iso_millis
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
@@ -23,8 +24,7 @@ from undercast.services.event_sources.records import Record
 from undercast.services.event_sources.tumbling import MAX_STATE_BYTES
 from undercast.store.database import Database, Tx
 
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 60.0
+BACKOFF = Backoff(longest_s=60.0)
 EXHAUSTED = "RetryAttemptsExhausted"
 DAY_S = 24 * 3600.0
 
@@ -145,7 +145,8 @@ class Piece:
 
     records: Sequence[Record]
     attempts: int = 0
-    delay_s: float = FIRST_BACKOFF_S
+    waits: int = 0
+    """Before it, and before what it was split from."""
 
 
 class Work(Generic[T]):
@@ -176,7 +177,7 @@ class Work(Generic[T]):
             if old := sum(1 for record in piece.records if self._too_old(record)):
                 expired = Piece(piece.records[:old], piece.attempts)
                 await self._give_up(batch, expired, self._attempts.too_old, None)
-                pieces.appendleft(Piece(piece.records[old:], piece.attempts, piece.delay_s))
+                pieces.appendleft(Piece(piece.records[old:], piece.attempts, piece.waits))
                 processed = Processed(result=self._attempts.failure)
                 continue
             attempt = await self._attempts.attempt(batch, piece.records)
@@ -196,7 +197,7 @@ class Work(Generic[T]):
 
     async def _again(self, batch: Batch, piece: Piece, attempt: Attempt[T]) -> Sequence[Piece] | None:
         """What of a piece is tried again, after the wait for it; None when nobody reads any more."""
-        rest = Piece(piece.records[attempt.done :], piece.attempts + attempt.counted, piece.delay_s)
+        rest = Piece(piece.records[attempt.done :], piece.attempts + attempt.counted, piece.waits)
         if attempt.counted and 0 <= self._limits.retries < rest.attempts:
             await self._give_up(batch, rest, EXHAUSTED, attempt.known)
             return ()
@@ -233,8 +234,8 @@ class Work(Generic[T]):
 
     async def _waited(self, piece: Piece) -> bool:
         """Wait for the next attempt; False when nobody reads any more."""
-        moment = self._means.clock.now() + piece.delay_s
-        piece.delay_s = min(LONGEST_BACKOFF_S, piece.delay_s * 2)
+        moment = self._means.clock.now() + BACKOFF.wait_s(piece.waits)
+        piece.waits += 1
         loop = asyncio.get_running_loop()
         waits = {loop.create_task(self._means.clock.wait_until(moment)), loop.create_task(self._closed.wait())}
         try:

@@ -14,7 +14,7 @@ from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome, refused
 from undercast.services.events.measures import FAILED, LOST, SENT, Measures
-from undercast.services.target_calls import backoff_s, is_throttle, is_transient
+from undercast.services.target_calls import BACKOFF, is_throttle, is_transient
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def again(delivery: Delivery, code: str, reason: str, now: float, at_least_s: fl
     attributes = delivery.attributes
     if delivery.attempts >= int(attributes["max_attempts"]):
         return give_up(delivery, code, reason, now, "MaximumRetryAttempts")
-    delay_s = max(at_least_s, backoff_s(delivery.attempts))
+    delay_s = max(at_least_s, BACKOFF.wait_s(delivery.attempts))
     if now + delay_s - delivery.created_at > int(attributes["max_age_s"]):
         return give_up(delivery, code, reason, now, "MaximumEventAgeInSeconds")
     return Outcome(kind="retry", due_at=now + delay_s, counted=True, reason=reason)

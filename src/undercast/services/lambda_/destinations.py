@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.backoff import Backoff
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import Principal, root_principal, service_principal
@@ -29,8 +30,7 @@ from undercast.services.target_calls import queue_url
 log = logging.getLogger(__name__)
 
 KIND = "lambda-destination"
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 300.0
+BACKOFF = Backoff(longest_s=300.0)
 LONGEST_S = 21_600.0
 """How long a destination that fails with a fault of its own is tried. AWS does not say how long it tries."""
 
@@ -237,8 +237,8 @@ class DestinationTarget:
                 self._functions.measures.note(attributes["function_arn"], failure, 1.0)
                 self._count(delivery, "DroppedEventCount", "dropped")
                 return Outcome(kind="dead", reason=error.message)
-            delay_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
-            return Outcome(kind="retry", due_at=now + delay_s, counted=False, reason=error.message)
+            due_at = now + BACKOFF.wait_s(delivery.throttles)
+            return Outcome(kind="retry", due_at=due_at, counted=False, reason=error.message)
         self._count(delivery, "OnFailureDestinationDeliveredEventCount", "sent")
         return Outcome(kind="done")
 

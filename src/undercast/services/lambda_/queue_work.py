@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from functools import reduce
 
 from undercast.core.arn import Arn
+from undercast.core.backoff import Backoff
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.tasks import NotBegun
@@ -22,7 +23,8 @@ from undercast.services.lambda_.lineage import mark, of_header, shared
 from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 
-THROTTLE_BACKOFF_S = 1.0
+BACKOFF = Backoff(longest_s=12 * 3600.0)
+"""No longer than a message can be hidden; what is left of its visibility timeout ends the attempts."""
 
 
 class QueueWork:
@@ -78,7 +80,7 @@ class QueueWork:
         """None when the function was throttled for as long as the messages are hidden and it could still run them."""
         records = ", ".join(taken.record for taken in batch.messages.values())
         payload = f'{{"Records": [{records}]}}'.encode()
-        request_id, visibility_s, delay_s = self._functions.ids.uuid(), None, THROTTLE_BACKOFF_S
+        request_id, visibility_s, throttles = self._functions.ids.uuid(), None, 0
         self._consumer.note(request_id, "message", tuple(batch.messages))
         traces = tuple(taken.trace_header for taken in batch.messages.values() if taken.trace_header)
         chain = reduce(shared, [of_header(taken.trace_header) for taken in batch.messages.values()])
@@ -92,14 +94,14 @@ class QueueWork:
                     raise
             if visibility_s is None:
                 visibility_s = await self._visibility_s(batch.ctx)
-            again_at = self._functions.clock.now() + delay_s
+            again_at = self._functions.clock.now() + BACKOFF.wait_s(throttles)
             if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
                 return None
             try:
                 await self._functions.clock.wait_until(again_at)
             except asyncio.CancelledError:
                 raise NotBegun from None  # every attempt was turned away
-            delay_s *= 2
+            throttles += 1
 
     async def _visibility_s(self, ctx: RequestContext) -> int:
         params = {"QueueUrl": url_of(ctx, self._arn), "AttributeNames": ["VisibilityTimeout"]}

@@ -15,6 +15,7 @@ from zlib import crc32
 
 from undercast.core import json_text
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.backoff import Backoff
 from undercast.core.clock import iso_millis
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
@@ -35,8 +36,8 @@ from undercast.services.lambda_.tracing import event_header
 log = logging.getLogger(__name__)
 
 RETRY_DELAYS_S = (60.0, 120.0)
-FIRST_BACKOFF_S = 1.0
-LONGEST_BACKOFF_S = 300.0
+BACKOFF = Backoff(longest_s=300.0)
+"""AWS: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation" (1 s to 5 min)."""
 PASSING = frozenset({"ResourceConflictException", "TooManyRequestsException"})
 """Errors of ours to the caller that end by themselves: the function is Pending, or throttled."""
 SUCCESS, EXHAUSTED, TOO_OLD = "Success", "RetriesExhausted", "EventAgeExceeded"
@@ -154,11 +155,11 @@ class FunctionTarget:
         Events that were throttled together are spread over half the delay: coming back together, all but the reserved
         concurrency would be throttled again.
         """
-        delay_s: float = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2 ** min(delivery.throttles, 16))
+        delay_s = BACKOFF.wait_s(delivery.throttles)
         delay_s *= 1 - crc32(delivery.id.encode()) / 2**33
         due_at = self._functions.clock.now() + delay_s
         if due_at - delivery.created_at > max_age_s:
-            due_at = delivery.created_at + max_age_s + FIRST_BACKOFF_S
+            due_at = delivery.created_at + max_age_s + BACKOFF.first_s
         return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
 
     async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:

@@ -19,7 +19,7 @@ from undercast.core.identity import Principal, service_principal
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services import roles
 from undercast.services.logs.subscription import as_json
-from undercast.services.target_calls import backoff_s, is_transient, scope_of
+from undercast.services.target_calls import BACKOFF, is_transient, scope_of
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,6 @@ class StreamTarget:
             if not is_transient(error) or now - delivery.created_at > LONGEST_S:
                 log.warning("log events for %s are dropped: %s", delivery.target_arn, error)
                 return Outcome(kind="dead", reason=error.message)
-            due_at = now + backoff_s(delivery.throttles)
+            due_at = now + BACKOFF.wait_s(delivery.throttles)
             return Outcome(kind="retry", due_at=due_at, counted=False, reason=error.message)
         return Outcome(kind="done")

@@ -12,7 +12,7 @@ from undercast.events.delivery import Delivery, Outcome
 from undercast.services import roles
 from undercast.services.pipes.instance import Pipes
 from undercast.services.pipes.models import PRINCIPAL
-from undercast.services.target_calls import KINDS, Letter, backoff_s, is_transient, send
+from undercast.services.target_calls import BACKOFF, KINDS, Letter, is_transient, send
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class DeadLetterTarget:
         except ServiceError as error:
             now = self._pipes.clock.now()
             if is_transient(error) and now - delivery.created_at < LONGEST_S:
-                due_at = now + backoff_s(delivery.attempts)
+                due_at = now + BACKOFF.wait_s(delivery.attempts)
                 return Outcome(kind="retry", due_at=due_at, counted=True, reason=error.message)
             log.warning("%s cannot be sent to %s: %s", delivery.id, delivery.target_arn, error)
             return Outcome(kind="dead", reason=error.message)

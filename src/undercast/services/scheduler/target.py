@@ -20,7 +20,7 @@ from undercast.services.scheduler.inputs import text_of
 from undercast.services.scheduler.instance import Scheduler
 from undercast.services.scheduler.models import PRINCIPAL
 from undercast.services.scheduler.universal import is_universal, named
-from undercast.services.target_calls import Letter, backoff_s, is_throttle, is_transient, queue_url, scope_of
+from undercast.services.target_calls import BACKOFF, Letter, is_throttle, is_transient, queue_url, scope_of
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class ScheduleTarget:
             return self._given_up(delivery, error, "")
         if delivery.attempts >= int(attributes["max_attempts"]):
             return self._given_up(delivery, error, "MaximumRetryAttempts")
-        due_at = now + backoff_s(delivery.attempts)
+        due_at = now + BACKOFF.wait_s(delivery.attempts)
         if due_at - delivery.created_at > int(attributes["max_age_s"]):
             return self._given_up(delivery, error, "MaximumEventAgeInSeconds")
         return Outcome(kind="retry", due_at=due_at, counted=True, reason=error.message)
@@ -134,7 +134,7 @@ class DeadLetterTarget:
             await ctx.call("sqs", "SendMessage", message, principal=role, scope=scope)
         except ServiceError as error:
             if is_transient(error) and delivery.attempts < int(delivery.attributes["max_attempts"]):
-                due_at = self._scheduler.clock.now() + backoff_s(delivery.attempts)
+                due_at = self._scheduler.clock.now() + BACKOFF.wait_s(delivery.attempts)
                 return Outcome(kind="retry", due_at=due_at, counted=True, reason=error.message)
             log.warning("%s cannot be sent to %s: %s", delivery.id, delivery.target_arn, error)
             for name in (measures.LOST, f"{measures.LOST}_{error.code}"):

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit, urlunsplit
 
 from undercast.core.arn import Scope
+from undercast.core.backoff import Backoff
 from undercast.core.recurring import recur
 from undercast.events.web import WebError, WebRequest, connect_anywhere, send
 from undercast.services.xray import otlp
@@ -25,7 +26,7 @@ _GATHER_S = 0.5
 _LOOK_S = 60.0
 _SEND_S = 10.0
 _LAST_S = 1.0
-_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
+_BACKOFF = Backoff(longest_s=30.0)
 _LATER = frozenset({429, 502, 503, 504})
 
 Post = Callable[[bytes], Awaitable[int]]
@@ -100,7 +101,7 @@ class Exporter:
     def _refused(self, reason: str) -> bool:
         if not self._failures:
             log.warning("spans cannot be exported, and are kept for a while: %s", reason)
-        self._pause_s = min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2 ** min(self._failures, 10))
+        self._pause_s = _BACKOFF.wait_s(self._failures)
         self._failures += 1
         return False
 
