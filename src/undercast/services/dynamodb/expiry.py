@@ -6,10 +6,9 @@ AWS: DynamoDB Developer Guide, "Using time to live (TTL) in DynamoDB", "DynamoDB
 """
 
 import asyncio
-import contextlib
 from functools import partial
 
-from undercast.core.recurring import recur
+from undercast.core.recurring import Rounds
 from undercast.services.dynamodb import backup_rows, items, recovery, tables, transfers
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin, Place
@@ -24,26 +23,11 @@ _AT_ONCE = 100
 
 
 class Expiry:
-    """See the module."""
+    """See the module. `rounds` is started and stopped with the platform."""
 
     def __init__(self, dynamo: Dynamo) -> None:
         self._dynamo = dynamo
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin."""
-        self._task = asyncio.get_running_loop().create_task(recur("DynamoDB's expiry", self.round, self._pause))
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _pause(self) -> None:
-        clock = self._dynamo.clock
-        await clock.wait_until(clock.now() + ROUND_S)
+        self.rounds = Rounds("DynamoDB's expiry", self.round, dynamo.clock, ROUND_S)
 
     async def round(self) -> None:
         """Delete what is due, a hundred items in a transaction; then what nobody needs any more."""

@@ -78,7 +78,7 @@ def _targets(dynamo: RunningDynamo) -> Mapping[str, Any]:
 
 
 async def _start(dynamo: RunningDynamo) -> None:
-    dynamo.expiry.start()
+    dynamo.expiry.rounds.start(at_once=True)
     exporting.resume(dynamo)
     importing.resume(dynamo)
 
@@ -86,7 +86,7 @@ async def _start(dynamo: RunningDynamo) -> None:
 async def _stop(dynamo: RunningDynamo) -> None:
     dynamo.tasks.cancel()
     await dynamo.tasks.ended()
-    await dynamo.expiry.stop()
+    await dynamo.expiry.rounds.stop()
 
 
 def _reset(dynamo: RunningDynamo) -> None:

@@ -3,11 +3,9 @@
 AWS: DynamoDB Developer Guide, "Data retention limit for DynamoDB Streams".
 """
 
-import asyncio
-
 from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
-from undercast.core.recurring import recur
+from undercast.core.recurring import Rounds
 from undercast.services import table_streams
 from undercast.store.database import Database
 
@@ -16,28 +14,13 @@ _AT_ONCE = 1000
 
 
 class Streams:
-    """One per platform."""
+    """One per platform. `rounds`, which trim, are started and stopped with it."""
 
     def __init__(self, database: Database, clock: PlatformClock) -> None:
         self.database = database
         self.clock = clock
         self.accesses = Accesses()
-        self._task: asyncio.Task[None] | None = None
-
-    def start(self) -> None:
-        """Begin to trim."""
-        self._task = asyncio.get_running_loop().create_task(
-            recur("DynamoDB Streams' trimming", self._round, self._pause)
-        )
-
-    async def stop(self) -> None:
-        """End."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
-
-    async def _pause(self) -> None:
-        await self.clock.wait_until(self.clock.now() + ROUND_S)
+        self.rounds = Rounds("DynamoDB Streams' trimming", self._round, clock, ROUND_S)
 
     async def _round(self) -> None:
         more = True

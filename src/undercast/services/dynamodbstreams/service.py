@@ -38,11 +38,11 @@ async def access(streams: Streams, ctx: RequestContext, operation: str, params: 
 
 
 async def _start(streams: Streams) -> None:
-    streams.start()
+    streams.rounds.start(at_once=True)
 
 
 async def _stop(streams: Streams) -> None:
-    await streams.stop()
+    await streams.rounds.stop()
 
 
 MANIFEST = Manifest(

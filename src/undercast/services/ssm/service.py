@@ -17,11 +17,11 @@ def build(parts: Parts) -> Ssm:
 
 
 async def _start(ssm: Ssm) -> None:
-    ssm.start()
+    ssm.rounds.start(at_once=True)
 
 
 async def _stop(ssm: Ssm) -> None:
-    await ssm.stop()
+    await ssm.rounds.stop()
 
 
 MANIFEST = Manifest(

@@ -12,6 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.wire.call import Call
 from undercast.wire.draft import Draft, Encode, Failure, Parse
 from undercast.wire.model import OperationModel, Shape
+from undercast.wire.protocols.once import once
 from undercast.wire.protocols.xml import XmlCompiler, element_name, text_of, text_reader
 
 Node = dict[str, Any]
@@ -31,12 +32,7 @@ class QueryCompiler:
 
     def reader(self, shape: Shape) -> Read:
         """A closure from a node to a value."""
-        key = shape.key_of_definition
-        found = self._readers.get(key)
-        if found is None:
-            self._readers[key] = lambda node: self._readers[key](node)
-            found = self._readers[key] = self._read(shape)
-        return found
+        return once(self._readers, shape, self._read)
 
     def _read(self, shape: Shape) -> Read:
         if shape.type == "structure":

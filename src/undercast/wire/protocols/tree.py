@@ -11,6 +11,7 @@ from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.wire.model import Shape
+from undercast.wire.protocols.once import once
 from undercast.wire.values import in_range
 
 Walk = Callable[[Any], Any]
@@ -43,13 +44,7 @@ class TreeCompiler:
 
     def reader(self, shape: Shape) -> Walk:
         """A closure from a decoded value to what botocore's client would have been given."""
-        key = shape.key_of_definition
-        found = self._readers.get(key)
-        if found is None:
-            # A recursive shape finds this forwarder while it is being compiled.
-            self._readers[key] = lambda value: self._readers[key](value)
-            found = self._readers[key] = self._read(shape)
-        return found
+        return once(self._readers, shape, self._read)
 
     def writer(self, shape: Shape) -> Walk | None:
         """A closure from an output value to one that the format can dump; None when it can be dumped as it is."""

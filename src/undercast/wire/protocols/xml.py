@@ -11,6 +11,7 @@ from xml.sax.saxutils import escape
 
 from undercast.core.errors import ServiceError
 from undercast.wire.model import Shape
+from undercast.wire.protocols.once import once
 from undercast.wire.values import (
     blob_text,
     float_text,
@@ -56,12 +57,7 @@ class XmlCompiler:
 
     def content(self, shape: Shape) -> Write:
         """A closure that writes the members of a structure, without an element around them."""
-        key = shape.key_of_definition
-        found = self._writers.get(key)
-        if found is None:
-            self._writers[key] = lambda value, out: self._writers[key](value, out)
-            found = self._writers[key] = self._content(shape)
-        return found
+        return once(self._writers, shape, self._content)
 
     def scalar(self, shape: Shape) -> Callable[[Any], str]:
         """A closure from a scalar to XML text."""
@@ -78,12 +74,7 @@ class XmlCompiler:
 
     def reader(self, shape: Shape) -> Read:
         """A closure from an element to a value. Raises ValueError for text that is no such value."""
-        key = shape.key_of_definition
-        found = self._readers.get(key)
-        if found is None:
-            self._readers[key] = lambda node: self._readers[key](node)
-            found = self._readers[key] = self._read(shape)
-        return found
+        return once(self._readers, shape, self._read)
 
     def _content(self, shape: Shape) -> Write:
         members = {

@@ -9,7 +9,6 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
-from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.logs import exports
 from undercast.services.logs.destination import PRINCIPAL
@@ -17,7 +16,7 @@ from undercast.services.logs.errors import invalid
 from undercast.services.logs.exports import ACTIVE, DEFAULT_PREFIX, TEST_OBJECT, TEST_TEXT, ExportTask
 from undercast.services.logs.instance import Logs, existing_group
 from undercast.services.logs.models import group_arn
-from undercast.services.logs.operations.pages import PAGE_ITEMS
+from undercast.services.logs.operations.pages import PAGE_ITEMS, slice_of
 from undercast.store.database import Tx
 
 
@@ -56,18 +55,13 @@ async def create_export_task(logs: Logs, ctx: RequestContext, params: Params) ->
 async def describe_export_tasks(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The tasks of the account, newest first; one of them, or those of a status."""
     wanted, status = params.get("taskId"), params.get("statusCode")
-    try:
-        begin = number_of(params.get("nextToken"))
-    except ValueError as error:
-        raise invalid("The specified nextToken is invalid.") from error
     found = [
         one
         for one in await logs.database.read(lambda tx: exports.tasks(tx, ctx.scope))
         if wanted in (None, one.id) and status in (None, one.status)
     ]
-    end = begin + (params.get("limit") or PAGE_ITEMS)
-    token = {"nextToken": token_of(str(end))} if end < len(found) else {}
-    return {"exportTasks": [one.output() for one in found[begin:end]], **token}
+    page, token = slice_of(found, params, params.get("limit") or PAGE_ITEMS)
+    return {"exportTasks": [one.output() for one in page], **token}
 
 
 @operation("CancelExportTask")

@@ -1,15 +1,16 @@
 """Pages of lists that are read whole.
 
-Pure. A token names the item that the page ended with.
+Pure. A token names the item that the page ended with; of a list in an order that is not that of names, its place.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
-from undercast.core.page_tokens import name_of, token_of
+from undercast.core.page_tokens import name_of, number_of, token_of
 from undercast.core.service import Params
 from undercast.services.logs.errors import invalid
 
+T = TypeVar("T")
 PAGE_ITEMS = 50
 
 
@@ -25,3 +26,13 @@ def page_of(
     left = [pair for pair in found if pair[0] > after]
     token = {"nextToken": token_of(left[limit - 1][0])} if len(left) > limit else {}
     return [output for _, output in left[:limit]], token
+
+
+def slice_of(found: Sequence[T], params: Params, limit: int) -> tuple[Sequence[T], dict[str, str]]:
+    """Those from the place in nextToken on, up to the limit; and the next token."""
+    try:
+        begin = number_of(params.get("nextToken"))
+    except ValueError as error:
+        raise invalid("The specified nextToken is invalid.") from error
+    end = begin + limit
+    return found[begin:end], {"nextToken": token_of(str(end))} if end < len(found) else {}

@@ -9,7 +9,6 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
-from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.logs import store
 from undercast.services.logs.errors import invalid
@@ -19,6 +18,7 @@ from undercast.services.logs.insights.tokens import Missing, QueryError
 from undercast.services.logs.insights.values import text_of
 from undercast.services.logs.instance import Logs, existing_group, offering_group
 from undercast.services.logs.models import Group, Position, group_name
+from undercast.services.logs.operations.pages import slice_of
 from undercast.services.logs.queries import MAX_RUNNING, Started, fields_of, percentages, pointed
 from undercast.store.database import Row, Tx
 
@@ -63,20 +63,14 @@ async def start_query(logs: Logs, ctx: RequestContext, params: Params) -> dict[s
 async def get_query_results(logs: Logs, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """How far a query is, and its rows when it is complete; page by page where maxItems says so."""
     started = _existing(logs, ctx, params["queryId"])
-    try:
-        begin = number_of(params.get("nextToken"))
-    except ValueError as error:
-        raise invalid("The specified nextToken is invalid.") from error
-    end = begin + (params.get("maxItems") or len(started.results))
-    result: dict[str, Any] = {
+    rows, token = slice_of(started.results, params, params.get("maxItems") or len(started.results))
+    return {
         "queryLanguage": "CWLI",
-        "results": started.results[begin:end],
+        "results": rows,
         "statistics": started.statistics(),
         "status": started.status,
+        **token,
     }
-    if end < len(started.results):
-        result["nextToken"] = token_of(str(end))
-    return result
 
 
 @operation("StopQuery")
@@ -94,20 +88,13 @@ async def describe_queries(logs: Logs, ctx: RequestContext, params: Params) -> d
     """The queries of late, newest first; of a group or a status where one is named."""
     _check_language(params, "DescribeQueries")
     name, status = params.get("logGroupName"), params.get("status")
-    try:
-        begin = number_of(params.get("nextToken"))
-    except ValueError as error:
-        raise invalid("The specified nextToken is invalid.") from error
     found = [
         one
         for one in logs.queries.of(ctx.scope)
         if (name is None or name in one.groups) and status in (None, one.status)
     ]
-    end = begin + (params.get("maxResults") or 1000)
-    result: dict[str, Any] = {"queries": [_info(one) for one in found[begin:end]]}
-    if end < len(found):
-        result["nextToken"] = token_of(str(end))
-    return result
+    page, token = slice_of(found, params, params.get("maxResults") or 1000)
+    return {"queries": [_info(one) for one in page], **token}
 
 
 @operation("GetLogRecord")
