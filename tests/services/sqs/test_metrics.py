@@ -11,7 +11,7 @@ from tests.services.measured import measured
 
 
 def test_requests_are_counted(platform: RunningPlatform, account: str, sqs: Any, queue: str) -> None:
-    """Messages sent, received, deleted; receives that found nothing."""
+    """Messages sent, with the size of body and attributes, received, deleted; receives that found nothing."""
     cloudwatch, name = platform.client("cloudwatch", account=account), queue.rpartition("/")[2]
 
     def counted(metric: str) -> float | None:
@@ -19,12 +19,14 @@ def test_requests_are_counted(platform: RunningPlatform, account: str, sqs: Any,
 
     assert counted("NumberOfMessagesSent") is None
     sqs.receive_message(QueueUrl=queue)
-    sqs.send_message(QueueUrl=queue, MessageBody="a")
+    attributes = {"n": {"DataType": "String", "StringValue": "xy"}}
+    sqs.send_message(QueueUrl=queue, MessageBody="a", MessageAttributes=attributes)
     sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": "1", "MessageBody": "b"}, {"Id": "2", "MessageBody": "c"}])
     received = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10)["Messages"]
     for message in received[:2]:
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
     assert counted("NumberOfMessagesSent") == 3
+    assert counted("SentMessageSize") == len("a" + "n" + "String" + "xy") + len("b") + len("c")
     assert counted("NumberOfMessagesReceived") == len(received) == 3
     assert counted("NumberOfMessagesDeleted") == 2
     assert counted("NumberOfEmptyReceives") == 1

@@ -28,9 +28,10 @@ class Measures:
         """When a queue was used last, by its id."""
         self.rounds = Rounds("SQS's look at its queues", self.round, clock, ROUND_S)
 
-    def sent(self, queue: Queue) -> None:
+    def sent(self, queue: Queue, size_bytes: int) -> None:
         """A message was added by a sender. AWS: what moves to a dead-letter queue by itself is not counted."""
         self._count(queue, "NumberOfMessagesSent", 1)
+        self._meter.put(queue.scope, "SentMessageSize", (("QueueName", queue.name),), float(size_bytes), "Bytes")
 
     def received(self, queue: Queue, number: int) -> None:
         """A ReceiveMessage was answered."""

@@ -108,15 +108,16 @@ def sender_id(principal: Principal) -> str:
     return principal.user_id or principal.account_id
 
 
-def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, message: NewMessage) -> messages.Sent:
+def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, checked: Checked) -> messages.Sent:
     """Put it into the queue, with the edge that tells who sent it; waiters wake when it has committed.
 
     Not for one behind another message of its group: that one wakes them when it comes, goes or comes back.
     """
+    message = checked.message
     sent = messages.send(tx, queue, message, message.sent_at)
     if sent.is_new:
         _note(sqs, tx, ctx, message.id, queue)
-        tx.after_commit(lambda: sqs.measures.sent(queue))
+        tx.after_commit(lambda: sqs.measures.sent(queue, checked.size_bytes))
     if sent.is_new and not sent.leads:
         return sent
     if sent.is_new and not message.delay_s:

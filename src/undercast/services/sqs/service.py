@@ -77,9 +77,9 @@ MANIFEST = Manifest(
         "KmsMasterKeyId and SqsManagedSseEnabled are kept and shown; messages are not encrypted on disk.",
         "Request rates and the number of messages in flight are not limited (RequestThrottled and OverLimit are never "
         "raised for them).",
-        "CloudWatch is told NumberOfMessagesSent, -Received, -Deleted, NumberOfEmptyReceives and, once a minute, the "
-        "three approximate numbers and ApproximateAgeOfOldestMessage, in which a message counts however often it was "
-        "received; not SentMessageSize and the metrics of fair queues.",
+        "CloudWatch is told NumberOfMessagesSent, -Received, -Deleted, NumberOfEmptyReceives, SentMessageSize "
+        "(body and attributes) and, once a minute, the three approximate numbers and ApproximateAgeOfOldestMessage, in "
+        "which a message counts however often it was received; not the metrics of fair queues.",
         "A receipt handle that is not the latest never deletes a message of a standard queue; on AWS it may.",
     ),
 )

@@ -48,7 +48,7 @@ class QueueTarget:
             checked = sending.check(self._sqs, ctx, queue, _entry(delivery))
         except ServiceError as error:
             return self._refused(delivery, error.message)
-        await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked.message))
+        await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked))
         return Outcome(kind="done")
 
     def _refused(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:

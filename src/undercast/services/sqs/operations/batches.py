@@ -43,7 +43,7 @@ async def send_message_batch(sqs: Sqs, ctx: RequestContext, params: Params) -> d
 
     def write(tx: Tx) -> list[dict[str, Any]]:
         return [
-            {"Id": entry["Id"], **sent_output(queue, one, sending.store(sqs, tx, ctx, queue, one.message))}
+            {"Id": entry["Id"], **sent_output(queue, one, sending.store(sqs, tx, ctx, queue, one))}
             for entry, one in accepted
         ]
 

@@ -29,7 +29,7 @@ async def send_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[st
     """One message at the end of the queue."""
     queue = sqs.queue(ctx, params["QueueUrl"])
     checked = sending.check(sqs, ctx, queue, params)
-    sent = await sqs.database.write(lambda tx: sending.store(sqs, tx, ctx, queue, checked.message))
+    sent = await sqs.database.write(lambda tx: sending.store(sqs, tx, ctx, queue, checked))
     return sent_output(queue, checked, sent)
 
 
