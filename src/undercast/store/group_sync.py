@@ -13,7 +13,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from undercast.store.files import sync_file
+from undercast.store.files import sync_file, sync_folder
 
 
 class GroupSync:
@@ -22,6 +22,7 @@ class GroupSync:
     def __init__(self, wal: Path) -> None:
         # Safe to open beside SQLite: its locks are on the database and the -shm file, never on the log.
         self._descriptor = os.open(wal, os.O_RDWR | os.O_CREAT, 0o600)
+        sync_folder(wal.parent)  # the database and its log may be new: syncing a file does not keep its name
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="store-sync")
         self.syncs = 0
         self._noted = 0

@@ -68,6 +68,8 @@ class Intake:
         self._descriptor = None
         if final.exists():
             self._draft.unlink()
+            if sync:
+                _sync_path(final)  # it may have come without, under `--durability process`, a moment ago
         else:
             final.parent.mkdir(mode=0o700, exist_ok=True)
             self._draft.rename(final)
@@ -81,6 +83,14 @@ class Intake:
             os.close(self._descriptor)
             self._descriptor = None
             self._draft.unlink(missing_ok=True)
+
+
+def _sync_path(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        sync_file(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write(descriptor: int, data: bytes | memoryview) -> None:

@@ -62,6 +62,28 @@ async def test_a_blob_is_synced_before_the_commit_that_refers_to_it(tmp_path: Pa
         assert order == sorted(order)
 
 
+async def test_a_blob_that_process_durability_left_unsynced_is_synced_when_it_is_put_again(
+    tmp_path: Path, synced: list[int]
+) -> None:
+    """The platform was started anew, and the kernel may still have the content in memory only."""
+    content = os.urandom(200_000)
+    async with open_state(tmp_path, FakeClock()) as state:
+        draft = await state.blobs.put(content)
+        await state.database.write(lambda tx: state.blobs.acquire(tx, draft))
+    async with open_state(tmp_path, FakeClock(), durability="power") as state:
+        synced.clear()
+        again = await state.blobs.put(content)
+        assert state.blobs.path_of(again.id).stat().st_ino in synced
+
+
+async def test_the_names_of_new_files_are_on_the_disk_before_anything_is_acknowledged(
+    tmp_path: Path, synced: list[int]
+) -> None:
+    """fsync(2): a file's own sync does not keep the folder's entry of it. The log is made when the folder is opened."""
+    async with open_state(tmp_path, FakeClock(), durability="power"):
+        assert tmp_path.stat().st_ino in synced
+
+
 async def test_process_durability_waits_for_no_device(tmp_path: Path, synced: list[int]) -> None:
     """The default survives SIGKILL, not a power cut, and is thirty times faster."""
     async with open_state(tmp_path, FakeClock(), schemas={"t": ("CREATE TABLE t (n INTEGER)",)}) as state:
