@@ -19,7 +19,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import IO, Any
 
-PATIENCE_S = 60.0
+PATIENCE_S = 300.0
+"""Bounds what never comes."""
 LEAST_EVENTS = 30
 """A process that is killed at work has made so many: a busy machine may take all of a short time for less."""
 Value = str | None

@@ -32,6 +32,7 @@ def kill_many(folder: Path, kills: int, seed: int, durability: str, *, tell: Tel
     return ledger
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(("durability", "kills"), [("process", 14), ("power", 6)])
 def test_nothing_acknowledged_is_lost(tmp_path: Path, durability: str, kills: int) -> None:
     """Every object holds what was acknowledged, every event had its effect, no blob without row or row without blob."""

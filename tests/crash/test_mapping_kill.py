@@ -12,6 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.platform import RunningPlatform, start, stop
 
 HANDLER = """
@@ -83,6 +85,7 @@ def _wait_for_effects(platform: RunningPlatform, sent: list[str], step_s: float)
         time.sleep(0.5)
 
 
+@pytest.mark.timeout(600)
 def test_every_message_has_its_effect_over_kills(tmp_path: Path) -> None:
     """What was in flight comes back after its visibility timeout; the mapping is read again at each start."""
     chance, sent = random.Random(38), list[str]()
@@ -103,6 +106,7 @@ def _send(sqs: Any, url: str, body: str) -> None:
     sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
+@pytest.mark.timeout(600)
 def test_every_record_is_there_and_has_its_effect_over_kills(tmp_path: Path) -> None:
     """Kinesis: what is acknowledged is in the stream, in order; the mapping goes on behind its last commit."""
     chance, sent = random.Random(39), list[str]()

@@ -29,9 +29,13 @@ def handler(event, context):
 """
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("driver", ["auto", "process"])
 def test_sigterm_under_load_loses_nothing(tmp_path: Path, driver: str) -> None:
-    """Requests in flight are answered or not begun; the status is 0, within ten seconds."""
+    """Requests in flight are answered or not begun; the status is 0, within ten seconds.
+
+    Of its own: what it waits for a processor that others have does not count.
+    """
     with Lives(tmp_path, 3, ("--driver", driver)) as lives:
         for _ in range(4):
             lives.stop_working(STOP_LIMIT_S)
@@ -53,6 +57,7 @@ def test_a_second_platform_is_refused_while_the_first_lives(tmp_path: Path) -> N
             assert second.process.poll() is None
 
 
+@pytest.mark.timeout(600)
 def test_an_event_whose_function_is_cut_off_by_a_stop_runs_after_the_next_start(tmp_path: Path) -> None:
     """Under the process driver functions call through the front door: that it closes is no failure of theirs.
 
