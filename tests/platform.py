@@ -23,7 +23,8 @@ import boto3
 from botocore.config import Config
 
 READY = re.compile(r"ready (?P<url>\S+)\s+driver (?P<driver>\S+)\s+data (?P<data>.*?)\s+(?P<ms>\d+) ms")
-START_TIMEOUT_S = 60.0
+START_TIMEOUT_S = 300.0
+"""Bounds what never comes: on a busy machine a start takes a minute."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class RunningPlatform:
         data = None if body is None else json.dumps(body).encode()
         token = (self.data / "token").read_text() if body is not None else ""
         request = urllib.request.Request(self.url + path, data=data, headers={"x-undercast-token": token})
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=START_TIMEOUT_S) as answer:
             return json.load(answer)
 
     def now(self) -> float:
