@@ -126,6 +126,8 @@ class Environment:
         self._restored: Restored | None = None
         self._run: Run | None = None
         self._clears = False
+        self._settles = False
+        """The event loop is in the middle of its round over what is readable, the pipes among it."""
         self._tasks = Tasks(self._on_defect)
         debugger = launch.debugger
         self._deadline = (debugger.deadline if debugger else Deadline)(self._loop, self._on_deadline)
@@ -344,7 +346,7 @@ class Environment:
         self.state = step(self.state, Event.INVOKE)
         invocation = run.invocation
         self._run = run
-        self._reporter.before_event()
+        self._reporter.before_event(polled=not self._settles)
         self._api.offer(run.event)
         if was_frozen:  # the event first: it is there when the runtime wakes, which then does so once
             self._thaw()
@@ -389,7 +391,9 @@ class Environment:
             # Behind the first step of whatever came from the sockets together with this `next`.
             self._loop.call_soon(self._report_soon)
         self._causes.set_phase(self.id, self._background)
+        self._settles = True
         self._became_idle()
+        self._settles = False
 
     def _end(self, run: Run) -> None:
         self._deadline.lift()

@@ -175,6 +175,11 @@ class LogPump:
         self._loop = asyncio.get_running_loop()
         self._resume: asyncio.TimerHandle | None = None
         self._open = True
+        self.left = False
+        """Whether `drain` has something to give without a look at the pipe, or is the only one who looks at it.
+
+        A plain attribute: it is asked for behind each invocation, of each of its pipes.
+        """
         os.set_blocking(descriptor, False)
         self._loop.add_reader(descriptor, self._on_readable)
 
@@ -182,11 +187,6 @@ class LogPump:
     def rests(self) -> bool:
         """Whether the loop does not look at the pipe: it was flooded."""
         return self._resume is not None
-
-    @property
-    def holds(self) -> bool:
-        """Whether something without its line break or its end was read."""
-        return self._reader.unfinished
 
     def drain(self, *, reads: bool = True) -> list[str]:
         """What is in the pipe now, with `reads`, and what is left without a line break.
@@ -202,6 +202,7 @@ class LogPump:
                 break
             events.extend(self._reader.feed(data))
         events.extend(self._reader.flush())
+        self.left = self.rests
         return events
 
     def close(self) -> None:
@@ -233,12 +234,14 @@ class LogPump:
             self.close()
             return
         self._write(self._reader.feed(data))
+        self.left = self._reader.unfinished
         if len(data) == _READ_BYTES:
             self._pause(self._loop.time() - began)
 
     def _pause(self, busy_s: float) -> None:
         """A full pipe means a flood: rest as long as the reading took, times the number of floods."""
         self._flow.flooding += 1
+        self.left = True
         self._loop.remove_reader(self.descriptor)
         self._resume = self._loop.call_later(busy_s * self._flow.flooding, self._on_rested)
 

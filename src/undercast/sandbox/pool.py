@@ -58,6 +58,8 @@ _MAX_REAP_INTERVAL_S = 15.0
 class Pool:
     """See the module. `start` before anything, `stop` at the end."""
 
+    _loop: asyncio.AbstractEventLoop
+
     def __init__(self, parts: PoolParts) -> None:
         self._parts = parts
         self._clock = parts.host_clock
@@ -81,7 +83,7 @@ class Pool:
 
     async def start(self, front_door_port: int | None = None) -> None:
         """Begin to take invocations. The port is the one that the front door really has."""
-        parts = self._parts
+        parts, self._loop = self._parts, asyncio.get_running_loop()
         self._creation = creation(parts, front_door_port or parts.config.port)
         self._watchers = watchers(parts, self)
         self._checkpoints.start(self._creation, self._watchers)
@@ -163,7 +165,7 @@ class Pool:
         fleet = self._fleets.get((function.arn, function.version, function.revision))
         if fleet is None:
             fleet = self._fleets[fleet_key(function)] = Fleet(function)
-        outcome: asyncio.Future[InvocationResult] = asyncio.get_running_loop().create_future()
+        outcome: asyncio.Future[InvocationResult] = self._loop.create_future()
         environment = fleet.take()
         while environment is not None and environment.usable_until <= self._clock.now():
             self._tasks.spawn(self._destroy(environment))

@@ -138,19 +138,24 @@ class Processes:
 
     def drain(self) -> None:
         """Hold what is in the pipes now. One system call tells that it is nothing, as mostly."""
-        self._take(reads=bool(self._poll.poll(0)))
+        reads = bool(self._poll.poll(0))
+        for pump in self._pumps:
+            if reads or pump.left:
+                self._hold(pump, reads=reads)
 
     def drain_polled(self) -> None:
         """The same without a system call, when the event loop has looked at the pipes since they were written to.
 
-        Then their readers have been called; only one that rests after a flood has left something.
+        Then their readers have been called; only one that rests after a flood, or has only just rested, has left
+        something.
         """
-        self._take(reads=any(pump.rests for pump in self._pumps))
-
-    def _take(self, *, reads: bool) -> None:
         for pump in self._pumps:
-            if (reads or pump.holds) and (lines := pump.drain(reads=reads)):
-                self._output.hold(lines, pump.name)
+            if pump.left:
+                self._hold(pump, reads=True)
+
+    def _hold(self, pump: LogPump, *, reads: bool) -> None:
+        if lines := pump.drain(reads=reads):
+            self._output.hold(lines, pump.name)
 
     def close(self) -> None:
         """Forget them and stop reading."""

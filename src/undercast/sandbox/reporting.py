@@ -167,10 +167,13 @@ class Reporter:
         self.flush()
         self._log.begin_tail()
 
-    def before_event(self) -> None:
-        """What the pipes hold now is the last invocation's: the runtime writes for the next as soon as it has it."""
+    def before_event(self, *, polled: bool) -> None:
+        """What the pipes hold now is the last invocation's: the runtime writes for the next as soon as it has it.
+
+        `polled`: the event loop has looked at the pipes since the runtime asked for its next event.
+        """
         if self._unreported is not None:
-            self.drain()
+            self.drain_polled() if polled else self.drain()
 
     def started(self, run: Run) -> None:
         """The event is handed over."""

@@ -328,7 +328,7 @@ class RuntimeApi:
                 connection.send_error(413, "RequestEntityTooLarge", text)
             else:
                 # Behind the caller's task, which `on_response` has woken: whoever waits for the answer gets it first.
-                asyncio.get_running_loop().call_soon(connection.write, ACCEPTED)
+                connection.loop.call_soon(connection.write, ACCEPTED)
             if self._waiting and self.state is RuntimeState.RESPONSE_SENT:
                 self.state = RuntimeState.READY
                 self._events.on_next()

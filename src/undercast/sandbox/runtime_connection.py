@@ -9,9 +9,8 @@ import asyncio
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import httptools
 
@@ -50,8 +49,7 @@ class Misuse(Exception):
     """Raised in a parser callback: the function does what no runtime does, and its connection is cut."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a runtime posted. `error_type` is None for a result; for an error it is the runtime's word for it or ""."""
 
     payload: bytes
@@ -175,6 +173,8 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, api: Served) -> None:
         self._api = api
+        self.loop = asyncio.get_running_loop()
+        """Kept, for Python 3.11 asks the system for its process id whenever it is asked for the loop."""
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._message: Message | None = None

@@ -8,14 +8,17 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from itertools import chain
 
 SqlValue = str | int | float | bytes | None
 Row = sqlite3.Row
 
 _VALUES = re.compile(r"VALUES (\([?, ]+\))$")
-_ROWS_AT_ONCE = (128, 16)
-"""SQLite takes 32,766 parameters."""
+_ROWS_AT_ONCE = (4, 16, 64, 256, 1024)
+"""Few sizes, so that each is compiled once."""
+_MOST_PARAMETERS = 32_766
+"""What SQLite takes in one statement."""
 
 
 class Tx:
@@ -57,19 +60,23 @@ class Tx:
     def insert_many(self, sql: str, rows: Iterable[Sequence[SqlValue]]) -> None:
         """Run one statement for each tuple of parameters.
 
-        An INSERT that ends in its VALUES takes many rows at once: each statement gives the interpreter's lock away and
-        waits for it again, which in the store thread cost the event loop more than the rows themselves.
+        An INSERT that ends in its VALUES takes all rows at once: each statement gives the interpreter's lock away
+        five times and waits for it again, which in the store thread costs the event loop more than the rows.
         """
         if self._connection is None:
             raise RuntimeError("the transaction is over")
         left = list(rows)
-        if values := _VALUES.search(sql):
-            for count in _ROWS_AT_ONCE:
-                text = sql + f", {values[1]}" * (count - 1)
-                while len(left) >= count:
-                    self._connection.execute(text, tuple(chain.from_iterable(left[:count])))
-                    del left[:count]
-        self._connection.executemany(sql, left)
+        values = _VALUES.search(sql)
+        if values is None or len(left) < 2:
+            self._connection.executemany(sql, left)
+            return
+        columns = values[1].count("?")
+        sizes = [size for size in _ROWS_AT_ONCE if size * columns < _MOST_PARAMETERS]
+        for begin in range(0, len(left), sizes[-1]):
+            part = left[begin : begin + sizes[-1]]
+            size = next(size for size in sizes if size >= len(part))
+            given = [*chain.from_iterable(part), *(0,) * (columns * (size - len(part))), len(part)]
+            self._connection.execute(_of_rows(sql[: values.start()], values[1], size), given)
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -94,3 +101,9 @@ class Tx:
         for cursor in self._cursors:
             cursor.close()
         self._connection = None
+
+
+@lru_cache(maxsize=256)
+def _of_rows(insert: str, values: str, size: int) -> str:
+    """An INSERT of the first rows of so many: how many they are is its last parameter."""
+    return f"{insert}SELECT * FROM (VALUES {', '.join([values] * size)}) AS given LIMIT ?"

@@ -8,6 +8,7 @@ import pytest
 from tests.fakes_sandbox import Bench, Exit, FakeRuntime, answer, echo
 from tests.unit.sandbox.conftest import StartBench
 from undercast.core.errors import ServiceError
+from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import MemoryUse
 from undercast.sandbox.model import Invocation
 
@@ -338,6 +339,37 @@ async def test_multi_line_record_is_one_event_before_end(start: StartBench) -> N
     assert {"[ERROR] one\ntwo\nthree", "plain\n"} == set(
         lines[lines.index("START RequestId: r-1 Version: $LATEST\n") + 1 : lines.index("END RequestId: r-1\n")]
     )
+
+
+@pytest.mark.parametrize("callers", [2, 6])
+async def test_output_belongs_to_its_invocation_however_soon_the_next_begins(start: StartBench, callers: int) -> None:
+    """What is written before the runtime asks for the next event stands before END; here with two environments.
+
+    With two callers most invocations find an environment that has just become idle, with six they wait for one.
+    """
+
+    async def wordy(runtime: FakeRuntime) -> None:
+        while True:
+            request_id, body, _ = await runtime.next()
+            runtime.print(f"within {request_id}\n")
+            await runtime.respond(request_id, body)
+            runtime.print(f"behind {request_id}\n")
+
+    made = await start(wordy, limits=Limits(inits=4, memory_mb=256))
+
+    async def caller(number: int) -> None:
+        for turn in range(25):
+            await made.pool.invoke(made.invocation(request_id=f"r-{number}-{turn}"))
+
+    await asyncio.gather(*(caller(number) for number in range(callers)))
+    await made.pool.stop()
+    found = [
+        line for events in made.log.streams.values() for _, line in events if line.startswith(("within", "END", "be"))
+    ]
+    assert len(found) == 3 * 25 * callers
+    assert [found[at : at + 3] for at in range(0, len(found), 3)] == [
+        [line, line.replace("within", "behind"), f"END RequestId: {line.split()[1]}\n"] for line in found[::3]
+    ]
 
 
 async def test_causes_follow_the_phases(start: StartBench) -> None:

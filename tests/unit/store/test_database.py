@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from undercast.store.database import Database, Tx
+from undercast.store.database import Database, SqlValue, Tx
 from undercast.store.errors import StoreError
 
 WAIT_S = 20.0
@@ -210,13 +210,24 @@ def test_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
         Database.open(tmp_path / "state.db")
 
 
-@pytest.mark.parametrize("count", [0, 1, 15, 16, 127, 128, 300])
+@pytest.mark.parametrize("count", [0, 1, 2, 4, 5, 255, 256, 1024, 1025, 3000])
 async def test_insert_many_keeps_every_row_and_their_order(database: Database, count: int) -> None:
     """Rows go into a table in the order in which they were given, however many fit into one statement."""
     rows = [(f"n{number}", number) for number in range(count)]
     await database.write(lambda tx: tx.insert_many("INSERT INTO item (name, size) VALUES (?, ?)", rows))
     found = await database.read(lambda tx: tx.all("SELECT name, size FROM item ORDER BY rowid"))
     assert [tuple(row) for row in found] == rows
+
+
+async def test_insert_many_stays_below_the_parameters_of_one_statement(database: Database) -> None:
+    """SQLite takes 32,766 parameters: a thousand rows of a table of forty columns are several statements."""
+    columns = [f"c{number}" for number in range(40)]
+    await database.write(lambda tx: tx.execute(f"CREATE TABLE wide ({', '.join(columns)})"))
+    sql = f"INSERT INTO wide ({', '.join(columns)}) VALUES ({', '.join('?' * 40)})"
+    rows: list[list[SqlValue]] = [[number, None, *range(38)] for number in range(1000)]
+    await database.write(lambda tx: tx.insert_many(sql, rows))
+    found = await database.read(lambda tx: tx.all("SELECT * FROM wide ORDER BY rowid"))
+    assert [list(row) for row in found] == rows
 
 
 async def test_insert_many_runs_other_statements_once_per_row(database: Database) -> None:
