@@ -25,7 +25,7 @@ def create_function(
     client = platform.client("lambda", account=account, region=region)
     arn: str = client.create_function(
         FunctionName=name,
-        Runtime=RUNTIME,
+        Runtime=settings.pop("Runtime", RUNTIME),
         Role=settings.pop("Role", f"arn:aws:iam::{account}:role/unknown"),
         Handler="app.handler",
         Code={"ZipFile": package(source)},

@@ -136,8 +136,9 @@ class Platform:
                 mounted.manifest.reset(mounted.instance)
         await self.blobs.sweep()
 
-    def status(self) -> Mapping[str, Any]:
+    async def status(self) -> Mapping[str, Any]:
         """For `undercast status`."""
+        await self.services["lambda"].instance.deployments.look_again()
         return {
             "url": self.door.url,
             "driver": self.driver.name,
@@ -150,6 +151,7 @@ class Platform:
             "memory_in_use": in_use(),
             "deliveries": self.router.status(),
             "dead_deliveries": self.router.dead(),
+            "cannot_run": self.services["lambda"].instance.unable.shown(),
             "sandboxes": self.pool.status(),
         }
 

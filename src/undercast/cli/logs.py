@@ -1,19 +1,28 @@
 """`undercast logs`: print a function's log, and follow it.
 
+Standard output has what is in the log group, as on AWS. What the platform itself has to say of the function (this
+machine lacks its runtime) goes to standard error: it is in no log group.
 Times are the platform clock's, as in CloudWatch: behind `undercast clock advance` they are ahead of this machine's.
 """
 
 import datetime
 import json
+import re
+import sys
 import time
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
 
+from undercast.cli import environment
 from undercast.cli.client import DataOption, ask, aws, locate
-from undercast.cli.output import fail, styled
+from undercast.cli.output import fail, printable, styled
 
 POLL_S = 0.5
+_STATUS_EVERY = 10
+"""Of this many looks at the log of a function that is followed, one asks the platform, too."""
+_APPEARS = "a log group appears with the first run of its function"
 
 
 def logs(
@@ -23,19 +32,22 @@ def logs(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event, each on a line.")] = False,
 ) -> None:
-    """Print the log events of a function.
+    """Print the log events of a function; with --tail wait for its first run, too.
 
     Times are UTC on the platform's clock: where it was advanced (`undercast clock advance`), they are as far ahead
-    of this machine's; `undercast clock` shows by how much.
+    of this machine's; `undercast clock` shows by how much. Where this machine cannot run the function, standard error
+    says why.
     """
     group = function if function.startswith("/") else f"/aws/lambda/{function}"
     url = locate(data)
-    now = ask(url, "/_undercast/status")["clock"]["now"]
+    platform = ask(url, "/_undercast/status")
+    told = _told(platform, function, "")
     client = aws(url, "logs")
     seen: set[str] = set()
-    start_ms = int((now - since * 60) * 1000)
+    start_ms = int((platform["clock"]["now"] - since * 60) * 1000)
+    looks = 0
     while True:
-        for event in _events(client, group, start_ms):
+        for event in _events(client, group, start_ms, waits=tail, hint=told or _APPEARS):
             if event["eventId"] in seen:
                 continue
             seen.add(event["eventId"])
@@ -44,9 +56,23 @@ def logs(
         if not tail:
             return
         time.sleep(POLL_S)
+        looks += 1
+        if looks % _STATUS_EVERY == 0:
+            told = _told(ask(url, "/_undercast/status"), function, told)
 
 
-def _events(client: Any, group: str, start_ms: int) -> list[dict[str, Any]]:
+def _told(platform: Mapping[str, Any], function: str, before: str) -> str:
+    """Why this machine cannot run the function, "" when it can; printed where it is new."""
+    name, key = function.removeprefix("/aws/lambda/"), environment.credentials()[0]
+    account = key if re.fullmatch(r"\d{12}", key) else r"\d{12}"  # another key may be of any account
+    arn = re.compile(f"arn:aws:lambda:{environment.region()}:{account}:function:{re.escape(name)}", re.ASCII)
+    reason = next((one["reason"] for one in platform["cannot_run"] if arn.fullmatch(one["function"])), "")
+    if reason and reason != before:
+        print(f"undercast: {name} cannot be run here: {printable(reason)}", file=sys.stderr, flush=True)
+    return reason
+
+
+def _events(client: Any, group: str, start_ms: int, *, waits: bool, hint: str) -> list[dict[str, Any]]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -54,7 +80,9 @@ def _events(client: Any, group: str, start_ms: int) -> list[dict[str, Any]]:
         return [event for page in pages for event in page["events"]]
     except (ClientError, BotoCoreError) as error:
         missing = "ResourceNotFoundException" in str(error)
-        return fail(str(error), "a log group appears with the first run of its function" if missing else "")
+        if missing and waits:
+            return []
+        return fail(str(error), hint if missing else "")
 
 
 def _print(event: dict[str, Any], as_json: bool) -> None:

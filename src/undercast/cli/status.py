@@ -11,6 +11,7 @@ from undercast.cli.client import DataOption, ask, locate
 from undercast.cli.output import show, table
 
 _MAX_REASON = 200
+_UNABLE_HEAD = ("cannot run here", "account", "region", "runtime", "what to do")
 _DEAD_HEAD = ("dead delivery", "at", "target", "reason")
 _HEAD = ("function", "version", "account", "region", "environments", "waiting")
 
@@ -32,6 +33,9 @@ def status(
     print()
     rows = [row(function) for function in answer["sandboxes"]["functions"]]
     table(_HEAD, rows, "no function has run yet")
+    if unable := answer["cannot_run"]:
+        print()
+        table(_UNABLE_HEAD, [_unable(one) for one in unable], "")
     if dead := answer["dead_deliveries"]:
         print()
         table(_DEAD_HEAD, [_dead(one) for one in dead], "")
@@ -55,6 +59,11 @@ def summary(answer: Mapping[str, Any]) -> dict[str, str]:
 def _dead(delivery: Mapping[str, Any]) -> Sequence[str]:
     at = datetime.fromtimestamp(delivery["at"], tz=UTC).isoformat(timespec="seconds")
     return delivery["id"], at, delivery["target"], delivery["reason"][:_MAX_REASON]
+
+
+def _unable(lacking: Mapping[str, str]) -> Sequence[str]:
+    _, _, _, region, account, _, name, *_ = lacking["function"].split(":")
+    return name, account, region, lacking["runtime"], lacking["reason"]
 
 
 def row(function: Mapping[str, Any]) -> Sequence[str]:

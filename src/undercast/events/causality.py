@@ -29,6 +29,7 @@ _INSERT = (
     " from_label) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _DELETE = "DELETE FROM causal_edge WHERE ord <= ?"
+_MAX_REASON = 1024
 _CHUNK = 500
 """Rows deleted in one transaction: other writers wait for it."""
 
@@ -185,15 +186,24 @@ class CausalLog:
 
     def failed(self, invocation: StartedInvocation, environment_id: str, error_type: str) -> None:
         """Note that an invocation ended with an error. One that is tried again may do so again."""
-        function, order = invocation.function, self.next_order()
+        function = invocation.function
+        scope = Scope(AccountId(function.account_id), Region(function.region))
+        self._error(("invocation", invocation.request_id), error_type, scope, environment_id)
+
+    def not_delivered(self, delivery_id: str, reason: str, scope: Scope) -> None:
+        """Note why a delivery came to nothing, this time."""
+        self._error(("delivery", delivery_id), reason[:_MAX_REASON], scope)
+
+    def _error(self, of: tuple[str, str], label: str, scope: Scope, environment_id: str = "") -> None:
+        order = self.next_order()
         edge = Edge(
-            from_kind="invocation",
-            from_id=invocation.request_id,
+            from_kind=of[0],
+            from_id=of[1],
             to_kind="error",
-            to_id=f"{invocation.request_id}!{order}",
-            label=error_type,
+            to_id=f"{of[1]}!{order}",
+            label=label,
             at=self.clock.now(),
-            scope=Scope(AccountId(function.account_id), Region(function.region)),
+            scope=scope,
             environment_id=environment_id,
         )
         self._append((_row(edge, order),))

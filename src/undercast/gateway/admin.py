@@ -28,7 +28,7 @@ class AdminTools:
 
     token: str
     host_names: HostNames
-    status: Callable[[], Mapping[str, Any]]
+    status: Callable[[], Awaitable[Answer]]
     capabilities: Callable[[], Mapping[str, Any]]
     causality: CausalLog
     platform_clock: PlatformClock
@@ -71,7 +71,7 @@ class Admin:
         method = "GET" if request.method == "HEAD" else request.method
         self._guard(request, method)
         if method == "GET" and path == "/_undercast/status":
-            return self._tools.status()
+            return await self._tools.status()
         if method == "GET" and path == "/_undercast/capabilities":
             return self._tools.capabilities()
         if method == "GET" and path.startswith("/_undercast/trace/"):

@@ -152,6 +152,18 @@ class Pool:
             # The invocation will meet the same problem, and has somebody to tell it to.
             return
 
+    async def lacks(self, function: FunctionVersion) -> str:
+        """What its runtime needs and this machine has not, with the fix; "" when it can be started."""
+        if function.container is not None:
+            return ""
+        try:
+            await asyncio.to_thread(self._parts.runtimes.plan, function)
+        except ServiceError as error:
+            return error.message
+        except OSError:  # of the data folder: whoever invokes it is told
+            return ""
+        return ""
+
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation. Raises ServiceError where there is no answer of function or sandbox.
 

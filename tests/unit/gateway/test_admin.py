@@ -21,7 +21,7 @@ class Ground:
             AdminTools(
                 token="secret",
                 host_names=HostNames(addresses=True),
-                status=lambda: {"pid": 1},
+                status=self._status,
                 capabilities=dict,
                 causality=nothing,
                 platform_clock=nothing,
@@ -36,6 +36,9 @@ class Ground:
                 code=nothing,
             )
         )
+
+    async def _status(self) -> dict[str, Any]:
+        return {"pid": 1}
 
     async def _reset(self) -> None:
         self.resets += 1

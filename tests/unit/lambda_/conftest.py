@@ -39,6 +39,7 @@ from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.service import MANIFEST
 from undercast.services.lambda_.streams import Streams
+from undercast.services.lambda_.unable import Unable
 from undercast.store import schema as store_schema
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
@@ -87,6 +88,8 @@ class FakeEnvironments:
     provisions: list[tuple[str, int]] = field(default_factory=list)
     there: Provisioned = field(default_factory=Provisioned)
     no_images: str = ""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Runtime -> what it lacks."""
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `deployments.Environments`."""
@@ -119,6 +122,10 @@ class FakeEnvironments:
 
     async def prepare(self, function: FunctionVersion) -> None:
         """See `deployments.Environments`."""
+
+    async def lacks(self, function: FunctionVersion) -> str:
+        """See `deployments.Environments`."""
+        return self.missing.get(function.runtime, "")
 
     def retire(self, function_arn: str, version: str | None = None) -> None:
         """See `deployments.Environments`."""
@@ -220,11 +227,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     database = Database.open(tmp_path / "state.db")
     journal = Journal.open(tmp_path / "journal.db")
     clock, ids, environments = FakeClock(), CountingIds(), FakeEnvironments()
-    for name, schema in (
-        ("blob", store_schema.BLOB),
-        ("causal", events_schema.EDGE),
-        ("event", events_schema.DELIVERY),
-    ):
+    shared = (("blob", store_schema.BLOB), ("causal", events_schema.EDGE), ("event", events_schema.DELIVERY))
+    for name, schema in shared:
         migrate(database, name, schema)
     migrate(database, "lambda", SCHEMA)
     migrate(journal.database, "causal", events_schema.EDGE)
@@ -236,6 +240,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     catalog = Catalog(database, code, images, concurrency)
     made: World
     causality = CausalLog(database, journal, clock)
+    unable = Unable()
     functions = Lambda(
         database=database,
         blobs=blobs,
@@ -246,7 +251,8 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         code=code,
         images=images,
         catalog=catalog,
-        deployments=Deployments(database, Code(code, images), catalog, environments),
+        deployments=Deployments(database, Code(code, images), catalog, environments, unable),
+        unable=unable,
         mappings=mappings(database, clock),
         provisioning=Provisioning(database, catalog, environments),
         concurrency=concurrency,

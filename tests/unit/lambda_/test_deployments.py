@@ -141,3 +141,31 @@ async def test_code_that_an_update_replaced_goes_also_when_the_function_is_delet
     world.functions.deployments.begin((version,), ("replaced",))
     await world.functions.deployments.idle()
     assert not world.functions.code.present("replaced")
+
+
+async def test_runtime_that_this_machine_lacks_is_told_at_the_creation(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The function is Active, as on AWS; the platform's log says what to do, once, until it is there."""
+    world.environments.missing = {"python3.12": "install it"}
+    await world.create()
+    assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
+    assert [record.getMessage().partition(" ")[2] for record in caplog.records] == ["cannot be run: install it"]
+    (shown,) = world.functions.unable.shown()
+    assert (shown["runtime"], shown["version"], shown["reason"]) == ("python3.12", "$LATEST", "install it")
+    world.environments.missing = {}
+    await world.functions.deployments.look_again()
+    assert world.functions.unable.shown() == []
+
+
+async def test_runtime_that_is_missing_since_the_last_start_is_told(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An interpreter may be uninstalled while the platform is stopped."""
+    await world.create()
+    world.environments.missing = {"python3.12": "install it"}
+    await world.functions.deployments.resume()
+    await world.functions.deployments.idle()
+    assert [one["reason"] for one in world.functions.unable.shown()] == ["install it"]
+    await world.call("DeleteFunction", FunctionName="f")
+    assert world.functions.unable.shown() == []

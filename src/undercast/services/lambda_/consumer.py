@@ -97,3 +97,7 @@ class Consumer:
             scope=self._mapping.scope,
         )
         self._functions.causality.gathered(edge, ids)
+
+    def not_delivered(self, request_id: str, error: ServiceError | Unavailable) -> None:
+        """Note why a batch led to no invocation: the function is throttled or gone, or cannot run on this machine."""
+        self._functions.causality.not_delivered(request_id, str(error), self._mapping.scope)

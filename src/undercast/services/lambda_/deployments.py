@@ -10,6 +10,7 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Coroutine, Iterable
+from functools import partial
 from itertools import chain, groupby, repeat
 from typing import Any, NamedTuple, Protocol
 
@@ -26,6 +27,7 @@ from undercast.services.lambda_.models import Version, executable
 from undercast.services.lambda_.names import LATEST
 from undercast.services.lambda_.package import UnsafePackage
 from undercast.services.lambda_.snapstart import NO_SNAPSHOT, is_on
+from undercast.services.lambda_.unable import Unable
 from undercast.store.database import Database, Tx
 from undercast.store.errors import BlobMissing
 
@@ -75,6 +77,10 @@ class Environments(Protocol):
         """Get ready for a first invocation of a function whose code may still be unpacked."""
         ...
 
+    async def lacks(self, function: FunctionVersion) -> str:
+        """What its runtime needs and this machine has not, with the fix; "" when it can be started."""
+        ...
+
 
 class Code(NamedTuple):
     """What function versions run, on disk."""
@@ -86,11 +92,14 @@ class Code(NamedTuple):
 class Deployments:
     """Unpacks, settles, and removes code that nothing needs any more."""
 
-    def __init__(self, database: Database, code: Code, catalog: Catalog, environments: Environments) -> None:
+    def __init__(
+        self, database: Database, code: Code, catalog: Catalog, environments: Environments, unable: Unable
+    ) -> None:
         self._database = database
         self._code, self._images = code
         self._catalog = catalog
         self._environments = environments
+        self._unable = unable
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, versions: tuple[Version, ...], superseded: tuple[str, ...] = ()) -> None:
@@ -111,6 +120,7 @@ class Deployments:
             self.begin(tuple(versions))
         if self._tasks:
             await asyncio.wait(set(self._tasks), timeout=_RESUME_LIMIT_S)
+        self._own(self._look())
 
     async def idle(self) -> None:
         """Return when no deployment is in progress."""
@@ -139,6 +149,28 @@ class Deployments:
             await self._images.collect()  # the layers in front of what failed
         for version in later:
             await self._settle((version,), await self._snapshot(version))
+        if failure is None:
+            await self._look_at(versions)
+
+    async def _look(self) -> None:
+        """Which functions of before lack their runtime now; one look for each runtime."""
+        versions = await self._database.read(store.latest_versions, long=True)
+        for _, alike in groupby(sorted(versions, key=_runtime), key=_runtime):
+            await self._look_at(tuple(alike))
+
+    async def _look_at(self, versions: tuple[Version, ...]) -> None:
+        """Tell where the runtime of these versions, which they share, cannot be started here."""
+        functions = [executable(version, self._code.folder) for version in versions]
+        reason = await self._environments.lacks(functions[0])
+        for version, function in zip(versions, functions, strict=True):
+            if self._database.read_now(partial(_is_current, version=version)):
+                self._unable.found(function, reason)
+
+    async def look_again(self) -> None:
+        """Whether what was missing has been installed meanwhile."""
+        for function in self._unable.functions():
+            if not await self._environments.lacks(function):
+                self._unable.ran(function)
 
     async def _snapshot(self, version: Version) -> str | None:
         """Active means that there is a snapshot, or an environment that is initialised ahead."""
@@ -209,6 +241,16 @@ class Deployments:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a deployment failed: %r", error)
+
+
+def _runtime(version: Version) -> str:
+    return str(version.configuration.get("Runtime", ""))
+
+
+def _is_current(tx: Tx, version: Version) -> bool:
+    """Whether it has been neither deleted nor changed."""
+    now = store.version(tx, version.scope, version.name, version.number)
+    return now is not None and now.revision_id == version.revision_id
 
 
 def _said(error: Exception) -> str:

@@ -59,8 +59,7 @@ async def run(
             invocation = await functions.hot_reload.current(invocation)
         result = await functions.environments.invoke(invocation)
         functions.measures.end(row, result)
-        if functions.unable.reasons:
-            functions.unable.ran(function)
+        functions.unable.ran(function)
         return result
     except ServiceError as error:
         functions.unable.note(function, error)

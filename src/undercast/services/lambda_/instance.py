@@ -1,6 +1,6 @@
 """The Lambda service as its operations see it: its parts, and what several operations share."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Profile
@@ -57,7 +57,7 @@ class Lambda:
     locations: CodeLocations
     streams: Streams
     hot_reload: HotReload
-    unable: Unable = field(default_factory=Unable)
+    unable: Unable
     internal: Internal
     clock: PlatformClock
     ids: Ids

@@ -12,7 +12,7 @@ from undercast.core.backoff import Backoff
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.tasks import NotBegun
-from undercast.events.poller import Processed
+from undercast.events.poller import Processed, Unavailable
 from undercast.sandbox.model import InvocationResult
 from undercast.services.event_sources.queue_events import REPORTS, failed_items
 from undercast.services.event_sources.queue_source import Batch, Done, url_of
@@ -85,12 +85,13 @@ class QueueWork:
         traces = tuple(taken.trace_header for taken in batch.messages.values() if taken.trace_header)
         chain = reduce(shared, [of_header(taken.trace_header) for taken in batch.messages.values()])
         while True:
-            resolved = await self._consumer.resolve()
-            self._measures.invoked(len(batch.messages))
             try:
+                resolved = await self._consumer.resolve()
+                self._measures.invoked(len(batch.messages))
                 return await self._consumer.run(resolved, request_id, payload, traces, chain)
-            except ServiceError as error:
-                if error.code != "TooManyRequestsException":
+            except (ServiceError, Unavailable) as error:
+                self._consumer.not_delivered(request_id, error)
+                if not isinstance(error, ServiceError) or error.code != "TooManyRequestsException":
                     raise
             if visibility_s is None:
                 visibility_s = await self._visibility_s(batch.ctx)

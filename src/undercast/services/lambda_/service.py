@@ -56,6 +56,7 @@ from undercast.services.lambda_.source_checks import is_queue
 from undercast.services.lambda_.stream_attempts import StreamAttempts
 from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
+from undercast.services.lambda_.unable import Unable
 from undercast.services.lambda_.url_site import serve
 from undercast.services.lambda_.urls import owns_host
 from undercast.services.parts import Parts
@@ -78,6 +79,7 @@ def build(parts: Parts) -> Lambda:
         )
     )
     catalog = Catalog(parts.database, code, images, concurrency)
+    unable = Unable()
     return Lambda(
         database=parts.database,
         blobs=parts.blobs,
@@ -88,7 +90,8 @@ def build(parts: Parts) -> Lambda:
         code=code,
         images=images,
         catalog=catalog,
-        deployments=Deployments(parts.database, Code(code, images), catalog, parts.pool),
+        deployments=Deployments(parts.database, Code(code, images), catalog, parts.pool, unable),
+        unable=unable,
         mappings=mappings(parts.database, parts.platform_clock),
         provisioning=Provisioning(parts.database, catalog, parts.pool),
         concurrency=concurrency,
@@ -145,6 +148,7 @@ def _reset(instance: Lambda) -> None:
     instance.provisioning.clear()
     instance.mappings.clear()
     instance.measures.clear()
+    instance.unable.clear()
 
 
 MANIFEST = Manifest(

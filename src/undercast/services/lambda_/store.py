@@ -254,6 +254,11 @@ def unfinished(tx: Tx) -> list[Version]:
     return [_version(tx, row) for row in rows]
 
 
+def latest_versions(tx: Tx) -> list[Version]:
+    """$LATEST of every function."""
+    return [_version(tx, row) for row in tx.all(f"SELECT {_VERSION_COLUMNS} FROM lambda_version WHERE number = 0")]
+
+
 def settle(tx: Tx, subject: Version, failure: str | None) -> None:
     """The end of a creation or update: Active and Successful, or Failed with a reason. Nothing if superseded."""
     current = version(tx, subject.scope, subject.name, subject.number)

@@ -99,7 +99,8 @@ class StreamAttempts:
                 self._functions.measures.note(resolved.invoked_arn, "IteratorAge", age_ms, MILLISECONDS)
             payload = self._payload(batch, records)
             return Ran(request_id, resolved, await self._consumer.run(resolved, request_id, payload))
-        except (ServiceError, Unavailable):
+        except (ServiceError, Unavailable) as error:
+            self._consumer.not_delivered(request_id, error)
             return None
 
     def _payload(self, batch: Batch, records: Sequence[Record]) -> bytes:

@@ -163,7 +163,7 @@ class FunctionTarget:
         return Outcome(kind="retry", due_at=due_at, counted=False, reason=reason)
 
     async def _failed(self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None) -> Outcome:
-        unable = self._functions.unable.reasons.get(resolved.function.arn)
+        unable = self._functions.unable.reason(resolved.function)
         why = f"{condition} ({unable})" if unable else condition
         log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, why)
         self._functions.measures.note(resolved.invoked_arn, "AsyncEventsDropped", 1.0)

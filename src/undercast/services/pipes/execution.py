@@ -37,19 +37,20 @@ class Execution:
 
     async def run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
         """The ids of the events that have failed. Raises ServiceError: then all have; NotBegun: nobody has seen any."""
+        execution_id = self._pipes.ids.uuid()
+        self._consumer.note(execution_id, kind, [identifier_of(event) for event in events])
         try:
             with self._pipes.measures.execution(self._pipe, len(events)):
-                failed = await self._run(events, kind)
+                failed = await self._run(events, execution_id)
         except ServiceError as error:
+            self._pipes.causality.not_delivered(execution_id, told(error), self._pipe.scope)
             self._pipes.troubles.failed(self._pipe, CALL, told(error))
             raise
         self._pipes.troubles.worked(self._pipe, CALL)
         return failed
 
-    async def _run(self, events: Sequence[Mapping[str, Any]], kind: str) -> Collection[str]:
-        execution_id = self._pipes.ids.uuid()
+    async def _run(self, events: Sequence[Mapping[str, Any]], execution_id: str) -> Collection[str]:
         ids = [identifier_of(event) for event in events]
-        self._consumer.note(execution_id, kind, ids)
         ctx = await self._consumer.as_role(Cause(kind="delivery", id=execution_id))
         through: Sequence[Event] = events
         if self._pipe.given.get("Enrichment"):

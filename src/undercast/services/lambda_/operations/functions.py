@@ -214,6 +214,7 @@ def _forget(
     functions.changed(tx)
     functions.provisioning.follow(tx, reference.scope, reference.name)
     tx.after_commit(lambda: functions.environments.retire(reference.function_arn, retired))
+    tx.after_commit(lambda: functions.unable.gone(reference.function_arn, retired))
     functions.release(tx, versions)
 
 
