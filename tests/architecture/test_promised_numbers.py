@@ -6,7 +6,7 @@ The tests of behaviour shrink limits to be quick; these hold the values that a u
 import inspect
 
 from undercast.core.config import Config
-from undercast.events.causality import Retention
+from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
@@ -65,9 +65,9 @@ def test_rows_of_logs_insights() -> None:
 
 
 def test_causal_edges() -> None:
-    """24 hours of the platform clock, a million rows a file."""
+    """24 hours of the platform clock, a million rows a file; a hundred of what filters leave out of a batch."""
     retention = Retention()
-    assert (retention.age_s, retention.rows) == (24 * 3600, 1_000_000)
+    assert (retention.age_s, retention.rows, FILTERED_NAMED) == (24 * 3600, 1_000_000, 100)
 
 
 def test_traces_of_xray() -> None:

@@ -47,7 +47,7 @@ def logs(
     start_ms = int((platform["clock"]["now"] - since * 60) * 1000)
     looks = 0
     while True:
-        for event in _events(client, group, start_ms, waits=tail, hint=told or _APPEARS):
+        for event in _events(client, group, start_ms, waits=tail, hint="" if told else _APPEARS):
             if event["eventId"] in seen:
                 continue
             seen.add(event["eventId"])

@@ -22,7 +22,9 @@ from undercast.store.journal import Journal
 
 log = logging.getLogger(__name__)
 
-__all__ = ["CausalLog", "Edge", "Retention", "Trace"]
+__all__ = ["FILTERED_NAMED", "CausalLog", "Edge", "Retention", "Trace"]
+FILTERED_NAMED = 100
+"""So many of what a filter leaves out of one batch lead to the note of it."""
 
 _INSERT = (
     "INSERT INTO causal_edge (account_id, region, ord, at, from_kind, from_id, to_kind, to_id, label, environment_id,"
@@ -120,6 +122,19 @@ class CausalLog:
         first = _row(edge, order)
         scope, kind, rest = first[:2], first[3:5], first[6:]
         self._append([(*scope, place, *kind, cause, *rest) for place, cause in enumerate(causes, order)])
+
+    def filtered_out(self, kind: str, causes: Sequence[str], note: str, scope: Scope) -> None:
+        """Note that filters left these out, as one node that says how many; behind the first of them."""
+        edge = Edge(
+            from_kind=kind,
+            from_id="",
+            to_kind="filtered",
+            to_id=f"filtered-{self.next_order()}",
+            label=note[:_MAX_REASON],
+            at=self.clock.now(),
+            scope=scope,
+        )
+        self.gathered(edge, causes[:FILTERED_NAMED])
 
     def asked(self, tx: Tx, ctx: RequestContext, edge: Edge, resource: str, more: Sequence[str] = ()) -> None:
         """Write the edge from a call to what it makes, with the commit of that; `more` are ids of others like it.

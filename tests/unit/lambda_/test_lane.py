@@ -8,6 +8,7 @@ import pytest
 from tests.fakes import FakeClock
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.events.causality import FILTERED_NAMED
 from undercast.events.patterns import compile_pattern
 from undercast.services.event_sources.lane import (
     LONGEST_PASSED_OVER_S,
@@ -207,3 +208,13 @@ async def test_what_waits_for_its_batch_is_not_passed_over(reader: LaneReader) -
     for _ in range(10):
         assert await reader.read(stream, CTX, rules(window_s=300), 100.0) is None
         assert reader.worth_keeping(200.0) is None
+
+
+async def test_what_the_filters_leave_out_is_told_once_and_named_up_to_a_number(reader: LaneReader) -> None:
+    """A stream of which nothing is wanted costs the trace a bounded number of rows for each turn of the reading."""
+    told: list[tuple[int, list[str]]] = []
+    watched = rules(left_out=lambda number, ids: told.append((number, list(ids))))
+    for _ in range(2):
+        assert await reader.read(Stream(wanted=False, length=250), CTX, watched, 100.0) is None
+        reader.rewind()
+    assert told == [(250, [str(number) for number in range(1, FILTERED_NAMED + 1)])]

@@ -1,7 +1,7 @@
 """A queue being read, with a queue that a test plays."""
 
 import asyncio
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -31,6 +31,10 @@ class Queue:
     async def context(self) -> Any:
         """See `Reader`."""
         return self
+
+    def left_out(self, kind: str, number: int, ids: Sequence[str]) -> None:
+        """See `Reader`. Without filters nothing is."""
+        raise AssertionError(ids)
 
     async def call(
         self, service: str, operation: str, params: Mapping[str, Any], *, principal: Principal | None = None

@@ -31,9 +31,9 @@ class Script:
     failure: str = "PROBLEM"
     too_old: str = "Old"
 
-    def wants(self, record: Record) -> bool:
+    def wanted(self, records: Sequence[Record]) -> Sequence[Record]:
         """See `Attempts`."""
-        return record.key != "unwanted"
+        return [record for record in records if record.key != "unwanted"]
 
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[None]:
         """See `Attempts`."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.events.causality import FILTERED_NAMED
 from undercast.events.patterns import Pattern
 from undercast.services.event_sources.kinds import Kind
 from undercast.services.event_sources.progress import Lane, Progress
@@ -48,6 +49,8 @@ class Rules:
     is_done: Callable[[str, Record], bool]
     """Whether a record of a shard was done under another factor."""
     watch: Watch | None = None
+    left_out: Callable[[int, Sequence[str]], None] | None = None
+    """Hears how many records the filters left out, and the ids of the first of them."""
 
     @property
     def most_bytes(self) -> int:
@@ -98,6 +101,7 @@ class _Turn:
     now: float
     polled: int = 0
     filtered_out: int = 0
+    first_left_out: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True, eq=False)
@@ -210,6 +214,8 @@ class LaneReader:
             await self._read_pages(turn)
         finally:
             rules = turn.rules
+            if rules.left_out is not None and turn.filtered_out:
+                rules.left_out(turn.filtered_out, turn.first_left_out)
             if rules.watch is not None and turn.polled:
                 rules.watch.polled(turn.polled)
                 if rules.patterns:
@@ -270,7 +276,10 @@ class LaneReader:
         if concerns and int(record.sequence) > self.counted_to:
             self.counted_to = int(record.sequence)
             turn.polled += 1
-            turn.filtered_out += not wanted
+            if not wanted:
+                turn.filtered_out += 1
+                if len(turn.first_left_out) < FILTERED_NAMED:
+                    turn.first_left_out.append(record.id)
         self.cursor = replace(self.cursor, sequence=record.sequence)
         self.full = len(self.gathered) >= rules.batch_size
         return not self.full

@@ -256,7 +256,9 @@ class QueueSource:
             if self._patterns:
                 self._watch.filtered_out(len(records) - len(wanted))
         if len(wanted) < len(records):
-            others = [record["receiptHandle"] for record in records if record not in wanted]
+            unwanted = [record for record in records if record not in wanted]
+            self._consumer.left_out("message", len(unwanted), [record["messageId"] for record in unwanted])
+            others = [record["receiptHandle"] for record in unwanted]
             for handle in others:
                 self._held.pop(handle, None)
             await self._delete(ctx, others)

@@ -4,7 +4,7 @@ AWS: Lambda Developer Guide, "How Lambda processes records from stream and queue
 Guide, "Amazon EventBridge Pipes sources".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -34,6 +34,10 @@ class Reader(Protocol):
 
     async def context(self) -> RequestContext:
         """For calls to the source. Raises Unavailable while nobody could process what is read."""
+        ...
+
+    def left_out(self, kind: str, number: int, ids: Sequence[str]) -> None:
+        """The filters want none of so many messages or records; the ids of the first `FILTERED_NAMED` of them."""
         ...
 
 

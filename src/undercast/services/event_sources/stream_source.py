@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Using Lambda with Kinesis", "Using Lambda with Dyn
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -49,6 +50,7 @@ class StreamSource:
             factor=factor,
             is_done=self._book.is_done,
             watch=watch,
+            left_out=partial(reading.consumer.left_out, "record"),
         )
         means = Means(
             kind=self._kind,

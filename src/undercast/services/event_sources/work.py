@@ -113,8 +113,8 @@ class Attempts(Protocol[T]):
         """The condition under which records are given up for their age."""
         ...
 
-    def wants(self, record: Record) -> bool:
-        """Whether a record that was read is tried."""
+    def wanted(self, records: Sequence[Record]) -> Sequence[Record]:
+        """Those that are tried, of what was read."""
         ...
 
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[T]:
@@ -168,7 +168,7 @@ class Work(Generic[T]):
         """Ends when all is done or given up, or when nobody reads any more. Commits how far it has come."""
         if batch.window is not None and batch.window.final:
             return await self._finish(batch)
-        pieces = deque([Piece([record for record in batch.records if self._attempts.wants(record)])])
+        pieces = deque([Piece(self._attempts.wanted(batch.records))])
         processed = Processed()
         while pieces:
             piece = pieces.popleft()

@@ -22,6 +22,7 @@ from undercast.store.database import Tx
 
 log = logging.getLogger(__name__)
 
+_NAMED = 5
 LONG = 32
 """From so many deliveries on, events are written in the store's thread."""
 
@@ -33,6 +34,8 @@ class Arrival:
     event: Event
     rules: tuple[Rule, ...]
     cause: Cause
+    unmatched: tuple[Rule, ...] = ()
+    """Those that would have sent it on, had it matched."""
     archives: tuple[Archive, ...] = ()
     named: str = ""
     """What it is in a trace, where neither a call nor a delivery brought it."""
@@ -45,13 +48,13 @@ class Arrival:
 
 def arrival(bus: Bus, event: Event, cause: Cause) -> Arrival:
     """Ask the rules and the archives."""
-    matching = tuple(
-        rule
-        for rule in bus.rules
-        if rule.is_enabled and rule.targets and rule.compiled is not None and rule.compiled.matches(event.document)
-    )
+    matching: list[Rule] = []
+    unmatched: list[Rule] = []
+    for rule in bus.rules:
+        if rule.is_enabled and rule.targets and rule.compiled is not None:
+            (matching if rule.compiled.matches(event.document) else unmatched).append(rule)
     wanting = tuple(archive for archive in bus.archives if archive.wants(event.document))
-    return Arrival(event=event, rules=matching, cause=cause, archives=wanting)
+    return Arrival(event=event, rules=tuple(matching), cause=cause, unmatched=tuple(unmatched), archives=wanting)
 
 
 def is_long(arrivals: Iterable[Arrival]) -> bool:
@@ -86,14 +89,26 @@ def _checked(made: Delivery, now: float) -> tuple[Delivery, ...]:
 
 
 def note_call(events: Events, tx: Tx, ctx: RequestContext, one: Arrival, bus: BusName) -> None:
-    """The edge that tells which call put the event; of an event from outside only where a rule wants it."""
-    if one.rules or ctx.cause.id:
+    """The edge that tells which call put the event; of an event from outside only where there are rules."""
+    if one.rules or one.unmatched or ctx.cause.id:
         events.causality.asked(tx, ctx, _edge(events, ("call", ctx.request_id), one.event, bus), bus.arn)
+    _note_unmatched(events, tx, one, bus)
 
 
-def note_delivery(events: Events, tx: Tx, made: Delivery, event: Event, bus: BusName) -> None:
+def note_delivery(events: Events, tx: Tx, made: Delivery, one: Arrival, bus: BusName) -> None:
     """The edge from a delivery to the event that it brought."""
-    events.causality.record(tx, _edge(events, ("delivery", made.id), event, bus))
+    events.causality.record(tx, _edge(events, ("delivery", made.id), one.event, bus))
+    _note_unmatched(events, tx, one, bus)
+
+
+def _note_unmatched(events: Events, tx: Tx, one: Arrival, bus: BusName) -> None:
+    """Why targets do not get the event: one row, however many rules there are."""
+    if not one.unmatched:
+        return
+    number, names = len(one.unmatched), [rule.name.name for rule in one.unmatched[:_NAMED]]
+    more = f" and {number - _NAMED} more" if number > _NAMED else ""
+    note = f"not matched by {number} of {number + len(one.rules)} rules: {', '.join(names)}{more}"
+    tx.after_commit(lambda: events.causality.filtered_out("event", (one.event.id,), note, bus.scope))
 
 
 def _edge(events: Events, origin: tuple[str, str], event: Event, bus: BusName) -> Edge:

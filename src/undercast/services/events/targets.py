@@ -49,7 +49,7 @@ class BusTarget:
         one = dispatch.arrival(bus, event, Cause(kind="delivery", id=delivery.id))
 
         def write(tx: Tx) -> None:
-            dispatch.note_delivery(events, tx, delivery, event, name)
+            dispatch.note_delivery(events, tx, delivery, one, name)
             dispatch.store(events, tx, one)
 
         await events.database.write(write, long=dispatch.is_long([one]))

@@ -98,6 +98,12 @@ class Consumer:
         )
         self._functions.causality.gathered(edge, ids)
 
+    def left_out(self, kind: str, number: int, ids: Sequence[str]) -> None:
+        """See `Reader`."""
+        mapping = self._mapping
+        note = f"{number} filtered out by event source mapping {mapping.id} of {mapping.function_arn}"
+        self._functions.causality.filtered_out(kind, ids, note, mapping.scope)
+
     def not_delivered(self, request_id: str, error: ServiceError | Unavailable) -> None:
         """Note why a batch led to no invocation: the function is throttled or gone, or cannot run on this machine."""
         self._functions.causality.not_delivered(request_id, str(error), self._mapping.scope)

@@ -44,9 +44,9 @@ class StreamAttempts:
         self._reports = REPORTS in settings.get("FunctionResponseTypes", ())
         self._tells = bool(destination_of(mapping))
 
-    def wants(self, record: Record) -> bool:
+    def wanted(self, records: Sequence[Record]) -> Sequence[Record]:
         """See `Attempts`. What the filters leave out is not read (`event_sources.lane.Rules`)."""
-        return True
+        return records
 
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[Ran]:
         """See `Attempts`. What is not done is counted as failed."""

@@ -58,3 +58,8 @@ class Consumer:
             scope=self._pipe.scope,
         )
         self._pipes.causality.gathered(edge, ids)
+
+    def left_out(self, kind: str, number: int, ids: Sequence[str]) -> None:
+        """See `Reader`."""
+        note = f"{number} filtered out by pipe {self._pipe.name}"
+        self._pipes.causality.filtered_out(kind, ids, note, self._pipe.scope)

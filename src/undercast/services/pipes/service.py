@@ -52,7 +52,7 @@ def _source(pipes: Pipes, pipe: Pipe) -> Source:
         return QueueSource(pipes.clock, reading, QueueWork(execution))
     settings.pop("FilterCriteria", None)
     reading = Reading(source_arn=pipe.source, settings=settings, consumer=consumer, progress=pipe.progress)
-    return StreamSource(pipes, reading, StreamAttempts(pipes, pipe, execution))
+    return StreamSource(pipes, reading, StreamAttempts(pipes, pipe, consumer, execution))
 
 
 async def _start(pipes: Pipes) -> None:

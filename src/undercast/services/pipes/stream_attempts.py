@@ -17,6 +17,7 @@ from undercast.services.event_sources.lane import Batch
 from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.event_sources.records import Record
 from undercast.services.event_sources.work import Attempt, GivenUp
+from undercast.services.pipes.consumer import Consumer
 from undercast.services.pipes.events import event_of, view_of
 from undercast.services.pipes.execution import Execution
 from undercast.services.pipes.instance import Pipes
@@ -32,19 +33,29 @@ class StreamAttempts:
     failure = "PROBLEM: the pipe's target or enrichment failed"
     too_old = "MaximumRecordAgeExceeded"
 
-    def __init__(self, pipes: Pipes, pipe: Pipe, execution: Execution) -> None:
+    def __init__(self, pipes: Pipes, pipe: Pipe, consumer: Consumer, execution: Execution) -> None:
         parameters = pipe.given.get("SourceParameters") or {}
         settings = parameters.get(SOURCE_PARAMETERS[pipe.source_service]) or {}
         self._pipes = pipes
         self._pipe = pipe
+        self._consumer = consumer
         self._execution = execution
         self._patterns = patterns_of(parameters.get("FilterCriteria") or {})
         self._dead_letter_arn: str = (settings.get("DeadLetterConfig") or {}).get("Arn", "")
 
-    def wants(self, record: Record) -> bool:
-        """See `Attempts`. Filters see the event as the pipe has it, with its data as JSON."""
+    def wanted(self, records: Sequence[Record]) -> Sequence[Record]:
+        """See `Attempts`."""
         if not self._patterns:
-            return True
+            return records
+        wanted = [record for record in records if self._wants(record)]
+        if len(wanted) < len(records):
+            kept = {record.sequence for record in wanted}
+            others = [record.id for record in records if record.sequence not in kept]
+            self._consumer.left_out("record", len(others), others)
+        return wanted
+
+    def _wants(self, record: Record) -> bool:
+        """Filters see the event as the pipe has it, with its data as JSON."""
         view = view_of(_event(record))
         return any(pattern.matches(view) for pattern in self._patterns)
 

@@ -44,6 +44,7 @@ PUSH_FEEDBACK = "sns-push-feedback"
 _SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
 NOTHING: Mapping[str, str] = MappingProxyType({})
 NO_SEALS: Mapping[str, Seal] = MappingProxyType({})
+_NAMED = 5
 LONG = 32
 """From so many subscriptions on, a message is written in the store's thread."""
 
@@ -63,8 +64,8 @@ class Prepared:
     message_id: str
     at: float
     receivers: tuple[Subscription, ...]
-    filtered_out: int
-    """Subscriptions that do not want it."""
+    filtered_out: tuple[Subscription, ...]
+    """Those that do not want it."""
     seals: Mapping[str, Seal]
     """By text; none where nothing is signed."""
 
@@ -98,7 +99,7 @@ async def prepare(sns: Sns, ctx: RequestContext, topic: Topic, message: Message)
         message_id=ctx.ids.uuid(),
         at=sns.clock.now(),
         receivers=receivers,
-        filtered_out=len(confirmed) - len(receivers),
+        filtered_out=_others(confirmed, receivers),
         seals=NO_SEALS,
     )
     signed = [] if topic.is_fifo else [one for one in receivers if one.protocol in _SIGNED and not _is_bare(one)]
@@ -140,6 +141,13 @@ def _letter(topic: Topic, prepared: Prepared, text: str, sequence: int = 0) -> L
     return Letter(fields=fields, attributes=shown_attributes(message.attributes))
 
 
+def _others(confirmed: Sequence[Subscription], receivers: Sequence[Subscription]) -> tuple[Subscription, ...]:
+    if len(receivers) == len(confirmed):
+        return ()
+    arns = {one.arn for one in receivers}
+    return tuple(one for one in confirmed if one.arn not in arns)
+
+
 def _is_bare(subscription: Subscription) -> bool:
     """Whether it gets the text without an envelope."""
     return subscription.is_raw and subscription.protocol != "lambda"
@@ -163,7 +171,7 @@ def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepare
             " VALUES (?, ?, ?, ?, ?)",
             (topic.id, key, prepared.message_id, sequence, prepared.at + DEDUPLICATION_S),
         )
-    if prepared.receivers:
+    if prepared.receivers or prepared.filtered_out:
         _record(sns, tx, ctx, topic, prepared)
         write = Writer(sns, ctx, topic, prepared, sequence)
         for subscription in prepared.receivers:
@@ -174,7 +182,7 @@ def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepare
 
 def _measure(sns: Sns, topic: Topic, prepared: Prepared) -> None:
     name = topic_name(topic)
-    sns.measures.published(name, prepared.message.size_bytes, prepared.filtered_out)
+    sns.measures.published(name, prepared.message.size_bytes, len(prepared.filtered_out))
     sns.measures.delivered(name, sum(one.protocol in local.PROTOCOLS for one in prepared.receivers))
 
 
@@ -185,7 +193,7 @@ def _deduplication_key(topic: Topic, message: Message) -> str:
 
 
 def _record(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepared) -> None:
-    """The edge that tells who published."""
+    """The edge that tells who published, and a note of the subscriptions that do not want it."""
     delivered = ctx.cause.kind == "delivery" and not ctx.operation
     edge = Edge(
         from_kind="delivery" if delivered else "call",
@@ -197,6 +205,12 @@ def _record(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepa
         scope=topic.scope,
     )
     sns.causality.asked(tx, ctx, edge, topic.arn)
+    if not prepared.filtered_out:
+        return
+    number, ends = len(prepared.filtered_out), [one.endpoint for one in prepared.filtered_out[:_NAMED]]
+    more = f" and {number - _NAMED} more" if number > _NAMED else ""
+    note = f"filtered out by {number} of {number + len(prepared.receivers)} subscriptions: {', '.join(ends)}{more}"
+    tx.after_commit(lambda: sns.causality.filtered_out("message", (prepared.message_id,), note, topic.scope))
 
 
 class Writer:
