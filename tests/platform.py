@@ -22,7 +22,7 @@ from urllib.error import HTTPError
 import boto3
 from botocore.config import Config
 
-READY = re.compile(r"ready (?P<url>\S+)\s+driver (?P<driver>\S+)\s+data (?P<data>.*?)\s+(?P<ms>\d+) ms")
+READY = re.compile(r"ready (?P<url>\S+)\s+(?:driver (?P<driver>\S+)\s+)?data (?P<data>.*?)\s+(?P<ms>\d+) ms")
 START_TIMEOUT_S = 300.0
 """Bounds what never comes: on a busy machine a start takes a minute."""
 
@@ -117,7 +117,7 @@ def start(
 
 def _driver(found: re.Match[str]) -> str:
     """The one that `auto` came to; the question is answered when the start is over."""
-    if found["driver"] != "auto":
+    if found["driver"] is not None:
         return found["driver"]
     url = f"http://127.0.0.1:{found['url'].rpartition(':')[2]}/_undercast/status"
     with urllib.request.urlopen(url, timeout=START_TIMEOUT_S) as answer:

@@ -313,7 +313,7 @@ class Lives:
     def _platform(self, line: str, process: subprocess.Popen[str]) -> RunningPlatform:
         found = READY.search(line)
         assert found is not None, line
-        return RunningPlatform(url=found["url"], driver=found["driver"], data=self.data, process=process)
+        return RunningPlatform(url=found["url"], driver=found["driver"] or "auto", data=self.data, process=process)
 
     def _client(self, service: str) -> Any:
         make: Any = boto3.client

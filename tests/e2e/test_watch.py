@@ -76,6 +76,7 @@ def test_each_save_is_in_the_next_invoke(platform: RunningPlatform, folder: Path
     (folder / "app.py").write_text(constant("first"))
     with watching(platform, "watched", str(folder)) as watch:
         assert watch.told("watching")["how"] == "upload"
+        assert watch.told("updated")["files"] == []
         assert answer(platform, "watched") == "first"
         (folder / "app.py").write_text(constant("first"))
         (folder / "app.py").write_text(constant("second"))
@@ -99,6 +100,7 @@ def test_a_layer_is_published_at_each_save(platform: RunningPlatform, folder: Pa
     common.write_text("TEXT = 'first'\n")
     with watching(platform, "layered", str(folder / "code"), "--layer", f"watch-common={folder / 'layer'}") as watch:
         watch.told("watching")
+        watch.told("updated")
         assert answer(platform, "layered") == "first"
         common.write_text("TEXT = 'second'\n")
         assert watch.told("updated")["folders"] == [str(folder / "layer")]
@@ -114,6 +116,7 @@ def test_a_folder_below_the_root_is_mounted(folder: Path) -> None:
         (folder / "app.py").write_text(constant("first"))
         with watching(platform, "mounted", str(folder)) as watch:
             assert watch.told("watching")["how"] == "hot-reload"
+            watch.told("updated")
             assert answer(platform, "mounted") == "first"
             for text in ("second", "third", "fourth"):
                 (folder / "app.py").write_text(constant(text))
@@ -133,3 +136,25 @@ def test_mistakes_are_told_before_it_watches(platform: RunningPlatform, folder: 
         (folder / "app.py").write_text("")
         ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         assert (ended.returncode, text in ended.stderr) == (1, True), ended.stderr
+
+
+def test_its_lines_are_in_the_order_in_which_things_happen(platform: RunningPlatform, folder: Path) -> None:
+    """What is watched, what changed, what came of it; a function that is not there is told before all else."""
+    create_function(platform, ACCOUNT, "told", constant("zip"))
+    (folder / "app.py").write_text(constant("first"))
+    command = [sys.executable, "-m", "undercast", "watch", "told", str(folder), "--data", str(platform.data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = iter(process.stdout.readline, "")
+            assert next(lines) == f"watching {folder} for told: sent at each save; Ctrl-C ends\n"
+            assert next(lines).endswith(" ms: the next invoke runs it\n")
+            for name in ("a", "b", "c", "d"):
+                (folder / "new").mkdir(exist_ok=True)
+                (folder / "new" / name).write_text(name)
+            assert next(lines).startswith("changed ")
+            assert next(lines).endswith(" ms: the next invoke runs it\n")
+        finally:
+            process.send_signal(signal.SIGINT)
+            rest = process.communicate(timeout=LIMIT_S)[0].splitlines()
+    assert rest[-1] == "stopped; told keeps its code"

@@ -88,7 +88,9 @@ class Platform:
                 await mounted.manifest.start(mounted.instance)
         await self.router.start()
         admin = Admin(_admin_tools(self))
-        self.door.entrance.complete(admin.handle, self.dispatcher.handle, self.dispatcher.is_elsewhere)
+        self.door.entrance.complete(
+            admin.handle, self.dispatcher.handle, self.dispatcher.is_elsewhere, self.driver.name
+        )
         self.housework.add(asyncio.create_task(self.blobs.sweep(), name="sweep"))  # safe beside traffic
         memory = Memory(lambda: self.request_log.written)
         self.recurring.add(asyncio.create_task(recur("giving memory back", memory.look, every(_LOOK_AT_MEMORY_S))))

@@ -103,7 +103,9 @@ async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
         await _undo(driver_starts, root_is_made, tables_are_made)
         raise
     if driver.notice:
-        notice(driver.notice)
+        notice(f"driver {driver.name}: {driver.notice}")
+    elif door.config.driver == "auto":
+        notice(f"driver {driver.name}")
     _calm_collector()
     return platform
 

@@ -23,10 +23,11 @@ def start(values: Mapping[str, Any], begin: float) -> None:
         took = (time.perf_counter() - begin) * 1000
         if not door.loopback:
             print(_beyond_loopback(config.extra_hosts), file=sys.stderr)
-        where = f"driver {door.config.driver}  data {door.config.data_dir}"
+        # What `auto` comes to is told by `notice`, behind this line.
+        driver = "" if config.driver == "auto" else f"driver {config.driver}  "
         for number, function in enumerate(config.debug):
             print(f"debug {function} on 127.0.0.1:{config.debug_port + number}", file=sys.stderr)
-        print(f"{styled('ready', '32')} {door.url}  {where}  {took:.0f} ms", flush=True)
+        print(f"{styled('ready', '32')} {door.url}  {driver}data {door.config.data_dir}  {took:.0f} ms", flush=True)
 
     def notice(text: str) -> None:
         print(text, file=sys.stderr, flush=True)

@@ -10,6 +10,8 @@ import typer
 from undercast.cli.client import DataOption, ask, aws, locate
 from undercast.cli.output import fail, printable, styled
 
+_NAMED = 3
+
 
 def watch(
     function: Annotated[str, typer.Argument(help="Name or ARN of the function.")],
@@ -71,16 +73,24 @@ def _tell(event: Mapping[str, Any]) -> None:
 
 
 def _words(event: Mapping[str, Any]) -> str:
-    names = ", ".join(Path(path).name for path in event.get("files", ())[:3]) or "all files"
     if event["event"] == "watching":
-        how = "is mounted: each save is in the next invoke" if event["how"] == "hot-reload" else "is sent at each save"
-        return f"watching {event['folder']}: it {how} of {event['function']}; Ctrl-C ends"
+        how = "mounted as it is" if event["how"] == "hot-reload" else "sent at each save"
+        return f"watching {event['folder']} for {event['function']}: {how}; Ctrl-C ends"
     if event["event"] == "changed":
-        return f"changed {names}"
+        mounted = event["how"] == "hot-reload"
+        return f"changed {_names(event)}" + (": the next invoke runs it" if mounted else "")
+    if event["event"] == "unchanged":
+        return "  nothing to send: the content is the same"
     if event["event"] == "updated":
-        return f"updated {', '.join(event['folders'])} ({names}) in {event['ms']} ms"
+        return f"  updated in {event['ms']} ms: the next invoke runs it"
     if event["event"] == "failed":
-        return f"not updated: {event['error']}"
+        return f"  not updated, the code of before runs on: {event['error']}"
     return f"stopped; {event['function']} " + (
         "still has the folder as its code" if event["live"] else "keeps its code"
     )
+
+
+def _names(event: Mapping[str, Any]) -> str:
+    names = [Path(path).name for path in event["files"]]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return (", ".join(names[:_NAMED]) or "files") + more

@@ -7,7 +7,7 @@ AWS: Lambda API Reference, UpdateFunctionCode, PublishLayerVersion, UpdateFuncti
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,11 +51,9 @@ class FunctionWatch:
         """Until KeyboardInterrupt. Raises UpdateFailed, or what botocore raises, when the first update fails."""
         how = HOT_RELOAD if self.live else "upload"
         folders = {"folder": str(self.folder), **{name: str(path) for name, path in self.layers.items()}}
-        if self.live:
-            code = {"S3Bucket": HOT_RELOAD, "S3Key": str(self.folder)}
-            self._settled(self.functions.update_function_code(FunctionName=self.function, **code))
-        self._bring(self._roots())
+        self.functions.get_function_configuration(FunctionName=self.function)  # a wrong name is told before all else
         self.tell({"event": "watching", "function": self.function, "how": how, **folders})
+        self._begin()
         first = True
         for changes in self._changes():
             # What changed between the first update and the watcher's start nobody told us.
@@ -65,6 +63,16 @@ class FunctionWatch:
                 self._bring(touched, [path for _, path in changes])
             except (UpdateFailed, TooLarge, OSError, BotoCoreError, ClientError) as error:
                 self.tell({"event": "failed", "error": str(error)})
+
+    def _begin(self) -> None:
+        """The function has the folders as they are now."""
+        began = time.monotonic()
+        if self.live:
+            code = {"S3Bucket": HOT_RELOAD, "S3Key": str(self.folder)}
+            self._settled(self.functions.update_function_code(FunctionName=self.function, **code))
+        for root, content in self._new(self._roots()).items():
+            self._send(root, content)
+        self._tell_updated(self._roots(), (), began)
 
     def _roots(self) -> list[Path]:
         return [self.folder, *self.layers.values()]
@@ -82,28 +90,39 @@ class FunctionWatch:
         paths = [Path(path) for _, path in changes]
         return [root for root in self._roots() if any(path.is_relative_to(root) for path in paths)]
 
-    def _bring(self, roots: Iterable[Path], changed: Iterable[str] = ()) -> None:
+    def _bring(self, roots: Sequence[Path], changed: Iterable[str]) -> None:
+        """What changed, then what came of it; whoever calls tells an error, last."""
         began = time.monotonic()
         named = sorted(changed)
-        if self.live and self.folder in roots and named:
-            self.tell({"event": "changed", "files": named})
-        brought = [root for root in roots if not (self.live and root == self.folder) and self._send(root)]
-        if brought:
-            took_ms = round((time.monotonic() - began) * 1000)
-            self.tell({"event": "updated", "folders": [str(root) for root in brought], "files": named, "ms": took_ms})
+        mounted = self.live and self.folder in roots
+        changes = {"event": "changed", "files": named, "how": HOT_RELOAD if mounted else "upload"}
+        if named:
+            self.tell(changes)
+        new = self._new(roots)
+        if new and not named:
+            self.tell(changes)
+        for root, content in new.items():
+            self._send(root, content)
+        if new:
+            self._tell_updated(tuple(new), named, began)
+        elif named and not mounted:
+            self.tell({"event": "unchanged", "files": named})
 
-    def _send(self, root: Path) -> bool:
-        """Whether the folder had something new."""
-        content = packed(root)
-        digest = hashlib.sha256(content).hexdigest()
-        if self._sent.get(root) == digest:
-            return False
+    def _tell_updated(self, roots: Iterable[Path], files: Sequence[str], began: float) -> None:
+        took_ms = round((time.monotonic() - began) * 1000)
+        self.tell({"event": "updated", "folders": [str(root) for root in roots], "files": list(files), "ms": took_ms})
+
+    def _new(self, roots: Iterable[Path]) -> dict[Path, bytes]:
+        """Those whose content is not what was sent last, with it. What is mounted is not sent."""
+        contents = {root: packed(root) for root in roots if not (self.live and root == self.folder)}
+        return {root: content for root, content in contents.items() if self._sent.get(root) != _digest(content)}
+
+    def _send(self, root: Path, content: bytes) -> None:
         if root == self.folder:
             self._settled(self.functions.update_function_code(FunctionName=self.function, ZipFile=content))
         else:
             self._send_layer(root, content)
-        self._sent[root] = digest
-        return True
+        self._sent[root] = _digest(content)
 
     def _send_layer(self, root: Path, content: bytes) -> None:
         """The function gets the new version in the place of an older one, or as its last layer."""
@@ -124,3 +143,7 @@ class FunctionWatch:
             configuration = self.functions.get_function_configuration(FunctionName=self.function)
         if configuration.get("LastUpdateStatus") != "Successful":
             raise UpdateFailed(configuration.get("LastUpdateStatusReason", "the update has not ended"))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

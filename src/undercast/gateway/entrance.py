@@ -29,13 +29,13 @@ class Entrance:
             return self._health.handle(request) if self._health.owns(request) else self._own(request)
         return self._aws(request)
 
-    def complete(self, own: HttpHandler, aws: HttpHandler, is_elsewhere: Callable[[str], bool]) -> None:
+    def complete(self, own: HttpHandler, aws: HttpHandler, is_elsewhere: Callable[[str], bool], driver: str) -> None:
         """Everything is there: whoever waits goes on, and nobody waits any more.
 
         `is_elsewhere`: whether a Host header is a bucket's or a function URL's. Until it is known, who may be waits.
         """
         self._own, self._aws, self._is_elsewhere = own, aws, is_elsewhere
-        self._health.state = "running"
+        self._health.state, self._health.driver = "running", driver
         self._complete.set()
 
     async def _own_later(self, request: HttpRequest) -> HttpResponse:

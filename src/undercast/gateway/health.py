@@ -23,6 +23,8 @@ class Health:
         self.host_names = host_names
         self._services = tuple(services)
         self.state = "available"
+        self.driver: str | None = None
+        """Of the sandboxes, once that is decided."""
 
     @staticmethod
     def owns(request: HttpRequest) -> bool:
@@ -38,7 +40,8 @@ class Health:
         if request.path.rstrip("/") == "/_localstack/init":
             return in_json(200, {"completed": self._completed(), "scripts": []})
         services = dict.fromkeys(self._services, self.state)
-        return in_json(200, {"status": "running", "version": __version__, "edition": "undercast", "services": services})
+        about = {"status": "running", "version": __version__, "edition": "undercast", "driver": self.driver}
+        return in_json(200, {**about, "services": services})
 
     def _completed(self) -> Mapping[str, bool]:
         """LocalStack's stages. Whoever could ask behind SHUTDOWN finds the port closed."""

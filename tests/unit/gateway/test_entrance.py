@@ -40,8 +40,10 @@ async def test_health_answers_at_once_and_says_what_is_loaded() -> None:
         answer = json.loads(_bytes(await early.handle(request(path))))
         assert answer["status"] == "running"
         assert answer["services"] == {"lambda": "available", "s3": "available"}
-    early.complete(own, aws, lambda host: host in ELSEWHERE)
-    assert json.loads(_bytes(await early.handle(request("/_undercast/health"))))["services"]["s3"] == "running"
+        assert answer["driver"] is None
+    early.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    answer = json.loads(_bytes(await early.handle(request("/_undercast/health"))))
+    assert (answer["services"]["s3"], answer["driver"]) == ("running", "process")
 
 
 async def test_health_is_not_told_to_a_foreign_host_name() -> None:
@@ -55,7 +57,7 @@ async def test_who_comes_early_is_answered_when_everything_is_there() -> None:
     waiting = [asyncio.ensure_future(early.handle(request(path))) for path in ("/bucket", "/_undercast/status")]
     await asyncio.sleep(0)
     assert not any(answer.done() for answer in waiting)
-    early.complete(own, aws, lambda host: host in ELSEWHERE)
+    early.complete(own, aws, lambda host: host in ELSEWHERE, "process")
     assert [_bytes(await answer) for answer in waiting] == [b"aws", b"own"]
     assert _bytes(await early.handle(request("/bucket"))) == b"aws"
 
@@ -67,7 +69,7 @@ async def test_paths_of_buckets_and_function_urls_are_theirs() -> None:
     endpoint = asyncio.ensure_future(door.handle(request("/_undercast/code/1", host="lambda.us-east-1.amazonaws.com")))
     await asyncio.sleep(0)
     assert not any(answer.done() for answer in (*early, endpoint))
-    door.complete(own, aws, lambda host: host in ELSEWHERE)
+    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
     assert {_bytes(await answer) for answer in early} == {b"aws"}
     assert _bytes(await endpoint) == b"own"
     for host in ("localhost:4566", "127.0.0.1:4566", "lambda.us-east-1.amazonaws.com", "localhost.localstack.cloud"):
@@ -79,7 +81,7 @@ async def test_init_says_what_is_done() -> None:
     door = entrance()
     stages = json.loads(_bytes(await door.handle(request("/_localstack/init"))))["completed"]
     assert stages == {"BOOT": True, "START": False, "READY": False, "SHUTDOWN": False}
-    door.complete(own, aws, lambda host: host in ELSEWHERE)
+    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
     stages = json.loads(_bytes(await door.handle(request("/_localstack/init"))))["completed"]
     assert stages == {"BOOT": True, "START": True, "READY": True, "SHUTDOWN": False}
 
