@@ -190,6 +190,16 @@ def test_status_shows_what_was_given_up(platform: RunningPlatform, function: str
     assert event_id in [one["id"] for one in dead]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"), [(("outbox",), "SNS has sent no"), (("images", "list"), "no image is loaded")]
+)
+def test_where_there_is_nothing_to_show_standard_error_says_so(words: tuple[str, ...], said: str) -> None:
+    """Silence would look like a failure; standard output stays empty for scripts."""
+    with running() as fresh:
+        shown, told = undercast(*words, url=fresh.url)
+    assert (shown, told.startswith(said)) == ("", True)
+
+
 def test_no_platform_says_how_to_start_one() -> None:
     """An error names the fix."""
     _, error = undercast("status", expect=1)

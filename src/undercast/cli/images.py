@@ -3,6 +3,7 @@
 AWS: `docker push` to Amazon ECR; here an archive of `docker save` or an OCI layout goes to the platform itself.
 """
 
+import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -49,6 +50,8 @@ def list_images(
     if as_json:
         show(images, True)
         return
+    if not images:
+        print("no image is loaded (undercast images load FILE)", file=sys.stderr)
     for image in images:
         print(printable(f"{image['name']}  {image['architecture']}  {image['digest']}"))
 

@@ -1,5 +1,6 @@
 """`undercast outbox`: mails, text messages and push notifications of SNS that would have left this machine."""
 
+import sys
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -19,6 +20,8 @@ def outbox(
     if as_json:
         show(items, True)
         return
+    if not items:
+        print("SNS has sent no mail, text message or push notification yet", file=sys.stderr)
     for item in items:
         print(_line(item))
 
