@@ -38,7 +38,6 @@ _DESCRIPTORS = 1 << 18
 
 def serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str], None]) -> None:
     """Run a platform until SIGTERM or SIGINT. Raises CannotStart. `notice` gets what the user should know of it."""
-    gc.disable()  # what is loaded stays: there is nothing to collect
     # A relay holds two per connection; the usual soft limit is 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _DESCRIPTORS if most == resource.RLIM_INFINITY else most

@@ -14,7 +14,7 @@ Profile = Literal["current", "2019"]
 Billing = Literal["1ms", "100ms"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Config:
     """Everything that a start of the platform can be told."""
 

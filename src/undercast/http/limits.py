@@ -7,7 +7,7 @@ AWS: S3 API Reference, "List of error codes" (RequestTimeout, EntityTooLarge, Ma
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class HttpLimits:
     """The limits of one listener's connections."""
 

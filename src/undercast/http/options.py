@@ -9,7 +9,7 @@ from undercast.core.clock import Clock, HostClock
 from undercast.http.limits import HttpLimits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class ServeOptions:
     """How connections are served."""
 
