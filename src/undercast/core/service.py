@@ -28,7 +28,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Access:
     """What one request needs: IAM actions on resources, and the policies that those resources carry themselves."""
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, TypeVar
 
 from undercast.core.body import Blocks, BodyStream
+from undercast.core.record import record
 from undercast.store.blob_reader import BlobReader, OpenBlob
 from undercast.store.database import Database
 from undercast.store.digests import digest_of
@@ -47,7 +48,7 @@ class Hold:
         self._dropped.append(self._blob_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class BlobDraft:
     """A stored body that no row refers to yet. Dropped without `acquire`, it is removed."""
 

@@ -8,10 +8,13 @@ import hashlib
 import importlib
 import zlib
 from collections.abc import Callable
+from functools import cache
 from typing import Any, Protocol
 
 Checksum = Callable[[bytes | memoryview, int], int]
 CRC_DIGITS = {"crc32": 8, "crc32c": 8, "crc64nvme": 16}
+_HASHES = {"md5": hashlib.md5, "sha1": hashlib.sha1, "sha256": hashlib.sha256}
+"""`hashlib.new` looks for each name anew, which takes longer than the MD5 of a kilobyte."""
 
 
 class Digest(Protocol):
@@ -46,10 +49,9 @@ class Crc:
 def new_digest(name: str) -> Digest:
     """An empty digest. Raises ValueError for a name that S3 does not have."""
     if name in CRC_DIGITS:
-        checksum: Checksum = zlib.crc32 if name == "crc32" else getattr(crt_checksums(), name)
-        return Crc(checksum, CRC_DIGITS[name])
-    if name in ("md5", "sha1", "sha256"):
-        return hashlib.new(name, usedforsecurity=False)
+        return Crc(_checksum(name), CRC_DIGITS[name])
+    if name in _HASHES:
+        return _HASHES[name](usedforsecurity=False)
     raise ValueError(f"no digest is called {name}")
 
 
@@ -58,6 +60,12 @@ def digest_of(name: str, data: bytes) -> str:
     digest = new_digest(name)
     digest.update(data)
     return digest.hexdigest()
+
+
+@cache
+def _checksum(name: str) -> Checksum:
+    found: Checksum = zlib.crc32 if name == "crc32" else getattr(crt_checksums(), name)
+    return found
 
 
 def crt_checksums() -> Any:

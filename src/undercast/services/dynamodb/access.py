@@ -17,7 +17,7 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.binding import compiled
 from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.instance import Dynamo
-from undercast.services.dynamodb.models import TableName, named, named_by_arn
+from undercast.services.dynamodb.models import Table, TableName, named, named_by_arn
 from undercast.services.dynamodb.operations.restoring import source
 from undercast.services.dynamodb.partiql.parser import Statement, attempted, parsed
 
@@ -122,10 +122,10 @@ def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any
     conditions: dict[str, str | tuple[str, ...]] = {
         key: params[member] for member, key in _KEYS.items() if member in params
     }
-    if keys := tuple(dict.fromkeys(_leading_keys(dynamo, of, params))):
+    table = dynamo.tables.find(of)
+    if table is not None and (keys := tuple(dict.fromkeys(_leading_keys(table, params)))):
         conditions["dynamodb:LeadingKeys"] = keys
     resource = f"{of.arn}/index/{params['IndexName']}" if "IndexName" in params else of.arn
-    table = dynamo.tables.find(of)
     return Access(
         action=action,
         resource=resource,
@@ -156,15 +156,13 @@ async def policy_of(dynamo: Dynamo, arn: str) -> Mapping[str, Any] | None:
     return table.policy if table is not None else None
 
 
-def _leading_keys(dynamo: Dynamo, of: TableName, params: Mapping[str, Any]) -> Iterator[str]:
+def _leading_keys(table: Table, params: Mapping[str, Any]) -> Iterator[str]:
     """The values of the partition key, as far as the request says them."""
-    table = dynamo.tables.find(of)
-    if table is None:
-        return
     name = table.key.hash
-    for index in table.indexes:
-        if index.name == params.get("IndexName"):
-            name = index.key.hash
+    if "IndexName" in params:
+        for index in table.indexes:
+            if index.name == params["IndexName"]:
+                name = index.key.hash
     if "Items" in params:
         given = params["Items"]
         items = given["Keys"] if isinstance(given, Mapping) else [_written(one) for one in given]

@@ -22,6 +22,8 @@ _LEGACY = ("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToG
 _EXPRESSIONS = ("UpdateExpression", "ConditionExpression", "ProjectionExpression", "FilterExpression",
                 "KeyConditionExpression")  # fmt: skip
 _FILTERS = ("Expected", "QueryFilter", "ScanFilter")
+EXPRESSIVE = frozenset((*_LEGACY, *_EXPRESSIONS, "ExpressionAttributeNames", "ExpressionAttributeValues"))
+"""The parameters, old and new, that say more than what is read or written."""
 _SIGNS = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
 _CALLS = {"CONTAINS": "contains", "BEGINS_WITH": "begins_with"}
 _COUNTS = {"NULL": 0, "NOT_NULL": 0, "BETWEEN": 2}

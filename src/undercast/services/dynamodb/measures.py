@@ -94,8 +94,9 @@ def _measured(name: str, function: OperationFunction) -> OperationFunction:
 
 def _tables(scope: Scope, params: Params) -> tuple[TableName, ...]:
     """Those that a request names as such; statements and transactions have them inside."""
-    names = (params["TableName"],) if "TableName" in params else tuple(params.get("RequestItems") or ())
     try:
-        return tuple(named(scope, name) for name in names)
+        if "TableName" in params:
+            return (named(scope, params["TableName"]),)
+        return tuple(named(scope, name) for name in params.get("RequestItems") or ())
     except ServiceError:
         return ()

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
@@ -16,6 +17,8 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.store.database import Row
 
 _NAME = re.compile(r"[a-zA-Z0-9_.-]{3,255}")
+_KEPT = 4096
+"""Names that requests had last, which each of them asks for several times."""
 
 
 class TableName(NamedTuple):
@@ -27,9 +30,15 @@ class TableName(NamedTuple):
     @property
     def arn(self) -> str:
         """The table's."""
-        return str(Arn.of(self.scope, "dynamodb", f"table/{self.name}"))
+        return _arn(self)
 
 
+@lru_cache(maxsize=_KEPT)
+def _arn(of: TableName) -> str:
+    return str(Arn.of(of.scope, "dynamodb", f"table/{of.name}"))
+
+
+@lru_cache(maxsize=_KEPT)
 def named(scope: Scope, text: str) -> TableName:
     """From a TableName parameter: a name, or an ARN. Raises ValidationException."""
     if text.startswith("arn:"):

@@ -19,7 +19,7 @@ from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import New, Origin, Place, Stored
 from undercast.services.dynamodb.keys import Key, check_index_keys, key_in, key_of
-from undercast.services.dynamodb.legacy import legacy_condition, legacy_update, refuse_mixture
+from undercast.services.dynamodb.legacy import EXPRESSIVE, legacy_condition, legacy_update, refuse_mixture
 from undercast.services.dynamodb.models import Table, TableName, named
 from undercast.services.dynamodb.values import MAX_ITEM_BYTES, checked_item, item_size
 from undercast.services.item_text import Item, loaded
@@ -83,6 +83,9 @@ class Done(NamedTuple):
 def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
     """Raises ValidationException for whatever is wrong without looking at the table."""
     of = named(scope, params["TableName"])
+    given = params["Item"] if kind == PUT else params["Key"]
+    if kind != UPDATE and EXPRESSIVE.isdisjoint(params):
+        return plain(kind, of, given)
     refuse_mixture(params)
     bindings = Bindings(params, _KINDS[kind])
     update = bindings.update() if kind == UPDATE else None
@@ -90,9 +93,8 @@ def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
     bindings.finish()
     if kind == UPDATE and update is None:
         update = legacy_update(params)
-    write = plain(kind, of, params["Item"] if kind == PUT else params["Key"])
     return replace(
-        write,
+        plain(kind, of, given),
         condition=condition,
         update=update,
         shows_on_failure=params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",

@@ -18,6 +18,7 @@ from undercast.store.digests import crt_checksums
 
 DEFAULT_ALGORITHM = "CRC64NVME"
 _DIGESTS = {"CRC32": "crc32", "CRC32C": "crc32c", "CRC64NVME": "crc64nvme", "SHA1": "sha1", "SHA256": "sha256"}
+_MEMBERS = tuple((f"Checksum{name}", name) for name in _DIGESTS)
 _WIDTHS = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
 _TRAILER = re.compile(r"x-amz-checksum-(\w+)")
 
@@ -32,7 +33,7 @@ def digest_name(algorithm: str, operation: str) -> str:
 
 def declared(params: Mapping[str, Any], headers: Mapping[str, str]) -> tuple[str | None, str | None]:
     """(algorithm, value) that a request with a body carries; the value is None when it comes as a trailer."""
-    given = [(name, params[f"Checksum{name}"]) for name in _DIGESTS if params.get(f"Checksum{name}")]
+    given = [(name, params[member]) for member, name in _MEMBERS if params.get(member)]
     if len(given) > 1:
         raise InvalidRequest("Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.")
     if given:

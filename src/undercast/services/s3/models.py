@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any, Literal
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 
 NULL_VERSION = "null"
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
@@ -81,7 +82,7 @@ class Bucket:
         return bool(self.configurations.get("public_access_block", {}).get(switch, False))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Checksum:
     """`value` is base64, with "-N" behind it when COMPOSITE."""
 
@@ -101,7 +102,7 @@ class Part:
     checksum: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Content:
     """What a writer says of an object besides its bytes. The same for put, copy and multipart."""
 
@@ -115,7 +116,7 @@ class Content:
     owner_account_id: AccountId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Payload:
     """The bytes of an object: one blob, or parts."""
 
@@ -128,7 +129,7 @@ class Payload:
     upload_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ObjectVersion:
     """One version of a key, or a delete marker."""
 

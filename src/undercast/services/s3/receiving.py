@@ -5,11 +5,11 @@ AWS: S3 User Guide, "Checking object integrity in Amazon S3"; S3 API Reference, 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.services.s3 import checksums
 from undercast.services.s3.errors import EntityTooLarge
 from undercast.services.s3.instance import S3
@@ -19,7 +19,7 @@ from undercast.store.blobs import BlobDraft
 MAX_PUT_BYTES = 5 * 1024**3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Received:
     """Verified bytes, not yet referred to. `checksum` is in the algorithm that is to be stored."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.events.causality import Edge
 from undercast.services.s3 import store, uploads
 from undercast.services.s3.changes import Change
@@ -21,7 +22,7 @@ from undercast.store.database import Tx
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Write:
     """A new current version of a key."""
 
