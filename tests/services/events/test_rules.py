@@ -249,6 +249,42 @@ def test_cloudwatch_is_told_of_rules(platform: RunningPlatform, account: str, ev
     assert (total("MatchedEvents"), total("Invocations", RuleName="r")) == (2, 8)
 
 
+def let_in(logs: Any, arn: str, rule_arn: str = "*") -> None:
+    """AWS's example: aws:SourceArn is asked at PutLogEvents alone."""
+    created, put = (
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+            "Action": f"logs:{action}",
+            "Resource": f"{arn}:*",
+        }
+        for action in ("CreateLogStream", "PutLogEvents")
+    )
+    put["Condition"] = {"ArnLike": {"aws:SourceArn": rule_arn}}
+    document = {"Version": "2012-10-17", "Statement": [created, put]}
+    logs.put_resource_policy(policyName="events", policyDocument=json.dumps(document))
+
+
+def test_a_log_group_lets_eventbridge_in(platform: RunningPlatform, account: str, events: Any, queue: Queue) -> None:
+    """A resource policy of CloudWatch Logs must allow the service, for this rule where it says so."""
+    logs = platform.client("logs", account=account)
+    logs.create_log_group(logGroupName="g")
+    arn = f"arn:aws:logs:us-east-1:{account}:log-group:g"
+    rule_arn = rule(events, {"source": ["app"]}, {"Arn": arn, "DeadLetterConfig": {"Arn": queue.arn}})
+
+    def outcome() -> tuple[list[str], int]:
+        put(events, {})
+        platform.drain()
+        codes = [one["MessageAttributes"]["ERROR_CODE"]["StringValue"] for one in queue.messages(0)]
+        return codes, len(logs.filter_log_events(logGroupName="g")["events"])
+
+    assert outcome() == (["NO_PERMISSIONS"], 0)
+    let_in(logs, arn, f"{rule_arn}x")
+    assert outcome() == (["NO_PERMISSIONS"], 0)
+    let_in(logs, arn, rule_arn)
+    assert outcome() == ([], 1)
+
+
 def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events: Any, queue: Queue) -> None:
     """The event is the message; a template gives {"timestamp", "message"}, which may not be empty."""
     logs = platform.client("logs", account=account)
@@ -258,6 +294,7 @@ def test_a_log_group_is_a_target(platform: RunningPlatform, account: str, events
         "InputPathsMap": {"n": "$.detail.n", "t": "$.time"},
         "InputTemplate": '{"timestamp": <t>, "message": "n is <n>"}',
     }
+    let_in(logs, arn)
     rule(events, {"source": ["app"]}, {"Arn": arn}, {"Arn": f"{arn}:*", "InputTransformer": template})
     sent = put(events, {"n": 7})
     platform.drain()

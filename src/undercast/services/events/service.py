@@ -101,7 +101,6 @@ MANIFEST = Manifest(
         "AWS's services other than S3, Lambda (destinations), CloudWatch (alarms) and EventBridge's schedules send no "
         "events.",
         "An InvalidEventPatternException says what is wrong, not where (line and column).",
-        "A log group takes events whether or not a resource policy of CloudWatch Logs lets EventBridge in.",
         "Of the metrics, CloudWatch is told MatchedEvents, TriggeredRules, Invocations, FailedInvocations and those of "
         "dead-letter queues.",
         "Retries are not jittered: 1 s, doubled up to 10 minutes.",

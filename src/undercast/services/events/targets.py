@@ -77,8 +77,9 @@ class BusTarget:
 
 
 class LogsTarget:
-    """Log groups as targets: one stream for each event, as the platform.
+    """Log groups as targets: one stream for each event. The resource policies of CloudWatch Logs must let it in.
 
+    As AWS shows in its examples, aws:SourceArn is the rule at PutLogEvents, and is not there at CreateLogStream.
     A target with an InputTransformer gives {"timestamp": ..., "message": ...}; everything else is the message itself.
     """
 
@@ -93,6 +94,9 @@ class LogsTarget:
         )
         group = Arn.parse(delivery.target_arn).resource.removeprefix("log-group:").removesuffix(":*")
         where = {"logGroupName": group, "logStreamName": delivery.id}
+        if not await self._permitted(delivery, f"{delivery.target_arn.removesuffix(':*')}:log-stream:{delivery.id}"):
+            text = f"No resource policy of CloudWatch Logs lets {PRINCIPAL} write to {delivery.target_arn}"
+            return give_up(delivery, "NO_PERMISSIONS", text, events.clock.now())
         event = _log_event(delivery, int(events.clock.now() * 1000))
         try:
             await ctx.call("logs", "CreateLogStream", where)
@@ -104,6 +108,16 @@ class LogsTarget:
         except ServiceError as error:
             return judged(delivery, error, events.clock.now())
         return Outcome(kind="done")
+
+    async def _permitted(self, delivery: Delivery, stream_arn: str) -> bool:
+        account = delivery.attributes["source_account"]
+        principal = service_principal(PRINCIPAL, AccountId(account))
+        ctx = self._events.internal(delivery.scope, principal, Cause(kind="delivery", id=delivery.id))
+        from_here = {"aws:SourceAccount": account}
+        from_rule = {**from_here, "aws:SourceArn": delivery.source_arn}
+        return await ctx.permits(principal, "logs:CreateLogStream", stream_arn, from_here) and await ctx.permits(
+            principal, "logs:PutLogEvents", stream_arn, from_rule
+        )
 
 
 def _log_event(delivery: Delivery, now_ms: int) -> dict[str, Any]:

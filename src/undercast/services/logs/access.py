@@ -4,10 +4,13 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
+from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
+from undercast.services.logs import resource_policies
 from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.models import group_arn
@@ -15,6 +18,7 @@ from undercast.services.logs.models import group_arn
 _NO_RESOURCE = frozenset({
     "GetQueryResults", "StopQuery", "DescribeQueries", "GetLogRecord", "PutQueryDefinition", "TestMetricFilter",
     "DescribeQueryDefinitions", "DeleteQueryDefinition", "DescribeExportTasks", "CancelExportTask",
+    "PutResourcePolicy", "DescribeResourcePolicies", "DeleteResourcePolicy",
 })  # fmt: skip
 
 
@@ -30,12 +34,21 @@ async def access(logs: Logs, ctx: RequestContext, operation: str, params: Params
         return tuple(
             Access(action=f"logs:{operation}", resource=f"{_group_arn(ctx, one)}:log-stream:") for one in several
         )
-    named = params.get("resourceArn") or params.get("logGroupIdentifier") or params.get("logGroupName") or ""
+    named = params.get("resourceArn") or params.get("resourceIdentifier") or ""
+    named = named or params.get("logGroupName") or ""
     group = _group_arn(ctx, named)
     if "resourceArn" in params:
         return (Access(action=f"logs:{operation}", resource=group),)
     stream = params.get("logStreamName", "") if operation != "CreateLogStream" else params["logStreamName"]
     return (Access(action=f"logs:{operation}", resource=f"{group}:log-stream:{stream}"),)
+
+
+async def policy_of(logs: Logs, arn: str) -> Mapping[str, Any] | None:
+    """See `core.service.Manifest.policy_of`. The ARN is that of a group or of a stream in it."""
+    found = Arn.parse(arn)
+    scope = Scope(AccountId(found.account_id), Region(found.region))
+    group = found.resource.removeprefix("log-group:").split(":")[0]
+    return await logs.database.read(lambda tx: resource_policies.about(tx, scope, group))
 
 
 def _group_arn(ctx: RequestContext, named: str) -> str:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.services.logs import resource_policies
 from undercast.services.logs.destination import Destination
 from undercast.services.logs.followers import GroupName
 from undercast.services.logs.metric_filter import MetricFilter
+from undercast.services.logs.models import group_arn
 from undercast.services.logs.store import scope_of
 from undercast.services.logs.subscription import SubscriptionFilter
 from undercast.store.database import Row, Tx
@@ -122,6 +124,7 @@ def delete_of_group(tx: Tx, group: GroupName) -> None:
     """The group is deleted."""
     for table in ("logs_subscription_filter", "logs_metric_filter"):
         tx.execute(f"DELETE FROM {table} WHERE {_OF_GROUP}", (*scope_of(group.scope), group.group))
+    resource_policies.delete(tx, group.scope, resource_policies.RESOURCE, group_arn(group.scope, group.group))
 
 
 def _metric_filter(row: Row) -> MetricFilter:

@@ -11,6 +11,12 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DescribeLogGroups": frozenset(
         {"logGroupNamePrefix", "logGroupNamePattern", "nextToken", "limit", "logGroupClass", "logGroupIdentifiers"}
     ),
+    "ListLogGroups": frozenset({"logGroupNamePattern", "logGroupClass", "nextToken", "limit", "logGroupTags"}),
+    "PutResourcePolicy": frozenset({"policyName", "policyDocument", "resourceArn", "expectedRevisionId"}),
+    "DescribeResourcePolicies": frozenset({"nextToken", "limit", "resourceArn", "policyScope"}),
+    "DeleteResourcePolicy": frozenset({"policyName", "resourceArn", "expectedRevisionId"}),
+    "AssociateKmsKey": frozenset({"logGroupName", "resourceIdentifier"}),
+    "DisassociateKmsKey": frozenset({"logGroupName", "resourceIdentifier"}),
     "PutRetentionPolicy": frozenset({"logGroupName", "retentionInDays"}),
     "DeleteRetentionPolicy": _GROUP,
     "TagResource": frozenset({"resourceArn", "tags"}),
@@ -74,11 +80,14 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
 
 _UNMASK = {"unmask": "there are no data protection policies, so nothing is masked"}
 
+_NO_CIPHER = "checked and shown; logs are not encrypted here, and the key's policy is not asked"
+
 STORED: Mapping[str, Mapping[str, str]] = {
     "CreateLogGroup": {
-        "kmsKeyId": "logs are not encrypted here",
+        "kmsKeyId": _NO_CIPHER,
         "deletionProtectionEnabled": "false only; protection is refused",
     },
+    "AssociateKmsKey": {"kmsKeyId": _NO_CIPHER},
     "PutLogEvents": {"sequenceToken": "AWS ignores it since January 2023"},
     "PutSubscriptionFilter": {
         "applyOnTransformedLogs": "false only; there are no log transformers",
@@ -94,6 +103,12 @@ _LINKED = "there are no linked accounts"
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
     "DescribeLogGroups": {"accountIdentifiers": _LINKED, "includeLinkedAccounts": _LINKED},
+    "ListLogGroups": {
+        "accountIdentifiers": _LINKED,
+        "includeLinkedAccounts": _LINKED,
+        "dataSources": "groups have no data sources here",
+        "fieldIndexNames": "field indexes are not supported",
+    },
     "PutDestination": {"tags": "destinations have no tags here"},
     "PutQueryDefinition": {"parameters": "queries with parameters are not supported"},
     "PutLogEvents": {"entity": "entities are not supported"},

@@ -41,6 +41,13 @@ SCHEMA = (
         message TEXT NOT NULL, completed_ms INTEGER NOT NULL
     );
     """,
+    """
+    CREATE TABLE logs_resource_policy (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, scope TEXT NOT NULL, key TEXT NOT NULL,
+        document TEXT NOT NULL, updated_ms INTEGER NOT NULL, revision TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, scope, key)
+    );
+    """,
 )
 
 JOURNAL_SCHEMA = (

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, operations_of
-from undercast.services.logs.access import access
+from undercast.services.logs.access import access, policy_of
 from undercast.services.logs.destination import KIND, StreamTarget
 from undercast.services.logs.embedded import EmbeddedMetrics
 from undercast.services.logs.exports import Exports
@@ -22,10 +22,13 @@ from undercast.services.logs.operations import (
     events,
     exports,
     groups,
+    keys,
+    listing,
     live_tail,
     metric_filters,
     queries,
     query_definitions,
+    resource_policies,
     streams,
     subscriptions,
 )
@@ -93,14 +96,18 @@ MANIFEST = Manifest(
         events,
         exports,
         groups,
+        keys,
+        listing,
         live_tail,
         metric_filters,
         queries,
         query_definitions,
+        resource_policies,
         streams,
         subscriptions,
     ),
     access=access,
+    policy_of=policy_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
@@ -133,6 +140,7 @@ MANIFEST = Manifest(
         "Log groups of class INFREQUENT_ACCESS can be exported, and embedded metrics are taken out of their events and "
         "out of those of class DELIVERY; those of class DELIVERY can be read and followed. ESSENTIALS is as STANDARD "
         "is: which operations it has is not documented.",
+        "Resource policies are asked by EventBridge, when it writes to a log group; no other service writes here.",
         "storedBytes is exact; AWS shows it with some hours of delay.",
     ),
 )

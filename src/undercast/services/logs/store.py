@@ -84,6 +84,14 @@ def set_retention(tx: Tx, group: Group, days: int | None) -> None:
     )
 
 
+def set_key(tx: Tx, group: Group, key_arn: str) -> None:
+    """ "" for none."""
+    tx.execute(
+        "UPDATE logs_group SET kms_key = ? WHERE account_id = ? AND region = ? AND name = ?",
+        (key_arn, *scope_of(group.scope), group.name),
+    )
+
+
 def set_tags(tx: Tx, group: Group, tags: dict[str, str]) -> None:
     """Replace the tags."""
     tx.execute(

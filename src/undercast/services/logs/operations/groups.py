@@ -15,6 +15,7 @@ from undercast.services.logs.errors import exists, invalid, no_group
 from undercast.services.logs.followers import GroupName
 from undercast.services.logs.instance import Logs, existing_group, offering_group
 from undercast.services.logs.models import Group, group_name, group_of_arn
+from undercast.services.logs.operations.keys import check_key
 from undercast.store.database import Tx
 
 PAGE_ITEMS = 50
@@ -32,6 +33,8 @@ async def create_log_group(logs: Logs, ctx: RequestContext, params: Params) -> N
     name = params["logGroupName"]
     if name.startswith("aws/"):
         raise invalid("Log groups starting with AWS/ are reserved for AWS.")
+    if params.get("kmsKeyId"):
+        await check_key(ctx, name, params["kmsKeyId"])
     group = Group(
         scope=ctx.scope,
         name=name,
