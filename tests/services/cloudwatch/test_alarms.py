@@ -217,7 +217,12 @@ def test_composite_alarms_follow_others(cloudwatch: Any) -> None:
     assert [(one["AlarmName"], one["StateValue"]) for one in children] == [("a", "ALARM"), ("b", "ALARM")]
     parents = cloudwatch.describe_alarms(ParentsOfAlarmName="both")["CompositeAlarms"]
     assert [one["AlarmName"] for one in parents] == ["top"]
-    assert refusal(cloudwatch.delete_alarms, AlarmNames=["both"]).startswith("ResourceConflict")
+    for names, text in (
+        (["both"], "Cannot delete both as there are composite alarm(s) depending on it."),
+        (["a"], "Cannot delete a as there are composite alarm(s) depending on it."),
+        (["b", "a"], "Cannot delete b,a as there are composite alarm(s) depending on them."),
+    ):
+        assert refusal(cloudwatch.delete_alarms, AlarmNames=names) == f"ValidationError: {text}"
     assert "do not exist" in refusal(cloudwatch.put_composite_alarm, AlarmName="x", AlarmRule="ALARM(none)")
     assert "AlarmRule" in refusal(cloudwatch.put_composite_alarm, AlarmName="x", AlarmRule="ALARM(a) XOR OK(b)")
     cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule="ALARM(a) OR ALARM(top)")
@@ -225,6 +230,10 @@ def test_composite_alarms_follow_others(cloudwatch: Any) -> None:
     assert alarm(cloudwatch, "top")["StateValue"] == "OK"
     set_state("b", "OK")
     assert cloudwatch.describe_alarms()["CompositeAlarms"] == []
+    cloudwatch.put_composite_alarm(AlarmName="both", AlarmRule="ALARM(a)")
+    cloudwatch.delete_alarms(AlarmNames=["top"])
+    cloudwatch.delete_alarms(AlarmNames=["a", "both"])  # what depends on it goes with it
+    cloudwatch.delete_alarms(AlarmNames=["b"])
 
 
 def test_a_composite_alarm_holds_its_actions_back(platform: RunningPlatform, cloudwatch: Any, account: str) -> None:

@@ -46,6 +46,9 @@ def test_a_parameter_is_put_read_and_overwritten(ssm: Any, account: str) -> None
     found = ssm.get_parameter(Name="Parameter1")["Parameter"]
     assert (found["Value"], found["Version"], found["Type"]) == ("two", 2, "String")
     assert found["ARN"] == f"arn:aws:ssm:us-east-1:{account}:parameter/Parameter1"
+    text = "1 validation error detected: Value at 'value' failed to satisfy constraint: Member must have length greater"
+    empty = refusal(ssm.put_parameter, Name="Parameter1", Value="", Overwrite=True)
+    assert empty == ("ValidationException", f"{text} than or equal to 1")
     by_version = ssm.get_parameter(Name="Parameter1:1")["Parameter"]
     assert (by_version["Value"], by_version["Selector"]) == ("one", ":1")
     assert value(ssm, found["ARN"]) == "two"

@@ -10,7 +10,6 @@ from itertools import islice
 from typing import Any
 
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import name_of as after_token
 from undercast.core.page_tokens import token_of
 from undercast.core.service import Params, operation
@@ -23,7 +22,6 @@ from undercast.services.cloudwatch.alarms import (
     UNCHECKED,
     Alarm,
     State,
-    alarm_arn,
 )
 from undercast.services.cloudwatch.composites import parents_of, rule_of
 from undercast.services.cloudwatch.errors import bad_token, invalid, no_alarms
@@ -104,17 +102,14 @@ def _note(tx: Tx, alarm: Alarm, at: float, what: str) -> None:
 
 @operation("DeleteAlarms")
 async def delete_alarms(cloudwatch: CloudWatch, ctx: RequestContext, params: Params) -> None:
-    """Those that are there. A composite alarm that others look at cannot be deleted, nor two at once."""
+    """Those that are there. What a composite alarm looks at cannot be deleted, nor two composite ones at once."""
     names = list(dict.fromkeys(params["AlarmNames"]))
 
     def write(tx: Tx) -> None:
         found = [alarm for name in names if (alarm := alarm_store.find(tx, ctx.scope, name)) is not None]
         if sum(alarm.kind == COMPOSITE for alarm in found) > 1:
             raise invalid("Only one composite alarm can be deleted at a time.")
-        for alarm in found:
-            if alarm.kind == COMPOSITE and (parents := parents_of(tx, alarm)):
-                shown = ", ".join(alarm_arn(ctx.scope, one.name) for one in parents)
-                raise ServiceError("ResourceConflict", f"Alarm {alarm.name} is a child of {shown}", 409)
+        _check_parents(tx, ctx, [alarm.name for alarm in found])
         for alarm in found:
             alarm_store.delete(tx, ctx.scope, alarm.name)
             _note(tx, alarm, ctx.clock.now(), "Deleted")
@@ -122,6 +117,15 @@ async def delete_alarms(cloudwatch: CloudWatch, ctx: RequestContext, params: Par
             raise no_alarms(names)
 
     await cloudwatch.database.write(write)
+
+
+def _check_parents(tx: Tx, ctx: RequestContext, names: Sequence[str]) -> None:
+    """A composite alarm that goes with them holds none."""
+    staying = [one for one in alarm_store.of_scope(tx, ctx.scope, COMPOSITE) if one.name not in names]
+    looked_at = {child for one in staying for child in rule_of(one).children}
+    if held := [name for name in names if name in looked_at]:
+        them = "them" if len(held) > 1 else "it"
+        raise invalid(f"Cannot delete {','.join(held)} as there are composite alarm(s) depending on {them}.")
 
 
 @operation("DescribeAlarms")

@@ -78,6 +78,9 @@ async def _draft(ctx: RequestContext, name: str, params: Params, known: Version 
         raise invalid("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the "
                       "advanced-parameter tier to the standard-parameter tier. If necessary, you can delete the "
                       "advanced parameter and recreate it as a standard parameter.")  # fmt: skip
+    if not value:
+        raise invalid("1 validation error detected: Value at 'value' failed to satisfy constraint: "
+                      "Member must have length greater than or equal to 1")  # fmt: skip
     if "{{" in value:
         raise invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value')
     tier = values.tier_for(wanted, value, policies)
