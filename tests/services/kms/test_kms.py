@@ -340,3 +340,71 @@ def test_an_alias_is_for_a_key_of_its_own_account_and_region(platform: RunningPl
     assert code(kms.create_alias, AliasName="alias/far", TargetKeyId=elsewhere) == "NotFoundException"
     kms.create_alias(AliasName="alias/near", TargetKeyId=make(kms))
     assert code(kms.update_alias, AliasName="alias/near", TargetKeyId=elsewhere) == "NotFoundException"
+
+
+def test_who_may_make_grants_by_a_grant_gives_no_more_than_it_has(
+    platform: RunningPlatform, account: str, kms: Any
+) -> None:
+    """Some or all of the parent's operations, constraints at least as strict.
+
+    AWS: KMS Developer Guide, "Granting CreateGrant permission".
+    """
+    key_id = make(kms)
+    bob, arn = user(platform, account, "bob")
+    operations = ["Encrypt", "Decrypt", "CreateGrant"]
+    constraints = {"EncryptionContextSubset": {"team": "a"}}
+    kms.create_grant(KeyId=key_id, GranteePrincipal=arn, Operations=operations, Constraints=constraints)
+    other, other_arn = user(platform, account, "other")
+    given = {"KeyId": key_id, "GranteePrincipal": other_arn}
+    same: dict[str, Any] = {"Constraints": constraints}
+    refused: list[dict[str, Any]] = [
+        {"Operations": ["Encrypt", "GenerateDataKey"], **same},
+        {"Operations": ["Encrypt"]},
+        {"Operations": ["Encrypt"], "Constraints": {"EncryptionContextSubset": {"team": "b"}}},
+        {"Operations": ["Encrypt"], "Constraints": {"EncryptionContextEquals": {"more": "b"}}},
+    ]
+    assert [code(bob.create_grant, **given, **each) for each in refused] == ["AccessDeniedException"] * 4
+    stricter = {"EncryptionContextEquals": {"team": "a", "more": "b"}}
+    bob.create_grant(**given, Operations=["Encrypt", "CreateGrant"], Constraints=stricter)
+    context = {"team": "a", "more": "b"}
+    other.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext=context)
+    wider = {"Operations": ["Encrypt"], "Constraints": {"EncryptionContextSubset": context}}
+    assert code(other.create_grant, **given, **wider) == "AccessDeniedException"
+    other.create_grant(**given, Operations=["Encrypt"], Constraints=stricter)
+
+
+def test_a_grant_names_a_principal_and_what_its_key_can_do(account: str, kms: Any) -> None:
+    """API Reference, CreateGrant: operations and constraints that the key does not support are refused."""
+    signing = make(kms, KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")
+    secret = make(kms)
+    grantee = f"arn:aws:iam::{account}:root"
+    context: dict[str, Any] = {"Constraints": {"EncryptionContextEquals": {"a": "b"}}}
+
+    def refused(key_id: str, *operations: str, to: str = grantee, **more: Any) -> str:
+        given = {"KeyId": key_id, "GranteePrincipal": to, "Operations": list(operations)}
+        return code(kms.create_grant, **given, **more)
+
+    assert refused(secret, "Encrypt", "Sign") == "ValidationException"
+    assert refused(secret, "GetPublicKey") == "ValidationException"
+    assert refused(signing, "Encrypt") == "ValidationException"
+    assert refused(signing, "Sign", **context) == "ValidationException"
+    assert refused(secret, "Encrypt", to="foo") == "InvalidArnException"
+    assert refused(secret, "Encrypt", RetiringPrincipal="foo") == "InvalidArnException"
+    assert kms.list_grants(KeyId=secret)["Grants"] == kms.list_grants(KeyId=signing)["Grants"] == []
+    kms.create_grant(KeyId=signing, GranteePrincipal=grantee, Operations=["Sign", "GetPublicKey", "DescribeKey"])
+
+
+def test_a_ciphertext_whose_key_is_not_here_is_not_called_damaged(platform: RunningPlatform, kms: Any) -> None:
+    """AWS tells the caller that the ciphertext's key is not there, or not the caller's to use."""
+    key_id = make(kms)
+    blob = kms.encrypt(KeyId=key_id, Plaintext=b"x")["CiphertextBlob"]
+    elsewhere = platform.client("kms", account="210987654321", region="eu-west-1")
+    with pytest.raises(ClientError, match="is not authorized to perform: kms:Decrypt on the resource associated"):
+        elsewhere.decrypt(CiphertextBlob=blob)
+
+
+def test_a_key_id_that_cannot_be_one(kms: Any) -> None:
+    """AWS's text for what is no key id, ARN or alias name."""
+    with pytest.raises(ClientError, match=r"Invalid keyId foo$") as caught:
+        kms.describe_key(KeyId="foo")
+    assert caught.value.response["Error"]["Code"] == "NotFoundException"

@@ -4,8 +4,8 @@ AWS: KMS Developer Guide, "Determining access to AWS KMS keys", "Key policies in
 Reference, "Actions, resources, and condition keys for AWS Key Management Service".
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
@@ -14,7 +14,7 @@ from undercast.core.service import Access, Params
 from undercast.services.kms import ciphertext, store
 from undercast.services.kms.errors import no_alias, no_key
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import Key, parse_name
+from undercast.services.kms.models import Grant, Key, parse_name
 
 _ON_NO_KEY = frozenset({"CreateKey", "ListKeys", "ListAliases", "GenerateRandom", "ListRetirableGrants"})
 
@@ -29,17 +29,34 @@ async def access(kms: Kms, ctx: RequestContext, operation: str, params: Params) 
         source = _source(kms, ctx, params, params.get("SourceKeyId", ""))
         target = _named(kms, ctx, params["DestinationKeyId"])
         return (
-            *_on(kms, ctx, source, "ReEncryptFrom", params.get("SourceEncryptionContext")),
-            *_on(kms, ctx, target, "ReEncryptTo", params.get("DestinationEncryptionContext")),
+            *_on(kms, ctx, source, _use("ReEncryptFrom", params.get("SourceEncryptionContext"))),
+            *_on(kms, ctx, target, _use("ReEncryptTo", params.get("DestinationEncryptionContext"))),
         )
     if operation == "Decrypt":
         key = _source(kms, ctx, params, params.get("KeyId", ""))
-        return _on(kms, ctx, key, operation, params.get("EncryptionContext"))
+        return _on(kms, ctx, key, _use(operation, params.get("EncryptionContext")))
     if operation in ("CreateAlias", "UpdateAlias", "DeleteAlias"):
         alias = Access(action=f"kms:{operation}", resource=str(Arn.of(ctx.scope, "kms", params["AliasName"])))
         target = _named(kms, ctx, params["TargetKeyId"]) if "TargetKeyId" in params else None
-        return (alias, *_on(kms, ctx, target, operation, None)) if target else (alias,)
-    return _on(kms, ctx, _named(kms, ctx, params["KeyId"]), operation, params.get("EncryptionContext"))
+        return (alias, *_on(kms, ctx, target, _use(operation, None))) if target else (alias,)
+    key = _named(kms, ctx, params["KeyId"])
+    if operation == "CreateGrant":
+        wanted = params["Operations"], params.get("Constraints") or {}
+        return _on(kms, ctx, key, _Use(operation, {}, lambda grant: grant.covers_grant(*wanted)))
+    return _on(kms, ctx, key, _use(operation, params.get("EncryptionContext")))
+
+
+class _Use(NamedTuple):
+    """What is done with a key: the action, the encryption context, and which grants let their grantee do it."""
+
+    operation: str
+    context: Mapping[str, str]
+    is_granted_by: Callable[[Grant], bool]
+
+
+def _use(operation: str, context: Mapping[str, str] | None) -> _Use:
+    given = context or {}
+    return _Use(operation, given, lambda grant: grant.covers(operation, given))
 
 
 def _named(kms: Kms, ctx: RequestContext, text: str) -> Key | None:
@@ -61,45 +78,41 @@ def _source(kms: Kms, ctx: RequestContext, params: Params, named: str) -> Key | 
     return kms.database.read_now(lambda tx: store.find_in_region(tx, envelope.key_id, ctx.region))
 
 
-def _on(
-    kms: Kms, ctx: RequestContext, key: Key | None, operation: str, context: Mapping[str, str] | None
-) -> tuple[Access, ...]:
+def _on(kms: Kms, ctx: RequestContext, key: Key | None, use: _Use) -> tuple[Access, ...]:
     if key is None:
-        return (Access(action=f"kms:{operation}", resource=str(Arn.of(ctx.scope, "kms", "key/*"))),)
+        return (Access(action=f"kms:{use.operation}", resource=str(Arn.of(ctx.scope, "kms", "key/*"))),)
     conditions: dict[str, str | tuple[str, ...]] = {
-        f"kms:EncryptionContext:{name}": value for name, value in (context or {}).items()
+        f"kms:EncryptionContext:{name}": value for name, value in use.context.items()
     }
-    if context:
-        conditions["kms:EncryptionContextKeys"] = tuple(context)
+    if use.context:
+        conditions["kms:EncryptionContextKeys"] = tuple(use.context)
     conditions["kms:CallerAccount"] = ctx.principal.account_id
     if ctx.via:
         conditions["kms:ViaService"] = f"{ctx.via}.{ctx.region}.amazonaws.com"
     return (
         Access(
-            action=f"kms:{operation}",
+            action=f"kms:{use.operation}",
             resource=key.arn,
             conditions=conditions,
-            resource_policy=_with_grants(kms, ctx, key, operation, context or {}),
+            resource_policy=_with_grants(kms, ctx, key, use),
             resource_account_id=key.scope.account_id,
             needs_resource_policy=True,
         ),
     )
 
 
-def _with_grants(
-    kms: Kms, ctx: RequestContext, key: Key, operation: str, context: Mapping[str, str]
-) -> Mapping[str, Any]:
+def _with_grants(kms: Kms, ctx: RequestContext, key: Key, use: _Use) -> Mapping[str, Any]:
     """The key's policy; where a grant covers the caller, with a statement more that allows it."""
     policy = key.policy
     mine = {ctx.principal.arn, ctx.principal.role_arn}
     grants = kms.database.read_now(lambda tx: store.grants_of(tx, key.id))
-    if not any(grant.grantee in mine and grant.covers(operation, context) for grant in grants):
+    if not any(grant.grantee in mine and use.is_granted_by(grant) for grant in grants):
         return policy
     statements = policy["Statement"]
     granted = {
         "Effect": "Allow",
         "Principal": {"AWS": ctx.principal.arn},
-        "Action": f"kms:{operation}",
+        "Action": f"kms:{use.operation}",
         "Resource": "*",
     }
     return {**policy, "Statement": [*(statements if isinstance(statements, list) else [statements]), granted]}

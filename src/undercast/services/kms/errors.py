@@ -11,6 +11,28 @@ def no_key(arn: str) -> ServiceError:
     return ServiceError("NotFoundException", f"Key '{arn}' does not exist")
 
 
+def invalid_key_id(text: str) -> ServiceError:
+    """What cannot name a key at all."""
+    return ServiceError("NotFoundException", f"Invalid keyId {text}")
+
+
+def no_such_principal(text: str) -> ServiceError:
+    """What cannot be a principal."""
+    return ServiceError("InvalidArnException", f"ARN does not refer to a valid principal: {text}")
+
+
+def unknown_ciphertext(principal_arn: str, action: str) -> ServiceError:
+    """The ciphertext's key is not here, or no longer: AWS does not say which."""
+    because = (
+        "the resource does not exist in this Region, no resource-based policies allow access, "
+        "or a resource-based policy explicitly denies access"
+    )
+    text = (
+        f"User: {principal_arn} is not authorized to perform: {action} on the resource associated with this ciphertext"
+    )
+    return ServiceError("AccessDeniedException", f"{text} because {because}")
+
+
 def no_alias(arn: str) -> ServiceError:
     """No such alias."""
     return ServiceError("NotFoundException", f"Alias {arn} is not found.")

@@ -9,8 +9,17 @@ from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
 from undercast.services.kms import material, store
-from undercast.services.kms.errors import no_alias, no_key
-from undercast.services.kms.models import ENABLED, Key, Material, Named, default_policy, managed_policy, parse_name
+from undercast.services.kms.errors import invalid_key_id, no_alias, no_key
+from undercast.services.kms.models import (
+    ENABLED,
+    KEY_ID,
+    Key,
+    Material,
+    Named,
+    default_policy,
+    managed_policy,
+    parse_name,
+)
 from undercast.services.kms.specs import ENCRYPT, SYMMETRIC
 from undercast.services.kms.upkeep import Upkeep
 from undercast.store.database import Database, Tx
@@ -42,6 +51,8 @@ class Kms:
         key = self.find(name)
         if key is None and name.alias in _MANAGED:
             return await self._managed(name)
+        if key is None and not name.alias and not KEY_ID.fullmatch(name.key_id):
+            raise invalid_key_id(text)
         if key is None:
             raise no_alias(name.arn) if name.alias else no_key(name.arn)
         return key

@@ -4,7 +4,8 @@ Pure. AWS: KMS Developer Guide, "KMS keys", "Key states of AWS KMS keys", "Grant
 """
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ from undercast.services.kms.specs import ALGORITHM_MEMBERS, SPECS
 from undercast.store.database import Row
 
 ENABLED, DISABLED, PENDING_DELETION = "Enabled", "Disabled", "PendingDeletion"
+KEY_ID = re.compile(r"(mrk-)?[0-9a-f-]{32,36}")
+EQUALS, SUBSET = "EncryptionContextEquals", "EncryptionContextSubset"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +235,7 @@ class Grant:
         return entry
 
     def covers(self, operation: str, context: Mapping[str, str]) -> bool:
-        """Whether it lets its grantee do this with this encryption context.
+        """Whether it lets its grantee do this with this encryption context. CreateGrant is `covers_grant`'s.
 
         The context does not bind DescribeKey. No request here says for which resource a service makes it, so that a
         grant with SourceArn, which older data folders may hold, covers none.
@@ -242,11 +245,30 @@ class Grant:
             return False
         if operation == "DescribeKey":
             return True
-        equal = self.constraints.get("EncryptionContextEquals")
-        subset = self.constraints.get("EncryptionContextSubset")
-        return (equal is None or dict(equal) == dict(context)) and (
-            subset is None or all(context.get(name) == value for name, value in subset.items())
+        equal = self.constraints.get(EQUALS)
+        subset = self.constraints.get(SUBSET)
+        return (equal is None or dict(equal) == dict(context)) and (subset is None or _within(subset, context))
+
+    def covers_grant(self, operations: Collection[str], constraints: Mapping[str, Mapping[str, str]]) -> bool:
+        """Whether its grantee may make such a grant: some or all of its operations, at least as strictly constrained.
+
+        Pairs may be added to a subset, and a subset may become an exact context, not the reverse.
+        AWS: KMS Developer Guide, "Granting CreateGrant permission".
+        """
+        if "CreateGrant" not in self.operations or "SourceArn" in self.constraints:
+            return False
+        equal, subset = constraints.get(EQUALS), constraints.get(SUBSET)
+        mine = self.constraints.get(EQUALS)
+        if mine is not None and equal != mine:
+            return False
+        pairs = self.constraints.get(SUBSET)
+        return set(operations) <= set(self.operations) and (
+            pairs is None or any(_within(pairs, given) for given in (equal, subset) if given is not None)
         )
+
+
+def _within(pairs: Mapping[str, str], context: Mapping[str, str]) -> bool:
+    return all(context.get(name) == value for name, value in pairs.items())
 
 
 def grant_of(row: Row) -> Grant:

@@ -42,8 +42,23 @@ SPECS: Mapping[str, KeySpec] = {
         *(_spec(f"HMAC_{bits}", GENERATE_VERIFY_MAC=(f"HMAC_SHA_{bits}",)) for bits in (224, 256, 384, 512)),
     )
 }
+_ANY_KEY = frozenset({"CreateGrant", "DescribeKey", "RetireGrant"})
+_ENCRYPTION = frozenset({"Encrypt", "Decrypt", "ReEncryptFrom", "ReEncryptTo"})
+_DATA_KEYS = frozenset(f"GenerateDataKey{kind}" for kind in ("", "WithoutPlaintext", "Pair", "PairWithoutPlaintext"))
 ALGORITHM_MEMBERS: Mapping[str, str] = {
     ENCRYPT: "EncryptionAlgorithms",
     SIGN: "SigningAlgorithms",
     MAC: "MacAlgorithms",
 }
+
+
+def grant_operations(spec: str, usage: str) -> frozenset[str]:
+    """What a grant may allow on such a key.
+
+    AWS: KMS API Reference, CreateGrant, Operations; Developer Guide, "Grant operations".
+    """
+    if spec == SYMMETRIC:
+        return _ANY_KEY | _ENCRYPTION | _DATA_KEYS
+    if usage == MAC:
+        return _ANY_KEY | {"GenerateMac", "VerifyMac"}
+    return _ANY_KEY | {"GetPublicKey"} | ({"Sign", "Verify"} if usage == SIGN else _ENCRYPTION)

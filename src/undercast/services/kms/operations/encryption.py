@@ -13,7 +13,14 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import ciphertext, material, store
-from undercast.services.kms.errors import bad_ciphertext, invalid, invalid_algorithm, invalid_usage, wrong_key
+from undercast.services.kms.errors import (
+    bad_ciphertext,
+    invalid,
+    invalid_algorithm,
+    invalid_usage,
+    unknown_ciphertext,
+    wrong_key,
+)
 from undercast.services.kms.instance import Kms
 from undercast.services.kms.models import Key
 from undercast.services.kms.specs import ENCRYPT, SYMMETRIC
@@ -65,6 +72,8 @@ class Sealed:
     key_id: str
     context: Mapping[str, str]
     algorithm: str
+    action: str
+    """What IAM calls it."""
 
 
 async def unseal(kms: Kms, ctx: RequestContext, sealed: Sealed) -> Opened:
@@ -77,7 +86,7 @@ async def unseal(kms: Kms, ctx: RequestContext, sealed: Sealed) -> Opened:
     envelope = ciphertext.parse(sealed.blob)
     key = await kms.database.read(lambda tx: store.find_in_region(tx, envelope.key_id, ctx.region))
     if key is None:
-        raise bad_ciphertext()
+        raise unknown_ciphertext(ctx.principal.arn, sealed.action)
     if wanted is not None and wanted.arn != key.arn:
         raise wrong_key()
     key.require_usable()
@@ -109,7 +118,7 @@ async def encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, An
     return {"CiphertextBlob": blob, "KeyId": key.arn, "EncryptionAlgorithm": algorithm}
 
 
-def _sealed(params: Params, source: str) -> Sealed:
+def _sealed(params: Params, source: str, action: str) -> Sealed:
     """The ciphertext of a request whose members for it begin with `source`."""
     if "CiphertextBlob" not in params:
         raise invalid("CiphertextBlob is required.")
@@ -118,13 +127,14 @@ def _sealed(params: Params, source: str) -> Sealed:
         key_id=params.get(f"{source}KeyId", ""),
         context=params.get(f"{source}EncryptionContext") or _NO_CONTEXT,
         algorithm=params.get(f"{source}EncryptionAlgorithm", ""),
+        action=action,
     )
 
 
 @operation("Decrypt")
 async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """What Encrypt, GenerateDataKey and ReEncrypt gave."""
-    opened = await unseal(kms, ctx, _sealed(params, ""))
+    opened = await unseal(kms, ctx, _sealed(params, "", "kms:Decrypt"))
     dry_run(params)
     return {"KeyId": opened.key.arn, "Plaintext": opened.plaintext, "EncryptionAlgorithm": opened.algorithm}
 
@@ -132,7 +142,7 @@ async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, An
 @operation("ReEncrypt")
 async def re_encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Decrypt and encrypt again without showing the plaintext."""
-    opened = await unseal(kms, ctx, _sealed(params, "Source"))
+    opened = await unseal(kms, ctx, _sealed(params, "Source", "kms:ReEncryptFrom"))
     target, chosen = await kms.key(ctx, params["DestinationKeyId"]), params.get("DestinationEncryptionAlgorithm", "")
     blob = await seal(kms, target, opened.plaintext, params.get("DestinationEncryptionContext") or _NO_CONTEXT, chosen)
     dry_run(params)

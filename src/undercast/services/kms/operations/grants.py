@@ -3,21 +3,25 @@
 AWS: KMS API Reference, the operations of these names; Developer Guide, "Grants in AWS KMS".
 """
 
+import re
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, access_denied, refused_member
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
-from undercast.services.kms.errors import invalid
+from undercast.services.kms.errors import invalid, no_such_principal
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import Grant
+from undercast.services.kms.models import Grant, Key
 from undercast.services.kms.operations.encryption import dry_run
 from undercast.services.kms.operations.keys import require_alive
 from undercast.services.kms.pages import page, position
+from undercast.services.kms.specs import SYMMETRIC, grant_operations
 from undercast.store.database import Tx
 
 DEFAULT_PAGE = 50
+# CreateGrant, GranteePrincipal: accounts, users, roles, federated users, assumed-role users.
+_PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:(root|user/.+|role/.+|federated-user/.+|assumed-role/.+)")
 
 
 @operation("CreateGrant")
@@ -31,6 +35,7 @@ async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[st
     if (params.get("Constraints") or {}).get("SourceArn"):
         reason = "no request says on behalf of which resource a service makes it"
         raise refused_member("CreateGrant", "Constraints.SourceArn", reason)
+    _check(key, params)
     dry_run(params)
     grant = Grant(
         scope=key.scope,
@@ -54,6 +59,18 @@ async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[st
 
     made = await kms.database.write(write)
     return {"GrantToken": made.token, "GrantId": made.id}
+
+
+def _check(key: Key, params: Params) -> None:
+    """Raises for principals that cannot be, and for what such a key cannot do."""
+    for principal in (params["GranteePrincipal"], params.get("RetiringPrincipal")):
+        if principal and not _PRINCIPAL.fullmatch(principal):
+            raise no_such_principal(principal)
+    unknown = sorted(set(params["Operations"]) - grant_operations(key.spec, key.usage))
+    if unknown:
+        raise invalid(f"A grant on {key.arn}, a {key.spec} key for {key.usage}, cannot allow {', '.join(unknown)}.")
+    if key.spec != SYMMETRIC and params.get("Constraints"):
+        raise invalid(f"A grant on {key.arn}, a {key.spec} key, cannot have an encryption context constraint.")
 
 
 def _content(grant: Grant) -> tuple[Any, ...]:
