@@ -2,7 +2,7 @@
 
 The certificate is self-signed for SNS's host names. Keys and signatures are made in threads, where OpenSSL leaves the
 interpreter to others. A message is committed with a mark in the place of its signature, which is made meanwhile; the
-same key gives the same signature after a restart (PKCS #1 v1.5; ADR 62).
+same key gives the same signature after a restart (PKCS #1 v1.5; ADR 63).
 AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages" (SHA1withRSA and SHA256withRSA, Base64).
 """
 
