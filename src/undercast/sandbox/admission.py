@@ -5,6 +5,7 @@ here invocations wait: synchronous ones first, then the function that has the fe
 """
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,8 @@ class Waiter:
     serial: int
     """Order of arrival."""
     since: float
+    begun: bool = False
+    """Whether an environment has it."""
 
     def fail(self, error: ServiceError) -> None:
         """Give it up."""
@@ -79,14 +82,11 @@ class Queue:
                 return waiter
         return None
 
-    def drop(self, waiter: Waiter) -> bool:
-        """Its caller has gone. False, and nothing, when it is being served already."""
+    def drop(self, waiter: Waiter) -> None:
+        """Its caller has gone. It need not be here any more: `pop` drops who has gone, too."""
         queue = self.synchronous if waiter.invocation.synchronous else self.asynchronous
-        try:
+        with contextlib.suppress(ValueError):
             queue.remove(waiter)
-        except ValueError:
-            return False
-        return True
 
     def expire(self, before: float) -> list[Waiter]:
         """Take whoever has waited since earlier than this moment."""

@@ -193,11 +193,11 @@ class Pool:
             self._dispatch()
             return await outcome
         except asyncio.CancelledError:
-            waited = fleet.queue.drop(waiter)
+            if waiter.begun:
+                raise
+            fleet.queue.drop(waiter)
             self._unless_waiting(fleet)
-            if waited:
-                raise NotBegun from None
-            raise
+            raise NotBegun from None
 
     def waiting(self, function: FunctionVersion) -> bool:
         """Whether invocations of it wait for an environment."""
@@ -310,6 +310,7 @@ class Pool:
         waiter = fleet.queue.pop()
         self._unless_waiting(fleet)
         if waiter is not None:
+            waiter.begun = True
             environment.begin(waiter.invocation, waiter.outcome)
         elif fleet.retired or fleet.has_surplus(environment):
             self._tasks.spawn(self._destroy(environment))

@@ -62,6 +62,33 @@ async def test_a_caller_that_leaves_is_told_whether_anything_was_begun(start: St
     gate.open.set()
 
 
+async def test_who_leaves_while_an_environment_looks_for_work_is_told_that_nothing_was_begun(start: StartBench) -> None:
+    """A runtime's `next` may come between a cancellation and the cancelled caller's turn: it takes nobody then."""
+    gate = Gate()
+    made = await start(gate, limits=Limits(inits=1, memory_mb=MIB_OF_ONE))
+    running = invoke(made)
+    await until(lambda: len(gate.inside) == 1)
+    (fleet,) = made.pool._fleets.values()
+    told: list[type[BaseException]] = []
+
+    async def call(request_id: str) -> None:
+        try:
+            await made.pool.invoke(made.invocation(b"1", request_id=request_id))
+        except asyncio.CancelledError as error:
+            told.append(type(error))
+            raise
+
+    waiting = [asyncio.create_task(call(f"r{number}")) for number in range(3)]
+    await until(lambda: len(fleet.queue) == 3)
+    for task in waiting:
+        task.cancel()
+    assert fleet.queue.pop() is None
+    await asyncio.wait(waiting)
+    assert told == [NotBegun] * 3
+    gate.open.set()
+    await running
+
+
 async def test_function_whose_waiters_expired_waits_no_more(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reaper clears up behind itself."""
     made = await start(echo)
