@@ -286,7 +286,28 @@ def test_a_stream_is_refused_as_on_aws(aws: Account) -> None:
     function, bucket = f"arn:aws:lambda:us-east-1:{aws.id}:function:f", "arn:aws:s3:::absent-from-here"
     for wrong in (function, bucket):
         refused(f"The destination ARN {wrong} is invalid", DestinationConfig={"OnFailure": {"Destination": wrong}})
+    queue = {"OnSuccess": {"Destination": f"arn:aws:sqs:us-east-1:{aws.id}:q"}}
+    refused("DestinationConfig.OnSuccess is not valid for DynamoDB stream", DestinationConfig=queue)
     kafka = {"OnFailure": {"Destination": "kafka://topic"}}
     refused("DestinationConfig.OnFailure.Destination=kafka://topic.*no Kafka here", DestinationConfig=kafka)
     table.role("s3:GetObject")
     refused("Cannot access stream .* Please ensure the role can perform the GetRecords")
+
+
+def test_items_that_expired_are_filtered_by_who_removed_them(clocked: Account) -> None:
+    """An event's userIdentity has type and principalId. AWS: "DynamoDB Streams and Time to Live", its filter."""
+    table = Table(clocked)
+    table.dynamo.update_time_to_live(
+        TableName="things", TimeToLiveSpecification={"AttributeName": "v", "Enabled": True}
+    )
+    expiry = {"userIdentity": {"type": ["Service"], "principalId": ["dynamodb.amazonaws.com"]}}
+    table.map(FilterCriteria={"Filters": [{"Pattern": json.dumps(expiry)}]})
+    table.put("kept", value="1")
+    table.put("expired", value=str(int(clocked.platform.ask("/_undercast/status")["clock"]["now"]) + 3600))
+    clocked.platform.advance(2 * 3600)
+    until(lambda: table.keys() == ["expired"])
+    (seen,) = table.lines("SAW ")
+    assert (seen["eventName"], seen["userIdentity"]) == (
+        "REMOVE",
+        {"type": "Service", "principalId": "dynamodb.amazonaws.com"},
+    )

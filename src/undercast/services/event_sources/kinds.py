@@ -113,6 +113,10 @@ class DynamoDb:
 
     def _record(self, given: Mapping[str, Any]) -> Record:
         event, change = {**given, "eventSourceARN": self._arn}, given["dynamodb"]
+        if identity := given.get("userIdentity"):
+            # GetRecords has Type and PrincipalId, an event type and principalId.
+            # AWS: DynamoDB Developer Guide, "DynamoDB Streams and Time to Live".
+            event["userIdentity"] = {"type": identity["Type"], "principalId": identity["PrincipalId"]}
         return Record(
             sequence=change["SequenceNumber"],
             arrived_at=float(change["ApproximateCreationDateTime"]),

@@ -101,6 +101,9 @@ def check_members(arn: str, params: Params) -> None:
     for member in wrong:
         if member in params:
             raise invalid(f"{member} is not valid for {kind} event sources.")
+    # "Not supported in CreateEventSourceMapping or UpdateEventSourceMapping": API Reference, OnSuccess.
+    if params.get("DestinationConfig", {}).get("OnSuccess", {}).get("Destination"):
+        raise invalid(f"DestinationConfig.OnSuccess is not valid for {kind} event sources.")
     metrics = params.get("MetricsConfig", {}).get("Metrics", ())
     for metric in metrics:
         if metric != EVENT_COUNT:
