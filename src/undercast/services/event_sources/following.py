@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from undercast.core.clock import PlatformClock
+from undercast.core.recurring import insist
 from undercast.core.tasks import Tasks
 from undercast.events.poller import MORE_PER_S, Pollers, Source
 from undercast.store.database import Database, Tx
@@ -56,7 +57,7 @@ class Following(Generic[R]):
         """Read again what was read before the platform stopped. `make` gives a consumer's source."""
         self._make = make
         for row in self._database.read_now(self._rows.every):
-            self._tasks.spawn(self._apply(row))
+            self._spawn(row)
 
     async def stop(self) -> None:
         """Take no more batches; what is being processed gets a moment."""
@@ -72,18 +73,25 @@ class Following(Generic[R]):
 
     def follow(self, tx: Tx, row: R) -> None:
         """In the transaction that writes the row."""
-        tx.after_commit(lambda: self._tasks.spawn(self._apply(row)))
+        tx.after_commit(lambda: self._spawn(row))
 
     def result(self, row: R) -> str:
         """LastProcessingResult; in memory only."""
         return self._pollers.result(row.id)
 
-    async def _apply(self, row: R) -> None:
+    def _spawn(self, row: R) -> None:
+        self._tasks.spawn(self._apply(self._pollers, row))
+
+    async def _apply(self, pollers: Pollers, row: R) -> None:
         """What runs under the older settings ends first, so that no order is broken and no limit exceeded."""
-        await self._pollers.end(row.id)
-        if self._make is None:
+        await pollers.end(row.id)
+        if self._make is None or pollers is not self._pollers:  # it may have been a reset that ended what ran
             return
         if self._rows.is_read(row):
-            self._pollers.begin(row.id, self._make(row), self._rows.more_per_s(row))
+            pollers.begin(row.id, self._make(row), self._rows.more_per_s(row))
         if self._rows.is_under_way(row):
-            await self._database.write(lambda tx: self._rows.settle(tx, row))
+            await insist("writing what an event source has come to", lambda: self._settle(row))
+
+    async def _settle(self, row: R) -> None:
+        """Until it is written, every other change is refused."""
+        await self._database.write(lambda tx: self._rows.settle(tx, row))
