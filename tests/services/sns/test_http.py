@@ -14,6 +14,7 @@ import pytest
 
 from tests import platform as platforms
 from tests.platform import RunningPlatform
+from tests.services.lambda_.queues import until
 from tests.services.sns.actions import Queue, make_queue, refusal
 from tests.services.sns.signatures import fetched, verify
 from tests.services.sns.web import Endpoint, listening
@@ -128,6 +129,22 @@ def test_user_and_password_of_the_url_answer_a_basic_challenge(sns: Any, topic: 
     sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
     assert "authorization" not in endpoint.next().headers
     assert endpoint.next().headers["authorization"] == "Basic dXNlcjpwYXNzIQ=="
+
+
+def test_a_trace_names_a_subscription_that_filters_without_the_password_of_its_url(
+    platform: RunningPlatform, sns: Any, topic: str, endpoint: Endpoint
+) -> None:
+    """Traces are kept, printed and passed on: what has no ARN of its own is named by that of its subscription."""
+    url = endpoint.url.replace("http://", "http://user:secret@")
+    arn = confirmed(sns, topic, endpoint, url, FilterPolicy='{"kind": ["good"]}')
+    asked = sns.publish(TopicArn=topic, Message="x")["ResponseMetadata"]["RequestId"]
+
+    def told() -> list[str]:
+        nodes = platform.ask(f"/_undercast/trace/{asked}")["nodes"]
+        return [node["label"] for node in nodes if node["kind"] == "filtered"]
+
+    until(lambda: bool(told()))
+    assert told() == [f"filtered out by 1 of 1 subscriptions: {arn}"]
 
 
 def test_failures_are_retried_by_the_policy_and_then_dead(clocked: RunningPlatform, endpoint: Endpoint) -> None:

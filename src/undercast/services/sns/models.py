@@ -84,6 +84,11 @@ class Subscription:
         return f"{self.topic_arn}:{self.id}"
 
     @property
+    def shown(self) -> str:
+        """What names it in traces: an endpoint that is no ARN may hold a password, or be a person's."""
+        return self.endpoint if self.endpoint.startswith("arn:") else self.arn
+
+    @property
     def is_pending(self) -> bool:
         """Whether nobody has confirmed it yet."""
         return not self.confirmed_at

@@ -207,7 +207,7 @@ def _record(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepa
     sns.causality.asked(tx, ctx, edge, topic.arn)
     if not prepared.filtered_out:
         return
-    number, ends = len(prepared.filtered_out), [one.endpoint for one in prepared.filtered_out[:_NAMED]]
+    number, ends = len(prepared.filtered_out), [one.shown for one in prepared.filtered_out[:_NAMED]]
     more = f" and {number - _NAMED} more" if number > _NAMED else ""
     note = f"filtered out by {number} of {number + len(prepared.receivers)} subscriptions: {', '.join(ends)}{more}"
     tx.after_commit(lambda: sns.causality.filtered_out("message", (prepared.message_id,), note, topic.scope))
