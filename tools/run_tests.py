@@ -3,7 +3,7 @@
 Three workers on two cores that other programs use, too, are a load of their own: a test may fail in it for a reason
 that its own bounds do not know. At most `AT_MOST` such tests are run again, one after another, and are told by name:
 each of them is somebody's work (docs/decisions/0059-failures-are-asked-again.md). More failures, or a failure when
-alone, are failures.
+alone, are failures. So is each that tells of lost data or of a wall that gave way (`NEVER_AGAIN`).
 """
 
 import compileall
@@ -15,6 +15,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 TESTS_FAILED = 1  # pytest's exit code: the tests were run, and some failed
 AT_MOST = 3
+NEVER_AGAIN = ("tests/crash/", "tests/security/", "_kill")
+"""Parts of names: what kills or attacks the platform meets another moment in its next run, which says nothing of the
+first."""
 CROWD = ("-n", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 """In the order of their names: the long files of crash/ and e2e/ begin first, and many short ones fill the end."""
 
@@ -33,7 +36,8 @@ def run(root: Path, *arguments: str) -> int:
     remembered.unlink(missing_ok=True)
     code = pytest(root, "-m", "not slow", *CROWD, *arguments)
     failed = sorted(json.loads(remembered.read_text(encoding="utf-8"))) if remembered.exists() else []
-    if code != TESTS_FAILED or not 0 < len(failed) <= AT_MOST:
+    is_final = any(part in name for name in failed for part in NEVER_AGAIN)
+    if code != TESTS_FAILED or is_final or not 0 < len(failed) <= AT_MOST:
         return code
     print(f"\n{len(failed)} failed beside others; each is run again alone.", flush=True)
     codes = {name: pytest(root, name) for name in failed}

@@ -4,13 +4,16 @@ The tests of behaviour shrink limits to be quick; these hold the values that a u
 """
 
 import inspect
+import os
+from pathlib import Path
 
+from undercast.app import machine
 from undercast.core.config import Config
 from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
-from undercast.sandbox import xray_daemon
+from undercast.sandbox import response_stream, xray_daemon
 from undercast.sandbox.debugging import port, registry
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
@@ -24,6 +27,7 @@ from undercast.services.scheduler import models as scheduler
 from undercast.services.sns import http_target as sns_endpoint
 from undercast.services.xray import assembly, export, upkeep
 from undercast.store import journal
+from undercast.wire import model, multipart
 from undercast.wire.sigv4_time import SKEW_S
 
 KIB, GIB = 1024, 1024**3
@@ -35,6 +39,7 @@ def test_limits_of_a_connection() -> None:
     assert (limits.max_head_bytes, limits.max_body_bytes) == (64 * KIB, 6 * GIB)
     assert (limits.head_timeout_s, limits.body_timeout_s) == (20.0, 20.0)
     assert (limits.max_pipelined, limits.max_connections, INNER_CONNECTIONS) == (64, 4096, 256)
+    assert (limits.min_body_rate, limits.write_timeout_s, limits.held_bytes) == (16.0, 60.0, 64 * 1024 * KIB)
     fields = Config.__dataclass_fields__
     assert (fields["max_head_bytes"].default, fields["max_body_bytes"].default) == (64 * KIB, 6 * GIB)
 
@@ -42,6 +47,21 @@ def test_limits_of_a_connection() -> None:
 def test_clock_skew() -> None:
     """AWS allows 15 minutes."""
     assert SKEW_S == 15 * 60
+
+
+def test_models_and_forms() -> None:
+    """Shapes of 6 services and names of 64 are held; 20 KiB of fields stand before a form's file."""
+    assert (model.KEPT_SHAPES, model.KEPT_MODELS, multipart.MAX_BYTES_BEFORE_FILE) == (6, 64, 20 * KIB)
+
+
+def test_streamed_responses() -> None:
+    """200 MB, as on AWS."""
+    assert response_stream.MAX_STREAM_BYTES == 200 * 1024 * KIB
+
+
+def test_inits_at_once() -> None:
+    """Twice as many as the machine has cores."""
+    assert machine.machine_limits(Config(data_dir=Path())).inits == 2 * (os.cpu_count() or 1)
 
 
 def test_metrics_are_written_every_second() -> None:

@@ -343,15 +343,15 @@ _DEATHS: tuple[Death, ...] = (
 
 
 class Busy:
-    """How long a process has taken, without the time for which its threads waited for a processor that others had.
+    """How long a process has taken, without the time for which its loop waited for a processor that others had.
 
-    Linux: Documentation/scheduler/sched-stats.rst, /proc/PID/schedstat: the second number, in nanoseconds.
+    The main thread's waits alone: those of several threads go on at once, and their sum may be longer than the clock's.
+    Linux: Documentation/scheduler/sched-stats.rst, /proc/PID/task/TID/schedstat: the second number, in nanoseconds.
     """
 
     def __init__(self, pid: int) -> None:
-        self._threads = Path(f"/proc/{pid}/task")
-        self._waited: dict[str, int] = {}
-        """By thread, also of those that have ended."""
+        self._schedstat = Path(f"/proc/{pid}/task/{pid}/schedstat")
+        self._waited_s = 0.0
         self._began = time.monotonic()
         self._before_s = self._wait_s()
 
@@ -361,9 +361,8 @@ class Busy:
 
     def _wait_s(self) -> float:
         with suppress(OSError, IndexError):  # it has ended, or this is no Linux
-            for thread in self._threads.iterdir():
-                self._waited[thread.name] = int((thread / "schedstat").read_text().split()[1])
-        return sum(self._waited.values()) / 1e9
+            self._waited_s = int(self._schedstat.read_text().split()[1]) / 1e9
+        return self._waited_s
 
 
 def _lives(process: psutil.Process) -> bool:

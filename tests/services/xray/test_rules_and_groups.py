@@ -1,11 +1,17 @@
 """Sampling rules, their targets, groups and tags."""
 
+import json
+import sqlite3
+import time
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.platform import RunningPlatform, running
 from tests.services.xray.conftest import Account
 
 RULE = {
@@ -133,7 +139,22 @@ def test_groups_and_rules_have_tags(aws: Account) -> None:
     assert code(xray.list_tags_for_resource, ResourceARN=f"{group}x") == "ResourceNotFoundException"
 
 
-def test_telemetry_records_are_taken(aws: Account) -> None:
-    """Daemons tell how they fare; X-Ray has no operation that reads it."""
-    now = datetime.fromtimestamp(aws.began, UTC)
-    aws.xray.put_telemetry_records(TelemetryRecords=[{"Timestamp": now, "SegmentsSentCount": 3}], Hostname="h")
+def test_telemetry_records_are_kept_for_thirty_days(tmp_path: Path) -> None:
+    """Daemons tell how they fare; X-Ray has no operation that reads it, so that the file is looked into."""
+    with running(tmp_path) as platform:
+        aws = Account(platform, "444444444444")
+        now = datetime.fromtimestamp(aws.began, UTC)
+        aws.xray.put_telemetry_records(TelemetryRecords=[{"Timestamp": now, "SegmentsSentCount": 3}], Hostname="h")
+        (record,) = telemetry(platform)
+        assert (record["SegmentsSentCount"], record["Hostname"]) == (3, "h")
+        platform.advance(31 * 86400)
+        deadline = time.monotonic() + 60
+        while telemetry(platform) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert telemetry(platform) == []
+
+
+def telemetry(platform: RunningPlatform) -> list[dict[str, Any]]:
+    """The records in the journal's file."""
+    with closing(sqlite3.connect(f"file:{platform.data}/journal.db?mode=ro", uri=True)) as journal:
+        return [json.loads(record) for (record,) in journal.execute("SELECT record FROM xray_telemetry")]

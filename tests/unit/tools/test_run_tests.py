@@ -21,6 +21,7 @@ def test_once():
         mark.touch()
         raise AssertionError
 """
+KILLED = ONCE.replace("test_once", "test_nothing_is_lost_in_a_kill").replace('".mark"', '".killed"')
 MANY = "import pytest\n\n@pytest.mark.parametrize('n', range(4))\ndef test_many(n):\n    assert False\n"
 
 
@@ -47,8 +48,9 @@ def suite(folder: Path, *files: str) -> tuple[int, list[str]]:
             ],
         ),
         ([MANY], 1, []),
+        ([KILLED], 1, []),
     ],
-    ids=["fails once", "fails", "many fail"],
+    ids=["fails once", "fails", "many fail", "loses something once"],
 )
 def test_the_verdict(tmp_path: Path, files: list[str], code: int, told: list[str]) -> None:
     """What failed twice, or with many others, is a failure; what passed alone is told."""

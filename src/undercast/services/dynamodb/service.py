@@ -128,6 +128,9 @@ MANIFEST = Manifest(
         "UPDATING or DELETING.",
         "Every read is consistent, also one of a global secondary index; capacity is counted as AWS does.",
         "Tables are held to their provisioned throughput only with --throttle-tables, those on demand never.",
+        "SSESpecification, OnDemandThroughput and WarmThroughput of an import's table and of an index are kept or left "
+        "out without effect, as those of CreateTable: requests are not limited, items are not encrypted with a key.",
+        "DescribeLimits gives AWS's default quotas; nothing here is limited by them.",
         "ItemCount is exact, TableSizeBytes an estimate beyond 5,000 items; an index shows those of its table.",
         "A Kinesis destination is ACTIVE at once; a change is not told to a stream that was deleted meanwhile.",
         "Expired items are deleted within a minute of the platform's clock, on AWS within some days.",
