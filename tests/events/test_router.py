@@ -79,6 +79,25 @@ async def test_unfinished_delivery_is_given_whole_by_its_sender_before_each_atte
     assert asked == ["1", "1"]
 
 
+async def test_sender_that_cannot_hear_strands_no_delivery(tmp_path: Path, clock: FakeClock) -> None:
+    """What ended in the same moment has ended, and what waits behind it in its message group goes on."""
+    heard: list[str] = []
+
+    def hears(delivery: Delivery, outcome: Outcome) -> None:
+        heard.append(delivery.id)
+        raise KeyError(delivery.id)
+
+    sns, fifo = "arn:aws:sns:r:1:t", {"ordered": "true", "group_id": "g"}
+    async with open_bench(tmp_path, clock, senders={"sns": Sender(hears=hears)}, start=False) as bench:
+        await bench.add(*(bench.make(f"{n}", f"arn:{n}", source_arn=sns) for n in range(3)))
+        await bench.add(*(bench.make(f"f{n}", "arn:q.fifo", source_arn=sns, attributes=fifo) for n in range(2)))
+        await bench.router.start()
+        await turns()
+        assert bench.router.status()["in_flight"] == 0
+        assert sorted(heard) == ["0", "1", "2", "f0", "f1"]
+        assert await bench.rows() == []
+
+
 async def test_delivery_waits_for_its_time_on_the_platform_clock(bench: Bench, clock: FakeClock) -> None:
     """Advancing the clock is enough: no host time passes."""
     await bench.add(bench.make("later", due_in=60), bench.make("much later", due_in=3600), bench.make("soon", due_in=1))

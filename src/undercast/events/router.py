@@ -270,8 +270,12 @@ class Router:
         """Write outcomes, many in one transaction; while they are written the next ones gather."""
         batch, self._settled = self._settled[:_SETTLED_AT_ONCE], self._settled[_SETTLED_AT_ONCE:]
         try:
-            for one, there in await self._write(batch):
+            written = await self._write(batch)
+            for one, there in written:
                 self._settled_one(one, there)
+            for one, there in written:
+                if there:
+                    self._tell(one)
             for queue in dict.fromkeys(one.queue for one in batch):
                 self._go_on(queue)
         finally:
@@ -346,11 +350,19 @@ class Router:
             queue.add(_entry(due_at, one.entry.order, again))
         else:
             self._counts["waiting"] -= 1
-            self._tell_sender(delivery, outcome)
         if outcome.kind == "dead":
             self._dead.append(Dead(delivery.id, delivery.target_arn, outcome.reason[:_MAX_REASON], self._clock.now()))
-        if outcome.kind != "done":
-            self._note_outcome(delivery, outcome)
+
+    def _tell(self, one: Settlement) -> None:
+        """Whom it concerns. Nothing is in flight any more of what was written, whatever they make of it."""
+        outcome, delivery = one.outcome, one.delivery
+        try:
+            if outcome.kind != "retry":
+                self._tell_sender(delivery, outcome)
+            if outcome.kind != "done":
+                self._note_outcome(delivery, outcome)
+        except Exception:
+            _log.exception("the sender of delivery %s could not be told of its end", delivery.id)
 
     def _sender(self, delivery: Delivery) -> Sender | None:
         service = delivery.source_arn.split(":", 3)[2:3]
