@@ -436,12 +436,21 @@ async def test_cleared_deliveries_are_not_attempted(bench: Bench, clock: FakeClo
 
 
 async def test_who_waits_for_deliveries_that_take_long_is_told_how_many(bench: Bench) -> None:
-    """An error with a name, and the router goes on."""
+    """An error with a name, and the router goes on. Who has gone away is not told, nor looked for, any more."""
     bench.target.answer = forever
-    await bench.add(bench.make("1"), bench.make("2", "arn:b"))
-    with pytest.raises(ServiceError, match="2 deliveries are still under way") as told:
+    await bench.add(bench.make("1"), bench.make("2", "arn:b"), bench.make("later", "arn:b", due_in=60))
+    with pytest.raises(ServiceError, match="2 deliveries are still due or under way") as told:
         await bench.router.drained(timeout_s=0.0)
     assert told.value.code == "DeliveriesUnderWay"
+    assert bench.router._idle == []
+
+
+async def test_deliveries_that_wait_for_their_turn_are_counted_too(tmp_path: Path, clock: FakeClock) -> None:
+    """One attempt at a time, three rows that are due: three are not done."""
+    async with open_bench(tmp_path, clock, answer=forever, limit=1) as bench:
+        await bench.add(*(bench.make(f"{n}") for n in range(3)))
+        with pytest.raises(ServiceError, match="3 deliveries are still due or under way"):
+            await bench.router.drained(timeout_s=0.0)
 
 
 async def test_a_stop_ends_the_wait_for_deliveries(bench: Bench) -> None:

@@ -11,6 +11,7 @@ import math
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -148,9 +149,12 @@ class Router:
             async with asyncio.timeout(timeout_s):
                 await waiter
         except TimeoutError:
-            _, busy = self._queues.count()
-            text = f"After {timeout_s:.0f} s {busy} deliveries are still under way; ask again"
+            due = await self._database.read(partial(_count_due, now=self._clock.now()), long=True)
+            text = f"After {timeout_s:.0f} s {due} deliveries are still due or under way; ask again"
             raise ServiceError("DeliveriesUnderWay", text, 503) from None
+        finally:
+            if waiter in self._idle:
+                self._idle.remove(waiter)
 
     def added(self, delivery: Delivery, order: int) -> None:
         """See `outbox.Listener`."""
@@ -455,6 +459,12 @@ def _holds(one: Settlement) -> bool:
 
 def _count_rows(tx: Tx) -> int:
     row = tx.one("SELECT COUNT(*) AS n FROM event_delivery")
+    return 0 if row is None else int(row["n"])
+
+
+def _count_due(tx: Tx, now: float) -> int:
+    """Those under way are among them: their rows stay until they have ended."""
+    row = tx.one("SELECT COUNT(*) AS n FROM event_delivery WHERE due_at <= ?", (now,))
     return 0 if row is None else int(row["n"])
 
 
