@@ -1,15 +1,11 @@
-"""The figures that the issue promises: which measurement over which, and the bound of the ratio. Data and judgement.
+"""The figures that the issue promises: which measurement over which, and the bound of the ratio. Data alone.
 
-A miss that docs/benchmarks.md records (a line "miss: NAME") does not fail the run; any other does.
+`benchmarks/judging.py` judges them.
 """
 
-import re
-import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
-RECORD = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 Round = Mapping[str, float]
 """Measurement name -> value in its unit, of one round."""
 
@@ -36,6 +32,8 @@ CALLS = (
     ("SNS publish", "sns_publish"),
     ("Kinesis put", "kinesis_put"),
 )
+SOURCES = (("SNS", "sns", 2.0), ("SQS", "sqs", 3.0), ("DynamoDB stream", "dynamodb", 4.0), ("Kinesis", "kinesis", 4.0))
+"""The issue's bounds (ms) from a source to the handler's first line; it does not say where the clock starts."""
 FIGURES = (
     Figure(name="warm invoke / floor", ours="warm_ours", over="warm_floor", bound=1.5),
     Figure(name="warm invoke / serverless-offline", ours="warm_ours", over="warm_sls", bound=0.6),
@@ -122,19 +120,15 @@ FIGURES = (
         bound=1.0,
     ),
     Figure(name="SQS long poll wakes", ours="poll_wakes_ours", over=None, bound=2.0),
-    Figure(name="SNS, request's first byte to handler's first line", ours="sns_event_raw_ours", over=None, bound=2.0),
-    Figure(name="SQS, request's first byte to handler's first line", ours="sqs_event_raw_ours", over=None, bound=3.0),
-    Figure(
-        name="DynamoDB stream, request's first byte to handler's first line",
-        ours="dynamodb_event_raw_ours",
-        over=None,
-        bound=4.0,
-    ),
-    Figure(
-        name="Kinesis, request's first byte to handler's first line",
-        ours="kinesis_event_raw_ours",
-        over=None,
-        bound=4.0,
+    *(
+        Figure(
+            name=f"{shown}, {clock} to handler's first line",
+            ours=f"{measurement}_event{way}_ours",
+            over=None,
+            bound=bound,
+        )
+        for clock, way in (("request's first byte", "_raw"), ("boto3's call", ""))
+        for shown, measurement, bound in SOURCES
     ),
     Figure(
         name="burst of 10,000 messages through SQS, function, DynamoDB / ministack",
@@ -174,65 +168,3 @@ FIGURES = (
     Figure(name="event-loop lag p99, 8 MiB puts", ours="lag_put8m_p99", over=None, bound=20.0),
     Figure(name="event-loop lag p99, CreateFunction of 50 MB", ours="lag_create50m_p99", over=None, bound=20.0),
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """A figure's outcome over the rounds: the median of its ratios."""
-
-    figure: Figure
-    rounds: tuple[float, ...]
-    median: float | None
-    kept: bool | None
-    """None: not measured (a peer is missing)."""
-    recorded: bool
-
-
-def judge(rounds: Sequence[Round]) -> list[Verdict]:
-    """The verdict on every figure."""
-    recorded = recorded_misses()
-    verdicts = []
-    for figure in FIGURES:
-        ratios = tuple(ratio for one in rounds if (ratio := _ratio(figure, one)) is not None)
-        median = statistics.median(ratios) if ratios else None
-        kept = None if median is None else (median >= figure.bound if figure.at_least else median <= figure.bound)
-        verdicts.append(
-            Verdict(figure=figure, rounds=ratios, median=median, kept=kept, recorded=figure.name in recorded)
-        )
-    return verdicts
-
-
-def recorded_misses() -> frozenset[str]:
-    """The names behind "miss:" in docs/benchmarks.md."""
-    text = RECORD.read_text(encoding="utf-8") if RECORD.exists() else ""
-    return frozenset(re.findall(r"^- miss: (.+?)(?: \(|:|$)", text, re.MULTILINE))
-
-
-def _ratio(figure: Figure, one: Round) -> float | None:
-    ours = one.get(figure.ours)
-    if figure.over is None or ours is None:
-        return ours
-    over, floor = one.get(figure.over), 0.0 if figure.above is None else one.get(figure.above)
-    return (ours - floor) / (over - floor) if over is not None and floor is not None and over > floor else None
-
-
-def table(rounds: Sequence[Round], verdicts: Sequence[Verdict]) -> str:
-    """Markdown: the ratios with their bounds, then every measurement of every round."""
-    lines = ["| figure | bound | median | rounds | |", "|---|---|---|---|---|"]
-    for verdict in verdicts:
-        figure = verdict.figure
-        sign = ">=" if figure.at_least else "<="
-        word = {None: "not measured", True: "kept", False: "recorded miss" if verdict.recorded else "MISS"}[
-            verdict.kept
-        ]
-        shown = " ".join(f"{value:.2f}" for value in verdict.rounds)
-        median = "-" if verdict.median is None else f"{verdict.median:.2f}"
-        unit = "" if figure.over else f" {figure.unit}"
-        lines.append(f"| {figure.name} | {sign} {figure.bound:g}{unit} | {median} | {shown} | {word} |")
-    names = sorted({name for one in rounds for name in one})
-    lines += ["", "| measurement | " + " | ".join(f"round {n + 1}" for n in range(len(rounds))) + " |"]
-    lines.append("|---" * (len(rounds) + 1) + "|")
-    for name in names:
-        cells = " | ".join(f"{one[name]:.3g}" if name in one else "-" for one in rounds)
-        lines.append(f"| {name} | {cells} |")
-    return "\n".join(lines)

@@ -6,7 +6,6 @@ its defaults; peers check nothing.
 
 import io
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -366,10 +365,3 @@ def pages_of_a_query() -> Round:
 def busy_cores() -> float:
     """Cores that others keep busy just now: what is measured beside them is worth less."""
     return float(bench_lambda.busy_cores(2.0))
-
-
-def machine() -> str:
-    """One line that says what this ran on."""
-    cpu = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    model = re.search(r"^model name\s*:\s*(.+)$", cpu, re.MULTILINE)
-    return f"{model[1] if model else 'unknown CPU'}, Python {sys.version.split()[0]}"
