@@ -50,6 +50,12 @@ FIGURES = (
         name="frozen environments in 8 GiB", ours="dense_fit_8gib", over=None, bound=1000.0, at_least=True, unit="each"
     ),
     Figure(name="start to ready / ministack", ours="start_ours", over="start_ministack", bound=0.5),
+    Figure(
+        name="start to first answered ListBuckets / ministack",
+        ours="first_list_ours",
+        over="first_list_ministack",
+        bound=0.5,
+    ),
     Figure(name="idle memory", ours="idle_ours", over=None, bound=70.0, unit="MiB"),
     Figure(name="idle sandbox - runtime's own", ours="sandbox_extra", over=None, bound=1.0, unit="MiB"),
     Figure(name="S3 put 1 KiB / ministack", ours="put1k_ours", over="put1k_ministack", bound=0.5),

@@ -33,6 +33,7 @@ from benchmarks import (
     peers,
     s3,
     sources,
+    starting,
     streaming,
 )
 from benchmarks.figures import Round
@@ -271,10 +272,12 @@ def _runtime_pss() -> float:
 
 
 def services(plan: Plan) -> Round:
-    """Start to ready (ms), S3 through boto3, and put to handler's first line (ms): ours, boto3 alone and ministack."""
+    """Start to ready and to the first ListBuckets, S3 through boto3, put to handler's first line: ours and ministack;
+    boto3 alone (ms)."""
     found: dict[str, float] = {}
     port = peers.free_port()
-    found |= _start("ours", port, [*peers.PLATFORM, "--port", str(port)], "/_undercast/health")
+    started = target(port, "ours", start=" ".join([*peers.PLATFORM, "--port", str(port)]))
+    found |= starting.measured(started, "/_undercast/health")
     with ours() as mine:
         found |= s3.measured(mine, "ours", plan.objects) | _events(mine, plan)
         found |= lag.loop_lag(mine.host, mine.port, mine.client("s3"), mine.client("lambda"))
@@ -286,18 +289,9 @@ def services(plan: Plan) -> Round:
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
             peer = target(port, "ministack", pid=pid)
             found |= s3.measured(peer, "ministack", plan.objects) | _events(peer, plan)
-        found |= _start("ministack", port, ["env", f"GATEWAY_PORT={port}", str(command)], "/")
+        started = target(port, "ministack", start=f"env GATEWAY_PORT={port} {command}")
+        found |= starting.measured(started, "/")
     return found
-
-
-def _start(name: str, port: int, command: list[str], health: str) -> Round:
-    times = []
-    for _ in range(3):
-        subject = target(port, name, start=" ".join(command))
-        subject.args.health = health
-        times.append(subject.launch() * 1000)
-        subject.stop()
-    return {f"start_{name}": statistics.median(times), f"start_{name}_min": min(times)}
 
 
 def _events(subject: Any, plan: Plan) -> Round:
