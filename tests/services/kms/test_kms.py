@@ -408,3 +408,52 @@ def test_a_key_id_that_cannot_be_one(kms: Any) -> None:
     with pytest.raises(ClientError, match=r"Invalid keyId foo$") as caught:
         kms.describe_key(KeyId="foo")
     assert caught.value.response["Error"]["Code"] == "NotFoundException"
+
+
+def test_rotations_follow_their_schedule_however_far_time_moves() -> None:
+    """Every period since it was enabled; what fell into a disabled time is made once, when it is enabled again."""
+    with platforms.running() as running:
+        kms = running.client("kms")
+        key_id = make(kms)
+
+        def made(count: int) -> list[float]:
+            """The dates, oldest first, once there are so many."""
+            for _ in range(200):
+                found = kms.list_key_rotations(KeyId=key_id)["Rotations"]
+                if len(found) == count:
+                    break
+            return [one["RotationDate"].timestamp() for one in reversed(found)]
+
+        kms.enable_key_rotation(KeyId=key_id, RotationPeriodInDays=90)
+        first = kms.get_key_rotation_status(KeyId=key_id)["NextRotationDate"].timestamp()
+        running.advance(280 * DAY_S)
+        assert made(3) == pytest.approx([first, first + 90 * DAY_S, first + 180 * DAY_S], abs=0.01)
+        status = kms.get_key_rotation_status(KeyId=key_id)
+        assert status["NextRotationDate"].timestamp() == pytest.approx(first + 270 * DAY_S, abs=0.01)
+        kms.disable_key(KeyId=key_id)
+        running.advance(400 * DAY_S)
+        kms.enable_key(KeyId=key_id)
+        (late,) = made(4)[3:]
+        assert late > first + 580 * DAY_S
+        status = kms.get_key_rotation_status(KeyId=key_id)
+        assert status["NextRotationDate"].timestamp() == pytest.approx(late + 90 * DAY_S, abs=0.01)
+        kms.schedule_key_deletion(KeyId=key_id)
+        assert kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"] is False
+        kms.cancel_key_deletion(KeyId=key_id)
+        assert kms.get_key_rotation_status(KeyId=key_id)["KeyRotationEnabled"] is True
+
+
+def test_a_key_is_rotated_on_demand_25_times(kms: Any) -> None:
+    """API Reference, RotateKeyOnDemand."""
+    key_id = make(kms)
+    for _ in range(25):
+        kms.rotate_key_on_demand(KeyId=key_id)
+    assert code(kms.rotate_key_on_demand, KeyId=key_id) == "LimitExceededException"
+
+
+def test_a_disabled_key_gets_no_grant(account: str, kms: Any) -> None:
+    """Developer Guide, "Key states of AWS KMS keys"."""
+    key_id = make(kms)
+    kms.disable_key(KeyId=key_id)
+    given = {"KeyId": key_id, "GranteePrincipal": f"arn:aws:iam::{account}:root", "Operations": ["Encrypt"]}
+    assert code(kms.create_grant, **given) == "DisabledException"

@@ -4,6 +4,7 @@ AWS: KMS Developer Guide, "Deleting AWS KMS keys", "Rotating AWS KMS keys".
 """
 
 import asyncio
+from dataclasses import replace
 
 from undercast.core.clock import PlatformClock
 from undercast.core.recurring import Rounds
@@ -13,6 +14,7 @@ from undercast.store.database import Database, Tx
 
 ROUND_S = 3600.0
 DAY_S = 86_400.0
+AUTOMATIC, ON_DEMAND = "AUTOMATIC", "ON_DEMAND"
 
 
 class Upkeep:
@@ -26,20 +28,35 @@ class Upkeep:
     async def round(self) -> None:
         """Delete and rotate what is due."""
         await self._database.write(lambda tx: store.delete_due(tx, self._clock.now()))
-        for key in await self._database.read(lambda tx: store.rotation_due(tx, self._clock.now())):
-            await self.rotate(key, "AUTOMATIC")
+        while due := await self._database.read(lambda tx: store.rotation_due(tx, self._clock.now())):
+            for key in due:
+                await self._rotate_as_scheduled(key)
 
-    async def rotate(self, key: Key, reason: str) -> None:
-        """New material for what is encrypted from now on."""
+    async def rotate_on_demand(self, key: Key) -> None:
+        """New material for what is encrypted from now on; the schedule stays."""
         secret = await asyncio.to_thread(material.generate, key.spec)
         now = self._clock.now()
+        await self._database.write(
+            lambda tx: _add(tx, key, Material(number=0, secret=secret, made_at=now, reason=ON_DEMAND))
+        )
+
+    async def _rotate_as_scheduled(self, key: Key) -> None:
+        """One period further. Dates are those of the schedule, however late the round is."""
+        at = key.rotates_at
+        assert at is not None, "only these are due"
+        secret = await asyncio.to_thread(material.generate, key.spec)
 
         def write(tx: Tx) -> None:
-            newest = store.material(tx, key)
-            if newest is None:
-                return  # deleted meanwhile
-            store.add_material(tx, key, Material(number=newest.number + 1, secret=secret, made_at=now, reason=reason))
-            if reason == "AUTOMATIC":
-                store.change(tx, key, rotates_at=now + key.rotation_days * DAY_S)
+            now = store.find_in_region(tx, key.id, key.scope.region)
+            if now is None or now.rotates_at != at:
+                return  # deleted, disabled or rescheduled meanwhile
+            _add(tx, key, Material(number=0, secret=secret, made_at=at, reason=AUTOMATIC))
+            store.change(tx, key, rotates_at=at + key.rotation_days * DAY_S)
 
         await self._database.write(write)
+
+
+def _add(tx: Tx, key: Key, made: Material) -> None:
+    newest = store.material(tx, key)
+    if newest is not None:  # else the key was deleted meanwhile
+        store.add_material(tx, key, replace(made, number=newest.number + 1))

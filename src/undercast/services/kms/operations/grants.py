@@ -14,7 +14,6 @@ from undercast.services.kms.errors import invalid, no_such_principal
 from undercast.services.kms.instance import Kms
 from undercast.services.kms.models import Grant, Key
 from undercast.services.kms.operations.encryption import dry_run
-from undercast.services.kms.operations.keys import require_alive
 from undercast.services.kms.pages import page, position
 from undercast.services.kms.specs import SYMMETRIC, grant_operations
 from undercast.store.database import Tx
@@ -28,7 +27,7 @@ _PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:(root|user/.+|role/.+|federa
 async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Let a principal use the key; the same grant by name once."""
     key = await kms.key(ctx, params["KeyId"])
-    require_alive(key)
+    key.require_usable()
     grantee = params.get("GranteePrincipal")
     if not grantee:
         raise invalid("GranteePrincipal is required.")

@@ -95,19 +95,28 @@ async def list_keys(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, 
 
 @operation("EnableKey")
 async def enable_key(kms: Kms, ctx: RequestContext, params: Params) -> None:
-    """Usable again."""
-    await _set_state(kms, await kms.key(ctx, params["KeyId"]), ENABLED)
+    """Usable again. A rotation that fell into the time it was disabled is made now, and the schedule goes on from here.
+
+    AWS: KMS API Reference, GetKeyRotationStatus, "Disabled".
+    """
+    key = await kms.key(ctx, params["KeyId"])
+    now = ctx.clock.now()
+    is_late = key.state == DISABLED and key.rotates_at is not None and key.rotates_at < now
+    await _set_state(kms, key, ENABLED, now if is_late else key.rotates_at)
+    if is_late:
+        await kms.upkeep.round()
 
 
 @operation("DisableKey")
 async def disable_key(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Not usable until it is enabled."""
-    await _set_state(kms, await kms.key(ctx, params["KeyId"]), DISABLED)
+    key = await kms.key(ctx, params["KeyId"])
+    await _set_state(kms, key, DISABLED, key.rotates_at)
 
 
-async def _set_state(kms: Kms, key: Key, state: str) -> None:
+async def _set_state(kms: Kms, key: Key, state: str, rotates_at: float | None) -> None:
     require_alive(key)
-    await kms.database.write(lambda tx: store.change(tx, key, state=state))
+    await kms.database.write(lambda tx: store.change(tx, key, state=state, rotates_at=rotates_at))
 
 
 def require_alive(key: Key) -> None:

@@ -7,17 +7,19 @@ from typing import Any
 
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid, unsupported
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import Key, Material
+from undercast.services.kms.models import PENDING_DELETION, Key, Material
 from undercast.services.kms.operations.keys import require_customer
 from undercast.services.kms.pages import number, page
 from undercast.services.kms.specs import SYMMETRIC
-from undercast.services.kms.upkeep import DAY_S
+from undercast.services.kms.upkeep import DAY_S, ON_DEMAND
 
 DEFAULT_DAYS = 365
+MOST_ON_DEMAND = 25  # API Reference, RotateKeyOnDemand
 
 
 @operation("EnableKeyRotation")
@@ -48,19 +50,24 @@ async def _rotatable(kms: Kms, ctx: RequestContext, params: Params) -> Key:
 
 @operation("GetKeyRotationStatus")
 async def get_key_rotation_status(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Whether it rotates by itself, and when next."""
+    """Whether it rotates by itself, and when next. False while the key is pending deletion."""
     key = await kms.key(ctx, params["KeyId"])
-    result: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": key.rotation_days > 0}
-    if key.rotates_at is not None:
+    is_enabled = key.rotation_days > 0 and key.state != PENDING_DELETION
+    result: dict[str, Any] = {"KeyId": key.arn, "KeyRotationEnabled": is_enabled}
+    if is_enabled and key.rotates_at is not None:
         result |= {"RotationPeriodInDays": key.rotation_days, "NextRotationDate": moment(key.rotates_at)}
     return result
 
 
 @operation("RotateKeyOnDemand")
 async def rotate_key_on_demand(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """New material now."""
+    """New material now. Raises LimitExceededException at the 26th of a key."""
     key = await _rotatable(kms, ctx, params)
-    await kms.upkeep.rotate(key, "ON_DEMAND")
+    made = await kms.database.read(lambda tx: store.materials(tx, key))
+    if sum(one.reason == ON_DEMAND for one in made) >= MOST_ON_DEMAND:
+        text = f"{key.arn} has been rotated on demand {MOST_ON_DEMAND} times, which is the limit."
+        raise ServiceError("LimitExceededException", text)
+    await kms.upkeep.rotate_on_demand(key)
     return {"KeyId": key.arn}
 
 
