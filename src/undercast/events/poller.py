@@ -230,8 +230,13 @@ class Pollers:
             await feed.end()
             self._feeds.pop(key, None)
 
+    def told(self, key: Hashable, result: str) -> None:
+        """How a batch goes that has not ended and is tried again: it may be so for days."""
+        if feed := self._feeds.get(key):
+            feed.result = result
+
     def result(self, key: Hashable) -> str:
-        """What the last batch came to."""
+        """What the last batch came to, or how one that is tried again goes."""
         feed = self._feeds.get(key)
         return feed.result if feed is not None else NOTHING_YET
 

@@ -294,6 +294,16 @@ def test_a_stream_is_refused_as_on_aws(aws: Account) -> None:
     refused("Cannot access stream .* Please ensure the role can perform the GetRecords")
 
 
+def test_a_batch_that_is_tried_again_is_seen_as_a_problem(aws: Account) -> None:
+    """API Reference, LastProcessingResult: of the last processing attempt, not of the last batch."""
+    table = Table(aws, RAISE)
+    table.put("a")
+    table.map()
+    until(lambda: table.get()["LastProcessingResult"] == "OK")
+    table.put("bad")
+    until(lambda: table.get()["LastProcessingResult"] == "PROBLEM: Function call failed")
+
+
 def test_items_that_expired_are_filtered_by_who_removed_them(clocked: Account) -> None:
     """An event's userIdentity has type and principalId. AWS: "DynamoDB Streams and Time to Live", its filter."""
     table = Table(clocked)

@@ -75,6 +75,10 @@ class Following(Generic[R]):
         """In the transaction that writes the row."""
         tx.after_commit(lambda: self._spawn(row))
 
+    def told(self, row: R, result: str) -> None:
+        """LastProcessingResult while a batch is tried again."""
+        self._pollers.told(row.id, result)
+
     def result(self, row: R) -> str:
         """LastProcessingResult; in memory only."""
         return self._pollers.result(row.id)

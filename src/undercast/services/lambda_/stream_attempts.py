@@ -51,6 +51,8 @@ class StreamAttempts:
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[Ran]:
         """See `Attempts`. What is not done is counted as failed."""
         attempt = await self._attempt(batch, records)
+        if attempt.failed:
+            self._functions.mappings.told(self._mapping, self.failure)
         if attempt.failed and records:
             self._measures.failed(len(records) - attempt.done)
         return attempt
