@@ -130,7 +130,7 @@ class QueueSource:
         self._ctx: RequestContext | None = None
         """That of the last wait for a batch."""
         self._polling: asyncio.Task[Sequence[Record]] | None = None
-        """A ReceiveMessage that outlives the window of the batch that it began for."""
+        """The ReceiveMessage that runs. It may outlive its batch's window; what it brings is ours, whenever it ends."""
         self._groups: set[str] = set()
         """FIFO groups of which messages are being processed."""
 
@@ -198,17 +198,15 @@ class QueueSource:
         """See `Source`. What was received and nobody began to process is in its queue as if it had not been."""
         if self._polling is not None:
             self._polling.cancel()
-            await asyncio.wait([self._polling])
+            await asyncio.gather(self._polling, return_exceptions=True)
+            self._polling = None
         await self._return(tuple(self._held))
 
     # Receiving
 
     async def _first(self, batch: Batch) -> Sequence[Record]:
         """The messages that begin a batch, as soon as there are any."""
-        if self._polling is None:
-            messages = await self._receive(batch.ctx, min(AT_ONCE, self._batch_size))
-        else:
-            messages = await self._polled(self._polling)
+        messages = await self._polled(self._begun(batch.ctx, self._batch_size))
         batch.received_at = self._clock.now()
         return messages
 
@@ -218,17 +216,21 @@ class QueueSource:
         window = asyncio.get_running_loop().create_task(self._clock.wait_until(ends_at))
         try:
             while (room := self._batch_size - len(batch.messages)) > 0 and not self._carried:
-                if self._polling is None:
-                    wanted = min(AT_ONCE, room)
-                    self._polling = asyncio.get_running_loop().create_task(self._receive(batch.ctx, wanted))
-                await asyncio.wait({self._polling, window}, return_when=asyncio.FIRST_COMPLETED)
-                if not self._polling.done():
+                polling = self._begun(batch.ctx, room)
+                await asyncio.wait({polling, window}, return_when=asyncio.FIRST_COMPLETED)
+                if not polling.done():
                     return
-                self._add(batch, await self._polled(self._polling))
+                self._add(batch, await self._polled(polling))
                 if window.done():
                     return
         finally:
             window.cancel()
+
+    def _begun(self, ctx: RequestContext, room: int) -> asyncio.Task[Sequence[Record]]:
+        """The ReceiveMessage that runs; one for so many messages, where none does."""
+        if self._polling is None:
+            self._polling = asyncio.get_running_loop().create_task(self._receive(ctx, min(AT_ONCE, room)))
+        return self._polling
 
     async def _polled(self, polling: asyncio.Task[Sequence[Record]]) -> Sequence[Record]:
         await asyncio.wait([polling])

@@ -4,7 +4,8 @@ AWS: SQS API Reference, the operations of these names.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -47,7 +48,10 @@ def sent_output(queue: Queue, checked: sending.Checked, sent: messages.Sent) -> 
 
 @operation("ReceiveMessage")
 async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Messages that are visible; with a wait time, as soon as there is one."""
+    """Messages that are visible; with a wait time, as soon as there is one.
+
+    Cancelled once messages are taken, it answers with them all the same: only who gets them can give them back.
+    """
     queue = sqs.queue(ctx, params["QueueUrl"])
     wish, wait_s = _wish(queue, params)
     wanted = selection(params)
@@ -55,7 +59,7 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     while True:
         wish = wish._replace(now=sqs.clock.now())
         dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
-        taken = await sqs.database.write(lambda tx: _take(sqs, tx, ctx, (queue, dead_letters), wish))  # noqa: B023
+        taken = await _committed(sqs, partial(_take, sqs, ctx, (queue, dead_letters), wish))
         if dead_letters is not None and taken.dead:
             sqs.waiting.wake(dead_letters.id, len(taken.dead))
         if taken.is_full and not taken.rows:
@@ -70,7 +74,29 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
         queue = sqs.queue(ctx, params["QueueUrl"])  # it may have been changed or deleted meanwhile
 
 
-def _take(sqs: Sqs, tx: Tx, ctx: RequestContext, places: tuple[Queue, Queue | None], wish: Wish) -> Taken:
+async def _committed(sqs: Sqs, take: Callable[[Tx], Taken]) -> Taken:
+    """Take messages. Whoever is cancelled before the commit takes none, also where it has to wait for its turn."""
+    taken: Taken | None = None
+    left = False
+
+    def work(tx: Tx) -> Taken:
+        nonlocal taken
+        if left:
+            raise asyncio.CancelledError
+        taken = take(tx)
+        return taken
+
+    try:
+        return await sqs.database.write(work)
+    except asyncio.CancelledError:
+        left = True
+        if taken is None or not taken.rows:
+            raise
+        await sqs.database.durable()
+        return taken
+
+
+def _take(sqs: Sqs, ctx: RequestContext, places: tuple[Queue, Queue | None], wish: Wish, tx: Tx) -> Taken:
     queue, dead_letters = places
     taken = messages.receive(tx, queue, dead_letters, wish, _nonce(ctx))
     if dead_letters is not None:
