@@ -62,6 +62,9 @@ class Work:
     def alike(self, trace_header: str) -> Hashable:
         return None
 
+    def close(self) -> None:
+        """See `queue_source.Work`. Nothing waits."""
+
     async def process(self, batch: Batch) -> Done:
         return Done(tuple(batch.messages), Processed())
 

@@ -123,6 +123,9 @@ class Account:
     def alike(self, trace_header: str) -> None:
         """See `Work`."""
 
+    def close(self) -> None:
+        """See `Work`."""
+
     async def process(self, batch: Batch) -> Done:
         """See `Work`."""
         return Done(tuple(batch.messages), Processed())

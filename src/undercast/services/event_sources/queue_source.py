@@ -85,8 +85,12 @@ class Work(Protocol):
     async def process(self, batch: Batch) -> Done:
         """Consume it. Raises ServiceError, Unavailable: then all of it comes again.
 
-        Raises NotBegun, cancelled, where nobody has been shown any of it.
+        Raises NotBegun, cancelled or closed, where nobody has been shown any of it.
         """
+        ...
+
+    def close(self) -> None:
+        """Nobody reads any more: what waits for its next attempt goes back."""
         ...
 
 
@@ -196,6 +200,7 @@ class QueueSource:
 
     async def close(self) -> None:
         """See `Source`. What was received and nobody began to process is in its queue as if it had not been."""
+        self._work.close()
         if self._polling is not None:
             self._polling.cancel()
             await asyncio.gather(self._polling, return_exceptions=True)

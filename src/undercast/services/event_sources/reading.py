@@ -4,6 +4,7 @@ AWS: Lambda Developer Guide, "How Lambda processes records from stream and queue
 Guide, "Amazon EventBridge Pipes sources".
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -61,3 +62,14 @@ class Reading:
     settings: Mapping[str, Any]
     consumer: Reader
     progress: Table
+
+
+async def moment_or(event: asyncio.Event, clock: PlatformClock, moment: float) -> None:
+    """Wait for a moment, or for what ends the wait before."""
+    loop = asyncio.get_running_loop()
+    waits = {loop.create_task(clock.wait_until(moment)), loop.create_task(event.wait())}
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

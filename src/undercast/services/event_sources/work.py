@@ -20,6 +20,7 @@ from undercast.services.event_sources.book import Book
 from undercast.services.event_sources.kinds import Kind
 from undercast.services.event_sources.lane import Batch, LaneReader
 from undercast.services.event_sources.progress import Progress, Table
+from undercast.services.event_sources.reading import moment_or
 from undercast.services.event_sources.records import Record
 from undercast.services.event_sources.tumbling import MAX_STATE_BYTES
 from undercast.store.database import Database, Tx
@@ -146,7 +147,7 @@ class Piece:
     records: Sequence[Record]
     attempts: int = 0
     waits: int = 0
-    """Before it, and before what it was split from."""
+    """How often it has waited. A half has not: it is tried at once, as AWS tells of no wait before it."""
 
 
 class Work(Generic[T]):
@@ -236,13 +237,7 @@ class Work(Generic[T]):
         """Wait for the next attempt; False when nobody reads any more."""
         moment = self._means.clock.now() + BACKOFF.wait_s(piece.waits)
         piece.waits += 1
-        loop = asyncio.get_running_loop()
-        waits = {loop.create_task(self._means.clock.wait_until(moment)), loop.create_task(self._closed.wait())}
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        await moment_or(self._closed, self._means.clock, moment)
         return not self._closed.is_set()
 
     async def commit(self, reader: LaneReader, progress: Progress, letter: Delivery | None = None) -> None:

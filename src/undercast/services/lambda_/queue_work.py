@@ -4,6 +4,8 @@ AWS: Lambda Developer Guide, "Using Lambda with Amazon SQS", "Handling errors fo
 """
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Hashable
 from functools import reduce
 
@@ -16,6 +18,7 @@ from undercast.events.poller import Processed, Unavailable
 from undercast.sandbox.model import InvocationResult
 from undercast.services.event_sources.queue_events import REPORTS, failed_items
 from undercast.services.event_sources.queue_source import Batch, Done, url_of
+from undercast.services.event_sources.reading import moment_or
 from undercast.services.lambda_.consumer import FAILED, Consumer
 from undercast.services.lambda_.execution import RECURSIVE
 from undercast.services.lambda_.instance import Lambda
@@ -23,8 +26,8 @@ from undercast.services.lambda_.lineage import mark, of_header, shared
 from undercast.services.lambda_.mapping_measures import MappingMeasures
 from undercast.services.lambda_.mapping_store import EventSourceMapping
 
-BACKOFF = Backoff(longest_s=12 * 3600.0)
-"""No longer than a message can be hidden; what is left of its visibility timeout ends the attempts."""
+BACKOFF = Backoff(longest_s=300.0)
+"""The numbers are ours. What is left of the visibility timeout ends the attempts."""
 
 
 class QueueWork:
@@ -39,10 +42,19 @@ class QueueWork:
         self._arn = Arn.parse(mapping.source_arn)
         self._mark = mark(":".join(mapping.function_arn.split(":")[:7]))
         self._reports = REPORTS in mapping.configuration.get("FunctionResponseTypes", ())
+        self._closed = False
+        self._turns: deque[asyncio.Event] = deque()
+        """Of the throttled batches, which wait for their next attempt; the longest waiting first."""
 
     def crowded(self) -> bool:
+        """See `Work`. Where one was throttled, more would be as well."""
+        return bool(self._turns) or self._consumer.crowded()
+
+    def close(self) -> None:
         """See `Work`."""
-        return self._consumer.crowded()
+        self._closed = True
+        for turn in self._turns:
+            turn.set()
 
     def alike(self, trace_header: str) -> Hashable:
         """See `Work`. Each message is counted by its own chain: how many runs of the function are behind it."""
@@ -67,6 +79,8 @@ class QueueWork:
             return Done((), Processed(result=f"PROBLEM: {error}"))
         if answered is None:
             return Done((), Processed(result="PROBLEM: Function call throttled", backs_off=True))
+        if self._turns:  # the function has room for another one
+            self._turns.popleft().set()
         if answered.function_error is not None:
             return Done((), Processed(result=FAILED, backs_off=not self._reports))
         failed: frozenset[str] | None = frozenset()
@@ -98,11 +112,26 @@ class QueueWork:
             again_at = self._functions.clock.now() + BACKOFF.wait_s(throttles)
             if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
                 return None
-            try:
-                await self._functions.clock.wait_until(again_at)
-            except asyncio.CancelledError:
-                raise NotBegun from None  # every attempt was turned away
+            await self._rest(again_at)
             throttles += 1
+
+    async def _rest(self, again_at: float) -> None:
+        """Wait for the next attempt, which comes early where another batch has ended.
+
+        Raises NotBegun where nobody reads any more: every attempt was turned away.
+        """
+        turn = asyncio.Event()
+        self._turns.append(turn)
+        try:
+            if not self._closed:
+                await moment_or(turn, self._functions.clock, again_at)
+        except asyncio.CancelledError:
+            raise NotBegun from None
+        finally:
+            with contextlib.suppress(ValueError):
+                self._turns.remove(turn)
+        if self._closed:
+            raise NotBegun
 
     async def _visibility_s(self, ctx: RequestContext) -> int:
         params = {"QueueUrl": url_of(ctx, self._arn), "AttributeNames": ["VisibilityTimeout"]}

@@ -27,6 +27,9 @@ class QueueWork:
         """See `Work`. Any messages may be together."""
         return None
 
+    def close(self) -> None:
+        """See `Work`. Nothing waits here: what has failed comes back by its visibility timeout."""
+
     async def process(self, batch: Batch) -> Done:
         """See `Work`."""
         events: list[dict[str, Any]] = [json.loads(taken.record) for taken in batch.messages.values()]
