@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 
 from tests.e2e.functions import create_function
 from tests.platform import running
+from tests.services.lambda_.queues import until
 
 ACCOUNT = "000000000000"
 ECHO = """
@@ -44,4 +45,5 @@ def test_a_reset_leaves_an_empty_platform_that_works() -> None:
                 functions.invoke(FunctionName="f")
             assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
             assert list((platform.data / "blobs").glob("??/*")) == []
+            until(lambda: {path.name for path in (platform.data / "code").iterdir()} <= {".work"})
             assert platform.ask("/_undercast/status")["deliveries"]["waiting"] == 0

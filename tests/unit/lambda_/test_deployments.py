@@ -1,8 +1,11 @@
 """The end of Pending and InProgress when the disk or the store fails."""
 
+import asyncio
 import errno
+import hashlib
 import os
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
@@ -12,6 +15,8 @@ import pytest
 from tests.unit.lambda_.conftest import CODE, OTHER_CODE, ROLE, SCOPE, World
 from undercast.services.lambda_ import code, deployments, store
 from undercast.services.lambda_.package import UnsafePackage
+from undercast.services.lambda_.service import MANIFEST
+from undercast.store.database import Tx
 
 Unpack = Callable[[IO[bytes], Path, Path], None]
 
@@ -141,6 +146,66 @@ async def test_code_that_an_update_replaced_goes_also_when_the_function_is_delet
     world.functions.deployments.begin((version,), ("replaced",))
     await world.functions.deployments.idle()
     assert not world.functions.code.present("replaced")
+
+
+def reset(world: World) -> None:
+    """As `POST /_undercast/reset` does."""
+
+    def wipe(tx: Tx) -> None:
+        for table in ("blob", "lambda_version", "lambda_function_layer", "lambda_function"):
+            tx.execute(f"DELETE FROM {table}")
+
+    world.database.write_now(wipe)
+    assert MANIFEST.reset is not None
+    MANIFEST.reset(world.functions)
+
+
+def unpacked(world: World) -> list[str]:
+    """What is on disk of code, and of the layers of images."""
+    folders = (world.folder / "code", world.folder / "images")
+    return [path.name for folder in folders if folder.is_dir() for path in folder.iterdir() if path.name != ".work"]
+
+
+async def test_reset_leaves_no_unpacked_code(world: World) -> None:
+    """A platform that a test suite resets all day may run for weeks; its disk must not fill."""
+    await world.create()
+    await world.create("g", OTHER_CODE)
+    (world.folder / "images" / "layer").mkdir(parents=True)
+    assert len(unpacked(world)) == 3
+    reset(world)
+    await world.functions.deployments.idle()
+    assert unpacked(world) == []
+
+
+async def test_reset_keeps_code_that_a_new_function_has(world: World) -> None:
+    """It is made while the leftovers go."""
+    await world.create()
+    await world.create("g", OTHER_CODE)
+    reset(world)
+    await world.create("new")
+    await world.functions.deployments.idle()
+    assert unpacked(world) == [hashlib.sha256(CODE).hexdigest()]
+
+
+async def test_code_that_was_being_unpacked_at_a_reset_goes_at_the_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reset cannot see it yet."""
+    whole, begun, goes_on = code._unpack, threading.Event(), threading.Event()
+
+    def unpack(archive: IO[bytes], scratch: Path, destination: Path) -> None:
+        begun.set()
+        assert goes_on.wait(10)
+        whole(archive, scratch, destination)
+
+    monkeypatch.setattr(code, "_unpack", unpack)
+    creating = asyncio.create_task(world.create())
+    await asyncio.to_thread(begun.wait, 10)
+    reset(world)
+    goes_on.set()
+    await creating
+    await world.functions.deployments.idle()
+    assert unpacked(world) == []
 
 
 async def test_runtime_that_this_machine_lacks_is_told_at_the_creation(

@@ -79,6 +79,10 @@ class CodeStore:
             archive.seek(0)
             return Package(await self._blobs.put(_pieces(archive)), size)
 
+    async def unpacked(self) -> frozenset[str]:
+        """The digests of all code that is unpacked."""
+        return await self._in_thread(_unpacked, self._root)
+
     async def unpack(self, sha256: str) -> None:
         """Make the folder from the blob unless it is there. Raises UnsafePackage when the archive cannot be used."""
         async with self._lock(sha256):
@@ -218,7 +222,9 @@ def _remove(folder: Path, scratch: Path) -> None:
 
 def _sweep(root: Path, wanted: frozenset[str]) -> None:
     shutil.rmtree(root / _WORK, ignore_errors=True)
-    if root.is_dir():
-        for folder in root.iterdir():
-            if folder.name not in wanted:
-                shutil.rmtree(folder, ignore_errors=True)
+    for name in _unpacked(root) - wanted:
+        shutil.rmtree(root / name, ignore_errors=True)
+
+
+def _unpacked(root: Path) -> frozenset[str]:
+    return frozenset(path.name for path in root.iterdir() if path.name != _WORK) if root.is_dir() else frozenset()

@@ -111,6 +111,10 @@ class Deployments:
         for sha256 in frozenset(digests):
             self._own(self._discard(sha256))
 
+    def clear(self) -> None:
+        """Rows were deleted behind our back, and no environment is left (reset): what was unpacked goes."""
+        self._own(self._clear())
+
     async def resume(self) -> None:
         """At start: remove leftovers and finish what was in progress."""
         wanted, unfinished = self._database.read_now(lambda tx: (store.all_code(tx), store.unfinished(tx)))
@@ -138,13 +142,13 @@ class Deployments:
         try:
             failure = await self._unpack(first)
         except BlobMissing:  # the function was deleted, or its code replaced, before this began
-            self.discard(superseded)
+            self._let_go(first, superseded)
             return
         later = [version for version in versions if failure is None and is_on(version.configuration, version.number)]
         await self._settle(tuple(version for version in versions if version not in later), failure)
         if any(version.version == LATEST for version in versions):
             self._environments.retire(first.arn, LATEST)
-        self.discard(superseded)
+        self._let_go(first, superseded)
         if failure is not None and first.image is not None:
             await self._images.collect()  # the layers in front of what failed
         for version in later:
@@ -224,10 +228,22 @@ class Deployments:
             else:
                 return
 
+    def _let_go(self, deployed: Version, superseded: tuple[str, ...]) -> None:
+        """What an update has replaced, and what nobody has any more behind a deletion or reset meanwhile."""
+        self.discard((*superseded, *(sha256 for sha256 in deployed.code if not self._in_use(sha256))))
+
+    async def _clear(self) -> None:
+        wanted = self._database.read_now(store.all_code)
+        await asyncio.gather(*map(self._remove, await self._code.unpacked() - wanted))
+        await self._images.collect()
+
     async def _discard(self, sha256: str) -> None:
+        await self._remove(sha256)
+        await self._images.collect()
+
+    async def _remove(self, sha256: str) -> None:
         await self._code.wait_released(sha256, LONGEST_INVOCATION_S)
         await self._code.remove(sha256, unless=lambda: self._in_use(sha256))
-        await self._images.collect()
 
     def _in_use(self, sha256: str) -> bool:
         return self._database.read_now(lambda tx: store.code_in_use(tx, sha256))

@@ -144,6 +144,7 @@ async def _stop(instance: Lambda) -> None:
 
 def _reset(instance: Lambda) -> None:
     instance.catalog.clear()
+    instance.deployments.clear()
     instance.hot_reload.clear()
     instance.provisioning.clear()
     instance.mappings.clear()
