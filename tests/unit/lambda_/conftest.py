@@ -90,6 +90,8 @@ class FakeEnvironments:
     no_images: str = ""
     missing: dict[str, str] = field(default_factory=dict)
     """Runtime -> what it lacks."""
+    looks: list[str] = field(default_factory=list)
+    """The runtimes that were looked for."""
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """See `deployments.Environments`."""
@@ -125,6 +127,7 @@ class FakeEnvironments:
 
     async def lacks(self, function: FunctionVersion) -> str:
         """See `deployments.Environments`."""
+        self.looks.append(function.runtime)
         return self.missing.get(function.runtime, "")
 
     def retire(self, function_arn: str, version: str | None = None) -> None:

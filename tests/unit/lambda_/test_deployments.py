@@ -234,3 +234,17 @@ async def test_runtime_that_is_missing_since_the_last_start_is_told(
     assert [one["reason"] for one in world.functions.unable.shown()] == ["install it"]
     await world.call("DeleteFunction", FunctionName="f")
     assert world.functions.unable.shown() == []
+
+
+async def test_missing_runtimes_are_looked_for_once_each(world: World) -> None:
+    """`undercast status` asks each time, and so does `logs --tail`; a look is a search of the disk in a thread."""
+    world.environments.missing = {"python3.12": "install it", "python3.13": "install that"}
+    for number in range(3):
+        await world.create(f"f{number}")
+        await world.create(f"g{number}", Runtime="python3.13")
+    world.environments.missing = {"python3.12": "install it"}
+    world.environments.looks.clear()
+    await world.functions.deployments.look_again()
+    assert sorted(world.environments.looks) == ["python3.12", "python3.13"]
+    assert {one["runtime"] for one in world.functions.unable.shown()} == {"python3.12"}
+    assert len(world.functions.unable.shown()) == 3

@@ -171,10 +171,12 @@ class Deployments:
                 self._unable.found(function, reason)
 
     async def look_again(self) -> None:
-        """Whether what was missing has been installed meanwhile."""
-        for function in self._unable.functions():
-            if not await self._environments.lacks(function):
-                self._unable.ran(function)
+        """Whether what was missing has been installed meanwhile; one look for each runtime."""
+        for _, alike in groupby(sorted(self._unable.functions(), key=_runtime_of), key=_runtime_of):
+            functions = tuple(alike)
+            if not await self._environments.lacks(functions[0]):
+                for function in functions:
+                    self._unable.ran(function)
 
     async def _snapshot(self, version: Version) -> str | None:
         """Active means that there is a snapshot, or an environment that is initialised ahead."""
@@ -261,6 +263,10 @@ class Deployments:
 
 def _runtime(version: Version) -> str:
     return str(version.configuration.get("Runtime", ""))
+
+
+def _runtime_of(function: FunctionVersion) -> str:
+    return function.runtime
 
 
 def _is_current(tx: Tx, version: Version) -> bool:
