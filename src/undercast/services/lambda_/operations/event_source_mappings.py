@@ -101,6 +101,14 @@ async def list_event_source_mappings(functions: Lambda, ctx: RequestContext, par
 @operation("UpdateEventSourceMapping")
 async def update_event_source_mapping(functions: Lambda, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Change what is given. What runs under the older settings ends first."""
+    after = None
+    while after is None:  # each turn but the last is another update's
+        after = await _update(functions, ctx, params)
+    return _output(functions, after)
+
+
+async def _update(functions: Lambda, ctx: RequestContext, params: Params) -> EventSourceMapping | None:
+    """None when another update was committed while this one was checked: it may have made another mapping of it."""
     before = functions.database.read_now(lambda tx: _existing(tx, ctx, params["UUID"]))
     version, function_arn = _function(functions, ctx, params.get("FunctionName") or before.function_arn)
     settings = _changed(before.configuration, params)
@@ -108,8 +116,10 @@ async def update_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
     if params.keys() - _SWITCH:  # to be switched off, a mapping needs no source any more
         await check(ctx, before.source_arn, settings, version)
 
-    def update(tx: Tx) -> EventSourceMapping:
+    def update(tx: Tx) -> EventSourceMapping | None:
         current = _free(tx, ctx, params["UUID"], "update")
+        if (current.function_arn, current.configuration) != (before.function_arn, before.configuration):
+            return None
         enabled = params.get("Enabled", current.enabled)
         switched = mapping_store.ENABLING if enabled else mapping_store.DISABLING
         after = replace(
@@ -126,7 +136,7 @@ async def update_event_source_mapping(functions: Lambda, ctx: RequestContext, pa
         functions.mappings.follow(tx, after)
         return after
 
-    return _output(functions, await functions.database.write(update))
+    return await functions.database.write(update)
 
 
 @operation("DeleteEventSourceMapping")

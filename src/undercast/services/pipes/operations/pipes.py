@@ -117,19 +117,29 @@ async def _check(ctx: RequestContext, given: Mapping[str, Any], params: Params) 
 @operation("UpdatePipe")
 async def update_pipe(pipes: Pipes, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """What is given replaces what was there; the source stays."""
+    changed = None
+    while changed is None:  # each turn but the last is another update's
+        changed = await _update(pipes, ctx, params)
+    return changed.summary()
+
+
+async def _update(pipes: Pipes, ctx: RequestContext, params: Params) -> Pipe | None:
+    """None when another update was committed while this one was checked: it may have made another pipe of it."""
     old = await pipes.database.read(lambda tx: store.existing(tx, ctx.scope, params["Name"]))
     given = {**old.given, **{name: params[name] for name in _CHANGEABLE if name in params}}
     if params.get("SourceParameters"):
         given["SourceParameters"] = _merged(old, params["SourceParameters"])
     given = {name: value for name, value in given.items() if value not in (None, "")}
     await _check(ctx, given, params)
-    changed = await _change(
-        pipes,
-        ctx,
-        params["Name"],
-        lambda pipe: replace(pipe, given=given, desired=params.get("DesiredState") or pipe.desired, state=UPDATING),
-    )
-    return changed.summary()
+
+    def write(tx: Tx) -> Pipe | None:
+        pipe = _free(tx, ctx, params["Name"])
+        if pipe.given != old.given:
+            return None
+        desired = params.get("DesiredState") or pipe.desired
+        return _put(pipes, ctx, tx, replace(pipe, given=given, desired=desired, state=UPDATING))
+
+    return await pipes.database.write(write)
 
 
 def _merged(old: Pipe, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,16 +150,22 @@ def _merged(old: Pipe, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 async def _change(pipes: Pipes, ctx: RequestContext, name: str, change: Callable[[Pipe], Pipe]) -> Pipe:
-    def write(tx: Tx) -> Pipe:
-        pipe = store.existing(tx, ctx.scope, name)
-        if pipe.state in UNDER_WAY:
-            raise conflict(f"Pipe {name} is in state {pipe.state}.")
-        changed = replace(change(pipe), changed_at=ctx.clock.now())
-        store.put(tx, changed)
-        pipes.running.follow(tx, changed)
-        return changed
+    return await pipes.database.write(lambda tx: _put(pipes, ctx, tx, change(_free(tx, ctx, name))))
 
-    return await pipes.database.write(write)
+
+def _free(tx: Tx, ctx: RequestContext, name: str) -> Pipe:
+    """One that no other change is under way on. Raises ConflictException."""
+    pipe = store.existing(tx, ctx.scope, name)
+    if pipe.state in UNDER_WAY:
+        raise conflict(f"Pipe {name} is in state {pipe.state}.")
+    return pipe
+
+
+def _put(pipes: Pipes, ctx: RequestContext, tx: Tx, pipe: Pipe) -> Pipe:
+    changed = replace(pipe, changed_at=ctx.clock.now())
+    store.put(tx, changed)
+    pipes.running.follow(tx, changed)
+    return changed
 
 
 @operation("StartPipe")
