@@ -9,13 +9,14 @@ AWS: Lambda Developer Guide, "Lambda function states".
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from functools import partial
 from itertools import chain, groupby, repeat
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from undercast.core.errors import ServiceError
 from undercast.core.recurring import every
+from undercast.core.tasks import Tasks
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.provision import Provisioned
 from undercast.services.lambda_ import store
@@ -100,20 +101,20 @@ class Deployments:
         self._catalog = catalog
         self._environments = environments
         self._unable = unable
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_tell)
 
     def begin(self, versions: tuple[Version, ...], superseded: tuple[str, ...] = ()) -> None:
         """Deploy versions of one function that share their code. Called after the commit that made them."""
-        self._own(self._deploy(versions, superseded))
+        self._tasks.spawn(self._deploy(versions, superseded))
 
     def discard(self, digests: Iterable[str]) -> None:
         """Remove unpacked code once no version has it and no invocation runs it."""
         for sha256 in frozenset(digests):
-            self._own(self._discard(sha256))
+            self._tasks.spawn(self._discard(sha256))
 
     def clear(self) -> None:
         """Rows were deleted behind our back, and no environment is left (reset): what was unpacked goes."""
-        self._own(self._clear())
+        self._tasks.spawn(self._clear())
 
     async def resume(self) -> None:
         """At start: remove leftovers and finish what was in progress."""
@@ -122,20 +123,18 @@ class Deployments:
         await self._images.sweep()
         for _, versions in groupby(unfinished, key=lambda version: (version.arn, version.code)):
             self.begin(tuple(versions))
-        if self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=_RESUME_LIMIT_S)
-        self._own(self._look())
+        await self._tasks.ended(_RESUME_LIMIT_S)
+        self._tasks.spawn(self._look())
 
     async def idle(self) -> None:
         """Return when no deployment is in progress."""
-        while self._tasks:
-            await asyncio.wait(set(self._tasks), timeout=LONGEST_INVOCATION_S)
+        while self._tasks.running:
+            await self._tasks.ended(LONGEST_INVOCATION_S)
 
     async def stop(self) -> None:
         """Cancel the tasks; `resume` takes up their work at the next start."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.cancel()
+        await self._tasks.ended()
 
     async def _deploy(self, versions: tuple[Version, ...], superseded: tuple[str, ...]) -> None:
         first = versions[0]
@@ -250,15 +249,9 @@ class Deployments:
     def _in_use(self, sha256: str) -> bool:
         return self._database.read_now(lambda tx: store.code_in_use(tx, sha256))
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a deployment failed: %r", error)
+def _tell(error: BaseException) -> None:
+    log.error("a deployment failed", exc_info=error)
 
 
 def _runtime(version: Version) -> str:

@@ -6,11 +6,12 @@ AWS: Lambda Developer Guide, "Configuring provisioned concurrency for a function
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
+from undercast.core.tasks import Tasks
 from undercast.sandbox.model import FunctionVersion
 from undercast.services.lambda_ import store
 from undercast.services.lambda_.catalog import Catalog
@@ -37,23 +38,22 @@ class Provisioning:
         self._catalog = catalog
         self._environments = environments
         self._kept: dict[tuple[Scope, str], dict[int, Kept]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_tell)
         self._turn = asyncio.Lock()
 
     def follow(self, tx: Tx, scope: Scope, name: str) -> None:
         """In a transaction that changes configurations, aliases or versions of a function."""
-        tx.after_commit(lambda: self._own(self._apply(scope, name)))
+        tx.after_commit(lambda: self._spawn(scope, name))
 
     async def start(self) -> None:
         """Provision again what was provisioned before the platform stopped."""
         for scope, name in self._database.read_now(store.provisioned_functions):
-            self._own(self._apply(scope, name))
+            self._spawn(scope, name)
 
     async def stop(self) -> None:
         """End; the pool ends its environments itself."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.cancel()
+        await self._tasks.ended()
 
     def clear(self) -> None:
         """Rows were deleted behind our back, and the pool has been told (reset)."""
@@ -81,6 +81,9 @@ class Provisioning:
             "LastModified": timestamp(config.modified_at),
         }
 
+    def _spawn(self, scope: Scope, name: str) -> None:
+        self._tasks.spawn(self._apply(scope, name))
+
     async def _apply(self, scope: Scope, name: str) -> None:
         async with self._turn:
             count_of = self._database.read_now(lambda tx: wanted(*read(tx, scope, name)))
@@ -103,12 +106,6 @@ class Provisioning:
             kept[number] = Kept(function, count)
             self._environments.provision(function, count)
 
-    def _own(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("provisioned concurrency could not be followed", exc_info=error)
+def _tell(error: BaseException) -> None:
+    log.error("provisioned concurrency could not be followed", exc_info=error)

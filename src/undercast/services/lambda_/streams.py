@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
+from undercast.core.tasks import Tasks
+
 T = TypeVar("T")
 
 
@@ -13,24 +15,17 @@ class Streams:
     def __init__(self, *, paced: bool) -> None:
         self.paced = paced
         """6 MB at once, then 2 MB a second."""
-        self._running: set[asyncio.Task[Any]] = set()
+        self._tasks = Tasks(_told)
 
     def own(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
         """Run an invocation to its end, whoever waits for it."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._running.add(task)
-        task.add_done_callback(self._ended)
-        return task
-
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever waited was told; when the caller has left, nobody is to be
+        return self._tasks.spawn(work)
 
     async def stop(self) -> None:
         """End them; the pool has ended their environments or is about to."""
-        running = tuple(self._running)
-        for task in running:
-            task.cancel()
-        if running:
-            await asyncio.wait(running)
+        self._tasks.cancel()
+        await self._tasks.ended()
+
+
+def _told(error: BaseException) -> None:
+    """Whoever waited was told; when the caller has left, nobody is to be."""

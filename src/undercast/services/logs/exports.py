@@ -17,6 +17,7 @@ from undercast.core.clock import Clock, iso_millis
 from undercast.core.errors import ServiceError
 from undercast.core.identity import platform_principal
 from undercast.core.recurring import insist, settled
+from undercast.core.tasks import Tasks
 from undercast.services.logs import store
 from undercast.services.logs.destination import Internal
 from undercast.services.logs.models import Position
@@ -77,7 +78,9 @@ class Exports:
         self._journal = journal
         self._internal = internal
         self._clock = clock
+        self._tasks = Tasks(_tell)
         self._running: dict[str, asyncio.Task[None]] = {}
+        """By task id."""
 
     async def start(self) -> None:
         """Take up what an earlier run left."""
@@ -86,15 +89,13 @@ class Exports:
 
     async def stop(self) -> None:
         """Interrupt all."""
-        tasks = tuple(self._running.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.cancel()
+        await self._tasks.ended()
 
     def run(self, task: ExportTask) -> None:
         """Begin."""
-        running = self._running[task.id] = asyncio.get_running_loop().create_task(self._run(task))
-        running.add_done_callback(lambda done: self._ended(task.id, done))
+        self._running[task.id] = self._tasks.spawn(self._run(task))
+        self._running[task.id].add_done_callback(lambda _: self._running.pop(task.id, None))
 
     async def cancel(self, task: ExportTask) -> None:
         """End it; what is written stays."""
@@ -106,13 +107,7 @@ class Exports:
 
     def clear(self) -> None:
         """A reset."""
-        for task in self._running.values():
-            task.cancel()
-
-    def _ended(self, task_id: str, done: asyncio.Task[None]) -> None:
-        self._running.pop(task_id, None)
-        if not done.cancelled() and (error := done.exception()) is not None:
-            log.error("the export task %s failed: %r", task_id, error)
+        self._tasks.cancel()
 
     async def _run(self, task: ExportTask) -> None:
         end = await settled(f"the export task {task.id}", partial(self._write_all, task), _failed)
@@ -157,6 +152,10 @@ async def put_object(internal: Internal, task: ExportTask, key: str, body: bytes
     """As the platform: the bucket's policy was asked when the task was made."""
     ctx = internal(task.scope, platform_principal(task.scope.account_id))
     await ctx.call("s3", "PutObject", {"Bucket": task.bucket, "Key": key, "Body": body})
+
+
+def _tell(error: BaseException) -> None:
+    log.error("an export task failed", exc_info=error)
 
 
 def _failed(error: Exception) -> tuple[str, str]:

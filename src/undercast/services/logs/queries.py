@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from undercast.core.arn import Scope
+from undercast.core.tasks import Tasks
 from undercast.services.logs import store
 from undercast.services.logs.events_of import events_of
 from undercast.services.logs.insights.aggregates import TooMuch
@@ -80,7 +81,7 @@ class Queries:
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._known: OrderedDict[str, Started] = OrderedDict()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks(_tell)
 
     def find(self, scope: Scope, query_id: str) -> Started | None:
         """One of the scope's."""
@@ -100,10 +101,7 @@ class Queries:
         self._forget()
         self._known[started.id] = started
         started.status = RUNNING
-        started.task = asyncio.get_running_loop().create_task(self._run(started, now_ms))
-        self._tasks.add(started.task)
-        started.task.add_done_callback(self._tasks.discard)
-        started.task.add_done_callback(_tell)
+        started.task = self._tasks.spawn(self._run(started, now_ms))
 
     def _forget(self) -> None:
         """The oldest that have ended, so that memory is bounded."""
@@ -128,9 +126,8 @@ class Queries:
 
     async def stop(self) -> None:
         """The platform stops, or forgets all."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.cancel()
+        await self._tasks.ended()
 
     def clear(self) -> None:
         """A reset."""
@@ -171,10 +168,9 @@ class Queries:
                 place = Position(last["timestamp_ms"], last["id"])
 
 
-def _tell(task: asyncio.Task[None]) -> None:
+def _tell(error: BaseException) -> None:
     """The caller sees a failed query, the platform's log why."""
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a query of log events failed: %r", error)
+    log.error("a query of log events failed", exc_info=error)
 
 
 Found = tuple[Group, str, Row]
