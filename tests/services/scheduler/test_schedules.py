@@ -279,6 +279,18 @@ def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
         )  # fmt: skip
     zone = {"expression": "rate(1 day)", "arn": queue.arn, "name": "x", "ScheduleExpressionTimezone": "Mars/Base"}
     assert refusal(clerk.plan, **zone)[0] == "ValidationException"
+    for minutes, late in ((4, False), (6, True)):
+        began: dict[str, Any] = {
+            "StartDate": clerk.now() - timedelta(minutes=minutes),
+            "expression": "rate(1 day)",
+            "arn": queue.arn,
+        }
+        if late:
+            text = "The StartDate you specify cannot be earlier than 5 minutes ago."
+            assert refusal(clerk.plan, **began, name="x") == ("ValidationException", text)
+        else:
+            clerk.plan(**began, name="late")
+            scheduler.delete_schedule(Name="late")
     stranger = trusting(platform.client("iam", account=clerk.account), "stranger", service="lambda")
     wrong = {"expression": "rate(1 day)", "arn": queue.arn, "name": "x", "target": {"RoleArn": stranger}}
     assert refusal(clerk.plan, **wrong) == (

@@ -34,6 +34,7 @@ from undercast.store.database import Tx
 _KEPT = ("ScheduleExpression", "Description", "KmsKeyArn", "Target", "FlexibleTimeWindow")
 _OTHERS = ("EcsParameters", "SageMakerPipelineParameters", "EventBridgePutEventsV2Parameters",
            "EventBridgePutRawEventsParameters")  # fmt: skip
+_LATE_START_S = 300.0
 _JSON_ONLY = frozenset({"lambda", "states", "events"})
 
 
@@ -42,6 +43,7 @@ async def create_schedule(scheduler: Scheduler, ctx: RequestContext, params: Par
     """A schedule; the one that is there where the same request is made again (ClientToken)."""
     await _check(scheduler, ctx, params)
     now = ctx.clock.now()
+    _check_start(params, now)
     made = _planned(ctx, params, created_at=now, now=now)
 
     def write(tx: Tx) -> None:
@@ -111,6 +113,14 @@ async def _check(scheduler: Scheduler, ctx: RequestContext, params: Params) -> N
     conditions = {"aws:SourceArn": arn, "aws:SourceAccount": str(ctx.account_id)}
     if not await roles.trusts(ctx, PRINCIPAL, params["Target"]["RoleArn"], conditions):
         raise invalid("The execution role you provide must allow AWS EventBridge Scheduler to assume the role.")
+
+
+def _check_start(params: Params, now: float) -> None:
+    """AWS takes a recurring schedule that began a little ago, and none that began longer ago."""
+    begins = params.get("StartDate")
+    is_once = isinstance(expression_of(params["ScheduleExpression"]), Once)
+    if begins and not is_once and begins.timestamp() < now - _LATE_START_S:
+        raise invalid("The StartDate you specify cannot be earlier than 5 minutes ago.")
 
 
 async def _check_target(scheduler: Scheduler, ctx: RequestContext, target: Mapping[str, Any]) -> None:
