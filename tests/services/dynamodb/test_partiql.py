@@ -147,6 +147,21 @@ def test_batches_are_each_for_itself(dynamodb: Any, music: str) -> None:
     assert responses[0]["Error"]["Message"].startswith("Statement wasn't well formed")
 
 
+def test_no_item_is_named_twice(dynamodb: Any, music: str) -> None:
+    """As in DynamoDB Local: nothing of such a batch or transaction is done."""
+    where = "WHERE artist = 'Fresh' AND song = 'One'"
+    update, select = f'UPDATE "{music}" SET n = 1 {where}', f'SELECT * FROM "{music}" {where}'
+    insert = f"INSERT INTO \"{music}\" VALUE {{'artist': 'Fresh', 'song': 'One'}}"
+    for pair in ((insert, update), (insert, insert), (select, select)):
+        statements = [{"Statement": one} for one in pair]
+        code, text = refused(dynamodb.batch_execute_statement, Statements=statements)
+        assert (code, text) == ("ValidationException", "Provided list of item keys contains duplicates")
+    code, text = refused(dynamodb.execute_transaction, TransactStatements=[{"Statement": select}] * 2)
+    assert text == "Transaction request cannot include multiple operations on one item"
+    key = {"artist": {"S": "Fresh"}, "song": {"S": "One"}}
+    assert "Item" not in dynamodb.get_item(TableName=music, Key=key)
+
+
 def test_exists_has_a_condition_besides_the_key(dynamodb: Any, music: str) -> None:
     """Developer Guide, "Use the EXISTS function with PartiQL": a full primary key and one other condition."""
     exists = f"EXISTS(SELECT * FROM \"{music}\" WHERE artist = 'No' AND song = 'One')"

@@ -55,6 +55,40 @@ def test_an_operand_may_stand_in_brackets(text: str) -> None:
     test({"n": {"N": "1"}}, {":v": {"N": "1"}})
 
 
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("((n))", "The expression has redundant parentheses;"),
+        ("((n + :v))", "The expression has redundant parentheses;"),
+        ("(n + :v) - :v", 'Syntax error; token: "-", near: ") - :v"'),
+        ("n + (:v + :v)", 'Syntax error; token: "+", near: ":v + :v"'),
+        ("if_not_exists(x, (n + :v))", 'Syntax error; token: "+", near: "n + :v"'),
+        ("list_append(list_append(n, n), n)", "The function is not allowed to be used this way in an expression; "
+                                              "function: list_append"),
+        ("list_append(n, n) + :v", "The function is not allowed to be used this way in an expression; "
+                                   "function: list_append"),
+        ("if_not_exists(x, list_append(n, n))", "The function is not allowed to be used this way in an expression; "
+                                                "function: list_append"),
+    ],
+)  # fmt: skip
+def test_what_is_no_value_of_a_set(value: str, wrong: str) -> None:
+    """A sum has two operands that are none, and a list_append is a whole value: DynamoDB Local."""
+    found = message(compiled, "UpdateExpression", f"SET n = {value}", ())
+    assert found == f"Invalid UpdateExpression: {wrong}"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "(n + (:v))", "((n) + :v)", "(n) + :v", "n + (:v)", "(if_not_exists(n, (:v)))", "if_not_exists((n), :v) - n",
+        "(list_append((n), n))", "list_append(if_not_exists(x, n), (n))", "if_not_exists(x, if_not_exists(n, :v))",
+    ],
+)  # fmt: skip
+def test_what_is_a_value_of_a_set(value: str) -> None:
+    """Brackets around operands and around the whole: DynamoDB Local."""
+    assert compiled("UpdateExpression", f"SET n = {value}", ()).actions
+
+
 def test_a_placeholder_has_at_most_255_bytes() -> None:
     """Developer Guide, quotas: expression attribute names and values; the # and the colon count."""
     long = "#" + "a" * 255

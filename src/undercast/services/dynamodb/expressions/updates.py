@@ -21,6 +21,7 @@ from undercast.services.item_text import Item, Value
 
 SECTIONS = ("SET", "REMOVE", "ADD", "DELETE")
 _FUNCTIONS = ("if_not_exists", "list_append")
+_SIGNS = ("+", "-")
 _NAMES = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "NULL": "NULL", "M": "MAP", "L": "LIST",
           "SS": "STRING_SET", "NS": "NUMBER_SET", "BS": "BINARY_SET"}  # fmt: skip
 _SETS = ("SS", "NS", "BS")
@@ -60,40 +61,56 @@ def _action(reader: Reader, section: str) -> Action:
         return Action(section, path)
     if section == "SET":
         reader.expect("=")
-        return Action(section, path, _sum(reader))
+        return Action(section, path, _sum(reader)[0])
     if reader.next.kind != "value":
         raise reader.syntax()
     return Action(section, path, reader.literal())
 
 
-def _sum(reader: Reader, depth: int = 0) -> Node:
-    left = _operand(reader, depth)
-    if reader.sees("+", "-"):
-        reader.count_operator()
-        sign = reader.take().text
-        return Call(sign, (left, _operand(reader, depth)))
-    return left
+def _sum(reader: Reader, depth: int = 0) -> tuple[Node, bool]:
+    """An operand, or one sum of two, and whether brackets are around the whole. A sum is no operand of another one."""
+    left, is_bracketed = _operand(reader, depth, may_be_sum=True)
+    is_sum = isinstance(left, Call) and left.name in _SIGNS
+    if (is_bracketed and is_sum) or not reader.sees(*_SIGNS):
+        return left, is_bracketed
+    reader.count_operator()
+    sign = reader.take().text
+    right, _ = _operand(reader, depth)
+    return _call(reader, sign, (left, right)), False
 
 
-def _operand(reader: Reader, depth: int) -> Node:
+def _operand(reader: Reader, depth: int, *, may_be_sum: bool = False) -> tuple[Node, bool]:
+    """A value, path, function or, in brackets, a sum; and whether brackets are around it."""
     if depth > MAX_DEPTH:
         raise reader.wrong("The expression is nested too deeply;")
     token = reader.next
     if token.kind == "value":
-        return reader.literal()
-    if reader.sees("("):
-        reader.take()
-        node = _sum(reader, depth + 1)
+        return reader.literal(), False
+    if reader.takes("("):
+        node, is_twice = _sum(reader, depth + 1) if may_be_sum else _operand(reader, depth + 1)
         reader.expect(")")
-        return node
+        if is_twice:
+            raise reader.wrong("The expression has redundant parentheses;")
+        return node, True
     if reader.after_next.text != "(" or token.text.startswith("#"):
-        return reader.path()
+        return reader.path(), False
     name = reader.take().text
     reader.take()
-    operands = [_operand(reader, depth + 1)]
+    operands = [_operand(reader, depth + 1)[0]]
     while reader.takes(","):
-        operands.append(_operand(reader, depth + 1))
+        operands.append(_operand(reader, depth + 1)[0])
     reader.expect(")")
+    return _function(reader, name, operands), False
+
+
+def _call(reader: Reader, name: str, operands: tuple[Node, ...]) -> Call:
+    """Only a whole value can be a list_append."""
+    if any(isinstance(one, Call) and one.name == "list_append" for one in operands):
+        raise reader.wrong("The function is not allowed to be used this way in an expression; function: list_append")
+    return Call(name, operands)
+
+
+def _function(reader: Reader, name: str, operands: Sequence[Node]) -> Call:
     if name not in _FUNCTIONS:
         known = name in (
             "attribute_exists",
@@ -110,7 +127,7 @@ def _operand(reader: Reader, depth: int) -> Node:
                            f"operator or function: {name}, number of operands: {len(operands)}")  # fmt: skip
     if name == "if_not_exists" and not isinstance(operands[0], Path):
         raise reader.wrong(f"Operator or function requires a document path; operator or function: {name}")
-    return Call(name, tuple(operands))
+    return _call(reader, name, tuple(operands))
 
 
 def checks_of(actions: Sequence[Action]) -> tuple[Check, ...]:

@@ -7,7 +7,7 @@ import base64
 import binascii
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,7 +20,7 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import leaves
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
-from undercast.services.dynamodb.keys import key_of
+from undercast.services.dynamodb.keys import Key, key_in, key_of
 from undercast.services.dynamodb.models import Index, Table, named
 from undercast.services.dynamodb.operations import transactions
 from undercast.services.dynamodb.partiql import plan
@@ -125,6 +125,7 @@ async def batch_execute_statement(dynamo: Dynamo, ctx: RequestContext, params: P
         [found for one in requests if isinstance(found := attempted(one["Statement"]), Statement)],
         "Read and write requests together in the same batch is not supported.",
     )
+    _check_apart(dynamo, ctx, requests)
     consumed: dict[int, tuple[Table, Units]] = {}
     responses = []
     for one in requests:
@@ -145,6 +146,27 @@ async def batch_execute_statement(dynamo: Dynamo, ctx: RequestContext, params: P
             answer["Error"] = {"Code": _CODES[error.code], "Message": error.message, **error.members}
         responses.append(answer)
     return {"Responses": responses, **capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed.values())}
+
+
+def _check_apart(dynamo: Dynamo, ctx: RequestContext, requests: Sequence[Mapping[str, Any]]) -> None:
+    """AWS's own DynamoDB Local takes no item twice, whether it is read or written."""
+    places = [place for one in requests if (place := _place(dynamo, ctx, one)) is not None]
+    if len(set(places)) != len(places):
+        raise invalid("Provided list of item keys contains duplicates")
+
+
+def _place(dynamo: Dynamo, ctx: RequestContext, request: Mapping[str, Any]) -> tuple[int, Key] | None:
+    """Table and key of a statement's item; None for one that is told to be wrong in its place."""
+    try:
+        statement, values = _bound(request)
+        table, _ = _source(dynamo, ctx, statement)
+        if statement.kind == "INSERT":
+            return table.id, key_in(
+                table, plan.write_of(table, statement, values, request.get("Parameters") or ()).given
+            )
+        return table.id, key_in(table, plan.key_in(table, statement, values))
+    except ServiceError:
+        return None
 
 
 async def _one(
@@ -210,6 +232,9 @@ async def _read_transaction(dynamo: Dynamo, ctx: RequestContext, params: Params)
     def read(tx: Tx) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
         responses: list[dict[str, Any]] = []
         consumed: dict[int, tuple[Table, Units]] = {}
+        keys = [(table.id, key_in(table, plan.key_in(table, *asked))) for table, asked in wanted]
+        if len(set(keys)) != len(keys):
+            raise invalid("Transaction request cannot include multiple operations on one item")
         for table, asked in wanted:
             item, units = _get(dynamo, tx, table, (*asked, True))
             consumed.setdefault(table.id, (table, Units()))[1].add(
