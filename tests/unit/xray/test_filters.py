@@ -26,6 +26,8 @@ def a_trace() -> Trace:
             "annotations": {"size": 7, "kind": "big", "vip": True},
             "subsegments": [call],
             "origin": "AWS::Lambda::Function",
+            "resource_arn": "arn:aws:lambda:us-east-1:1:function:back",
+            "aws": {"ec2": {"availability_zone": "us-east-1c", "instance_id": "i-07"}},
         },
     )
     return assemble("1-5759e988-bd862e3fe1be46a994272793", [json.dumps(one) for one in documents])
@@ -45,6 +47,9 @@ def a_trace() -> Trace:
         'http.url BEGINSWITH "http://api.example.com/" AND http.url CONTAINS "/v2/"',
         'http.url ENDSWITH "/x" and http.method != "POST"',
         'user = "ada"',
+        'availabilityzone = "us-east-1c" AND instance.id BEGINSWITH "i-0"',
+        'resource.arn ENDSWITH ":back"',
+        'service("back") { type = "AWS::Lambda::Function" }',
         "annotation.size",
         "annotation.size > 6.5",
         'annotation[kind] = "big"',
@@ -81,6 +86,7 @@ def test_what_matches(text: str) -> None:
         'service(id(name: "back", type: "AWS::Lambda"))',
         'edge("back", "front")',
         'edge("front", "back") { ok }',
+        'instance.id = "i-08"',
         'user = "eve" OR (ok AND fault)',
     ],
 )

@@ -61,6 +61,18 @@ def _http(*path: str) -> Values:
     return values
 
 
+def _anywhere(*path: str) -> Values:
+    """What any segment of the trace says."""
+
+    def values(view: View) -> Iterator[Any]:
+        for one in view.trace.segments:
+            value = part(one, *path)
+            if isinstance(value, str):
+                yield value
+
+    return values
+
+
 _FLAGS: Mapping[str, Test] = {
     "ok": lambda view: not any(view.segment.get(name) is True for name in ("error", "throttle", "fault")),
     "error": lambda view: view.segment.get("error") is True,
@@ -81,7 +93,11 @@ _TEXTS: Mapping[str, Values] = {
     "http.method": _http("request", "method"),
     "http.useragent": _http("request", "user_agent"),
     "http.clientip": _http("request", "client_ip"),
-    "user": lambda view: (one["user"] for one in view.trace.segments if isinstance(one.get("user"), str)),
+    "user": _anywhere("user"),
+    "type": lambda view: iter((type_of(view.segment),)),
+    "availabilityzone": _anywhere("aws", "ec2", "availability_zone"),
+    "instance.id": _anywhere("aws", "ec2", "instance_id"),
+    "resource.arn": _anywhere("resource_arn"),
     "name": lambda view: iter((str(view.segment.get("name", "")),)),
 }
 

@@ -60,8 +60,8 @@ MANIFEST = Manifest(
         "Segments that functions and Lambda itself send are kept whatever the function's role allows; a SIGKILL of the "
         "platform may lose those of the last 100 ms. PutTraceSegments is on disk when it answers.",
         "A trace can be read as soon as it was sent; AWS takes some seconds.",
-        "Filter expressions have the keywords of traces, segments, annotations, service() and edge(); rootcause, json, "
-        "group and account.id are refused by name.",
+        "Filter expressions have the keywords of traces, segments, annotations, service() and edge(); rootcause and "
+        "its words (message, remote, root, index, coverage), json, group and account.id are refused by name.",
         "TraceSummary has no root causes, Service and Edge no percentiles beyond the histograms.",
         "A function of Mode PassThrough gets the trace header as it came: its SDK's subsegments are in its caller's.",
         "Links to the traces of a batch's messages are in the AWS::Lambda segment.",
