@@ -74,10 +74,13 @@ def _lines(subject: Any, function: str, wanted: int) -> dict[str, int]:
     for _ in range(_READS):
         time.sleep(_BETWEEN_READS_S)
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{function}")
-        for page in pages:
-            for event in page["events"]:
-                if found := re.match(r"BENCH (\S+) (\d+)", event["message"]):
-                    seen.setdefault(found[1], int(found[2]))
+        try:
+            messages = [event["message"] for page in pages for event in page["events"]]
+        except logs.exceptions.ResourceNotFoundException:  # nothing has been logged yet
+            continue
+        for message in messages:
+            if found := re.match(r"BENCH (\S+) (\d+)", message):
+                seen.setdefault(found[1], int(found[2]))
         if len(seen) >= wanted:
             break
     return seen

@@ -14,7 +14,7 @@ import time
 import zipfile
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,21 @@ def ours(*options: str) -> Iterator[Any]:
     port = peers.free_port()
     with peers.serving([*peers.PLATFORM, "--port", str(port), *options], port) as pid:
         yield target(port, "ours", issued_key(port), pid)
+
+
+@contextmanager
+def together(floor: Sequence[str]) -> Iterator[list[Any]]:
+    """Ours, boto3 alone (the floor's server) and ministack, where it can be had, so that their calls take turns."""
+    with ExitStack() as stack:
+        subjects = [stack.enter_context(ours())]
+        port = peers.free_port()
+        stack.enter_context(peers.serving([*floor, "--port", str(port)], port))
+        subjects.append(target(port, "boto3"))
+        if command := peers.ministack():
+            port = peers.free_port()
+            pid = stack.enter_context(peers.serving([str(command)], port, GATEWAY_PORT=str(port)))
+            subjects.append(target(port, "ministack", pid=pid))
+        yield subjects
 
 
 def issued_key(port: int) -> tuple[str, str]:
@@ -278,17 +293,15 @@ def services(plan: Plan) -> Round:
     port = peers.free_port()
     started = target(port, "ours", start=" ".join([*peers.PLATFORM, "--port", str(port)]))
     found |= starting.measured(started, "/_undercast/health")
+    with together(s3.FLOOR) as subjects:
+        found |= s3.measured(subjects, plan.objects)
     with ours() as mine:
-        found |= s3.measured(mine, "ours", plan.objects) | _events(mine, plan)
+        found |= _events(mine, plan)
         found |= lag.loop_lag(mine.host, mine.port, mine.client("s3"), mine.client("lambda"))
-    port = peers.free_port()
-    with s3.boto3_alone(port):
-        found |= s3.measured(target(port, "boto3"), "boto3", plan.objects)
     if command := peers.ministack():
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
-            peer = target(port, "ministack", pid=pid)
-            found |= s3.measured(peer, "ministack", plan.objects) | _events(peer, plan)
+            found |= _events(target(port, "ministack", pid=pid), plan)
         started = target(port, "ministack", start=f"env GATEWAY_PORT={port} {command}")
         found |= starting.measured(started, "/")
     return found
@@ -315,27 +328,25 @@ def _bucket(subject: Any, function: str) -> Mapping[str, events.Send]:
 
 def event_sources(plan: Plan) -> Round:
     """DynamoDB, SQS, SNS and Kinesis: ours and ministack; their calls alone of moto and DynamoDB Local."""
+    with together(sources.FLOOR) as subjects:
+        found = dict(sources.calls_of(subjects, plan.objects))
     with ours() as mine:
-        found = dict(sources.measured(mine, "ours", RUNTIME, plan.objects, plan.events))
-    port = peers.free_port()
-    with peers.serving([*sources.FLOOR, "--port", str(port)], port):
-        found |= sources.calls_of(target(port, "boto3"), "boto3", plan.objects)
+        found |= sources.measured(mine, "ours", RUNTIME, plan.events)
     if command := peers.ministack():
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:
-            peer = target(port, "ministack", pid=pid)
-            found |= sources.measured(peer, "ministack", RUNTIME, plan.objects, plan.events)
+            found |= sources.measured(target(port, "ministack", pid=pid), "ministack", RUNTIME, plan.events)
     if command := peers.moto():
         port = peers.free_port()
         with peers.serving([str(command), "-H", "127.0.0.1", "-p", str(port)], port):
-            found |= sources.calls_of(target(port, "moto"), "moto", plan.objects)
+            found |= sources.calls_of([target(port, "moto")], plan.objects)
     if java := peers.dynamodb_local():
         port = peers.free_port()
         with (
             tempfile.TemporaryDirectory() as folder,
             peers.serving([*java, "-port", str(port), "-dbPath", folder], port, Path(folder)),
         ):
-            found |= sources.dynamodb(target(port, "ddblocal"), "ddblocal", plan.objects)
+            found |= sources.calls_of([target(port, "ddblocal")], plan.objects, (sources.dynamodb,))
     return found
 
 

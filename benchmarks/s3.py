@@ -5,40 +5,47 @@ is above it. AWS: none.
 """
 
 import os
+import statistics
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import bench_lambda, peers
 from benchmarks.figures import Round
+from benchmarks.turns import Works, times_in_turn
 
 FLOOR = [sys.executable, str(peers.HERE / "floor_s3.py")]
 SMALL_BYTES, LARGE_BYTES = 1024, 8 << 20
 LARGE_REQUESTS = 20
+WARM_UP, LARGE_WARM_UP = 10, 1
 
 
-def measured(subject: Any, name: str, objects: int) -> Round:
-    """Times (ms, p50), MiB/s and the server's CPU (ms per request): put and get of 1 KiB, put of 8 MiB."""
-    subject.args.ops = objects
-    result = bench_lambda.sec_s3(subject)
-    small, large = result["1KiB"], result["8MiB"]
-    found = {
-        f"put1k_{name}": small["put"]["p50"],
-        f"get1k_{name}": small["get"]["p50"],
-        f"put8m_{name}": large["put_mib_s"],
-        f"get8m_{name}": large["get_mib_s"],
-        f"put8m_ms_{name}": large["put"]["p50"],
-    }
-    return found | _processor(subject, name, objects)
+def measured(subjects: Sequence[Any], objects: int) -> Round:
+    """Times (ms, p50) and MiB/s of servers in turn, and their CPU (ms per request): 1 KiB and 8 MiB, put and get."""
+    small = times_in_turn({one.name: _works(one, "1k", SMALL_BYTES) for one in subjects}, objects, WARM_UP)
+    large = times_in_turn({one.name: _works(one, "8m", LARGE_BYTES) for one in subjects}, LARGE_REQUESTS, LARGE_WARM_UP)
+    found = {name: statistics.median(times) for name, times in small.items()}
+    mib = LARGE_BYTES / 2**20
+    found |= {name: mib * len(times) / (sum(times) / 1000) for name, times in large.items()}
+    for one in subjects:
+        found[f"put8m_ms_{one.name}"] = statistics.median(large[f"put8m_{one.name}"])
+        found |= _processor(one, one.name, objects)
+    return found
 
 
-@contextmanager
-def boto3_alone(port: int) -> Iterator[None]:
-    """The floor, serving on a port."""
-    with peers.serving([*FLOOR, "--port", str(port)], port):
-        yield
+def _works(subject: Any, size: str, length: int) -> Works:
+    s3, bucket, data = subject.client("s3"), subject.fresh("bench-bucket"), os.urandom(length)
+    s3.create_bucket(Bucket=bucket)
+
+    def put(number: int) -> object:
+        return s3.put_object(Bucket=bucket, Key=f"k{number}", Body=data)
+
+    def get(number: int) -> None:
+        if s3.get_object(Bucket=bucket, Key=f"k{number}")["Body"].read() != data:
+            raise RuntimeError(f"{subject.name} gave another object back")
+
+    return {f"put{size}": put, f"get{size}": get}
 
 
 def _processor(subject: Any, name: str, objects: int) -> Round:

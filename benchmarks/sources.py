@@ -8,14 +8,16 @@ import statistics
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import events, floor_calls, peers, ready
 from benchmarks.figures import Round
+from benchmarks.turns import Works, times_in_turn
 
 FLOOR = [sys.executable, str(peers.HERE / "floor_calls.py")]
 WAKES = 40
+WARM_UP = 10
 SETTLE_S = 0.05
 _BODY = floor_calls.BODY
 _HEAD = """
@@ -38,9 +40,9 @@ TABLE = {
 }
 
 
-def measured(subject: Any, name: str, runtime: str, calls: int, sent: int) -> Round:
-    """All of one server. `sent` events go each source's way; a peer that loses some has no figure for it."""
-    found = calls_of(subject, name, calls) | {f"poll_wakes_{name}": _wakes(subject)}
+def measured(subject: Any, name: str, runtime: str, sent: int) -> Round:
+    """How soon polls wake, and `sent` events each source's way; a peer that loses some has no figure for it."""
+    found: dict[str, float] = {f"poll_wakes_{name}": _wakes(subject)}
     for source, connect in (("sns", _topic), ("sqs", _queue), ("dynamodb", _stream), ("kinesis", _shards)):
         code = _HEAD.format(key=_KEYS[source])
         try:
@@ -52,27 +54,14 @@ def measured(subject: Any, name: str, runtime: str, calls: int, sent: int) -> Ro
     return found
 
 
-def calls_of(subject: Any, name: str, calls: int) -> Round:
-    """Calls alone, of a server that may have no functions."""
-    return (
-        dynamodb(subject, name, calls)
-        | _sqs(subject, name, calls)
-        | _sns(subject, name, calls)
-        | _kinesis(subject, name, calls)
-    )
+def calls_of(subjects: Sequence[Any], calls: int, parts: Sequence[Callable[[Any], Works]] = ()) -> Round:
+    """Calls alone (p50, ms), of servers that may have no functions, in turn."""
+    chosen = parts or (dynamodb, _sqs, _sns, _kinesis)
+    works = {subject.name: {k: v for part in chosen for k, v in part(subject).items()} for subject in subjects}
+    return {name: statistics.median(times) for name, times in times_in_turn(works, calls, WARM_UP).items()}
 
 
-def _p50(calls: int, work: Callable[[int], object]) -> float:
-    times = []
-    for number in range(calls + 10):
-        began = time.perf_counter()
-        work(number)
-        if number >= 10:
-            times.append((time.perf_counter() - began) * 1000)
-    return statistics.median(times)
-
-
-def dynamodb(subject: Any, name: str, calls: int) -> Round:
+def dynamodb(subject: Any) -> Works:
     """Put and get."""
     client, table = subject.client("dynamodb"), subject.fresh("bench-table")
     client.create_table(TableName=table, **TABLE)
@@ -84,10 +73,10 @@ def dynamodb(subject: Any, name: str, calls: int) -> Round:
     def get(number: int) -> object:
         return client.get_item(TableName=table, Key={"k": {"S": f"k{number}"}})["Item"]
 
-    return {f"dynamodb_put_{name}": _p50(calls, put), f"dynamodb_get_{name}": _p50(calls, get)}
+    return {"dynamodb_put": put, "dynamodb_get": get}
 
 
-def _sqs(subject: Any, name: str, calls: int) -> Round:
+def _sqs(subject: Any) -> Works:
     client = subject.client("sqs")
     url = client.create_queue(QueueName=subject.fresh("bench-queue"))["QueueUrl"]
     handles: list[str] = []
@@ -96,27 +85,25 @@ def _sqs(subject: Any, name: str, calls: int) -> Round:
         handles.append(client.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"])
 
     return {
-        f"sqs_send_{name}": _p50(calls, lambda number: client.send_message(QueueUrl=url, MessageBody=_BODY)),
-        f"sqs_receive_{name}": _p50(calls, receive),
-        f"sqs_delete_{name}": _p50(
-            calls, lambda number: client.delete_message(QueueUrl=url, ReceiptHandle=handles[number])
-        ),
+        "sqs_send": lambda number: client.send_message(QueueUrl=url, MessageBody=_BODY),
+        "sqs_receive": receive,
+        "sqs_delete": lambda number: client.delete_message(QueueUrl=url, ReceiptHandle=handles[number]),
     }
 
 
-def _sns(subject: Any, name: str, calls: int) -> Round:
+def _sns(subject: Any) -> Works:
     client = subject.client("sns")
     topic = client.create_topic(Name=subject.fresh("bench-topic"))["TopicArn"]
-    return {f"sns_publish_{name}": _p50(calls, lambda number: client.publish(TopicArn=topic, Message=_BODY))}
+    return {"sns_publish": lambda number: client.publish(TopicArn=topic, Message=_BODY)}
 
 
-def _kinesis(subject: Any, name: str, calls: int) -> Round:
+def _kinesis(subject: Any) -> Works:
     client, stream = subject.client("kinesis"), _new_stream(subject)
 
     def put(number: int) -> object:
         return client.put_record(StreamName=stream, Data=_BODY.encode(), PartitionKey=f"k{number}")
 
-    return {f"kinesis_put_{name}": _p50(calls, put)}
+    return {"kinesis_put": put}
 
 
 def _new_stream(subject: Any) -> str:
