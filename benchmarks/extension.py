@@ -1,10 +1,12 @@
-"""What an extension that registers for INVOKE adds to a warm invoke: the same function with and without it, by turns.
+"""What an extension that registers for INVOKE adds to a warm invoke: the same function with and without it.
 
-By turns, so that both meet the same machine, and so that an extension is done with its event before the next one.
+By turns, both meet the same machine, but the extension's work behind the answer falls into the other one's call. In a
+row, the next call waits for it; REPORT's Duration contains it. AWS: Lambda Extensions API, "Invoke phase".
 """
 
 import io
 import json
+import re
 import statistics
 import time
 import zipfile
@@ -13,6 +15,9 @@ from typing import Any
 from benchmarks import bench_lambda
 
 CALLS = 500
+WARM_UP = 20
+ROWS, IN_A_ROW = 10, 50
+_READS, _BETWEEN_READS_S = 40, 0.5
 EXTENSION = """#!/usr/bin/python3
 import os, socket, sys
 
@@ -41,7 +46,7 @@ while True:
 
 
 def measured(subject: Any, plain: str, runtime: str, memory_mb: int) -> dict[str, float]:
-    """p50 (ms) of warm invokes of `plain` and of a function alike with an extension, and the difference."""
+    """p50 (ms) of warm invokes of `plain` and of a function alike with an extension, and the difference: three ways."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         entry = zipfile.ZipInfo("extensions/bench")
@@ -51,18 +56,45 @@ def measured(subject: Any, plain: str, runtime: str, memory_mb: int) -> dict[str
     extended = subject.fresh("extended")
     code, handler = bench_lambda.code_for(runtime)
     subject.create(extended, runtime, code, handler, MemorySize=memory_mb, Layers=[layer["LayerVersionArn"]])
-    times: dict[str, list[float]] = {plain: [], extended: []}
-    calls = {name: _connection(subject, name) for name in times}
-    for number in range(CALLS + 20):
-        for name, taken in times.items():
-            began = time.perf_counter()
-            status, body = calls[name].call()
-            if number >= 20:
-                taken.append((time.perf_counter() - began) * 1000)
-            if status != 200 or json.loads(body) != bench_lambda.EVENT:
-                raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
-    without, with_it = statistics.median(times[plain]), statistics.median(times[extended])
-    return {"extension_without": without, "extension_with": with_it, "extension_adds": with_it - without}
+    calls = {name: _connection(subject, name) for name in (plain, extended)}
+    turns: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(CALLS + WARM_UP):
+        for name, taken in turns.items():
+            taken.append(_timed(name, calls[name]))
+    rows: dict[str, list[float]] = {name: [] for name in calls}
+    for _ in range(ROWS):
+        for name, taken in rows.items():
+            taken += [_timed(name, calls[name]) for _ in range(IN_A_ROW)][1:]  # the first one follows another's
+    durations = {name: _durations(subject, name, CALLS + WARM_UP + ROWS * IN_A_ROW) for name in calls}
+    found = {}
+    for kind, times in (("", turns), ("_row", rows), ("_duration", durations)):
+        without, with_it = (statistics.median(times[name][WARM_UP:]) for name in (plain, extended))
+        found |= {f"extension{kind}_without": without, f"extension{kind}_with": with_it}
+        found[f"extension{kind}_adds"] = with_it - without
+    return found
+
+
+def _timed(name: str, connection: Any) -> float:
+    began = time.perf_counter()
+    status, body = connection.call()
+    took = (time.perf_counter() - began) * 1000
+    if status != 200 or json.loads(body) != bench_lambda.EVENT:
+        raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
+    return took
+
+
+def _durations(subject: Any, name: str, wanted: int) -> list[float]:
+    """REPORT's Durations (ms) of a function, in order."""
+    logs, found = subject.client("logs"), []
+    for _ in range(_READS):
+        time.sleep(_BETWEEN_READS_S)
+        pages = logs.get_paginator("filter_log_events").paginate(logGroupName=f"/aws/lambda/{name}")
+        lines = (event["message"] for page in pages for event in page["events"])
+        reports = (re.match(r"REPORT RequestId: \S+\s+Duration: ([\d.]+) ms", line) for line in lines)
+        found = [float(report[1]) for report in reports if report]
+        if len(found) >= wanted:
+            return found
+    raise RuntimeError(f"{name}: {len(found)} REPORT lines of {wanted}")
 
 
 def _connection(subject: Any, function: str) -> Any:

@@ -171,6 +171,8 @@ FIGURES = (
     ),
     Figure(name="streaming, handler's write to first byte", ours="stream_first_byte", over=None, bound=2.0),
     Figure(name="what an extension with INVOKE adds to a warm invoke", ours="extension_adds", over=None, bound=0.3),
+    Figure(name="what an extension with INVOKE adds in a row", ours="extension_row_adds", over=None, bound=0.3),
+    Figure(name="what an extension with INVOKE adds to Duration", ours="extension_duration_adds", over=None, bound=0.3),
     Figure(name="event-loop lag p99, 8 MiB puts", ours="lag_put8m_wait_p99", over=None, bound=20.0),
     Figure(name="event-loop lag p99, CreateFunction of 50 MB", ours="lag_create50m_wait_p99", over=None, bound=20.0),
 )
