@@ -5,6 +5,7 @@ to the queue, waiting from 1 second up to 5 minutes.
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -353,6 +354,27 @@ async def test_stop_lets_attempts_end_within_its_budget(tmp_path: Path, clock: F
         release.set()
         await stopping
         assert await bench.rows() == []
+
+
+async def test_stop_leaves_an_attempt_that_does_not_end(tmp_path: Path, clock: FakeClock) -> None:
+    """It may wait for a thread that nobody can stop. Its row is there after the next start."""
+    gate = asyncio.Event()
+
+    async def answer(delivery: Delivery) -> Outcome:
+        while not gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+        return DONE
+
+    async with open_bench(tmp_path, clock, answer=answer) as bench:
+        await bench.add(bench.make("1"))
+        await turns()
+        try:
+            async with asyncio.timeout(15):
+                await bench.router.stop(budget_s=0)
+            assert await bench.rows() == ["1"]
+        finally:
+            gate.set()
 
 
 async def test_many_rows_wait_in_the_database_not_in_memory(tmp_path: Path, clock: FakeClock) -> None:

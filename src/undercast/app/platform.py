@@ -15,6 +15,7 @@ import undercast.sandbox
 from undercast.app import debugging
 from undercast.app.door import Door
 from undercast.app.machine import machine_limits
+from undercast.app.quiescing import quiesced
 from undercast.app.sandboxes import capabilities_of
 from undercast.app.traces import Traces
 from undercast.core.clock import PlatformClock
@@ -56,7 +57,10 @@ from undercast.wire import sdk_calls
 _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 _LOOK_AT_MEMORY_S = 2.0
 GRACE_S = 5.0
-"""How long requests in flight may take after SIGTERM."""
+"""How long requests in flight may take after SIGTERM,"""
+LEAST_GRACE_S = 2.0
+"""and how long at least behind the end of the platform's own work, which has so long:"""
+QUIESCE_S = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,16 +106,16 @@ class Platform:
         through it, and one whose call was refused has failed an attempt of its event, maybe the last.
         """
         grace_ends = self.door.host_clock.monotonic() + GRACE_S
-        quiesced = [
-            mounted.manifest.quiesce(mounted.instance)
-            for mounted in self.services.values()
+        works = {
+            name: mounted.manifest.quiesce(mounted.instance)
+            for name, mounted in self.services.items()
             if mounted.manifest.quiesce is not None
-        ]
-        await asyncio.gather(self.router.stop(), *quiesced)
+        }
+        await quiesced({"the router": self.router.stop(), **works}, QUIESCE_S)
         for mounted in self.services.values():
             if mounted.manifest.release is not None:
                 mounted.manifest.release(mounted.instance)
-        await self.door.front_door.stop_accepting(max(0.0, grace_ends - self.door.host_clock.monotonic()))
+        await self.door.front_door.stop_accepting(max(LEAST_GRACE_S, grace_ends - self.door.host_clock.monotonic()))
         for task in (*self.housework, *self.recurring):  # a sweep can be left at any point: the next start goes on
             task.cancel()
         await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)

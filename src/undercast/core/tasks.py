@@ -6,10 +6,15 @@ AWS: none.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+
+LAST_S = 1.0
+"""How long a task that was cancelled may take to end, where a stop waits for it."""
+_log = logging.getLogger(__name__)
 
 
 class NotBegun(asyncio.CancelledError):
@@ -49,3 +54,21 @@ class Tasks:
         self._running.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._on_error(error)
+
+
+async def wound_up(tasks: Iterable[asyncio.Task[Any]], budget_s: float, what: str) -> None:
+    """Wait so many seconds for tasks; cancel the rest, and leave what does not end then: it may wait for a thread.
+
+    `what` they are, for the log.
+    """
+    running = tuple(tasks)
+    if not running:
+        return
+    _, late = await asyncio.wait(running, timeout=budget_s)
+    for task in late:
+        task.cancel()
+    if late:
+        _, left = await asyncio.wait(late, timeout=LAST_S)
+        if left:
+            names = ", ".join(sorted(task.get_name() for task in left)[:5])
+            _log.error("%d %s do not end, and are left: %s", len(left), what, names)

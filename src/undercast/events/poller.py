@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock
 from undercast.core.record import record
+from undercast.core.tasks import wound_up
 
 FIRST_BATCHES = 5
 """So many run at once before there is reason for more."""
@@ -133,12 +134,7 @@ class Feed:
     async def abandon(self, budget_s: float) -> None:
         """The same, but what runs longer than so many seconds is left."""
         await self._stop_reading()
-        if self._running:
-            _, late = await asyncio.wait(tuple(self._running), timeout=budget_s)
-            for batch in late:
-                batch.cancel()
-            if late:
-                await asyncio.wait(late)
+        await wound_up(self._running, budget_s, "batches of event sources")
 
     async def _stop_reading(self) -> None:
         self._reader.cancel()

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from undercast.core.backoff import Backoff
 from undercast.core.errors import ServiceError
+from undercast.core.tasks import wound_up
 from undercast.events.causality import Edge
 from undercast.events.delivery import ORDERED, UNFINISHED, Delivery, Outcome, Target, Wide, refused
 from undercast.events.outbox import Outbox, delivery_of
@@ -115,12 +116,7 @@ class Router:
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.wait([self._timer])
-        if self._attempts:
-            _, late = await asyncio.wait(tuple(self._attempts), timeout=budget_s)
-            for attempt in late:
-                attempt.cancel()
-            if late:
-                await asyncio.wait(late)
+        await wound_up(self._attempts, budget_s, "attempts at deliveries")
         while self._settling is not None:
             await asyncio.wait([self._settling])
 
@@ -194,7 +190,7 @@ class Router:
             if entry is None:
                 self._ring_at(queue, queue.next_due)
                 break
-            attempt = asyncio.create_task(self._attempt(queue, entry))
+            attempt = asyncio.create_task(self._attempt(queue, entry), name=entry.id)
             self._attempts.add(attempt)
             attempt.add_done_callback(self._attempts.discard)
         if queue.is_over and self._queues.find(queue.name) is queue:

@@ -1,8 +1,11 @@
 """The tasks of one owner."""
 
 import asyncio
+from contextlib import suppress
 
-from undercast.core.tasks import Tasks
+import pytest
+
+from undercast.core.tasks import Tasks, wound_up
 
 
 async def test_an_error_that_nobody_expected_is_told() -> None:
@@ -44,3 +47,21 @@ async def test_waiting_for_tasks_cancels_none_of_them() -> None:
     goes_on.set()
     await tasks.ended()
     assert (task.result(), tasks.running) == (7, 0)
+
+
+async def test_what_does_not_end_is_left_and_named(caplog: pytest.LogCaptureFixture) -> None:
+    """A stop waits for tasks, then for their cancellation, and for nothing without end."""
+    gate = asyncio.Event()
+
+    async def stubborn() -> None:
+        while not gate.is_set():
+            with suppress(asyncio.CancelledError):
+                await gate.wait()
+
+    tasks = [asyncio.create_task(stubborn(), name="a"), asyncio.create_task(asyncio.Event().wait(), name="b")]
+    await asyncio.sleep(0)
+    await wound_up(tasks, 0, "pieces")
+    assert [task.done() for task in tasks] == [False, True]
+    assert [record.getMessage() for record in caplog.records] == ["1 pieces do not end, and are left: a"]
+    gate.set()
+    await tasks[0]
