@@ -9,6 +9,7 @@ from pathlib import Path
 
 from undercast.app import machine
 from undercast.core.config import Config
+from undercast.events import message_groups
 from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
@@ -100,6 +101,11 @@ def test_traces_of_xray() -> None:
 def test_deliveries_in_flight() -> None:
     """64 to one target."""
     assert inspect.signature(Router.__init__).parameters["in_flight_per_target"].default == 64
+
+
+def test_message_groups_in_memory() -> None:
+    """1,024 of a target, 16 deliveries each before another one has its place."""
+    assert (message_groups.MOST_OPEN, message_groups.TURN) == (1024, 16)
 
 
 def test_init_limit() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from tests.events.recording import DONE, Bench, Recorder, open_bench, turns
 from tests.fakes import FakeClock
+from undercast.events import message_groups
 from undercast.events.delivery import Delivery, Outcome
 from undercast.events.schema import DELIVERY
 from undercast.events.target_queue import WINDOW
@@ -82,10 +83,83 @@ async def test_groups_share_the_targets_number_of_attempts_in_turn(tmp_path: Pat
         assert bench.router.status()["targets"] == 0
 
 
+async def test_many_groups_cost_the_start_no_statement_on_the_loop(tmp_path: Path, clock: FakeClock) -> None:
+    """Names are read in the store thread; what the loop reads is for the 64 attempts. Memory knows a bounded number."""
+    total = 3000
+    async with open_bench(tmp_path, clock, start=False) as bench:
+        await bench.add(*(ordered(bench, f"g{number}-", 0) for number in range(total)))
+        gate, read = asyncio.Event(), list[str]()
+
+        async def answer(delivery: Delivery) -> Outcome:
+            await gate.wait()
+            return DONE
+
+        bench.target.answer = answer
+        connection = bench.state.database._inline
+        connection.set_trace_callback(read.append)
+        await bench.router.start()
+        while len(bench.target.got) < 64:
+            await asyncio.sleep(0.001)
+        connection.set_trace_callback(None)
+        assert len([statement for statement in read if statement.startswith("SELECT")]) <= 2 * 64
+        assert len(list(bench.router._queues)) <= message_groups.MOST_OPEN
+        gate.set()
+        await bench.router.drained()
+        assert len(set(bench.target.ids)) == len(bench.target.ids) == total
+        assert bench.router.status()["targets"] == 0
+
+
+@pytest.mark.parametrize("life", ["committed", "found"])
+async def test_more_groups_than_have_room_take_turns(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, life: str
+) -> None:
+    """Four have a queue; one with much to deliver lets others have its place after a while. Each keeps its order."""
+    few(monkeypatch)
+    async with open_bench(tmp_path, clock, limit=2, start=False) as bench:
+        if life == "committed":
+            await bench.router.start()
+        names = [f"{group}-" for group in "abcdefghijklmnopqrst"]
+        await bench.add(*(ordered(bench, group, number) for group in names for number in range(7)))
+        if life == "found":
+            await bench.router.start()
+        await bench.router.drained()
+        assert len(bench.target.ids) == 7 * len(names)
+        first: dict[str, int] = {}
+        for place, name in enumerate(bench.target.ids):
+            first.setdefault(name[0], place)
+        # None has more than its turns (two at a time) before each has begun.
+        assert max(first.values()) < 7 * len(names) / 2
+        for group in names:
+            own = [name for name in bench.target.ids if name.startswith(group)]
+            assert own == [f"{group}{number}" for number in range(7)]
+        assert bench.router.status() == {
+            "waiting": 0, "done": 140, "retry": 0, "dead": 0, "in_flight": 0, "targets": 0
+        }  # fmt: skip
+
+
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So little room that a test fills it."""
+    for name, value in (("MOST_OPEN", 4), ("PAGE", 3), ("MOST_NAMES", 4), ("TURN", 2)):
+        monkeypatch.setattr(message_groups, name, value)
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_order_is_kept_where_there_is_little_room(
+    tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """More groups than have a queue, attempts that fail, restarts, commits meanwhile: all arrive, none overtaken."""
+    few(monkeypatch)
+    await order_is_kept(tmp_path, clock, random.Random(seed), "abcdefghijkl")
+
+
 @pytest.mark.parametrize("seed", range(5))
 async def test_order_is_kept_over_failures_and_restarts(tmp_path: Path, clock: FakeClock, seed: int) -> None:
     """Attempts that raise, that take their time, and that an end of the process abandons: none is overtaken."""
-    chance = random.Random(seed)
+    await order_is_kept(tmp_path, clock, random.Random(seed), "abc")
+
+
+async def order_is_kept(folder: Path, clock: FakeClock, chance: random.Random, groups: str) -> None:
+    """Five lives; what is committed in the first four has arrived at the end."""
     arrived: dict[str, list[int]] = defaultdict(list)
 
     async def answer(delivery: Delivery) -> Outcome:
@@ -97,13 +171,16 @@ async def test_order_is_kept_over_failures_and_restarts(tmp_path: Path, clock: F
         return DONE
 
     for life in range(4):
-        async with open_bench(tmp_path, clock, answer=answer) as bench:
-            await bench.add(*(ordered(bench, group, 10 * life + n) for n in range(10) for group in "abc"))
+        async with open_bench(folder, clock, answer=answer) as bench:
+            for n in range(10):
+                await bench.add(*(ordered(bench, group, 10 * life + n) for group in groups))
+                await turns(chance.randrange(3))
             await turns(chance.randrange(60))
-    async with open_bench(tmp_path, clock, answer=answer) as bench:
+    async with open_bench(folder, clock, answer=answer) as bench:
         while await bench.rows():
             clock.advance(300)
             await turns(50)
+    assert set(arrived) == set(groups)
     for numbers in arrived.values():
         assert list(dict.fromkeys(numbers)) == list(range(40))
         # What an end of the process repeats is what was last.

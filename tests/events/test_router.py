@@ -64,13 +64,12 @@ async def test_unfinished_delivery_is_given_whole_by_its_sender_before_each_atte
     async with open_bench(tmp_path, clock, senders={"sns": sender}, start=False) as bench:
         await bench.add(bench.make("1", payload=b"half", source_arn=source, attributes={UNFINISHED: "m"}))
         await bench.add(bench.make("whole", payload=b"x"))
-    async with open_bench(tmp_path, clock, senders={"sns": sender}) as bench:
-        outcomes = [DONE, later, DONE]
+    outcomes = [DONE, later, DONE]
 
-        async def answer(delivery: Delivery) -> Outcome:
-            return outcomes.pop(0)
+    async def answer(delivery: Delivery) -> Outcome:
+        return outcomes.pop(0)
 
-        bench.target.answer = answer
+    async with open_bench(tmp_path, clock, answer=answer, senders={"sns": sender}) as bench:
         for step in (0, 1, 9):
             clock.advance(step)
             await turns()

@@ -1,7 +1,7 @@
 """What the router knows of deliveries that wait: the next few of each queue, in due order, however many rows there are.
 
-A target has one queue; a FIFO target has one for each message group, and they share the target's number of attempts at
-once. AWS: SNS Developer Guide, "Amazon SNS message grouping for FIFO topics" (groups in parallel, each in its order).
+A target has one queue; a FIFO target has one for each message group that has its turn (`message_groups`), and they
+share the target's number of attempts at once.
 No I/O. Invariant: every committed row whose key is not beyond the horizon is waiting here or in flight.
 """
 
@@ -10,7 +10,9 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from undercast.events import message_groups
 from undercast.events.delivery import Delivery, is_fifo
+from undercast.events.message_groups import MessageGroups
 
 WINDOW = 256
 Key = tuple[float, int]
@@ -44,7 +46,7 @@ class Name(NamedTuple):
 class Turns:
     """The attempts at one target: how many there are, and whose queues wait until there are fewer, in their order."""
 
-    __slots__ = ("_waiting", "in_flight", "most", "queues")
+    __slots__ = ("_waiting", "groups", "in_flight", "most", "queues")
 
     def __init__(self) -> None:
         self.in_flight = 0
@@ -52,6 +54,8 @@ class Turns:
         """How many the target takes at once, where it has said so."""
         self.queues = 0
         """How many share them."""
+        self.groups = MessageGroups()
+        """Those of a FIFO target that have no queue yet."""
         self._waiting: dict[Name, None] = {}
 
     def are_taken(self, limit: int) -> bool:
@@ -75,13 +79,17 @@ class TargetQueue:
     """Deliveries of one target_arn, or of one message group of it."""
 
     __slots__ = ("_ids", "_in_flight", "_waiting", "failures", "held_until", "horizon", "is_fifo", "name", "rings_at",
-                 "turns")  # fmt: skip
+                 "taken", "turns", "window")  # fmt: skip
 
     def __init__(self, name: Name, turns: Turns, horizon: Key = EVERYTHING) -> None:
         self.name = name
         self.turns = turns
         self.horizon = horizon
         self.is_fifo = is_fifo(name.target_arn)
+        self.window = message_groups.TURN if self.is_fifo else WINDOW
+        """How many rows are read at once: a message group begins one at a time, and there are many."""
+        self.taken = 0
+        """How many it has begun since it was opened."""
         self._in_flight: set[str] = set()
         self.rings_at = math.inf
         """When a timer will look at this queue."""
@@ -96,10 +104,12 @@ class TargetQueue:
         """A row was committed. One beyond the horizon stays in the database until its turn comes."""
         if entry.key > self.horizon or entry.id in self._ids or entry.id in self._in_flight:
             return
+        if self.is_fifo and self._waiting:
+            entry = entry._replace(delivery=None)  # read when its time comes: groups are many
         heapq.heappush(self._waiting, entry)
         self._ids.add(entry.id)
-        if len(self._waiting) > 2 * WINDOW:
-            self._waiting = heapq.nsmallest(WINDOW, self._waiting)  # a sorted list is a heap
+        if len(self._waiting) > 2 * self.window:
+            self._waiting = heapq.nsmallest(self.window, self._waiting)  # a sorted list is a heap
             self._ids = {kept.id for kept in self._waiting}
             self.horizon = self._waiting[-1].key
 
@@ -120,6 +130,11 @@ class TargetQueue:
         self.forget()
         self.held_until = moment
 
+    def leave(self) -> None:
+        """Its rows are for a later turn: nothing more begins here."""
+        self.forget()
+        self.horizon = EVERYTHING
+
     def take(self, now: float) -> Entry | None:
         """The next row that is due, now in flight; None when there is none."""
         if not self._waiting or self._waiting[0].due_at > now:
@@ -128,6 +143,7 @@ class TargetQueue:
         self._ids.discard(entry.id)
         self._in_flight.add(entry.id)
         self.turns.in_flight += 1
+        self.taken += 1
         return entry
 
     def end(self, delivery_id: str) -> None:
@@ -139,6 +155,15 @@ class TargetQueue:
     def is_busy(self) -> bool:
         """Whether anything is in flight."""
         return bool(self._in_flight)
+
+    def yields(self, now: float) -> bool:
+        """Whether its place in memory goes to a group that has none. One that is held keeps it, for it has to wait."""
+        return (
+            self.taken >= message_groups.TURN
+            and now >= self.held_until
+            and self.turns.groups.are_left
+            and not self.is_over
+        )
 
     @property
     def is_short(self) -> bool:
@@ -170,21 +195,54 @@ class Queues:
         """The queue, where it has work."""
         return self._queues.get(name)
 
+    def turns(self, target_arn: str) -> Turns:
+        """Of a target, known from now on until `close` finds that it has no work."""
+        return self._turns.setdefault(target_arn, Turns())
+
+    def admit(self, name: Name, horizon: Key) -> TargetQueue | None:
+        """The queue of a row that was just committed. None: its message group has to wait for a place.
+
+        One that is not there begins with this horizon.
+        """
+        queue = self._queues.get(name)
+        if queue is None and is_fifo(name.target_arn):
+            turns = self.turns(name.target_arn)
+            if horizon == NOTHING or turns.groups.are_left or turns.queues >= message_groups.MOST_OPEN:
+                turns.groups.wait(name.message_group)
+                return None
+        return queue or self.open(name, horizon)
+
     def open(self, name: Name, horizon: Key = EVERYTHING) -> TargetQueue:
         """The queue; one that is not there begins with this horizon."""
         queue = self._queues.get(name)
         if queue is None:
-            turns = self._turns.setdefault(name.target_arn, Turns())
+            turns = self.turns(name.target_arn)
             turns.queues += 1
             queue = self._queues[name] = TargetQueue(name, turns, horizon)
         return queue
 
+    def next_group(self, target_arn: str) -> TargetQueue | None:
+        """Opened: the queue of the message group that has waited longest. None where none waits, or none has room."""
+        turns = self._turns.get(target_arn)
+        if turns is None or (group := turns.groups.following(turns.queues)) is None:
+            return None
+        return self.open(Name(target_arn, group), NOTHING)
+
     def close(self, queue: TargetQueue) -> None:
-        """It has no work any more."""
+        """It has no work any more, or leaves its rows for a later turn."""
         del self._queues[queue.name]
         queue.turns.queues -= 1
-        if not queue.turns.queues:
-            del self._turns[queue.name.target_arn]
+        self.forget(queue.name.target_arn)
+
+    def forget(self, target_arn: str) -> None:
+        """A target without work is known no longer."""
+        turns = self._turns.get(target_arn)
+        if turns is not None and not turns.queues and not turns.groups.are_left:
+            del self._turns[target_arn]
+
+    def are_left(self) -> bool:
+        """Whether message groups wait for a place."""
+        return any(turns.groups.are_left for turns in self._turns.values())
 
     def count(self) -> tuple[int, int]:
         """Targets, and attempts under way at them."""
