@@ -6,8 +6,8 @@ AWS: SNS Developer Guide, "Amazon SNS message grouping for FIFO topics".
 import asyncio
 import itertools
 import random
-import sqlite3
 from collections import defaultdict
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,8 @@ from undercast.events import message_groups
 from undercast.events.delivery import Delivery, Outcome
 from undercast.events.schema import DELIVERY
 from undercast.events.target_queue import WINDOW
-from undercast.store.migrations import statements
+from undercast.store.database import Database, Tx
+from undercast.store.migrations import migrate
 
 QUEUE = "arn:aws:sqs:us-east-1:111111111111:q.fifo"
 
@@ -208,25 +209,20 @@ async def test_letters_of_a_group_arrive_in_its_order(bench: Bench) -> None:
     assert taken.ids[3:] == ["a0-letter", "a1-letter", "a2-letter"]
 
 
-def test_rows_of_an_older_version_have_their_groups(tmp_path: Path) -> None:
+async def test_rows_of_an_older_version_have_their_groups(tmp_path: Path) -> None:
     """A start with the data of before: what waited for a FIFO target is in the group of its message."""
-    database = sqlite3.connect(tmp_path / "state.db")
-    for statement in statements(DELIVERY[0]):
-        database.execute(statement)
+    database = Database.open(tmp_path / "state.db")
+    migrate(database, "event", DELIVERY[:1])
     columns = ("account_id, region, id, ord, target_arn, kind, due_at, payload, created_at, cause_kind, cause_id,"
                " source_arn, attributes, attempts, throttles")  # fmt: skip
-    for name, arn, attributes in (
+    for row in (
         ("1", QUEUE, '{"group_id": "g"}'),
         ("2", QUEUE, "{}"),
         ("3", "arn:q", '{"group_id": "g"}'),
     ):
-        database.execute(
-            f"INSERT INTO event_delivery ({columns}) VALUES ('', '', ?, 0, ?, '', 0, '', 0, '', '', '', ?, 0, 0)",
-            (name, arn, attributes),
-        )
-    for statement in statements(DELIVERY[1]):
-        database.execute(statement)
-    assert database.execute("SELECT id, message_group FROM event_delivery ORDER BY id").fetchall() == [
-        ("1", "g"), ("2", ""), ("3", "")
-    ]  # fmt: skip
-    database.close()
+        insert = f"INSERT INTO event_delivery ({columns}) VALUES ('', '', ?, 0, ?, '', 0, '', 0, '', '', '', ?, 0, 0)"
+        await database.write(partial(Tx.execute, sql=insert, params=row))
+    migrate(database, "event", DELIVERY)
+    rows = await database.read(lambda tx: tx.all("SELECT id, message_group FROM event_delivery ORDER BY id"))
+    assert [tuple(row) for row in rows] == [("1", "g"), ("2", ""), ("3", "")]
+    await database.close()

@@ -1,5 +1,20 @@
 """Tables of deliveries and edges. A migration is never edited, only followed by another."""
 
+import json
+
+from undercast.store.transaction import Tx
+
+
+def _message_groups(tx: Tx) -> None:
+    """Rows know their message group. Those that are there are read in Python: each database has its own JSON."""
+    tx.execute("ALTER TABLE event_delivery ADD COLUMN message_group TEXT NOT NULL DEFAULT ''")
+    tx.execute("DROP INDEX event_delivery_due")
+    for row in tx.all("SELECT id, attributes FROM event_delivery WHERE target_arn LIKE '%.fifo'"):
+        group = json.loads(row["attributes"]).get("group_id", "")
+        tx.execute("UPDATE event_delivery SET message_group = ? WHERE id = ?", (group, row["id"]))
+    tx.execute("CREATE INDEX event_delivery_due ON event_delivery (target_arn, message_group, due_at, ord, id)")
+
+
 DELIVERY = (
     """
     CREATE TABLE event_delivery (
@@ -10,13 +25,7 @@ DELIVERY = (
     );
     CREATE INDEX event_delivery_due ON event_delivery (target_arn, due_at, ord, id);
     """,
-    """
-    ALTER TABLE event_delivery ADD COLUMN message_group TEXT NOT NULL DEFAULT '';
-    UPDATE event_delivery SET message_group = COALESCE(json_extract(attributes, '$.group_id'), '')
-        WHERE target_arn LIKE '%.fifo';
-    DROP INDEX event_delivery_due;
-    CREATE INDEX event_delivery_due ON event_delivery (target_arn, message_group, due_at, ord, id);
-    """,
+    _message_groups,
 )
 EDGE = (
     """

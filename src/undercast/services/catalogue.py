@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-Migrations = tuple[str, ...]
-"""SQL in order; the index + 1 is the version. Only ever appended to."""
+from undercast.store.migrations import Step
+
+Migrations = tuple[Step, ...]
+"""Steps in order; the index + 1 is the version. Only ever appended to."""
 
 
 class Schemas(NamedTuple):

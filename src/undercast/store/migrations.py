@@ -1,24 +1,26 @@
-"""Versioned schemas: one list of SQL steps per owner, each step in one transaction.
+"""Versioned schemas: one list of steps per owner, SQL or a function, each in one transaction.
 
+A function is for rows that need more than SQL which SQLite and PostgreSQL share (ADR 66).
 A step is never edited, only followed by another. Data of a newer version is refused before anything is changed.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from undercast.store.database import Database
 from undercast.store.errors import NewerData
 from undercast.store.transaction import Tx
 
+Step = str | Callable[[Tx], None]
 _TABLE = "CREATE TABLE IF NOT EXISTS schema_version (name TEXT PRIMARY KEY, version INTEGER NOT NULL)"
 
 
-def migrate(database: Database, name: str, migrations: tuple[str, ...]) -> None:
+def migrate(database: Database, name: str, migrations: tuple[Step, ...]) -> None:
     """Bring the tables of `name` to version len(migrations). A step that was interrupted is run again whole."""
     migrate_all(database, {name: migrations})
 
 
-def migrate_all(database: Database, schemas: Mapping[str, tuple[str, ...]]) -> None:
+def migrate_all(database: Database, schemas: Mapping[str, tuple[Step, ...]]) -> None:
     """`migrate` for many owners. Nothing is changed when one of them has newer data. Raises NewerData."""
     check_all(database, schemas)
     database.write_now(lambda tx: tx.execute(_TABLE))
@@ -28,7 +30,7 @@ def migrate_all(database: Database, schemas: Mapping[str, tuple[str, ...]]) -> N
             _step(database, name, version + 1, migrations[version])
 
 
-def check_all(database: Database, schemas: Mapping[str, tuple[str, ...]]) -> None:
+def check_all(database: Database, schemas: Mapping[str, tuple[Step, ...]]) -> None:
     """Raises NewerData where `migrate_all` would. Changes nothing."""
     versions = versions_in(database)
     for name, migrations in schemas.items():
@@ -63,10 +65,13 @@ def _versions(tx: Tx) -> dict[str, int]:
     return {row["name"]: row["version"] for row in tx.all("SELECT name, version FROM schema_version")}
 
 
-def _step(database: Database, name: str, version: int, script: str) -> None:
+def _step(database: Database, name: str, version: int, step: Step) -> None:
     def apply(tx: Tx) -> None:
-        for statement in statements(script):
-            tx.execute(statement)
+        if isinstance(step, str):
+            for statement in statements(step):
+                tx.execute(statement)
+        else:
+            step(tx)
         tx.execute(
             "INSERT INTO schema_version (name, version) VALUES (?, ?)"
             " ON CONFLICT (name) DO UPDATE SET version = excluded.version",
