@@ -185,8 +185,8 @@ async def test_the_death_of_a_launcher_ends_its_sandboxes_and_the_next_start_wor
     sandbox, frozen = await make(), await make()
     processes = [await sandbox.spawn(SLEEP), await frozen.spawn(SLEEP)]
     frozen.freeze()
-    for pid in driver.launcher_pids():
-        os.kill(pid, signal.SIGKILL)
+    for launcher in driver._launchers.values():
+        os.kill((await launcher).pid, signal.SIGKILL)
     async with asyncio.timeout(5):
         await asyncio.gather(sandbox.died, frozen.died)
         assert {await process.exited for process in processes} == {ExitStatus(signal=signal.SIGKILL)}
@@ -210,7 +210,7 @@ async def main(folder):
         await sandbox.spawn(ProcessSpec(argv=("/bin/sleep", sys.argv[2]), environment={}))
         if number % 2:
             sandbox.freeze()
-    print(*driver.launcher_pids(), flush=True)
+    print(*[(await launcher).pid for launcher in driver._launchers.values()], flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main(Path(sys.argv[1])))

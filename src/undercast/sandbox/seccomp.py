@@ -7,7 +7,6 @@ Sources: seccomp(2); Docker's default profile for the choice; asm/unistd for the
 
 import errno
 import struct
-from collections.abc import Iterable
 
 _LD_W_ABS, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
@@ -97,16 +96,6 @@ _UNSHARE = {"x86_64": 272, "aarch64": 97}
 def supported(machine: str) -> bool:
     """Whether we have the call numbers of this `platform.machine()`."""
     return machine in _AUDIT
-
-
-def refused_calls() -> Iterable[str]:
-    """Names of what is refused, for SPECIFICATION and its test."""
-    return [*_REFUSED, *_UNKNOWN]
-
-
-def number_of(name: str, machine: str) -> int:
-    """A refused call's number; -1 where the machine lacks it."""
-    return {**_REFUSED, **_UNKNOWN}[name][_column(machine)]
 
 
 def filter_program(machine: str, *, traces: bool = False) -> bytes:

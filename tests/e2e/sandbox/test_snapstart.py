@@ -73,8 +73,8 @@ async def test_a_launcher_that_died_takes_its_snapshots_with_it(stage: Stage) ->
     function = stage.function(SOURCE, version="1", snap_start=True, memory_mb=256, timeout_s=20)
     first = await stage.value(function)
     assert isinstance(stage.driver, NamespaceDriver)
-    for pid in stage.driver.launcher_pids():
-        os.kill(pid, signal.SIGKILL)
+    for launcher in stage.driver._launchers.values():
+        os.kill((await launcher).pid, signal.SIGKILL)
     async with asyncio.timeout(30):
         while stage.pool.status()["environments"]:
             await asyncio.sleep(0.01)

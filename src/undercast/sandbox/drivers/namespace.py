@@ -166,11 +166,6 @@ class NamespaceDriver:
         machine = os.uname().machine
         return "" if machine == tracing.MACHINE else f"this machine's processor is {machine}, not {tracing.MACHINE}"
 
-    def launcher_pids(self) -> list[int]:
-        """The host's process ids of the launchers, for `status` and for tests."""
-        running = (task.result() for task in self._launchers.values() if task.done() and task.exception() is None)
-        return [launcher.pid for launcher in running]
-
     def capabilities(self) -> driver.Capabilities:
         """See `Driver`."""
         return namespace_capabilities(
