@@ -3,9 +3,12 @@
 AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages" (SHA1withRSA and SHA256withRSA).
 """
 
+import asyncio
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -47,7 +50,7 @@ async def test_a_message_that_was_committed_unsigned_gets_its_signature_after_a_
     clock, letter = FakeClock(), Letter(fields=FIELDS)
     async with open_state(tmp_path, clock, schemas={"sns": SCHEMA}) as state:
         first = Signer(state.database, FakeHostClock())
-        seal = await first.promise(letter, version)
+        seal = await first.promise(letter, version, 1)
         row = delivery(envelope(letter, seal).encode(), seal.signature)
         before = await first.finished(row)
         with pytest.raises(InvalidSignature):
@@ -61,15 +64,43 @@ async def test_a_message_that_was_committed_unsigned_gets_its_signature_after_a_
     assert {**json.loads(after.payload), "Signature": seal.signature} == json.loads(row.payload)
 
 
-async def test_signatures_that_are_not_kept_any_more_are_made_again(tmp_path: Path) -> None:
-    """However many messages wait: memory is bounded, and none stays without."""
-    clock = FakeClock()
-    letters = [Letter(fields={**FIELDS, "MessageId": f"m-{number}"}) for number in range(200)]
-    async with open_state(tmp_path, clock, schemas={"sns": SCHEMA}) as state:
+class Counting(ThreadPoolExecutor):
+    """Threads that count what they are given."""
+
+    given = 0
+
+    def submit(self, *args: Any, **more: Any) -> Any:
+        self.given += 1
+        return super().submit(*args, **more)
+
+
+@pytest.mark.parametrize("deliveries", [1, 3])
+async def test_however_many_messages_wait_each_is_signed_once(tmp_path: Path, deliveries: int) -> None:
+    """Those that find no room ahead are signed when they are delivered."""
+    letters = [Letter(fields={**FIELDS, "MessageId": f"m-{number}"}) for number in range(400)]
+    async with open_state(tmp_path, FakeClock(), schemas={"sns": SCHEMA}) as state:
         signer = Signer(state.database, FakeHostClock())
-        seals = [await signer.promise(letter, "1") for letter in letters]
-        assert len(signer._signatures) < len(letters)
+        await signer.ready()
+        asyncio.get_running_loop().set_default_executor(threads := Counting())
+        seals = [await signer.promise(letter, "1", deliveries) for letter in letters]
+        ahead = threads.given
         for letter, seal in zip(letters, seals, strict=True):
-            finished = await signer.finished(delivery(envelope(letter, seal).encode(), seal.signature))
+            for _ in range(deliveries):
+                finished = await signer.finished(delivery(envelope(letter, seal).encode(), seal.signature))
             await verify(signer, finished, letter.string_to_sign, hashes.SHA1())
-        assert len(signer._signatures) < len(letters)
+        assert (ahead, threads.given) == (128, len(letters))
+        await signer.promise(letters[0], "1", 1)
+        assert threads.given == len(letters) + 1  # all are delivered, so there is room again
+
+
+async def test_messages_that_were_never_committed_make_room_after_a_while(tmp_path: Path) -> None:
+    """Nobody comes for their signatures."""
+    async with open_state(tmp_path, FakeClock(), schemas={"sns": SCHEMA}) as state:
+        signer = Signer(state.database, clock := FakeHostClock())
+        await signer.ready()
+        asyncio.get_running_loop().set_default_executor(threads := Counting())
+        for number in range(200):
+            await signer.promise(Letter(fields={**FIELDS, "MessageId": f"m-{number}"}), "1", 1)
+        clock.tick(61)
+        await signer.promise(Letter(fields={**FIELDS, "MessageId": "m-200"}), "1", 1)
+        assert threads.given == 129

@@ -7,6 +7,7 @@ delivery".
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -108,13 +109,15 @@ async def prepare(sns: Sns, ctx: RequestContext, topic: Topic, message: Message)
 
 async def _seals(sns: Sns, topic: Topic, prepared: Prepared, signed: Sequence[Subscription]) -> Mapping[str, Seal]:
     """A text is signed once, however many get it. What goes to the local outbox waits for it: nothing finishes that."""
+    texts = [prepared.message.for_protocol(one.protocol) for one in signed]
+    at_once = {text for text, one in zip(texts, signed, strict=True) if one.protocol in local.PROTOCOLS}
     seals: dict[str, Seal] = {}
-    for subscription in signed:
-        text = prepared.message.for_protocol(subscription.protocol)
-        if subscription.protocol in local.PROTOCOLS:
-            seals[text] = await sns.signer.sign(_letter(topic, prepared, text), topic.signature_version, "")
-        elif text not in seals:
-            seals[text] = await sns.signer.promise(_letter(topic, prepared, text), topic.signature_version)
+    for text, deliveries in Counter(texts).items():
+        letter, version = _letter(topic, prepared, text), topic.signature_version
+        if text in at_once:
+            seals[text] = await sns.signer.sign(letter, version, "")
+        else:
+            seals[text] = await sns.signer.promise(letter, version, deliveries)
     return seals
 
 

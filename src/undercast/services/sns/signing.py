@@ -23,8 +23,19 @@ if TYPE_CHECKING:
 
 PATH_PREFIX = "/SimpleNotificationService-"
 _SIGNING_KEY: Late["type[SigningKey]"] = Late("undercast.services.sns.signing_key", "SigningKey")
-_KEPT = 128
-"""Signatures under way or made last; one that is gone is made again."""
+_MOST = 128
+"""Signatures that are made ahead, and as many of those made last for who asked later."""
+_ABANDONED_S = 60.0
+"""Behind this nobody may come for a signature any more: its message was not committed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Ahead:
+    """A signature that was begun before anybody needs it; it goes with the last of its deliveries."""
+
+    made: asyncio.Future[str]
+    deliveries: int
+    begun_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +59,15 @@ class Signer:
         self._clock = clock
         self._making = asyncio.Lock()
         self._material: Material | None = None
-        self._signatures: dict[str, asyncio.Future[str]] = {}
+        self._ahead: dict[str, _Ahead] = {}
+        self._later: dict[str, asyncio.Future[str]] = {}
+        """Of marks that found no room ahead, that an earlier run left, or that are tried again."""
 
     def forget(self) -> None:
         """The row is gone."""
         self._material = None
-        self._signatures.clear()
+        self._ahead.clear()
+        self._later.clear()
 
     async def ready(self) -> Material:
         """The key; made and stored the first time."""
@@ -77,46 +91,71 @@ class Signer:
 
     async def sign(self, letter: Letter, version: str, base_url: str) -> Seal:
         """The seal of one letter. `base_url` is where its receiver finds the certificate."""
-        seal = await self.promise(letter, version)
-        return replace(
-            seal,
-            signature=await self.signature(seal.signature),
-            certificate_url=base_url + seal.certificate_url,
-            is_promised=False,
+        material, mark = await self.ready(), _mark(letter, version)
+        return Seal(
+            version=version,
+            signature=await _begun(material, mark),
+            certificate_url=base_url + material.path,
         )
 
-    async def promise(self, letter: Letter, version: str) -> Seal:
-        """A seal whose signature is being made, with a mark in its place and the path alone of the certificate.
+    async def promise(self, letter: Letter, version: str, deliveries: int) -> Seal:
+        """A seal for so many deliveries whose signature is being made, with a mark in its place.
 
         The mark is the digest that is signed: of a text with a random id, so that it is nowhere else in the message.
+        Of the certificate it has the path alone. Where many messages wait it is begun when it is needed.
         """
-        material, text = await self.ready(), letter.string_to_sign.encode()
-        digest = hashlib.sha256(text) if version == "2" else hashlib.sha1(text, usedforsecurity=False)
-        mark = f"{version}:{digest.hexdigest()}"
-        self._begin(material, mark)
+        material, mark = await self.ready(), _mark(letter, version)
+        if self._has_room():
+            begun_at = self._clock.monotonic()
+            self._ahead[mark] = _Ahead(made=_begun(material, mark), deliveries=deliveries, begun_at=begun_at)
         return Seal(version=version, signature=mark, certificate_url=material.path, is_promised=True)
 
-    async def signature(self, mark: str) -> str:
+    def _has_room(self) -> bool:
+        """Whether one more may be made ahead. What was abandoned makes room."""
+        if len(self._ahead) < _MOST:
+            return True
+        oldest = next(iter(self._ahead))
+        if self._clock.monotonic() < self._ahead[oldest].begun_at + _ABANDONED_S:
+            return False
+        del self._ahead[oldest]
+        return True
+
+    async def _signature(self, mark: str) -> str:
         """What belongs in the place of a mark."""
-        begun = self._signatures.get(mark) or self._begin(await self.ready(), mark)
-        return await asyncio.shield(begun)
+        material, ahead = await self.ready(), self._ahead.get(mark)
+        if ahead is None:
+            return await asyncio.shield(self._later.get(mark) or self._begin_later(material, mark))
+        signature = await asyncio.shield(ahead.made)
+        ahead.deliveries -= 1
+        if ahead.deliveries <= 0:
+            self._ahead.pop(mark, None)
+        return signature
 
     async def finished(self, delivery: Delivery) -> Delivery:
         """A delivery with its signature. See `core.service.Manifest.finishes`."""
         mark = delivery.attributes[UNFINISHED]
-        signature = await self.signature(mark)
+        signature = await self._signature(mark)
         return replace(
             delivery,
             payload=delivery.payload.replace(mark.encode(), signature.encode(), 1),
             attributes={name: value for name, value in delivery.attributes.items() if name != UNFINISHED},
         )
 
-    def _begin(self, material: Material, mark: str) -> asyncio.Future[str]:
-        if len(self._signatures) >= _KEPT:
-            del self._signatures[next(iter(self._signatures))]
-        begun = asyncio.get_running_loop().run_in_executor(None, _signature, material.key, mark)
-        self._signatures[mark] = begun
+    def _begin_later(self, material: Material, mark: str) -> asyncio.Future[str]:
+        if len(self._later) >= _MOST:
+            del self._later[next(iter(self._later))]
+        begun = self._later[mark] = _begun(material, mark)
         return begun
+
+
+def _mark(letter: Letter, version: str) -> str:
+    text = letter.string_to_sign.encode()
+    digest = hashlib.sha256(text) if version == "2" else hashlib.sha1(text, usedforsecurity=False)
+    return f"{version}:{digest.hexdigest()}"
+
+
+def _begun(material: Material, mark: str) -> asyncio.Future[str]:
+    return asyncio.get_running_loop().run_in_executor(None, _signature, material.key, mark)
 
 
 def _signature(key: "SigningKey", mark: str) -> str:
