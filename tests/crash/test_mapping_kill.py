@@ -3,10 +3,8 @@
 At least once. The effect of a message is an object, which is durable when the function's put is answered.
 """
 
-import io
 import random
 import time
-import zipfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.crash import mapped
 from tests.platform import RunningPlatform, start, stop
 
 HANDLER = """
@@ -33,27 +32,14 @@ PATIENCE_S = 60.0
 
 
 def _deploy(platform: RunningPlatform) -> None:
-    functions = platform.client("lambda")
     platform.client("s3").create_bucket(Bucket="effects")
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("app.py", HANDLER)
-    functions.create_function(
-        FunctionName="f",
-        Runtime="python3.11",
-        Role="arn:aws:iam::000000000000:role/unknown",
-        Handler="app.handler",
-        Code={"ZipFile": package.getvalue()},
-        Timeout=20,
-    )
-    functions.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 1})
+    mapped.deploy(platform, HANDLER)
 
 
 def _deploy_queue(platform: RunningPlatform) -> str:
     _deploy(platform)
     url: str = platform.client("sqs").create_queue(QueueName="q")["QueueUrl"]
-    arn = "arn:aws:sqs:us-east-1:000000000000:q"
-    platform.client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName="f", BatchSize=3)
+    mapped.follow(platform, "sqs:q", BatchSize=3)
     return url
 
 
@@ -113,9 +99,7 @@ def test_every_record_is_there_and_has_its_effect_over_kills(tmp_path: Path) -> 
     platform = start(tmp_path)
     _deploy(platform)
     platform.client("kinesis").create_stream(StreamName="s", ShardCount=2)
-    arn = "arn:aws:kinesis:us-east-1:000000000000:stream/s"
-    made = {"EventSourceArn": arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON", "BatchSize": 3}
-    platform.client("lambda").create_event_source_mapping(**made, ParallelizationFactor=2)
+    mapped.follow(platform, "kinesis:stream/s", StartingPosition="TRIM_HORIZON", BatchSize=3, ParallelizationFactor=2)
     for _ in range(2):
         _send_until_killed(platform, partial(_put, platform.client("kinesis")), sent, chance.uniform(0.3, 0.8))
         platform = start(tmp_path)
