@@ -123,6 +123,7 @@ class Admission:
     inits: int = 0
     environments: int = 0
     memory_mb: int = 0
+    _again: deque["asyncio.Future[None]"] = field(default_factory=deque)
 
     def has_init_slot(self) -> bool:
         """Whether another INIT may run now."""
@@ -157,8 +158,27 @@ class Admission:
         self.environments += 1
         self.memory_mb += memory_mb
 
+    async def init_again(self) -> None:
+        """Wait until an environment may run INIT anew, before all that would start. `init_over` ends it."""
+        if self.has_init_slot():
+            self.inits += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._again.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.init_over()
+            raise
+
     def init_over(self) -> None:
         """An INIT has ended."""
+        while self._again:
+            turn = self._again.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
         self.inits -= 1
 
     def leave(self, memory_mb: int) -> None:

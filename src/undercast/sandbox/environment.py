@@ -8,6 +8,7 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 import asyncio
 import math
 import signal
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -55,6 +56,10 @@ class Owner(Protocol):
 
     def on_gone(self, environment: "Environment") -> None:
         """Its sandbox died: it can never take one again."""
+        ...
+
+    def init_again(self) -> AbstractAsyncContextManager[None]:
+        """The time of a suppressed INIT; entering waits until the machine has a processor for it."""
         ...
 
 
@@ -292,15 +297,17 @@ class Environment:
 
     async def _begin_with_init(self, run: Run) -> None:
         """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
-        if self._run is not run:
-            return  # the sandbox has died since `begin`, and whoever waits was told
-        invocation = run.invocation
-        self._set_phase("invocation", invocation.request_id)
-        # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
-        self.sandbox.begin_init()
-        stopped_s = self._stopped_s
-        problem = await self._initialise(float(self.function.timeout_s), "invoke")
-        run.began += self._stopped_s - stopped_s
+        async with self._watchers.owner.init_again():
+            if self._run is not run:
+                return  # the sandbox has died since `begin`, and whoever waits was told
+            run.begin_later(self._clock)
+            invocation = run.invocation
+            self._set_phase("invocation", invocation.request_id)
+            # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
+            self.sandbox.begin_init()
+            stopped_s = self._stopped_s
+            problem = await self._initialise(float(self.function.timeout_s), "invoke")
+            run.began += self._stopped_s - stopped_s
         if self.state is State.GONE:
             return
         self._init_duration_ms = None

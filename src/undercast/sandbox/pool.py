@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 from undercast.core.errors import ServiceError
@@ -320,6 +320,16 @@ class Pool:
     def on_gone(self, environment: Environment) -> None:
         """See Owner."""
         self._tasks.spawn(self._bury(environment))
+
+    @contextlib.asynccontextmanager
+    async def init_again(self) -> AsyncIterator[None]:
+        """See Owner."""
+        await self._admission.init_again()
+        try:
+            yield
+        finally:
+            self._admission.init_over()
+            self._dispatch()
 
     async def _bury(self, environment: Environment) -> None:
         """Its sandbox died; take away what is left of it."""

@@ -46,6 +46,11 @@ class Run:
     extended: bool = False
     """Whether an extension has its event, too."""
 
+    def begin_later(self, clock: HostClock) -> None:
+        """Its time begins now: what it waited for was not its environment's doing."""
+        self.began = clock.monotonic()
+        self.deadline_ms = _deadline_ms(clock, self.invocation.function.timeout_s)
+
     @property
     def request_id(self) -> str:
         """The id that every line and every answer has."""
@@ -143,11 +148,15 @@ class Run:
         return fault.error_type == TIMED_OUT or (is_old and fault.error_type == errors.EXIT_ERROR)
 
 
+def _deadline_ms(clock: HostClock, timeout_s: float) -> int:
+    return int((clock.now() + timeout_s) * 1000)
+
+
 def begun(
     invocation: Invocation, outcome: "asyncio.Future[InvocationResult]", clock: HostClock, profile: Profile = "current"
 ) -> Run:
     """The run of an invocation whose time begins now."""
-    deadline_ms = int((clock.now() + invocation.function.timeout_s) * 1000)
+    deadline_ms = _deadline_ms(clock, invocation.function.timeout_s)
     return Run(
         invocation=invocation, outcome=outcome, began=clock.monotonic(), deadline_ms=deadline_ms, profile=profile
     )

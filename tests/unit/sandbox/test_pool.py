@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.fakes_sandbox import Bench, FakeRuntime, echo
+from tests.fakes_sandbox import Bench, Exit, FakeRuntime, echo
 from tests.unit.sandbox.conftest import StartBench
 from undercast.core.errors import ServiceError
 from undercast.sandbox.admission import Admission, Demand, Limits, gives_way, urgency
@@ -67,6 +67,61 @@ async def test_no_more_inits_at_once_than_allowed(start: StartBench) -> None:
     made.driver.gate.set()
     assert len(await asyncio.gather(*tasks)) == 6
     assert made.driver.most_creating == 2
+
+
+class SecondInit:
+    """A runtime whose first INIT in each environment fails, and whose second one goes on when it is told."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.failed: set[str] = set()
+        self.running = self.most = 0
+
+    async def __call__(self, runtime: FakeRuntime) -> None:
+        environment = runtime.environment["AWS_LAMBDA_LOG_STREAM_NAME"]
+        if environment not in self.failed:
+            self.failed.add(environment)
+            raise Exit(1)
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await self.open.wait()
+        self.running -= 1
+        await echo(runtime)
+
+
+async def test_inits_inside_invocations_are_inits_too(start: StartBench) -> None:
+    """A burst whose INITs fail for want of a processor does not begin all of them anew at once.
+
+    An invocation's time begins with its INIT: none of these times out, and the others are started behind them.
+    """
+    second = SecondInit()
+    made = await start(second, limits=Limits(inits=2, memory_mb=8192))
+    tasks = [invoke(made, f"f{number}", timeout_s=1) for number in range(6)]
+    await until(lambda: second.running == 2)
+    await asyncio.sleep(0.05)
+    assert (second.running, made.pool.status()["inits"]) == (2, 2)
+    second.open.set()
+    results = await asyncio.gather(*tasks)
+    assert [(result.payload, result.function_error) for result in results] == [(b"1", None)] * 6
+    assert second.most == 2
+    await until(lambda: made.pool.status()["inits"] == 0)
+
+
+async def test_who_leaves_while_waiting_for_an_init_takes_no_turn(start: StartBench) -> None:
+    """A sandbox that dies, and a stop, give back what was or would be theirs."""
+    second = SecondInit()
+    made = await start(second, limits=Limits(inits=1, memory_mb=8192))
+    tasks = [invoke(made, f"f{number}") for number in range(3)]
+    await until(lambda: len(second.failed) == 3 or second.running == 1)
+    await until(lambda: second.running == 1)
+    for sandbox in made.driver.sandboxes:
+        made.driver.alive.discard(sandbox.environment_id)
+        sandbox.died.set_result(None)
+    second.open.set()
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    assert len(ended) == 3
+    assert (await invoke(made, "last")).payload == b"1"
+    await until(lambda: made.pool.status()["inits"] == 0)
 
 
 async def test_memory_bounds_the_environments_and_waiters_are_served(start: StartBench) -> None:
