@@ -182,7 +182,7 @@ def _base(door: Door) -> _Base:
         door=door,
         blobs=BlobStore(door.folder.blobs, door.database),
         platform_clock=platform_clock,
-        ids=SystemIds(),
+        ids=SystemIds(door.host_clock),
         causality=causality,
         outbox=Outbox(door.database, platform_clock, causality),
         request_log=RequestLog(door.folder.requests_log),

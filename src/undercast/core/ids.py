@@ -51,8 +51,8 @@ class Ids(Protocol):
 class SystemIds:
     """The operating system's randomness, drawn for 256 ids at a time: each call costs as much as half an id."""
 
-    def __init__(self, clock: HostClock | None = None) -> None:
-        self._clock = clock or HostClock()
+    def __init__(self, clock: HostClock) -> None:
+        self._clock = clock
         self._drawn: deque[str] = deque()
         self._began = ""
         """When the ids at hand were drawn."""

@@ -1,8 +1,8 @@
 """Code that is loaded when it is first asked for, beside the event loop.
 
 For what is not needed to be ready, and for libraries that few platforms use: importing one takes up to 200 ms and its
-memory for good. The one place where modules are loaded late (ADR 0011); a type checker gets the types by a
-`TYPE_CHECKING` import at the top, which the import contracts see, too.
+memory for good. What else is loaded by name, and why a `Late` may be a module's, is in ADR 0011; a type checker gets
+the types by a `TYPE_CHECKING` import at the top, which the import contracts see, too.
 """
 
 import asyncio

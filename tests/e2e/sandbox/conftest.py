@@ -132,7 +132,7 @@ def make_stage(
         causes=causes,
         host_clock=host,
         platform_clock=PlatformClock(host),
-        ids=SystemIds(),
+        ids=SystemIds(host),
         config=config,
         limits=Limits(inits=4, memory_mb=8192),
     )

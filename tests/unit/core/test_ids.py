@@ -8,7 +8,7 @@ from undercast.core.ids import SystemIds
 
 def test_uuids_are_of_version_4_and_none_comes_twice() -> None:
     """AWS's request ids look like version 4 of RFC 9562."""
-    ids = SystemIds()
+    ids = SystemIds(FakeHostClock())
     made = [ids.uuid() for _ in range(5000)]
     assert len(set(made)) == 5000
     assert {(uuid.UUID(one).version, uuid.UUID(one).variant, len(one)) for one in made} == {(4, uuid.RFC_4122, 36)}

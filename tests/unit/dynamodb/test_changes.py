@@ -65,7 +65,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
             throttle=Throttle(clock, measures, enabled=False),
             measures=measures,
             clock=clock,
-            ids=SystemIds(),
+            ids=SystemIds(host),
             internal=unused,
         )
         ctx = RequestContext(
