@@ -18,7 +18,7 @@ from tests.platform import RunningPlatform
 from tests.services.lambda_.queues import until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "s3-pipeline"
-NUMBER = re.compile(r"sequencer=\d+")
+NUMBER = re.compile(r"sequencer=[0-9A-F]{18}")
 
 
 @pytest.fixture(scope="module")

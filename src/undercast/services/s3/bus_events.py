@@ -96,5 +96,5 @@ def _object(change: Change, detail_type: str) -> dict[str, Any]:
     if change.version_id is not None:
         described["version-id"] = change.version_id
     if detail_type in (_CREATED, _DELETED):
-        described["sequencer"] = f"{change.sequence:018X}"
+        described["sequencer"] = change.sequencer
     return described

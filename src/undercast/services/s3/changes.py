@@ -31,3 +31,8 @@ class Change:
     cause: Cause = EXTERNAL
     trace_header: str = ""
     """X-Amzn-Trace-Id of the request. AWS: X-Ray Developer Guide, "Amazon S3 and AWS X-Ray"."""
+
+    @property
+    def sequencer(self) -> str:
+        """The sequence as events have it: hexadecimal."""
+        return f"{self.sequence:018X}"

@@ -118,7 +118,7 @@ def _object(change: Change) -> dict[str, Any]:
         described["eTag"] = change.version.etag
     if change.version_id is not None:
         described["versionId"] = change.version_id
-    described["sequencer"] = f"{change.sequence:018X}"
+    described["sequencer"] = change.sequencer
     return described
 
 

@@ -153,7 +153,7 @@ def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVer
     found = deliveries(change, ctx.ids.uuid)
     if not found:
         return
-    origin = ("object", f"{bucket.arn}/{version.key}?versionId={version.version_id}&sequencer={change.sequence}")
+    origin = ("object", f"{bucket.arn}/{version.key}?versionId={version.version_id}&sequencer={change.sequencer}")
     call, place = ("call", ctx.request_id), f"{bucket.name}/{version.key}"
     if ctx.cause.kind == "external" and ctx.operation:
         # What an environment calls, dispatch notes; a call from outside is worth a row only where it has effects.
