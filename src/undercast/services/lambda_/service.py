@@ -225,6 +225,9 @@ MANIFEST = Manifest(
         "A throttled batch is tried again only as long as the function could end before its messages are visible "
         "again; then they come back by the queue's timeout.",
         "A provisioned poller is room for ten batches at once; its throughput is no limit.",
+        "Max Memory Used is, where there is a memory cgroup, the anonymous and shared memory of the sandbox. Pages "
+        "that a Python function still shares with the zygote it was forked from are charged to it, and pages of "
+        "files are not counted: the figure is below what the whole process takes.",
         "used_memory_max, total_memory and memory_utilization of LambdaInsights are told of every function, without "
         "that extension; its other metrics are not.",
         "Recursion is stopped at the 17th run of a function in a chain, also through event buses; a batch counts what "
