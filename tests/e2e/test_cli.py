@@ -1,5 +1,6 @@
 """The `undercast` command, run as a user runs it."""
 
+import datetime
 import io
 import json
 import os
@@ -203,7 +204,41 @@ def test_where_there_is_nothing_to_show_standard_error_says_so(words: tuple[str,
 def test_no_platform_says_how_to_start_one() -> None:
     """An error names the fix."""
     _, error = undercast("status", expect=1)
-    assert "undercast start" in error
+    assert error.startswith("undercast: no platform answers at http://localhost:1 ") and "undercast start" in error
+    for words in (("invoke", "f"), ("invoke", "f", "--debug"), ("logs", "f"), ("metrics",), ("watch", "f", ".")):
+        assert undercast(*words, expect=1) == ("", error)
+
+
+def test_invoke_of_no_function_says_where_it_looked(platform: RunningPlatform, function: str) -> None:
+    """AWS's error has neither; here an account or region of another shell is the usual cause."""
+    _, error = undercast("invoke", "nope", url=platform.url, expect=1)
+    assert "Function not found: arn:aws:lambda:us-east-1:" in error
+    _, _, there = error.partition("looked in account ")
+    assert there.startswith("000000000000, region us-east-1: ") and function in there
+    _, error = undercast("invoke", "arn:aws:lambda:eu-west-1:000000000000:function:nope", url=platform.url, expect=1)
+    assert function not in error
+
+
+def test_logs_of_long_ago_says_how_far_back_they_are(platform: RunningPlatform) -> None:
+    """Nothing at all would look like a function that never ran; the `--since` that is told shows the event."""
+    logs, now = platform.client("logs"), platform.ask("/_undercast/status")["clock"]["now"]
+    logs.create_log_group(logGroupName="/of/old")
+    assert undercast("logs", "/of/old", url=platform.url) == ("", "nothing in the last 60 minutes\n")
+    logs.create_log_stream(logGroupName="/of/old", logStreamName="one")
+    event = {"timestamp": int((now - 86400) * 1000), "message": "long ago"}
+    logs.put_log_events(logGroupName="/of/old", logStreamName="one", logEvents=[event])
+    shown, told = undercast("logs", "/of/old", url=platform.url)
+    at = datetime.datetime.fromtimestamp(now - 86400, tz=datetime.UTC)
+    found = re.fullmatch(r"nothing in the last 60 minutes; the last event is of (.{16}): --since (\d+)\n", told)
+    assert (shown, found and found[1]) == ("", f"{at:%Y-%m-%d %H:%M}") and found is not None
+    shown, told = undercast("logs", "/of/old", "--since", found[2], url=platform.url)
+    assert (shown.endswith(" long ago\n"), told) == (True, "")
+
+
+def test_status_of_a_new_start_says_that_nothing_has_run_since() -> None:
+    """Functions of an earlier start may have run before."""
+    with running() as fresh:
+        assert "\nno function has run since this start\n" in undercast("status", url=fresh.url)[0]
 
 
 def test_doctor_lists_what_is_isolated() -> None:

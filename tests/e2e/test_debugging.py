@@ -301,6 +301,8 @@ def test_mistakes_are_told(platform: RunningPlatform) -> None:
     with pytest.raises(urllib.error.HTTPError) as caught:
         platform.ask("/_undercast/debug", {"function": "f", "port": taken})
     assert caught.value.code == 409
+    said = json.loads(caught.value.read())["message"]
+    assert said == f"port {taken} of 127.0.0.1: Address already in use; take another port: --debug-port {taken + 1}"
     with invoking(platform, "nobody") as (process, _):
         _, err = process.communicate(timeout=LIMIT_S)
         assert (process.returncode, "Function not found" in err) == (1, True)

@@ -30,8 +30,10 @@ async def change(pool: Pool, body: bytes) -> Mapping[str, Any]:
         return {"function": function, "debugged": await pool.debug_no_more(function)}
     try:
         settings = await pool.debug(function, port, wait=wait)
-    except (PortTaken, TooMany) as error:
-        raise ServiceError("Conflict", f"{error}; take another port", 409) from error
+    except TooMany as error:
+        raise ServiceError("Conflict", str(error), 409) from error
+    except PortTaken as error:
+        raise ServiceError("Conflict", f"{error}; take another port: --debug-port {_behind(port)}", 409) from error
     return {"function": function, "port": settings.port}
 
 
@@ -41,5 +43,10 @@ async def begin(pool: Pool, config: Config) -> None:
         try:
             await pool.debug(function, config.debug_port + number, wait=config.debug_wait)
         except (PortTaken, TooMany, OverflowError) as error:
-            fix = "take other ports: undercast start --debug-port N"
+            fix = f"take other ports: undercast start --debug-port {_behind(config.debug_port + number)}"
             raise CannotStart(f"{function} cannot be debugged: {error}", fix) from error
+
+
+def _behind(port: int) -> int:
+    """The next port, as an example; 5890, the default, where there is none."""
+    return port + 1 if port < 65535 else 5890

@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Annotated, Any
+from typing import IO, Annotated, Any, NoReturn
 
 import typer
 
@@ -89,6 +89,15 @@ def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: flo
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return fail(f"no platform answers at {url} ({reason})", _advice(url))
+
+
+def refused(url: str, error: Exception, fix: str = "") -> NoReturn:
+    """Exit with what went wrong with an operation of AWS; where no platform answers, as `ask` does."""
+    from botocore.exceptions import EndpointConnectionError
+
+    if isinstance(error, EndpointConnectionError):
+        ask(url, "/_undercast/status")
+    fail(str(error), fix)
 
 
 def _message(text: str) -> str:

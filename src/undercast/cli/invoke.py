@@ -2,6 +2,7 @@
 
 import base64
 import inspect
+import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,11 +12,14 @@ from typing import Annotated, Any
 
 import typer
 
-from undercast.cli.client import DataOption, aws, change, locate
+from undercast.cli import environment
+from undercast.cli.client import DataOption, aws, change, locate, refused
 from undercast.cli.debugging import how_to_attach
 from undercast.cli.output import fail, show, styled, working
 
 _DEBUG_PORT = 5890
+_NAMED = 5
+_MISSING = re.compile(r"Function not found: (arn:[^:]+:lambda:([^:]+):([^:]+):function:)")
 _OPTIONS: tuple[tuple[str, Any, Any], ...] = (
     ("qualifier", Annotated[str | None, typer.Option(help="Version or alias.")], None),
     ("debug", Annotated[bool, typer.Option("--debug", help="Run it under its debugger.")], False),
@@ -45,7 +49,7 @@ def invoke(
         with _debugger(url, function, options), working(f"running {function}"):
             answer = aws(url, "lambda", patient=options["debug"]).invoke(**arguments)
     except (ClientError, BotoCoreError) as error:
-        fail(str(error))
+        refused(url, error, _what_is_there(url, error))
     except KeyboardInterrupt:
         fail(f"the run of {function} was given up")
     _print(answer, options["as_json"])
@@ -80,6 +84,28 @@ def _debugger(url: str, function: str, options: Mapping[str, Any]) -> Iterator[N
         yield
     finally:
         change(url, "/_undercast/debug", {"function": arn, "end": True})
+
+
+def _what_is_there(url: str, error: Exception) -> str:
+    """Where a function that is missing was looked for, and what is there; "" of another error."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    found = _MISSING.search(str(error))
+    if found is None:
+        return ""
+    prefix, region, account = found.groups()
+    place = f"looked in account {account}, region {region}"
+    try:
+        pages = aws(url, "lambda").get_paginator("list_functions").paginate()
+        arns = [one["FunctionArn"] for page in pages for one in page["Functions"]]
+        own = aws(url, "sts").get_caller_identity()["Account"]
+    except (ClientError, BotoCoreError):
+        return place  # who may invoke may not be allowed to list
+    if (own, environment.region()) != (account, region):
+        return place
+    names = sorted(arn.removeprefix(prefix) for arn in arns)
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{place}: " + (f"{', '.join(names[:_NAMED])}{more}" if names else "no function is there")
 
 
 def _on_sigterm(number: int, frame: object) -> None:

@@ -7,6 +7,7 @@ Times are the platform clock's, as in CloudWatch: behind `undercast clock advanc
 
 import datetime
 import json
+import math
 import re
 import sys
 import time
@@ -22,6 +23,8 @@ from undercast.cli.output import fail, printable, styled
 POLL_S = 0.5
 _STATUS_EVERY = 10
 """Of this many looks at the log of a function that is followed, one asks the platform, too."""
+_SLACK = 5
+"""Minutes that a reader may take to repeat the command with the `--since` it was told."""
 _APPEARS = "a log group appears with the first run of its function"
 
 
@@ -54,11 +57,24 @@ def logs(
             start_ms = max(start_ms, int(event["timestamp"]) - 5000)
             _print(event, as_json)
         if not tail:
+            if not seen:
+                _tell_the_last(client, group, since, platform["clock"]["now"])
             return
         time.sleep(POLL_S)
         looks += 1
         if looks % _STATUS_EVERY == 0:
             told = _told(ask(url, "/_undercast/status"), function, told)
+
+
+def _tell_the_last(client: Any, group: str, since: float, now: float) -> None:
+    """Nothing was printed: say so, and how far back the last event is."""
+    words = f"nothing in the last {since:g} minutes"
+    pages = client.get_paginator("describe_log_streams").paginate(logGroupName=group)
+    times = [one["lastEventTimestamp"] for page in pages for one in page["logStreams"] if "lastEventTimestamp" in one]
+    if times and (last := max(times) / 1000) < now - since * 60:
+        at = datetime.datetime.fromtimestamp(last, tz=datetime.UTC)
+        words += f"; the last event is of {at:%Y-%m-%d %H:%M}: --since {math.ceil((now - last) / 60) + _SLACK}"
+    print(words, file=sys.stderr, flush=True)
 
 
 def _told(platform: Mapping[str, Any], function: str, before: str) -> str:

@@ -20,7 +20,7 @@ def status(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show functions, environments, queues and deliveries of the running platform.
+    """Show functions, their environments, deliveries and the clock of the running platform.
 
     An environment is ready or frozen between two invokes; a stale one has failed, and its next invoke starts its
     runtime anew.
@@ -32,7 +32,7 @@ def status(
     show(summary(answer), False)
     print()
     rows = [row(function) for function in answer["sandboxes"]["functions"]]
-    table(_HEAD, rows, "no function has run yet")
+    table(_HEAD, rows, "no function has run since this start")
     if unable := answer["cannot_run"]:
         print()
         table(_UNABLE_HEAD, [_unable(one) for one in unable], "")

@@ -123,8 +123,9 @@ async def test_the_end_cuts_clients_off(echo: int) -> None:
     """And a taken port is told, not taken."""
     port = DebugPort(echo)
     await port.open(0)
-    with pytest.raises(PortTaken):
+    with pytest.raises(PortTaken) as caught:
         await DebugPort(echo).open(port.number)
+    assert str(caught.value) == f"port {port.number} of 127.0.0.1: Address already in use"
     port.lead_to(reach, Debugger(WAITS))
     reader, writer = await asyncio.open_connection("127.0.0.1", port.number)
     writer.write(b"hello")

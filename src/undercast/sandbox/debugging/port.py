@@ -6,6 +6,7 @@ It stays while environments come and go: who connects early waits for the next o
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, NamedTuple
@@ -51,7 +52,8 @@ class DebugPort:
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise
-            raise PortTaken(f"port {number} of 127.0.0.1: {error.strerror or error}") from error
+            # Not strerror: asyncio writes the address into it once more.
+            raise PortTaken(f"port {number} of 127.0.0.1: {os.strerror(error.errno)}") from error
         self.number = self._server.sockets[0].getsockname()[1]
 
     def lead_to(self, connect: Connect, debugger: Debugger) -> None:
