@@ -92,7 +92,7 @@ async def test_sender_that_cannot_hear_strands_no_delivery(tmp_path: Path, clock
         await bench.add(*(bench.make(f"{n}", f"arn:{n}", source_arn=sns) for n in range(3)))
         await bench.add(*(bench.make(f"f{n}", "arn:q.fifo", source_arn=sns, attributes=fifo) for n in range(2)))
         await bench.router.start()
-        await turns()
+        await bench.router.drained()
         assert bench.router.status()["in_flight"] == 0
         assert sorted(heard) == ["0", "1", "2", "f0", "f1"]
         assert await bench.rows() == []

@@ -152,7 +152,7 @@ def test_a_batch_that_fails_too_often_is_told_to_the_destination_and_left_behind
     table.map(BatchSize=1, MaximumRetryAttempts=1, DestinationConfig=destination)
     table.put("bad", "good")
     until(lambda: table.keys() == ["bad"])
-    until(lambda: table.get()["LastProcessingResult"] == "No records processed")
+    until(lambda: table.get()["LastProcessingResult"] == "PROBLEM: Function call failed")
     clocked.platform.advance(5)
     until(lambda: table.keys() == ["bad", "bad", "good"])
     (message,) = clocked.client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
