@@ -5,7 +5,6 @@ row, the next call waits for it; REPORT's Duration contains it. AWS: Lambda Exte
 """
 
 import io
-import json
 import re
 import statistics
 import time
@@ -13,6 +12,7 @@ import zipfile
 from typing import Any
 
 from benchmarks import bench_lambda
+from benchmarks.ready import invoke_ms
 
 CALLS = 500
 WARM_UP = 20
@@ -60,11 +60,11 @@ def measured(subject: Any, plain: str, runtime: str, memory_mb: int) -> dict[str
     turns: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(CALLS + WARM_UP):
         for name, taken in turns.items():
-            taken.append(_timed(name, calls[name]))
+            taken.append(invoke_ms(name, calls[name]))
     rows: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROWS):
         for name, taken in rows.items():
-            taken += [_timed(name, calls[name]) for _ in range(IN_A_ROW)][1:]  # the first one follows another's
+            taken += [invoke_ms(name, calls[name]) for _ in range(IN_A_ROW)][1:]  # the first one follows another's
     durations = {name: _durations(subject, name, CALLS + WARM_UP + ROWS * IN_A_ROW) for name in calls}
     found = {}
     for kind, times in (("", turns), ("_row", rows), ("_duration", durations)):
@@ -72,15 +72,6 @@ def measured(subject: Any, plain: str, runtime: str, memory_mb: int) -> dict[str
         found |= {f"extension{kind}_without": without, f"extension{kind}_with": with_it}
         found[f"extension{kind}_adds"] = with_it - without
     return found
-
-
-def _timed(name: str, connection: Any) -> float:
-    began = time.perf_counter()
-    status, body = connection.call()
-    took = (time.perf_counter() - began) * 1000
-    if status != 200 or json.loads(body) != bench_lambda.EVENT:
-        raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
-    return took
 
 
 def _durations(subject: Any, name: str, wanted: int) -> list[float]:

@@ -37,6 +37,7 @@ from benchmarks import (
     streaming,
 )
 from benchmarks.figures import Round
+from benchmarks.ready import invoke_ms
 
 FUNCTION = "peer-dev-echo"
 RUNTIME = f"python3.{sys.version_info.minor}"
@@ -268,13 +269,7 @@ def _after_a_pause(subject: Any, name: str, plan: Plan) -> float:
 
 def _first_invoke(subject: Any, name: str) -> float:
     _, _, raw = subject.raw_request(name, bench_lambda.BODY)
-    connection = bench_lambda.RawConn(subject.host, subject.port, raw)
-    began = time.perf_counter()
-    status, body = connection.call()
-    took = (time.perf_counter() - began) * 1000
-    if status != 200 or json.loads(body) != bench_lambda.EVENT:
-        raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
-    return took
+    return invoke_ms(name, bench_lambda.RawConn(subject.host, subject.port, raw))
 
 
 def _runtime_pss() -> float:

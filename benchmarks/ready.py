@@ -4,6 +4,7 @@ boto3 serializes and signs each anew and is stopped where it would send it, so t
 boto3: what boto3 itself takes is not in the time. Bodies in memory only (no `Expect: 100-continue`).
 """
 
+import json
 import time
 from collections.abc import Callable
 from typing import Any
@@ -59,3 +60,13 @@ class RawSender:
 
 def _taken(request: Any, **_: Any) -> None:
     raise _Made(request)
+
+
+def invoke_ms(name: str, connection: Any) -> float:
+    """How long one invoke of an echo takes over a `RawConn`. Raises RuntimeError for what is no echo."""
+    began = time.perf_counter()
+    status, body = connection.call()
+    took = (time.perf_counter() - began) * 1000
+    if status != 200 or json.loads(body) != bench_lambda.EVENT:
+        raise RuntimeError(f"{name} answered {status} {body[:200]!r}")
+    return took
