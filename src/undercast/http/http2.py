@@ -9,17 +9,17 @@ AWS: RFC 9113; Kinesis API Reference, SubscribeToShard ("over HTTP/2").
 import asyncio
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from undercast.core.body import BodyStream
 from undercast.core.deadline import Deadline
-from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.core.http import HttpHandler, HttpResponse
 from undercast.http import frames
 from undercast.http.frames import ConnectionFailed, Frame, FrameReader
-from undercast.http.head import FRAMING, http_date
-from undercast.http.hpack import ENTRY_BYTES, Decoder, HpackError, encode
+from undercast.http.header_blocks import Block, HeaderBlocks
+from undercast.http.hpack import HpackError, encode
 from undercast.http.options import ServeOptions
+from undercast.http.outflow import Outflow
+from undercast.http.streams import NEVER, Held, Origin, Stream, head_of, release, request_of, set_aside
 
 log = logging.getLogger(__name__)
 
@@ -32,14 +32,6 @@ _FAILURE = HttpResponse(status=500, headers=(("content-type", "text/plain"),), b
 _TOO_LARGE = HttpResponse(status=413, headers=(("content-type", "text/plain"),), body=b"Payload too large\n")
 _TOO_LATE = HttpResponse(status=408, headers=(("content-type", "text/plain"),), body=b"Request timeout\n")
 _TOO_MUCH = HttpResponse(status=503, headers=(("content-type", "text/plain"),), body=b"Too many requests in hand\n")
-_NEVER = float("inf")
-
-
-@dataclass(slots=True)
-class Held:
-    """What the requests in hand of one listener hold in memory."""
-
-    size_bytes: int = 0
 
 
 class Connections(Protocol):
@@ -51,29 +43,6 @@ class Connections(Protocol):
     def discard(self, connection: "Http2Protocol", /) -> None: ...
 
 
-@dataclass(slots=True, eq=False)
-class _Stream:
-    """One request and its response."""
-
-    id: int
-    window: int
-    """How much the client takes of the response's body now."""
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytearray = field(default_factory=bytearray)
-    size: int = 0
-    """Of the body, as far as it has come."""
-    held: int = 0
-    """Of headers and body, what is in memory."""
-    due: float = _NEVER
-    """Loop time when more than `seen` must have come."""
-    seen: int = 0
-    task: asyncio.Task[None] | None = None
-    live: bool = False
-    """Whether the answer is of no use when its client has gone."""
-    gone: bool = False
-    """Whether the client wants no answer any more; the handler runs on."""
-
-
 class Http2Protocol(asyncio.Protocol):
     """See the module. Has what a listener asks of a connection, as `HttpProtocol` has."""
 
@@ -83,30 +52,22 @@ class Http2Protocol(asyncio.Protocol):
         self._handler = handler
         self._options = options
         self._transport = transport
-        self._secure = secure
-        self._peer = peer
+        self._origin = Origin(secure=secure, peer=peer, environment_id=options.environment_id)
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader()
-        self._decoder = Decoder(options.limits.max_head_bytes)
+        self._blocks = HeaderBlocks(options.limits.max_head_bytes)
+        self._outflow = Outflow(transport, options.limits.write_timeout_s)
         self._preface = len(frames.PREFACE)
-        self._streams: dict[int, _Stream] = {}
-        self._block: tuple[int, bool, bytearray] | None = None
-        """The headers that CONTINUATION goes on with: their stream, whether it ends there, what has come."""
+        self._streams: dict[int, Stream] = {}
         self._last = 0
         self._held = Held()
         self._empty_frames = 0
-        self._window = frames.FIRST_WINDOW
-        self._stream_window = frames.FIRST_WINDOW
-        self._frame_bytes = frames.MOST_FRAME_BYTES
-        self._writable = asyncio.Event()
-        self._writable.set()
-        self._room = asyncio.Event()
         self._stopping = False
         self._lost = False
         self._deadline = Deadline(self._loop, self._expire)
-        self._head_due = _NEVER
+        self._head_due = NEVER
         """Loop time when the preface, or a block of headers, must be there."""
-        self._unread_due = _NEVER
+        self._unread_due = NEVER
         """Loop time when the client must have caught up, or the connection be closed."""
         self._connections: Connections | None = None
         self.closed: asyncio.Future[None] = self._loop.create_future()
@@ -147,7 +108,7 @@ class Http2Protocol(asyncio.Protocol):
             self._preface -= len(expected)
             data = data[len(expected) :]
             if not self._preface:
-                self._head_due = _NEVER
+                self._head_due = NEVER
         try:
             for frame in self._reader.feed(data):
                 self._receive(frame)
@@ -160,12 +121,11 @@ class Http2Protocol(asyncio.Protocol):
         """asyncio: the connection is gone. Streaming ends; a started handler runs on unless it ends with its client."""
         self._lost = True
         self._deadline.cancel()
-        self._room.set()
-        self._writable.set()
+        self._outflow.end()
         for stream in tuple(self._streams.values()):
             if stream.task is None:
                 self._streams.pop(stream.id, None)
-                self._release(stream)
+                release(self._held, stream)
             elif stream.live or self._options.ends_with_client:
                 stream.task.cancel()
         self._leave()
@@ -173,17 +133,17 @@ class Http2Protocol(asyncio.Protocol):
     def pause_writing(self) -> None:
         """asyncio: the client does not read as fast as we write. Its pings and settings would be answered, too: no more
         of them (CVE-2019-9512, CVE-2019-9515)."""
-        self._writable.clear()
+        self._outflow.pause()
         if not self._transport.is_closing():
             self._transport.pause_reading()
             self._unread_due = self._within(self._options.limits.write_timeout_s)
 
     def resume_writing(self) -> None:
         """asyncio: the client has caught up."""
-        self._writable.set()
+        self._outflow.resume()
         if not self._transport.is_closing():
             self._transport.resume_reading()
-            self._unread_due = _NEVER
+            self._unread_due = NEVER
             self._give_time()
 
     def _leave(self) -> None:
@@ -237,10 +197,10 @@ class Http2Protocol(asyncio.Protocol):
 
     def _expire(self) -> None:
         now, keep_alive_s = self._loop.time(), self._options.limits.keep_alive_timeout_s
-        resting_until = self.idle_since + keep_alive_s if self.idle and keep_alive_s is not None else _NEVER
+        resting_until = self.idle_since + keep_alive_s if self.idle and keep_alive_s is not None else NEVER
         if now >= self._unread_due:
             self._transport.abort()
-        elif self._unread_due < _NEVER:  # nothing is read meanwhile: only this counts
+        elif self._unread_due < NEVER:  # nothing is read meanwhile: only this counts
             self._deadline.put(self._unread_due)
         elif now >= self._head_due:
             self._fail(frames.ENHANCE_YOUR_CALM, "the headers do not go on")
@@ -252,10 +212,10 @@ class Http2Protocol(asyncio.Protocol):
                 self._judge(stream, now)
             due = (stream.due for stream in unfinished if stream.task is None)
             moment = min(self._unread_due, self._head_due, resting_until, *due)
-            if moment < _NEVER:
+            if moment < NEVER:
                 self._deadline.put(moment)
 
-    def _judge(self, stream: _Stream, now: float) -> None:
+    def _judge(self, stream: Stream, now: float) -> None:
         """As with HTTP/1.1, a body brings so many bytes in each span, or its request has timed out."""
         limits = self._options.limits
         if now < stream.due:
@@ -267,7 +227,7 @@ class Http2Protocol(asyncio.Protocol):
 
     def _give_time(self) -> None:
         """We did not read: nobody is late by that."""
-        if self._head_due < _NEVER:
+        if self._head_due < NEVER:
             self._head_due = self._within(self._options.limits.head_timeout_s)
         for stream in self._streams.values():
             if stream.task is None:
@@ -288,8 +248,7 @@ class Http2Protocol(asyncio.Protocol):
     # Frames.
 
     def _receive(self, frame: Frame) -> None:
-        if self._block is not None and (frame.kind != frames.CONTINUATION or frame.stream != self._block[0]):
-            raise ConnectionFailed(frames.PROTOCOL_ERROR, "headers are interrupted")
+        self._blocks.check_turn(frame)
         if frame.kind == frames.DATA:
             self._data(frame)
         elif frame.kind == frames.HEADERS:
@@ -299,7 +258,7 @@ class Http2Protocol(asyncio.Protocol):
         elif frame.kind == frames.SETTINGS:
             self._settings(frame)
         elif frame.kind == frames.WINDOW_UPDATE:
-            self._more_window(frame)
+            self._outflow.more(frame, self._streams.get(frame.stream))
         elif frame.kind == frames.PING:
             if len(frame.payload) != 8:
                 raise ConnectionFailed(frames.FRAME_SIZE_ERROR, "a ping has eight bytes")
@@ -312,29 +271,21 @@ class Http2Protocol(asyncio.Protocol):
         # PRIORITY is advice, GOAWAY says that the client will close, and unknown kinds are to be passed over.
 
     def _headers(self, frame: Frame) -> None:
-        if frame.stream % 2 == 0:
-            raise ConnectionFailed(frames.PROTOCOL_ERROR, "clients have odd streams")
-        self._block = (frame.stream, bool(frame.flags & frames.END_STREAM), bytearray(frame.content()))
-        if frame.flags & frames.END_HEADERS:
-            self._block_ended()
+        block = self._blocks.add(frame)
+        if block is not None:
+            self._block_ended(block)
         else:
             self._head_due = self._within(self._options.limits.head_timeout_s)
 
     def _continuation(self, frame: Frame) -> None:
-        if self._block is None:
-            raise ConnectionFailed(frames.PROTOCOL_ERROR, "there are no headers to go on with")
         self._count_empty(bool(frame.payload or frame.flags & frames.END_HEADERS))
-        self._block[2].extend(frame.payload)
-        if len(self._block[2]) > self._options.limits.max_head_bytes:
-            raise ConnectionFailed(frames.ENHANCE_YOUR_CALM, "the headers are too large")
-        if frame.flags & frames.END_HEADERS:
-            self._block_ended()
+        block = self._blocks.add(frame)
+        if block is not None:
+            self._block_ended(block)
 
-    def _block_ended(self) -> None:
-        assert self._block is not None
-        stream_id, ends, block = self._block
-        self._block, self._head_due = None, _NEVER
-        headers = self._decoder.decode(bytes(block))
+    def _block_ended(self, block: Block) -> None:
+        stream_id, ends, headers = block
+        self._head_due = NEVER
         stream = self._streams.get(stream_id)
         if stream is not None:  # trailers: nobody here asks for them
             self._count_empty(ends)
@@ -347,9 +298,8 @@ class Http2Protocol(asyncio.Protocol):
         if self._stopping or len(self._streams) >= MAX_STREAMS:
             self._transport.write(frames.reset(stream_id, frames.REFUSED_STREAM))
             return
-        stream = self._streams[stream_id] = _Stream(stream_id, self._stream_window, headers)
-        size_bytes = sum(len(name) + len(value) + ENTRY_BYTES for name, value in headers)
-        if not self._hold(stream, size_bytes):
+        stream = self._streams[stream_id] = Stream(stream_id, self._outflow.stream_window, headers)
+        if not self._hold(stream, stream.head_bytes):
             self._refuse(stream, _TOO_MUCH)
         elif ends:
             self._start(stream)
@@ -362,17 +312,8 @@ class Http2Protocol(asyncio.Protocol):
         if self._empty_frames > MAX_EMPTY_FRAMES:
             raise ConnectionFailed(frames.ENHANCE_YOUR_CALM, "too many frames are empty")
 
-    def _hold(self, stream: _Stream, size_bytes: int) -> bool:
-        """Count what a stream is about to keep; False where the listener has no room for it."""
-        if self._held.size_bytes + size_bytes > self._options.limits.held_bytes:
-            return False
-        self._held.size_bytes += size_bytes
-        stream.held += size_bytes
-        return True
-
-    def _release(self, stream: _Stream) -> None:
-        self._held.size_bytes -= stream.held
-        stream.held = 0
+    def _hold(self, stream: Stream, size_bytes: int) -> bool:
+        return set_aside(self._held, self._options.limits.held_bytes, stream, size_bytes)
 
     def _data(self, frame: Frame) -> None:
         part, ends = frame.content(), bool(frame.flags & frames.END_STREAM)
@@ -398,32 +339,8 @@ class Http2Protocol(asyncio.Protocol):
     def _settings(self, frame: Frame) -> None:
         if frame.flags & frames.ACK:
             return
-        window = self._stream_window
-        for key, value in frames.read_settings(frame.payload):
-            if key == frames.INITIAL_WINDOW_SIZE:
-                if value > frames.LARGEST_WINDOW:
-                    raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window is too large")
-                window = value
-            elif key == frames.MAX_FRAME_SIZE:
-                self._frame_bytes = min(value, frames.MOST_FRAME_BYTES)
-        if window != self._stream_window:
-            for stream in self._streams.values():
-                stream.window += window - self._stream_window
-            self._stream_window = window
+        self._outflow.set(frames.read_settings(frame.payload), self._streams.values())
         self._transport.write(frames.frame(frames.SETTINGS, frames.ACK, 0))
-        self._room.set()
-
-    def _more_window(self, frame: Frame) -> None:
-        if len(frame.payload) != 4:
-            raise ConnectionFailed(frames.FRAME_SIZE_ERROR, "a window update has four bytes")
-        more = int.from_bytes(frame.payload) & frames.LARGEST_WINDOW
-        if frame.stream == 0:
-            self._window += more
-            if self._window > frames.LARGEST_WINDOW or not more:
-                raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window is wrong")
-        elif (stream := self._streams.get(frame.stream)) is not None:
-            stream.window += more
-        self._room.set()
 
     def _cancelled(self, stream_id: int) -> None:
         stream = self._streams.get(stream_id)
@@ -435,24 +352,24 @@ class Http2Protocol(asyncio.Protocol):
             stream.task.cancel()
         else:
             stream.gone = True
-            self._room.set()
+            self._outflow.wake()
 
     # Requests.
 
-    def _start(self, stream: _Stream, answer: HttpResponse | None = None) -> None:
+    def _start(self, stream: Stream, answer: HttpResponse | None = None) -> None:
         stream.task = self._loop.create_task(self._serve(stream, answer))
 
-    def _refuse(self, stream: _Stream, answer: HttpResponse) -> None:
+    def _refuse(self, stream: Stream, answer: HttpResponse) -> None:
         """Answer without the handler, and keep nothing of what has come and will come."""
         stream.body = bytearray()
-        self._release(stream)
+        release(self._held, stream)
         self._start(stream, answer)
 
-    async def _serve(self, stream: _Stream, answer: HttpResponse | None) -> None:
+    async def _serve(self, stream: Stream, answer: HttpResponse | None) -> None:
         try:
             if answer is None:
                 try:
-                    answer = await self._handler(self._request(stream))
+                    answer = await self._handler(request_of(stream, self._origin))
                 except Exception:
                     log.exception("answering an HTTP/2 request failed")
                     answer = _FAILURE
@@ -470,51 +387,22 @@ class Http2Protocol(asyncio.Protocol):
         finally:
             self._forget(stream)
 
-    def _forget(self, stream: _Stream) -> None:
+    def _forget(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)
-        self._release(stream)
+        release(self._held, stream)
         if not self._streams:
             self._rest()
             if self._stopping:
                 self._close()
         self._leave()
 
-    def _request(self, stream: _Stream) -> HttpRequest:
-        pseudo: dict[str, str] = {}
-        headers: dict[str, str] = {}
-        for name, value in stream.headers:
-            if name.startswith(":"):
-                pseudo[name] = value
-            else:
-                headers[name] = f"{headers[name]},{value}" if name in headers else value
-        if ":authority" in pseudo:
-            # Under both names: AWS's SDK for JavaScript signs it as ":authority".
-            headers["host"] = headers[":authority"] = pseudo[":authority"]
-        body, stream.body = bytes(stream.body), bytearray()
-
-        def ends_with_client() -> None:
-            stream.live = True
-
-        return HttpRequest(
-            method=pseudo.get(":method", "GET"),
-            target=pseudo.get(":path", "/"),
-            headers=headers,
-            body=BodyStream.of(body),
-            secure=self._secure,
-            peer=self._peer,
-            environment_id=self._options.environment_id,
-            end_with_client=ends_with_client,
-        )
-
     # Responses.
 
-    async def _write(self, stream: _Stream, response: HttpResponse) -> None:
+    async def _write(self, stream: Stream, response: HttpResponse) -> None:
         if stream.gone:
             return
-        is_head = any(name == ":method" and value == "HEAD" for name, value in stream.headers)
-        body = b"" if is_head or response.status in (204, 304) else response.body
-        headers = [(":status", str(response.status)), ("date", http_date(int(self._options.clock.now())))]
-        headers += [(name, value) for name, value in response.headers if name.lower() not in FRAMING]
+        body = b"" if stream.is_head or response.status in (204, 304) else response.body
+        headers = head_of(response, self._options.clock.now())
         length = response.length if response.length is not None or not isinstance(body, bytes) else len(body)
         if length is not None:
             headers.append(("content-length", str(length)))
@@ -522,45 +410,18 @@ class Http2Protocol(asyncio.Protocol):
         self._transport.write(frames.header_frames(stream.id, encode(headers), ends=ends))
         if isinstance(body, bytes):
             if not ends:
-                await self._send(stream, body, ends=True)
+                await self._outflow.send(stream, body, ends=True)
             return
         stream.live = True
         await self._stream_body(stream, aiter(body))
 
-    async def _stream_body(self, stream: _Stream, body: AsyncIterator[bytes]) -> None:
+    async def _stream_body(self, stream: Stream, body: AsyncIterator[bytes]) -> None:
         try:
             async for part in body:
                 if part:
-                    await self._send(stream, part, ends=False)
+                    await self._outflow.send(stream, part, ends=False)
         finally:
             close = getattr(body, "aclose", None)
             if close is not None:
                 await close()
-        await self._send(stream, b"", ends=True)
-
-    async def _send(self, stream: _Stream, data: bytes, *, ends: bool) -> None:
-        """In frames, as the windows of stream and connection allow. Raises ConnectionResetError, TimeoutError."""
-        view = memoryview(data)
-        while True:
-            if self._transport.is_closing() or stream.gone:
-                raise ConnectionResetError
-            size = max(0, min(len(view), self._window, stream.window, self._frame_bytes))
-            if not size and len(view):
-                await self._wait(self._room)
-                continue
-            last = ends and size == len(view)
-            flags = frames.END_STREAM if last else 0
-            self._transport.write(frames.frame(frames.DATA, flags, stream.id, bytes(view[:size])))
-            self._window -= size
-            stream.window -= size
-            view = view[size:]
-            if not self._writable.is_set():
-                await self._wait(self._writable)
-            if not len(view):
-                return
-
-    async def _wait(self, event: asyncio.Event) -> None:
-        if event is self._room:
-            event.clear()
-        async with asyncio.timeout(self._options.limits.write_timeout_s):
-            await event.wait()
+        await self._outflow.send(stream, b"", ends=True)

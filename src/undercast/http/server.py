@@ -17,10 +17,11 @@ from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http.direct import DirectBody
 from undercast.http.exchange import Exchange
-from undercast.http.http2 import Held, Http2Protocol
+from undercast.http.http2 import Http2Protocol
 from undercast.http.options import ServeOptions
 from undercast.http.requests import RequestReader
 from undercast.http.responses import ClientGone, ResponseWriter
+from undercast.http.streams import Held
 
 log = logging.getLogger(__name__)
 
