@@ -3,7 +3,11 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from tests.fakes import FakeClock
+from undercast.core import tasks
+from undercast.events import poller
 from undercast.events.poller import FIRST_BATCHES, Allowance, Pollers, Processed, Unavailable
 
 
@@ -143,6 +147,47 @@ async def test_the_end_waits_for_what_runs() -> None:
     assert not ending.done()
     source.running[0].set_result(Processed())
     await ending
+
+
+class Stubborn(Fed):
+    """Neither lets its reader go nor can be closed, as one that waits for a peer who never reads."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = asyncio.Event()
+        self.release = asyncio.Event()
+
+    async def take(self) -> Any:
+        """See `poller.Source`."""
+        self.asked.set()
+        while not self.release.is_set():
+            try:
+                await self.release.wait()
+            except asyncio.CancelledError:
+                continue
+
+    async def close(self) -> None:
+        """See `poller.Source`."""
+        await self.release.wait()
+
+
+async def test_a_source_that_does_not_let_go_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mapping is deleted, or the platform stopped, all the same; the log says what is left."""
+    monkeypatch.setattr(poller, "CLOSE_S", 0.0)
+    monkeypatch.setattr(tasks, "LAST_S", 0.0)
+    pollers, sources = Pollers(FakeClock()), (Stubborn(), Stubborn())
+    for key, source in enumerate(sources):
+        pollers.begin(key, source)
+        await source.asked.wait()
+    await pollers.end(0)
+    await pollers.stop(0.0)
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert told.count("1 readers of event sources do not end, and are left") == 2
+    assert told.count("an event source could not be closed") == 2
+    for source in sources:
+        source.release.set()
 
 
 def test_failures_halve_what_may_run_and_success_brings_back_the_first_five() -> None:

@@ -7,7 +7,9 @@ that a user's mistake can make fail is here: a folder or a port in use, newer da
 import os
 import socket
 from dataclasses import dataclass, replace
+from functools import partial
 
+from undercast.app.ending import Ending
 from undercast.app.errors import CannotStart
 from undercast.core.clock import HostClock
 from undercast.core.config import Config
@@ -29,6 +31,9 @@ from undercast.store.migrations import check_all, migrate_all, versions_in
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 _EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})
 _RUNTIME_API_PORT = 9001
+_CLOSING_S = 10.0
+_WRITING_S = 30.0
+"""A disk may be slow; what is not folded into the database then is in its WAL."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -69,13 +74,13 @@ class Door:
         migrate_all(self.database, schemas.state)
         migrate_all(self.journal.database, schemas.journal)
 
-    async def close(self) -> None:
-        """Give port and folder back, where no platform came to stand behind it."""
-        await self.front_door.stop_accepting(0)
-        self.listening.close()
-        await self.journal.close()
-        await self.database.close()
-        self.folder.unlock()
+    async def close(self, ending: Ending) -> None:
+        """Give port and folder back; what was acknowledged is on disk then."""
+        await ending.part("the front door", partial(self.front_door.stop_accepting, 0), _CLOSING_S)
+        await ending.part("the port", self.listening.close, _CLOSING_S)
+        await ending.part("the journal", self.journal.close, _WRITING_S)
+        await ending.part("the database", self.database.close, _WRITING_S)
+        await ending.part("the data folder", self.folder.unlock, _CLOSING_S)
 
 
 def open_door(config: Config) -> Door:

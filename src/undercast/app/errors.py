@@ -1,4 +1,6 @@
-"""Why a platform cannot start."""
+"""Why a platform cannot start, or did not end well."""
+
+from collections.abc import Sequence
 
 
 class CannotStart(Exception):
@@ -8,3 +10,10 @@ class CannotStart(Exception):
         super().__init__(what)
         self.what = what
         self.fix = fix
+
+
+class EndedBadly(Exception):
+    """Parts of a stop failed or did not end; all others have ended."""
+
+    def __init__(self, parts: Sequence[str]) -> None:
+        super().__init__(f"the stop of {', '.join(parts)} failed")

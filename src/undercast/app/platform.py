@@ -14,8 +14,8 @@ from typing import Any
 import undercast.sandbox
 from undercast.app import debugging
 from undercast.app.door import Door
+from undercast.app.ending import Ending
 from undercast.app.machine import machine_limits
-from undercast.app.quiescing import quiesced
 from undercast.app.sandboxes import capabilities_of
 from undercast.app.traces import Traces
 from undercast.core.clock import PlatformClock
@@ -60,7 +60,9 @@ GRACE_S = 5.0
 """How long requests in flight may take after SIGTERM,"""
 LEAST_GRACE_S = 2.0
 """and how long at least behind the end of the platform's own work, which has so long:"""
-QUIESCE_S = 4.0
+QUIESCE_S = 6.0
+PART_S = 10.0
+"""How long any other part of a stop may take; each says less of itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +83,16 @@ class Platform:
     housework: set[asyncio.Task[Any]] = field(default_factory=set)
     """Ends by itself."""
     recurring: set[asyncio.Task[None]] = field(default_factory=set)
+    begun: dict[str, Mounted] = field(default_factory=dict)
+    """The services that `start` has come to."""
 
     async def start(self) -> None:
         """Begin to work. The driver has started; services come before the deliveries that they get."""
         await self.request_log.start()
         await self.pool.start(self.door.config.port)
         await debugging.begin(self.pool, self.door.config)
-        for mounted in self.services.values():
+        for name, mounted in self.services.items():
+            self.begun[name] = mounted
             if mounted.manifest.start is not None:
                 await mounted.manifest.start(mounted.instance)
         await self.router.start()
@@ -99,38 +104,43 @@ class Platform:
         memory = Memory(lambda: self.request_log.written)
         self.recurring.add(asyncio.create_task(recur("giving memory back", memory.look, every(_LOOK_AT_MEMORY_S))))
 
-    async def stop(self) -> None:
-        """End in the opposite order. What was acknowledged is on disk when this returns.
+    async def stop(self, ending: Ending) -> None:
+        """End in the opposite order, also of a start that failed. The door is left: `Door.close` follows.
 
         Attempts end, or are left to the next start, while the door is open: functions of the process driver call
         through it, and one whose call was refused has failed an attempt of its event, maybe the last.
         """
         grace_ends = self.door.host_clock.monotonic() + GRACE_S
         works = {
-            name: mounted.manifest.quiesce(mounted.instance)
-            for name, mounted in self.services.items()
+            name: partial(mounted.manifest.quiesce, mounted.instance)
+            for name, mounted in self.begun.items()
             if mounted.manifest.quiesce is not None
         }
-        await quiesced({"the router": self.router.stop(), **works}, QUIESCE_S)
-        for mounted in self.services.values():
+        await ending.together({"the router": self.router.stop, **works}, QUIESCE_S)
+        for name, mounted in self.begun.items():
             if mounted.manifest.release is not None:
-                mounted.manifest.release(mounted.instance)
-        await self.door.front_door.stop_accepting(max(LEAST_GRACE_S, grace_ends - self.door.host_clock.monotonic()))
+                release = partial(mounted.manifest.release, mounted.instance)
+                await ending.part(f"the answers of {name}", release, PART_S)
+        grace_s = max(LEAST_GRACE_S, grace_ends - self.door.host_clock.monotonic())
+        await ending.part("the front door", partial(self.door.front_door.stop_accepting, grace_s), grace_s + PART_S)
+        await ending.part("the housework", self._end_housework, PART_S)
+        await ending.part("the execution environments", self.pool.stop, PART_S)
+        await ending.part("the driver", self.driver.stop, PART_S)
+        await ending.part("the listeners of sandboxes", self.door.front_door.close, PART_S)
+        stops = {
+            name: partial(mounted.manifest.stop, mounted.instance)
+            for name, mounted in self.begun.items()
+            if mounted.manifest.stop is not None
+        }
+        await ending.together(stops, PART_S)
+        await ending.part("the request log", self.request_log.stop, PART_S)
+        await ending.part("the causal log", self.causality.close, PART_S)
+        await ending.part("the blobs", self.blobs.close, PART_S)
+
+    async def _end_housework(self) -> None:
         for task in (*self.housework, *self.recurring):  # a sweep can be left at any point: the next start goes on
             task.cancel()
         await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)
-        await self.pool.stop()
-        await self.driver.stop()
-        await self.door.front_door.close()
-        for mounted in self.services.values():
-            if mounted.manifest.stop is not None:
-                await mounted.manifest.stop(mounted.instance)
-        await self.request_log.stop()
-        await self.causality.close()
-        await self.blobs.close()
-        await self.door.journal.close()
-        await self.door.database.close()
-        self.door.folder.unlock()
 
     async def reset(self) -> None:
         """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are."""

@@ -11,13 +11,15 @@ import resource
 import signal
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
 
 from undercast.app.door import Door, open_door
-from undercast.app.errors import CannotStart
+from undercast.app.ending import Ending
+from undercast.app.errors import CannotStart, EndedBadly
 from undercast.core.config import Config
 from undercast.core.late import Late
 from undercast.store.errors import is_disk_full
@@ -34,10 +36,15 @@ _BUILD = Late("undercast.app.platform", "build_platform")
 _DISCOVER: Late["Callable[[], Iterator[Manifest]]"] = Late("undercast.services.registry", "discover")
 _DESCRIPTORS = 1 << 18
 """A sandbox holds some twenty, and thousands of them are meant to fit."""
+_START_ENDS_S = 30.0
+"""How long a start may go on after SIGTERM, and what it has begun may take to end."""
 
 
 def serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str], None]) -> None:
-    """Run a platform until SIGTERM or SIGINT. Raises CannotStart. `notice` gets what the user should know of it."""
+    """Run a platform until SIGTERM or SIGINT. `notice` gets what the user should know of it.
+
+    Raises CannotStart, and EndedBadly where a part of the stop failed.
+    """
     # A relay holds two per connection; the usual soft limit is 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _DESCRIPTORS if most == resource.RLIM_INFINITY else most
@@ -45,23 +52,28 @@ def serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str],
         with contextlib.suppress(ValueError, OSError):  # macOS refuses what its kernel cannot give
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, wanted))
             break
+    ending = Ending()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         try:
-            runner.run(_serve(config, ready, notice))
+            runner.run(_serve(config, ready, notice, ending))
         except (OSError, sqlite3.OperationalError) as error:
             if not is_disk_full(error):
                 raise
             fix = "free some space, or start with another folder: undercast start --data DIR"
             raise CannotStart("No space left on the disk of the data folder", fix) from error
+        finally:
+            ending.see_to_the_end()
+    if ending.failed:
+        raise EndedBadly(ending.failed)
 
 
-async def _serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str], None]) -> None:
+async def _serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str], None], ending: Ending) -> None:
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
     door = open_door(config)
-    rest = asyncio.create_task(_rest(door, notice), name="start")
+    rest = asyncio.create_task(_rest(door, notice, ending), name="start")
     try:
         if config.driver == "namespace":
             await asyncio.wait([rest])  # it was asked for, and may be refused: not ready before that is known
@@ -71,7 +83,7 @@ async def _serve(config: Config, ready: Callable[[Door], None], notice: Callable
         await _either(ended, rest)
         await ended.wait()
     finally:
-        await _end(door, rest)
+        await _end(door, rest, ending)
 
 
 async def _either(ended: asyncio.Event, rest: "asyncio.Task[Platform]") -> None:
@@ -83,12 +95,13 @@ async def _either(ended: asyncio.Event, rest: "asyncio.Task[Platform]") -> None:
         rest.result()
 
 
-async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
+async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "Platform":
     """Load, build and start what stands behind the door; sandboxes are tried out meanwhile."""
     start_driver = await _START_DRIVER.get()
     driver_starts = asyncio.create_task(start_driver(door.config, door.folder.run), name="driver")
     root_is_made = asyncio.create_task(door.authority.prepare(door.folder.ca / "bundle.pem"), name="authority")
     tables_are_made = asyncio.create_task(asyncio.to_thread(door.migrate), name="tables")
+    platform: Platform | None = None
     try:
         build_platform = await _BUILD.get()
         discover = await _DISCOVER.get()
@@ -99,7 +112,10 @@ async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
         platform = build_platform(door, driver, manifests)
         await platform.start()
     except BaseException:
-        await _undo(driver_starts, root_is_made, tables_are_made)
+        if platform is not None:
+            await platform.stop(ending)
+        else:
+            await ending.part("the start", partial(_undo, driver_starts, root_is_made, tables_are_made), _START_ENDS_S)
         raise
     if driver.notice:
         notice(f"driver {driver.name}: {driver.notice}")
@@ -109,19 +125,28 @@ async def _rest(door: Door, notice: Callable[[str], None]) -> "Platform":
     return platform
 
 
-async def _undo(driver_starts: "asyncio.Task[Any]", *others: "asyncio.Task[None]") -> None:
-    await asyncio.gather(driver_starts, *others, return_exceptions=True)
-    if driver_starts.exception() is None:
+async def _undo(driver_starts: "asyncio.Task[Driver]", *others: "asyncio.Task[None]") -> None:
+    await asyncio.wait((driver_starts, *others))
+    if not driver_starts.cancelled() and driver_starts.exception() is None:
         await driver_starts.result().stop()
 
 
-async def _end(door: Door, rest: "asyncio.Task[Platform]") -> None:
+async def _end(door: Door, rest: "asyncio.Task[Platform]", ending: Ending) -> None:
     """Stop what has been started, once it has."""
-    await asyncio.wait([rest])
-    if rest.exception() is not None:
-        await door.close()
-        return
-    await rest.result().stop()
+    await ending.part("the start", partial(_over, rest), _START_ENDS_S)
+    if rest.done() and not rest.cancelled() and rest.exception() is None:
+        await rest.result().stop(ending)
+    await door.close(ending)
+
+
+async def _over(rest: "asyncio.Task[Platform]") -> None:
+    """Return when the start has ended, in whatever way."""
+    try:
+        await asyncio.wait([rest])
+    except asyncio.CancelledError:
+        rest.cancel()
+        await asyncio.wait([rest])
+        raise
 
 
 def _calm_collector() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from undercast.app.door import Door
-from undercast.app.errors import CannotStart
+from undercast.app.errors import CannotStart, EndedBadly
 from undercast.app.serving import serve
 from undercast.cli import environment, log_lines
 from undercast.cli.output import fail, styled
@@ -37,6 +37,8 @@ def start(values: Mapping[str, Any], begin: float) -> None:
         serve(config, ready, notice)
     except CannotStart as error:
         fail(error.what, error.fix)
+    except EndedBadly as error:
+        fail(str(error), "the lines above say how; the next start goes on with what the data folder has")
 
 
 def _beyond_loopback(host_names: Sequence[str]) -> str:

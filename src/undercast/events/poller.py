@@ -23,6 +23,10 @@ FEWEST_BATCHES = 2
 MORE_PER_S = 300 / 60
 _BACKOFF = Backoff(first_s=0.5, longest_s=10.0)
 NOTHING_YET = "No records processed"
+CLOSE_S = 30.0
+"""How long a source may take to let its reader go, and to be closed."""
+LONGEST_BATCH_S = 1800.0
+"""How long an end waits for what runs: twice as long as a function may."""
 _LOOK_AGAIN_S = 1 / MORE_PER_S
 _log = logging.getLogger(__name__)
 
@@ -126,21 +130,21 @@ class Feed:
         self._reader = asyncio.get_running_loop().create_task(self._read())
 
     async def end(self) -> None:
-        """Take nothing more; return when what runs has ended."""
-        await self._stop_reading()
-        if self._running:
-            await asyncio.wait(tuple(self._running))
+        """Take nothing more; return when what runs has ended, or has had twice a function's longest time."""
+        await self._stop_reading(CLOSE_S)
+        await wound_up(self._running, LONGEST_BATCH_S, "batches of event sources")
 
     async def abandon(self, budget_s: float) -> None:
         """The same, but what runs longer than so many seconds is left."""
-        await self._stop_reading()
+        await self._stop_reading(budget_s)
         await wound_up(self._running, budget_s, "batches of event sources")
 
-    async def _stop_reading(self) -> None:
+    async def _stop_reading(self, limit_s: float) -> None:
         self._reader.cancel()
-        await asyncio.wait([self._reader])
+        await wound_up([self._reader], limit_s, "readers of event sources")
         try:
-            await self._source.close()
+            async with asyncio.timeout(limit_s):
+                await self._source.close()
         except Exception:  # whatever a source does, what runs is waited for
             _log.exception("an event source could not be closed")
 

@@ -202,7 +202,7 @@ class BlobStore:
         """Finish the removals. The database is still open."""
         self._drop_holds()
         await self._finish_removals()
-        self._threads.shutdown()
+        await asyncio.to_thread(self._threads.shutdown)  # one may hang in the file system: the loop goes on
 
     async def _take_in(self, intake: Intake, body: AsyncIterable[bytes] | bytes) -> None:
         if isinstance(body, bytes):

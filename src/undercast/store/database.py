@@ -130,12 +130,14 @@ class Database:
         self._closed = True
         while pending := [task for task in (*self._tasks, self._checkpoint) if task is not None and not task.done()]:
             await asyncio.wait(pending)
-        await self._fold("TRUNCATE")
-        self._threaded.close()
-        self._inline.close()
-        if self._sync is not None:
-            self._sync.close()
-        self._thread.shutdown()
+        try:
+            await self._fold("TRUNCATE")
+        finally:
+            self._threaded.close()
+            self._inline.close()
+            if self._sync is not None:
+                self._sync.close()
+            self._thread.shutdown()
 
     async def _owned(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work that goes on when the caller is cancelled: a thread cannot be stopped while it holds a lock."""

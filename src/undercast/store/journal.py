@@ -101,9 +101,11 @@ class Journal:
 
     async def close(self) -> None:
         """Flush and let go of the file. A batch that cannot be written is told in the log."""
-        with contextlib.suppress(sqlite3.OperationalError):
-            await self.flush()
-        await self.database.close()
+        try:
+            with contextlib.suppress(sqlite3.OperationalError):
+                await self.flush()
+        finally:
+            await self.database.close()
 
     def _begin(self) -> None:
         """Hand the batch to the store thread; while one is being written the next one gathers."""

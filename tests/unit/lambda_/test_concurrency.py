@@ -1,6 +1,7 @@
 """Lanes of concurrency, and what is asked for of provisioned concurrency, with a sandbox that notes it."""
 
 import asyncio
+import shutil
 from typing import Any
 
 import pytest
@@ -144,6 +145,28 @@ async def test_alias_moves_its_environments_with_it(world: World) -> None:
     await world.call("DeleteAlias", FunctionName="f", Name="live")
     await settled(world)
     assert sorted(world.environments.provisions[5:]) == [("1", 0), ("2", 0)]
+
+
+async def test_a_reset_ends_what_was_being_provisioned(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    """Two versions whose code has to be unpacked first: a reset comes meanwhile. Nothing is kept ready, and no error is
+    told, for functions that are gone."""
+    await world.create()
+    await world.call("PublishVersion", FunctionName="f")
+    await world.call("UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+    await settled(world)
+    await world.call("PublishVersion", FunctionName="f")
+    await provision(world, "1", 1)
+    shutil.rmtree(world.folder / "code")
+    world.functions.catalog.clear()
+    before = asyncio.all_tasks()
+    await world.call("PutProvisionedConcurrencyConfig", FunctionName="f", Qualifier="2", **{PROVISIONED: 3})
+    following = asyncio.all_tasks() - before
+    await asyncio.sleep(0)
+    assert world.environments.provisions == [("1", 1)]
+    world.functions.provisioning.clear()
+    await asyncio.wait(following)
+    assert world.environments.provisions == [("1", 1), ("1", 0)]
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 async def test_provisioned_concurrency_is_checked(world: World) -> None:

@@ -56,7 +56,12 @@ class Provisioning:
         await self._tasks.ended()
 
     def clear(self) -> None:
-        """Rows were deleted behind our back, and the pool has been told (reset)."""
+        """Rows were deleted behind our back (reset). What was under way was for them, and may have come to the pool
+        after it was told."""
+        self._tasks.cancel()
+        for kept in self._kept.values():
+            for told in kept.values():
+                self._environments.provision(told.function, 0)
         self._kept.clear()
 
     def output(self, scope: Scope, name: str, config: Config, aliases: Mapping[str, Alias]) -> dict[str, Any]:

@@ -1,0 +1,129 @@
+"""A stop goes on whatever one part of it does, and its exit status tells."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from undercast.app.ending import Ending, Work
+from undercast.store.folder import holder
+
+
+async def raises() -> None:
+    raise OSError("disk full")
+
+
+async def hangs() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+async def refuses() -> None:
+    """Does not even end when it is cancelled, once."""
+    try:
+        await hangs()
+    except asyncio.CancelledError:
+        await hangs()
+
+
+async def test_one_that_fails_keeps_nobody_from_ending(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says who; the others are waited for."""
+    ended: list[str] = []
+
+    async def slow() -> None:
+        await asyncio.sleep(0)
+        ended.append("slow")
+
+    ending = Ending()
+    await ending.together({"pipes": raises, "lambda": slow}, 30)
+    assert ended == ["slow"]
+    assert ending.failed == ["pipes"]
+    assert [record.getMessage() for record in caplog.records] == ["the stop of pipes failed"]
+    assert "disk full" in caplog.text
+
+
+async def test_one_that_cannot_even_be_called_is_one_that_fails() -> None:
+    """A part may fail before there is anything to wait for."""
+
+    def broken() -> None:
+        raise RuntimeError("never started")
+
+    ending = Ending()
+    await ending.part("sqs", broken, 30)
+    assert ending.failed == ["sqs"]
+
+
+@pytest.mark.parametrize("part", [hangs, refuses])
+async def test_one_that_does_not_end_is_left(part: Work, caplog: pytest.LogCaptureFixture) -> None:
+    """After the limit, with a line in the log."""
+    ending = Ending()
+    before = asyncio.all_tasks()
+    await ending.part("pipes", part, 0)
+    assert ending.failed == ["pipes"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "the stop of pipes has not ended after 0.0 s and is left"
+    ]
+    for left in asyncio.all_tasks() - before:
+        left.cancel()
+
+
+WOUNDED = """
+import asyncio, sys, threading
+from dataclasses import replace
+from undercast.app import platform as platforms, serving
+from undercast.cli.main import main
+from undercast.services import registry
+
+real = registry.discover
+
+async def raises(instance):
+    raise OSError("disk full")
+
+async def blocked(instance):
+    await asyncio.to_thread(threading.Event().wait)
+
+def discover():
+    for manifest in real():
+        if manifest.name == "cloudwatch":
+            manifest = replace(manifest, stop=raises)
+        if manifest.name == "dynamodb" and "blocked" in sys.argv[0]:
+            manifest = replace(manifest, stop=blocked)
+        if manifest.name == "sqs" and "start" in sys.argv[0]:
+            manifest = replace(manifest, start=raises)
+        yield manifest
+
+registry.discover = discover
+platforms.PART_S = 1.0
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("wound", "told"),
+    [
+        ("stop", "the stop of cloudwatch failed"),
+        ("stop, blocked", "the stop of dynamodb has not ended after 1.0 s and is left"),
+        ("start", "disk full"),
+    ],
+)
+def test_a_platform_gives_back_all_that_it_holds_and_says_what_failed(tmp_path: Path, wound: str, told: str) -> None:
+    """A service that raises, one that waits for a thread for ever, and one that cannot even start: exit status 1, what
+    was journalled is on disk, and the WAL is folded into a database that was closed."""
+    program = f"import sys; sys.argv = [{wound!r}, 'start', '--port', '0', '--data', {str(tmp_path)!r}]\n{WOUNDED}"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith("ready ")
+        if wound != "start":
+            process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=120)
+    assert process.returncode == 1, errors
+    assert told in errors
+    assert holder(tmp_path) is None
+    for name in ("state.db", "journal.db"):
+        wal = tmp_path / f"{name}-wal"
+        assert not wal.exists() or not wal.stat().st_size, errors
