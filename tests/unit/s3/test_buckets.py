@@ -158,6 +158,7 @@ LIFECYCLE = "LifecycleConfiguration"
 CONFIGURATIONS: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
     ("Tagging", "Tagging", "Tagging", {"Tagging": TAGS}, TAGS),
     ("Cors", "Cors", "Cors", {"CORSConfiguration": CORS}, CORS),
+    ("Website", "Website", "Website", {"WebsiteConfiguration": WEBSITE}, WEBSITE),
     (LIFECYCLE, LIFECYCLE, "Lifecycle", {LIFECYCLE: RULES}, {**RULES, **SIZES}),
 ]
 
@@ -197,7 +198,6 @@ async def test_what_is_missing_is_refused_by_name(s3: Bench) -> None:
     for operation, params, name in (
         ("PutBucketEncryption", {"ServerSideEncryptionConfiguration": kms}, "SSEAlgorithm=aws:kms"),
         ("PutBucketLogging", {"BucketLoggingStatus": logging}, "LoggingEnabled"),
-        ("PutBucketWebsite", {"WebsiteConfiguration": WEBSITE}, "WebsiteConfiguration"),
         ("CreateBucket", {"ObjectLockEnabledForBucket": True}, "ObjectLockEnabledForBucket"),
     ):
         with pytest.raises(ServiceError) as raised:

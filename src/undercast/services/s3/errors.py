@@ -92,6 +92,10 @@ class IllegalLocationConstraintException(S3Error):
     pass
 
 
+class IncorrectEndpoint(S3Error):
+    text = "The specified bucket exists in another region. Please direct requests to the specified endpoint."
+
+
 class InvalidArgument(S3Error):
     text = "Invalid Argument"
 

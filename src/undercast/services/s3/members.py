@@ -38,7 +38,6 @@ _REFUSED_BECAUSE: Mapping[str, str] = {
     "IfMatchSize": _DIRECTORY,
     "WriteOffsetBytes": _DIRECTORY,
     "BucketNamespace": "there is one namespace of buckets",
-    "WebsiteConfiguration": "the website host is not served",
     "MFA": "there are no MFA devices",
 }
 
@@ -150,7 +149,7 @@ _EFFECTIVE: Mapping[str, str] = {
     "PutBucketRequestPayment": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner RequestPaymentConfiguration",
     "PutBucketTagging": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner Tagging",
     "PutBucketVersioning": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner VersioningConfiguration",
-    "PutBucketWebsite": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner",
+    "PutBucketWebsite": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner WebsiteConfiguration",
     "PutObject": (
         "ACL Body Bucket CacheControl ChecksumAlgorithm ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME "
         "ChecksumSHA1 ChecksumSHA256 ContentDisposition ContentEncoding ContentLanguage ContentLength "
@@ -218,7 +217,6 @@ _REFUSED: Mapping[str, str] = {
     "HeadObject": "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5",
     "ListParts": "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5",
     "PutBucketVersioning": "MFA",
-    "PutBucketWebsite": "WebsiteConfiguration",
     "PutObject": (
         "BucketKeyEnabled ChecksumMD5 ChecksumSHA512 ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64 "
         "ObjectLockEventHold ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears "

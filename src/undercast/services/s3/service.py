@@ -6,9 +6,9 @@ AWS: S3 API Reference.
 
 from collections.abc import Mapping
 
-from undercast.core.service import CrossOrigin, Manifest, operations_of
+from undercast.core.service import CrossOrigin, Manifest, Site, operations_of
 from undercast.services.parts import Parts
-from undercast.services.s3 import cors, members, requester_pays
+from undercast.services.s3 import cors, members, requester_pays, website, website_site
 from undercast.services.s3.access import access, policy_of
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.housekeeping import expire_due
@@ -88,6 +88,7 @@ MANIFEST = Manifest(
     access=access,
     policy_of=policy_of,
     cors=cross_origin,
+    site=Site(owns=website.owns, serve=website_site.serve),
     effective=members.effective(),
     stored=members.stored(),
     refused=members.refused(),
@@ -100,6 +101,8 @@ MANIFEST = Manifest(
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",
         "Events that have no cause here (Replication, ObjectRestore, IntelligentTiering, ReducedRedundancyLostObject) "
         "may be configured, as on AWS, and never come.",
+        "A website (BUCKET.s3-website-REGION.amazonaws.com, BUCKET.s3-website.REGION.amazonaws.com, "
+        "BUCKET.s3-website.localhost) answers over HTTPS as well, and under no domain of one's own.",
         "Nobody is billed: x-amz-request-charged says what AWS would say.",
     ),
 )

@@ -10,7 +10,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.service import operation
-from undercast.services.s3 import cors, lifecycle, tags
+from undercast.services.s3 import cors, lifecycle, tags, website
 from undercast.services.s3.errors import (
     IllegalVersioningConfigurationException,
     InvalidArgument,
@@ -149,20 +149,21 @@ async def delete_bucket_cors(s3: S3, ctx: RequestContext, params: Mapping[str, A
 
 @operation("PutBucketWebsite")
 async def put_bucket_website(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Refused: the website host is not served, and nothing of a configuration would happen."""
-    raise refused_member("PutBucketWebsite", "WebsiteConfiguration", "the website host is not served")
+    """Make the bucket a website: website_site.py answers at its endpoint."""
+    website.check(params["WebsiteConfiguration"])
+    await save(s3, s3.buckets.get(ctx, params), "website", params["WebsiteConfiguration"])
 
 
 @operation("GetBucketWebsite")
 async def get_bucket_website(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Raises NoSuchWebsiteConfiguration: no bucket can be a website here."""
-    raise NoSuchWebsiteConfiguration(members={"BucketName": s3.buckets.get(ctx, params).name})
+    """The configuration as it was given."""
+    return dict(required(s3.buckets.get(ctx, params), "website", NoSuchWebsiteConfiguration))
 
 
 @operation("DeleteBucketWebsite")
 async def delete_bucket_website(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Nothing is there to remove, which AWS answers with success."""
-    s3.buckets.get(ctx, params)
+    """The bucket is no website any more; one that never was is answered with success, too."""
+    await remove(s3, s3.buckets.get(ctx, params), "website")
 
 
 @operation("PutBucketLifecycleConfiguration")
