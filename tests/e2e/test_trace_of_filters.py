@@ -35,6 +35,7 @@ class Filtered:
         self.client("events").put_rule(Name="choosy", EventPattern=json.dumps({"detail": {"kind": ["good"]}}))
         self.client("events").put_targets(Rule="choosy", Targets=[{"Id": "1", "Arn": ARN}])
         self.pipe(f"arn:aws:sqs:{prefix}:piped")
+        self.bucket()
 
     def client(self, service: str) -> Any:
         return self.platform.client(service, account=ACCOUNT)
@@ -67,6 +68,17 @@ class Filtered:
         )
         until(lambda: pipes.describe_pipe(Name="choosy")["CurrentState"] == "RUNNING")
 
+    def bucket(self) -> None:
+        self.client("lambda").add_permission(
+            FunctionName="choosy", StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+        )
+        self.client("s3").create_bucket(Bucket="choosy")
+        rules = [{"Name": "prefix", "Value": "in/"}, {"Name": "suffix", "Value": ".jpg"}]
+        wish = {"LambdaFunctionArn": ARN, "Events": ["s3:ObjectCreated:*"], "Filter": {"Key": {"FilterRules": rules}}}
+        self.client("s3").put_bucket_notification_configuration(
+            Bucket="choosy", NotificationConfiguration={"LambdaFunctionConfigurations": [wish]}
+        )
+
 
 @pytest.fixture(scope="module")
 def filtered(platform: RunningPlatform) -> Filtered:
@@ -96,12 +108,16 @@ SENT: Mapping[str, tuple[Callable[[Filtered], Any], Callable[[Filtered], str]]] 
         lambda it: f"filtered out by 1 of 1 subscriptions: {ARN}",
     ),
     "bus": (put_event, lambda it: "not matched by 1 of 1 rules: choosy"),
+    "bucket": (
+        lambda it: it.client("s3").put_object(Bucket="choosy", Key="in/cat.png", Body=b"x"),
+        lambda it: f"not for 1 of 1 destinations of the bucket: {ARN} (keys in/*.jpg)",
+    ),
 }
 
 
 @pytest.mark.parametrize("way", SENT)
 def test_the_trace_says_which_filter_left_it_out(filtered: Filtered, way: str) -> None:
-    """Below the message, record or event of the call."""
+    """Below the message, record, event or object of the call."""
     send, said = SENT[way]
     asked = send(filtered)["ResponseMetadata"]["RequestId"]
 
@@ -110,7 +126,9 @@ def test_the_trace_says_which_filter_left_it_out(filtered: Filtered, way: str) -
         kinds = {node["id"]: node["kind"] for node in found["nodes"]}
         assert "invocation" not in kinds.values()
         labels = {node["id"]: node["label"] for node in found["nodes"]}
-        ends = [edge["to"] for edge in found["edges"] if kinds[edge["from"]] in ("message", "record", "event")]
+        ends = [
+            edge["to"] for edge in found["edges"] if kinds[edge["from"]] in ("message", "record", "event", "object")
+        ]
         return [labels[end] for end in ends if kinds[end] == "filtered"]
 
     until(lambda: bool(told()))

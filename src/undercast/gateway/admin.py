@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 from undercast.core.addresses import is_this_machine
 from undercast.core.clock import PlatformClock
@@ -75,7 +75,7 @@ class Admin:
         if method == "GET" and path == "/_undercast/capabilities":
             return self._tools.capabilities()
         if method == "GET" and path.startswith("/_undercast/trace/"):
-            return await self._trace(path.removeprefix("/_undercast/trace/"))
+            return await self._trace(unquote(path.removeprefix("/_undercast/trace/")))
         if method == "GET" and path == "/_undercast/outbox":
             return self._tools.outbox(_limit(request.query))
         if method == "POST" and path == "/_undercast/outbox/stop":

@@ -5,7 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from undercast.cli.log_lines import LineFormatter
-from undercast.cli.trace import hint, record_id, tree
+from undercast.cli.trace import hint, record_id
+from undercast.cli.trace_tree import Tree
 from undercast.services.kinesis.models import shown_sequence
 
 
@@ -36,7 +37,9 @@ def test_a_traceback_is_marked_line_by_line() -> None:
 def test_a_trace_shows_names_without_running_them() -> None:
     """`undercast trace` prints keys of objects."""
     nodes = [{"id": "r", "kind": "call", "label": "s3:PutObject arn:aws:s3:::b/\x1b[2J\nx"}]
-    assert tree(nodes, [], "none") == [r"s3:PutObject arn:aws:s3:::b/\x1b[2J\nx  call r"]
+    assert list(Tree(nodes=nodes, edges=[], asked="none", folds=True).lines()) == [
+        r"s3:PutObject arn:aws:s3:::b/\x1b[2J\nx  call r"
+    ]
 
 
 def test_a_trace_takes_what_kinesis_told_its_caller() -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from undercast.core.context import Cause, RequestContext
 from undercast.core.json_text import is_json
+from undercast.core.listing import first_few
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.events import archives
@@ -22,7 +23,6 @@ from undercast.store.database import Tx
 
 log = logging.getLogger(__name__)
 
-_NAMED = 5
 LONG = 32
 """From so many deliveries on, events are written in the store's thread."""
 
@@ -105,9 +105,9 @@ def _note_unmatched(events: Events, tx: Tx, one: Arrival, bus: BusName) -> None:
     """Why targets do not get the event: one row, however many rules there are."""
     if not one.unmatched:
         return
-    number, names = len(one.unmatched), [rule.name.name for rule in one.unmatched[:_NAMED]]
-    more = f" and {number - _NAMED} more" if number > _NAMED else ""
-    note = f"not matched by {number} of {number + len(one.rules)} rules: {', '.join(names)}{more}"
+    number = len(one.unmatched)
+    names = first_few((rule.name.name for rule in one.unmatched), number)
+    note = f"not matched by {number} of {number + len(one.rules)} rules: {names}"
     tx.after_commit(lambda: events.causality.filtered_out("event", (one.event.id,), note, bus.scope))
 
 

@@ -11,6 +11,7 @@ from hashlib import sha256, sha512
 from typing import Any
 
 from undercast.core.context import RequestContext
+from undercast.core.listing import first_few
 from undercast.events.delivery import Delivery
 from undercast.services.s3 import bus_events
 from undercast.services.s3.changes import Change
@@ -62,6 +63,34 @@ def deliveries(change: Change, new_id: Callable[[], str]) -> list[Delivery]:
     return [*([to_bus] if to_bus is not None else []), *_to_destinations(change, configuration, new_id)]
 
 
+def left_out(change: Change) -> str:
+    """Which destinations the configuration keeps the change from, and why; "" where there is none."""
+    told: set[str] = set()
+    why: dict[str, str] = {}
+    for destination, entry in entries(change.bucket.configurations.get("notification") or {}):
+        arn = entry[destination.arn_member]
+        if _is_told(entry, change):
+            told.add(arn)
+        elif reason := _reason(entry, change):
+            why.setdefault(arn, reason)
+    missed = [f"{arn} ({reason})" for arn, reason in why.items() if arn not in told]
+    if not missed:
+        return ""
+    some = f"{len(missed)} of {len(told.union(why))} destinations"
+    return f"not for {some} of the bucket: {first_few(missed, len(missed))}"
+
+
+def _reason(entry: Mapping[str, Any], change: Change) -> str:
+    """Why it is not told; "" where it is meant for other kinds of events alone: ObjectRemoved, of a new object."""
+    if any(covers(event, change.event) for event in entry["Events"]):
+        prefix, suffix = _filter(entry)
+        return f"keys {prefix}*{suffix}"
+    family = change.event.partition(":")[0]
+    if any(event.removeprefix("s3:").partition(":")[0] == family for event in entry["Events"]):
+        return f"only {', '.join(entry['Events'])}"
+    return ""
+
+
 def _to_destinations(change: Change, configuration: Mapping[str, Any], new_id: Callable[[], str]) -> list[Delivery]:
     traced = {"trace_header": change.trace_header} if change.trace_header else {}
     return [
@@ -77,7 +106,7 @@ def _to_destinations(change: Change, configuration: Mapping[str, Any], new_id: C
             attributes=traced,
         )
         for destination, entry in entries(configuration)
-        if any(covers(event, change.event) for event in entry["Events"]) and _passes(entry, change.key)
+        if _is_told(entry, change)
     ]
 
 
@@ -128,9 +157,10 @@ def covers(configured: str, event: str) -> bool:
     return name == event or (name.endswith(":*") and event.startswith(name[:-1]))
 
 
-def _passes(entry: Mapping[str, Any], key: str) -> bool:
+def _is_told(entry: Mapping[str, Any], change: Change) -> bool:
     prefix, suffix = _filter(entry)
-    return key.startswith(prefix) and key.endswith(suffix)
+    covered = any(covers(event, change.event) for event in entry["Events"])
+    return covered and change.key.startswith(prefix) and change.key.endswith(suffix)
 
 
 def _filter(entry: Mapping[str, Any]) -> tuple[str, str]:

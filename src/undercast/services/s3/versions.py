@@ -5,7 +5,7 @@ AWS: S3 User Guide, "How S3 Versioning works", "Working with delete markers", "A
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -16,7 +16,7 @@ from undercast.services.s3.changes import Change
 from undercast.services.s3.conditions import check_write
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import NULL_VERSION, Bucket, Content, ObjectVersion, Payload, Upload
-from undercast.services.s3.notifications import WITHOUT_CONTENT, deliveries, principal_id, requester
+from undercast.services.s3.notifications import WITHOUT_CONTENT, deliveries, left_out, principal_id, requester
 from undercast.store.database import Tx
 
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
@@ -150,11 +150,18 @@ def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVer
         cause=ctx.cause,
         trace_header=ctx.headers.get("x-amzn-trace-id", ""),
     )
-    found = deliveries(change, ctx.ids.uuid)
-    if not found:
+    found, missed = deliveries(change, ctx.ids.uuid), left_out(change)
+    if not found and not missed:
         return
     origin = ("object", f"{bucket.arn}/{version.key}?versionId={version.version_id}&sequencer={change.sequencer}")
     call, place = ("call", ctx.request_id), f"{bucket.name}/{version.key}"
+    if missed:
+        tx.after_commit(lambda: s3.causality.filtered_out("object", (origin[1],), missed, ctx.scope))
+    if not found:
+        # Nothing durable comes of it: the edge goes through the journal's batch (ADR 0064).
+        name = f"s3:{ctx.operation} {place}" if ctx.operation else ""
+        s3.causality.note_with(tx, replace(_edge(ctx, call, origin, f"s3:{event} {place}"), from_label=name))
+        return
     if ctx.cause.kind == "external" and ctx.operation:
         # What an environment calls, dispatch notes; a call from outside is worth a row only where it has effects.
         s3.causality.record(tx, _edge(ctx, (ctx.cause.kind, ctx.cause.id), call, f"s3:{ctx.operation} {place}"))

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
+from undercast.core.listing import first_few
 from undercast.events.causality import Edge
 from undercast.events.delivery import GROUP, ORDERED, UNFINISHED, Delivery
 from undercast.services.sns import local, topics
@@ -45,7 +46,6 @@ PUSH_FEEDBACK = "sns-push-feedback"
 _SIGNED = frozenset({"lambda", "sqs", "http", "https", "email-json"})
 NOTHING: Mapping[str, str] = MappingProxyType({})
 NO_SEALS: Mapping[str, Seal] = MappingProxyType({})
-_NAMED = 5
 LONG = 32
 """From so many subscriptions on, a message is written in the store's thread."""
 
@@ -210,9 +210,9 @@ def _record(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepa
     sns.causality.asked(tx, ctx, edge, topic.arn)
     if not prepared.filtered_out:
         return
-    number, ends = len(prepared.filtered_out), [one.shown for one in prepared.filtered_out[:_NAMED]]
-    more = f" and {number - _NAMED} more" if number > _NAMED else ""
-    note = f"filtered out by {number} of {number + len(prepared.receivers)} subscriptions: {', '.join(ends)}{more}"
+    number = len(prepared.filtered_out)
+    ends = first_few((one.shown for one in prepared.filtered_out), number)
+    note = f"filtered out by {number} of {number + len(prepared.receivers)} subscriptions: {ends}"
     tx.after_commit(lambda: sns.causality.filtered_out("message", (prepared.message_id,), note, topic.scope))
 
 
