@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform, running
+from tests.services.lambda_.queues import until
 
 ACCOUNT = "000000000000"
 LIMIT_S = 60.0
@@ -131,6 +132,7 @@ def test_mistakes_are_told_before_it_watches(platform: RunningPlatform, folder: 
         (["nobody", str(folder)], "Function not found"),
         (["nobody", str(folder / "nowhere")], "is not a folder"),
         (["nobody", str(folder), "--layer", "x"], "is not NAME=DIR"),
+        (["nobody", str(folder), "--output", "out"], "--output is for what --build makes"),
     ):
         command = [sys.executable, "-m", "undercast", "watch", *words, "--data", str(platform.data)]
         (folder / "app.py").write_text("")
@@ -158,3 +160,50 @@ def test_its_lines_are_in_the_order_in_which_things_happen(platform: RunningPlat
             process.send_signal(signal.SIGINT)
             rest = process.communicate(timeout=LIMIT_S)[0].splitlines()
     assert rest[-1] == "stopped; told keeps its code"
+
+
+def test_a_build_makes_the_code(platform: RunningPlatform, folder: Path) -> None:
+    """Run in DIR first and at each change; while it fails, with what it says, the code of before runs on."""
+    create_function(platform, ACCOUNT, "built", constant("zip"))
+    source = folder / "app.src"
+    source.write_text(constant("first"))
+    build = "grep -q handler app.src && mkdir -p out && cp app.src out/app.py"
+    with watching(platform, "built", str(folder), "--build", build, "--output", "out") as watch:
+        assert watch.told("watching")["folder"] == str(folder / "out")
+        assert watch.told("building")["command"] == build
+        watch.told("updated")
+        assert answer(platform, "built") == "first"
+        source.write_text("nothing")
+        failed = watch.told("failed")
+        assert failed["error"] == f"the build exited with 1: {build}"
+        assert answer(platform, "built") == "first"
+        source.write_text(constant("second"))
+        assert watch.told("changed")["files"] == [str(source)]
+        watch.told("updated")
+        assert answer(platform, "built") == "second"
+
+
+def test_a_build_that_fails_at_first_leaves_the_code_alone(folder: Path) -> None:
+    """Also where its folder is to be mounted: it is, once it has been built."""
+    with running(options=["--hot-reload-root", str(folder)]) as platform:
+        create_function(platform, ACCOUNT, "unbuilt", constant("zip"))
+        build = "echo compiling app.src; test -s app.src && mkdir -p out && cp app.src out/app.py"
+        (folder / "app.src").write_text("")
+        with watching(platform, "unbuilt", str(folder), "--build", build, "--output", "out") as watch:
+            assert watch.told("watching")["how"] == "hot-reload"
+            assert watch.told("failed")["output"] == "compiling app.src\n"
+            assert answer(platform, "unbuilt") == "zip"
+            (folder / "app.src").write_text(constant("built"))
+            assert watch.told("built")["how"] == "hot-reload"
+            until(lambda: answer(platform, "unbuilt") == "built")
+
+
+def test_code_that_has_to_be_compiled_is_told_at_once(platform: RunningPlatform, folder: Path) -> None:
+    """With the options that build it."""
+    create_function(platform, ACCOUNT, "typed", constant("zip"))
+    functions = platform.client("lambda")
+    functions.update_function_configuration(FunctionName="typed", Runtime="nodejs22.x", Handler="index.handler")
+    (folder / "index.ts").write_text("export const handler = async (): Promise<string> => 'x'\n")
+    with watching(platform, "typed", str(folder)) as watch:
+        told = watch.told("uncompiled")
+        assert (told["file"], told["options"]) == ("index.ts", "--build 'npx tsc --outDir dist' --output dist")

@@ -1,7 +1,6 @@
 """`undercast invoke`: run a function and print its answer and its log; with `--debug` under its debugger."""
 
 import base64
-import inspect
 import re
 import signal
 import sys
@@ -15,12 +14,13 @@ import typer
 from undercast.cli import environment
 from undercast.cli.client import DataOption, aws, change, locate, refused
 from undercast.cli.debugging import how_to_attach
+from undercast.cli.options import Options, take_options
 from undercast.cli.output import fail, show, styled, working
+from undercast.core.listing import first_few
 
 _DEBUG_PORT = 5890
-_NAMED = 5
 _MISSING = re.compile(r"Function not found: (arn:[^:]+:lambda:([^:]+):([^:]+):function:)")
-_OPTIONS: tuple[tuple[str, Any, Any], ...] = (
+_OPTIONS: Options = (
     ("qualifier", Annotated[str | None, typer.Option(help="Version or alias.")], None),
     ("debug", Annotated[bool, typer.Option("--debug", help="Run it under its debugger.")], False),
     ("debug_port", Annotated[int, typer.Option(help="Where the debugger is reached.", min=1, max=65535)], _DEBUG_PORT),
@@ -104,8 +104,7 @@ def _what_is_there(url: str, error: Exception) -> str:
     if (own, environment.region()) != (account, region):
         return place
     names = sorted(arn.removeprefix(prefix) for arn in arns)
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{place}: " + (f"{', '.join(names[:_NAMED])}{more}" if names else "no function is there")
+    return f"{place}: {first_few(names, len(names)) or 'no function is there'}"
 
 
 def _on_sigterm(number: int, frame: object) -> None:
@@ -117,18 +116,11 @@ def _payload(text: str) -> bytes:
         return sys.stdin.buffer.read()
     if text.startswith("@"):
         path = Path(text[1:])
-        if not path.is_file():
-            fail(f"no file {path}")
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            fail(f"{path} cannot be read: {error.strerror}")
     return text.encode()
 
 
-vars(invoke)["__signature__"] = inspect.Signature(
-    [
-        *(p for p in inspect.signature(invoke).parameters.values() if p.kind is not p.VAR_KEYWORD),
-        *(
-            inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-            for name, annotation, default in _OPTIONS
-        ),
-    ]
-)
+take_options(invoke, _OPTIONS)

@@ -24,7 +24,7 @@ class TooLarge(Exception):
 
 def packed(folder: Path) -> bytes:
     """The archive. A file that goes away meanwhile is left out. Raises TooLarge, OSError."""
-    files = [(path, status) for path in _files(folder) if (status := _status(path)) is not None]
+    files = [(path, status) for path in files_of(folder) if (status := _status(path)) is not None]
     total = sum(status.st_size for _, status in files)
     method = zipfile.ZIP_STORED if total <= _STORED_UP_TO else zipfile.ZIP_DEFLATED
     buffer = io.BytesIO()
@@ -47,8 +47,8 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str, mode: int) -> None:
     archive.writestr(entry, content)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Files and links in an order of their own, folders that are links as links."""
+def files_of(folder: Path) -> Iterator[Path]:
+    """Files and links in an order of their own, folders that are links as links; without what is `LEFT_OUT`."""
     for place, folders, names in os.walk(folder):
         links = [name for name in folders if Path(place, name).is_symlink()]
         folders[:] = sorted(name for name in folders if name not in LEFT_OUT and name not in links)

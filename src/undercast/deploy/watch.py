@@ -1,7 +1,7 @@
 """Keeps a function's code and layers as they are in folders, while somebody edits them.
 
 A folder below the platform's --hot-reload-root becomes the code itself; any other is sent by UpdateFunctionCode when
-its content has changed.
+its content has changed. Where the code is built, its sources are watched, and what the build makes is the code.
 AWS: Lambda API Reference, UpdateFunctionCode, PublishLayerVersion, UpdateFunctionConfiguration.
 """
 
@@ -15,7 +15,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from watchfiles import Change, DefaultFilter, watch
 
+from undercast.deploy.build import Build, BuildFailed
 from undercast.deploy.folder_zip import LEFT_OUT, TooLarge, packed
+from undercast.deploy.sources import uncompiled
 
 HOT_RELOAD = "hot-reload"
 _QUIET_MS = 20
@@ -39,26 +41,37 @@ class FunctionWatch:
     functions: Any
     function: str
     folder: Path
+    """The code, as it would be in the zip."""
     layers: Mapping[str, Path]
     """Layer name -> its folder."""
     live: bool
     """The platform may mount the folder."""
     tell: Tell
+    build: Build | None = None
+    """What makes the code, first and behind each change of its sources."""
     _sent: dict[Path, str] = field(default_factory=dict)
     """Digest of what each folder had when it was sent last."""
+    _mounted: bool = False
 
     def run(self) -> None:
         """Until KeyboardInterrupt. Raises UpdateFailed, or what botocore raises, when the first update fails."""
-        how = HOT_RELOAD if self.live else "upload"
+        how = self._how
         folders = {"folder": str(self.folder), **{name: str(path) for name, path in self.layers.items()}}
-        self.functions.get_function_configuration(FunctionName=self.function)  # a wrong name is told before all else
+        if self.build is not None:
+            folders["built_from"] = str(self.build.source)
+        found = self.functions.get_function_configuration(FunctionName=self.function)  # a wrong name is told first
         self.tell({"event": "watching", "function": self.function, "how": how, **folders})
+        if self.build is None and (source := uncompiled(found.get("Runtime", ""), self.folder)) is not None:
+            named = {"function": self.function, "folder": str(self.folder)}
+            self.tell({"event": "uncompiled", **named, "file": str(source.file), "options": source.options})
         self._begin()
         first = True
         for changes in self._changes():
             # What changed between the first update and the watcher's start nobody told us.
             touched = self._roots() if first else self._touched(changes)
             first = False
+            if self.build is not None and self.folder in touched and not self.build.is_due():
+                touched.remove(self.folder)  # the build's own files
             try:
                 self._bring(touched, [path for _, path in changes])
             except (UpdateFailed, TooLarge, OSError, BotoCoreError, ClientError) as error:
@@ -66,20 +79,33 @@ class FunctionWatch:
 
     def _begin(self) -> None:
         """The function has the folders as they are now."""
+        roots = self._built(self._roots())
         began = time.monotonic()
-        if self.live:
+        for root, content in self._new(roots).items():
+            self._send(root, content)
+        if roots:
+            self._tell_updated(roots, (), began)
+
+    @property
+    def _how(self) -> str:
+        return HOT_RELOAD if self.live else "upload"
+
+    def _mount(self) -> None:
+        """The folder is the function's code, once it is there."""
+        if self.live and not self._mounted:
             code = {"S3Bucket": HOT_RELOAD, "S3Key": str(self.folder)}
             self._settled(self.functions.update_function_code(FunctionName=self.function, **code))
-        for root, content in self._new(self._roots()).items():
-            self._send(root, content)
-        self._tell_updated(self._roots(), (), began)
+            self._mounted = True
 
     def _roots(self) -> list[Path]:
         return [self.folder, *self.layers.values()]
 
+    def _watched(self, root: Path) -> Path:
+        return self.build.source if self.build is not None and root == self.folder else root
+
     def _changes(self) -> Iterable[set[tuple[Change, str]]]:
         return watch(
-            *self._roots(),
+            *map(self._watched, self._roots()),
             watch_filter=DefaultFilter(ignore_dirs=tuple(LEFT_OUT)),
             step=_QUIET_MS,
             rust_timeout=_LOOK_MS,
@@ -88,16 +114,18 @@ class FunctionWatch:
 
     def _touched(self, changes: Iterable[tuple[Change, str]]) -> list[Path]:
         paths = [Path(path) for _, path in changes]
-        return [root for root in self._roots() if any(path.is_relative_to(root) for path in paths)]
+        return [root for root in self._roots() if any(path.is_relative_to(self._watched(root)) for path in paths)]
 
     def _bring(self, roots: Sequence[Path], changed: Iterable[str]) -> None:
         """What changed, then what came of it; whoever calls tells an error, last."""
-        began = time.monotonic()
-        named = sorted(changed)
+        named = sorted(path for path in changed if any(Path(path).is_relative_to(self._watched(one)) for one in roots))
         mounted = self.live and self.folder in roots
-        changes = {"event": "changed", "files": named, "how": HOT_RELOAD if mounted else "upload"}
+        how = "upload" if not mounted else "build" if self.build is not None else HOT_RELOAD
+        changes = {"event": "changed", "files": named, "how": how}
         if named:
             self.tell(changes)
+        roots = self._built(roots)
+        began = time.monotonic()
         new = self._new(roots)
         if new and not named:
             self.tell(changes)
@@ -107,6 +135,24 @@ class FunctionWatch:
             self._tell_updated(tuple(new), named, began)
         elif named and not mounted:
             self.tell({"event": "unchanged", "files": named})
+
+    def _built(self, roots: Sequence[Path]) -> Sequence[Path]:
+        """Those of the folders that the function may have: without the code, where its build has failed."""
+        if self.folder not in roots:
+            return roots
+        if self.build is not None:
+            began = time.monotonic()
+            self.tell({"event": "building", "command": self.build.command})
+            try:
+                self.build.run()
+                if not self.folder.is_dir():
+                    raise BuildFailed(f"the build has made no folder {self.folder}")
+            except BuildFailed as error:
+                self.tell({"event": "failed", "error": str(error), "output": error.output})
+                return [root for root in roots if root != self.folder]
+            self.tell({"event": "built", "ms": round((time.monotonic() - began) * 1000), "how": self._how})
+        self._mount()
+        return roots
 
     def _tell_updated(self, roots: Iterable[Path], files: Sequence[str], began: float) -> None:
         took_ms = round((time.monotonic() - began) * 1000)

@@ -178,7 +178,8 @@ class Environment:
         self._set_phase("init", self.id)
 
     def _init_limit_s(self) -> float:
-        if self._reporter.init_type == "on-demand":
+        # Under a debugger as long as if nobody waited: the debugger's own start is no part of the function's.
+        if self._reporter.init_type == "on-demand" and self._launch.debugger is None:
             return INIT_TIMEOUT_S
         return max(PROVISIONED_INIT_TIMEOUT_S, self.function.timeout_s)
 
@@ -305,9 +306,10 @@ class Environment:
             self._set_phase("invocation", invocation.request_id)
             # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
             self.sandbox.begin_init()
-            stopped_s = self._stopped_s
-            problem = await self._initialise(float(self.function.timeout_s), "invoke")
-            run.began += self._stopped_s - stopped_s
+            debugged = self._launch.debugger is not None
+            problem = await self._initialise(self._init_limit_s() if debugged else self.function.timeout_s, "invoke")
+            if debugged:
+                run.begin_later(self._clock)
         if self.state is State.GONE:
             return
         self._init_duration_ms = None
@@ -332,10 +334,6 @@ class Environment:
     @property
     def _init_limit(self) -> Limit:
         return self._launch.debugger.limit if self._launch.debugger is not None else asyncio.timeout
-
-    @property
-    def _stopped_s(self) -> float:
-        return self._launch.debugger.stopped_s if self._launch.debugger is not None else 0.0
 
     def _on_debugger(self) -> None:
         if self.held and self.state is State.FROZEN:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.fakes_sandbox import a_function, bench
+from tests.fakes_sandbox import Exit, FakeRuntime, a_function, bench
 from tests.fakes_sandbox import echo as echo_runtime
 from undercast.core.errors import ServiceError
 from undercast.sandbox import seccomp
@@ -39,7 +39,6 @@ async def test_an_init_waits_for_its_debugger_without_end() -> None:
             debugger.closed()
             await asyncio.sleep(30)
     assert steps == ["nobody came", "attached"]
-    assert debugger.stopped_s >= 6 * SHORT_S
 
 
 async def test_without_a_debugger_an_init_has_its_time() -> None:
@@ -162,6 +161,30 @@ async def test_a_debugged_function_has_one_environment(tmp_path: Path) -> None:
     assert await stage.pool.debug_no_more("f")
     plain = await stage.pool.invoke(stage.invocation(request_id="r-10"))
     assert plain.environment_id != results[0].environment_id
+    await stage.pool.stop()
+
+
+async def test_the_debuggers_start_counts_to_no_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor where no client is waited for: neither INIT's 10 s (here 0.05) end it, nor the function's timeout (1 s)."""
+    monkeypatch.setattr("undercast.sandbox.environment.INIT_TIMEOUT_S", SHORT_S)
+
+    async def slow_then_gone(runtime: FakeRuntime) -> None:
+        await asyncio.sleep(3 * SHORT_S)
+        await runtime.next()
+        raise Exit(1)
+
+    async def slower(runtime: FakeRuntime) -> None:
+        await asyncio.sleep(1.2)
+        await echo_runtime(runtime)
+
+    stage = bench(tmp_path, slow_then_gone, slower)
+    await stage.pool.start()
+    await stage.pool.debug("f", free_port(), wait=False)
+    first = await stage.pool.invoke(stage.invocation(b"1", timeout_s=1))
+    assert b"Runtime.ExitError" in first.payload
+    second = await stage.pool.invoke(stage.invocation(b"2", request_id="r-2", timeout_s=1))
+    assert second.payload == b"2"
+    assert not any("Status: timeout" in line for line in stage.log.messages)
     await stage.pool.stop()
 
 

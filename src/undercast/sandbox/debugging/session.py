@@ -20,8 +20,7 @@ class Debugger:
         self._loop = asyncio.get_running_loop()
         self._clients = 0
         self._waiting = False
-        self._since: float | None = None
-        self._stopped_s = 0.0
+        self._stands_still = False
         self._limits: set[StoppableDeadline] = set()
         self.on_change: Callable[[], None] = lambda: None
         """Somebody has attached, or nobody is attached any more."""
@@ -35,11 +34,6 @@ class Debugger:
     def stopped(self) -> bool:
         """Whether limits stand still: while somebody is attached, or waited for."""
         return self._clients > 0 or self._waiting
-
-    @property
-    def stopped_s(self) -> float:
-        """How long they have stood still so far."""
-        return self._stopped_s + (self._loop.time() - self._since if self._since is not None else 0.0)
 
     def opened(self) -> None:
         """A client has connected."""
@@ -84,15 +78,13 @@ class Debugger:
                 self._limits.discard(deadline)
 
     def _changed(self) -> None:
-        if self.stopped == (self._since is not None):
+        if self.stopped == self._stands_still:
             return
-        if self.stopped:
-            self._since = self._loop.time()
-            for limit in self._limits:
+        self._stands_still = self.stopped
+        for limit in self._limits:
+            if self.stopped:
                 limit.stop()
-        else:
-            self._stopped_s, self._since = self.stopped_s, None
-            for limit in self._limits:
+            else:
                 limit.go_on()
 
 
