@@ -342,6 +342,17 @@ def test_an_alias_is_for_a_key_of_its_own_account_and_region(platform: RunningPl
     assert code(kms.update_alias, AliasName="alias/near", TargetKeyId=elsewhere) == "NotFoundException"
 
 
+@pytest.mark.parametrize("form", ["alias/near", "arn:aws:kms:us-east-1:{account}:alias/near"])
+def test_an_alias_is_for_no_other_alias(account: str, kms: Any, form: str) -> None:
+    """KMS API Reference, CreateAlias, TargetKeyId: "the key ID or key ARN"; nor does UpdateAlias take one."""
+    kms.create_alias(AliasName="alias/near", TargetKeyId=make(kms))
+    kms.create_alias(AliasName="alias/moved", TargetKeyId=make(kms))
+    for ask, name in ((kms.create_alias, "alias/second"), (kms.update_alias, "alias/moved")):
+        with pytest.raises(ClientError, match=r"Aliases must refer to keys\. Not aliases") as raised:
+            ask(AliasName=name, TargetKeyId=form.format(account=account))
+        assert raised.value.response["Error"]["Code"] == "ValidationException"
+
+
 def test_who_may_make_grants_by_a_grant_gives_no_more_than_it_has(
     platform: RunningPlatform, account: str, kms: Any
 ) -> None:

@@ -12,9 +12,9 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
-from undercast.services.kms.errors import invalid_state, no_alias, no_key
+from undercast.services.kms.errors import invalid, invalid_state, no_alias, no_key
 from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import PENDING_DELETION, Key
+from undercast.services.kms.models import PENDING_DELETION, Key, parse_name
 from undercast.services.kms.pages import page, position
 from undercast.store.database import Row, Tx
 
@@ -49,7 +49,12 @@ async def update_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
 
 
 async def _target(kms: Kms, ctx: RequestContext, params: Params) -> Key:
-    """Raises NotFoundException. AWS: alias and key are in the same account and region."""
+    """Raises NotFoundException and ValidationException.
+
+    AWS: KMS API Reference, CreateAlias: id or ARN of a key in the alias' account and region; the text is the service's.
+    """
+    if parse_name(params["TargetKeyId"], ctx.scope).alias:
+        raise invalid("Aliases must refer to keys. Not aliases")
     key = await kms.key(ctx, params["TargetKeyId"])
     if key.scope != ctx.scope:
         raise no_key(str(Arn.of(ctx.scope, "kms", f"key/{key.id}")))
