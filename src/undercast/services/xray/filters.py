@@ -127,6 +127,29 @@ def parse(text: str) -> Filter:
     return Filter(text, test)
 
 
+class Selector(NamedTuple):
+    """Which segments are meant: answers of services, or calls along edges."""
+
+    is_edge: bool
+    picks: Test
+
+
+def selector(text: str) -> Selector:
+    """Understand an EntitySelectorExpression: service(), id() or edge(); "" means every edge. Raises Invalid."""
+    if not text.strip():
+        return Selector(True, lambda view: True)
+    parser = _Parser(_tokens(text))
+    found = parser.entities()
+    if not parser.at_end:
+        raise Invalid(f"unexpected {parser.take()}")
+    return found
+
+
+def _somewhere(picks: Test) -> Test:
+    """Whether it holds of one of the trace's segments."""
+    return lambda view: any(picks(View(view.trace, one)) for one in view.trace.segments)
+
+
 def _tokens(text: str) -> list[str]:
     found, at, end = [], 0, len(text.rstrip())
     while at < end:
@@ -158,6 +181,16 @@ class _Parser:
             raise Invalid(f"{expected or 'more'} expected" + (f", not {token}" if token else " at the end"))
         self._at += 1
         return token
+
+    def entities(self) -> Selector:
+        """service(...), edge(..., ...) or id(...)."""
+        if self.peek() == "id":
+            wanted = self._node("")
+            return Selector(False, lambda view: wanted(view.segment))
+        word = self.take()
+        if word not in ("service", "edge"):
+            raise Invalid(f"service, edge or id expected, not {word}")
+        return Selector(word == "edge", self._edge(0) if word == "edge" else self._service(0))
 
     def any_of(self, depth: int) -> Test:
         if depth > _MAX_DEPTH:
@@ -195,9 +228,9 @@ class _Parser:
         if word in _TEXTS:
             return self._compared(_TEXTS[word], _OF_TEXT, str)
         if word == "service":
-            return self._service(depth)
+            return _somewhere(self._service(depth))
         if word == "edge":
-            return self._edge(depth)
+            return _somewhere(self._edge(depth))
         if word == "annotation" or word.startswith("annotation."):
             return self._annotation(word.partition(".")[2])
         raise Invalid(f"the keyword {word} is not supported")
@@ -254,15 +287,15 @@ class _Parser:
             raise Invalid(f"a value expected, not {token}") from None
 
     def _service(self, depth: int) -> Test:
+        """Whether a segment is of this service."""
         self.take("(")
         wanted = self._node(")")
         self.take(")")
         inner = self._block(depth)
-        return lambda view: any(
-            wanted(one) and inner(View(view.trace, one)) for one in view.trace.segments
-        )  # fmt: skip
+        return lambda view: wanted(view.segment) and inner(view)
 
     def _edge(self, depth: int) -> Test:
+        """Whether a segment is a call along this edge."""
         self.take("(")
         source = self._node(",")
         self.take(",")
@@ -271,11 +304,8 @@ class _Parser:
         inner = self._block(depth)
 
         def test(view: View) -> bool:
-            for one in view.trace.segments:
-                caller = view.trace.caller(one)
-                if caller is not None and source(caller) and target(one) and inner(View(view.trace, one)):
-                    return True
-            return False
+            caller = view.trace.caller(view.segment)
+            return caller is not None and source(caller) and target(view.segment) and inner(view)
 
         return test
 

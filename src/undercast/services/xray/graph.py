@@ -19,7 +19,7 @@ CLIENT = "client"
 
 
 @dataclass(slots=True)
-class _Calls:
+class Calls:
     """What is known of several calls."""
 
     segments: list[Document] = field(default_factory=list)
@@ -60,8 +60,8 @@ class _Node:
     """One service."""
 
     reference: int
-    calls: _Calls = field(default_factory=_Calls)
-    edges: dict[Key, _Calls] = field(default_factory=dict)
+    calls: Calls = field(default_factory=Calls)
+    edges: dict[Key, Calls] = field(default_factory=dict)
     root: bool = False
 
 
@@ -79,7 +79,7 @@ def services(traces: Iterable[Trace], account_id: str) -> list[dict[str, Any]]:
                 source.calls.segments.append(segment)
             else:
                 source = _node(nodes, _key(caller))
-            source.edges.setdefault(_key(segment), _Calls()).segments.append(segment)
+            source.edges.setdefault(_key(segment), Calls()).segments.append(segment)
     return [_told(key, node, nodes, account_id) for key, node in nodes.items()]
 
 

@@ -13,6 +13,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "BatchGetTraces": _ONE_PAGE | {"TraceIds"},
     "GetTraceGraph": _ONE_PAGE | {"TraceIds"},
     "GetServiceGraph": _ONE_PAGE | _RANGE | _GROUP,
+    "GetTimeSeriesServiceStatistics": _ONE_PAGE | _RANGE | _GROUP | {"EntitySelectorExpression", "Period"},
     "CreateGroup": frozenset({"GroupName", "FilterExpression", "Tags"}),
     "GetGroup": _GROUP,
     "GetGroups": _ONE_PAGE,
@@ -43,5 +44,6 @@ STORED: Mapping[str, Mapping[str, str]] = {
 }
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
+    "GetTimeSeriesServiceStatistics": {"ForecastStatistics": "there are no insights that forecast"},
     "GetSamplingTargets": {"SamplingBoostStatisticsDocuments": "there is no sampling boost"},
 }

@@ -57,6 +57,7 @@ MANIFEST = Manifest(
     differences=(
         "GetServiceGraph tells of the newest 10,000 traces of its range, or 64 MiB of documents; one answer of "
         "GetTraceSummaries has looked at 2,000 traces at most, and may have a NextToken with few or no summaries.",
+        "GetTimeSeriesServiceStatistics tells of the same traces; a Period that is not said is 60 seconds.",
         "Segments that functions and Lambda itself send are kept whatever the function's role allows; a SIGKILL of the "
         "platform may lose those of the last 100 ms. PutTraceSegments is on disk when it answers.",
         "A trace can be read as soon as it was sent; AWS takes some seconds.",

@@ -1,4 +1,4 @@
-"""GetTraceSummaries, BatchGetTraces, GetTraceGraph, GetServiceGraph: what traces tell.
+"""GetTraceSummaries, BatchGetTraces, GetTraceGraph, GetServiceGraph, statistics over time: what traces tell.
 
 AWS: X-Ray API Reference of each; Developer Guide, "Using the X-Ray API".
 """
@@ -12,7 +12,7 @@ from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.page_tokens import number_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.xray import filters, graph, reading, store
+from undercast.services.xray import filters, graph, reading, series, store
 from undercast.services.xray.assembly import Trace
 from undercast.services.xray.documents import TRACE_ID
 from undercast.services.xray.errors import invalid, only_page
@@ -21,6 +21,9 @@ from undercast.services.xray.operations.groups import group_of
 from undercast.services.xray.summaries import summary
 
 MAX_RANGE_S = 86400.0
+_GRAPH_S = MAX_RANGE_S / 4
+PERIOD_S = 60
+"""Ours: of a window whose Period is not said. The API Reference names no default."""
 _PAGE = 100
 MOST_PROCESSED = 2000
 """Ours: traces that one answer has looked at; its NextToken leads to the others."""
@@ -87,19 +90,43 @@ async def get_trace_graph(xray: XRay, ctx: RequestContext, params: Params) -> di
 async def get_service_graph(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """The service graph of at most six hours, of all traces or those of a group; of very many the newest."""
     only_page(params)
-    start, end = _range(params["StartTime"], params["EndTime"], longest_s=MAX_RANGE_S / 4)
-    wanted = filters.parse("")
-    if "GroupName" in params or "GroupARN" in params:
-        wanted = _filter((await group_of(xray, ctx, params)).filter)
-    part = (0, reading.MAX_TRACES)
-    ids = await xray.journal.read(lambda tx: store.traces_between(tx, ctx.scope, "TraceId", (start, end), part))
-    traces = await reading.traces(xray, ctx.scope, ids, wanted.matches)
+    traces = await _traces_of(xray, ctx, params, _range(params["StartTime"], params["EndTime"], longest_s=_GRAPH_S))
     return {
         "StartTime": params["StartTime"],
         "EndTime": params["EndTime"],
         "Services": await asyncio.to_thread(graph.services, traces, ctx.account_id),
         "ContainsOldGroupVersions": False,
     }
+
+
+@operation("GetTimeSeriesServiceStatistics")
+async def get_time_series_service_statistics(xray: XRay, ctx: RequestContext, params: Params) -> dict[str, Any]:
+    """Statistics of the same traces, window by window: of what the selector picks, else of all edges."""
+    only_page(params)
+    start, end = _range(params["StartTime"], params["EndTime"], longest_s=_GRAPH_S)
+    period_s = params.get("Period", PERIOD_S)
+    if period_s < 1:
+        raise invalid("Period must be greater than 0.")
+    try:
+        selector = filters.selector(params.get("EntitySelectorExpression", ""))
+    except filters.Invalid as error:
+        raise invalid(f"Invalid entity selector expression: {error}") from None
+    traces = await _traces_of(xray, ctx, params, (start, end))
+    windows = series.Windows(start, end, period_s)
+    return {
+        "TimeSeriesServiceStatistics": await asyncio.to_thread(series.statistics, traces, selector, windows),
+        "ContainsOldGroupVersions": False,
+    }
+
+
+async def _traces_of(xray: XRay, ctx: RequestContext, params: Params, span: tuple[float, float]) -> list[Trace]:
+    """All of a span or those of the group that is named; of very many the newest."""
+    wanted = filters.parse("")
+    if "GroupName" in params or "GroupARN" in params:
+        wanted = _filter((await group_of(xray, ctx, params)).filter)
+    part = (0, reading.MAX_TRACES)
+    ids = await xray.journal.read(lambda tx: store.traces_between(tx, ctx.scope, "TraceId", span, part))
+    return await reading.traces(xray, ctx.scope, ids, wanted.matches)
 
 
 def _range(start: datetime, end: datetime, *, longest_s: float) -> tuple[float, float]:
