@@ -5,8 +5,11 @@ import io
 import json
 import os
 import re
+import signal
+import socket
 import subprocess
 import sys
+import threading
 import zipfile
 from pathlib import Path
 
@@ -178,15 +181,20 @@ def test_status_shows_environments(platform: RunningPlatform, function: str) -> 
 
 
 def test_status_shows_what_was_given_up(platform: RunningPlatform, function: str) -> None:
-    """The last dead deliveries, with their targets and reasons."""
+    """What each was, why it ended, where it was sent on to, and what shows more; of the function's error the words."""
     client = platform.client("lambda")
     client.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
     answer = client.invoke(FunctionName=function, InvocationType="Event", Payload=b"{}")
     event_id = answer["ResponseMetadata"]["RequestId"]
     platform.drain()
     lines = undercast("status", url=platform.url)[0].splitlines()
-    (mine,) = (line.split() for line in lines if line.startswith(event_id))
-    assert mine[2:] == [f"arn:aws:lambda:us-east-1:000000000000:function:{function}", "RetriesExhausted"]
+    (mine,) = (line for line in lines if line.startswith(event_id))
+    cells = re.split(r"  +", mine)
+    assert cells[2] == f"lambda arn:aws:lambda:us-east-1:000000000000:function:{function}"
+    assert cells[3:] == ["1 attempt: RetriesExhausted: KeyError: 'n'", "nothing"]
+    hints = "\n".join(lines[lines.index(mine) :])
+    assert "undercast trace ID" in hints and "a dead-letter queue or an OnFailure destination" in hints
+    assert "attempt 1: RetriesExhausted: KeyError" in undercast("trace", event_id, url=platform.url)[0]
     dead = json.loads(undercast("status", "--json", url=platform.url)[0])["dead_deliveries"]
     assert event_id in [one["id"] for one in dead]
 
@@ -199,6 +207,86 @@ def test_where_there_is_nothing_to_show_standard_error_says_so(words: tuple[str,
     with running() as fresh:
         shown, told = undercast(*words, url=fresh.url)
     assert (shown, told.startswith(said)) == ("", True)
+
+
+def test_another_program_at_the_address_is_no_platform() -> None:
+    """One that does not speak HTTP, and one that does: an error with the fix, no traceback."""
+    for said in (b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"):
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            port = listener.getsockname()[1]
+
+            def answer(listener: socket.socket = listener, said: bytes = said) -> None:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(said)
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            _, error = undercast("status", url=f"http://127.0.0.1:{port}", expect=1)
+            thread.join()
+        assert error.startswith(f"undercast: no platform answers at http://127.0.0.1:{port} "), error
+        assert "undercast start" in error
+
+
+@pytest.mark.parametrize("asked", ["a b", "a?b#c", "ü", "../status"])
+def test_a_trace_takes_any_text_as_an_id(platform: RunningPlatform, asked: str) -> None:
+    """An object's id has "?" and "&" in it."""
+    _, error = undercast("trace", asked, url=platform.url, expect=1)
+    assert error.startswith(f"undercast: nothing is known of {asked}\n")
+
+
+def test_a_trace_takes_the_id_of_an_object(platform: RunningPlatform, function: str) -> None:
+    """As it is printed: ARN, version and sequencer."""
+    functions, s3 = platform.client("lambda"), platform.client("s3")
+    arn = functions.get_function_configuration(FunctionName=function)["FunctionArn"]
+    functions.add_permission(
+        FunctionName=function, StatementId="s3", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
+    )
+    s3.create_bucket(Bucket="cli-traced")
+    wish = {"LambdaFunctionConfigurations": [{"LambdaFunctionArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="cli-traced", NotificationConfiguration=wish)
+    put = s3.put_object(Bucket="cli-traced", Key="a b", Body=b"x")
+    platform.drain()
+    shown = undercast("trace", put["ResponseMetadata"]["RequestId"], url=platform.url)[0]
+    (node,) = re.findall(r"object (arn:aws:s3:::cli-traced/a b\?\S+)", shown)
+    assert undercast("trace", node, url=platform.url)[0] == shown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("invoke", "f", "@/nowhere/payload.json"), "/nowhere/payload.json cannot be read: No such file or directory"),
+        (("invoke", "f", "@/"), "/ cannot be read: Is a directory"),
+        (("images", "load", "/nowhere/image.tar"), "/nowhere/image.tar does not exist"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(words: tuple[str, ...], said: str) -> None:
+    """Before a platform is asked."""
+    assert undercast(*words, expect=1)[1].splitlines()[0] == f"undercast: {said}"
+
+
+def test_a_page_that_cannot_be_written_is_named(platform: RunningPlatform, function: str) -> None:
+    """`undercast metrics --page`."""
+    undercast("invoke", function, '{"n": 1}', url=platform.url)
+    _, error = undercast("metrics", function, "--page", "/nowhere/page.html", url=platform.url, expect=1)
+    assert error.startswith("undercast: /nowhere/page.html cannot be written: No such file or directory")
+
+
+def test_ctrl_c_ends_a_tail_quietly(platform: RunningPlatform) -> None:
+    """That is how it is meant to end."""
+    platform.client("logs").create_log_group(logGroupName="/of/tail")
+    platform.client("logs").create_log_stream(logGroupName="/of/tail", logStreamName="one")
+    now = platform.ask("/_undercast/status")["clock"]["now"]
+    event = {"timestamp": int(now * 1000), "message": "there"}
+    platform.client("logs").put_log_events(logGroupName="/of/tail", logStreamName="one", logEvents=[event])
+    command = [sys.executable, "-m", "undercast", "logs", "/of/tail", "--tail", "--data", str(platform.data)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().endswith("there\n")
+        process.send_signal(signal.SIGINT)
+        rest = process.communicate(timeout=60)
+    assert (rest, process.returncode) == (("", ""), 0)
 
 
 def test_no_platform_says_how_to_start_one() -> None:

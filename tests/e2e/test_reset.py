@@ -1,6 +1,8 @@
 """`POST /_undercast/reset`: what test suites call between two tests."""
 
 import os
+import subprocess
+import sys
 import time
 
 import pytest
@@ -47,3 +49,17 @@ def test_a_reset_leaves_an_empty_platform_that_works() -> None:
             assert list((platform.data / "blobs").glob("??/*")) == []
             until(lambda: {path.name for path in (platform.data / "code").iterdir()} <= {".work"})
             assert platform.ask("/_undercast/status")["deliveries"]["waiting"] == 0
+
+
+def test_the_command_asks_before_it_empties_the_platform() -> None:
+    """A script says --yes; without it nobody loses anything by a slip."""
+    with running() as platform:
+        s3 = platform.client("s3")
+        s3.create_bucket(Bucket="reset-bucket")
+        command = [sys.executable, "-m", "undercast", "reset", "--data", str(platform.data)]
+        refused = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        assert (refused.returncode, "undercast reset --yes" in refused.stderr) == (1, True)
+        assert len(s3.list_buckets()["Buckets"]) == 1
+        done = subprocess.run([*command, "--yes"], capture_output=True, text=True, check=True)
+        assert done.stdout == f"{platform.url} is empty\n"
+        assert s3.list_buckets()["Buckets"] == []

@@ -420,10 +420,13 @@ async def test_large_payload_is_read_when_its_turn_comes(bench: Bench) -> None:
 
 
 async def test_the_last_dead_deliveries_are_shown(bench: Bench, clock: FakeClock) -> None:
-    """What was given up is gone; the newest 20 are told, with the reason."""
+    """What was given up is gone; the newest 20 are told: what each was, why it ended, and where it was sent on to."""
 
     async def answer(delivery: Delivery) -> Outcome:
-        return Outcome(kind="dead", reason="too old")
+        letters = (bench.make("letter", "arn:dlq"),) if delivery.id == "20" else ()
+        if delivery.target_arn == "arn:dlq":
+            return Outcome(kind="done")
+        return Outcome(kind="dead", reason="too old", follow_ups=letters)
 
     bench.target.answer = answer
     for number in range(21):
@@ -432,7 +435,20 @@ async def test_the_last_dead_deliveries_are_shown(bench: Bench, clock: FakeClock
         await bench.router.drained()
     dead = bench.router.dead()
     assert [one["id"] for one in dead] == [str(number) for number in range(20, 0, -1)]
-    assert (dead[0]["reason"], dead[0]["at"]) == ("too old", clock.now())
+    made = bench.make("20")
+    assert dead[0] == {
+        "id": "20",
+        "kind": made.kind,
+        "source": made.source_arn,
+        "target": made.target_arn,
+        "attempts": 1,
+        "reason": "too old",
+        "at": clock.now(),
+        "sent_to": ("arn:dlq",),
+    }
+    assert dead[1]["sent_to"] == ()
+    await bench.state.database.write(bench.state.outbox.clear)
+    assert bench.router.dead() == []
 
 
 async def test_cleared_deliveries_are_not_attempted(bench: Bench, clock: FakeClock) -> None:

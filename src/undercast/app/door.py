@@ -97,7 +97,7 @@ def open_door(config: Config) -> Door:
         folder.unlock()
         raise CannotStart(
             f"cannot listen on {config.host}:{config.port}: {error.strerror}",
-            "stop what uses the port, or choose another: undercast start --port 4567",
+            "stop what uses it (a platform: undercast stop), or take a free port: undercast start --port 0",
         ) from error
     config = replace(config, data_dir=folder.path, port=listening.getsockname()[1])
     clock = HostClock()

@@ -4,6 +4,7 @@ One rule for all commands: `--data DIR`, else AWS_ENDPOINT_URL, else the platfor
 default port. A running platform writes its address into its data folder.
 """
 
+import http.client
 import json
 import os
 import time
@@ -86,7 +87,7 @@ def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: flo
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
         return fail(_message(text) or f"{path} answered {error.code}: {text[:400]}")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         return fail(f"no platform answers at {url} ({reason})", _advice(url))
 

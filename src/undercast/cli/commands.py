@@ -18,6 +18,7 @@ from undercast.cli import (
     logs,
     metrics,
     outbox,
+    reset,
     runtimes,
     status,
     stop,
@@ -69,6 +70,7 @@ app.command("invoke")(invoke.invoke)
 app.command("trace")(trace.trace)
 app.command("watch")(watch.watch)
 app.command("outbox")(outbox.outbox)
+app.command("reset")(reset.reset)
 app.add_typer(runtimes.app, name="runtimes")
 app.add_typer(clock.app, name="clock")
 app.add_typer(images.app, name="images")

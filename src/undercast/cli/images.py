@@ -66,7 +66,11 @@ def remove(name: Annotated[str, typer.Argument(help="As `list` shows it.")], dat
 def _opened(path: Path) -> Iterator[IO[bytes]]:
     """An archive as a file; a folder is packed first."""
     if not path.is_dir():
-        with path.open("rb") as file:
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            fail(f"{path} cannot be read: {error.strerror}")
+        with file:
             yield file
         return
     with tempfile.TemporaryFile() as packed:

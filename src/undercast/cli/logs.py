@@ -12,7 +12,7 @@ import re
 import sys
 import time
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -31,7 +31,9 @@ _APPEARS = "a log group appears with the first run of its function"
 def logs(
     function: Annotated[str, typer.Argument(help="Function name, or a log group that starts with /.")],
     tail: Annotated[bool, typer.Option("--tail", help="Go on printing what is added.")] = False,
-    since: Annotated[float, typer.Option(help="How many minutes back to start, on the platform's clock.")] = 60.0,
+    since: Annotated[
+        float, typer.Option(help="How many minutes back to start, on the platform's clock.", min=0)
+    ] = 60.0,
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per event, each on a line.")] = False,
 ) -> None:
@@ -41,8 +43,22 @@ def logs(
     of this machine's; `undercast clock` shows by how much. Where this machine cannot run the function, standard error
     says why.
     """
+    try:
+        _logs(function, locate(data), _Wish(tail, since, as_json))
+    except KeyboardInterrupt:
+        if not tail:  # of --tail it is the end that was meant
+            raise
+
+
+class _Wish(NamedTuple):
+    tail: bool
+    since: float
+    as_json: bool
+
+
+def _logs(function: str, url: str, wish: _Wish) -> None:
+    tail, since, as_json = wish
     group = function if function.startswith("/") else f"/aws/lambda/{function}"
-    url = locate(data)
     platform = ask(url, "/_undercast/status")
     told = _told(platform, function, "")
     client = aws(url, "logs")

@@ -50,7 +50,7 @@ def metrics(
             by_minute = _by_time(client, function, start, end, 60)
             found = {f"{at:%Y-%m-%d %H:%M}": row for at, row in by_minute.items()}
             if page is not None and found:
-                page.write_text(metrics_page.page(function, by_minute))
+                _write(page, metrics_page.page(function, by_minute))
         else:
             found = _of_all(client, start, end, since * 60)
         if function and not found:
@@ -64,6 +64,13 @@ def metrics(
     if rows:
         print(f"the last {since} minutes until {end - timedelta(minutes=1):%Y-%m-%d %H:%M} UTC on the platform's clock")
     table(("minute" if function else "function", *_HEAD), rows, f"nothing has run in the last {since} minutes")
+
+
+def _write(page: Path, text: str) -> None:
+    try:
+        page.write_text(text)
+    except OSError as error:
+        fail(f"{page} cannot be written: {error.strerror}", "name a file: --page durations.html")
 
 
 def _of_all(client: Any, start: datetime, end: datetime, period_s: int) -> dict[str, Figures]:

@@ -12,7 +12,15 @@ from undercast.cli.output import show, table
 
 _MAX_REASON = 200
 _UNABLE_HEAD = ("cannot run here", "account", "region", "runtime", "what to do")
-_DEAD_HEAD = ("dead delivery", "at", "target", "reason")
+_DEAD_HEAD = ("given up", "at", "what", "why", "sent on to")
+_DEAD_HINT = (
+    "what led to one, and what became of each attempt: undercast trace ID. None is tried again: send it anew.\n"
+    "{lost}The list is of this start and holds the last 20; a reset empties it."
+)
+_LOST = (
+    "What was sent on to nothing is lost, as on AWS: a dead-letter queue or an OnFailure destination of the function,\n"
+    "a RedrivePolicy of the subscription or a DeadLetterConfig of the rule's target keeps it.\n"
+)
 _HEAD = ("function", "version", "account", "region", "environments", "waiting")
 
 
@@ -39,6 +47,7 @@ def status(
     if dead := answer["dead_deliveries"]:
         print()
         table(_DEAD_HEAD, [_dead(one) for one in dead], "")
+        print(_DEAD_HINT.format(lost="" if all(one["sent_to"] for one in dead) else _LOST))
 
 
 def summary(answer: Mapping[str, Any]) -> dict[str, str]:
@@ -58,7 +67,11 @@ def summary(answer: Mapping[str, Any]) -> dict[str, str]:
 
 def _dead(delivery: Mapping[str, Any]) -> Sequence[str]:
     at = datetime.fromtimestamp(delivery["at"], tz=UTC).isoformat(timespec="seconds")
-    return delivery["id"], at, delivery["target"], delivery["reason"][:_MAX_REASON]
+    source, attempts = delivery["source"], delivery["attempts"]
+    what = f"{delivery['kind']} {delivery['target']}" + (f" from {source}" if source else "")
+    tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    why = f"{tried}: {delivery['reason'][:_MAX_REASON]}"
+    return delivery["id"], at, what, why, ", ".join(delivery["sent_to"]) or "nothing"
 
 
 def _unable(lacking: Mapping[str, str]) -> Sequence[str]:

@@ -18,7 +18,7 @@ from undercast.store.folder import holder
 
 def stop(
     data: DataOption = None,
-    wait: Annotated[float, typer.Option(help="Seconds to wait for its end.")] = 15.0,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for its end.", min=0)] = 15.0,
 ) -> None:
     """Stop a platform, found as every command finds it, and wait for its end."""
     folder = data or _folder()

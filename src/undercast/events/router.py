@@ -51,9 +51,28 @@ class Dead(NamedTuple):
     """A delivery that was given up."""
 
     id: str
+    kind: str
+    source: str
     target: str
+    attempts: int
     reason: str
     at: float
+    sent_to: tuple[str, ...]
+    """Where the failure was sent: dead-letter queues, destinations."""
+
+    @classmethod
+    def of(cls, delivery: Delivery, outcome: Outcome, at: float) -> "Dead":
+        """The last attempt counts, too."""
+        return cls(
+            id=delivery.id,
+            kind=delivery.kind,
+            source=delivery.source_arn,
+            target=delivery.target_arn,
+            attempts=delivery.attempts + delivery.throttles + 1,
+            reason=outcome.reason[:_MAX_REASON],
+            at=at,
+            sent_to=tuple(one.target_arn for one in outcome.follow_ups),
+        )
 
 
 class Sender(NamedTuple):
@@ -190,6 +209,7 @@ class Router:
     def cleared(self, count: int) -> None:
         """See `outbox.Listener`."""
         self._counts["waiting"] -= count
+        self._dead.clear()
         for queue in self._queues:
             queue.forget()
         for queue in self._queues:
@@ -413,7 +433,7 @@ class Router:
         else:
             self._counts["waiting"] -= 1
         if outcome.kind == "dead":
-            self._dead.append(Dead(delivery.id, delivery.target_arn, outcome.reason[:_MAX_REASON], self._clock.now()))
+            self._dead.append(Dead.of(delivery, outcome, self._clock.now()))
 
     def _tell(self, one: Settlement) -> None:
         """Whom it concerns. Nothing is in flight any more of what was written, whatever they make of it."""

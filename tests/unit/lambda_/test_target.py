@@ -61,7 +61,7 @@ async def test_function_error_is_retried_after_one_and_two_minutes(world: World)
         ("retry", True, 60.0),
         ("retry", True, 120.0),
     ]
-    assert (third.kind, third.reason) == ("dead", "RetriesExhausted")
+    assert (third.kind, third.reason) == ("dead", "RetriesExhausted: E")
 
 
 @pytest.mark.parametrize("attempts", [0, 1])

@@ -168,8 +168,11 @@ class FunctionTarget:
         log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, why)
         self._functions.measures.note(resolved.invoked_arn, "AsyncEventsDropped", 1.0)
         records = await self._records(delivery, resolved, condition, ran)
+        told = unable or _error_of(ran) or ("its reserved concurrency is 0" if resolved.reserved == 0 else "")
         return Outcome(
-            kind="dead", reason=condition, follow_ups=(*records, *self._dead_letters(delivery, resolved, ran))
+            kind="dead",
+            reason=f"{condition}: {told}" if told else condition,
+            follow_ups=(*records, *self._dead_letters(delivery, resolved, ran)),
         )
 
     def _discarded(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:
@@ -257,6 +260,16 @@ async def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: R
         }
         text += f', "responseContext": {json.dumps(context)}, "responsePayload": {await _value(ran.result.payload)}'
     return f"{text}}}".encode()
+
+
+def _error_of(ran: Ran | None) -> str:
+    """What the function answered, in words: "ValueError: no such key"."""
+    try:
+        answer = json.loads(ran.result.payload) if ran is not None else None
+    except ValueError:
+        return ""
+    members = answer if isinstance(answer, dict) else {}
+    return ": ".join(str(members[name]) for name in ("errorType", "errorMessage") if members.get(name))
 
 
 async def _value(payload: bytes) -> str:
