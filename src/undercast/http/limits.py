@@ -13,6 +13,8 @@ class HttpLimits:
 
     max_head_bytes: int = 64 * 1024
     """Request line and headers; above it 431."""
+    max_headers: int = 512
+    """Of different names; above it 431. In memory each takes some 200 bytes, however short it is."""
     max_body_bytes: int = 6 * 1024**3
     """Above it 413."""
     gathered_body_bytes: int = 64 * 1024

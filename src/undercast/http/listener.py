@@ -6,8 +6,11 @@ AWS: none; HTTP and HTTPS share one port, see ARCHITECTURE.md.
 """
 
 import asyncio
+import contextlib
 import errno
 import logging
+import math
+import select
 import socket
 import ssl
 from collections.abc import Callable
@@ -57,6 +60,8 @@ class Listener:
         self._connections = Connections()
         self._sniffing: dict[socket.socket, asyncio.TimerHandle] = {}
         self._opening: set[asyncio.Task[None]] = set()
+        self._handshaking: dict[asyncio.Task[None], tuple[float, socket.socket]] = {}
+        """Those of `_opening` that speak TLS, the oldest first, and when they began."""
         self._accepting = False
         self._retry: asyncio.TimerHandle | None = None
         self._closed = False
@@ -131,9 +136,12 @@ class Listener:
         if listening is None:
             return
         for _ in range(_ACCEPT_BATCH):
-            if self.connections >= self._options.limits.max_connections and not self._evict():
-                self._wait_to_accept()
-                return
+            if self.connections >= self._options.limits.max_connections:
+                if not _is_readable(listening):
+                    return  # nobody is there for whom another had to go
+                if not self._evict():
+                    self._wait_to_accept()
+                    return
             try:
                 connection, _ = listening.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -152,9 +160,20 @@ class Listener:
         self._retry = self._loop.call_later(_RETRY_S, self._accept_on, True)
 
     def _evict(self) -> bool:
-        """Close the connection that has waited longest without a request in hand. False when all are busy."""
-        if self._sniffing:
-            self._drop(next(iter(self._sniffing)))
+        """Close the connection that has waited longest without a request in hand. False when all are busy.
+
+        Those that have not come to a request yet go first.
+        """
+        silent = next(iter(self._sniffing.items()), None)
+        task, (began, connection) = next(iter(self._handshaking.items()), (None, (math.inf, None)))
+        if silent is not None and silent[1].when() - _SNIFF_TIMEOUT_S <= began:
+            self._drop(silent[0])
+            return True
+        if task is not None and connection is not None:
+            # It is not cancelled (see `_end_opening`): the handshake finds its client gone.
+            del self._handshaking[task]
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
             return True
         idle = min((p for p in self._connections if p.idle), key=lambda p: p.idle_since, default=None)
         if idle is None:
@@ -207,7 +226,13 @@ class Listener:
     def _open(self, connection: socket.socket, *, secure: bool) -> None:
         task = self._loop.create_task(self._connect(connection, secure))
         self._opening.add(task)
-        task.add_done_callback(self._opening.discard)
+        if secure:
+            self._handshaking[task] = (self._loop.time(), connection)
+        task.add_done_callback(self._opened)
+
+    def _opened(self, task: asyncio.Task[None]) -> None:
+        self._opening.discard(task)
+        self._handshaking.pop(task, None)
 
     async def _connect(self, connection: socket.socket, secure: bool) -> None:
         def protocol() -> HttpProtocol:
@@ -233,3 +258,9 @@ class Listener:
         except asyncio.CancelledError:
             connection.close()
             raise
+
+
+def _is_readable(listening: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(listening, select.POLLIN)
+    return bool(poll.poll(0))

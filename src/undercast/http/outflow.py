@@ -10,12 +10,16 @@ from undercast.http import frames
 from undercast.http.frames import ConnectionFailed, Frame
 from undercast.http.streams import Stream
 
+_LEAST_BYTES = frames.MOST_FRAME_BYTES
+"""So much of a body has to go out in each span of the time for writing."""
+
 
 class Outflow:
     """The sending side of one connection."""
 
     def __init__(self, transport: asyncio.Transport, write_timeout_s: float) -> None:
         self._transport = transport
+        self._loop = asyncio.get_running_loop()
         self._write_timeout_s = write_timeout_s
         self._window = frames.FIRST_WINDOW
         self._frame_bytes = frames.MOST_FRAME_BYTES
@@ -69,17 +73,20 @@ class Outflow:
                 raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window is wrong")
         elif stream is not None:
             stream.window += more
+            if stream.window > frames.LARGEST_WINDOW or not more:
+                raise ConnectionFailed(frames.FLOW_CONTROL_ERROR, "the window of a stream is wrong")
         self._room.set()
 
     async def send(self, stream: Stream, data: bytes, *, ends: bool) -> None:
         """In frames, as the windows of stream and connection allow. Raises ConnectionResetError, TimeoutError."""
         view = memoryview(data)
+        due, least = self._due(), len(view) - _LEAST_BYTES
         while True:
             if self._transport.is_closing() or stream.gone:
                 raise ConnectionResetError
             size = max(0, min(len(view), self._window, stream.window, self._frame_bytes))
             if not size and len(view):
-                await self._wait(self._room)
+                await self._wait(self._room, due)
                 continue
             last = ends and size == len(view)
             flags = frames.END_STREAM if last else 0
@@ -88,12 +95,18 @@ class Outflow:
             stream.window -= size
             view = view[size:]
             if not self._writable.is_set():
-                await self._wait(self._writable)
+                await self._wait(self._writable, due)
             if not len(view):
                 return
+            if len(view) <= least:
+                due, least = self._due(), len(view) - _LEAST_BYTES
 
-    async def _wait(self, event: asyncio.Event) -> None:
+    def _due(self) -> float:
+        return self._loop.time() + self._write_timeout_s
+
+    async def _wait(self, event: asyncio.Event, due: float) -> None:
+        """A client that gives a byte of room now and then, or says something else, gets no more time by that."""
         if event is self._room:
             event.clear()
-        async with asyncio.timeout(self._write_timeout_s):
+        async with asyncio.timeout_at(due):
             await event.wait()

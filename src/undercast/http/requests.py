@@ -18,6 +18,8 @@ from undercast.http.limits import HttpLimits
 log = logging.getLogger(__name__)
 
 _LINE_OVERHEAD = 4
+_FRAMING_EACH = 16
+"""Bytes around each byte of a chunked body, beyond the size of a head: a chunk of one byte takes five."""
 _USUAL_NAME_BYTES = 48
 """Longer names are not remembered: whoever sends them fills no memory."""
 
@@ -34,6 +36,7 @@ class RequestReader:
     __slots__ = (
         "_feed_bytes",
         "_flow",
+        "_framing_bytes",
         "_head_bytes",
         "_headers",
         "_limits",
@@ -58,6 +61,7 @@ class RequestReader:
         self._feed_bytes = 0
         self._repeated_bytes = 0
         self._trailer_bytes = 0
+        self._framing_bytes = 0
         self._resumes = False
         self.queue: deque[Exchange] = deque()
         self.receiving: Exchange | None = None
@@ -72,6 +76,8 @@ class RequestReader:
         if self.closed:
             return
         self._feed_bytes = len(data)
+        chunked = self.receiving if self.receiving is not None and self.receiving.chunked else None
+        before = chunked.received_bytes if chunked is not None else 0
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -85,6 +91,8 @@ class RequestReader:
             self._head_bytes += len(data)
             if self._head_bytes > self._limits.max_head_bytes:
                 self._refuse(431, "Request header fields too large")
+        elif chunked is not None and chunked is self.receiving:
+            self._count_framing(chunked, len(data) - chunked.received_bytes + before)
 
     def end(self) -> None:
         """The client will send nothing more."""
@@ -171,7 +179,8 @@ class RequestReader:
         self.in_head = False
         self.queue.append(exchange)
         self.receiving = exchange
-        if self._head_bytes + self._feed_bytes > limits.max_head_bytes and self._too_large():
+        too_many = len(headers) > limits.max_headers
+        if too_many or (self._head_bytes + self._feed_bytes > limits.max_head_bytes and self._too_large()):
             self.fail_body(ServiceError("RequestHeaderSectionTooLarge", "Request header fields too large", 431), 431)
             return
         self._head_bytes = 0
@@ -237,6 +246,7 @@ class RequestReader:
                 self.fail_body(ServiceError("NotImplemented", "Only chunked transfer encoding is served", 501), 501)
                 return
             exchange.chunked, exchange.gathers, exchange.declared_bytes = True, False, None
+            self._framing_bytes = 0
         elif length is not None:
             declared = int(length)
             exchange.declared_bytes = declared
@@ -254,6 +264,12 @@ class RequestReader:
                 exchange.expects_continue, exchange.asks_at_once = True, exchange.gathers
                 exchange.gathers = False
         self._resumes = "upgrade" in headers and exchange.declared_bytes != 0 and self._parser.should_upgrade()
+
+    def _count_framing(self, exchange: Exchange, more_bytes: int) -> None:
+        """Sizes and extensions of chunks cost their sender no body (CVE-2023-39326)."""
+        self._framing_bytes += more_bytes
+        if self._framing_bytes > self._limits.max_head_bytes + _FRAMING_EACH * exchange.received_bytes:
+            self.fail_body(ServiceError("InvalidRequest", "Too much between the chunks of a body", 400))
 
     def _add_trailer(self, name: bytes, value: bytes) -> None:
         exchange = self.receiving

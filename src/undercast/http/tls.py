@@ -182,6 +182,7 @@ def _write_private(path: Path, data: bytes) -> None:
 def _load(key: bytes, certificate: bytes, protocols: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION  # a client could have us do handshakes without end on one connection
     context.set_alpn_protocols(protocols)
     # The ssl module loads a key only from a file; a 0600 file that exists for this call alone.
     with tempfile.NamedTemporaryFile() as file:

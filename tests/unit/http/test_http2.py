@@ -15,10 +15,12 @@ from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http import frames
 from undercast.http.frames import Frame, FrameReader
 from undercast.http.hpack import Decoder, encode
-from undercast.http.http2 import MAX_EMPTY_FRAMES, Http2Protocol
+from undercast.http.http2 import MAX_EMPTY_FRAMES, MAX_STREAMS, Http2Protocol
 from undercast.http.limits import HttpLimits
 from undercast.http.listener import Listener
 from undercast.http.options import ServeOptions
+
+HEAD = encode([(":method", "POST"), (":path", "/")])
 
 
 class Http2Client:
@@ -152,6 +154,20 @@ async def test_a_response_waits_for_the_clients_windows() -> None:
         assert size == 100_000
 
 
+async def test_a_client_that_makes_hardly_any_room_is_cut_off() -> None:
+    """A stalled answer is kept in memory: a byte of room, or SETTINGS, now and then gives it no more time."""
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=b"y" * 200_000)
+
+    async with speaking(handler, windows=False, write_timeout_s=0.3) as (client, listener):
+        client.ask(1)
+        async with asyncio.timeout(PATIENCE_S):
+            while listener.connections:
+                client.send(frames.window_update(1, 1), frames.window_update(0, 1), frames.settings({}))
+                await asyncio.sleep(0.02)
+
+
 async def test_a_stream_that_is_cancelled_ends_its_events() -> None:
     """RST_STREAM closes a live answer's iterator; the connection goes on."""
     closed = asyncio.Event()
@@ -227,6 +243,8 @@ async def test_failures_and_sizes_have_statuses() -> None:
         (frames.frame(frames.SETTINGS, 0, 0, b"1"), frames.FRAME_SIZE_ERROR),
         (frames.frame(frames.DATA, frames.PADDED, 1, b"\xff"), frames.PROTOCOL_ERROR),
         (frames.window_update(0, 2**31 - 1) * 2, frames.FLOW_CONTROL_ERROR),
+        (frames.header_frames(1, HEAD, ends=False) + frames.window_update(1, 2**31 - 1), frames.FLOW_CONTROL_ERROR),
+        (frames.header_frames(1, HEAD, ends=False) + frames.window_update(1, 0), frames.FLOW_CONTROL_ERROR),
         (b"\xff\xff\xff\x00\x00\x00\x00\x00\x01", frames.FRAME_SIZE_ERROR),
     ],
 )
@@ -260,9 +278,6 @@ async def test_closing_answers_what_is_in_hand() -> None:
         assert (await client.answer())[:2] == (1, 200)
         await closing
         assert listener.connections == 0
-
-
-HEAD = encode([(":method", "POST"), (":path", "/")])
 
 
 async def test_a_body_that_does_not_come_times_out() -> None:
@@ -315,6 +330,42 @@ async def test_a_flood_of_empty_frames_ends_the_connection(head: bytes, empty: b
     """CVE-2019-9518: they cost their sender nothing."""
     async with speaking() as (client, _):
         client.send(head, empty * (MAX_EMPTY_FRAMES + 1))
+        found = await client.frame(frames.GOAWAY)
+        assert int.from_bytes(found.payload[4:8]) == frames.ENHANCE_YOUR_CALM
+
+
+async def test_streams_that_are_reset_at_once_count_until_their_handlers_end() -> None:
+    """CVE-2023-44487: asking and cancelling in one breath begins no more work at a time than a client may ask for."""
+    running = most = 0
+    release = asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await release.wait()
+        running -= 1
+        return await describe(request)
+
+    async with speaking(handler) as (client, listener):
+        for number in range(1, 4001, 2):
+            client.ask(number)
+            client.send(frames.reset(number, frames.CANCEL))
+        client.send(frames.frame(frames.PING, 0, 0, b"12345678"))
+        await client.frame(frames.PING)
+        assert most == MAX_STREAMS
+        release.set()
+        while len(listener._connections) and not all(one.idle for one in listener._connections):
+            await asyncio.sleep(0.005)
+        client.ask(4001)
+        assert await client.answer() == (4001, 200, b"POST / 0 ")
+        assert listener._connections.held.size_bytes == 0
+
+
+async def test_headers_that_go_on_without_end_are_refused() -> None:
+    """CVE-2024-27316 and its like: CONTINUATION counts against the limit of a head, however little each brings."""
+    async with speaking(max_head_bytes=4096) as (client, _):
+        client.send(frames.frame(frames.HEADERS, 0, 1, HEAD), frames.frame(frames.CONTINUATION, 0, 1, b"\0") * 5000)
         found = await client.frame(frames.GOAWAY)
         assert int.from_bytes(found.payload[4:8]) == frames.ENHANCE_YOUR_CALM
 

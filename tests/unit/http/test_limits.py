@@ -1,6 +1,7 @@
 """What a client may cost: unwanted bodies, limits on sizes and counts, and time. On both event loops."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -69,13 +70,33 @@ async def only(client: Client, data: bytes) -> tuple[int, bytes]:
         (b"GET /" + b"a" * 2000 + b" HTTP/1.1\r\n\r\n", 431),
         (b"GET / HTTP/1.1\r\nX: " + b"a" * 2000, 431),
         (b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 300 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\n" + b"".join(b"X%d: a\r\n" % number for number in range(41)) + b"\r\n", 431),
         (b"PUT / HTTP/1.1\r\nContent-Length: 5001\r\n\r\n", 413),
+        # What two servers could read differently (request smuggling): RFC 9112, sections 2.2, 5.1, 5.2, 6.1 and 6.3.
+        (b"POST / HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0, 0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: +1\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 0x1\r\n\r\nx", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length:\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 501),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding : chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: a\r\n folded: b\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\n X: a\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\nHost: a\n\n", 400),
+        (b"GET / HTTP/1.1\r\nX: a\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: a\rTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nX: a\0b\r\n\r\n", 400),
         (b"PUT / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n", 400),
     ],
 )
 async def test_what_cannot_be_served_gets_its_status_and_the_end(data: bytes, status: int) -> None:
     """RFC 9110 and RFC 6585; nothing behind such a request is read."""
-    limits = HttpLimits(max_head_bytes=1000, max_body_bytes=5000, linger_s=0.05)
+    limits = HttpLimits(max_head_bytes=1000, max_headers=40, max_body_bytes=5000, linger_s=0.05)
     async with serving(options=ServeOptions(limits=limits)) as listener, connected(listener) as client:
         assert (await only(client, data))[0] == status
 
@@ -102,6 +123,38 @@ async def test_a_chunked_body_above_the_limit_is_an_error_for_its_reader() -> No
         data = b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + b"64\r\n" + b"x" * 100 + b"\r\n"
         await client.send(data, *[b"64\r\n" + b"x" * 100 + b"\r\n"] * 12)
         assert await only(client, b"") == (413, b"EntityTooLarge")
+
+
+@pytest.mark.parametrize(("begin", "more"), [(b"1;", b"a" * 400), (b"", b"1;" + b"a" * 400 + b"\r\nx\r\n")])
+async def test_chunks_that_bring_hardly_any_body_are_an_error_for_its_reader(begin: bytes, more: bytes) -> None:
+    """CVE-2023-39326: an extension of a chunk may be of any length, and nobody reads it."""
+    errors: list[str] = []
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        try:
+            await request.body.read()
+        except ServiceError as error:
+            errors.append(error.message)
+        return HttpResponse(status=400)
+
+    limits = HttpLimits(max_head_bytes=1000, linger_s=0.05)
+    async with serving(handler, options=ServeOptions(limits=limits)) as listener, connected(listener) as client:
+        await client.send(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + begin)
+        with contextlib.suppress(OSError):
+            for _ in range(50):
+                await client.send(more)
+                await asyncio.sleep(0)
+        assert (await client.response())[0] == 400
+    assert errors == ["Too much between the chunks of a body"]
+
+
+async def test_small_chunks_are_a_body() -> None:
+    """One byte each, with the extension of a signature."""
+    async with serving(max_head_bytes=1000) as listener, connected(listener) as client:
+        body = b"1;s=abc\r\nx\r\n" * 2000
+        await client.send(b"PUT / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + body[:13000])
+        await client.send(body[13000:] + b"0\r\n\r\n")
+        assert (await client.response())[2].startswith(b"PUT / 2000 ")
 
 
 async def test_a_body_that_is_cut_off_is_an_error_for_its_reader() -> None:
@@ -230,3 +283,26 @@ async def test_a_client_that_never_reads_is_cut_off() -> None:
             await until(lambda: large.connections == 1)
             await until(lambda: large.connections == 0)
         assert listener.connections == 0
+
+
+@pytest.mark.parametrize(
+    "chunks",
+    [
+        b"0x1\r\nx\r\n0\r\n\r\n",
+        b"-1\r\nx\r\n0\r\n\r\n",
+        b"1 \r\nx\r\n0\r\n\r\n",
+        b"1\nx\n0\n\n",
+        b"1;a\nb\r\nx\r\n0\r\n\r\n",
+        b"1\r\nxy0\r\n\r\n",
+        b"fffffffffffffffff\r\nx",
+        b"0\r\nContent-Length: 5\nx: y\r\n\r\n",
+    ],
+)
+async def test_chunks_that_two_servers_could_read_differently_end_the_connection(chunks: bytes) -> None:
+    """RFC 9112, 7.1: their reader gets an error, and what is behind them is no request."""
+    async with serving() as listener, connected(listener) as client:
+        await client.send(b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks)
+        await client.send(b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n")
+        answered = await client.rest()
+        assert not answered.startswith(b"HTTP/1.1 200")
+        assert b"/smuggled" not in answered

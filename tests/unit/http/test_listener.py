@@ -15,6 +15,7 @@ from tests.fakes import FakeHostClock
 from tests.unit.http.serving import Client, address_of, connected, serving, until
 from undercast.core.clock import HostClock
 from undercast.core.http import HttpRequest, HttpResponse
+from undercast.http import listener as listener_module
 from undercast.http.listener import Listener
 from undercast.http.tls import CertificateAuthority, covering_name, is_host_name
 
@@ -140,9 +141,22 @@ async def test_idle_clients_make_room_for_new_ones() -> None:
             assert (await (await client.send(GET)).response())[0] == 200
             silent = await stack.enter_async_context(connected(listener))
             del silent
-        assert listener.connections <= 3
+        await until(lambda: listener.connections <= 3)  # one that is just opening counts twice
         go.set()
         assert (await busy.response())[2] == b"ok"
+
+
+async def test_handshakes_that_do_not_go_on_make_room(
+    authority: CertificateAuthority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any number of clients may begin with TLS and say no more: a new one takes the place of the oldest."""
+    monkeypatch.setattr(listener_module, "_TLS_HANDSHAKE_TIMEOUT_S", 300.0)
+    async with serving(tls=authority.ssl_context, max_connections=3) as listener, contextlib.AsyncExitStack() as stack:
+        for _ in range(8):
+            silent = await stack.enter_async_context(connected(listener))
+            await silent.send(b"\x16\x03\x01")
+        client = await stack.enter_async_context(connected(listener))
+        assert (await (await client.send(GET)).response())[0] == 200
 
 
 async def test_busy_clients_make_new_ones_wait() -> None:
@@ -288,6 +302,11 @@ async def test_closing_ends_a_connection_that_is_just_opening(turns: int) -> Non
 
 
 # The authority.
+
+
+def test_a_client_begins_no_second_handshake(authority: CertificateAuthority) -> None:
+    """TLS 1.2 lets a client ask for one at any time, which costs the server far more than the client."""
+    assert authority.ssl_context().options & ssl.OP_NO_RENEGOTIATION
 
 
 def test_the_key_is_private_and_made_once(authority: CertificateAuthority) -> None:
