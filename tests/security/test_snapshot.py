@@ -47,7 +47,7 @@ def look():
 def deep(number):
     return number and 1 + deep(number - 1)
 
-def run():
+def main():
     mode = os.environ["KIND"]
     signal.signal(signal.SIGUSR1, quit_)
     os.umask(0o027)
@@ -76,7 +76,7 @@ def run():
     os._exit(5)
 
 if __name__ == "__main__":
-    run()
+    main()
 """
 
 

@@ -19,7 +19,7 @@ from undercast.sandbox.waiting import until
 BOOTSTRAP = """
 import gc, json, os, random, resource, signal, sys, threading
 
-def run():
+def main():
     state = {
         "environ": dict(os.environ), "cwd": os.getcwd(), "argv": sys.argv, "path": sys.path, "flags": list(sys.flags),
         "executable": sys.executable, "orig_argv": getattr(sys, "orig_argv", None),
@@ -48,7 +48,7 @@ def run():
     sys.exit(5)
 
 if __name__ == "__main__":
-    run()
+    main()
 """
 
 MODULES = """
@@ -113,7 +113,7 @@ BUFFER = bytearray(8 << 20)
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
-def run():
+def main():
     before = faults()
     for place in range(0, len(BUFFER), 4096):
         BUFFER[place] = 1
@@ -124,7 +124,7 @@ def run():
             api.recv(65536)
 
 if __name__ == "__main__":
-    run()
+    main()
 """
 
 
@@ -171,8 +171,8 @@ async def test_an_idle_sandbox_costs_less_than_a_fresh_runtime_and_a_mebibyte(
         pytest.skip("only root may ask what each process shares")
     for name in ("code", "runtime"):
         (folder / name).mkdir()
-    waiting = "import http.client, json, os, ssl, time\ndef run():\n    os.write(1, b'up')\n    time.sleep(600)\n"
-    (folder / "runtime/bootstrap.py").write_text(waiting + "if __name__ == '__main__':\n    run()\n")
+    waiting = "import http.client, json, os, ssl, time\ndef main():\n    os.write(1, b'up')\n    time.sleep(600)\n"
+    (folder / "runtime/bootstrap.py").write_text(waiting + "if __name__ == '__main__':\n    main()\n")
     python, prefixes = PYTHON, PREFIXES
     sizes = []
     for kind, zygote in (("forked", python), ("fresh", None)):

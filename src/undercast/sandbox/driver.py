@@ -68,12 +68,12 @@ class ProcessSpec:
     """One process to start in a sandbox."""
 
     argv: tuple[str, ...]
-    """With `zygote`: (interpreter, "/var/runtime/bootstrap.py", handler, ...), seen as sys.orig_argv."""
+    """With `zygote`: (interpreter, "/var/runtime/bootstrap.py", ...), seen as sys.orig_argv."""
     environment: Mapping[str, str]
     """Complete: nothing is inherited."""
     cwd: str = "/var/task"
     zygote: bool = False
-    """Fork the zygote of `SandboxSpec.python` and call `bootstrap.run()` in it, instead of an exec."""
+    """Fork the zygote of `SandboxSpec.python` and call `bootstrap.main()` in it, instead of an exec."""
     image: int | None = None
     """Descriptor of what `Sandbox.snapshot` gave for another sandbox of the same kind: the process goes on from there
     instead of calling `run`. With `zygote` and `telemetry`, and in a sandbox's first process only."""

@@ -1,7 +1,9 @@
 # mypy: ignore-errors
 """What runs as /var/runtime/bootstrap.py: sets sys.path as AWS does and hands over to a runtime client.
 
-Fresh (`python bootstrap.py HANDLER`) or forked (a zygote imports it, forks, calls `run`): the function cannot tell.
+Fresh (`python bootstrap.py`) or forked (a zygote imports it, forks, calls `main`): the function cannot tell.
+Agents look for the runtime in the module __main__, where AWS's bootstrap.py has it: as `awslambdaricmain.bootstrap`,
+or as `bootstrap`, where awslambdaric is run as a module (sentry-python, integrations/aws_lambda.py).
 Standard library only; Python 2.7 and 3.6 read this file too.
 AWS: Lambda Developer Guide, "Building Lambda functions with Python", "Dependency search path".
 """
@@ -53,21 +55,22 @@ PRELOAD = (
 """What a zygote imports before it forks."""
 
 
-def run():
+def main():
     """Become the runtime of the function that the environment describes. Returns only by an exception."""
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     forked = _CLIENT in sys.modules
     sys.path[:] = search_path(task_root, os.environ)
     if forked:
         _forget_shadowed(task_root)
-    handler = sys.argv[1] if len(sys.argv) > 1 else os.environ["_HANDLER"]
+    handler = os.environ["_HANDLER"]  # which a wrapper script may have changed
     if _CLIENT == "awslambdaric":
         _run_awslambdaric(handler, forked)
     else:
-        import undercast_runtime_client
+        global bootstrap
+        import undercast_runtime_client as bootstrap
 
-        _hide_library(undercast_runtime_client)
-        undercast_runtime_client.run(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], await_restore)
+        _hide_library(bootstrap)
+        bootstrap.run(handler, os.environ["AWS_LAMBDA_RUNTIME_API"], await_restore)
 
 
 def await_restore(address):
@@ -155,7 +158,8 @@ def _forget_shadowed(task_root):
 
 
 def _run_awslambdaric(handler, forked):
-    from awslambdaric import __main__ as client
+    global awslambdaricmain
+    import awslambdaric.__main__ as awslambdaricmain
 
     if forked:
         _take_environment_again()
@@ -163,7 +167,7 @@ def _run_awslambdaric(handler, forked):
 
     _hide_library(bootstrap)
     lambda_runtime_client.BaseLambdaRuntimeClient.restore_next = lambda self: await_restore(self.lambda_runtime_address)
-    client.main(["awslambdaric", handler])
+    awslambdaricmain.main(["awslambdaric", handler])
 
 
 def _take_environment_again():
@@ -178,4 +182,4 @@ def _take_environment_again():
 
 
 if __name__ == "__main__":
-    run()
+    main()

@@ -51,8 +51,11 @@ class Fault(Exception):
         self.trace = trace
 
 
-class Api(object):
-    """One kept connection to the Runtime API. Blocking, without timeouts: `next` waits for hours."""
+class LambdaRuntimeClient(object):
+    """One kept connection to the Runtime API. Blocking, without timeouts: `wait_next_invocation` waits for hours.
+
+    Agents put their own in place of `post_...` and of `handle_event_request`; these names are awslambdaric's.
+    """
 
     def __init__(self, address):
         host, _, port = address.partition(":")
@@ -61,7 +64,7 @@ class Api(object):
         self._socket = None
         self._buffer = b""
 
-    def next(self):
+    def wait_next_invocation(self):
         """Wait for an event: its headers by lower-case name, and its payload."""
         _, headers, body = self._request("GET", "invocation/next", None, ())
         return headers, body
@@ -69,6 +72,22 @@ class Api(object):
     def post(self, path, body, headers=()):
         """Post an answer; what the API says to it matters to nobody."""
         return self._request("POST", path, body, headers)[0]
+
+    def post_init_error(self, error):
+        """Tell that the function could not be loaded."""
+        headers = (("Lambda-Runtime-Function-Error-Type", error["errorType"]),)
+        self.post("init/error", Encoder().text(error).encode("utf-8"), headers)
+
+    def post_invocation_result(self, request_id, body, content_type):
+        """Answer an event."""
+        self.post("invocation/%s/response" % request_id, body, (("Content-Type", content_type),))
+
+    def post_invocation_error(self, request_id, error, cause):
+        """Answer an event with the error and X-Ray's cause, both JSON texts."""
+        headers = [("Content-Type", "application/json"), ("Lambda-Runtime-Function-Error-Type", "Unhandled")]
+        if len(cause) < _MAX_XRAY_BYTES:
+            headers.append(("Lambda-Runtime-Function-XRay-Error-Cause", cause.replace("\n", " ")))
+        self.post("invocation/%s/error" % request_id, error.encode("utf-8"), headers)
 
     def _request(self, method, path, body, headers):
         lines = ["%s %s%s HTTP/1.1" % (method, _PREFIX, path), "Host: %s" % self._host]
@@ -413,8 +432,7 @@ class Runtime(object):
             error, _ = _raised("")
         logging.warning(_UNHANDLED)
         self._log_error(error)
-        headers = (("Lambda-Runtime-Function-Error-Type", error["errorType"]),)
-        self._api.post("init/error", self._encoder.text(error).encode("utf-8"), headers)
+        self._api.post_init_error(error)
         sys.exit(1)
 
     def restore(self, await_restore):
@@ -448,16 +466,17 @@ class Runtime(object):
     def serve(self, function):
         """Run invocations for ever."""
         while True:
-            headers, payload = self._api.next()
+            headers, payload = self._api.wait_next_invocation()
             Current.request_id = headers.get("lambda-runtime-aws-request-id")
             trace_id = headers.get("lambda-runtime-trace-id")
             if trace_id is not None:
                 os.environ["_X_AMZN_TRACE_ID"] = str(trace_id)
             else:
                 os.environ.pop("_X_AMZN_TRACE_ID", None)
-            self._invoke(function, headers, payload)
+            handle_event_request(self._api, function, self, headers, payload)
 
-    def _invoke(self, function, headers, payload):
+    def invoke(self, function, headers, payload):
+        """One invocation."""
         request_id = Current.request_id
         try:
             context = LambdaContext(headers, self._log_sink)
@@ -469,14 +488,10 @@ class Runtime(object):
         except Exception:
             error, cause = _raised(request_id)
         else:
-            self._api.post("invocation/%s/response" % request_id, body, (("Content-Type", content_type),))
+            self._api.post_invocation_result(request_id, body, content_type)
             return
         self._log_error(error)
-        xray = self._encoder.text(cause)
-        answer = [("Content-Type", "application/json"), ("Lambda-Runtime-Function-Error-Type", "Unhandled")]
-        if len(xray) < _MAX_XRAY_BYTES:
-            answer.append(("Lambda-Runtime-Function-XRay-Error-Cause", xray.replace("\n", " ")))
-        self._api.post("invocation/%s/error" % request_id, self._encoder.text(error).encode("utf-8"), answer)
+        self._api.post_invocation_error(request_id, self._encoder.text(error), self._encoder.text(cause))
 
     def _marshal(self, result):
         if isinstance(result, bytes) and sys.version_info[0] > 2:
@@ -502,6 +517,11 @@ class Runtime(object):
                 text = line.lstrip(" ")
                 lines.append(_INDENT * (len(line) - len(text)) + text)
         self._log_sink.log_error(lines, _TEXT_FRAMES[40])
+
+
+def handle_event_request(lambda_runtime_client, request_handler, runtime, headers, payload):
+    """What the loop calls for each event, looked up anew each time: see `LambdaRuntimeClient`."""
+    runtime.invoke(request_handler, headers, payload)
 
 
 def _event(payload, content_type):
@@ -559,7 +579,7 @@ def run(handler, address, await_restore=None):
     sys.stderr = Unbuffered(sys.stderr)
     descriptor = os.environ.pop("_LAMBDA_TELEMETRY_LOG_FD", None)
     log_sink = FramedLogSink(int(descriptor)) if descriptor else StandardLogSink()
-    runtime = Runtime(Api(address), log_sink)
+    runtime = Runtime(LambdaRuntimeClient(address), log_sink)
     runtime.set_up_logging()
     function = runtime.load(handler)
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start" and await_restore is not None:

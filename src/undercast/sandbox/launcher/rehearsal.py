@@ -112,7 +112,7 @@ def _conduct(python: str) -> list[list[int]]:
         performer = os.fork()
         if performer == 0:
             listener.close()
-            perform([python, "/var/runtime/bootstrap.py", "rehearsal.handler"], _ENVIRONMENT)
+            perform([python, "/var/runtime/bootstrap.py"], _ENVIRONMENT)
         return _serve(listener, performer, mappings)
 
 

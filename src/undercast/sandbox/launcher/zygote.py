@@ -52,7 +52,7 @@ class Become:
             os.environ["LC_CTYPE"] = coerced
         time.tzset()
         _show(order)
-        bootstrap.run()
+        bootstrap.main()
 
 
 def await_restore(order: dict[str, Any]) -> NoReturn:

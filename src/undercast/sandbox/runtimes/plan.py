@@ -155,7 +155,6 @@ class Runtimes:
         return RuntimePlan(
             program=program,
             options=options,
-            arguments=(function.handler,),
             variables={"PYTHONPATH": "{runtime}"},
             execution_env=f"AWS_Lambda_{function.runtime}",
             runtime_dir=python.runtime_dir,

@@ -191,6 +191,8 @@ MANIFEST = Manifest(
         "A layer version of another account that is not on this platform is InvalidParameterValueException, on AWS "
         "AccessDeniedException.",
         "Files of a package are readable by the function whatever mode the zip gives them.",
+        "Functions have a /dev/shm, which AWS does not mount: Python's multiprocessing.Pool, Queue and Lock work here, "
+        "and are OSError 38 there.",
         "A link that points out of the package is refused; AWS unpacks it.",
         "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine; the same is "
         "served under AWS's name, <id>.lambda-url.<region>.on.aws, which functions here can use.",
