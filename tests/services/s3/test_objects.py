@@ -173,8 +173,6 @@ def test_refused_parameters_name_themselves(s3: Any, bucket: str) -> None:
     with pytest.raises(ClientError, match="ObjectLockMode") as error:
         s3.put_object(Bucket=bucket, Key="a", Body=b"", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=9e9)
     assert _code(error) == ("NotImplemented", 501)
-    with pytest.raises(ClientError, match="aws:kms"):
-        s3.put_object(Bucket=bucket, Key="a", Body=b"", ServerSideEncryption="aws:kms")
 
 
 def test_presigned_urls(platform: RunningPlatform, account: str, bucket: str) -> None:

@@ -193,10 +193,8 @@ async def test_configurations_that_are_kept_whole(s3: Bench) -> None:
 
 async def test_what_is_missing_is_refused_by_name(s3: Bench) -> None:
     """I9: never an empty success."""
-    kms = {"Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
     logging = {"LoggingEnabled": {"TargetBucket": "bkt", "TargetPrefix": ""}}
     for operation, params, name in (
-        ("PutBucketEncryption", {"ServerSideEncryptionConfiguration": kms}, "SSEAlgorithm=aws:kms"),
         ("PutBucketLogging", {"BucketLoggingStatus": logging}, "LoggingEnabled"),
         ("CreateBucket", {"ObjectLockEnabledForBucket": True}, "ObjectLockEnabledForBucket"),
     ):

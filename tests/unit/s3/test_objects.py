@@ -189,13 +189,6 @@ async def test_limits_of_keys_and_metadata(s3: Bench) -> None:
         await s3.put("a", Metadata={"k": "v" * 2048})
 
 
-@pytest.mark.parametrize("algorithm", ["aws:kms", "aws:kms:dsse"])
-async def test_kms_encryption_is_refused_by_name(s3: Bench, algorithm: str) -> None:
-    """I9: an effect that is missing is an error that names the parameter."""
-    with pytest.raises(ServiceError, match=f"NotImplemented.*ServerSideEncryption={algorithm}"):
-        await s3.put("a", ServerSideEncryption=algorithm)
-
-
 async def test_aws_chunked_is_no_content_encoding(s3: Bench) -> None:
     """S3 stores Content-Encoding without the transfer's own aws-chunked."""
     await s3.put("a", ContentEncoding="aws-chunked,gzip")

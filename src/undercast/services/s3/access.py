@@ -70,6 +70,7 @@ _CONDITION_MEMBERS = {
     "ACL": "s3:x-amz-acl",
     "StorageClass": "s3:x-amz-storage-class",
     "ServerSideEncryption": "s3:x-amz-server-side-encryption",
+    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
     "MetadataDirective": "s3:x-amz-metadata-directive",
     "CopySource": "s3:x-amz-copy-source",
     "GrantRead": "s3:x-amz-grant-read",

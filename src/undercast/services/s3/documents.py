@@ -8,6 +8,8 @@ import json
 from datetime import datetime
 from typing import Any
 
+from undercast.services.s3.models import DataKey
+
 _MOMENT = "$datetime"
 
 
@@ -21,6 +23,19 @@ def loads(text: str) -> Any:
     if _MOMENT in text:
         return json.loads(text, object_hook=_decode)
     return json.loads(text)
+
+
+def of_data_key(found: DataKey | None) -> str:
+    """A column's text; "" for none."""
+    return "" if found is None else dumps([found.sealed, dict(found.context)])
+
+
+def data_key(text: str) -> DataKey | None:
+    """What `of_data_key` was given."""
+    if text == "":
+        return None
+    sealed, context = loads(text)
+    return DataKey(sealed=sealed, context=context)
 
 
 def _encode(value: object) -> dict[str, str]:

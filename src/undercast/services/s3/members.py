@@ -7,7 +7,6 @@ AWS: botocore's model of s3.
 from collections.abc import Mapping
 
 _SSE_C = "SSE-C is not supported"
-_KMS = "only SSE-S3 is supported"
 _LOCK = "Object Lock is not supported"
 _DIGEST = "only CRC32, CRC32C, CRC64NVME, SHA1 and SHA256 are supported"
 _DIRECTORY = "it belongs to directory buckets"
@@ -19,9 +18,6 @@ _REFUSED_BECAUSE: Mapping[str, str] = {
     "SSECustomerAlgorithm": _SSE_C,
     "SSECustomerKey": _SSE_C,
     "SSECustomerKeyMD5": _SSE_C,
-    "BucketKeyEnabled": _KMS,
-    "SSEKMSEncryptionContext": _KMS,
-    "SSEKMSKeyId": _KMS,
     "ObjectLockEventHold": _LOCK,
     "ObjectLockEventHoldDurationDays": _LOCK,
     "ObjectLockEventHoldDurationYears": _LOCK,
@@ -56,20 +52,22 @@ _EFFECTIVE: Mapping[str, str] = {
         "ExpectedBucketOwner IfMatch IfNoneMatch Key MpuObjectSize MultipartUpload UploadId"
     ),
     "CopyObject": (
-        "ACL Bucket CacheControl ChecksumAlgorithm ContentDisposition ContentEncoding ContentLanguage "
-        "ContentType CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch "
+        "ACL Bucket BucketKeyEnabled CacheControl ChecksumAlgorithm ContentDisposition ContentEncoding "
+        "ContentLanguage ContentType CopySource CopySourceIfMatch CopySourceIfModifiedSince CopySourceIfNoneMatch "
         "CopySourceIfUnmodifiedSince ExpectedBucketOwner ExpectedSourceBucketOwner Expires GrantFullControl "
         "GrantRead GrantReadACP GrantWriteACP IfMatch IfNoneMatch Key Metadata MetadataDirective "
-        "ServerSideEncryption StorageClass Tagging TaggingDirective WebsiteRedirectLocation"
+        "SSEKMSEncryptionContext SSEKMSKeyId ServerSideEncryption StorageClass Tagging TaggingDirective "
+        "WebsiteRedirectLocation"
     ),
     "CreateBucket": (
         "ACL Bucket CreateBucketConfiguration GrantFullControl GrantRead GrantReadACP GrantWrite "
         "GrantWriteACP ObjectLockEnabledForBucket ObjectOwnership"
     ),
     "CreateMultipartUpload": (
-        "ACL Bucket CacheControl ChecksumAlgorithm ChecksumType ContentDisposition ContentEncoding "
+        "ACL Bucket BucketKeyEnabled CacheControl ChecksumAlgorithm ChecksumType ContentDisposition ContentEncoding "
         "ContentLanguage ContentType ExpectedBucketOwner Expires GrantFullControl GrantRead GrantReadACP "
-        "GrantWriteACP Key Metadata ServerSideEncryption StorageClass Tagging WebsiteRedirectLocation"
+        "GrantWriteACP Key Metadata SSEKMSEncryptionContext SSEKMSKeyId ServerSideEncryption StorageClass "
+        "Tagging WebsiteRedirectLocation"
     ),
     "DeleteBucket": "Bucket ExpectedBucketOwner",
     "DeleteBucketCors": "Bucket ExpectedBucketOwner",
@@ -151,11 +149,11 @@ _EFFECTIVE: Mapping[str, str] = {
     "PutBucketVersioning": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner VersioningConfiguration",
     "PutBucketWebsite": "Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner WebsiteConfiguration",
     "PutObject": (
-        "ACL Body Bucket CacheControl ChecksumAlgorithm ChecksumCRC32 ChecksumCRC32C ChecksumCRC64NVME "
-        "ChecksumSHA1 ChecksumSHA256 ContentDisposition ContentEncoding ContentLanguage ContentLength "
-        "ContentMD5 ContentType ExpectedBucketOwner Expires GrantFullControl GrantRead GrantReadACP "
-        "GrantWriteACP IfMatch IfNoneMatch Key Metadata ServerSideEncryption StorageClass Tagging "
-        "WebsiteRedirectLocation"
+        "ACL Body Bucket BucketKeyEnabled CacheControl ChecksumAlgorithm ChecksumCRC32 ChecksumCRC32C "
+        "ChecksumCRC64NVME ChecksumSHA1 ChecksumSHA256 ContentDisposition ContentEncoding ContentLanguage "
+        "ContentLength ContentMD5 ContentType ExpectedBucketOwner Expires GrantFullControl GrantRead GrantReadACP "
+        "GrantWriteACP IfMatch IfNoneMatch Key Metadata SSEKMSEncryptionContext SSEKMSKeyId "
+        "ServerSideEncryption StorageClass Tagging WebsiteRedirectLocation"
     ),
     "PutObjectAcl": (
         "ACL AccessControlPolicy Bucket ChecksumAlgorithm ContentMD5 ExpectedBucketOwner GrantFullControl "
@@ -199,16 +197,16 @@ _REFUSED: Mapping[str, str] = {
         "SSECustomerKey SSECustomerKeyMD5"
     ),
     "CopyObject": (
-        "BucketKeyEnabled CopySourceSSECustomerAlgorithm CopySourceSSECustomerKey CopySourceSSECustomerKeyMD5 "
+        "CopySourceSSECustomerAlgorithm CopySourceSSECustomerKey CopySourceSSECustomerKeyMD5 "
         "ObjectLockEventHold ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears "
         "ObjectLockLegalHoldStatus ObjectLockMode ObjectLockRetainUntilDate SSECustomerAlgorithm "
-        "SSECustomerKey SSECustomerKeyMD5 SSEKMSEncryptionContext SSEKMSKeyId"
+        "SSECustomerKey SSECustomerKeyMD5"
     ),
     "CreateBucket": "BucketNamespace",
     "CreateMultipartUpload": (
-        "BucketKeyEnabled ObjectLockEventHold ObjectLockEventHoldDurationDays "
+        "ObjectLockEventHold ObjectLockEventHoldDurationDays "
         "ObjectLockEventHoldDurationYears ObjectLockLegalHoldStatus ObjectLockMode ObjectLockRetainUntilDate "
-        "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5 SSEKMSEncryptionContext SSEKMSKeyId"
+        "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5"
     ),
     "DeleteObject": "IfMatchLastModifiedTime IfMatchSize MFA",
     "DeleteObjects": "MFA",
@@ -218,10 +216,10 @@ _REFUSED: Mapping[str, str] = {
     "ListParts": "SSECustomerAlgorithm SSECustomerKey SSECustomerKeyMD5",
     "PutBucketVersioning": "MFA",
     "PutObject": (
-        "BucketKeyEnabled ChecksumMD5 ChecksumSHA512 ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64 "
+        "ChecksumMD5 ChecksumSHA512 ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64 "
         "ObjectLockEventHold ObjectLockEventHoldDurationDays ObjectLockEventHoldDurationYears "
         "ObjectLockLegalHoldStatus ObjectLockMode ObjectLockRetainUntilDate SSECustomerAlgorithm "
-        "SSECustomerKey SSECustomerKeyMD5 SSEKMSEncryptionContext SSEKMSKeyId WriteOffsetBytes"
+        "SSECustomerKey SSECustomerKeyMD5 WriteOffsetBytes"
     ),
     "UploadPart": (
         "ChecksumMD5 ChecksumSHA512 ChecksumXXHASH128 ChecksumXXHASH3 ChecksumXXHASH64 SSECustomerAlgorithm "

@@ -73,9 +73,17 @@ class Bucket:
         return str(rules[0].get("ObjectOwnership", "ObjectWriter"))
 
     @property
-    def encrypts(self) -> bool:
-        """Whether SSE-S3 is its default."""
-        return "encryption" in self.configurations
+    def default_encryption(self) -> Mapping[str, str]:
+        """ApplyServerSideEncryptionByDefault; empty where nothing is encrypted by default."""
+        rules = self.configurations.get("encryption", {}).get("Rules") or [{}]
+        found: Mapping[str, str] = rules[0].get("ApplyServerSideEncryptionByDefault", {})
+        return found
+
+    @property
+    def has_bucket_key(self) -> bool:
+        """Whether objects under a key of KMS share a data key of the bucket by default."""
+        rules = self.configurations.get("encryption", {}).get("Rules") or [{}]
+        return bool(rules[0].get("BucketKeyEnabled"))
 
     def blocks(self, switch: str) -> bool:
         """One switch of its public access block, e.g. "IgnorePublicAcls"."""
@@ -103,6 +111,14 @@ class Part:
 
 
 @record
+class DataKey:
+    """The data key of an object under SSE-KMS as KMS sealed it, in base64, and the encryption context that opens it."""
+
+    sealed: str
+    context: Mapping[str, str]
+
+
+@record
 class Content:
     """What a writer says of an object besides its bytes. The same for put, copy and multipart."""
 
@@ -113,6 +129,8 @@ class Content:
     tags: Mapping[str, str] = field(default_factory=dict)
     acl: tuple[Mapping[str, Any], ...] = ()
     """Grants; empty for the default, which is private."""
+    data_key: DataKey | None = None
+    """None but under SSE-KMS."""
     owner_account_id: AccountId
 
 

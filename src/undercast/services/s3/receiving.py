@@ -13,7 +13,7 @@ from undercast.core.record import record
 from undercast.services.s3 import checksums
 from undercast.services.s3.errors import EntityTooLarge
 from undercast.services.s3.instance import S3
-from undercast.services.s3.models import Checksum
+from undercast.services.s3.models import Checksum, DataKey
 from undercast.store.blobs import BlobDraft
 
 MAX_PUT_BYTES = 5 * 1024**3
@@ -26,10 +26,9 @@ class Received:
     draft: BlobDraft
     checksum: Checksum | None
 
-    @property
-    def etag(self) -> str:
-        """The MD5, which is the ETag of what was not uploaded in parts."""
-        return self.draft.digests["md5"]
+    def etag(self, ctx: RequestContext, data_key: DataKey | None) -> str:
+        """The MD5; under a key of KMS something that tells nothing of the bytes (API Reference, "Object": ETag)."""
+        return self.draft.digests["md5"] if data_key is None else ctx.ids.hex(32)
 
 
 async def receive(

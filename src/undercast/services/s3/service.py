@@ -103,6 +103,8 @@ MANIFEST = Manifest(
         "may be configured, as on AWS, and never come.",
         "A website (BUCKET.s3-website-REGION.amazonaws.com, BUCKET.s3-website.REGION.amazonaws.com, "
         "BUCKET.s3-website.localhost) answers over HTTPS as well, and under no domain of one's own.",
+        "Objects under SSE-KMS lie unencrypted in the data folder; KMS is asked at each write and read in the caller's "
+        "name, also with a bucket key. AWS refuses presigned URLs of Signature Version 2 for them.",
         "Nobody is billed: x-amz-request-charged says what AWS would say.",
     ),
 )

@@ -13,12 +13,12 @@ from undercast.store.database import Row, SqlValue, Tx
 
 _COLUMNS = (
     "bucket, key, sequence, version_id, is_latest, is_delete_marker, size_bytes, etag, last_modified, blob_id, "
-    "parts_count, owner_account_id, storage_class, checksum, headers, metadata, tags, acl"
+    "parts_count, owner_account_id, storage_class, checksum, headers, metadata, tags, acl, data_key"
 )
 _INSERT = (
     "INSERT INTO s3_object (account_id, region, upload_id, "
     + _COLUMNS
-    + ") VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    + ") VALUES (?, ?, ?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _INSERT_PART = (
     "INSERT INTO s3_object_part (account_id, region, bucket, sequence, part_number, start_byte, size_bytes, blob_id, "
@@ -103,6 +103,7 @@ def insert(tx: Tx, bucket: Bucket, found: ObjectVersion, payload: Payload) -> No
         documents.dumps(content.metadata) if content.metadata else _NO_JSON,
         documents.dumps(content.tags) if content.tags else _NO_JSON,
         documents.dumps(content.acl) if content.acl else "",
+        documents.of_data_key(content.data_key),
     )
     tx.execute(_INSERT, values)
     if payload.parts:
@@ -165,7 +166,7 @@ def uploaded_as(tx: Tx, bucket: str, key: str, upload_id: str) -> ObjectVersion 
 def _version_of(row: Row) -> ObjectVersion:
     # By place, as in _COLUMNS: a row looks a name up by comparing it with one column after the other.
     (bucket, key, sequence, version_id, is_latest, is_marker, size_bytes, etag, last_modified, *rest) = row
-    (blob_id, parts_count, owner, storage_class, checksum, headers, metadata, tags, acl) = rest
+    (blob_id, parts_count, owner, storage_class, checksum, headers, metadata, tags, acl, data_key) = rest
     content = Content(
         owner_account_id=AccountId(owner),
         storage_class=storage_class,
@@ -173,6 +174,7 @@ def _version_of(row: Row) -> ObjectVersion:
         metadata={} if metadata == _NO_JSON else documents.loads(metadata),
         tags={} if tags == _NO_JSON else documents.loads(tags),
         acl=() if acl == "" else tuple(documents.loads(acl)),
+        data_key=documents.data_key(data_key),
     )
     return ObjectVersion(
         bucket=bucket,

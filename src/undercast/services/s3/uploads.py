@@ -13,7 +13,7 @@ from undercast.store.database import Row, Tx
 
 _COLUMNS = (
     "bucket, key, upload_id, initiated_at, initiator_arn, owner_account_id, storage_class, checksum_algorithm, "
-    "checksum_type, checksum_requested, headers, metadata, tags, acl"
+    "checksum_type, checksum_requested, headers, metadata, tags, acl, data_key"
 )
 _PART_COLUMNS = "part_number, size_bytes, etag, blob_id, checksum, last_modified"
 
@@ -23,7 +23,7 @@ def add(tx: Tx, bucket: Bucket, upload: Upload) -> None:
     content = upload.content
     tx.execute(
         f"INSERT INTO s3_upload (account_id, region, {_COLUMNS}) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             bucket.account_id,
             bucket.region,
@@ -41,6 +41,7 @@ def add(tx: Tx, bucket: Bucket, upload: Upload) -> None:
             documents.dumps(content.metadata),
             documents.dumps(content.tags),
             documents.dumps(content.acl),
+            documents.of_data_key(content.data_key),
         ),
     )
 
@@ -125,6 +126,7 @@ def _upload_of(row: Row) -> Upload:
             metadata=documents.loads(row["metadata"]),
             tags=documents.loads(row["tags"]),
             acl=tuple(documents.loads(row["acl"])),
+            data_key=documents.data_key(row["data_key"]),
         ),
     )
 

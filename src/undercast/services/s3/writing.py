@@ -1,6 +1,6 @@
 """What a writer says of an object, from the parameters of PutObject, CopyObject and CreateMultipartUpload.
 
-Pure. Checks metadata size, storage class, encryption and ACL against the bucket's settings.
+Pure. Checks metadata size, storage class and ACL against the bucket's settings.
 AWS: S3 API Reference, PutObject; S3 User Guide, "Working with object metadata".
 """
 
@@ -9,8 +9,8 @@ from typing import Any
 
 from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
-from undercast.core.errors import refused_member
 from undercast.services.s3 import acl, tags
+from undercast.services.s3.encryption import Encryption
 from undercast.services.s3.errors import (
     AccessControlListNotSupported,
     AccessDenied,
@@ -36,20 +36,21 @@ _STORAGE_CLASSES = frozenset(
 )
 
 
-def content_of(operation: str, ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any]) -> Content:
+def content_of(ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any], encryption: Encryption) -> Content:
     """Everything about a new object but its bytes. Raises what S3 answers to a wrong header."""
     return Content(
         storage_class=storage_class(params),
-        headers=headers_of(operation, bucket, params),
+        headers=headers_of(params, encryption),
         metadata=metadata_of(params),
         tags=tags.from_header(params.get("Tagging")),
         acl=object_acl(ctx, bucket, params),
         owner_account_id=owner_account(ctx, bucket, params),
+        data_key=encryption.data_key,
     )
 
 
-def headers_of(operation: str, bucket: Bucket, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The content headers to store, and the encryption header to answer with."""
+def headers_of(params: Mapping[str, Any], encryption: Encryption) -> dict[str, Any]:
+    """The content headers to store, and the encryption headers to answer with."""
     headers = {name: params[name] for name in HEADERS if params.get(name) is not None}
     headers.setdefault("ContentType", DEFAULT_CONTENT_TYPE)
     if "ContentEncoding" in headers:
@@ -62,18 +63,7 @@ def headers_of(operation: str, bucket: Bucket, params: Mapping[str, Any]) -> dic
             del headers["ContentEncoding"]
     if params.get("WebsiteRedirectLocation"):
         headers["WebsiteRedirectLocation"] = redirect_location(params["WebsiteRedirectLocation"])
-    return headers | encryption_of(operation, bucket, params)
-
-
-def encryption_of(operation: str, bucket: Bucket, params: Mapping[str, Any]) -> dict[str, str]:
-    """{"ServerSideEncryption": "AES256"} where the object or the bucket's default says so."""
-    asked = params.get("ServerSideEncryption")
-    if asked is not None and asked.startswith("aws:"):
-        raise refused_member(operation, f"ServerSideEncryption={asked}", "only AES256 (SSE-S3)")
-    if asked is not None and asked != "AES256":
-        text = "The encryption method specified is not supported"
-        raise InvalidArgument(text, members={"ArgumentName": "x-amz-server-side-encryption", "ArgumentValue": asked})
-    return {"ServerSideEncryption": "AES256"} if asked or bucket.encrypts else {}
+    return {**headers, **encryption.headers}
 
 
 def metadata_of(params: Mapping[str, Any]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.service import operation
 from undercast.services.s3 import cors, lifecycle, tags, website
+from undercast.services.s3.encryption import ALGORITHMS
 from undercast.services.s3.errors import (
     IllegalVersioningConfigurationException,
     InvalidArgument,
@@ -95,20 +96,17 @@ async def delete_bucket_tagging(s3: S3, ctx: RequestContext, params: Mapping[str
 
 @operation("PutBucketEncryption")
 async def put_bucket_encryption(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> None:
-    """Set default encryption; SSE-S3 is the only kind here.
-
-    Bucket keys change nothing without SSE-KMS, on AWS too; SSE-C is refused by name whether it is blocked or not.
-    """
+    """Set default encryption. SSE-C is refused by name whether it is blocked or not."""
     rules = params["ServerSideEncryptionConfiguration"]["Rules"]
     blocked = (rules[0].get("BlockedEncryptionTypes") or {}).get("EncryptionType", ()) if rules else ()
     if len(rules) != 1 or not set(blocked) <= {"NONE", "SSE-C"}:
         raise MalformedXML()
     default = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
     algorithm = default.get("SSEAlgorithm", "AES256")
+    if algorithm not in ALGORITHMS:
+        raise MalformedXML()
     if algorithm == "AES256" and "KMSMasterKeyID" in default:
         raise InvalidArgument(_NO_KEY, members={"ArgumentName": "ApplyServerSideEncryptionByDefault"})
-    if algorithm != "AES256":
-        raise refused_member("PutBucketEncryption", f"SSEAlgorithm={algorithm}", "only AES256 (SSE-S3)")
     rule = {**SSE_S3_DEFAULT["Rules"][0], **rules[0]}
     await save(s3, s3.buckets.get(ctx, params), "encryption", {"Rules": [rule]})
 

@@ -4,7 +4,7 @@ Bytes are read again only where the copy needs another digest: a multipart sourc
 AWS: S3 API Reference, CopyObject; S3 User Guide, "Copying, moving, and renaming objects".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,8 +12,9 @@ from urllib.parse import unquote
 
 from undercast.core.context import RequestContext
 from undercast.core.service import operation
-from undercast.services.s3 import checksums, reading, tags, versions
+from undercast.services.s3 import checksums, encryption, reading, tags, versions
 from undercast.services.s3.conditions import check_copy_source
+from undercast.services.s3.encryption import Encryption
 from undercast.services.s3.errors import (
     AccessDenied,
     InvalidArgument,
@@ -28,7 +29,6 @@ from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, Content, Ob
 from undercast.services.s3.operations.objects import written
 from undercast.services.s3.receiving import MAX_PUT_BYTES
 from undercast.services.s3.writing import (
-    encryption_of,
     headers_of,
     metadata_of,
     object_acl,
@@ -70,10 +70,10 @@ class CopySource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Read:
-    """A source whose bytes were read. It is what gets copied, even if it is overwritten before the commit."""
+    """A source that was looked at. Where its bytes were read (`draft`), it gets copied even if it is overwritten."""
 
     version: ObjectVersion
-    draft: BlobDraft
+    draft: BlobDraft | None
     algorithm: str | None
 
 
@@ -104,25 +104,29 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     source = CopySource.parse(params["CopySource"])
     origin = source_bucket(s3, params, source)
     _check_directives(params)
+    encrypted = await encryption.of_write(ctx, bucket, params)
 
-    def commit(tx: Tx, read: _Read | None) -> tuple[ObjectVersion, ObjectVersion] | None:
-        source_version = find_source(tx, origin, params, source) if read is None else read.version
-        if read is None and not _same_bytes_do(source_version, _algorithm(s3, params, source_version)):
+    def find() -> ObjectVersion:
+        return s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
+
+    def commit(tx: Tx, read: _Read) -> tuple[ObjectVersion, ObjectVersion] | None:
+        source_version = find_source(tx, origin, params, source) if read.draft is None else read.version
+        if read.draft is None and not _same_bytes_do(source_version, _algorithm(s3, params, source_version)):
             return None
         _check_changes_something(bucket, params, source_version)
         write = versions.Write(
             bucket=bucket,
             key=params["Key"],
             event="ObjectCreated:Copy",
-            payload=_acquire(s3, tx, source_version, read),
-            content=_content(ctx, bucket, params, source_version),
+            payload=_acquire(s3, tx, source_version, read, _etag(ctx, encrypted)),
+            content=_content(ctx, bucket, params, source_version, encrypted),
             conditions=params,
         )
         return source_version, versions.put(s3, tx, ctx, write)
 
     for _ in range(_ATTEMPTS):
         try:
-            read = await _read_again(s3, params, lambda tx: find_source(tx, origin, params, source))
+            read = await _read(s3, params, await encryption.opened(ctx, origin, find(), find))
         except BlobMissing:
             continue  # of an object of many parts a later one went, with the object, before it was opened
         done = await s3.database.write(partial(commit, read=read))
@@ -135,7 +139,12 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     output: dict[str, Any] = {"CopyObjectResult": result | checksums.members(version.checksum)}
     if origin.versioning:
         output["CopySourceVersionId"] = source_version.version_id
-    return output | written(bucket, version)
+    return output | written(bucket, version) | encrypted.answered
+
+
+def _etag(ctx: RequestContext, encrypted: Encryption) -> str:
+    """What is no MD5, for a copy under a key of KMS; else "", and the copy's is that of its bytes."""
+    return ctx.ids.hex(32) if encrypted.data_key is not None else ""
 
 
 def _check_directives(params: Mapping[str, Any]) -> None:
@@ -159,45 +168,50 @@ def _algorithm(s3: S3, params: Mapping[str, Any], source: ObjectVersion) -> str 
 def _same_bytes_do(source: ObjectVersion, algorithm: str | None) -> bool:
     """Whether blob, ETag and checksum of the source can serve the copy as they are."""
     known = source.checksum.algorithm if source.checksum is not None else None
-    return source.blob_id is not None and "-" not in source.etag and known == algorithm
+    has_md5 = "-" not in source.etag and source.content.data_key is None
+    return source.blob_id is not None and has_md5 and known == algorithm
 
 
-async def _read_again(s3: S3, params: Mapping[str, Any], find: Callable[[Tx], ObjectVersion]) -> _Read | None:
-    """The source with the digests that the copy needs, however long that takes; None where its own will do."""
-    source = s3.database.read_now(find)
+async def _read(s3: S3, params: Mapping[str, Any], source: ObjectVersion) -> _Read:
+    """The source with the digests that the copy needs, however long that takes; as it is where its own will do."""
     if source.size_bytes > MAX_PUT_BYTES:
         text = f"The specified copy source is larger than the maximum allowable size for a copy source: {MAX_PUT_BYTES}"
         raise InvalidRequest(text)
     algorithm = _algorithm(s3, params, source)
     if _same_bytes_do(source, algorithm):
-        return None
+        return _Read(version=source, draft=None, algorithm=algorithm)
     names = ("md5",) if algorithm is None else ("md5", checksums.digest_name(algorithm, "CopyObject"))
     draft = await s3.blobs.put(await reading.body_of(s3, source, 0, source.size_bytes), digests=names)
     return _Read(version=source, draft=draft, algorithm=algorithm)
 
 
-def _acquire(s3: S3, tx: Tx, source: ObjectVersion, read: _Read | None) -> Payload:
-    if read is None:
+def _acquire(s3: S3, tx: Tx, source: ObjectVersion, read: _Read, etag: str) -> Payload:
+    """The copy's bytes. `etag` is "" for the MD5."""
+    draft = read.draft
+    if draft is None:
         assert source.blob_id is not None, "_same_bytes_do"
         s3.blobs.acquire_id(tx, source.blob_id)
-        return Payload(size_bytes=source.size_bytes, etag=source.etag, blob_id=source.blob_id, checksum=source.checksum)
-    draft = read.draft
+        etag = etag or source.etag
+        return Payload(size_bytes=source.size_bytes, etag=etag, blob_id=source.blob_id, checksum=source.checksum)
     s3.blobs.acquire(tx, draft)
     checksum = None
     if read.algorithm is not None:
         value = checksums.to_base64(draft.digests[checksums.digest_name(read.algorithm, "CopyObject")])
         checksum = Checksum(algorithm=read.algorithm, value=value)
-    return Payload(size_bytes=draft.size_bytes, etag=draft.digests["md5"], blob_id=draft.id, checksum=checksum)
+    etag = etag or draft.digests["md5"]
+    return Payload(size_bytes=draft.size_bytes, etag=etag, blob_id=draft.id, checksum=checksum)
 
 
-def _content(ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any], source: ObjectVersion) -> Content:
+def _content(
+    ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any], source: ObjectVersion, encrypted: Encryption
+) -> Content:
     if params.get("MetadataDirective") == "REPLACE":
-        headers, metadata = headers_of("CopyObject", bucket, params), metadata_of(params)
+        headers, metadata = headers_of(params, encrypted), metadata_of(params)
     else:
         # The redirect location and the encryption belong to the request, never to the source.
-        dropped = ("WebsiteRedirectLocation", "ServerSideEncryption")
+        dropped = ("WebsiteRedirectLocation", *encryption.HEADERS)
         headers = {name: value for name, value in source.content.headers.items() if name not in dropped}
-        headers |= encryption_of("CopyObject", bucket, params)
+        headers |= encrypted.headers
         if params.get("WebsiteRedirectLocation"):
             headers["WebsiteRedirectLocation"] = params["WebsiteRedirectLocation"]
         metadata = dict(source.content.metadata)
@@ -209,6 +223,7 @@ def _content(ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any], sou
         tags=tags.from_header(params.get("Tagging")) if replaced else source.content.tags,
         acl=object_acl(ctx, bucket, params),
         owner_account_id=owner_account(ctx, bucket, params),
+        data_key=encrypted.data_key,
     )
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from undercast.core.context import RequestContext
 from undercast.core.service import operation
-from undercast.services.s3 import checksums, ranges, reading, store, uploads, versions
+from undercast.services.s3 import checksums, encryption, ranges, reading, store, uploads, versions
 from undercast.services.s3.completing import MAX_PARTS, chosen_parts, payload_of
 from undercast.services.s3.errors import InvalidArgument, MalformedXML, NoSuchUpload
 from undercast.services.s3.instance import S3
@@ -33,7 +33,8 @@ async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[s
     algorithm = asked or ("" if s3.profile == "2019" else checksums.DEFAULT_ALGORITHM)
     if algorithm:
         checksums.digest_name(algorithm, "CreateMultipartUpload")
-    content = content_of("CreateMultipartUpload", ctx, bucket, params)
+    encrypted = await encryption.of_write(ctx, bucket, params)
+    content = content_of(ctx, bucket, params, encrypted)
 
     def commit(tx: Tx) -> Upload:
         s3.buckets.confirm(tx, bucket)
@@ -54,6 +55,7 @@ async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[s
 
     upload = await s3.database.write(commit)
     output = {"Bucket": bucket.name, "Key": upload.key, "UploadId": upload.upload_id, **_encryption(upload)}
+    output |= encrypted.answered
     if upload.checksum_requested:
         output |= {"ChecksumAlgorithm": upload.checksum_algorithm, "ChecksumType": upload.checksum_type}
     return output
@@ -62,7 +64,7 @@ async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[s
 @operation("UploadPart")
 async def upload_part(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Store one part, in place of an earlier one with its number."""
-    bucket, upload = _open(s3, ctx, params)
+    bucket, upload = await _open(s3, ctx, params)
     received = await receive(s3, ctx, "UploadPart", params, keep=upload.checksum_algorithm or None)
     part = await _store_part(s3, ctx, bucket, upload, (params["PartNumber"], received))
     return {"ETag": f'"{part.etag}"', **_part_checksum(upload, part), **_encryption(upload)}
@@ -71,10 +73,14 @@ async def upload_part(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
 @operation("UploadPartCopy")
 async def upload_part_copy(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Store a range of an existing object as a part. The bytes are read, for a part has digests of its own."""
-    bucket, upload = _open(s3, ctx, params)
+    bucket, upload = await _open(s3, ctx, params)
     source = CopySource.parse(params["CopySource"])
     origin = source_bucket(s3, params, source)
-    found = s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
+
+    def find() -> ObjectVersion:
+        return s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
+
+    found = await encryption.opened(ctx, origin, find(), find)
     span = ranges.copied(params.get("CopySourceRange"), found.size_bytes)
     body = await reading.body_of(s3, found, span.start, span.length)
     received = await receive(s3, ctx, "UploadPartCopy", {"Body": body}, keep=upload.checksum_algorithm or None)
@@ -103,6 +109,9 @@ async def complete_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping
             return done
         return _complete(s3, tx, ctx, bucket, (upload, params))
 
+    begun = s3.database.read_now(lambda tx: uploads.find(tx, bucket.name, params["Key"], params["UploadId"]))
+    # CreateMultipartUpload, "Permissions": S3 has to read the encrypted parts before it completes the upload.
+    await encryption.open_key(ctx, bucket, begun.content.data_key if begun is not None else None)
     version = await s3.database.write(commit, long=len(wanted) > _INLINE_PARTS)
     return {
         "Location": f"{ctx.endpoint}/{bucket.name}/{quote(version.key)}",
@@ -147,12 +156,15 @@ async def abort_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[st
     return {}
 
 
-def _open(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> tuple[Bucket, Upload]:
+async def _open(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> tuple[Bucket, Upload]:
     bucket = s3.buckets.get(ctx, params)
     if not 1 <= params["PartNumber"] <= MAX_PARTS:
         text = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
         raise InvalidArgument(text, members={"ArgumentName": "partNumber", "ArgumentValue": str(params["PartNumber"])})
-    return bucket, s3.database.read_now(lambda tx: _require(tx, bucket, params))
+    upload = s3.database.read_now(lambda tx: _require(tx, bucket, params))
+    # UploadPart, "Permissions": kms:Decrypt on the key of the upload.
+    await encryption.open_key(ctx, bucket, upload.content.data_key)
+    return bucket, upload
 
 
 def _require(tx: Tx, bucket: Bucket, params: Mapping[str, Any]) -> Upload:
@@ -169,7 +181,7 @@ async def _store_part(
     part = UploadedPart(
         number=number,
         size_bytes=body.draft.size_bytes,
-        etag=body.etag,
+        etag=body.etag(ctx, upload.content.data_key),
         blob_id=body.draft.id,
         checksum=body.checksum.value if body.checksum is not None and upload.checksum_algorithm else "",
         last_modified=ctx.clock.now(),
@@ -192,6 +204,6 @@ def _part_checksum(upload: Upload, part: UploadedPart) -> dict[str, str]:
     return {f"Checksum{upload.checksum_algorithm}": part.checksum} if part.checksum else {}
 
 
-def _encryption(upload: Upload) -> dict[str, str]:
-    name = "ServerSideEncryption"
-    return {name: upload.content.headers[name]} if name in upload.content.headers else {}
+def _encryption(upload: Upload) -> dict[str, Any]:
+    headers = upload.content.headers
+    return {name: headers[name] for name in encryption.HEADERS if name in headers}

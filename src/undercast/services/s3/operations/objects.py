@@ -9,7 +9,7 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Reply, operation
-from undercast.services.s3 import checksums, ranges, reading, store, versions
+from undercast.services.s3 import checksums, encryption, ranges, reading, store, versions
 from undercast.services.s3.conditions import check_read
 from undercast.services.s3.errors import InvalidArgument, InvalidObjectState, InvalidPartNumber, InvalidRequest
 from undercast.services.s3.instance import S3
@@ -37,10 +37,12 @@ async def put_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
     """Store an object; 5 GiB at most."""
     bucket = s3.buckets.get(ctx, params)
     check_key(params["Key"])
-    content = content_of("PutObject", ctx, bucket, params)
+    encrypted = await encryption.of_write(ctx, bucket, params)
+    content = content_of(ctx, bucket, params, encrypted)
     received = await receive(s3, ctx, "PutObject", params)
     draft = received.draft
-    payload = Payload(size_bytes=draft.size_bytes, etag=received.etag, blob_id=draft.id, checksum=received.checksum)
+    etag = received.etag(ctx, content.data_key)
+    payload = Payload(size_bytes=draft.size_bytes, etag=etag, blob_id=draft.id, checksum=received.checksum)
     write = versions.Write(
         bucket=bucket,
         key=params["Key"],
@@ -55,14 +57,14 @@ async def put_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
         return versions.put(s3, tx, ctx, write)
 
     version = await s3.database.write(commit)
-    return {"ETag": version.quoted_etag, **checksums.members(version.checksum), **written(bucket, version)}
+    output = written(bucket, version) | encrypted.answered
+    return {"ETag": version.quoted_etag, **checksums.members(version.checksum), **output}
 
 
 def written(bucket: Bucket, version: ObjectVersion) -> dict[str, Any]:
     """The members that every answer to a write has: encryption, and the version id of a versioned bucket."""
-    output: dict[str, Any] = {}
-    if "ServerSideEncryption" in version.content.headers:
-        output["ServerSideEncryption"] = version.content.headers["ServerSideEncryption"]
+    headers = version.content.headers
+    output: dict[str, Any] = {name: headers[name] for name in encryption.HEADERS if name in headers}
     if bucket.versioning:
         output["VersionId"] = version.version_id
     return output
@@ -73,6 +75,8 @@ async def get_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
     """An object or a range of it."""
     bucket = s3.buckets.get(ctx, params)
     version = reading.look_up(s3, bucket, params)
+    if version.content.data_key is not None:
+        version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up(s3, bucket, params))
     check_read(params, version)
     if version.content.storage_class in ARCHIVED:
         raise InvalidObjectState(members={"StorageClass": version.content.storage_class})
@@ -87,6 +91,9 @@ async def head_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     """What GetObject would answer, without the body."""
     bucket = s3.buckets.get(ctx, params)
     version = reading.look_up(s3, bucket, params)
+    if params.get("ChecksumMode") == "ENABLED" and version.checksum is not None:
+        # HeadObject, "ChecksumMode": the checksum of an object under a key of KMS is encrypted, too.
+        version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up(s3, bucket, params))
     check_read(params, version)
     output, span = _described(s3, ctx, bucket, version, params)
     return Reply(output=output, status=None if span is None else 206)
