@@ -137,9 +137,11 @@ def stop(platform: RunningPlatform) -> int:
 
 
 @contextmanager
-def running(data: Path | None = None, options: Sequence[str] = ()) -> Iterator[RunningPlatform]:
+def running(
+    data: Path | None = None, options: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> Iterator[RunningPlatform]:
     """A platform for the length of a block."""
-    platform = start(data, options)
+    platform = start(data, options, environment=environment)
     try:
         yield platform
     finally:

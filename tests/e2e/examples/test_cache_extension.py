@@ -11,12 +11,15 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conformance.sdks.programs import installed
+from tests import platform as platforms
+from tests.conformance.sdks.programs import installed, tool
 from tests.e2e.functions import RUNTIME
 from tests.platform import RunningPlatform
 
@@ -53,14 +56,68 @@ def handler(event, context):
     token = {"X-Aws-Parameters-Secrets-Token": os.environ["AWS_SESSION_TOKEN"]}
     return [ask("http://localhost:" + path, token) for path in event]
 """
+NODE = """
+const http = require("http");
+
+const ask = (url, headers) => new Promise((resolve, reject) => {
+  http.get(url, { headers }, (answer) => {
+    let body = "";
+    answer.on("data", (piece) => { body += piece; });
+    answer.on("end", () => resolve([answer.statusCode, body]));
+  }).on("error", reject);
+});
+
+exports.handler = (event) => {
+  const token = { "X-Aws-Parameters-Secrets-Token": process.env.AWS_SESSION_TOKEN };
+  return Promise.all(event.map((path) => ask("http://localhost:" + path, token)));
+};
+"""
+NODE_FETCH = """
+const ask = async (url, headers) => {
+  const answer = await fetch(url, { headers });
+  return [answer.status, await answer.text()];
+};
+
+export const handler = (event) => {
+  const token = { "X-Aws-Parameters-Secrets-Token": process.env.AWS_SESSION_TOKEN };
+  return Promise.all(event.map((path) => ask("http://localhost:" + path, token)));
+};
+"""
+JAVA = Path(__file__).parent / "java_cache" / "App.java"
 REFERENCE = "/aws/reference/secretsmanager/secret_info"
 
 
-def package(config: str) -> bytes:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """A function that asks for URLs below http://localhost: and answers [status, body] of each."""
+
+    runtime: str
+    handler: str
+    files: Mapping[str, bytes]
+
+
+def python() -> Program:
+    """With urllib."""
+    return Program(runtime=RUNTIME, handler="app.handler", files={"app.py": SOURCE.encode()})
+
+
+def node(runtime: str, name: str, source: str) -> Program:
+    """With Node.js's own client."""
+    return Program(runtime=runtime, handler="index.handler", files={name: source.encode()})
+
+
+def java(folder: Path) -> Program:
+    """With Java's own client, compiled into the folder."""
+    subprocess.run([tool("javac"), "--release", "11", "-d", str(folder), str(JAVA)], check=True)
+    return Program(runtime="java17", handler="App::handle", files={"App.class": (folder / "App.class").read_bytes()})
+
+
+def package(program: Program, config: str) -> bytes:
     """The function with its config.yaml."""
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("app.py", SOURCE)
+        for name, content in program.files.items():
+            archive.writestr(name, content)
         archive.writestr("config.yaml", config)
     return out.getvalue()
 
@@ -68,7 +125,10 @@ def package(config: str) -> bytes:
 class Deployed:
     """A function with the extension's layer, in us-west-2 as config.yaml says."""
 
-    def __init__(self, platform: RunningPlatform, account: str, config: str, **variables: str) -> None:
+    def __init__(
+        self, platform: RunningPlatform, account: str, config: str, program: Program | None = None, **variables: str
+    ) -> None:
+        program = program or python()
         client: Any = platform.client("lambda", account=account, region="us-west-2")
         layer = client.publish_layer_version(
             LayerName="undercast-cache",
@@ -76,10 +136,10 @@ class Deployed:
         )
         client.create_function(
             FunctionName="reader",
-            Runtime=RUNTIME,
+            Runtime=program.runtime,
             Role=f"arn:aws:iam::{account}:role/unknown",
-            Handler="app.handler",
-            Code={"ZipFile": package(config)},
+            Handler=program.handler,
+            Code={"ZipFile": package(program, config)},
             Timeout=20,
             MemorySize=512,
             Layers=[layer["LayerVersionArn"]],
@@ -108,9 +168,21 @@ class Deployed:
         return count
 
 
+@pytest.fixture(scope="module")
+def equipped() -> Iterator[RunningPlatform]:
+    """A platform of a user who has installed Node.js and Java's runtime client."""
+    with platforms.running(environment={"HOME": str(installed("home/.ready").parent)}) as running:
+        yield running
+
+
 @pytest.fixture
 def values(platform: RunningPlatform, account: str) -> Any:
     """The client of Parameter Store, with a parameter, a secret and an item in us-west-2."""
+    return store_values(platform, account)
+
+
+def store_values(platform: RunningPlatform, account: str) -> Any:
+    """See `values`."""
     ssm = platform.client("ssm", account=account, region="us-west-2")
     ssm.put_parameter(Name="CacheExtensions_Parameter1", Value="Parameter_value", Type="String")
     secrets = platform.client("secretsmanager", account=account, region="us-west-2")
@@ -195,6 +267,36 @@ def test_awss_own_interface_answers_on_port_2773(platform: RunningPlatform, acco
     assert json.loads(secret[1])["SecretString"] == "Hello World"
 
 
+PROGRAMS: Mapping[str, Callable[[Path], Program]] = {
+    "nodejs12.x": lambda _: node("nodejs12.x", "index.js", NODE),
+    "nodejs22.x": lambda _: node("nodejs22.x", "index.mjs", NODE_FETCH),
+    "java17": java,
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_functions_of_other_runtimes_read_it(
+    equipped: RunningPlatform, account: str, tmp_path: Path, name: str
+) -> None:
+    """S2-48: a parameter, a secret and an item by the runtime's own HTTP client, on both ports."""
+    store_values(equipped, account)
+    function = Deployed(equipped, account, CONFIG, PROGRAMS[name](tmp_path))
+    parameter, secret, item = function.ask(
+        "4000/parameters?name=CacheExtensions_Parameter1",
+        "4000/secrets?name=secret_info",
+        "4000/dynamodb?name=DynamoDbTable-pKey1-sKey1",
+    )
+    assert (parameter, secret) == ([200, "Parameter_value"], [200, "Hello World"])
+    assert (item[0], json.loads(item[1])) == (200, {"pKey": "pKey1", "sKey": "sKey1", "n": 1})
+    parameter, secret = function.ask(
+        "2773/systemsmanager/parameters/get?name=CacheExtensions_Parameter1",
+        "2773/secretsmanager/get?secretId=secret_info",
+    )
+    assert json.loads(parameter[1])["Parameter"]["Value"] == "Parameter_value"
+    assert json.loads(secret[1])["SecretString"] == "Hello World"
+    assert function.fetches() == 4
+
+
 @pytest.mark.parametrize(
     ("config", "variables", "text"),
     [
@@ -206,7 +308,7 @@ def test_bad_configuration_fails_init_and_says_where(
     platform: RunningPlatform, account: str, config: str, variables: dict[str, str], text: str
 ) -> None:
     """The caller gets an error of the extension; the log names file and line, or the variable."""
-    function = Deployed(platform, account, config, **variables)
+    function = Deployed(platform, account, config, None, **variables)
     answer, log, error = function.invoke("4000/metrics")
     assert error == "Unhandled"
     assert answer["errorType"].startswith("Extension."), answer
