@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import Account, package
 from tests.services.lambda_.queues import TRUST, metric, until
+from tests.services.measured import measured
 
 SEE = """
 import json
@@ -248,6 +249,29 @@ def test_filters_skip_records(aws: Account) -> None:
     until(lambda: table.keys() == ["c"])
     until(lambda: metric(aws, table.id, "PolledEventCount") == 3)
     until(lambda: metric(aws, table.id, "FilteredOutEventCount") == 2)
+
+
+def test_what_a_filter_spares_is_counted(aws: Account) -> None:
+    """S4-60: a mapping with a filter reads the same records as one whose function drops them, and invokes for one."""
+    table = Table(aws)
+    table.put("a", "b", "c", "d")
+    table.put("wanted", value="7")
+    aws.create("g", Code={"ZipFile": package(app=f"{SEE}\n{FINE}")})
+    settings = {"BatchSize": 1, "MetricsConfig": {"Metrics": ["EventCount"]}}
+    table.map(**settings)
+    dropping, pattern = table.id, {"dynamodb": {"NewImage": {"v": {"N": ["7"]}}}}
+    table.map(FunctionName="g", FilterCriteria={"Filters": [{"Pattern": json.dumps(pattern)}]}, **settings)
+    filtering, cloudwatch = table.id, aws.client("cloudwatch")
+    until(lambda: metric(aws, dropping, "InvokedEventCount") == 5)
+    until(lambda: metric(aws, filtering, "FilteredOutEventCount") == 4)
+    assert (metric(aws, dropping, "PolledEventCount"), metric(aws, filtering, "PolledEventCount")) == (5, 5)
+    until(lambda: metric(aws, filtering, "InvokedEventCount") == 1)
+    until(lambda: measured(cloudwatch, "AWS/Lambda", "Invocations", FunctionName="g") == 1)
+    until(lambda: measured(cloudwatch, "AWS/Lambda", "Invocations", FunctionName="f") == 5)
+    reads = {"TableName": "things", "Operation": "GetRecords", "StreamLabel": table.arn.rpartition("/")[2]}
+    assert measured(cloudwatch, "AWS/DynamoDB", "ReturnedRecordsCount", **reads) == 10
+    assert (measured(cloudwatch, "AWS/DynamoDB", "ReturnedBytes", **reads) or 0) > 10
+    assert (measured(cloudwatch, "AWS/DynamoDB", "SuccessfulRequestLatency", "SampleCount", **reads) or 0) >= 2
 
 
 def test_reading_goes_on_after_a_kill(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from tests.services.lambda_.conftest import Account, package
+from tests.services.measured import measured
 
 WEB = """
 import base64
@@ -252,3 +253,18 @@ def test_function_reaches_a_url_under_awss_name(aws: Account) -> None:
     )
     aws.create("caller", Code={"ZipFile": package(app=call)}, Timeout=20)
     assert aws.invoke("caller")[1] == "plain"
+
+
+def test_requests_are_measured(aws: Account) -> None:
+    """UrlRequestCount, UrlRequestLatency, Url4xxCount and Url5xxCount, by function; what never got in counts, too."""
+    url = public(aws)
+    assert [send(aws, url, target).status for target in ("/", "/?how=raise", "/")] == [200, 502, 200]
+    aws.client("lambda").remove_permission(FunctionName="f", StatementId="url")
+    assert send(aws, url).status == 403
+
+    def told(name: str, statistic: str = "Sum") -> float | None:
+        return measured(aws.client("cloudwatch"), "AWS/Lambda", name, statistic, FunctionName="f")
+
+    assert (told("UrlRequestCount"), told("Url4xxCount"), told("Url5xxCount")) == (4, 1, 1)
+    assert (told("UrlRequestLatency", "SampleCount"), told("Invocations")) == (4, 3)
+    assert (told("UrlRequestLatency", "Minimum") or 0) > 0

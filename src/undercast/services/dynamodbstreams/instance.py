@@ -7,6 +7,7 @@ from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
 from undercast.core.recurring import Rounds
 from undercast.services import table_streams
+from undercast.services.dynamodbstreams.measures import Measures
 from undercast.store.database import Database
 
 ROUND_S = 600.0
@@ -16,9 +17,10 @@ _AT_ONCE = 1000
 class Streams:
     """One per platform. `rounds`, which trim, are started and stopped with it."""
 
-    def __init__(self, database: Database, clock: PlatformClock) -> None:
+    def __init__(self, database: Database, clock: PlatformClock, measures: Measures) -> None:
         self.database = database
         self.clock = clock
+        self.measures = measures
         self.accesses = Accesses()
         self.rounds = Rounds("DynamoDB Streams' trimming", self._round, clock, ROUND_S)
 

@@ -184,6 +184,7 @@ async def get_records(streams: Streams, ctx: RequestContext, params: Params) -> 
     """Up to 1,000 records or 1 MB, in order. Without NextShardIterator at the end of a shard that is closed."""
     iterator, limit, now = iterators.read(params["ShardIterator"]), _limit(params, MAX_RECORDS), streams.clock.now()
     iterators.check_age(iterator, now)
+    began = ctx.host_clock.now()
 
     def read(tx: Tx) -> tuple[list[dict[str, Any]], Iterator | None]:
         stream = existing(tx, iterator.stream_arn, now)
@@ -206,6 +207,9 @@ async def get_records(streams: Streams, ctx: RequestContext, params: Params) -> 
         return found, iterator._replace(sequence=position, issued_at=now)
 
     records, following = await streams.database.read(read)
+    latency_ms = max(0.0, 1000 * (ctx.host_clock.now() - began))
+    size = sum(record["dynamodb"]["SizeBytes"] for record in records)
+    streams.measures.got(iterator.stream_arn, len(records), size, latency_ms)
     more = {} if following is None else {"NextShardIterator": written(following)}
     return {"Records": records, **more}
 

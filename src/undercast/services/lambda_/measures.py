@@ -140,6 +140,16 @@ class Measures:
         for dimensions in _dimensions(invoked_arn, ""):
             self._metrics.put(_series(invoked_arn, name, dimensions), value, at_s, unit=unit)
 
+    def url_answered(self, arn: str, status: int, latency_ms: float) -> None:
+        """A function URL of this function or alias has answered; a stream when it began.
+
+        AWS: Lambda Developer Guide, "Monitoring Lambda function URLs".
+        """
+        self.note(arn, "UrlRequestCount", 1.0)
+        self.note(arn, "UrlRequestLatency", latency_ms, MILLISECONDS)
+        if status >= 400:
+            self.note(arn, "Url4xxCount" if status < 500 else "Url5xxCount", 1.0)
+
     def put(self, scope: Scope, name: str, dimensions: Dimensions, value: float) -> None:
         """A count that is not a function's."""
         series = Series.of(scope, NAMESPACE, name, dimensions)

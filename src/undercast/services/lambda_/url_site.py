@@ -33,6 +33,13 @@ async def serve(functions: Lambda, visit: Visit) -> HttpResponse:
     url = functions.database.read_now(lambda tx: urls.find_by_host(tx, visit.host))
     if url is None:
         return _forbidden()
+    began = functions.clock.host_s()
+    answer = await _within_cors(functions, url, visit)
+    functions.measures.url_answered(url.reference.arn, answer.status, (functions.clock.host_s() - began) * 1000)
+    return answer
+
+
+async def _within_cors(functions: Lambda, url: FunctionUrl, visit: Visit) -> HttpResponse:
     cors = url.configuration.get("Cors")
     origin = visit.request.headers.get("origin")
     if cors and origin is not None and _is_preflight(visit):
