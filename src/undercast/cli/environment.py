@@ -67,6 +67,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         hot_reload_root=_folder("--hot-reload-root", values["hot_reload_root"]),
         image_root=_folder("--image-root", values["image_root"]),
         otlp_endpoint=_url("--otlp-endpoint", values["otlp_endpoint"]),
+        log_payloads=values["log_payloads"],
         search_path=search_path(),
         home_dir=Path.home(),
     )

@@ -65,6 +65,7 @@ OPTIONS = (
     Option("hot_reload_root", Path, None, "Functions may have folders below it as code (bucket name hot-reload)."),
     Option("image_root", Path, None, "An ImageUri may name container images below it (oci:PATH, docker-archive:PATH)."),
     Option("otlp_endpoint", str, "", "Send X-Ray's segments as OpenTelemetry spans to this URL (OTLP/HTTP, JSON)."),
+    Option("log_payloads", bool, False, "Write each invocation's event and answer into its function's log."),
     Option("idle_timeout", float, 600.0, "Seconds until an idle execution environment is shut down.", least=0.1),
 )
 DEFAULTS: Mapping[str, Any] = {option.name: option.default for option in OPTIONS}

@@ -54,6 +54,8 @@ class Config:
     """Folders and archives below it may be functions' container images (ImageUri `oci:PATH`)."""
     otlp_endpoint: str = ""
     """Where X-Ray's segments go as OpenTelemetry spans (OTLP/HTTP, JSON); "" for nowhere."""
+    log_payloads: bool = False
+    """Whether the event and the answer of each invocation are lines of its function's log."""
     max_head_bytes: int = 64 * 1024
     max_body_bytes: int = 6 * 1024**3
     search_path: tuple[str, ...] = field(default=("/usr/local/bin", "/usr/bin", "/bin"))

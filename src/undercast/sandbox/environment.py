@@ -75,6 +75,7 @@ class Watchers:
     billing: Billing
     owner: Owner
     profile: Profile = "current"
+    log_payloads: bool = False
     traces: TraceSink | None = None
 
 
@@ -115,6 +116,7 @@ class Environment:
                 billing=watchers.billing,
                 causes=watchers.causes,
                 traces=watchers.traces,
+                log_payloads=watchers.log_payloads,
             ),
         )
         self._api = runtime_api(self, function, self._extensions, self._telemetry, self._reporter.tell)

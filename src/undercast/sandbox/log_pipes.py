@@ -39,7 +39,7 @@ class LineReader:
         rest = b"" if not lines or lines[-1].endswith(b"\n") else lines.pop()
         events: list[str] = []
         for line in lines:
-            events.extend(_pieces(line))
+            events.extend(pieces(line))
         while len(rest) > MAX_EVENT_BYTES:
             head, rest = _cut(rest)
             events.append(head.decode("utf-8", "replace"))
@@ -126,15 +126,16 @@ def _newline_split(data: bytes) -> list[bytes]:
     return lines
 
 
-def _pieces(line: bytes) -> list[str]:
+def pieces(line: bytes) -> list[str]:
+    """The events that hold a line: one, but for a line that is longer than an event may be."""
     if len(line) <= MAX_EVENT_BYTES:
         return [line.decode("utf-8", "replace")]
-    pieces: list[str] = []
+    found: list[str] = []
     while len(line) > MAX_EVENT_BYTES:
         head, line = _cut(line)
-        pieces.append(head.decode("utf-8", "replace"))
-    pieces.append(line.decode("utf-8", "replace"))
-    return pieces
+        found.append(head.decode("utf-8", "replace"))
+    found.append(line.decode("utf-8", "replace"))
+    return found
 
 
 def _cut(data: bytes) -> tuple[bytes, bytes]:

@@ -68,6 +68,7 @@ def watchers(parts: PoolParts, owner: Owner) -> Watchers:
         ids=parts.ids,
         flow=LogFlow(),
         billing=ERAS[parts.config.billing],
+        log_payloads=parts.config.log_payloads,
         profile=parts.config.profile,
         traces=parts.traces,
         owner=owner,

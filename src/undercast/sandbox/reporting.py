@@ -18,6 +18,7 @@ from undercast.sandbox.errors import Fault
 from undercast.sandbox.extensions import Extensions
 from undercast.sandbox.initialisation import Problem
 from undercast.sandbox.log_levels import passing, reaches
+from undercast.sandbox.log_pipes import pieces
 from undercast.sandbox.logs import Billing, EnvironmentLog, end_line, start_line
 from undercast.sandbox.model import CauseBook, FunctionVersion, TracedRun, TraceSink, Tracing
 from undercast.sandbox.platform_events import Init, PlatformEvent
@@ -42,6 +43,7 @@ class Channels:
     billing: Billing
     causes: CauseBook
     traces: TraceSink | None = None
+    log_payloads: bool = False
 
 
 class Reporter:
@@ -59,6 +61,7 @@ class Reporter:
         self._billing = channels.billing
         self._causes = channels.causes
         self._traces = channels.traces
+        self._log_payloads = channels.log_payloads
         self._json = function.logging if function.logging.is_json else None
         """What the log lets pass, where it is made of JSON objects."""
         self._unreported: Run | None = None
@@ -106,12 +109,19 @@ class Reporter:
         if self._telemetry.active:
             self._telemetry.publish(event)
 
-    def _notice(self, text: str) -> None:
+    def _notice(self, text: str, level: str = "WARN") -> None:
         if self._json is None:
-            self._log.hold(f"undercast: {text}\n")
+            line = f"undercast: {text}\n"
         else:
-            line = {"timestamp": told.timestamp(self._platform_clock.now()), "level": "WARN", "message": text}
-            self._log.hold(json.dumps(line, separators=(",", ":")) + "\n")
+            shape = {"timestamp": told.timestamp(self._platform_clock.now()), "level": level, "message": text}
+            line = json.dumps(shape, separators=(",", ":")) + "\n"
+        for piece in pieces(line.encode()):
+            self._log.hold(piece)
+
+    def _note_payload(self, name: str, run: Run, payload: bytes) -> None:
+        """A line with an invocation's event or answer, where `log_payloads` asks for it."""
+        if self._log_payloads:
+            self._notice(f"{name} RequestId: {run.request_id}\t{payload.decode('utf-8', 'replace')}", "INFO")
 
     # INIT
 
@@ -182,6 +192,7 @@ class Reporter:
             self.tell(told.start_event(run, self._function.version))
         else:
             self._log.hold(start_line(run.request_id, self._function.version))
+        self._note_payload("EVENT", run, run.invocation.payload)
 
     def runtime_done(self, run: Run) -> None:
         """The runtime has asked for the next event."""
@@ -232,6 +243,8 @@ class Reporter:
 
     def _write_report(self, run: Run, error_type: str = "") -> None:
         report = run.report(self.max_memory_mb, self._billing, error_type)
+        stream = run.invocation.stream
+        self._note_payload("ANSWER", run, b"(streamed)" if stream is not None and stream.begun else run.payload)
         if self._json is None:
             self._log.write([end_line(run.request_id), report.line()])
         if self.structured:

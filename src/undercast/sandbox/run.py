@@ -82,19 +82,22 @@ class Run:
             event["tracing"] = {"type": "X-Amzn-Trace-Id", "value": invocation.trace_header}
         return event
 
+    @property
+    def payload(self) -> bytes:
+        """What the caller gets; of an answer that was streamed, what came in one piece."""
+        if self.fault is not None:
+            return self.payload_of(self.fault)
+        return self.answer.payload if self.answer is not None else b""
+
     def resolve(self, environment_id: str, max_memory_used_mb: int, log_tail: bytes) -> None:
         """Give the caller the answer; once."""
         if self.outcome.done():
             return
         answer = self.answer
-        if self.fault is not None:
-            payload = self.payload_of(self.fault)
-        else:
-            payload = answer.payload if answer is not None else b""
         failed = self.fault is not None or answer is None or answer.error_type is not None
         self.outcome.set_result(
             InvocationResult(
-                payload=payload,
+                payload=self.payload,
                 function_error="Unhandled" if failed else None,
                 log_tail=log_tail,
                 environment_id=environment_id,

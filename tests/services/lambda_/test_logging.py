@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import platform as platforms
 from tests.services.lambda_.conftest import Account, package
 from tests.services.lambda_.test_layers import refusal
 
@@ -103,3 +104,50 @@ def test_runtime_follows_the_application_level(aws: Account, level: str) -> None
     tail = base64.b64decode(response["LogResult"]).decode()
     assert [f'"{letter} 1"' in tail for letter in "diw"] == [level == "DEBUG"] * 3
     assert ("printed" in tail) is (level == "DEBUG")
+
+
+ANSWERS = """
+def handler(event, context):
+    if "raise" in event:
+        raise ValueError("no\\nsuch luck")
+    return {"text": event["text"]}
+"""
+
+
+def test_events_and_answers_are_logged_where_a_start_asks_for_it() -> None:
+    """S3d-11: what came and what was answered, also of asynchronous invokes; escapes stay escapes, breaks breaks."""
+    with platforms.running(options=["--log-payloads"]) as platform:
+        aws = Account(platform, "111111111111")
+        functions, logs = aws.client("lambda"), aws.client("logs")
+        aws.create("text", Code={"ZipFile": package(app=ANSWERS)})
+        aws.create("json", Code={"ZipFile": package(app=ANSWERS)}, LoggingConfig={"LogFormat": "JSON"})
+        event = b'{\n  "text": "a\\nb \xc3\xbc"}'
+
+        def run(function: str, payload: bytes, kind: str = "RequestResponse") -> tuple[str, bytes]:
+            """(request id, answer)."""
+            answer = functions.invoke(FunctionName=function, Payload=payload, InvocationType=kind)
+            return answer["ResponseMetadata"]["RequestId"], answer["Payload"].read()
+
+        def read(function: str) -> list[str]:
+            found = logs.filter_log_events(logGroupName=f"/aws/lambda/{function}")["events"]
+            return [one["message"] for one in found]
+
+        for kind in ("RequestResponse", "Event"):
+            request_id, _ = run("text", event, kind)
+            messages = wait_for(lambda: read("text"), f"REPORT RequestId: {request_id}")
+            lines = [line for line in messages if request_id in line]
+            assert lines[:3] == [
+                f"START RequestId: {request_id} Version: $LATEST\n",
+                f"undercast: EVENT RequestId: {request_id}\t{event.decode()}\n",
+                f'undercast: ANSWER RequestId: {request_id}\t{{"text": "a\\nb \\u00fc"}}\n',
+            ]
+        request_id, error = run("text", b'{"raise": 1}')
+        messages = wait_for(lambda: read("text"), f"REPORT RequestId: {request_id}")
+        assert f"undercast: ANSWER RequestId: {request_id}\t{error.decode()}\n" in messages
+        request_id, answer = run("json", event)
+        objects = [json.loads(one) for one in wait_for(lambda: read("json"), "platform.report")]
+        told = [one["message"] for one in objects if one.get("level") == "INFO" and request_id in one["message"]]
+        assert told == [
+            f"EVENT RequestId: {request_id}\t{event.decode()}",
+            f"ANSWER RequestId: {request_id}\t{answer.decode()}",
+        ]

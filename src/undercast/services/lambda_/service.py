@@ -232,6 +232,12 @@ MANIFEST = Manifest(
         "files are not counted: the figure is below what the whole process takes.",
         "used_memory_max, total_memory and memory_utilization of LambdaInsights are told of every function, without "
         "that extension; its other metrics are not.",
+        "Under `start --log-payloads` the event and the answer of each invocation are in its function's log: lines "
+        "`undercast: EVENT RequestId: ...` behind START and `undercast: ANSWER RequestId: ...` before END; in the JSON "
+        "format objects with the same text. A streamed answer is only named.",
+        "LastUpdateStatus is InProgress as long as code is unpacked and made ready, some milliseconds for a small "
+        "package: an update right behind another one often succeeds, where AWS, which takes seconds, answers "
+        "ResourceConflictException. Wait for function_updated_v2 between the two.",
         "Recursion is stopped at the 17th run of a function in a chain, also through event buses; a batch counts what "
         "all its messages share.",
     ),
