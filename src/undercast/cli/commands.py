@@ -18,6 +18,7 @@ from undercast.cli import (
     logs,
     metrics,
     outbox,
+    profile,
     reset,
     runtimes,
     status,
@@ -67,6 +68,7 @@ app.command("env")(env.env)
 app.command("logs")(logs.logs)
 app.command("metrics")(metrics.metrics)
 app.command("invoke")(invoke.invoke)
+app.command("profile")(profile.profile)
 app.command("trace")(trace.trace)
 app.command("watch")(watch.watch)
 app.command("outbox")(outbox.outbox)

@@ -41,7 +41,7 @@ def invoke(
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
-    arguments = {"FunctionName": function, "Payload": _payload(payload), "LogType": "Tail"}
+    arguments = {"FunctionName": function, "Payload": payload_of(payload), "LogType": "Tail"}
     if options["qualifier"]:
         arguments["Qualifier"] = options["qualifier"]
     url = locate(options["data"])
@@ -111,7 +111,8 @@ def _on_sigterm(number: int, frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def _payload(text: str) -> bytes:
+def payload_of(text: str) -> bytes:
+    """The event that an argument means. Exits where it names a file that is not there."""
     if text == "-":
         return sys.stdin.buffer.read()
     if text.startswith("@"):

@@ -9,8 +9,8 @@ from datetime import datetime
 from html import escape
 
 STATISTICS = (("Minimum", "#2ca02c"), ("Average", "#1f77b4"), ("Maximum", "#d62728"))
-_WIDTH, _HEIGHT = 960, 360
-_LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 40, 40
+WIDTH, HEIGHT = 960, 360
+LEFT, RIGHT, TOP, BOTTOM = 70, 20, 40, 40
 _LINES = 4
 """Of the grid, above zero."""
 
@@ -24,23 +24,23 @@ def page(function: str, found: Mapping[datetime, Figures]) -> str:
     body = _chart(measured) if measured else '<text x="70" y="200">nothing has run</text>'
     return (
         f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{title}</title>\n<h1>{title}</h1>\n'
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" '
         f'font-family="sans-serif" font-size="12">\n{body}\n</svg></html>\n'
     )
 
 
 def _chart(measured: Sequence[tuple[datetime, Figures]]) -> str:
-    top = _rounded_up(max(figures["Maximum"] for _, figures in measured))
+    top = rounded_up(max(figures["Maximum"] for _, figures in measured))
     first, last = measured[0][0], measured[-1][0]
     span_s = (last - first).total_seconds() or 60.0
 
     def x(at: datetime) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * (at - first).total_seconds() / span_s
+        return LEFT + (WIDTH - LEFT - RIGHT) * (at - first).total_seconds() / span_s
 
     def y(value: float) -> float:
-        return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * value / top
+        return HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top
 
-    parts = [_grid_line(y(top * step / _LINES), top * step / _LINES) for step in range(_LINES + 1)]
+    parts = [grid(top)]
     for place, (statistic, colour) in enumerate(STATISTICS):
         points = [(x(at), y(figures[statistic])) for at, figures in measured]
         line = " ".join(f"{left:.1f},{down:.1f}" for left, down in points)
@@ -50,21 +50,27 @@ def _chart(measured: Sequence[tuple[datetime, Figures]]) -> str:
             parts.append(
                 f'<circle cx="{left:.1f}" cy="{down:.1f}" r="3" fill="{colour}"><title>{told}</title></circle>'
             )
-        parts.append(f'<text x="{_LEFT + 100 * place}" y="20" fill="{colour}">{statistic}</text>')
-    foot = _HEIGHT - _BOTTOM + 20
-    parts.append(f'<text x="{_LEFT}" y="{foot}">{first:%Y-%m-%d %H:%M} UTC</text>')
-    parts.append(f'<text x="{_WIDTH - _RIGHT}" y="{foot}" text-anchor="end">{last:%Y-%m-%d %H:%M} UTC</text>')
+        parts.append(f'<text x="{LEFT + 100 * place}" y="20" fill="{colour}">{statistic}</text>')
+    foot = HEIGHT - BOTTOM + 20
+    parts.append(f'<text x="{LEFT}" y="{foot}">{first:%Y-%m-%d %H:%M} UTC</text>')
+    parts.append(f'<text x="{WIDTH - RIGHT}" y="{foot}" text-anchor="end">{last:%Y-%m-%d %H:%M} UTC</text>')
     return "\n".join(parts)
+
+
+def grid(top: float) -> str:
+    """Lines from zero to the top, with their values."""
+    steps = [top * step / _LINES for step in range(_LINES + 1)]
+    return "\n".join(_grid_line(HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * value / top, value) for value in steps)
 
 
 def _grid_line(down: float, value: float) -> str:
     return (
-        f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{down:.1f}" y2="{down:.1f}" stroke="#ddd"/>'
-        f'<text x="{_LEFT - 8}" y="{down + 4:.1f}" text-anchor="end">{value:g}</text>'
+        f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down:.1f}" y2="{down:.1f}" stroke="#ddd"/>'
+        f'<text x="{LEFT - 8}" y="{down + 4:.1f}" text-anchor="end">{value:g}</text>'
     )
 
 
-def _rounded_up(value: float) -> float:
+def rounded_up(value: float) -> float:
     """The next of 1, 2, 4 or 8 times a power of ten, which the grid divides well."""
     power = 10.0 ** len(str(int(value))) / 10 if value >= 1 else 0.001
     while True:

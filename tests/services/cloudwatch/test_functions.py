@@ -169,6 +169,39 @@ def test_the_command_shows_them(platform: RunningPlatform, account: str, tmp_pat
         assert f"{name} {figure:.2f} ms at " in drawn
 
 
+def test_a_profile_tells_round_trips_beside_durations(platform: RunningPlatform, account: str, tmp_path: Path) -> None:
+    """S3d-37: `undercast profile`, of functions with text and with JSON logs; failures count; the page draws each."""
+    client = platform.client("lambda", account=account)
+    create_function(platform, account, "text", SOURCE)
+    create_function(platform, account, "json", SOURCE, LoggingConfig={"LogFormat": "JSON"})
+    client.create_alias(FunctionName="text", Name="live", FunctionVersion="$LATEST")
+
+    def profiled(*arguments: str) -> str:
+        environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_ACCESS_KEY_ID": account}
+        environment |= {"AWS_SECRET_ACCESS_KEY": "x", "AWS_REGION": "us-east-1"}
+        command = [sys.executable, "-m", "undercast", "profile", *arguments]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        return done.stdout or done.stderr
+
+    for function in ("text:live", "json"):
+        found = json.loads(profiled(function, "--times", "5", "--json"))
+        assert (found["invocations"], found["failed"], len(found["init_duration_ms"])) == (5, 0, 1)
+        assert found["per_second"] > 0
+        assert 0 < found["max_memory_used_mb"] <= 128
+        trip, duration = found["ms"]["round trip"], found["ms"]["Duration"]
+        assert 0 < duration["least"] <= duration["p50"] <= duration["p95"] <= duration["p99"] <= duration["most"]
+        assert trip["average"] == pytest.approx(duration["average"] + found["ms"]["beside it"]["average"])
+    file = tmp_path / "profile.html"
+    first, head, *rows = profiled("text", '{"fail": true}', "--times", "3", "--page", str(file)).splitlines()
+    assert re.fullmatch(r"text: 3 invocations, [\d.]+ a second, 3 failed", first)
+    assert head.split() == ["ms", "least", "average", "p50", "p95", "p99", "most"]
+    assert [row.split("  ")[0] for row in rows[:3]] == ["round trip", "Duration", "beside it"]
+    drawn = file.read_text()
+    for number in (1, 2, 3):
+        assert re.search(rf"round trip [\d.]+ ms, invocation {number}<", drawn)
+    assert "Function not found" in profiled("nosuch")
+
+
 def _listed(platform: RunningPlatform, account: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = platform.client("cloudwatch", account=account).list_metrics(Namespace="AWS/Lambda")[
         "Metrics"
