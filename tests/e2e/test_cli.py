@@ -338,6 +338,20 @@ def test_doctor_lists_what_is_isolated() -> None:
     assert answer["runtimes"]["provided.al2023"] == "the package's own bootstrap"
 
 
+def test_doctor_can_be_looked_over() -> None:
+    """What holds is named in one line; every promise and every runtime is there once."""
+    answer, text = json.loads(undercast("doctor", "--json")[0]), undercast("doctor")[0]
+    (hard,) = (line for line in text.splitlines() if line.startswith("hard"))
+    promised = answer["promises"]
+    assert (
+        hard.split(None, 1)[1] == "; ".join(name for name, how in promised.items() if how.startswith("hard")) or "none"
+    )
+    for name, how in promised.items():
+        assert how.startswith("hard") or f"  {name} " in text
+    assert "\nruntimes\n  ready" in text
+    assert len(text.splitlines()) < len(promised) + len(answer["runtimes"]) / 2
+
+
 def test_stop_ends_the_platform_of_a_folder(tmp_path: Path) -> None:
     """`undercast stop --data DIR` waits until it has ended; then there is nothing to stop."""
     platform = start(tmp_path / "data")

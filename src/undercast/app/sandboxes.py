@@ -11,7 +11,7 @@ from undercast.sandbox.drivers.choice import choose_driver
 from undercast.sandbox.runtimes.families import installs_dir
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.programs import ProgramLookup
-from undercast.sandbox.runtimes.survey import summary, survey
+from undercast.sandbox.runtimes.survey import RuntimeState, survey
 from undercast.store.folder import DataFolder
 
 
@@ -38,8 +38,8 @@ def capabilities_of(driver: Driver) -> Mapping[str, Any]:
     }
 
 
-async def examine(config: Config) -> Mapping[str, Any]:
-    """What this machine can isolate and run, without a platform."""
+async def examine(config: Config) -> tuple[Mapping[str, Any], tuple[RuntimeState, ...]]:
+    """What this machine can isolate, and its runtimes, without a platform."""
     folder = DataFolder.temporary()
     folder.lock()
     try:
@@ -48,8 +48,7 @@ async def examine(config: Config) -> Mapping[str, Any]:
         try:
             search = (config.search_path, config.home_dir)
             lookups, installs = (PythonLookup(*search), ProgramLookup(*search)), installs_dir(config.home_dir)
-            states = survey(*lookups, installs, own_tmp=not driver.takes_images())
-            return {**capabilities_of(driver), "runtimes": summary(states)}
+            return capabilities_of(driver), survey(*lookups, installs, own_tmp=not driver.takes_images())
         finally:
             await driver.stop()
     finally:

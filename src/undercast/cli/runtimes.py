@@ -1,6 +1,7 @@
 """`undercast runtimes`: which of Lambda's runtimes this machine has, and what installs the others."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,23 +14,37 @@ from undercast.cli.output import fail, show, table
 if TYPE_CHECKING:
     from undercast.sandbox.runtimes.lookup import PythonLookup
     from undercast.sandbox.runtimes.programs import ProgramLookup
+    from undercast.sandbox.runtimes.survey import Alike
 
 app = typer.Typer(help="Lambda's runtimes on this machine.", no_args_is_help=True)
 _MB = 1024 * 1024
+_A_LINE = 3
+"""Identifiers of `runtimes list`."""
 
 
 @app.command("list")
-def list_runtimes(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """List every runtime identifier: the interpreter found, its version, and what installs a missing one."""
+def list_runtimes(
+    names: Annotated[list[str] | None, typer.Argument(help="Identifiers, or how they begin: python, nodejs22.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, each identifier by itself.")] = False,
+) -> None:
+    """List the runtime identifiers: the interpreter found, its version, and what installs a missing one.
+
+    Those that stand alike share a line; the ones that are named have each its own.
+    """
     from undercast.sandbox.runtimes.families import installs_dir
-    from undercast.sandbox.runtimes.survey import survey
+    from undercast.sandbox.runtimes.survey import Alike, alike, survey
 
     states = survey(*_lookups(), installs_dir(Path.home()))
+    if names:
+        states = tuple(state for state in states if state.identifier.startswith(tuple(names)))
     if as_json:
         show({state.identifier: asdict(state) for state in states}, True)
         return
-    rows = [(state.identifier, state.state, state.version, state.interpreter, state.fix) for state in states]
-    table(("Runtime", "State", "Version", "Interpreter", "To install"), rows, "")
+    groups = [Alike(identifiers=(one.identifier,), state=one) for one in states] if names else alike(states)
+    rows = [row for group in groups for row in _rows(group)]
+    table(
+        ("Runtime", "State", "Version", "Interpreter", "To install"), rows, f"no runtime is {' or '.join(names or ())}"
+    )
 
 
 @app.command("install")
@@ -54,6 +69,14 @@ def install(
         fail(str(error))
     meter.end()
     print(f"{identifier} is installed; a platform that is running uses it for functions that it has not run yet.")
+
+
+def _rows(group: "Alike") -> Iterator[tuple[str, ...]]:
+    """One, and as many as its further identifiers need."""
+    state = group.state
+    cells = (state.state, state.version, state.interpreter, state.fix)
+    for start in range(0, len(group.identifiers), _A_LINE):
+        yield (" ".join(group.identifiers[start : start + _A_LINE]), *(("",) * len(cells) if start else cells))
 
 
 def _lookups() -> "tuple[PythonLookup, ProgramLookup]":

@@ -25,6 +25,19 @@ def test_the_list_is_json_by_identifier() -> None:
     assert own["version"] == f"3.{sys.version_info.minor}"
 
 
+def test_the_list_for_people_is_short() -> None:
+    """Each identifier once, those that stand alike on one line; a name gives its own line with its own fix."""
+    _, *lines = undercast("runtimes", "list").stdout.splitlines()
+    assert len(lines) < len(RUNTIMES)
+    first_columns = [line.split("  ")[0] for line in lines]
+    assert sorted(name for column in first_columns for name in column.split()) == sorted(RUNTIMES)
+    assert any(line.split()[:4] == ["provided", "provided.al2", "provided.al2023", "ready"] for line in lines)
+    _, line = undercast("runtimes", "list", "ruby2.5").stdout.splitlines()
+    assert line.startswith("ruby2.5  ")
+    assert "NAME" not in line
+    assert undercast("runtimes", "list", "cobol").stdout == "no runtime is cobol\n"
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

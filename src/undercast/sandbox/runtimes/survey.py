@@ -91,6 +91,36 @@ def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alike:
+    """Identifiers of one family that stand alike."""
+
+    identifiers: tuple[str, ...]
+    state: RuntimeState
+    """The first one's; its fix speaks of NAME and VERSION where it is for several."""
+
+
+def alike(states: tuple[RuntimeState, ...]) -> tuple[Alike, ...]:
+    """What a person can look over: the identifiers in the table's order, those that stand alike together."""
+    groups: dict[tuple[str, ...], list[RuntimeState]] = {}
+    for state in states:
+        key = (RUNTIMES[state.identifier].family, state.state, state.version, state.interpreter)
+        groups.setdefault(key, []).append(state)
+    return tuple(
+        Alike(
+            identifiers=tuple(one.identifier for one in group),
+            state=group[0] if len(group) == 1 else replace(group[0], fix=_for_several(group[0])),
+        )
+        for group in groups.values()
+    )
+
+
+def _for_several(state: RuntimeState) -> str:
+    dotted = ".".join(map(str, RUNTIMES[state.identifier].version))
+    named = state.fix.replace(state.identifier, "NAME")
+    return named.replace(dotted, "VERSION") if dotted else named
+
+
 def _state(row: RuntimeRow, pythons: PythonLookup, programs: ProgramLookup) -> RuntimeState:
     if row.family in _OWN:
         return RuntimeState(identifier=row.identifier, state="ready", interpreter=_OWN[row.family])
