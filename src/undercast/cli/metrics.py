@@ -12,7 +12,7 @@ import typer
 
 from undercast.cli import metrics_page
 from undercast.cli.client import DataOption, ask, aws, locate
-from undercast.cli.output import fail, show, table
+from undercast.cli.output import fail, show, table, write_page
 
 _NAMESPACE = "AWS/Lambda"
 _COUNTS = ("Invocations", "Errors", "Throttles")
@@ -50,7 +50,7 @@ def metrics(
             by_minute = _by_time(client, function, start, end, 60)
             found = {f"{at:%Y-%m-%d %H:%M}": row for at, row in by_minute.items()}
             if page is not None and found:
-                _write(page, metrics_page.page(function, by_minute))
+                write_page(page, metrics_page.page(function, by_minute))
         else:
             found = _of_all(client, start, end, since * 60)
         if function and not found:
@@ -64,13 +64,6 @@ def metrics(
     if rows:
         print(f"the last {since} minutes until {end - timedelta(minutes=1):%Y-%m-%d %H:%M} UTC on the platform's clock")
     table(("minute" if function else "function", *_HEAD), rows, f"nothing has run in the last {since} minutes")
-
-
-def _write(page: Path, text: str) -> None:
-    try:
-        page.write_text(text)
-    except OSError as error:
-        fail(f"{page} cannot be written: {error.strerror}", "name a file: --page durations.html")
 
 
 def _of_all(client: Any, start: datetime, end: datetime, period_s: int) -> dict[str, Figures]:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 
@@ -13,6 +14,14 @@ def fail(message: str, fix: str = "") -> NoReturn:
     if fix:
         print(f"  {fix}", file=sys.stderr)
     raise SystemExit(1)
+
+
+def write_page(page: Path, text: str) -> None:
+    """Write an HTML page. Exits where that is not possible."""
+    try:
+        page.write_text(text)
+    except OSError as error:
+        fail(f"{page} cannot be written: {error.strerror}", "name a file: --page FILE.html")
 
 
 @contextmanager

@@ -20,7 +20,7 @@ from undercast.cli import profile_page
 from undercast.cli.client import DataOption, ask, aws, locate, refused
 from undercast.cli.invoke import payload_of
 from undercast.cli.options import Options, take_options
-from undercast.cli.output import fail, show, table, working
+from undercast.cli.output import fail, show, table, working, write_page
 
 _REPORT = re.compile(r"REPORT RequestId: (\S+)\tDuration: ([\d.]+) ms\t.*?Max Memory Used: (\d+) MB\t(.*)", re.DOTALL)
 _INIT = re.compile(r"Init Duration: ([\d.]+) ms")
@@ -100,7 +100,7 @@ def profile(
     except KeyboardInterrupt:
         fail(f"the profile of {function} was given up")
     if page is not None:
-        page.write_text(profile_page.page(function, found.series(), found.summary()))
+        write_page(page, profile_page.page(function, found.series(), found.summary()))
     if options["as_json"]:
         show(found.summary(), True)
     else:
