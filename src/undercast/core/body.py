@@ -4,10 +4,14 @@ A reader that stops reading stops the sender (back-pressure). Verification (payl
 BodyStream around this one that raises at its end, so no reader can commit what was not verified.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Protocol
 
 from undercast.core.errors import ServiceError
+
+_JOINED_INLINE_BYTES = 1024 * 1024
+"""From here on `bytes.join` lets go of the interpreter's lock (CPython: stringlib/join.h, GIL_THRESHOLD)."""
 
 
 class Blocks(Protocol):
@@ -65,7 +69,9 @@ class BodyStream:
                     break
                 parts.append(part)
             if limit_bytes is None or size <= limit_bytes:
-                self.buffered = b"".join(parts)
+                # 50 MB as base64 take 42 ms, most of it the new pages: not on the loop.
+                large = size >= _JOINED_INLINE_BYTES
+                self.buffered = await asyncio.to_thread(b"".join, parts) if large else b"".join(parts)
                 return self.buffered
             raise _too_large(limit_bytes)
         if limit_bytes is not None and len(data) > limit_bytes:

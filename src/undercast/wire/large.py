@@ -1,7 +1,7 @@
 """Bodies too large to parse on the event loop: parsed in a thread, their base64 cut out first.
 
-json.loads and base64 hold the interpreter's lock for as long as they run, so a thread alone would not let the loop go
-on: a blob of 50 MB is taken out of the document before it is parsed and decoded piece by piece.
+json.loads, base64 and a search hold the interpreter's lock for as long as they run, so a thread alone would not let the
+loop go on: a blob of 50 MB is looked for and decoded piece by piece, and the document is parsed without it.
 AWS: CreateFunction takes a zip of 50 MB inside its JSON.
 """
 
@@ -66,16 +66,25 @@ def blob_paths(shape: Shape, path: Path = ()) -> Iterator[tuple[str, Path]]:
 def _find(data: bytes, wire_name: str) -> tuple[int, int] | None:
     """Where the text of a member with a large string begins and ends."""
     key = b'"%s"' % wire_name.encode()
-    at = data.find(key)
+    at = position(data, key, 0, len(data))
     if at < 1 or data[at - 1 : at] == b"\\":
         return None
     at += len(key)
     while data[at : at + 1] in (b" ", b":", b"\n", b"\r", b"\t"):
         at += 1
-    end = data.find(b'"', at + 1)
-    if data[at : at + 1] != b'"' or end - at < LARGE_BYTES or data.find(b"\\", at, end) >= 0:
+    end = position(data, b'"', at + 1, len(data))
+    if data[at : at + 1] != b'"' or end - at < LARGE_BYTES or position(data, b"\\", at, end) >= 0:
         return None
     return at + 1, end
+
+
+def position(data: bytes, what: bytes, start: int, end: int) -> int:
+    """`bytes.find`, which takes 22 ms for 67 MB in one piece."""
+    for at in range(start, end, _PIECE_BYTES):
+        found = data.find(what, at, min(at + _PIECE_BYTES + len(what) - 1, end))
+        if found >= 0:
+            return found
+    return -1
 
 
 def _holder(params: dict[str, Any], path: Path) -> dict[str, Any] | None:

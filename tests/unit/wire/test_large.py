@@ -9,9 +9,9 @@ import pytest
 from tests.unit.wire.requests import request
 from undercast.core.errors import ServiceError
 from undercast.wire.decode import decode, parse
-from undercast.wire.large import LARGE_BYTES
+from undercast.wire.large import LARGE_BYTES, position
 
-BLOB = bytes(range(256)) * 2048
+BLOB = bytes(range(256)) * 8192
 TEXT = b64encode(BLOB).decode()
 
 
@@ -29,11 +29,12 @@ async def layer(document: str) -> dict[str, Any]:
         json.dumps({"Description": "d", "Content": {"ZipFile": TEXT}}, indent=2),
         json.dumps({"Description": "d", "Content": {"ZipFile": TEXT}}).replace("/", "\\/"),
         json.dumps({"Unknown": {"ZipFile": TEXT}, "Description": "d", "Content": {"ZipFile": TEXT}}),
+        json.dumps({"Unknown": "x" * (1024 * 1024 - 40), "Description": "d", "Content": {"ZipFile": TEXT}}),
         json.dumps({"Unknown": '"ZipFile":"', "Description": "d", "Content": {"ZipFile": TEXT}}),
     ],
 )
 async def test_a_large_blob_arrives_whole(document: str) -> None:
-    """50 MB of zip inside JSON are AWS's limit for CreateFunction; half a megabyte takes the same way."""
+    """50 MB of zip inside JSON are AWS's limit for CreateFunction; two take the same way."""
     assert len(document) > LARGE_BYTES
     assert await layer(document) == {"LayerName": "l", "Description": "d", "Content": {"ZipFile": BLOB}}
 
@@ -51,3 +52,13 @@ async def test_a_large_document_is_validated_too() -> None:
     with pytest.raises(ServiceError) as caught:
         await layer(json.dumps({"Content": {"ZipFile": TEXT}, "Description": "d" * 257}))
     assert caught.value.code == "ValidationException"
+
+
+@pytest.mark.parametrize("edge", range(-3, 3))
+def test_a_search_in_pieces_finds_what_lies_across_two(edge: int) -> None:
+    """As `bytes.find` does, whose single look at 67 MB would stop the loop."""
+    before = 1024 * 1024 + edge
+    data = b"-" * before + b"key" + b"-" * 5
+    assert position(data, b"key", 0, len(data)) == data.find(b"key") == before
+    assert position(data, b"key", 0, before + 2) == -1
+    assert position(data, b"key", before + 1, len(data)) == -1
