@@ -50,6 +50,15 @@ class Arn:
         return cls(service=service, region=scope.region, account_id=scope.account_id, resource=resource)
 
 
+def is_fifo(name: str) -> bool:
+    """Whether a queue or topic, by its name or ARN, keeps the order of each message group.
+
+    AWS: SQS API Reference, CreateQueue; SNS API Reference, CreateTopic: names of FIFO queues and topics end in ".fifo",
+    and no others do.
+    """
+    return name.endswith(".fifo")
+
+
 def is_account_id(text: str) -> bool:
     """Whether the text is a 12-digit account id."""
     return _ACCOUNT.fullmatch(text) is not None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol, runtime_checkable
 
-from undercast.core.arn import Scope
+from undercast.core.arn import Scope, is_fifo
 from undercast.core.context import EXTERNAL, Cause
 
 
@@ -49,11 +49,6 @@ UNFINISHED = "unfinished"
 """Attribute of a delivery whose payload lacks something that its sender puts in before each attempt."""
 ORDERED = "ordered"
 """Attribute of a delivery that holds its message group until it is done: none behind it is tried before."""
-
-
-def is_fifo(target_arn: str) -> bool:
-    """Whether a target takes the messages of a group in their order. AWS: names of FIFO queues and topics."""
-    return target_arn.endswith(".fifo")
 
 
 OutcomeKind = Literal["done", "retry", "dead"]

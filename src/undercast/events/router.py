@@ -18,12 +18,11 @@ from typing import NamedTuple
 from undercast.core.backoff import Backoff
 from undercast.core.errors import ServiceError
 from undercast.core.tasks import wound_up
-from undercast.events import message_groups
 from undercast.events.causality import Edge
-from undercast.events.delivery import ORDERED, UNFINISHED, Delivery, Outcome, Target, Wide, is_fifo, refused
-from undercast.events.message_groups import MessageGroups
+from undercast.events.delivery import ORDERED, UNFINISHED, Delivery, Outcome, Target, Wide, refused
+from undercast.events.opening import Heard, Opening
 from undercast.events.outbox import Outbox, delivery_of
-from undercast.events.target_queue import EVERYTHING, NOTHING, Entry, Name, Queues, TargetQueue
+from undercast.events.target_queue import EVERYTHING, Entry, Name, Queues, TargetQueue
 from undercast.store.database import Tx
 
 KEPT_PAYLOAD_BYTES = 4096
@@ -108,6 +107,8 @@ class Router:
         self._causality = outbox.causality
         self._limit = in_flight_per_target
         self._queues = Queues()
+        heard = Heard(opened=self._pump, looked=self._tell_idle)
+        self._opening = Opening(self._queues, self._database, self._clock, heard)
         self._attempts: set[asyncio.Task[None]] = set()
         self._settled: list[Settlement] = []
         self._settling: asyncio.Task[None] | None = None
@@ -118,37 +119,18 @@ class Router:
         self._counts: Counter[str] = Counter()
         self._dead: deque[Dead] = deque(maxlen=_KEPT_DEAD)
         self._running = False
-        self._unopened = False
-        """Whether targets have rows that no queue has heard of."""
-        self._readers: set[asyncio.Task[None]] = set()
-        """Of names of message groups."""
-        self._filling = False
 
     async def start(self) -> None:
         """Listen to the outbox and replay what it holds."""
         self._running = True
         self._counts["waiting"] = await self._database.read(_count_rows, long=True)
         self._outbox.listen(self)
-        await self._open_all()
-
-    async def _open_all(self) -> None:
-        """A queue for each target that has rows. Those that are committed meanwhile are for it to find, too."""
-        self._unopened = True
-        try:
-            for arn in await self._database.read(_targets, long=True):
-                if is_fifo(arn):
-                    self._queues.turns(arn).groups.unread()
-                    self._fill(arn)
-                else:
-                    self._pump(self._queues.open(Name(arn), NOTHING))
-                await asyncio.sleep(0)  # each reads its rows on the loop
-        finally:
-            self._unopened = False
-            self._tell_idle()
+        await self._opening.start()
 
     async def stop(self, budget_s: float = 2.0) -> None:
         """End: attempts get so many seconds, then are abandoned; their rows are delivered after the next start."""
         self._running = False
+        self._opening.stop()
         self._outbox.listen(None)
         for waiter in self._idle:
             if not waiter.done():
@@ -157,8 +139,6 @@ class Router:
         if self._timer is not None:
             self._timer.cancel()
             await asyncio.wait([self._timer])
-        for reader in self._readers:
-            reader.cancel()
         await wound_up(self._attempts, budget_s, "attempts at deliveries")
         while self._settling is not None:
             await asyncio.wait([self._settling])
@@ -198,10 +178,8 @@ class Router:
     def added(self, delivery: Delivery, order: int) -> None:
         """See `outbox.Listener`."""
         self._counts["waiting"] += 1
-        name = Name(delivery.target_arn, delivery.message_group)
-        queue = self._queues.admit(name, NOTHING if self._unopened else EVERYTHING)
+        queue = self._opening.admit(Name(delivery.target_arn, delivery.message_group))
         if queue is None:
-            self._fill(name.target_arn)
             return
         queue.add(_entry(delivery.due_at or delivery.created_at, order, delivery))
         self._pump(queue)
@@ -214,39 +192,6 @@ class Router:
             queue.forget()
         for queue in self._queues:
             self._pump(queue)
-
-    def _fill(self, target_arn: str) -> None:
-        """Message groups that wait for a place have those that are free; more names are read where they run short."""
-        if not self._running or self._filling:
-            return
-        self._filling = True
-        try:
-            while (queue := self._queues.next_group(target_arn)) is not None:
-                self._pump(queue)
-        finally:
-            self._filling = False
-        groups = self._queues.turns(target_arn).groups
-        if groups.needs_page:
-            after = groups.begin_page()
-            reader = asyncio.create_task(self._read_names(target_arn, groups, after))
-            self._readers.add(reader)
-            reader.add_done_callback(self._readers.discard)
-        self._queues.forget(target_arn)
-
-    async def _read_names(self, target_arn: str, groups: MessageGroups, after: str | None) -> None:
-        query, failures = partial(_groups, target_arn=target_arn, after=after), 0
-        while True:
-            try:
-                names = await self._database.read(query, long=True)
-                break
-            except Exception as error:  # a store that fails now is asked again; the rows are its own
-                wait_s = _BACKOFF.wait_s(failures)
-                failures += 1
-                _log.warning("deliveries to %s wait %.0f s: the store failed with %r", target_arn, wait_s, error)
-            await self._clock.wait_until(self._clock.now() + wait_s)
-        groups.end_page(names, {name for name in names if self._queues.find(Name(target_arn, name)) is not None})
-        self._fill(target_arn)
-        self._tell_idle()
 
     def _pump(self, queue: TargetQueue) -> None:
         """Begin every attempt that is due and within the limit; arrange to look again when the next one is due."""
@@ -276,7 +221,7 @@ class Router:
         if queue.is_over and self._queues.find(queue.name) is queue:
             self._queues.close(queue)
             if queue.is_fifo:
-                self._fill(queue.name.target_arn)
+                self._opening.fill(queue.name.target_arn)
         self._tell_idle()
 
     def _go_on(self, queue: TargetQueue) -> None:
@@ -503,7 +448,7 @@ class Router:
     def _has_work(self) -> bool:
         now = self._clock.now()
         return (
-            self._unopened
+            self._opening.is_left
             or self._queues.are_left()
             or any(
                 queue.is_busy or (now >= queue.held_until and (queue.is_short or queue.next_due <= now))
@@ -548,27 +493,3 @@ def _count_due(tx: Tx, now: float) -> int:
     """Those under way are among them: their rows stay until they have ended."""
     row = tx.one("SELECT COUNT(*) AS n FROM event_delivery WHERE due_at <= ?", (now,))
     return 0 if row is None else int(row["n"])
-
-
-def _targets(tx: Tx) -> list[str]:
-    """Every target that has rows, by one index probe each: DISTINCT would read all rows."""
-    found: list[str] = []
-    query = "SELECT target_arn FROM event_delivery WHERE target_arn > ? ORDER BY target_arn LIMIT 1"
-    while (row := tx.one(query, (found[-1] if found else "",))) is not None:
-        found.append(row["target_arn"])
-    return found
-
-
-def _groups(tx: Tx, target_arn: str, after: str | None) -> list[str]:
-    """The next message groups of a target that have rows, in the same way."""
-    found: list[str] = []
-    query = (
-        "SELECT message_group FROM event_delivery WHERE target_arn = ? AND message_group {} ?"
-        " ORDER BY message_group LIMIT 1"
-    )
-    behind, first = query.format(">"), query.format(">=")
-    row = tx.one(first if after is None else behind, (target_arn, after or ""))
-    while row is not None:
-        found.append(row["message_group"])
-        row = tx.one(behind, (target_arn, found[-1])) if len(found) < message_groups.PAGE else None
-    return found

@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from undercast.core.arn import is_fifo
 from undercast.events import message_groups
-from undercast.events.delivery import Delivery, is_fifo
+from undercast.events.delivery import Delivery
 from undercast.events.message_groups import MessageGroups
 
 WINDOW = 256

@@ -11,7 +11,7 @@ from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from undercast.core.arn import Arn
+from undercast.core.arn import Arn, is_fifo
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
@@ -117,7 +117,7 @@ class QueueSource:
         self._work = work
         self._source_arn = reading.source_arn
         self._arn = Arn.parse(reading.source_arn)
-        self._is_fifo = reading.source_arn.endswith(".fifo")
+        self._is_fifo = is_fifo(reading.source_arn)
         self._batch_size: int = settings["BatchSize"]
         self._window_s: int = settings.get("MaximumBatchingWindowInSeconds", 0)
         self._most: int = settings.get("ScalingConfig", {}).get("MaximumConcurrency", MOST_BATCHES)

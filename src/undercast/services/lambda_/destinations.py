@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.backoff import Backoff
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError, refused_member
@@ -158,7 +158,7 @@ def kind_of(arn: str) -> Kind | None:
 async def check(ctx: RequestContext, arn: str, role_arn: str, member: str) -> None:
     """Whether records can go there. Raises AWS's errors, or names `member` where the service is missing here."""
     kind = kind_of(arn)
-    if kind is None or arn.endswith(".fifo"):
+    if kind is None or is_fifo(arn):
         raise invalid(f"The destination ARN {arn} is invalid.")
     await _check_exists(ctx, kind, arn, member)
     for action, resource in kind.needs(arn):
@@ -183,7 +183,7 @@ async def check_stream(ctx: RequestContext, arn: str, role_arn: str) -> None:
 async def check_dead_letter(ctx: RequestContext, operation: str, arn: str, role_arn: str) -> None:
     """The same for DeadLetterConfig: a queue or a topic."""
     kind = kind_of(arn)
-    if kind is None or kind.service not in DEAD_LETTER_KINDS or arn.endswith(".fifo"):
+    if kind is None or kind.service not in DEAD_LETTER_KINDS or is_fifo(arn):
         raise invalid(f"The provided target ARN is invalid: {arn}")
     await _check_exists(ctx, kind, arn, f"DeadLetterConfig.TargetArn={arn} of {operation}")
     if await allows(ctx, role_arn, kind.action, arn) is False:

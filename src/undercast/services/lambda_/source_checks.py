@@ -8,7 +8,7 @@ timestamps, tumbling windows and settings of the other kind are ours.
 from collections.abc import Mapping
 from typing import Any
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import root_principal
@@ -181,7 +181,7 @@ def _check_filters(settings: Mapping[str, Any]) -> None:
 
 def _check_batch(source_arn: str, settings: Mapping[str, Any]) -> None:
     size, window = settings["BatchSize"], settings["MaximumBatchingWindowInSeconds"]
-    if source_arn.endswith(".fifo"):
+    if is_fifo(source_arn):
         if window:
             raise invalid("Batching window is not supported for FIFO queues")
         if size > _SMALL_BATCH:

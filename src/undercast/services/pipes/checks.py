@@ -7,6 +7,7 @@ sources", "targets", "Batching behavior".
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core.arn import is_fifo
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.events.patterns import InvalidPattern
@@ -64,7 +65,7 @@ def _check_source(source: str, given: Mapping[str, Any]) -> None:
         raise invalid(f"{SOURCE_PARAMETERS[source]}.StartingPosition must be specified.")
     if own.get("StartingPosition") == "AT_TIMESTAMP" and "StartingPositionTimestamp" not in own:
         raise invalid("StartingPositionTimestamp must be specified for AT_TIMESTAMP.")
-    if given["Source"].endswith(".fifo") and own.get("MaximumBatchingWindowInSeconds"):
+    if is_fifo(given["Source"]) and own.get("MaximumBatchingWindowInSeconds"):
         raise invalid("Batching window is not supported for FIFO queues.")
     if source == "sqs" and own.get("BatchSize", 10) > 10 and not own.get("MaximumBatchingWindowInSeconds"):
         raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
@@ -89,10 +90,10 @@ def _check_target(ctx: RequestContext, target: str, given: Mapping[str, Any]) ->
         raise refused_member(ctx.operation, member, "there are no global endpoints here")
     if target == "kinesis" and not (parameters.get("KinesisStreamParameters") or {}).get("PartitionKey"):
         raise invalid("KinesisStreamParameters.PartitionKey must be specified.")
-    if given["Target"].endswith(".fifo") and target == "sqs":
+    if is_fifo(given["Target"]) and target == "sqs":
         if not (parameters.get("SqsQueueParameters") or {}).get("MessageGroupId"):
             raise invalid("SqsQueueParameters.MessageGroupId must be specified for a FIFO queue.")
-    elif given["Target"].endswith(".fifo"):
+    elif is_fifo(given["Target"]):
         raise invalid("FIFO topics are no targets of pipes.")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.context import RequestContext
 from undercast.events.delivery import Delivery
 from undercast.services.s3.errors import InvalidArgument
@@ -98,7 +98,7 @@ def check_arn(destination: Destination, text: str, bucket: Bucket) -> None:
     if parts[3] != bucket.region:
         text = "The notification destination service region is not valid for the bucket location constraint"
         raise InvalidArgument(text, members=members)
-    if destination.kind != "lambda" and parts[5].endswith(".fifo"):
+    if destination.kind != "lambda" and is_fifo(parts[5]):
         raise InvalidArgument(f"FIFO {destination.argument.lower()}s are not supported.", members=members)
 
 

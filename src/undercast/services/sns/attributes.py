@@ -9,13 +9,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core.arn import is_fifo
 from undercast.core.errors import ServiceError, refused_member
 from undercast.policy.document import parse_policy
 from undercast.policy.validation import INVALID_PRINCIPAL
 from undercast.services.sns import retry
 from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.filters import ATTRIBUTES, BODY, compile_filter
-from undercast.services.sns.models import DEFAULT_MAX_BYTES, FIFO_SUFFIX, Topic
+from undercast.services.sns.models import DEFAULT_MAX_BYTES, Topic
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,256}", re.ASCII)
 _FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,251}\.fifo", re.ASCII)
@@ -66,7 +67,7 @@ def checked_topic(given: Mapping[str, str], name: str, operation: str) -> dict[s
 
 
 def _check_topic_value(attribute: str, value: str, name: str) -> None:
-    if attribute in _FIFO_ONLY and not name.endswith(FIFO_SUFFIX):
+    if attribute in _FIFO_ONLY and not is_fifo(name):
         raise invalid_of("Attributes", f"{attribute} can only be set for FIFO topics")
     if attribute in _CHOICES and value not in _CHOICES[attribute]:
         raise invalid_of(attribute, f"Invalid value [{value}]. Must be one of {', '.join(_CHOICES[attribute])}")

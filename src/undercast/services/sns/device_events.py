@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Literal
 
+from undercast.core.arn import is_fifo
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.services.sns import sending
@@ -31,7 +32,7 @@ def check_topics(ctx: RequestContext, given: Mapping[str, str]) -> None:
     for name in ATTRIBUTES & given.keys():
         if given[name]:
             topic = topic_named(given[name], "Attributes")
-            if topic.scope != ctx.scope or topic.name.endswith(".fifo"):
+            if topic.scope != ctx.scope or is_fifo(topic.name):
                 raise invalid_of(
                     "Attributes", f"{name} must be a standard topic of the application's account and region"
                 )

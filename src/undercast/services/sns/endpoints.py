@@ -6,6 +6,7 @@ Pure. AWS: SNS API Reference, Subscribe, Protocol and Endpoint; the texts are th
 import re
 from urllib.parse import urlsplit
 
+from undercast.core.arn import is_fifo
 from undercast.core.errors import refused_member
 from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.models import Topic
@@ -75,5 +76,5 @@ def check_kind(topic: Topic, protocol: str, endpoint: str) -> None:
     """Raises InvalidParameter where a topic of this kind cannot have the endpoint."""
     if topic.is_fifo and protocol != "sqs":
         raise invalid(f"Invalid protocol type: {protocol}")
-    if not topic.is_fifo and protocol == "sqs" and endpoint.endswith(".fifo"):
+    if not topic.is_fifo and protocol == "sqs" and is_fifo(endpoint):
         raise invalid_of("Invalid parameter: Endpoint", "FIFO SQS Queues can not be subscribed to standard SNS topics")

@@ -9,12 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.arn import AccountId, Region, Scope, is_fifo
 from undercast.services.sns.errors import invalid
 from undercast.services.sns.filters import Filter, compile_filter
 from undercast.store.database import Row
 
-FIFO_SUFFIX = ".fifo"
 DEFAULT_MAX_BYTES = 262_144
 TOKEN_S = 2 * 86_400.0
 """SNS API Reference, Subscribe: confirmation tokens are valid for two days."""
@@ -126,7 +125,7 @@ class Topic:
     @property
     def is_fifo(self) -> bool:
         """Whether it keeps order per message group."""
-        return self.name.endswith(FIFO_SUFFIX)
+        return is_fifo(self.name)
 
     @property
     def max_bytes(self) -> int:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.core.listing import first_few
@@ -270,7 +270,7 @@ class Writer:
             carried["message_attributes"] = queued_attributes(self._message.attributes)
         if self._message.group_id:
             carried[GROUP] = self._message.group_id
-        if subscription.endpoint.endswith(".fifo"):
+        if is_fifo(subscription.endpoint):
             message = self._message
             carried[ORDERED] = "true"
             carried["deduplication_id"] = message.deduplication_id or hashlib.sha256(message.text.encode()).hexdigest()

@@ -8,7 +8,7 @@ AWS: SNS Developer Guide, "Example cases for Amazon SNS access control" (service
 import logging
 from dataclasses import replace
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
@@ -17,7 +17,7 @@ from undercast.services.sns import sending
 from undercast.services.sns.contents import check
 from undercast.services.sns.envelope import undelivered
 from undercast.services.sns.instance import Sns
-from undercast.services.sns.models import FIFO_SUFFIX, QUEUES, topic_named
+from undercast.services.sns.models import QUEUES, topic_named
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class DeadLetterTarget:
         if delivery.attributes["failed_kind"] == sending.FUNCTIONS:
             payload = undelivered(payload).encode()
         carried = dict(delivery.attributes)
-        if arn.resource.endswith(FIFO_SUFFIX):
+        if is_fifo(arn.resource):
             carried.setdefault("deduplication_id", delivery.id)
         letter = replace(
             delivery,

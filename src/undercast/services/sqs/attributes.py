@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core.arn import is_fifo
 from undercast.core.errors import ServiceError
 from undercast.policy.document import parse_policy
 from undercast.services.sqs.errors import invalid_attribute, invalid_value, invalid_value_of, unknown_attribute
-from undercast.services.sqs.models import FIFO_SUFFIX
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 _FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}\.fifo", re.ASCII)
@@ -60,11 +60,11 @@ def checked(given: Mapping[str, str], name: str, *, new: bool) -> dict[str, str]
         if attribute not in SETTABLE:
             raise unknown_attribute(attribute)
         _CHECKS.get(attribute, _check_text)(attribute, value)
-    is_fifo = name.endswith(FIFO_SUFFIX)
+    fifo = is_fifo(name)
     for attribute in _FIFO_ONLY:
-        if attribute in given and not is_fifo:
+        if attribute in given and not fifo:
             raise unknown_attribute(attribute)
-    _check_fifo(given, is_fifo, new=new)
+    _check_fifo(given, fifo, new=new)
     return dict(given)
 
 
@@ -81,13 +81,13 @@ def check_together(attributes: Mapping[str, str]) -> None:
                                 "time. You can either enable KMS SSE or SQS SSE.")  # fmt: skip
 
 
-def _check_fifo(given: Mapping[str, str], is_fifo: bool, *, new: bool) -> None:
+def _check_fifo(given: Mapping[str, str], fifo: bool, *, new: bool) -> None:
     if "FifoQueue" not in given:
         return
     if given["FifoQueue"] not in ("true", "false") or (given["FifoQueue"] == "false" and new):
         # AWS: a standard queue is one that leaves the attribute out.
         raise unknown_attribute("FifoQueue")
-    if (given["FifoQueue"] == "true") != is_fifo:
+    if (given["FifoQueue"] == "true") != fifo:
         raise invalid_attribute("FifoQueue", "Modifying queue type is not supported.")
 
 

@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.services.sqs.errors import bad_receipt_handle, no_queue
 from undercast.store.database import Row
 
-FIFO_SUFFIX = ".fifo"
 DEDUPLICATION_S = 300.0
 """SQS Developer Guide: the deduplication interval is five minutes."""
 ATTEMPT_S = 300.0
@@ -109,7 +108,7 @@ def queue_of(row: Row) -> Queue:
         attributes=attributes,
         tags=json.loads(row["tags"]),
         arn=str(Arn.of(scope, "sqs", row["name"])),
-        is_fifo=row["name"].endswith(FIFO_SUFFIX),
+        is_fifo=is_fifo(row["name"]),
         visibility_s=int(settings["VisibilityTimeout"]),
         delay_s=int(settings["DelaySeconds"]),
         wait_s=int(settings["ReceiveMessageWaitTimeSeconds"]),

@@ -6,6 +6,7 @@ AWS: EventBridge API Reference, PutTargets, ListTargetsByRule, RemoveTargets, Ta
 import re
 from typing import Any
 
+from undercast.core.arn import is_fifo
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
 from undercast.core.json_text import is_json
@@ -80,7 +81,7 @@ async def _check(ctx: RequestContext, target: Params, rule_role: str) -> None:
     _check_input(target)
     await _check_kind(ctx, target, target.get("RoleArn") or rule_role)
     dead_letters = (target.get("DeadLetterConfig") or {}).get("Arn")
-    if dead_letters and (":sqs:" not in dead_letters or dead_letters.endswith(".fifo")):
+    if dead_letters and (":sqs:" not in dead_letters or is_fifo(dead_letters)):
         raise invalid(f"Parameter {dead_letters} is not valid. Reason: A dead-letter queue is a standard SQS queue.")
 
 
@@ -105,11 +106,7 @@ def _check_input(target: Params) -> None:
 async def _check_kind(ctx: RequestContext, target: Params, role_arn: str) -> None:
     arn, identifier = target["Arn"], target["Id"]
     _, _, service, region, account, resource = arn.split(":", 5)
-    if (
-        service == "sqs"
-        and resource.endswith(".fifo")
-        and not (target.get("SqsParameters") or {}).get("MessageGroupId")
-    ):
+    if service == "sqs" and is_fifo(resource) and not (target.get("SqsParameters") or {}).get("MessageGroupId"):
         raise invalid(f"Parameter(s) SqsParameters must be specified for target: {identifier}.")
     if service == "events" and resource.startswith("api-destination/") and connections.named_by_arn(arn) is not None:
         if not role_arn:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from undercast.core.arn import is_fifo
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
@@ -147,8 +148,8 @@ def _check_parameters(service: str, resource: str, target: Mapping[str, Any]) ->
     for wanted, name in (("events", "EventBridgeParameters"), ("kinesis", "KinesisParameters")):
         if (service == wanted) != (name in target):
             raise invalid(f"{name} must be provided for a target of this kind, and for no other one.")
-    is_fifo = service == "sqs" and resource.endswith(".fifo")
-    if is_fifo != bool((target.get("SqsParameters") or {}).get("MessageGroupId")):
+    to_fifo = service == "sqs" and is_fifo(resource)
+    if to_fifo != bool((target.get("SqsParameters") or {}).get("MessageGroupId")):
         raise invalid("SqsParameters must be provided for a FIFO queue, and for no other target.")
     if "Input" in target and service in _JSON_ONLY:
         try:

@@ -6,7 +6,7 @@ AWS: SQS API Reference, the operations of these names.
 import json
 from typing import Any
 
-from undercast.core.arn import AccountId, Scope
+from undercast.core.arn import AccountId, Scope, is_fifo
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import name_of, token_of
@@ -62,8 +62,8 @@ def _check_redrive(tx: Tx, name: QueueName, attributes: dict[str, str]) -> None:
         reason = "A queue cannot be its own dead-letter queue."
     elif target is None or target.scope != name.scope:
         reason = "Dead letter target does not exist."
-    elif target.is_fifo != name.name.endswith(".fifo"):
-        kind = "FIFO" if name.name.endswith(".fifo") else "standard"
+    elif target.is_fifo != is_fifo(name.name):
+        kind = "FIFO" if is_fifo(name.name) else "standard"
         reason = f"Dead-letter queue must be same type of queue as the source ({kind})."
     elif not allows_redrive(target, name):
         reason = "Queue is not allowed to use this dead-letter queue by its RedriveAllowPolicy."
