@@ -1,16 +1,29 @@
 """`POST /_undercast/reset`: what test suites call between two tests."""
 
+import asyncio
 import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.functions import create_function
-from tests.platform import running
+from tests.e2e.functions import RUNTIME, create_function, package
+from tests.platform import START_TIMEOUT_S, running
 from tests.services.lambda_.queues import until
+from undercast.app.door import open_door
+from undercast.app.platform import Platform, build_platform
+from undercast.app.sandboxes import start_driver
+from undercast.core.arn import DEFAULT_ACCOUNT, Region, Scope
+from undercast.core.config import Config
+from undercast.core.identity import root_principal
+from undercast.services.registry import discover
 
 ACCOUNT = "000000000000"
 ECHO = """
@@ -63,3 +76,59 @@ def test_the_command_asks_before_it_empties_the_platform() -> None:
         done = subprocess.run([*command, "--yes"], capture_output=True, text=True, check=True)
         assert done.stdout == f"{platform.url} is empty\n"
         assert s3.list_buckets()["Buckets"] == []
+
+
+@asynccontextmanager
+async def within(data: Path) -> AsyncIterator[Platform]:
+    """A platform in this process, for what only its own parts can hold up."""
+    search_path = tuple(os.environ["PATH"].split(os.pathsep))
+    door = open_door(Config(data_dir=data, port=0, driver="process", search_path=search_path))
+    driver = await start_driver(door.config, door.folder.run)
+    await door.authority.prepare(door.folder.ca / "bundle.pem")
+    door.migrate()
+    platform = build_platform(door, driver, tuple(discover()))
+    await platform.start()
+    door.listen()
+    try:
+        yield platform
+    finally:
+        await platform.stop()
+
+
+async def seen(condition: Callable[[], Any]) -> None:
+    """However busy the machine is."""
+    async with asyncio.timeout(START_TIMEOUT_S):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_what_is_made_while_a_reset_ends_is_known_behind_it(tmp_path: Path) -> None:
+    """An event source mapping that is made when the rows are gone, and the journal is not yet empty, is read."""
+    async with within(tmp_path / "data") as platform:
+        ctx = platform.dispatcher.internal(Scope(DEFAULT_ACCOUNT, Region("us-east-1")), root_principal(DEFAULT_ACCOUNT))
+        database, journal_goes_on = platform.door.database, threading.Event()
+
+        def queues() -> int:
+            return len(database.read_now(lambda tx: tx.all("SELECT id FROM sqs_queue")))
+
+        def messages() -> int:
+            return len(database.read_now(lambda tx: tx.all("SELECT id FROM sqs_message")))
+
+        await ctx.call("sqs", "CreateQueue", {"QueueName": "before"})
+        held = asyncio.create_task(platform.door.journal.database.read(lambda tx: journal_goes_on.wait(), long=True))
+        resets = asyncio.create_task(platform.reset())
+        try:
+            await seen(lambda: not queues())
+            url = (await ctx.call("sqs", "CreateQueue", {"QueueName": "q"}))["QueueUrl"]
+            code = {"ZipFile": package("def handler(event, context):\n    return None\n")}
+            role = f"arn:aws:iam::{DEFAULT_ACCOUNT}:role/unknown"
+            made = {"FunctionName": "f", "Runtime": RUNTIME, "Role": role, "Handler": "app.handler", "Code": code}
+            await ctx.call("lambda", "CreateFunction", made)
+            source = f"arn:aws:sqs:us-east-1:{DEFAULT_ACCOUNT}:q"
+            await ctx.call("lambda", "CreateEventSourceMapping", {"FunctionName": "f", "EventSourceArn": source})
+        finally:
+            journal_goes_on.set()
+        await held
+        await resets
+        await ctx.call("sqs", "SendMessage", {"QueueUrl": url, "MessageBody": "m"})
+        await seen(lambda: not messages())  # the function has had it

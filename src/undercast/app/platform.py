@@ -5,7 +5,7 @@ Loaded behind the ready line, with all that it imports.
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -143,13 +143,16 @@ class Platform:
         await asyncio.gather(*self.housework, *self.recurring, return_exceptions=True)
 
     async def reset(self) -> None:
-        """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are."""
+        """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are.
+
+        Services forget with the commit that deletes the rows: what is made behind it, they know.
+        """
+        known = [(mounted.manifest, mounted.instance) for mounted in self.services.values()]
+        of_state = [partial(one.reset, instance) for one, instance in known if one.reset is not None]
+        of_journal = [partial(one.reset_journal, instance) for one, instance in known if one.reset_journal is not None]
         await self.pool.clear()  # what still ran would log, and call, after the rest is gone
-        await self.door.database.write(partial(_wipe, self.outbox), long=True)
-        await self.door.journal.write(partial(_wipe, None))
-        for mounted in self.services.values():
-            if mounted.manifest.reset is not None:
-                mounted.manifest.reset(mounted.instance)
+        await self.door.database.write(partial(_wipe, self.outbox, of_state), long=True)
+        await self.door.journal.write(partial(_wipe, None, of_journal))
         await self.blobs.sweep()
 
     async def status(self) -> Mapping[str, Any]:
@@ -352,11 +355,13 @@ def _targets(services: Mapping[str, Mounted]) -> dict[str, Target]:
     return found
 
 
-def _wipe(outbox: Outbox | None, tx: Tx) -> None:
-    """Delete every row but those that say what the file is."""
+def _wipe(outbox: Outbox | None, forgets: Sequence[Callable[[], None]], tx: Tx) -> None:
+    """Delete every row but those that say what the file is. With the commit, services forget what they have read."""
     tx.execute("PRAGMA defer_foreign_keys = ON")
     if outbox is not None:
         outbox.clear(tx)
     for row in tx.all("SELECT name FROM sqlite_master WHERE type = 'table'"):
         if row["name"] not in _KEPT_BY_RESET and not row["name"].startswith("sqlite_"):
             tx.execute(f"DELETE FROM {row['name']}")
+    for forget in forgets:
+        tx.after_commit(forget)

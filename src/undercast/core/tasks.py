@@ -7,7 +7,8 @@ AWS: none.
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -19,6 +20,15 @@ _log = logging.getLogger(__name__)
 
 class NotBegun(asyncio.CancelledError):
     """Cancelled while it waited for its turn: whoever it was for has not seen it."""
+
+
+@contextmanager
+def not_begun() -> Iterator[None]:
+    """A block in which nobody has seen anything yet: cancelled there, it raises NotBegun."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        raise NotBegun from None
 
 
 class Tasks:

@@ -1,7 +1,11 @@
 """Batches of a queue whose function is throttled."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +16,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.tasks import NotBegun
 from undercast.events.poller import Pollers
 from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.services.lambda_.hot_reload import BUCKET, HotReload
 
 VISIBILITY_S = 43_200
 
@@ -116,3 +121,32 @@ async def test_a_throttled_batch_goes_before_new_ones_and_gets_the_room_that_ano
     assert len(throttle.running) == 2
     assert throttle.received == 6
     assert throttle.tried <= tried + 2
+
+
+async def test_a_batch_goes_back_that_is_cancelled_while_its_functions_folder_is_looked_at(
+    world: World, tmp_path: Path
+) -> None:
+    """Hot reload: the function has not seen the messages, so their visibility timeout hides them from nobody."""
+    folder = tmp_path / "code"
+    folder.mkdir()
+    (folder / "app.py").write_text("code")
+    folder.chmod(0o755)
+    live = HotReload(folder, world.functions.blobs, world.environments)
+    world.functions = replace(world.functions, hot_reload=live)
+    await world.create("f", Code={"S3Bucket": BUCKET, "S3Key": str(folder)})
+    throttle = Throttle(world, room=1)
+    feed = source(world)
+    batch = await feed.take()
+    assert batch is not None
+    threads, busy = ThreadPoolExecutor(1), threading.Event()
+    asyncio.get_running_loop().set_default_executor(threads)
+    threads.submit(busy.wait)  # as a look at a folder that does not answer
+    try:
+        processing = asyncio.create_task(feed.process(batch))
+        await throttle.settle()
+        processing.cancel()
+        with pytest.raises(NotBegun):
+            await processing
+    finally:
+        busy.set()
+    assert (throttle.tried, throttle.given_back) == (0, 1)

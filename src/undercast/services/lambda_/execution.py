@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
+from undercast.core.tasks import not_begun
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.services.lambda_.catalog import Resolved
 from undercast.services.lambda_.errors import user_error
@@ -30,7 +31,8 @@ async def run(
 ) -> InvocationResult:
     """Run it. `parent_id` is the invocation that led to this one, `carried` what its delivery says of the chain.
 
-    Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises.
+    Raises TooManyRequestsException, RecursiveInvocationException, or what the sandbox raises; NotBegun where the caller
+    is cancelled before an environment has it.
     """
     if SAMPLED in invocation.trace_header and is_traced(invocation.function, functions.profile):
         invocation = traced(invocation, functions.ids, functions.clock.now())
@@ -56,7 +58,8 @@ async def run(
     functions.lineages.remember(invocation.request_id, chain)
     try:
         if function.live:
-            invocation = await functions.hot_reload.current(invocation)
+            with not_begun():
+                invocation = await functions.hot_reload.current(invocation)
         result = await functions.environments.invoke(invocation)
         functions.measures.end(row, result)
         functions.unable.ran(function)

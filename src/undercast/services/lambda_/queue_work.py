@@ -13,7 +13,7 @@ from undercast.core.arn import Arn
 from undercast.core.backoff import Backoff
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
-from undercast.core.tasks import NotBegun
+from undercast.core.tasks import NotBegun, not_begun
 from undercast.events.poller import Processed, Unavailable
 from undercast.sandbox.model import InvocationResult
 from undercast.services.event_sources.queue_events import REPORTS, failed_items
@@ -91,7 +91,10 @@ class QueueWork:
         return Done(batch.messages.keys() - failed, Processed(result=FAILED if failed else "OK"))
 
     async def _invoke(self, batch: Batch) -> InvocationResult | None:
-        """None when the function was throttled for as long as the messages are hidden and it could still run them."""
+        """None when the function was throttled for as long as the messages are hidden and it could still run them.
+
+        Raises NotBegun where it is cancelled before the function has them, also between two attempts.
+        """
         records = ", ".join(taken.record for taken in batch.messages.values())
         payload = f'{{"Records": [{records}]}}'.encode()
         request_id, visibility_s, throttles = self._functions.ids.uuid(), None, 0
@@ -100,19 +103,21 @@ class QueueWork:
         chain = reduce(shared, [of_header(taken.trace_header) for taken in batch.messages.values()])
         while True:
             try:
-                resolved = await self._consumer.resolve()
+                with not_begun():
+                    resolved = await self._consumer.resolve()
                 self._measures.invoked(len(batch.messages))
                 return await self._consumer.run(resolved, request_id, payload, traces, chain)
             except (ServiceError, Unavailable) as error:
                 self._consumer.not_delivered(request_id, error)
                 if not isinstance(error, ServiceError) or error.code != "TooManyRequestsException":
                     raise
-            if visibility_s is None:
-                visibility_s = await self._visibility_s(batch.ctx)
-            again_at = self._functions.clock.now() + BACKOFF.wait_s(throttles)
-            if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
-                return None
-            await self._rest(again_at)
+            with not_begun():
+                if visibility_s is None:
+                    visibility_s = await self._visibility_s(batch.ctx)
+                again_at = self._functions.clock.now() + BACKOFF.wait_s(throttles)
+                if again_at + resolved.function.timeout_s > batch.received_at + visibility_s:
+                    return None
+                await self._rest(again_at)
             throttles += 1
 
     async def _rest(self, again_at: float) -> None:
@@ -125,8 +130,6 @@ class QueueWork:
         try:
             if not self._closed:
                 await moment_or(turn, self._functions.clock, again_at)
-        except asyncio.CancelledError:
-            raise NotBegun from None
         finally:
             with contextlib.suppress(ValueError):
                 self._turns.remove(turn)

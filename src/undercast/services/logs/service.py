@@ -81,11 +81,14 @@ async def _stop(instance: Logs) -> None:
 
 
 def _reset(instance: Logs) -> None:
-    instance.intake.clear()
     instance.subscriptions.clear()
     instance.metric_filters.clear()
     instance.queries.clear()
     instance.exports.clear()
+
+
+def _reset_journal(instance: Logs) -> None:
+    instance.intake.clear()
 
 
 MANIFEST = Manifest(
@@ -116,6 +119,7 @@ MANIFEST = Manifest(
     release=_release,
     stop=_stop,
     reset=_reset,
+    reset_journal=_reset_journal,
     differences=(
         "The platform writes a function's log whatever the function's role allows.",
         "A SIGKILL of the platform may lose the log events of the last 100 ms.",
