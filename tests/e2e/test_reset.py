@@ -18,6 +18,7 @@ from tests.e2e.functions import RUNTIME, create_function, package
 from tests.platform import START_TIMEOUT_S, running
 from tests.services.lambda_.queues import until
 from undercast.app.door import open_door
+from undercast.app.ending import Ending
 from undercast.app.platform import Platform, build_platform
 from undercast.app.sandboxes import start_driver
 from undercast.core.arn import DEFAULT_ACCOUNT, Region, Scope
@@ -92,7 +93,9 @@ async def within(data: Path) -> AsyncIterator[Platform]:
     try:
         yield platform
     finally:
-        await platform.stop()
+        ending = Ending()
+        await platform.stop(ending)
+        await door.close(ending)
 
 
 async def seen(condition: Callable[[], Any]) -> None:
