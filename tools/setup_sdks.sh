@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs AWS's Go, JavaScript and Java SDKs for tests/conformance/sdks and tests/e2e/go_program, and interpreters and
 # AWS's runtime clients for tests/e2e/sandbox, into .cache/sdks, from their lock files, once; builds the cache extension
-# with its tests, the layers of examples/cipher, and an extension on AWS's Rust crate.
+# with its tests, the layers of examples/cipher, and an extension on AWS's Rust crate; Pillow, as a function packs it.
 # What cannot be installed (no tool, no network) is said in one line, and its tests are skipped.
 cd "$(dirname "$0")/.." || exit 1
 from=tests/conformance/sdks
@@ -138,9 +138,23 @@ rust_extension() {
     fi
 }
 
+pillow() {
+    lock=tests/e2e/rows/pillow/requirements.lock
+    if changed $to/pillow/.ready $lock; then
+        rm -rf $to/pillow
+        if mkdir -p $to/pillow && echo "Installing Pillow for a function's package (once) ..." &&
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
+                --no-compile --target $to/pillow/package -r $lock; then
+            touch $to/pillow/.ready
+        else
+            echo "undercast: Pillow was not installed; the test of a function with it is skipped" >&2
+        fi
+    fi
+}
+
 # Three lanes at once: some wait for the network, some for a compiler.
 (go_clients; cache_extension; cipher_layers) &
-(javascript_sdk; node_runtimes; java_sdk) &
+(javascript_sdk; node_runtimes; java_sdk; pillow) &
 (runtimes_of_a_user; rust_extension) &
 wait
 exit 0
