@@ -222,6 +222,39 @@ async def test_system_calls_that_reach_the_host_are_refused(make: Make) -> None:
     }
 
 
+async def test_the_init_process_cannot_be_limited(make: Make) -> None:
+    """It has the same user: without descriptors it could start nothing more in its sandbox."""
+    sandbox = await make()
+    source = """
+import resource
+for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU, resource.RLIMIT_AS):
+    try:
+        print(resource.prlimit(1, limit, (1, 1)))
+    except PermissionError as error:
+        print(error.errno)
+"""
+    assert (await run_python(sandbox, source)).stdout.split() == ["1", "1", "1"]
+    await sandbox.kill_processes()
+    assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
+async def test_sockets_of_other_families_do_not_exist(make: Make) -> None:
+    """Asking for one would load its module into the host's kernel; AF_VSOCK reaches a virtual machine's host."""
+    sandbox = await make()
+    source = """
+import errno, socket
+answers = {}
+for family in range(1, 46):
+    try:
+        socket.socket(family, socket.SOCK_DGRAM if family != 16 else socket.SOCK_RAW).close()
+        answers[family] = "made"
+    except OSError as error:
+        answers[family] = errno.errorcode[error.errno]
+print(*sorted({family for family, answer in answers.items() if answer != "EAFNOSUPPORT"} - {10}))
+"""
+    assert (await run_python(sandbox, source)).stdout.split() == ["1", "2", "16"]
+
+
 async def test_namespaces_cannot_be_nested(make: Make) -> None:
     """A user namespace would give a function capabilities to attack the kernel with."""
     sandbox = await make()

@@ -139,6 +139,26 @@ async def test_descriptors_are_limited_and_no_core_is_dumped(make: Make) -> None
     assert output.exited.signal == 11
 
 
+async def test_files_of_shared_memory_are_limited(make: Make) -> None:
+    """An empty one is no memory of the function, but some 1 KiB of the kernel's."""
+    sandbox = await make(memory_mb=512)
+    source = "import os; print(os.statvfs('/dev/shm').f_files, os.statvfs('/dev/shm').f_blocks * 4096 >> 20)"
+    assert (await run_python(sandbox, source)).stdout.split() == ["16384", "512"]
+
+
+async def test_a_crash_calls_no_program_of_the_host(make: Make) -> None:
+    """A core_pattern that is a pipe (Ubuntu, systemd) runs as root at each crash, unless the limit is 1 (core(5)): it
+    is, and no function lowers it."""
+    sandbox = await make()
+    source = """
+import resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+print(resource.getrlimit(resource.RLIMIT_CORE), resource.getrlimit(resource.RLIMIT_NOFILE))
+"""
+    assert (await run_python(sandbox, source)).stdout.strip() == "(1, 1) (64, 64)"
+
+
 async def test_the_cpu_share_applies_from_the_end_of_init(make: Make, driver: NamespaceDriver) -> None:
     """1,769 MB are one vCPU: 128 MB are throttled to 7 %, but not while the runtime starts."""
     _needs(driver, "CPU share")
@@ -166,5 +186,14 @@ async def test_without_cgroups_memory_and_tmp_are_watched(make: Make, driver: Na
     sandbox.on_oom(told.set)
     output = await run_python(sandbox, "import time; x = bytearray(b'x') * (100 << 20); time.sleep(30)")
     assert (output.exited.signal, sandbox.memory().oom_kills, told.is_set()) == (9, 1, True)
+    hidden = """
+import os, time
+file = os.memfd_create("hidden")
+for _ in range(100):
+    os.write(file, bytes(1 << 20))
+time.sleep(30)
+"""
+    output = await run_python(sandbox, hidden)
+    assert (output.exited.signal, sandbox.memory().oom_kills) == (9, 2)
     output = await run(sandbox, "/bin/sh", "-c", "head -c 20000000 /dev/zero > /tmp/big; sleep 30")
     assert output.exited.signal == 9

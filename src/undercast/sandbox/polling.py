@@ -6,6 +6,8 @@ Source: proc(5) (status: RssAnon, RssShmem; task/children).
 """
 
 import contextlib
+import errno
+import math
 import os
 import subprocess
 import sys
@@ -17,6 +19,7 @@ LOOK_EVERY_S = 0.025
 WALK_EVERY_S = 0.25
 _PS_LIMIT_S = 5.0
 _KIB = 1024
+_MEMORY_FILES = ("/memfd:", "/dev/shm/")
 _BLOCK = 4096
 
 
@@ -63,12 +66,33 @@ def exceeds(tree: dict[int, int], limit_bytes: int) -> bool:
     return sys.platform != "linux" or sum(_own_part(pid, size) for pid, size in tree.items()) > limit_bytes
 
 
+def weigh(asked: Asked) -> Seen:
+    """One sandbox with the memory that is in no process: open files of memfd_create(2) and of /dev/shm.
+
+    They need not be mapped, and are in nobody's resident size then. Those that are count once.
+    """
+    if sys.platform != "linux" or not asked.limit_bytes:
+        return Seen({}, over=False)
+    tree = _linux_tree(asked.roots)
+    tree.pop(asked.without, None)
+    anonymous = 0
+    for pid in tree:
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            anonymous += _linux_memory(pid, ("RssAnon:",))
+    left = asked.limit_bytes - sum(_memory_files(tree).values())
+    over = anonymous > left
+    if over and left > 0:  # what forks share is in the size of each
+        anonymous = sum(_own_part(pid, 0, ("Pss_Anon:",)) for pid in tree)
+    return Seen(tree, over=over and anonymous > left)
+
+
 def folder_exceeds(folder: str, limit_bytes: int) -> bool:
     """Whether the files of a folder take more disk space than this. The walk ends as soon as that is sure.
 
-    So does more files than blocks: a file system of that size would have no inode left for them.
+    So does more files than blocks: a file system of that size would have no inode left for them. And a folder whose
+    path is too long to be opened: what is in it cannot be measured.
     """
-    left_bytes, left_files = limit_bytes, limit_bytes // _BLOCK
+    left_bytes, left_files = float(limit_bytes), limit_bytes // _BLOCK
     for size in _file_bytes(folder):
         left_bytes, left_files = left_bytes - size, left_files - 1
         if left_bytes < 0 or left_files < 0:
@@ -103,7 +127,7 @@ def _linux_tree(roots: Iterable[int]) -> dict[int, int]:
         if pid in found:
             continue
         try:
-            found[pid] = _linux_memory(pid)
+            found[pid] = _linux_memory(pid, ("RssAnon:", "RssShmem:"))
             for thread in Path(f"/proc/{pid}/task").iterdir():
                 children = (thread / "children").read_text()
                 waiting += [int(child) for child in children.split()]
@@ -112,21 +136,34 @@ def _linux_tree(roots: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def _linux_memory(pid: int) -> int:
+def _linux_memory(pid: int, kinds: tuple[str, ...]) -> int:
     size = 0
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith(("RssAnon:", "RssShmem:")):
+        if line.startswith(kinds):
             size += int(line.split()[1]) * _KIB
     return size
 
 
-def _own_part(pid: int, otherwise: int) -> int:
+def _memory_files(pids: Iterable[int]) -> dict[tuple[int, int], int]:
+    """Device and inode -> bytes of the memory files that these processes have open."""
+    found: dict[tuple[int, int], int] = {}
+    for pid in pids:
+        with contextlib.suppress(OSError):
+            for entry in os.scandir(f"/proc/{pid}/fd"):
+                with contextlib.suppress(OSError):
+                    if str(Path(entry.path).readlink()).startswith(_MEMORY_FILES):
+                        status = entry.stat()
+                        found[status.st_dev, status.st_ino] = status.st_blocks * 512
+    return found
+
+
+def _own_part(pid: int, otherwise: int, kinds: tuple[str, ...] = ("Pss_Anon:", "Pss_Shmem:")) -> int:
     """Forked processes share memory until they write to it: the kernel's proportional size, which costs more to ask."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
         return otherwise
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("Pss_Anon:", "Pss_Shmem:"))) * _KIB
+    return sum(int(line.split()[1]) for line in lines if line.startswith(kinds)) * _KIB
 
 
 def _ps_tree(roots: Iterable[int]) -> dict[int, int]:
@@ -150,19 +187,32 @@ def tree_of_listing(listing: str, roots: Iterable[int]) -> dict[int, int]:
     return found
 
 
-def _file_bytes(folder: str) -> Iterator[int]:
+def _file_bytes(folder: str) -> Iterator[float]:
     """Without recursion: folders may be nested deeper than Python calls."""
-    waiting = [folder]
+    top = os.path.realpath(folder)
+    waiting = [top]
     while waiting:
+        place = waiting.pop()
         try:
-            entries = os.scandir(waiting.pop())
-        except OSError:
+            descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                yield math.inf
             continue
-        with entries:
-            for entry in entries:
-                try:
-                    yield entry.stat(follow_symlinks=False).st_blocks * 512
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                except OSError:
-                    continue
+        try:
+            if _is_within(top, descriptor):
+                for entry in os.scandir(descriptor):
+                    with contextlib.suppress(OSError):
+                        yield entry.stat(follow_symlinks=False).st_blocks * 512
+                        if entry.is_dir(follow_symlinks=False):
+                            waiting.append(f"{place}/{entry.name}")
+        finally:
+            os.close(descriptor)
+
+
+def _is_within(top: str, descriptor: int) -> bool:
+    """Whether what was opened is in the folder: its owner may have put a link in the place of a folder on the way."""
+    if sys.platform != "linux":
+        return True  # there functions are processes of the same user, who can look there themselves
+    place = str(Path(f"/proc/self/fd/{descriptor}").readlink())
+    return place == top or place.startswith(f"{top}/")

@@ -9,7 +9,7 @@ import errno
 import struct
 
 _LD_W_ABS, _JEQ, _JGE, _JSET, _RET = 0x20, 0x15, 0x35, 0x45, 0x06
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT, _THIRD_ARGUMENT = 0, 4, 16, 24, 32
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
 _X32 = 0x40000000
 
@@ -88,8 +88,13 @@ _UNKNOWN: dict[str, tuple[int, int]] = {
 }
 _CLONE = {"x86_64": 56, "aarch64": 220}
 _SOCKET = {"x86_64": 41, "aarch64": 198}
-_SOCKET_FAMILIES = (38, 40)
-"""AF_ALG, the kernel's own ciphers, and AF_VSOCK, which reaches a virtual machine's host past the network namespace."""
+_SOCKET_FAMILIES = (1, 2, 10, 16)
+"""AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK: what programs use. Every other is answered as one that the kernel lacks.
+To ask for it would load its module into the host's kernel; AF_VSOCK reaches a virtual machine's host past the network
+namespace."""
+_SETRLIMIT = {"x86_64": 160, "aarch64": 164}
+_PRLIMIT = {"x86_64": 302, "aarch64": 261}
+_RLIMIT_CORE = 4
 _UNSHARE = {"x86_64": 272, "aarch64": 97}
 
 
@@ -125,10 +130,43 @@ def filter_program(machine: str, *, traces: bool = False) -> bytes:
             _op(_RET, _ERRNO | errno.EPERM),
             _op(_RET, _ALLOW),
         ]
-    program += [_op(_JEQ, _SOCKET[machine], 0, 1 + 2 * len(_SOCKET_FAMILIES)), _op(_LD_W_ABS, _FIRST_ARGUMENT)]
-    for family in _SOCKET_FAMILIES:
-        program += [_op(_JEQ, family, 0, 1), _op(_RET, _ERRNO | errno.EPERM)]
+    program += _sockets(machine) + _resource_limits(machine)
     return b"".join([*program, _op(_RET, _ALLOW)])
+
+
+def _sockets(machine: str) -> list[bytes]:
+    checks = [_op(_JEQ, family, len(_SOCKET_FAMILIES) - place, 0) for place, family in enumerate(_SOCKET_FAMILIES)]
+    verdicts = [_op(_RET, _ERRNO | errno.EAFNOSUPPORT), _op(_RET, _ALLOW)]
+    body = [_op(_LD_W_ABS, _FIRST_ARGUMENT), *checks, *verdicts]
+    return [_op(_JEQ, _SOCKET[machine], 0, len(body)), *body]
+
+
+def _resource_limits(machine: str) -> list[bytes]:
+    """Whoever sets the limit of core files is told that it is done: 1, which init has set, stays (core(5)).
+
+    A crash would call the program of the host's core_pattern, as root, whatever the limit is, but for 1.
+    """
+    done, allowed = _op(_RET, _ERRNO), _op(_RET, _ALLOW)
+    older = [_op(_LD_W_ABS, _FIRST_ARGUMENT), _op(_JEQ, _RLIMIT_CORE, 0, 1), done, allowed]
+    newer = [
+        _op(_LD_W_ABS, _FIRST_ARGUMENT),
+        _op(_JEQ, 1, 0, 1),
+        _op(_RET, _ERRNO | errno.EPERM),  # the init process, which has the same user
+        _op(_LD_W_ABS, _SECOND_ARGUMENT),
+        _op(_JEQ, _RLIMIT_CORE, 0, 5),
+        _op(_LD_W_ABS, _THIRD_ARGUMENT),  # no new limit is given: it only asks
+        _op(_JEQ, 0, 0, 2),
+        _op(_LD_W_ABS, _THIRD_ARGUMENT + 4),
+        _op(_JEQ, 0, 1, 0),
+        done,
+        allowed,
+    ]
+    return [
+        _op(_JEQ, _SETRLIMIT[machine], 0, len(older)),
+        *older,
+        _op(_JEQ, _PRLIMIT[machine], 0, len(newer)),
+        *newer,
+    ]
 
 
 def _column(machine: str) -> int:

@@ -13,6 +13,8 @@ from undercast.core.addresses import is_this_machine
 from undercast.sandbox.resolver import HOST_NAME
 
 CONNECT_TIMEOUT_S = 10.0
+LOOKUPS = 2
+"""So many names of one sandbox are looked up at the same time: half of what the event loop has threads for."""
 WEB_PORTS = (80, 443)
 """Those that every sandbox reaches."""
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -55,6 +57,33 @@ async def lookup(name: str, port: int) -> list[str]:
     """Ask the machine's resolver."""
     found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
+
+
+class Lookups:
+    """The names that one sandbox has looked up, few at a time. See `Lookup`.
+
+    A question keeps a thread of the whole platform, also when nobody waits for its answer any more. A name server that
+    does not answer, as anybody may have one, would keep all of them.
+    """
+
+    def __init__(self, resolve: Lookup = lookup) -> None:
+        self._resolve = resolve
+        self._free = asyncio.Semaphore(LOOKUPS)
+        self._running: set[asyncio.Task[list[str]]] = set()
+
+    async def __call__(self, name: str, port: int) -> list[str]:
+        """Wait for a turn and for the answer."""
+        await self._free.acquire()
+        asking = asyncio.ensure_future(self._resolve(name, port))
+        self._running.add(asking)
+        asking.add_done_callback(self._answered)
+        return await asyncio.shield(asking)
+
+    def _answered(self, asking: asyncio.Task[list[str]]) -> None:
+        self._running.discard(asking)
+        self._free.release()
+        if not asking.cancelled():
+            asking.exception()  # whoever still waits has it
 
 
 async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.socket:

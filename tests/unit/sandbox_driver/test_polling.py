@@ -1,9 +1,14 @@
 """Looking at processes and folders without the kernel's help."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
-from undercast.sandbox.polling import Asked, folder_exceeds, look, tree_of_listing
+import pytest
+
+from undercast.sandbox.polling import Asked, folder_exceeds, look, tree_of_listing, weigh
+from undercast.sandbox.trees import remove_tree
 
 
 def test_the_tree_of_a_ps_listing() -> None:
@@ -38,6 +43,65 @@ def test_a_walk_ends_when_it_is_sure(tmp_path: Path) -> None:
     (deep[-1] / "file").unlink()
     for folder in reversed(deep[1:]):  # pytest's own clearing up is recursive
         folder.rmdir()
+
+
+def test_what_is_too_deep_to_be_measured_is_over(tmp_path: Path) -> None:
+    """A path holds 4,096 bytes (path_resolution(7)): behind it a function could hide files of any size."""
+    before = Path.cwd()
+    top = tmp_path / "tmp"
+    top.mkdir()
+    try:
+        os.chdir(top)
+        for _ in range(20):
+            Path("d" * 250).mkdir()
+            os.chdir("d" * 250)
+    finally:
+        os.chdir(before)
+    assert folder_exceeds(str(top), 1 << 40)
+    remove_tree(top)
+    assert not top.exists()
+
+
+def test_a_link_in_the_place_of_a_folder_leads_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function puts it there between two looks: root would walk through the host's files."""
+    outside, inside = tmp_path / "host", tmp_path / "tmp"
+    (outside / "below").mkdir(parents=True)
+    (outside / "below/file").write_bytes(b"x" * 100_000)
+    (inside / "a/below").mkdir(parents=True)
+    real = os.open
+
+    def swapped(path: str, flags: int) -> int:
+        if path == f"{inside}/a/below":
+            (inside / "a").rename(tmp_path / "was")
+            (inside / "a").symlink_to(outside)
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", swapped)
+    assert not folder_exceeds(str(inside), 90_000)
+    assert (inside / "a").is_symlink()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="memfd_create(2) is Linux's")
+def test_memory_that_is_in_no_process_is_weighed() -> None:
+    """A file of memory that nobody maps; one that is open twice counts once."""
+    source = """
+import os, sys
+first = os.memfd_create("hidden")
+os.write(first, b"x" * (40 << 20))
+second = os.dup(first)
+print("there", flush=True)
+sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", source], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "there\n"
+        assert not look([Asked((process.pid,), 39 << 20)])[0].over
+        assert weigh(Asked((process.pid,), 39 << 20)).over
+        assert not weigh(Asked((process.pid,), 75 << 20)).over
+        assert not weigh(Asked((process.pid,), 0)).over
+        process.communicate("")
 
 
 def test_one_round_looks_at_all_sandboxes() -> None:

@@ -12,7 +12,7 @@ import pytest
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.relay import Platform, Relay
 from undercast.sandbox.resolver import HOST_ADDRESS, HOST_NAME, NameTable
-from undercast.sandbox.upstream import Refused, as_a_sandbox, connect, is_allowed
+from undercast.sandbox.upstream import LOOKUPS, Lookups, Refused, as_a_sandbox, connect, is_allowed
 
 Session = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -191,6 +191,41 @@ async def test_a_front_door_on_443_is_served_in_clear_and_as_tls() -> None:
 
 
 # The world.
+
+
+async def test_few_names_of_a_sandbox_are_looked_up_at_a_time() -> None:
+    """Also behind waits that were given up: the threads that look names up are the whole platform's."""
+    asked: list[str] = []
+    answered: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+
+    async def resolve(name: str, port: int) -> list[str]:
+        asked.append(name)
+        return await asyncio.shield(answered)
+
+    lookups = Lookups(resolve)
+    for round_ in range(3):
+        waiting = [asyncio.create_task(lookups(f"{round_}-{number}.example", 443)) for number in range(50)]
+        await asyncio.sleep(0)
+        for task in waiting:
+            task.cancel()
+        await asyncio.wait(waiting)
+    assert len(asked) == LOOKUPS
+    last = asyncio.create_task(lookups("last.example", 443))
+    answered.set_result(["192.0.2.1"])
+    assert await last == ["192.0.2.1"]
+    assert len(asked) == LOOKUPS + 1
+
+
+async def test_a_name_that_is_not_found_is_told_and_makes_room() -> None:
+    """The turn is given back whatever the answer is."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        raise OSError("no such name")
+
+    lookups = Lookups(resolve)
+    for _ in range(LOOKUPS + 1):
+        with pytest.raises(OSError, match="no such name"):
+            await lookups("nowhere.example", 443)
 
 
 @pytest.mark.parametrize(

@@ -207,6 +207,8 @@ class NamespaceDriver:
 
     async def _measure(self) -> None:
         await watch.measure(self._running(), self._sandboxes)
+        if not self._cgroups.limits_memory:
+            await watch.weigh(self._running(), self._sandboxes)
 
     def _running(self) -> list[NamespaceSandbox]:
         return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]

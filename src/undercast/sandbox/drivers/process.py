@@ -324,6 +324,7 @@ class ProcessDriver:
 
     async def _measure(self) -> None:
         await watch.measure(self._running(), self._sandboxes)
+        await watch.weigh(self._running(), self._sandboxes)
 
     def _running(self) -> list[ProcessSandbox]:
         return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]

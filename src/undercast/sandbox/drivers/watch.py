@@ -48,6 +48,15 @@ async def look(running: Sequence[Watched], there: Container[object]) -> None:
             sandbox.judge(one)
 
 
+async def weigh(running: Sequence[Watched], there: Container[object]) -> None:
+    """One round over the memory that is in no process."""
+    for sandbox in running:
+        emptied = sandbox.emptied
+        seen = await asyncio.to_thread(polling.weigh, sandbox.asked)
+        if seen.over and not sandbox.frozen and sandbox in there and sandbox.emptied == emptied:
+            sandbox.judge(seen)
+
+
 async def measure(running: Sequence[Watched], there: Container[object]) -> None:
     """One round over their folders: a walk takes its time, so one after the other."""
     for sandbox in running:

@@ -104,7 +104,8 @@ class Init:
         kernel.die_with_parent()
         resource.setrlimit(resource.RLIMIT_NPROC, (1024, 1024))
         resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        # Not 0: the program of a core_pattern that is a pipe is called, as root, but where the limit is 1 (core(5)).
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
         kernel.forbid_new_privileges()
         kernel.install_filter(bytes.fromhex(self._config["filter"]))
 

@@ -15,6 +15,8 @@ HOST = "/.host"
 IMAGE = "/.image"
 SHM_MB = 128
 """Until the function's memory is known."""
+_SHM_FILES = 16_384
+"""Each costs the kernel some 1 KiB beside its content; by default there may be one for every two pages of the host."""
 _WRITABLE = kernel.MS_NOSUID | kernel.MS_NODEV
 _MASKED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
@@ -29,7 +31,7 @@ def furnish(binds: list[list[str]], image: str = "") -> None:
     kernel.mount("proc", root + "/proc", "proc", _MASKED, "hidepid=invisible")
     kernel.bind(root + "/proc/sys", root + "/proc/sys")
     kernel.read_only(root + "/proc/sys")
-    kernel.mount("tmpfs", root + "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={SHM_MB}m")
+    kernel.mount("tmpfs", root + "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={SHM_MB}m,nr_inodes={_SHM_FILES}")
     for source, target in binds:
         if not root:
             make_place(HOST + source, target)
