@@ -7,6 +7,7 @@ AWS: Smithy's AWS protocol specifications; "Common errors" and request id header
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
+from zlib import crc32
 
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
@@ -21,6 +22,9 @@ from undercast.wire.protocols.rest import NO_BODY
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _JSON = "application/x-amz-json-"
 _FORM = "application/x-www-form-urlencoded"
+_CHECKED = "dynamodb"
+"""Its clients verify x-amz-crc32 (DynamoDB Developer Guide, "DynamoDB low-level API", "Response format"); that of Go
+warns at every answer without it."""
 
 
 def encode_output(
@@ -97,6 +101,8 @@ def _finished(
         headers.append(("x-amz-id-2", s3.extended_request_id(request_id)))
     else:
         headers.append(("x-amzn-RequestId", request_id))
+    if service == _CHECKED and isinstance(draft.body, bytes):
+        headers.append(("x-amz-crc32", str(crc32(draft.body))))
     body, length = draft.body, draft.length
     if request.method == "HEAD":
         body, length = b"", length if length is not None else len(body) if isinstance(body, bytes) else None

@@ -215,7 +215,7 @@ def test_a_query_without_a_condition_is_refused(dynamodb: Any, make_table: Make)
 
 
 def test_legacy_queries(dynamodb: Any, filled: Any) -> None:
-    """KeyConditions, QueryFilter, ScanFilter."""
+    """KeyConditions, QueryFilter, ScanFilter. Of these, KeyConditions go together with the other expressions."""
     keys = {
         "pk": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]},
         "sk": {"ComparisonOperator": "BETWEEN", "AttributeValueList": [{"N": "0"}, {"N": "4"}]},
@@ -223,6 +223,12 @@ def test_legacy_queries(dynamodb: Any, filled: Any) -> None:
     even = {"even": {"ComparisonOperator": "EQ", "AttributeValueList": [{"BOOL": True}]}}
     page = dynamodb.query(TableName=filled.name, KeyConditions=keys, QueryFilter=even)
     assert [item["sk"]["N"] for item in page["Items"]] == ["0", "2", "4"]
+    values = {":true": {"BOOL": True}}
+    page = dynamodb.query(
+        TableName=filled.name, KeyConditions=keys, FilterExpression="even = :true", ProjectionExpression="sk",
+        ExpressionAttributeValues=values,
+    )  # fmt: skip
+    assert page["Items"] == [{"sk": {"N": number}} for number in "024"]
     page = dynamodb.scan(TableName=filled.name, ScanFilter={"even": {"ComparisonOperator": "NULL"}})
     assert [item["pk"]["S"] for item in page["Items"]] == ["b"]
 

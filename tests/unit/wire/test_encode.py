@@ -1,6 +1,7 @@
 """Responses: request ids, HEAD, S3's documents, JSON versions, what is not finite, event streams."""
 
 import math
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -254,3 +255,14 @@ async def test_javas_older_cbor_is_read_and_answered() -> None:
     failure = encode_error(call, sent, ServiceError("ResourceNotFoundException", "none"), ID)
     assert isinstance(failure.body, bytes)
     assert cbor.loads(failure.body) == {"__type": "ResourceNotFoundException", "message": "none"}
+
+
+def test_dynamodbs_answers_have_a_checksum() -> None:
+    """x-amz-crc32 of the body, which clients verify; DynamoDB Developer Guide, "DynamoDB low-level API"."""
+    asked = request("POST", "/", service="dynamodb", x_amz_target="DynamoDB_20120810.ListTables", body=b"{}")
+    made = encode_output(decode(asked), {"TableNames": ["t"]}, ID)
+    assert isinstance(made.body, bytes)
+    assert headers_of(made)["x-amz-crc32"] == str(zlib.crc32(made.body))
+    failed = encode_error(decode(asked), asked, ServiceError("ValidationException", "no"), ID)
+    assert isinstance(failed.body, bytes)
+    assert headers_of(failed)["x-amz-crc32"] == str(zlib.crc32(failed.body))

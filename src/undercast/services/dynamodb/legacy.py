@@ -38,6 +38,10 @@ def refuse_mixture(params: Mapping[str, Any]) -> None:
     old = [name for name in _LEGACY if name in params]
     if not old:
         return
+    if old == ["KeyConditions"] and "KeyConditionExpression" not in params:
+        # Filter expressions are older than key condition expressions. AWS's DynamoDBMapper for Java (withHashKeyValues
+        # and withFilterExpression of DynamoDBQueryExpression) and guregu/dynamo send both.
+        return
     if new := [name for name in _EXPRESSIONS if name in params]:
         raise invalid(
             "Can not use both expression and non-expression parameters in the same request: "

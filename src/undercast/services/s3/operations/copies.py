@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_plus
 
 from undercast.core.context import RequestContext
 from undercast.core.service import operation
@@ -53,10 +53,13 @@ class CopySource:
 
     @classmethod
     def parse(cls, text: str) -> "CopySource":
-        """From "bucket/key?versionId=id", percent-encoded. Raises InvalidArgument."""
+        """From "bucket/key?versionId=id", encoded as in a query: "+" is a space. Raises InvalidArgument.
+
+        A key's own "+" that is not encoded is NoSuchKey on AWS: aws/aws-sdk-js issue 1821, aws/aws-sdk-php issue 236.
+        """
         path, _, query = text.partition("?")
         version_id = query.removeprefix("versionId=") or None
-        bucket, _, key = unquote(path).removeprefix("/").partition("/")
+        bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
         if not bucket or not key or (query and not query.startswith("versionId=")):
             message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
             raise InvalidArgument(message, members={"ArgumentName": "x-amz-copy-source", "ArgumentValue": text})
