@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform, running, start, stop
 
 PYTHON = f"python3.{sys.version_info.minor}"
@@ -127,7 +128,8 @@ def test_logs_tail_follows(platform: RunningPlatform, function: str) -> None:
 
 def test_logs_of_nothing_says_when_a_group_appears(platform: RunningPlatform) -> None:
     """An error names the fix."""
-    _, error = undercast("logs", "no-such-function", url=platform.url, expect=1)
+    create_function(platform, "000000000000", "never-run", CODE)
+    _, error = undercast("logs", "never-run", url=platform.url, expect=1)
     assert "a log group appears with the first run" in error
 
 
@@ -294,7 +296,51 @@ def test_no_platform_says_how_to_start_one() -> None:
     _, error = undercast("status", expect=1)
     assert error.startswith("undercast: no platform answers at http://localhost:1 ") and "undercast start" in error
     for words in (("invoke", "f"), ("invoke", "f", "--debug"), ("logs", "f"), ("metrics",), ("watch", "f", ".")):
-        assert undercast(*words, expect=1) == ("", error)
+        shown, told = undercast(*words, expect=1)
+        assert (shown, told.partition("; --ephemeral")[0]) == ("", error.partition("; --ephemeral")[0].rstrip("\n"))
+
+
+def test_a_relative_data_folder_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--data DIR` of the start is the start's; a change needs the token in it."""
+    monkeypatch.chdir(tmp_path)
+    with running(Path("data")) as platform:
+        monkeypatch.chdir("/")
+        assert json.loads(undercast("status", "--json", url=platform.url)[0])["data"] == str(tmp_path / "data")
+        undercast("clock", "advance", "1s", url=platform.url)
+
+
+def test_an_address_that_is_none_is_told(platform: RunningPlatform) -> None:
+    """Without its scheme, and with a path of something else."""
+    _, error = undercast("status", url=platform.url.removeprefix("http://"), expect=1)
+    assert error.endswith(f": export AWS_ENDPOINT_URL={platform.url}\n")
+    _, error = undercast("status", url=f"{platform.url}/bucket", expect=1)
+    assert error.startswith(f"undercast: no platform answers at {platform.url}/bucket: /_undercast/status is 403 there")
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "fix"),
+    [
+        (("--host", "192.0.2.1"), "cannot listen on 192.0.2.1:0: ", "--host takes an address of this machine"),
+        (("--port", "{taken}"), "Address already in use", "undercast start --port 0"),
+    ],
+)
+def test_a_start_that_cannot_listen_says_what_to_change(
+    platform: RunningPlatform, words: tuple[str, ...], said: str, fix: str
+) -> None:
+    """The address that is not here, the port that is not free."""
+    taken = platform.url.rpartition(":")[2]
+    _, error = undercast("start", "--ephemeral", "--port", "0", *(word.format(taken=taken) for word in words), expect=1)
+    assert said in error and fix in error
+
+
+def test_an_ephemeral_platform_is_named_where_none_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its folder is nowhere else to be seen."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    with running() as platform:
+        _, error = undercast("status", expect=1)
+        assert f"; --ephemeral has {platform.data}\n" in error
+        url = undercast("env", "--json", "--data", str(platform.data))[0]
+        assert json.loads(url)["AWS_ENDPOINT_URL"] == platform.url
 
 
 def test_invoke_of_no_function_says_where_it_looked(platform: RunningPlatform, function: str) -> None:
@@ -305,6 +351,12 @@ def test_invoke_of_no_function_says_where_it_looked(platform: RunningPlatform, f
     assert there.startswith("000000000000, region us-east-1: ") and function in there
     _, error = undercast("invoke", "arn:aws:lambda:eu-west-1:000000000000:function:nope", url=platform.url, expect=1)
     assert function not in error
+    _, error = undercast("invoke", function, "--qualifier", "nope", url=platform.url, expect=1)
+    assert error.endswith(f"\n  {function} has $LATEST\n")
+    _, error = undercast("logs", "nope", url=platform.url, expect=1)
+    assert "\n  no function nope; looked in account 000000000000, region us-east-1: " in error
+    _, error = undercast("invoke", function, "no json", url=platform.url, expect=1)
+    assert error.endswith("""\n  the payload is JSON: '{"key": 1}', '"text"', or @FILE\n""")
 
 
 def test_logs_of_long_ago_says_how_far_back_they_are(platform: RunningPlatform) -> None:

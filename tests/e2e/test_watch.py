@@ -32,6 +32,12 @@ class Watch:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process
 
+    def next(self) -> dict[str, Any]:
+        """Whatever it tells next."""
+        assert self.process.stdout is not None
+        told: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return told
+
     def told(self, event: str) -> dict[str, Any]:
         """The next line of this kind; the command's own limit is the test's."""
         assert self.process.stdout is not None
@@ -178,7 +184,8 @@ def test_a_build_makes_the_code(platform: RunningPlatform, folder: Path) -> None
         assert failed["error"] == f"the build exited with 1: {build}"
         assert answer(platform, "built") == "first"
         source.write_text(constant("second"))
-        assert watch.told("changed")["files"] == [str(source)]
+        following = watch.next()
+        assert (following["event"], following["files"]) == ("changed", [str(source)])
         watch.told("updated")
         assert answer(platform, "built") == "second"
 

@@ -4,6 +4,7 @@ Imports little, for nothing else is loaded yet: `tests/architecture/test_start.p
 that a user's mistake can make fail is here: a folder or a port in use, newer data. Tables are made behind it.
 """
 
+import errno
 import os
 import socket
 from dataclasses import dataclass, replace
@@ -96,8 +97,7 @@ def open_door(config: Config) -> Door:
     except OSError as error:
         folder.unlock()
         raise CannotStart(
-            f"cannot listen on {config.host}:{config.port}: {error.strerror}",
-            "stop what uses it (a platform: undercast stop), or take a free port: undercast start --port 0",
+            f"cannot listen on {config.host}:{config.port}: {error.strerror}", _listening_fix(error.errno)
         ) from error
     config = replace(config, data_dir=folder.path, port=listening.getsockname()[1])
     clock = HostClock()
@@ -118,6 +118,14 @@ def open_door(config: Config) -> Door:
         front_door=FrontDoor(entrance.handle, limits, authority.ssl_context, clock),
         listening=listening,
     )
+
+
+def _listening_fix(number: int | None) -> str:
+    if number == errno.EADDRINUSE:
+        return "stop what uses it (a platform: undercast stop), or take a free port: undercast start --port 0"
+    if number == errno.EACCES:
+        return "ports below 1024 are the administrator's: undercast start --port 4566"
+    return "--host takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them"
 
 
 def _open_state(config: Config) -> tuple[DataFolder, Database, Journal]:

@@ -18,7 +18,8 @@ import typer
 
 from undercast.cli import environment
 from undercast.cli.output import fail
-from undercast.store.folder import address_of, holder
+from undercast.core.listing import first_few
+from undercast.store.folder import address_of, holder, temporary_folders
 
 TIMEOUT_S = 30.0
 STARTING_S = 10.0
@@ -86,7 +87,7 @@ def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: flo
             return parsed
     except urllib.error.HTTPError as error:
         text = error.read().decode(errors="replace")
-        return fail(_message(text) or f"{path} answered {error.code}: {text[:400]}")
+        return fail(_message(text) or f"no platform answers at {url}: {path} is {error.code} there", _advice(url))
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         return fail(f"no platform answers at {url} ({reason})", _advice(url))
@@ -113,7 +114,10 @@ def _advice(url: str) -> str:
     folder = environment.default_data_dir()
     running = address_of(folder)
     if running is None or running == url:
-        return "start one: undercast start; or name the folder of one that runs: --data DIR"
+        others = temporary_folders()
+        named = f"; --ephemeral has {first_few(map(str, others), len(others))}" if others else ""
+        said = "AWS_ENDPOINT_URL says so; " if environment.endpoint() == url else ""
+        return f"{said}start one: undercast start; or name the folder of one that runs: --data DIR{named}"
     return f"AWS_ENDPOINT_URL says so; one runs at {running}: unset AWS_ENDPOINT_URL, or use --data {folder}"
 
 

@@ -60,19 +60,27 @@ def _typed(option: Option) -> Any:
     return Annotated[kind, typer.Option(option.flag, help=option.help, min=option.least, max=option.most)]
 
 
+def _flowing(command: Callable[..., None]) -> str:
+    """Its docstring as paragraphs: lines end where the terminal's do."""
+    return "\n\n".join(" ".join(part.split()) for part in (inspect.getdoc(command) or "").split("\n\n"))
+
+
 app.command("start", help="Start the platform and stay in the foreground.")(_start())
-app.command("stop")(stop.stop)
-app.command("status")(status.status)
-app.command("doctor")(doctor.doctor)
-app.command("env")(env.env)
-app.command("logs")(logs.logs)
-app.command("metrics")(metrics.metrics)
-app.command("invoke")(invoke.invoke)
-app.command("profile")(profile.profile)
-app.command("trace")(trace.trace)
-app.command("watch")(watch.watch)
-app.command("outbox")(outbox.outbox)
-app.command("reset")(reset.reset)
+for command in (
+    stop.stop,
+    status.status,
+    doctor.doctor,
+    env.env,
+    logs.logs,
+    metrics.metrics,
+    invoke.invoke,
+    profile.profile,
+    trace.trace,
+    watch.watch,
+    outbox.outbox,
+    reset.reset,
+):
+    app.command(command.__name__, help=_flowing(command))(command)
 app.add_typer(runtimes.app, name="runtimes")
 app.add_typer(clock.app, name="clock")
 app.add_typer(images.app, name="images")

@@ -21,7 +21,10 @@ def default_data_dir() -> Path:
 
 def endpoint() -> str | None:
     """Where this user's AWS tools go: AWS_ENDPOINT_URL, None when it is not set."""
-    return os.environ.get("AWS_ENDPOINT_URL") or None
+    url = os.environ.get("AWS_ENDPOINT_URL") or None
+    if url is not None and not url.startswith(("http://", "https://")):
+        fail(f"AWS_ENDPOINT_URL is {url}, which is no URL", f"for example: export AWS_ENDPOINT_URL=http://{url}")
+    return url
 
 
 def region() -> str:
@@ -44,7 +47,7 @@ def search_path() -> tuple[str, ...]:
 def config_from(values: Mapping[str, Any]) -> Config:
     """The platform's configuration from the values of `start_options` and this user's environment."""
     return Config(
-        data_dir=values["data"] or default_data_dir(),
+        data_dir=(values["data"] or default_data_dir()).absolute(),  # commands ask from other folders
         host=values["host"],
         port=values["port"],
         ephemeral=values["ephemeral"],

@@ -1,7 +1,6 @@
 """`undercast invoke`: run a function and print its answer and its log; with `--debug` under its debugger."""
 
 import base64
-import re
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,15 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from undercast.cli import environment
+from undercast.cli import whereabouts
 from undercast.cli.client import DataOption, aws, change, locate, refused
 from undercast.cli.debugging import how_to_attach
 from undercast.cli.options import Options, take_options
 from undercast.cli.output import fail, show, styled, working
-from undercast.core.listing import first_few
 
 _DEBUG_PORT = 5890
-_MISSING = re.compile(r"Function not found: (arn:[^:]+:lambda:([^:]+):([^:]+):function:)")
 _OPTIONS: Options = (
     ("qualifier", Annotated[str | None, typer.Option(help="Version or alias.")], None),
     ("debug", Annotated[bool, typer.Option("--debug", help="Run it under its debugger.")], False),
@@ -49,7 +46,7 @@ def invoke(
         with _debugger(url, function, options), working(f"running {function}"):
             answer = aws(url, "lambda", patient=options["debug"]).invoke(**arguments)
     except (ClientError, BotoCoreError) as error:
-        refused(url, error, _what_is_there(url, error))
+        refused(url, error, _fix(url, error))
     except KeyboardInterrupt:
         fail(f"the run of {function} was given up")
     _print(answer, options["as_json"])
@@ -86,25 +83,12 @@ def _debugger(url: str, function: str, options: Mapping[str, Any]) -> Iterator[N
         change(url, "/_undercast/debug", {"function": arn, "end": True})
 
 
-def _what_is_there(url: str, error: Exception) -> str:
-    """Where a function that is missing was looked for, and what is there; "" of another error."""
-    from botocore.exceptions import BotoCoreError, ClientError
-
-    found = _MISSING.search(str(error))
-    if found is None:
-        return ""
-    prefix, region, account = found.groups()
-    place = f"looked in account {account}, region {region}"
-    try:
-        pages = aws(url, "lambda").get_paginator("list_functions").paginate()
-        arns = [one["FunctionArn"] for page in pages for one in page["Functions"]]
-        own = aws(url, "sts").get_caller_identity()["Account"]
-    except (ClientError, BotoCoreError):
-        return place  # who may invoke may not be allowed to list
-    if (own, environment.region()) != (account, region):
-        return place
-    names = sorted(arn.removeprefix(prefix) for arn in arns)
-    return f"{place}: {first_few(names, len(names)) or 'no function is there'}"
+def _fix(url: str, error: Exception) -> str:
+    if "InvalidRequestContentException" in str(error):
+        return """the payload is JSON: '{"key": 1}', '"text"', or @FILE"""
+    if "ResourceConflictException" in str(error) and "Pending" in str(error):
+        return "it is still being made, try again; where that lasts, the platform's own log says why"
+    return whereabouts.of_error(url, error)
 
 
 def _on_sigterm(number: int, frame: object) -> None:

@@ -11,12 +11,13 @@ import math
 import re
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from undercast.cli import environment
+from undercast.cli import environment, whereabouts
 from undercast.cli.client import DataOption, ask, aws, locate
 from undercast.cli.output import fail, printable, styled
 
@@ -62,11 +63,12 @@ def _logs(function: str, url: str, wish: _Wish) -> None:
     platform = ask(url, "/_undercast/status")
     told = _told(platform, function, "")
     client = aws(url, "logs")
+    hint = partial(_hint, url, group, told)
     seen: set[str] = set()
     start_ms = int((platform["clock"]["now"] - since * 60) * 1000)
     looks = 0
     while True:
-        for event in _events(client, group, start_ms, waits=tail, hint="" if told else _APPEARS):
+        for event in _events(client, group, start_ms, waits=tail, hint=hint):
             if event["eventId"] in seen:
                 continue
             seen.add(event["eventId"])
@@ -104,7 +106,13 @@ def _told(platform: Mapping[str, Any], function: str, before: str) -> str:
     return reason
 
 
-def _events(client: Any, group: str, start_ms: int, *, waits: bool, hint: str) -> list[dict[str, Any]]:
+def _hint(url: str, group: str, told: str) -> str:
+    """Why a log group is missing; `told` is what was said of its function already."""
+    name = group.removeprefix("/aws/lambda/")
+    return "" if told else (whereabouts.of_function(url, name) if name != group else "") or _APPEARS
+
+
+def _events(client: Any, group: str, start_ms: int, *, waits: bool, hint: Callable[[], str]) -> list[dict[str, Any]]:
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
@@ -114,7 +122,7 @@ def _events(client: Any, group: str, start_ms: int, *, waits: bool, hint: str) -
         missing = "ResourceNotFoundException" in str(error)
         if missing and waits:
             return []
-        return fail(str(error), hint if missing else "")
+        return fail(str(error), hint() if missing else "")
 
 
 def _print(event: dict[str, Any], as_json: bool) -> None:

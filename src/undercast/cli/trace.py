@@ -27,7 +27,7 @@ def trace(
     every: Annotated[bool, typer.Option("--all", help="Show all attempts, and all that looks the same.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the whole graph as JSON.")] = False,
 ) -> None:
-    """Print put -> event -> invocation -> put.
+    """Show what caused a request and what it caused, as a tree: put -> event -> invocation -> put.
 
     Of attempts and of siblings that look the same, the first and the last are shown, and how many more there are.
     """

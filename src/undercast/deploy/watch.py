@@ -118,13 +118,15 @@ class FunctionWatch:
 
     def _bring(self, roots: Sequence[Path], changed: Iterable[str]) -> None:
         """What changed, then what came of it; whoever calls tells an error, last."""
-        named = sorted(path for path in changed if any(Path(path).is_relative_to(self._watched(one)) for one in roots))
+        watched = [self._watched(one) for one in roots]
+        named = sorted({path for path in changed if any(Path(path).is_relative_to(one) for one in watched)})
         mounted = self.live and self.folder in roots
         how = "upload" if not mounted else "build" if self.build is not None else HOT_RELOAD
         changes = {"event": "changed", "files": named, "how": how}
         if named:
             self.tell(changes)
-        roots = self._built(roots)
+        if not (roots := self._built(roots)):
+            return
         began = time.monotonic()
         new = self._new(roots)
         if new and not named:

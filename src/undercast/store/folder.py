@@ -185,6 +185,12 @@ def address_of(path: Path) -> str | None:
         return None
 
 
+def temporary_folders() -> list[Path]:
+    """Those of this machine's --ephemeral platforms that run and that this user may read."""
+    found = sorted(Path(tempfile.gettempdir()).glob(_PREFIX + "*"))
+    return [path for path in found if address_of(path) is not None]
+
+
 def _remove_abandoned(path: Path) -> None:
     """Remove an ephemeral folder of ours that nobody holds."""
     try:

@@ -194,7 +194,8 @@ MANIFEST = Manifest(
         "Functions have a /dev/shm, which AWS does not mount: Python's multiprocessing.Pool, Queue and Lock work here, "
         "and are OSError 38 there.",
         "A link that points out of the package is refused; AWS unpacks it.",
-        "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine; the same is "
+        "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine (curl "
+        "and browsers resolve *.localhost; whatever does not asks localhost with this name as Host); the same is "
         "served under AWS's name, <id>.lambda-url.<region>.on.aws, which functions here can use.",
         "LogType Tail waits for the REPORT line, and so for the function's extensions; AWS does not say.",
         "An extension whose event/next broke may ask again; AWS refuses it until the environment ends.",
