@@ -9,12 +9,11 @@ import logging
 import socket
 import struct
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from types import MappingProxyType
 from typing import cast
 
 from undercast.sandbox.resolver import HOST_NAME, PLATFORM_ADDRESS, NameTable
-from undercast.sandbox.upstream import Lookups, connect
+from undercast.sandbox.upstream import connecting
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ class Relay:
     ) -> None:
         """`ours` are the platform's own ports on the host's loopback: it gets those connections itself."""
         self._names = names
-        self._connect = connect or partial(_connect, Lookups())
+        self._connect = connect or connecting()
         self._ours = ours
         self._loop = asyncio.get_running_loop()
         self._listening: dict[socket.socket, Platform | None] = {}
@@ -216,10 +215,6 @@ class _End(asyncio.Protocol):
                 self._transport.close()
             else:
                 self._transport.write_eof()
-
-
-async def _connect(lookups: Lookups, name: str, port: int) -> socket.socket:
-    return await connect(name, port, lookups)
 
 
 def _reset(connection: socket.socket) -> None:

@@ -60,7 +60,7 @@ async def lookup(name: str, port: int) -> list[str]:
 
 
 class Lookups:
-    """The names that one sandbox has looked up, few at a time. See `Lookup`.
+    """The names that one sandbox, or one service for all of them, has looked up, few at a time. See `Lookup`.
 
     A question keeps a thread of the whole platform, also when nobody waits for its answer any more. A name server that
     does not answer, as anybody may have one, would keep all of them.
@@ -102,17 +102,24 @@ async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.sock
         raise problem
 
 
-def as_a_sandbox(forward_ports: Iterable[int], to: Connect = connect) -> Connect:
+def connecting(resolve: Lookup = lookup) -> Connect:
+    """`connect` for one sandbox, or for one service."""
+    lookups = Lookups(resolve)
+    return lambda name, port: connect(name, port, lookups)
+
+
+def as_a_sandbox(forward_ports: Iterable[int], to: Connect | None = None) -> Connect:
     """`connect` for what the platform sends because a function said so: to the ports that the function reaches itself.
 
     Others raise Refused, by whatever name the host is called.
     """
     ports = frozenset((*WEB_PORTS, *forward_ports))
+    reach = to or connecting()
 
     async def connect_within(name: str, port: int) -> socket.socket:
         if port not in ports:
             raise Refused(f"functions do not reach port {port} of {name} (--forward-ports)")
-        return await to(name, port)
+        return await reach(name, port)
 
     return connect_within
 

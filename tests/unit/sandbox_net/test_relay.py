@@ -12,7 +12,7 @@ import pytest
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.relay import Platform, Relay
 from undercast.sandbox.resolver import HOST_ADDRESS, HOST_NAME, NameTable
-from undercast.sandbox.upstream import LOOKUPS, Lookups, Refused, as_a_sandbox, connect, is_allowed
+from undercast.sandbox.upstream import LOOKUPS, Lookups, Refused, as_a_sandbox, connect, connecting, is_allowed
 
 Session = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -214,6 +214,25 @@ async def test_few_names_of_a_sandbox_are_looked_up_at_a_time() -> None:
     answered.set_result(["192.0.2.1"])
     assert await last == ["192.0.2.1"]
     assert len(asked) == LOOKUPS + 1
+
+
+async def test_what_a_service_sends_for_functions_asks_for_few_names_at_a_time() -> None:
+    """Endpoints of topics and of event buses have names of their owners' choice, too."""
+    asked: list[str] = []
+
+    async def resolve(name: str, port: int) -> list[str]:
+        asked.append(name)
+        await asyncio.get_running_loop().create_future()
+        return []
+
+    send = as_a_sandbox((), connecting(resolve))
+    waiting = [asyncio.ensure_future(send(f"{number}.example", 443)) for number in range(20)]
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert len(asked) == LOOKUPS
+    for task in waiting:
+        task.cancel()
+    await asyncio.wait(waiting)
 
 
 async def test_a_name_that_is_not_found_is_told_and_makes_room() -> None:
