@@ -17,7 +17,9 @@ from undercast.http.options import ServeOptions
 
 BACKLOG = 1024
 INNER_CONNECTIONS = 256
-"""Of one listener inside a sandbox: one function must not take the platform's descriptors from the others."""
+"""Of one listener inside a sandbox: one function must not take the platform's descriptors from the others,"""
+INNER_UNREAD_BYTES = 256 * 1024 * 1024
+"""nor its memory."""
 
 
 class FrontDoor:
@@ -28,7 +30,7 @@ class FrontDoor:
     ) -> None:
         self._handler = handler
         self._limits = limits
-        self._inner_limits = replace(limits, max_connections=INNER_CONNECTIONS)
+        self._inner_limits = replace(limits, max_connections=INNER_CONNECTIONS, unread_bytes=INNER_UNREAD_BYTES)
         self._tls = tls
         self._clock = clock
         self._outer: list[Listener] = []

@@ -56,7 +56,7 @@ class Http2Protocol(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader()
         self._blocks = HeaderBlocks(options.limits.max_head_bytes)
-        self._outflow = Outflow(transport, options.limits.write_timeout_s)
+        self._outflow = Outflow(transport, options.limits)
         self._preface = len(frames.PREFACE)
         self._streams: dict[int, Stream] = {}
         self._last = 0
@@ -80,7 +80,7 @@ class Http2Protocol(asyncio.Protocol):
         self._connections = connections
         if connections is not None:
             connections.add(self)
-            self._held = connections.held
+            self._held = self._outflow.held = connections.held
         self._head_due = self._within(self._options.limits.head_timeout_s)
         self._transport.set_protocol(self)
         ours = {

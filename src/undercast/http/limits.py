@@ -24,6 +24,9 @@ class HttpLimits:
     held_bytes: int = 64 * 1024 * 1024
     """What the HTTP/2 requests of one listener (an environment, or the front door) hold in memory together; beyond it
     503."""
+    unread_bytes: int | None = None
+    """What the responses of one listener may wait in memory for clients that do not read; whoever goes beyond it loses
+    the connection. None: as much as there is."""
     max_pipelined: int = 64
     """Requests that may wait behind one that is being answered."""
     head_timeout_s: float = 20.0

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from undercast.http import frames
 from undercast.http.frames import ConnectionFailed, Frame
-from undercast.http.streams import Stream
+from undercast.http.limits import HttpLimits
+from undercast.http.streams import Held, Stream
 
 _LEAST_BYTES = frames.MOST_FRAME_BYTES
 """So much of a body has to go out in each span of the time for writing."""
@@ -17,10 +18,12 @@ _LEAST_BYTES = frames.MOST_FRAME_BYTES
 class Outflow:
     """The sending side of one connection."""
 
-    def __init__(self, transport: asyncio.Transport, write_timeout_s: float) -> None:
+    def __init__(self, transport: asyncio.Transport, limits: HttpLimits) -> None:
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._write_timeout_s = write_timeout_s
+        self._limits = limits
+        self.held = Held()
+        """Of the listener."""
         self._window = frames.FIRST_WINDOW
         self._frame_bytes = frames.MOST_FRAME_BYTES
         self._writable = asyncio.Event()
@@ -79,6 +82,17 @@ class Outflow:
 
     async def send(self, stream: Stream, data: bytes, *, ends: bool) -> None:
         """In frames, as the windows of stream and connection allow. Raises ConnectionResetError, TimeoutError."""
+        if len(data) <= _LEAST_BYTES:
+            await self._send(stream, data, ends=ends)
+            return
+        try:
+            if not self.held.leave_unread(len(data), self._limits.unread_bytes):
+                raise ConnectionResetError
+            await self._send(stream, data, ends=ends)
+        finally:
+            self.held.unread_bytes -= len(data)
+
+    async def _send(self, stream: Stream, data: bytes, *, ends: bool) -> None:
         view = memoryview(data)
         due, least = self._due(), len(view) - _LEAST_BYTES
         while True:
@@ -102,7 +116,7 @@ class Outflow:
                 due, least = self._due(), len(view) - _LEAST_BYTES
 
     def _due(self) -> float:
-        return self._loop.time() + self._write_timeout_s
+        return self._loop.time() + self._limits.write_timeout_s
 
     async def _wait(self, event: asyncio.Event, due: float) -> None:
         """A client that gives a byte of room now and then, or says something else, gets no more time by that."""

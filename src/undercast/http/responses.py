@@ -12,6 +12,7 @@ from undercast.core.http import HttpResponse
 from undercast.http.exchange import Exchange
 from undercast.http.head import DateLine, encode_head
 from undercast.http.limits import HttpLimits
+from undercast.http.streams import Held
 
 _JOIN_BYTES = 64 * 1024
 
@@ -27,12 +28,14 @@ class TruncatedBody(Exception):
 class ResponseWriter:
     """The writing half of a connection."""
 
-    __slots__ = ("_date", "_drained", "_limits", "_loop", "_stall", "_transport", "head_sent")
+    __slots__ = ("_date", "_drained", "_held", "_limits", "_loop", "_stall", "_transport", "_unread", "head_sent")
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop, limits: HttpLimits) -> None:
+    def __init__(self, transport: asyncio.Transport, limits: HttpLimits, held: Held) -> None:
         self._transport = transport
-        self._loop = loop
+        self._loop = asyncio.get_running_loop()
         self._limits = limits
+        self._held = held
+        self._unread = 0
         self._date = DateLine()
         self._drained: asyncio.Future[None] | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -49,12 +52,16 @@ class ResponseWriter:
         """asyncio: the transport's buffer is full. A client that never reads loses the connection."""
         if self._stall is None:
             self._stall = self._loop.call_later(self._limits.write_timeout_s, self._transport.abort)
+            self._unread = self._transport.get_write_buffer_size()
+            if not self._held.leave_unread(self._unread, self._limits.unread_bytes):
+                self._transport.abort()
 
     def resume(self) -> None:
         """asyncio: the buffer has been drained, or the connection is gone."""
         if self._stall is not None:
             self._stall.cancel()
             self._stall = None
+            self._held.unread_bytes -= self._unread
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
 

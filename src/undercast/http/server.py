@@ -107,7 +107,8 @@ class HttpProtocol(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """asyncio: the connection is open."""
         self._transport = cast(asyncio.Transport, transport)
-        self._writer = ResponseWriter(self._transport, self._loop, self._options.limits)
+        held = self._connections.held if self._connections is not None else Held()
+        self._writer = ResponseWriter(self._transport, self._options.limits, held)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
         if self._connections is not None:

@@ -20,6 +20,13 @@ class Held:
     """What the requests in hand of one listener hold in memory."""
 
     size_bytes: int = 0
+    unread_bytes: int = 0
+    """Of responses, while their clients do not read."""
+
+    def leave_unread(self, size_bytes: int, limit_bytes: int | None) -> bool:
+        """Count a response that waits; False where it is one too many."""
+        self.unread_bytes += size_bytes
+        return limit_bytes is None or self.unread_bytes <= limit_bytes
 
 
 @dataclass(slots=True, eq=False)

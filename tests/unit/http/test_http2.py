@@ -168,6 +168,23 @@ async def test_a_client_that_makes_hardly_any_room_is_cut_off() -> None:
                 await asyncio.sleep(0.02)
 
 
+async def test_what_streams_leave_unread_is_bounded() -> None:
+    """As of HTTP/1.1's connections: the connection that goes beyond it ends."""
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=bytes(200_000))
+
+    async with speaking(handler, windows=False, unread_bytes=1_000_000) as (client, listener):
+        for number in range(1, 12, 2):
+            client.ask(number)
+        with pytest.raises(EOFError):
+            await client.frame(frames.GOAWAY)
+        async with asyncio.timeout(PATIENCE_S):
+            while listener.connections:
+                await asyncio.sleep(0.005)
+        assert listener._connections.held.unread_bytes == 0
+
+
 async def test_a_stream_that_is_cancelled_ends_its_events() -> None:
     """RST_STREAM closes a live answer's iterator; the connection goes on."""
     closed = asyncio.Event()

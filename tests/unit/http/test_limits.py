@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import socket
 
 import pytest
 
-from tests.unit.http.serving import Client, connected, serving, until
+from tests.unit.http.serving import Client, address_of, connected, serving, until
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.http.limits import HttpLimits
@@ -268,6 +269,26 @@ async def test_an_idle_connection_ends_after_its_time_and_a_busy_one_does_not() 
     ):
         assert (await (await client.send(GET)).response())[0] == 200
         assert await client.rest() == b""
+
+
+async def test_what_clients_leave_unread_is_bounded() -> None:
+    """A function asks for answers and reads none: they would be held outside of its memory, on each connection."""
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return HttpResponse(status=200, body=bytes(20 << 20))
+
+    clients = [socket.socket() for _ in range(6)]
+    async with serving(handler, unread_bytes=40 << 20) as listener:
+        for client in clients:
+            client.connect(address_of(listener))
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        held = listener._connections.held
+        await until(lambda: held.unread_bytes > 0 and 0 < listener.connections < len(clients))
+        await until(lambda: held.unread_bytes <= 40 << 20)
+        for client in clients:
+            client.close()
+        await until(lambda: listener.connections == 0)
+        assert held.unread_bytes == 0
 
 
 async def test_a_client_that_never_reads_is_cut_off() -> None:

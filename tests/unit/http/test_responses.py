@@ -1,6 +1,5 @@
 """Writing to a connection that has gone meanwhile."""
 
-import asyncio
 from typing import Any, cast
 
 import pytest
@@ -9,6 +8,7 @@ from undercast.core.http import HttpResponse
 from undercast.http.exchange import Exchange
 from undercast.http.limits import HttpLimits
 from undercast.http.responses import ClientGone, ResponseWriter
+from undercast.http.streams import Held
 
 
 class ClosedHandle:
@@ -32,7 +32,7 @@ class ClosedHandle:
 async def test_a_handle_that_is_closed_is_a_client_that_is_gone(size: int) -> None:
     """No failure of the platform: there is nobody left to be told."""
     transport: Any = ClosedHandle()
-    writer = ResponseWriter(transport, asyncio.get_running_loop(), HttpLimits())
+    writer = ResponseWriter(transport, HttpLimits(), Held())
     exchange = cast(Exchange, type("Asked", (), {"method": "GET", "keep_alive": True, "http10": False})())
     with pytest.raises(ClientGone):
         writer.whole(exchange, HttpResponse(status=200, headers=(), body=b""), b"x" * size, 0.0)
