@@ -377,7 +377,7 @@ class MemoryLog:
     @property
     def messages(self) -> list[str]:
         """The messages of all streams."""
-        return [event.message for events in self.streams.values() for event in events]
+        return [message for events in self.streams.values() for _, message in events]
 
 
 class FixedCredentials:

@@ -196,7 +196,8 @@ class Dispatcher:
 
     def _refuse(self, mounted: Mounted, operation: str, params: Params) -> None:
         refused = mounted.manifest.refused.get(operation)
-        if refused and (present := next((member for member in params if member in refused), None)):
+        if refused and not refused.keys().isdisjoint(params):
+            present = next(member for member in params if member in refused)
             raise refused_member(operation, present, refused[present])
 
     async def call(

@@ -35,7 +35,7 @@ from undercast.sandbox.processes import Processes, RuntimeProcess
 from undercast.sandbox.reporting import Channels, Reporter, error_type_of
 from undercast.sandbox.run import TIMED_OUT, Run, begun
 from undercast.sandbox.runtime_api import RuntimeState
-from undercast.sandbox.runtime_connection import Answer
+from undercast.sandbox.runtime_messages import Answer
 from undercast.sandbox.shutdown import Reason, reason_of, shut_down
 from undercast.sandbox.snapstart import GO_ON, PAUSE, RESTORE_TIMEOUT_S, InitFailed, refreshed, restore_failure
 from undercast.sandbox.telemetry import Telemetry

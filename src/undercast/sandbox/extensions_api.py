@@ -13,7 +13,8 @@ from types import MappingProxyType
 from undercast.sandbox.extensions import Extension, Extensions, Refused
 from undercast.sandbox.lifecycle import ExtensionState
 from undercast.sandbox.model import FunctionVersion
-from undercast.sandbox.runtime_connection import ACCEPTED, Connection, Message
+from undercast.sandbox.runtime_connection import ACCEPTED, Connection
+from undercast.sandbox.runtime_messages import Message
 
 PATH = b"/2020-01-01/extension/"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")

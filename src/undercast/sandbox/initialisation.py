@@ -15,7 +15,7 @@ from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.extensions import MAX_EXTENSIONS, Extensions
 from undercast.sandbox.processes import Processes
-from undercast.sandbox.runtime_connection import Answer
+from undercast.sandbox.runtime_messages import Answer
 
 Problem = Answer | Fault
 Limit = Callable[[float], AbstractAsyncContextManager[object]]

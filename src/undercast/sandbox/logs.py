@@ -161,15 +161,16 @@ class EnvironmentLog:
 
     def hold(self, message: str) -> None:
         """Add an event that goes out together with the next one: START costs no call of its own."""
-        self._held.append(LogEvent(self._now_ms(), message))
-        self._to_tail(message)
+        self._held.append((self._now_ms(), message))
+        if self._tail is not None:
+            self._to_tail(message)
 
     def write(self, messages: list[str]) -> None:
         """Add events now."""
         now = self._now_ms()
         events = self._held
         self._held = []
-        events.extend([LogEvent(now, message) for message in messages])
+        events.extend([(now, message) for message in messages])
         if self._tail is not None:
             for message in messages:
                 self._to_tail(message)

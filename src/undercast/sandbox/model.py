@@ -194,11 +194,8 @@ class EnvironmentCredentials:
     expires_at: float
 
 
-class LogEvent(NamedTuple):
-    """One record of a log stream; `timestamp_ms` is platform-clock milliseconds."""
-
-    timestamp_ms: int
-    message: str
+LogEvent = tuple[int, str]
+"""One record of a log stream: platform-clock milliseconds, message. A plain tuple: each invocation makes three."""
 
 
 class LogSink(Protocol):

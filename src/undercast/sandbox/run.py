@@ -17,7 +17,7 @@ from undercast.sandbox.errors import Fault
 from undercast.sandbox.logs import Billing, Report, Restored
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.sandbox.runtime_api import RuntimeEvent
-from undercast.sandbox.runtime_connection import Answer
+from undercast.sandbox.runtime_messages import Answer
 
 TIMED_OUT = "Sandbox.Timedout"
 

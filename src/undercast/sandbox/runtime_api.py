@@ -15,7 +15,8 @@ from typing import Protocol
 
 from undercast.core.record import record
 from undercast.sandbox.response_stream import MAX_STREAM_BYTES, ResponseStream
-from undercast.sandbox.runtime_connection import ACCEPTED, MAX_PAYLOAD_BYTES, Answer, Connection, Message, Misuse
+from undercast.sandbox.runtime_connection import ACCEPTED, Connection, Misuse
+from undercast.sandbox.runtime_messages import MAX_PAYLOAD_BYTES, Answer, Message
 
 MAX_CONNECTIONS = 64
 """Of one environment; runtimes and extensions open one or two each."""
@@ -131,7 +132,8 @@ class RuntimeApi:
         self._others = others
         self.state = RuntimeState.STARTED
         self._current: RuntimeEvent | None = None
-        self._answer_prefix = b""
+        self.answer_path = b""
+        """See Served."""
         self._waiting: deque[Connection] = deque()
         self._answering: Connection | None = None
         """The one on which the current invocation's answer is being read."""
@@ -151,7 +153,7 @@ class RuntimeApi:
         """Hand an event to the runtime: at once when it waits, else as soon as it asks."""
         self._current = event
         self._answering = None
-        self._answer_prefix = f"{_INVOCATION_PATH}{event.request_id}/".encode()
+        self.answer_path = f"{_INVOCATION_PATH}{event.request_id}/".encode()
         self.state = RuntimeState.RUNNING
         if self._waiting:
             self._waiting.popleft().send(event.head(), event.payload)
@@ -217,7 +219,7 @@ class RuntimeApi:
 
     def body_limit(self, connection: Connection, url: bytes) -> int:
         """See Served: an answer that the runtime may give now, or what an extension sends."""
-        if self.state is RuntimeState.RUNNING and url.startswith(self._answer_prefix):
+        if self.state is RuntimeState.RUNNING and url.startswith(self.answer_path):
             self._answering = connection
             return MAX_PAYLOAD_BYTES
         if not url.startswith(_PREFIX):
@@ -316,7 +318,7 @@ class RuntimeApi:
         elif self.state is not RuntimeState.RUNNING:
             target = "InvocationResponse" if kind == b"response" else "InvocationErrorResponse"
             connection.send_error(403, "InvalidStateTransition", _transition(self.state, target))
-        elif self._current is None or not message.limit or message.url != self._answer_prefix + kind:
+        elif self._current is None or not message.limit or message.url != self.answer_path + kind:
             connection.send_error(400, "InvalidRequestID", "Invalid request ID")
         else:
             self.state = RuntimeState.RESPONSE_SENT

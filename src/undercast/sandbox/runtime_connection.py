@@ -10,14 +10,14 @@ import base64
 import json
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, cast
+from typing import Protocol, cast
 
 import httptools
 
-from undercast.sandbox.response_stream import MAX_STREAM_BYTES, ResponseStream
+from undercast.sandbox.response_stream import ResponseStream
+from undercast.sandbox.runtime_messages import Message
+from undercast.sandbox.usual_requests import UsualRequests
 
-MAX_PAYLOAD_BYTES = 6_291_556
-"""Lambda Developer Guide, "Lambda quotas": 6 MB of payload; the recorded byte limit."""
 MAX_HEAD_BYTES = 1280 * 1024
 """Runtimes send up to 1 MB of X-Ray cause in one header. Trailers and chunk extensions count, too."""
 _LEAST_READ_BYTES = 2048
@@ -49,20 +49,13 @@ class Misuse(Exception):
     """Raised in a parser callback: the function does what no runtime does, and its connection is cut."""
 
 
-class Answer(NamedTuple):
-    """What a runtime posted. `error_type` is None for a result; for an error it is the runtime's word for it or ""."""
-
-    payload: bytes
-    error_type: str | None = None
-    too_large: bool = False
-    limit_bytes: int = MAX_PAYLOAD_BYTES
-
-
 class Served(Protocol):
     """What a connection needs of whoever answers it."""
 
     held_bytes: int
     """Of bodies that are being read on all connections."""
+    answer_path: bytes
+    """What the path of an answer to the invocation that runs begins with; of the last one, where none does."""
 
     def opened(self, connection: "Connection") -> bool:
         """It is there. False when there are too many already."""
@@ -84,7 +77,7 @@ class Served(Protocol):
         """A piece of such a body is in memory. Raises Misuse when it is too much."""
         ...
 
-    def serve(self, connection: "Connection", message: "Message") -> None:
+    def serve(self, connection: "Connection", message: Message) -> None:
         """Answer one complete request."""
         ...
 
@@ -94,78 +87,6 @@ def _decoded(value: bytes) -> bytes:
         return base64.b64decode(value, validate=True)
     except ValueError:
         return value
-
-
-class Message:
-    """One request as it is being read."""
-
-    __slots__ = (
-        "_size",
-        "body",
-        "content_type",
-        "continued",
-        "error_body",
-        "error_type",
-        "extension_headers",
-        "limit",
-        "method",
-        "streams",
-        "to",
-        "too_large",
-        "unread",
-        "url",
-    )
-
-    def __init__(self) -> None:
-        self.url = b""
-        self.method = b""
-        self.error_type = ""
-        self.error_body = b""
-        self.unread = 0
-        """Bytes that came since the last piece of body and were neither that nor the message's end."""
-        self.limit = 0
-        """Of the body, known at the end of the head; 0 when it is of no use."""
-        self.extension_headers: dict[str, str] | None = None
-        """By what follows "lambda-extension-" in their names."""
-        self.continued = False
-        self.content_type = ""
-        """Of an answer; known where it streams."""
-        self.streams = False
-        """Whether the runtime says that it answers piece by piece."""
-        self.to: ResponseStream | None = None
-        """Where its pieces go at once."""
-        self.too_large = False
-        self.body: bytes | bytearray = b""
-        self._size = 0
-
-    def add(self, part: bytes) -> None:
-        """Take a piece of body; above the limit it is read and dropped, so that memory stays flat."""
-        self._size += len(part)
-        if self._size > (self.limit or MAX_PAYLOAD_BYTES):
-            self.too_large = True
-            self.body = b""
-        elif not self.limit:
-            return
-        elif not self.body:
-            self.body = part
-        else:
-            if isinstance(self.body, bytes):
-                self.body = bytearray(self.body)
-            self.body += part
-
-    def header(self, name: str) -> str:
-        """A header of an extension, "" where it is missing: `name` is what follows "Lambda-Extension-", lower case."""
-        return self.extension_headers.get(name, "") if self.extension_headers is not None else ""
-
-    def answer(self, *, is_error: bool) -> Answer:
-        """The body as an answer. A streamed response may name its error in trailers."""
-        body = bytes(self.body)
-        if is_error:
-            return Answer(body, self.error_type, self.too_large)
-        limit = MAX_PAYLOAD_BYTES if self.to is None else MAX_STREAM_BYTES
-        if self.error_type:
-            return Answer(self.error_body or body, self.error_type, self.too_large, limit)
-        return Answer(body, None, self.too_large, limit)
 
 
 class Connection(asyncio.Protocol):
@@ -178,6 +99,9 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport | None = None
         self._message: Message | None = None
+        self._usual = UsualRequests()
+        self._whole: Message | None = None
+        """The last one that this read has ended, unless its connection ends with it."""
         self._held = 0
         self._requests = 0
         self._writing_paused = False
@@ -216,6 +140,12 @@ class Connection(asyncio.Protocol):
         """See asyncio.Protocol."""
         if self._transport is None:
             return
+        between = self._message is None
+        if between and not self.waits and not self._writing_paused:
+            message = self._usual.read(data, self._api.answer_path)
+            if message is not None:
+                self._api.serve(self, message)
+                return
         self._requests = 0
         try:
             self._parser.feed_data(data)
@@ -224,11 +154,13 @@ class Connection(asyncio.Protocol):
             self._let_go()
             self.abort()
             return
-        message = self._message
+        message, whole, self._whole = self._message, self._whole, None
         if message is not None:
             message.unread += max(len(data), _LEAST_READ_BYTES)
             if message.unread > MAX_HEAD_BYTES:
                 self.abort()
+        elif whole is not None and between and self._requests == 1:
+            self._usual.learn(data, whole)
 
     def on_message_begin(self) -> None:
         """Parser callback."""
@@ -295,9 +227,11 @@ class Connection(asyncio.Protocol):
         """Parser callback."""
         message, self._message = self._message, None
         if message is not None:
+            goes_on = self._parser.should_keep_alive()
+            self._whole = message if goes_on else None
             self._let_go()
             self._api.serve(self, message)
-            if not self._parser.should_keep_alive() and not message.url.endswith(b"/next") and self._transport:
+            if not goes_on and not message.url.endswith(b"/next") and self._transport:
                 self._transport.close()
 
     def _hold(self, more_bytes: int) -> None:

@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 from undercast.sandbox.extensions import Extensions, Refused
 from undercast.sandbox.extensions_api import identified
 from undercast.sandbox.platform_events import PlatformEvent
-from undercast.sandbox.runtime_connection import Connection, Message
+from undercast.sandbox.runtime_connection import Connection
+from undercast.sandbox.runtime_messages import Message
 from undercast.sandbox.telemetry import Api, Subscription, Telemetry
 from undercast.sandbox.telemetry_delivery import Destination
 

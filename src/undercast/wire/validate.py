@@ -30,6 +30,8 @@ _OPEN_ENUMS = frozenset(
     }
 )
 """Enums whose service answers an unknown value with an error of its own."""
+_SHORT_TEXT, _REMEMBERED = 256, 256
+"""Characters of a value that is remembered, and how many are, for each constraint."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +139,8 @@ class _Checks:
             return self._list(shape)
         if kind == "map":
             return self._map(shape)
-        return _own(self._rules(shape))
+        own = _own(self._rules(shape))
+        return own if own is None or shape["pattern"] is None else _remembered(own)
 
     def _rules(self, shape: Shape) -> tuple["Rule", ...]:
         return scalar_rules(shape) if self._values else ()
@@ -263,6 +266,27 @@ def _own(rules: tuple[Rule, ...]) -> Check | None:
                 found.append(Violation(value=value, path=path, constraint=rule.text))
 
     return check
+
+
+def _remembered(check: Check) -> Check:
+    """The same, and short texts that have kept their constraints are not held to them again.
+
+    Names come again and again, and a pattern takes longer than everything else that is asked of one.
+    """
+    kept: set[str] = set()
+
+    def once(value: Any, path: str, found: Found) -> None:
+        if not isinstance(value, str) or len(value) > _SHORT_TEXT:
+            check(value, path, found)
+        elif value not in kept:
+            before = len(found)
+            check(value, path, found)
+            if len(found) == before:
+                if len(kept) >= _REMEMBERED:
+                    kept.clear()
+                kept.add(value)
+
+    return once
 
 
 def _each(rules: tuple[Rule, ...]) -> Check | None:

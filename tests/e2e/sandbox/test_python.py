@@ -235,8 +235,7 @@ class _Counter:
         self.ordered = True
 
     def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
-        for event in events:
-            message = event.message
+        for _, message in events:
             if message[0].isdigit():
                 self.ordered &= int(message[:8]) == self.numbers
                 self.numbers += 1

@@ -13,7 +13,7 @@ from undercast.sandbox.driver import ExitStatus
 from undercast.sandbox.gorpc.client import GoRpc
 from undercast.sandbox.gorpc.gob import BYTES, STRING, UINT, Encoder, Struct
 from undercast.sandbox.runtime_api import RuntimeApi, RuntimeEvent
-from undercast.sandbox.runtime_connection import MAX_PAYLOAD_BYTES, Answer
+from undercast.sandbox.runtime_messages import MAX_PAYLOAD_BYTES, Answer
 
 RESPONSE = Struct("Response", (("ServiceMethod", STRING), ("Seq", UINT), ("Error", STRING)))
 PING = Struct("PingResponse", ())

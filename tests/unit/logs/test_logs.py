@@ -8,7 +8,7 @@ import pytest
 
 from tests.unit.logs.conftest import CLOSED, SCOPE, World
 from undercast.core.errors import ServiceError
-from undercast.sandbox.model import FunctionVersion, LogEvent
+from undercast.sandbox.model import FunctionVersion
 from undercast.services.logs import intake
 from undercast.services.logs.sink import FunctionLogs
 
@@ -72,14 +72,14 @@ async def test_function_log_makes_group_and_stream(world: World) -> None:
     sink = FunctionLogs()
     sink.attach(world.logs.intake)
     lines = ["START\n", "tab\tand \\n and ünïcode 🐍\n", " \n"]
-    sink.append(FUNCTION, STREAM, [LogEvent(world.now_ms + at, line) for at, line in enumerate(lines)])
+    sink.append(FUNCTION, STREAM, [(world.now_ms + at, line) for at, line in enumerate(lines)])
     found = await world.call("GetLogEvents", logGroupName="/aws/lambda/f", logStreamName=STREAM)
     assert [event["message"] for event in found["events"]] == lines
     (group,) = (await world.call("DescribeLogGroups"))["logGroups"]
     assert group["storedBytes"] == sum(len(line.encode()) + 26 for line in lines)
     assert "retentionInDays" not in group
     await world.call("DeleteLogGroup", logGroupName="/aws/lambda/f")
-    sink.append(FUNCTION, STREAM, [LogEvent(world.now_ms, "again\n")])
+    sink.append(FUNCTION, STREAM, [(world.now_ms, "again\n")])
     assert await messages(world, logGroupName="/aws/lambda/f", logStreamName=STREAM) == ["again\n"]
 
 
@@ -89,15 +89,15 @@ async def test_flood_is_bounded_and_told(world: World) -> None:
     sink.attach(world.logs.intake)
     line = "x" * 1_000_000
     for _ in range(100):
-        sink.append(FUNCTION, "s", [LogEvent(world.now_ms, line)])
+        sink.append(FUNCTION, "s", [(world.now_ms, line)])
     held = sum(len(str(row[-1])) for rows in world.journal._batch.values() for row in rows)
     assert held <= intake.MAX_BACKLOG_BYTES
-    sink.append(FUNCTION, "s", [LogEvent(world.now_ms, "x" * 553_000)])  # nearly all that is left
-    sink.append(FUNCTION, "other", [LogEvent(world.now_ms, "END\n"), LogEvent(world.now_ms, "REPORT\n" + "x" * 1900)])
+    sink.append(FUNCTION, "s", [(world.now_ms, "x" * 553_000)])  # nearly all that is left
+    sink.append(FUNCTION, "other", [(world.now_ms, "END\n"), (world.now_ms, "REPORT\n" + "x" * 1900)])
     assert len(await messages(world, logGroupName="/aws/lambda/f", logStreamName="other")) == 2
     await world.logs.intake.room()
     await asyncio.sleep(0)
-    sink.append(FUNCTION, "s", [LogEvent(world.now_ms + 1, "after")])
+    sink.append(FUNCTION, "s", [(world.now_ms + 1, "after")])
     found = await world.call("GetLogEvents", logGroupName="/aws/lambda/f", logStreamName="s", limit=2)
     dropped, after = (event["message"] for event in found["events"])
     assert dropped == "[undercast] 67 log events were dropped: they came faster than they could be stored\n"

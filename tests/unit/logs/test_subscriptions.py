@@ -11,7 +11,6 @@ import pytest
 from tests.unit.logs.conftest import CLOSED, SCOPE, World
 from tests.unit.logs.test_logs import FUNCTION, STREAM, refused
 from undercast.core.context import Cause
-from undercast.sandbox.model import LogEvent
 from undercast.services.logs import subscriptions
 from undercast.services.logs.loops import MAX_REPEATS, Loops
 from undercast.services.logs.sink import FunctionLogs
@@ -148,8 +147,8 @@ async def test_lines_of_a_function_carry_their_invocation(world: World) -> None:
     world.logs.intake._cause_of = lambda environment_id: causes.pop(0) if environment_id == "ab" else causes[99]
     await world.call("CreateLogGroup", logGroupName="/aws/lambda/f")
     await put_filter(world, "/aws/lambda/f")
-    sink.append(FUNCTION, STREAM, [LogEvent(world.now_ms, "START\n")])
-    sink.append(FUNCTION, STREAM, [LogEvent(world.now_ms, "REPORT\n")])
+    sink.append(FUNCTION, STREAM, [(world.now_ms, "START\n")])
+    sink.append(FUNCTION, STREAM, [(world.now_ms, "REPORT\n")])
     (row,) = await delivered(world)
     assert [event["message"] for event in row["message"]["logEvents"]] == ["START\n", "REPORT\n"]
     assert (row["cause_kind"], row["cause_id"]) == ("invocation", "r-1")

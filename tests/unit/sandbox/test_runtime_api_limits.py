@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from undercast.sandbox.runtime_api import MAX_CONNECTIONS, RuntimeApi, RuntimeEvent
-from undercast.sandbox.runtime_connection import MAX_HEAD_BYTES, MAX_PIPELINED, MAX_URL_BYTES, Answer, Message
+from undercast.sandbox.runtime_connection import MAX_HEAD_BYTES, MAX_PIPELINED, MAX_URL_BYTES
+from undercast.sandbox.runtime_messages import Answer, Message
 
 NOT_FOUND = b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: h\r\n\r\n"

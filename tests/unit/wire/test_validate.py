@@ -200,3 +200,13 @@ async def test_a_64_bit_integer_keeps_every_bit_and_more_is_refused() -> None:
             assert number == (await parse(decode(sent), sent.body))[1]["startTime"]
         else:
             assert (await refusal(sent))[0] == "InvalidParameterException"
+
+
+async def test_a_name_that_was_refused_is_refused_again_beside_one_that_was_not() -> None:
+    """What has kept a pattern is remembered, and nothing else."""
+    for name in ("good", "a b", "good", "a b"):
+        sent = query_request("iam", "GetRole", "2010-05-08", RoleName=name)
+        if name == "good":
+            assert (await parse(decode(sent), sent.body))[1] == {"RoleName": "good"}
+        else:
+            assert "'a b' at 'roleName'" in (await refusal(sent))[1]

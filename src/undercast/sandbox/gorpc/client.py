@@ -17,7 +17,7 @@ from undercast.sandbox.gorpc.gob import Decoder, Encoder, GobError, Struct, Valu
 from undercast.sandbox.gorpc.messages import INVOKE_REQUEST, PING_REQUEST, REQUEST, answer, invoke_request
 from undercast.sandbox.processes import Processes
 from undercast.sandbox.runtime_api import RuntimeApi, RuntimeEvent, RuntimeState
-from undercast.sandbox.runtime_connection import MAX_PAYLOAD_BYTES, Answer
+from undercast.sandbox.runtime_messages import MAX_PAYLOAD_BYTES, Answer
 
 _MAX_MESSAGE_BYTES = MAX_PAYLOAD_BYTES + 256 * 1024
 """A larger one is read and forgotten: the answer is then that it is too large."""

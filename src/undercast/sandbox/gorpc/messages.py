@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from undercast.sandbox.gorpc.gob import BYTES, INT, STRING, UINT, GobError, Struct, Value
 from undercast.sandbox.runtime_api import RuntimeEvent
-from undercast.sandbox.runtime_connection import Answer
+from undercast.sandbox.runtime_messages import Answer
 
 REQUEST = Struct("Request", (("ServiceMethod", STRING), ("Seq", UINT)))
 PING_REQUEST = Struct("PingRequest", ())

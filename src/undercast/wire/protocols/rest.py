@@ -349,7 +349,10 @@ def _event_writer(name: str, shape: Shape, fmt: BodyFormat) -> Callable[[Mapping
 def _write_raw(value: Any, draft: Draft, default_type: str) -> None:
     if value is None:
         return
-    if not any(header.lower() == "content-type" for header, _ in draft.headers):
+    for header, _ in draft.headers:
+        if header.lower() == "content-type":
+            break
+    else:
         draft.headers.append(("Content-Type", default_type))
     if isinstance(value, str):
         draft.body = value.encode()
