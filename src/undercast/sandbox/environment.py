@@ -20,24 +20,21 @@ from undercast.core.ids import Ids
 from undercast.core.tasks import Tasks
 from undercast.sandbox import errors
 from undercast.sandbox.apis import runtime_api
+from undercast.sandbox.beginning import Beginning, Inside
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.exits import Exits
 from undercast.sandbox.extensions import Extensions
-from undercast.sandbox.gorpc.client import meet
-from undercast.sandbox.initialisation import Initialisation, Limit, Problem
 from undercast.sandbox.lifecycle import Event, State, accepts, step
 from undercast.sandbox.log_pipes import LogFlow
-from undercast.sandbox.logs import Billing, EnvironmentLog, Restored
+from undercast.sandbox.logs import Billing, EnvironmentLog
 from undercast.sandbox.model import CauseBook, FunctionVersion, Invocation, InvocationResult, TraceSink
-from undercast.sandbox.platform_events import Phase
 from undercast.sandbox.processes import Processes, RuntimeProcess
 from undercast.sandbox.reporting import Channels, Reporter, error_type_of
 from undercast.sandbox.run import TIMED_OUT, Run, begun
 from undercast.sandbox.runtime_api import RuntimeState
 from undercast.sandbox.runtime_messages import Answer
 from undercast.sandbox.shutdown import Reason, reason_of, shut_down
-from undercast.sandbox.snapstart import GO_ON, PAUSE, RESTORE_TIMEOUT_S, InitFailed, refreshed, restore_failure
 from undercast.sandbox.telemetry import Telemetry
 
 INIT_TIMEOUT_S = 10.0
@@ -125,12 +122,11 @@ class Environment:
         self._reporter.init_type = launch.init_type
         self._reporter.drain, self._reporter.drain_polled = self._processes.drain, self._processes.drain_polled
         self._exits = Exits(self._api, self._processes, self._extensions)
-        self._init: Initialisation | None = None
-        self._init_duration_ms: float | None = None
-        self._takes_snapshot = False
-        self._loaded_at = 0.0
-        """When a restored runtime began its part of the restore."""
-        self._restored: Restored | None = None
+        self._beginning = Beginning(
+            self,
+            Inside(sandbox, launch, self._api, self._processes, self._extensions, self._reporter),
+            self._clock,
+        )
         self._run: Run | None = None
         self._clears = False
         self._settles = False
@@ -147,16 +143,17 @@ class Environment:
         """Run INIT. Afterwards the environment is idle: READY, or STALE when INIT failed. Raises SandboxError."""
         await self._listen()
         if self._launch.image is not None:
-            await self._restore(self._launch.image)
+            await self._beginning.restore(self._launch.image)
+            self._became_idle()
             return
-        problem = await self._initialise(self._init_limit_s(), "init")
+        problem = await self._beginning.initialise(self._init_limit_s(), "init")
         if self.state is State.GONE:
             raise SandboxError("the sandbox died during INIT")
         if problem is not None:
             await self._clear(reason_of(error_type_of(problem)))
         elif self.state is State.READY:
             if self.provisioned:
-                self._init_duration_ms = None
+                self._beginning.duration_ms = None
             self._became_idle()
 
     async def checkpoint(self) -> int:
@@ -165,14 +162,7 @@ class Environment:
         Raises InitFailed, and SandboxError with the reason why there is none.
         """
         await self._listen()
-        self._takes_snapshot = True
-        problem = await self._initialise(self._init_limit_s(), "init")
-        if problem is not None:
-            raise InitFailed(error_type_of(problem))
-        if self._api.state is not RuntimeState.RESTORE_READY:
-            raise SandboxError("its runtime does not wait for the restore")
-        self._api.restore(PAUSE, again=True)
-        return await self.sandbox.snapshot()
+        return await self._beginning.snapshot(self._init_limit_s())
 
     async def _listen(self) -> None:
         self.sandbox.died.add_done_callback(lambda _: self._on_died())
@@ -243,60 +233,9 @@ class Environment:
 
     # INIT
 
-    async def _initialise(self, timeout_s: float, phase: Phase) -> Problem | None:
-        """Run INIT and wait for its end. None when it succeeded, else what went wrong."""
-        self.state = step(self.state, Event.START)
-        self._reporter.init_started(self._launch, phase)
-        began = self._clock.monotonic()
-        init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over, self._init_limit)
-        meeting = meet(self.sandbox, self._api, self._processes) if self._launch.go1x else None
-        try:
-            problem = await init.run(tuple(self._launch.extensions), timeout_s, meeting)
-        finally:
-            self._init = None
-        self._init_duration_ms = took_ms = (self._clock.monotonic() - began) * 1000
-        if problem is None and self.state is not State.READY:
-            problem = errors.exited(None, None)  # it ended in the same moment
-        if problem is not None and accepts(self.state, Event.FAIL):
-            self.state = step(self.state, Event.FAIL)
-        self._reporter.init_ended(self._extensions, problem, took_ms, phase)
-        return problem
-
-    async def _restore(self, image: int) -> None:
-        """In place of INIT. Raises the error of the invocation that waits for it, or SandboxError."""
-        self.state = step(self.state, Event.START)
-        self._reporter.restore_started(self._launch)
-        began = self._loaded_at = self._clock.monotonic()
-        init = self._init = Initialisation(self._processes, self._extensions, self._on_init_over, image=image)
-        try:
-            problem = await init.run((), RESTORE_TIMEOUT_S)
-        finally:
-            self._init = None
-        now = self._clock.monotonic()
-        if problem is None and self.state is not State.READY:
-            problem = errors.exited(None, None)  # it ended in the same moment
-        self._reporter.restore_ended(problem, (now - began) * 1000)
-        if problem is not None:
-            raise restore_failure(problem)
-        self._restored = Restored((now - began) * 1000, math.ceil((now - self._loaded_at) * 1000))
-        self._became_idle()
-
     def on_restore_next(self) -> None:
         """See RuntimeEvents."""
-        self._loaded_at = self._clock.monotonic()
-        if self._takes_snapshot:
-            if self._init is not None:
-                self._init.runtime_asked()
-        elif self._launch.image is not None and self._launch.spec is not None:
-            self._api.restore(refreshed(self._launch.spec.environment))
-        else:
-            self._api.restore(GO_ON)
-
-    def _on_init_over(self) -> None:
-        self._init = None
-        self.state = step(self.state, Event.SETTLE)
-        if self._launch.debugger is None:  # a debugger on a twentieth of a CPU is of no use
-            self.sandbox.end_init()
+        self._beginning.on_restore_next()
 
     async def _begin_with_init(self, run: Run) -> None:
         """A suppressed INIT: no Init Duration, its time is the invocation's, its limit is the function's timeout."""
@@ -309,12 +248,13 @@ class Environment:
             # At the share of 128 MB an import of the SDK takes longer than the default timeout: it would never end.
             self.sandbox.begin_init()
             debugged = self._launch.debugger is not None
-            problem = await self._initialise(self._init_limit_s() if debugged else self.function.timeout_s, "invoke")
+            limit_s = self._init_limit_s() if debugged else float(self.function.timeout_s)
+            problem = await self._beginning.initialise(limit_s, "invoke")
             if debugged:
                 run.begin_later(self._clock)
         if self.state is State.GONE:
             return
-        self._init_duration_ms = None
+        self._beginning.duration_ms = None
         if problem is None:
             self._hand_over(run)
             return
@@ -332,10 +272,6 @@ class Environment:
     def held(self) -> bool:
         """A debugger is attached: it is neither frozen nor taken away."""
         return self._launch.debugger is not None and self._launch.debugger.attached
-
-    @property
-    def _init_limit(self) -> Limit:
-        return self._launch.debugger.limit if self._launch.debugger is not None else asyncio.timeout
 
     def _on_debugger(self) -> None:
         if self.held and self.state is State.FROZEN:
@@ -363,15 +299,16 @@ class Environment:
         self._reporter.started(run)
         left_s = self.function.timeout_s - (self._clock.monotonic() - run.began)
         self._deadline.arm(max(left_s, 0.0))
-        run.init_duration_ms, self._init_duration_ms = self._init_duration_ms, None
-        run.restored, self._restored = self._restored, None
+        beginning = self._beginning
+        run.init_duration_ms, beginning.duration_ms = beginning.duration_ms, None
+        run.restored, beginning.restored = beginning.restored, None
         self._set_phase("invocation", invocation.request_id)
         self._watchers.causes.invoked(invocation, self.id)
 
     def on_next(self) -> None:
         """See RuntimeEvents."""
-        if self._init is not None:
-            self._init.runtime_asked()
+        if (init := self._beginning.running) is not None:
+            init.runtime_asked()
         elif self.state is State.ANSWERED:
             if self._run is not None and self._reporter.structured:
                 self._reporter.runtime_done(self._run)
@@ -380,8 +317,8 @@ class Environment:
 
     def _on_extension_change(self) -> None:
         """All have registered, or asked for what comes next."""
-        if self._init is not None:
-            self._init.extension_changed()
+        if (init := self._beginning.running) is not None:
+            init.extension_changed()
         elif self.state is State.ANSWERED and self._api.state is RuntimeState.READY:
             self._settle()
 
@@ -428,8 +365,8 @@ class Environment:
 
     def on_init_error(self, answer: Answer) -> None:
         """See RuntimeEvents."""
-        if self._init is not None:
-            self._init.fail(answer)
+        if (init := self._beginning.running) is not None:
+            init.fail(answer)
 
     def on_truncated(self) -> None:
         """See RuntimeEvents."""
@@ -455,8 +392,8 @@ class Environment:
         fault = await self._exits.fault_of(process, name, status)
         if fault is None:
             return
-        if self._init is not None:
-            self._init.fail(fault)
+        if (init := self._beginning.running) is not None:
+            init.fail(fault)
         elif self.state in (State.READY, State.FROZEN):
             self._reporter.flush()
             self.state = step(self.state, Event.FAIL)
@@ -513,7 +450,7 @@ class Environment:
         self._telemetry.close()
         self._api.restart()
         self.state = step(self.state, Event.CLEAR)
-        self._init_duration_ms = None
+        self._beginning.duration_ms = None
         self._became_idle()
 
     def _on_died(self) -> None:
@@ -523,8 +460,8 @@ class Environment:
         run, self._run = self._run, None
         self._reporter.flush()
         self.state = step(self.state, Event.DESTROY)
-        if self._init is not None:
-            self._init.fail(errors.exited(None, signal.SIGKILL))
+        if (init := self._beginning.running) is not None:
+            init.fail(errors.exited(None, signal.SIGKILL))
         if run is not None:
             run.fault = errors.exited(None, signal.SIGKILL)
             self._reporter.resolve(run)

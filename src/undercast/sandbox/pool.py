@@ -18,19 +18,16 @@ from undercast.core.tasks import NotBegun, Tasks
 from undercast.sandbox.admission import (
     QUEUE_LIMIT_S,
     Admission,
-    FleetKey,
     Waiter,
     fleet_key,
-    gives_way,
     no_room,
     shutting_down,
-    urgency,
 )
 from undercast.sandbox.checkpoints import Checkpoints
 from undercast.sandbox.creation import Creation, Start
 from undercast.sandbox.driver import SandboxError
 from undercast.sandbox.environment import PROVISIONED_INIT_TIMEOUT_S, Environment, Watchers
-from undercast.sandbox.fleet import SETTLE_S, Fleet, dispensable
+from undercast.sandbox.fleet import SETTLE_S, Fleet
 from undercast.sandbox.freezer import Freezer
 from undercast.sandbox.lifecycle import State
 from undercast.sandbox.model import (
@@ -39,17 +36,15 @@ from undercast.sandbox.model import (
     Invocation,
     InvocationResult,
 )
+from undercast.sandbox.plans import Plans
 from undercast.sandbox.pool_parts import PoolParts, creation, watchers
-from undercast.sandbox.provision import INIT_FAILURE, Provisioned, too_many
-from undercast.sandbox.runtimes.plan import RuntimePlan
-from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES, STARTED_AHEAD
+from undercast.sandbox.provision import INIT_FAILURE, Provisioned
+from undercast.sandbox.scaling import Begin, Evict, Scaling
 from undercast.sandbox.snapstart import InitFailed
 from undercast.sandbox.waiting import until
 
 log = logging.getLogger(__name__)
 
-KEEP_WARM_S = 30.0
-"""A function that floods the machine does not take the environments of those that were used within this time."""
 _STOP_LIMIT_S = 4.0
 """SHUTDOWN takes up to 2 s where there are extensions, and a moment without."""
 _MAX_REAP_INTERVAL_S = 15.0
@@ -65,20 +60,18 @@ class Pool:
         self._clock = parts.host_clock
         self._admission = Admission(parts.limits)
         self._debugging = parts.debugging
-        self._fleets: dict[FleetKey, Fleet] = {}
+        self._scaling = Scaling(self._admission)
+        self._fleets, self._waiting = self._scaling.fleets, self._scaling.waiting
+        self._provisioned = self._scaling.provisioned
         self._fleet_of: dict[str, Fleet] = {}
-        self._waiting: set[Fleet] = set()
+        self._plans = Plans(parts.runtimes)
         self._creation: Creation | None = None
         self._watchers: Watchers | None = None
         self._tasks = Tasks(_tell)
         self._serial = 0
-        self._evicting = 0
         self._freezer = Freezer(parts.host_clock)
         self._checkpoints = Checkpoints(parts.driver, self._admission, parts.host_clock)
-        self._provisioned: dict[FleetKey, Fleet] = {}
         self._settle_timer: asyncio.TimerHandle | None = None
-        self._prepared: set[str] = set()
-        """Runtimes whose interpreter and folders were found: a plan for one does not wait for the file system."""
         self._stopped = asyncio.Event()
 
     async def start(self, front_door_port: int | None = None) -> None:
@@ -131,38 +124,13 @@ class Pool:
         return self._parts.driver.takes_images()
 
     async def prepare(self, function: FunctionVersion) -> None:
-        """Get ready for a first invocation: /var/runtime, the interpreter's zygote, a spare sandbox.
-
-        The function's code need not be there yet.
-        """
-        if self._creation is None or function.container is not None:
-            return
-        runtime = function.runtime
-        try:
-            if RUNTIMES[runtime].family == STARTED_AHEAD:
-                plan = await asyncio.to_thread(self._parts.runtimes.plan, function)
-                self._prepared.add(runtime)
-                await self._creation.warm_runtime(function, plan)
-                return
-            python = await asyncio.to_thread(self._parts.runtimes.python, runtime)
-            if python is not None or RUNTIMES[runtime].family in COMPILED:
-                self._prepared.add(runtime)
-                await self._creation.warm(python)
-        except (ServiceError, SandboxError, OSError):
-            # The invocation will meet the same problem, and has somebody to tell it to.
-            return
+        """Get ready for a first invocation; the function's code need not be there yet."""
+        if self._creation is not None and function.container is None:
+            await self._plans.prepare(function, self._creation)
 
     async def lacks(self, function: FunctionVersion) -> str:
         """What its runtime needs and this machine has not, with the fix; "" when it can be started."""
-        if function.container is not None:
-            return ""
-        try:
-            await asyncio.to_thread(self._parts.runtimes.plan, function)
-        except ServiceError as error:
-            return error.message
-        except OSError:  # of the data folder: whoever invokes it is told
-            return ""
-        return ""
+        return await self._plans.lacks(function)
 
     async def invoke(self, invocation: Invocation) -> InvocationResult:
         """Run one invocation. Raises ServiceError where there is no answer of function or sandbox.
@@ -246,7 +214,7 @@ class Pool:
 
     async def _image(self, fleet: Fleet) -> int | None:
         """What its next environment is restored from. None: it has an INIT of its own, and one is kept ready."""
-        await self._make_plan(fleet)
+        await self._plans.of(fleet)
         image = await self._checkpoints.image(fleet)
         if image is None and fleet.ahead and not fleet.provision.wanted and not fleet.retired:
             self.provision(fleet.function, 1)
@@ -301,7 +269,7 @@ class Pool:
                 fleet.provision.fail(INIT_FAILURE)
                 return  # `_start` takes it away
             self._started(fleet, environment)
-        if len(fleet.queue) and not environment.held and self._should_give_way(fleet):
+        if len(fleet.queue) and not environment.held and self._scaling.gives_way(fleet, self._clock.monotonic()):
             self._evict(environment)
             return
         if environment.usable_until <= self._clock.now():
@@ -356,53 +324,24 @@ class Pool:
     # Starting, evicting, ending
 
     def _dispatch(self) -> None:
-        """Start environments as far as the machine allows: for whoever waits, then those that are to be kept ready."""
-        if not self._stopped.is_set():
-            self._start_wanted()
-            self._start_provisioned()
+        """Start environments as far as the machine allows."""
+        if self._stopped.is_set():
+            return
+        now = self._clock.monotonic()
+        while (step := self._scaling.next(now)) is not None:
+            if isinstance(step, Evict):
+                self._evict(step.environment)
+            else:
+                self._begin_start(step)
+        if self._settle_timer is None and self._scaling.awaits_a_moment(now):
+            self._settle_timer = self._loop.call_later(SETTLE_S, self._on_settle_timer)
 
-    def _start_provisioned(self) -> None:
-        for fleet in self._provisioned.values():
-            while fleet.provision.missing(fleet.allocated) > 0 and self._admission.has_init_slot():
-                limits = self._admission.limits
-                if reason := too_many(fleet, self._provisioned.values(), limits):
-                    fleet.provision.fail(reason)
-                    break
-                if not self._admission.has_room(fleet.memory_mb):
-                    if not self._evicting:
-                        self._evict_longest_idle(fleet)
-                    return
-                fleet.provision.starting += 1
-                self._begin_start(fleet, provisioned=True)
-
-    def _begin_start(self, fleet: Fleet, *, provisioned: bool = False) -> None:
+    def _begin_start(self, step: Begin) -> None:
+        fleet = step.fleet
         fleet.starting += 1
+        fleet.provision.starting += step.provisioned
         self._admission.enter(fleet.memory_mb)
-        self._tasks.spawn(self._start(fleet, provisioned=provisioned))
-
-    def _start_wanted(self) -> None:
-        while self._admission.has_init_slot():
-            wants = {fleet: want for fleet in self._waiting if (want := self._wants(fleet)) > 0}
-            if not wants:
-                return
-            fleet = min(wants, key=lambda fleet: urgency(fleet.demand()))
-            if self._admission.has_room(fleet.memory_mb):
-                self._begin_start(fleet)
-            elif self._evicting >= sum(wants.values()) or not self._evict_longest_idle(fleet):
-                return
-
-    def _wants(self, fleet: Fleet) -> int:
-        """Environments to start for a function: not for those who will be served in a moment anyway."""
-        want = len(fleet.queue) - fleet.starting
-        head = fleet.queue.head()
-        if want <= 0 or head is None:
-            return 0
-        if fleet.function.debug is not None:
-            return 1 - len(fleet.members) - fleet.starting  # its port leads to one environment
-        settling = fleet.settling(self._clock.monotonic() - head.since)
-        if settling and self._settle_timer is None:
-            self._settle_timer = asyncio.get_running_loop().call_later(SETTLE_S, self._on_settle_timer)
-        return want - settling
+        self._tasks.spawn(self._start(fleet, provisioned=step.provisioned))
 
     def _on_settle_timer(self) -> None:
         self._settle_timer = None
@@ -416,7 +355,7 @@ class Pool:
         image: int | None = None
         problem: ServiceError | None = ServiceError("ServiceException", "No execution environment could be made", 500)
         try:
-            plan = await self._make_plan(fleet)
+            plan = await self._plans.of(fleet)
             if fleet.function.snap_start and fleet.function.debug is None:
                 with contextlib.suppress(InitFailed):  # the environment's own INIT tells it to somebody
                     image = await self._image(fleet)
@@ -446,15 +385,6 @@ class Pool:
             finally:
                 self._dispatch()
 
-    async def _make_plan(self, fleet: Fleet) -> RuntimePlan:
-        if fleet.plan is None and fleet.function.runtime in self._prepared:
-            fleet.plan = self._parts.runtimes.plan(fleet.function)
-        elif fleet.plan is None:
-            # Blocks on the file system: looks for interpreters, may build /var/runtime.
-            fleet.plan = await asyncio.to_thread(self._parts.runtimes.plan, fleet.function)
-            self._prepared.add(fleet.function.runtime)
-        return fleet.plan
-
     async def _undo_start(self, fleet: Fleet, environment: Environment | None, *, provisioned: bool) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:
             fleet.not_started(provisioned)
@@ -470,29 +400,11 @@ class Pool:
         if not len(fleet.queue):
             self._waiting.discard(fleet)
 
-    def _should_give_way(self, fleet: Fleet) -> bool:
-        """Whether a machine that is full should take this environment for another function."""
-        others = [
-            other.demand()
-            for other in self._waiting
-            if other is not fleet
-            and self._wants(other) > self._evicting
-            and not self._admission.has_room(other.memory_mb)
-        ]
-        return bool(others) and gives_way(fleet.demand(), others)
-
-    def _evict_longest_idle(self, wanting: Fleet) -> bool:
-        """Make room, if anything can be taken away."""
-        environment = dispensable(self._fleets.values(), wanting, self._clock.monotonic() - KEEP_WARM_S)
-        if environment is not None:
-            self._evict(environment)
-        return environment is not None
-
     def _evict(self, environment: Environment) -> None:
         fleet = self._fleet_of[environment.id]
         if environment in fleet.idle:
             fleet.idle.remove(environment)
-        self._evicting += 1
+        self._scaling.evicting += 1
         self._tasks.spawn(self._destroy(environment, evicted=True))
 
     def _end(self, fleet: Fleet, idle: Iterable[Environment]) -> None:
@@ -509,7 +421,7 @@ class Pool:
             try:
                 await environment.destroy()
             finally:
-                self._evicting -= evicted
+                self._scaling.evicting -= evicted
                 self._forget(environment)
                 self._dispatch()
 
