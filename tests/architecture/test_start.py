@@ -40,6 +40,17 @@ def test_being_ready_takes_neither_services_nor_sandboxes() -> None:
     assert [name for name in loaded if name.startswith(UNWANTED)] == []
 
 
+def test_a_first_call_takes_neither_sandboxes_nor_other_services_than_its_own() -> None:
+    """What is loaded before calls are answered, and then for S3's."""
+    loaded = loaded_by("import undercast.app.behind, undercast.services.s3.service")
+    services = {
+        name.split(".")[2] for name in loaded if name.startswith("undercast.services.") and name.endswith(".service")
+    }
+    assert services == {"iam", "sts", "s3"}
+    unwanted = (*LATE, "http.client", "undercast.app.platform", "undercast.app.sandboxes", "undercast.sandbox")
+    assert [name for name in loaded if name.startswith(unwanted)] == []
+
+
 def test_an_idle_platform_has_no_library_that_nobody_asked_for() -> None:
     """All that is loaded behind the ready line. The platform that runs is looked at in `tests/e2e/test_late.py`."""
     loaded = loaded_by(

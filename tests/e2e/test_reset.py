@@ -17,14 +17,13 @@ from botocore.exceptions import ClientError
 from tests.e2e.functions import RUNTIME, create_function, package
 from tests.platform import START_TIMEOUT_S, running
 from tests.services.lambda_.queues import until
+from undercast.app.behind import start_behind
 from undercast.app.door import open_door
 from undercast.app.ending import Ending
-from undercast.app.platform import Platform, build_platform
-from undercast.app.sandboxes import start_driver
+from undercast.app.platform import Platform
 from undercast.core.arn import DEFAULT_ACCOUNT, Region, Scope
 from undercast.core.config import Config
 from undercast.core.identity import root_principal
-from undercast.services.registry import discover
 
 ACCOUNT = "000000000000"
 ECHO = """
@@ -84,16 +83,13 @@ async def within(data: Path) -> AsyncIterator[Platform]:
     """A platform in this process, for what only its own parts can hold up."""
     search_path = tuple(os.environ["PATH"].split(os.pathsep))
     door = open_door(Config(data_dir=data, port=0, driver="process", search_path=search_path))
-    driver = await start_driver(door.config, door.folder.run)
-    await door.authority.prepare(door.folder.ca / "bundle.pem")
+    root_is_made, ending = asyncio.ensure_future(door.authority.prepare(door.folder.ca / "bundle.pem")), Ending()
     door.migrate()
-    platform = build_platform(door, driver, tuple(discover()))
-    await platform.start()
+    platform = await start_behind(door, root_is_made, ending)
     door.listen()
     try:
         yield platform
     finally:
-        ending = Ending()
         await platform.stop(ending)
         await door.close(ending)
 
@@ -108,8 +104,10 @@ async def seen(condition: Callable[[], Any]) -> None:
 async def test_what_is_made_while_a_reset_ends_is_known_behind_it(tmp_path: Path) -> None:
     """An event source mapping that is made when the rows are gone, and the journal is not yet empty, is read."""
     async with within(tmp_path / "data") as platform:
-        ctx = platform.dispatcher.internal(Scope(DEFAULT_ACCOUNT, Region("us-east-1")), root_principal(DEFAULT_ACCOUNT))
-        database, journal_goes_on = platform.door.database, threading.Event()
+        ctx = platform.base.dispatcher.internal(
+            Scope(DEFAULT_ACCOUNT, Region("us-east-1")), root_principal(DEFAULT_ACCOUNT)
+        )
+        database, journal_goes_on = platform.base.door.database, threading.Event()
 
         def queues() -> int:
             return len(database.read_now(lambda tx: tx.all("SELECT id FROM sqs_queue")))
@@ -118,7 +116,9 @@ async def test_what_is_made_while_a_reset_ends_is_known_behind_it(tmp_path: Path
             return len(database.read_now(lambda tx: tx.all("SELECT id FROM sqs_message")))
 
         await ctx.call("sqs", "CreateQueue", {"QueueName": "before"})
-        held = asyncio.create_task(platform.door.journal.database.read(lambda tx: journal_goes_on.wait(), long=True))
+        held = asyncio.create_task(
+            platform.base.door.journal.database.read(lambda tx: journal_goes_on.wait(), long=True)
+        )
         resets = asyncio.create_task(platform.reset())
         try:
             await seen(lambda: not queues())

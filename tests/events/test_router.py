@@ -98,6 +98,23 @@ async def test_sender_that_cannot_hear_strands_no_delivery(tmp_path: Path, clock
         assert await bench.rows() == []
 
 
+async def test_what_is_committed_while_the_router_starts_is_counted_and_delivered_once(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Calls are answered before deliveries begin."""
+    async with open_bench(tmp_path, clock, start=False) as bench:
+        await bench.add(bench.make("before"))
+        starting = asyncio.create_task(bench.router.start())
+        for number in range(20):
+            await bench.add(bench.make(f"{number}", f"arn:{number % 3}"))
+            await asyncio.sleep(0)
+        await starting
+        await bench.router.drained()
+        status = bench.router.status()
+        assert (status["waiting"], status["done"]) == (0, 21)
+        assert sorted(bench.target.ids) == sorted(["before", *map(str, range(20))])
+
+
 async def test_delivery_waits_for_its_time_on_the_platform_clock(bench: Bench, clock: FakeClock) -> None:
     """Advancing the clock is enough: no host time passes."""
     await bench.add(bench.make("later", due_in=60), bench.make("much later", due_in=3600), bench.make("soon", due_in=1))

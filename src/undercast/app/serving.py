@@ -10,9 +10,8 @@ import gc
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvloop
@@ -26,14 +25,9 @@ from undercast.store.errors import is_disk_full
 
 if TYPE_CHECKING:
     from undercast.app.platform import Platform
-    from undercast.core.service import Manifest
-    from undercast.sandbox.driver import Driver
 
-_START_DRIVER: Late["Callable[[Config, Path], Coroutine[Any, Any, Driver]]"]
-_START_DRIVER = Late("undercast.app.sandboxes", "start_driver")
-_BUILD: Late["Callable[[Door, Driver, tuple[Manifest, ...]], Platform]"]
-_BUILD = Late("undercast.app.platform", "build_platform")
-_DISCOVER: Late["Callable[[], Iterator[Manifest]]"] = Late("undercast.services.registry", "discover")
+_START_BEHIND: Late["Callable[[Door, asyncio.Future[None], Ending], Coroutine[Any, Any, Platform]]"]
+_START_BEHIND = Late("undercast.app.behind", "start_behind")
 _DESCRIPTORS = 1 << 18
 """A sandbox holds some twenty, and thousands of them are meant to fit."""
 _START_ENDS_S = 30.0
@@ -96,39 +90,23 @@ async def _either(ended: asyncio.Event, rest: "asyncio.Task[Platform]") -> None:
 
 
 async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "Platform":
-    """Load, build and start what stands behind the door; sandboxes are tried out meanwhile."""
-    start_driver = await _START_DRIVER.get()
-    driver_starts = asyncio.create_task(start_driver(door.config, door.folder.run), name="driver")
+    """Load, build and start what stands behind the door."""
     root_is_made = asyncio.create_task(door.authority.prepare(door.folder.ca / "bundle.pem"), name="authority")
     tables_are_made = asyncio.create_task(asyncio.to_thread(door.migrate), name="tables")
-    platform: Platform | None = None
     try:
-        build_platform = await _BUILD.get()
-        discover = await _DISCOVER.get()
-        manifests = await asyncio.to_thread(lambda: tuple(discover()))
-        driver = await driver_starts
-        await root_is_made
+        start_behind = await _START_BEHIND.get()
         await tables_are_made
-        platform = build_platform(door, driver, manifests)
-        await platform.start()
+        platform = await start_behind(door, root_is_made, ending)
     except BaseException:
-        if platform is not None:
-            await platform.stop(ending)
-        else:
-            await ending.part("the start", partial(_undo, driver_starts, root_is_made, tables_are_made), _START_ENDS_S)
+        await ending.part("the start", partial(_over, root_is_made, tables_are_made), _START_ENDS_S)
         raise
+    driver = platform.driver
     if driver.notice:
         notice(f"driver {driver.name}: {driver.notice}")
     elif door.config.driver == "auto":
         notice(f"driver {driver.name}")
     _calm_collector()
     return platform
-
-
-async def _undo(driver_starts: "asyncio.Task[Driver]", *others: "asyncio.Task[None]") -> None:
-    await asyncio.wait((driver_starts, *others))
-    if not driver_starts.cancelled() and driver_starts.exception() is None:
-        await driver_starts.result().stop()
 
 
 async def _end(door: Door, rest: "asyncio.Task[Platform]", ending: Ending) -> None:
@@ -139,13 +117,14 @@ async def _end(door: Door, rest: "asyncio.Task[Platform]", ending: Ending) -> No
     await door.close(ending)
 
 
-async def _over(rest: "asyncio.Task[Platform]") -> None:
-    """Return when the start has ended, in whatever way."""
+async def _over(*tasks: "asyncio.Task[Any]") -> None:
+    """Return when they have ended, in whatever way."""
     try:
-        await asyncio.wait([rest])
+        await asyncio.wait(tasks)
     except asyncio.CancelledError:
-        rest.cancel()
-        await asyncio.wait([rest])
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         raise
 
 

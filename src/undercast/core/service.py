@@ -137,6 +137,8 @@ class Manifest:
     build: Callable[..., Any]
     """Takes `services.parts.Parts`, returns the service instance that every operation gets first."""
     operations: Mapping[str, OperationFunction]
+    needs_pool: bool = False
+    """Whether `build` takes the `sandbox.pool.Pool`, too: the service is there as soon as sandboxes are."""
     access: Callable[[Any, RequestContext, str, Params], Awaitable[tuple[Access, ...]]] | None = None
     """(instance, ctx, operation, params) -> what the request needs. None: "<name>:<Operation>" on "*"."""
     policy_of: Callable[[Any, str], Awaitable[Mapping[str, Any] | None]] | None = None
@@ -159,7 +161,7 @@ class Manifest:
     finishes: Callable[[Any, Any], Awaitable[Any]] | None = None
     """(instance, `events.delivery.Delivery`) -> it with what it lacks; asked before each attempt of one that is so."""
     start: Callable[[Any], Awaitable[None]] | None = None
-    """Runs once before the first request is handed on."""
+    """Runs once before the first request is handed on. Other services may come later: what calls them is a task."""
     release: Callable[[Any], None] | None = None
     """Runs at shutdown before the front door closes: end the answers that would go on for as long as they are read."""
     quiesce: Callable[[Any], Awaitable[None]] | None = None

@@ -45,12 +45,11 @@ class Opening:
         self._readers: set[asyncio.Task[None]] = set()
         """Of names of message groups."""
         self._filling = False
-        self.is_left = False
+        self.is_left = True
         """Whether targets have rows that no queue has heard of."""
 
     async def start(self) -> None:
         """Open a queue for each target that has rows. Those that are committed meanwhile are for it to find, too."""
-        self.is_left = True
         try:
             for arn in await self._database.read(_targets, long=True):
                 if is_fifo(arn):

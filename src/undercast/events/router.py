@@ -123,9 +123,17 @@ class Router:
     async def start(self) -> None:
         """Listen to the outbox and replay what it holds."""
         self._running = True
-        self._counts["waiting"] = await self._database.read(_count_rows, long=True)
-        self._outbox.listen(self)
+
+        def listen(tx: Tx) -> None:
+            rows = _count_rows(tx)
+            tx.after_commit(lambda: self._begin(rows))
+
+        await self._database.write(listen, long=True)  # as a write: no other one comes between number and listener
         await self._opening.start()
+
+    def _begin(self, rows: int) -> None:
+        self._counts["waiting"] = rows
+        self._outbox.listen(self)
 
     async def stop(self, budget_s: float = 2.0) -> None:
         """End: attempts get so many seconds, then are abandoned; their rows are delivered after the next start."""

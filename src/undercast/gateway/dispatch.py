@@ -2,6 +2,7 @@
 
 The only place that turns errors into responses. An operation that we lack, and a parameter whose effect is missing,
 answer with an error that names them (I9). In-process calls between services take the same way without HTTP (I3).
+A call whose service is still being loaded waits for that one.
 """
 
 import logging
@@ -24,7 +25,7 @@ from undercast.gateway.cross_origin import preflight, shared
 from undercast.gateway.hosts import NOT_SERVED, HostNames
 from undercast.gateway.request_log import RequestLine, RequestLog
 from undercast.gateway.sites import Sites, SiteVisit, serve_site
-from undercast.services.registry import Mounted
+from undercast.services.registry import Mounted, Services
 from undercast.wire import in_process
 from undercast.wire.decode import Call, decode, parse, parse_now
 from undercast.wire.encode import encode_error, encode_output
@@ -52,22 +53,25 @@ class Tools:
 class Dispatcher:
     """Runs operations for callers from outside and for services."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: Tools, services: Services) -> None:
         self._tools = tools
-        self._services: Mapping[str, Mounted] = {}
+        self._services = services
+        self._mounted = services.mounted
         self._sites = Sites({})
         self._gate: Gate | None = None
 
-    def mount(self, services: Mapping[str, Mounted], gate: Gate) -> None:
-        """Set the services and who guards them; once, after they were built (they hold our `internal`)."""
-        self._services = services
-        self._sites = Sites(services)
+    def guard(self, gate: Gate) -> None:
+        """Set who guards the services; once, after those were built that it asks (they hold our `internal`)."""
         self._gate = gate
+
+    def complete(self) -> None:
+        """All services are there: host names and paths that are theirs are known from now on."""
+        self._sites = Sites(self._mounted)
 
     @property
     def gate(self) -> Gate:
         """Authentication and authorisation, which ask the mounted services."""
-        assert self._gate is not None, "mount() comes before the first request"
+        assert self._gate is not None, "guard() comes before the first request"
         return self._gate
 
     def is_elsewhere(self, host_header: str) -> bool:
@@ -88,7 +92,7 @@ class Dispatcher:
             site = self._sites.find(request.headers.get("host", ""), request.target)
             if site is not None:
                 response = await self._visited(site, request, request_id, line)
-            elif request.method == "OPTIONS" and (told := preflight(request, self._services, request_id)) is not None:
+            elif request.method == "OPTIONS" and (told := preflight(request, self._mounted, request_id)) is not None:
                 response = told
             else:
                 call = decode(request)
@@ -104,7 +108,7 @@ class Dispatcher:
             failure = ServiceError("InternalFailure", f"Undercast failed on this request: {error!r}", 500)
             response = encode_error(call, request, failure, request_id)
         if call is not None and "origin" in request.headers:
-            response = shared(response, call, self._services)
+            response = shared(response, call, self._mounted)
         line.status = response.status
         line.milliseconds = (tools.host_clock.monotonic() - started) * 1000
         tools.request_log.add(line)
@@ -121,9 +125,11 @@ class Dispatcher:
     async def _answer(self, call: Call, request_id: str, line: RequestLine) -> HttpResponse:
         identity = self.gate.authenticator.authenticate(call)
         # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
+        if call.service not in self._mounted:
+            await self._services.get(call.service)
         found = self._find(call.service, call.operation) if call.operation else None
         body = verified_body(call, identity.signing_key)
-        call, params = parse_now(call, body) or await parse(call, body, self._find)
+        call, params = parse_now(call, body) or await parse(call, body, self._find_later)
         line.operation = f"{call.service}:{call.operation}"
         function, mounted = found or self._find(call.service, call.operation)
         ctx = self._context(call, identity, request_id)
@@ -136,8 +142,12 @@ class Dispatcher:
             return encode_output(call, result.output, request_id, status=result.status, headers=result.headers)
         return encode_output(call, result or {}, request_id)
 
+    async def _find_later(self, service: str, operation: str) -> None:
+        await self._services.get(service)
+        self._find(service, operation)
+
     def _find(self, service: str, operation: str) -> tuple[OperationFunction, Mounted]:
-        mounted = self._services.get(service)
+        mounted = self._mounted.get(service)
         function = mounted.find(operation) if mounted else None
         if mounted is None or function is None:
             raise not_implemented(service, operation)
@@ -209,6 +219,8 @@ class Dispatcher:
         checked: bool = False,
     ) -> dict[str, Any]:
         """See `core.context.CallService`."""
+        if service not in self._mounted:
+            await self._services.get(service)
         function, mounted = self._find(service, operation)
         if checked:
             in_process.check(service, operation, params)
@@ -229,7 +241,7 @@ class Dispatcher:
     ) -> bool:
         """See `core.context.Permits`."""
         service = resource_arn.split(":", 3)[2]
-        mounted = self._services.get(service)
+        mounted = self._mounted.get(service) or await self._services.get(service)
         if mounted is None or mounted.manifest.policy_of is None:
             return False
         policy = await mounted.manifest.policy_of(mounted.instance, resource_arn)

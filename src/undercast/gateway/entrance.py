@@ -1,6 +1,7 @@
 """Where each request goes: to health, to the platform's own endpoints, or to AWS's services.
 
-The port is open before all of them are loaded. Who comes early waits until they are, and is then answered as ever.
+The port is open before all of them are loaded. Who comes early waits, a call for its service and all others until
+everything is there, and is then answered as ever.
 """
 
 import asyncio
@@ -18,16 +19,22 @@ class Entrance:
 
     def __init__(self, health: Health) -> None:
         self._health = health
-        self._complete = asyncio.Event()
+        self._open, self._complete = asyncio.Event(), asyncio.Event()
         self._is_elsewhere: Callable[[str], bool] = health.host_names.may_be_named_after_others
         self._own: HttpHandler = self._own_later
         self._aws: HttpHandler = self._aws_later
+        self._call: HttpHandler = self._aws_later
 
     def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Hand a request on."""
         if request.target.startswith(_OWN) and not self._is_elsewhere(request.headers.get("host", "")):
             return self._health.handle(request) if self._health.owns(request) else self._own(request)
         return self._aws(request)
+
+    def open(self, call: HttpHandler) -> None:
+        """Calls of AWS's API may come; `call` lets each wait for what it needs."""
+        self._call = call
+        self._open.set()
 
     def complete(self, own: HttpHandler, aws: HttpHandler, is_elsewhere: Callable[[str], bool], driver: str) -> None:
         """Everything is there: whoever waits goes on, and nobody waits any more.
@@ -43,5 +50,19 @@ class Entrance:
         return await self._own(request)
 
     async def _aws_later(self, request: HttpRequest) -> HttpResponse:
+        if self._is_call(request):
+            await self._open.wait()
+            return await self._call(request)
         await self._complete.wait()
         return await self.handle(request)
+
+    def _is_call(self, request: HttpRequest) -> bool:
+        """Whether nothing but a call of AWS's API can be meant.
+
+        Which unsigned requests and which host names are a service's own, and which pages of other origins it lets in,
+        is known when all services are there.
+        """
+        headers = request.headers
+        if "authorization" not in headers or "origin" in headers or request.method == "OPTIONS":
+            return False
+        return not self._is_elsewhere(headers.get("host", ""))

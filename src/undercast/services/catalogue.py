@@ -33,6 +33,11 @@ def names() -> tuple[str, ...]:
     return tuple(_name(folder) for folder in folders())
 
 
+def modules() -> dict[str, str]:
+    """The module of each service's manifest, by botocore's name, in alphabetical order."""
+    return {_name(folder): f"{folder}.service" for folder in folders()}
+
+
 def schemas() -> Schemas:
     """What each service keeps."""
     modules = {_name(folder): importlib.import_module(f"{folder}.schema") for folder in folders()}

@@ -13,7 +13,6 @@ from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
-from undercast.sandbox.pool import Pool
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
 from undercast.store.journal import Journal
@@ -51,7 +50,6 @@ class Parts:
     arrivals: Arrivals
     metrics: Metrics
     causality: CausalLog
-    pool: Pool
     platform_clock: PlatformClock
     host_clock: HostClock
     ids: Ids

@@ -1,8 +1,10 @@
 """Finds the services, mounts them, and checks each manifest against AWS's model (I9).
 
-Which ones there are says `catalogue`; here they are loaded.
+Which ones there are says `catalogue`; here they are loaded. They come one after the other, and a call waits for its own
+alone.
 """
 
+import asyncio
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,15 +30,42 @@ class Mounted:
         return self.manifest.operations.get(operation)
 
 
+class Services:
+    """Those of one platform. `wanted` hears of each that somebody waits for."""
+
+    def __init__(self, names: Iterable[str], wanted: Callable[[str], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.mounted: dict[str, Mounted] = {}
+        """Those that are there, by botocore's name."""
+        self.begun: dict[str, Mounted] = {}
+        """Those that `mount` has come to."""
+        self._coming = {name: loop.create_future() for name in names}
+        self._wanted = wanted
+
+    async def get(self, name: str) -> Mounted | None:
+        """The service, as soon as it is there. None where there is none of that name."""
+        if (coming := self._coming.get(name)) is not None:
+            self._wanted(name)
+            await asyncio.shield(coming)  # of who waits, one may go
+        return self.mounted.get(name)
+
+    async def mount(self, manifest: Manifest, parts: Parts, *of_sandboxes: Any) -> None:
+        """Build one and let it begin; then whoever waits for it goes on. Its tables are there.
+
+        `of_sandboxes` is what `Manifest.needs_pool` says.
+        """
+        mounted = Mounted(manifest=manifest, instance=manifest.build(parts, *of_sandboxes))
+        self.begun[manifest.name] = mounted
+        if manifest.start is not None:
+            await manifest.start(mounted.instance)
+        self.mounted[manifest.name] = mounted
+        self._coming.pop(manifest.name).set_result(None)
+
+
 def discover() -> Iterator[Manifest]:
     """The manifest of every service folder, in alphabetical order."""
-    for folder in catalogue.folders():
-        yield importlib.import_module(f"{folder}.service").MANIFEST
-
-
-def mount(manifests: Iterable[Manifest], parts: Parts) -> dict[str, Mounted]:
-    """Build every service; their tables are there. By botocore's service name."""
-    return {manifest.name: Mounted(manifest=manifest, instance=manifest.build(parts)) for manifest in manifests}
+    for module in catalogue.modules().values():
+        yield importlib.import_module(module).MANIFEST
 
 
 def problems(manifest: Manifest, members_of: MembersOf) -> list[str]:

@@ -6,7 +6,7 @@ AWS: Smithy's AWS protocol specifications; Signature Version 4, "credential scop
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -68,7 +68,7 @@ def parse_now(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]] | Non
 
 
 async def parse(
-    call: Call, body: BodyStream, named: Callable[[str, str], object] = lambda service, operation: None
+    call: Call, body: BodyStream, named: Callable[[str, str], Awaitable[object]] | None = None
 ) -> tuple[Call, dict[str, Any]]:
     """Read the body and give the parameters as botocore's client takes them, validated.
 
@@ -83,7 +83,8 @@ async def parse(
         data = _inflate(data)
     if not call.operation:
         call, data = _completed(call, data), b""
-        named(call.service, call.operation)
+        if named is not None:
+            await named(call.service, call.operation)
     compiled = codec(call.service, call.operation, call.protocol)
     if len(data) > LARGE_BYTES:
         return call, await parse_large(compiled, call, data)

@@ -73,11 +73,9 @@ async def test_one_that_does_not_end_is_left(part: Work, caplog: pytest.LogCaptu
 WOUNDED = """
 import asyncio, sys, threading
 from dataclasses import replace
-from undercast.app import platform as platforms, serving
+from importlib import import_module
+from undercast.app import stopping
 from undercast.cli.main import main
-from undercast.services import registry
-
-real = registry.discover
 
 async def raises(instance):
     raise OSError("disk full")
@@ -85,18 +83,16 @@ async def raises(instance):
 async def blocked(instance):
     await asyncio.to_thread(threading.Event().wait)
 
-def discover():
-    for manifest in real():
-        if manifest.name == "cloudwatch":
-            manifest = replace(manifest, stop=raises)
-        if manifest.name == "dynamodb" and "blocked" in sys.argv[0]:
-            manifest = replace(manifest, stop=blocked)
-        if manifest.name == "sqs" and "start" in sys.argv[0]:
-            manifest = replace(manifest, start=raises)
-        yield manifest
+def wound(service, **changes):
+    module = import_module(f"undercast.services.{service}.service")
+    module.MANIFEST = replace(module.MANIFEST, **changes)
 
-registry.discover = discover
-platforms.PART_S = 1.0
+wound("cloudwatch", stop=raises)
+if "blocked" in sys.argv[0]:
+    wound("dynamodb", stop=blocked)
+if "start" in sys.argv[0]:
+    wound("sqs", start=raises)
+stopping.PART_S = 1.0
 main()
 """
 

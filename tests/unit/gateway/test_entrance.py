@@ -13,9 +13,12 @@ OWN_PATHS = ("/_undercast/health", "/_undercast/reset", "/_localstack/init")
 ELSEWHERE = ("photos.s3.amazonaws.com", "photos.localhost:4566", "abc.lambda-url.us-east-1.on.aws")
 
 
-def request(target: str, method: str = "GET", host: str = "localhost") -> HttpRequest:
+SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=..."}
+
+
+def request(target: str, method: str = "GET", host: str = "localhost", **headers: str) -> HttpRequest:
     """One without a body."""
-    return HttpRequest(method=method, target=target, headers={"host": host}, body=BodyStream.of(b""))
+    return HttpRequest(method=method, target=target, headers={"host": host, **headers}, body=BodyStream.of(b""))
 
 
 def entrance() -> Entrance:
@@ -60,6 +63,35 @@ async def test_who_comes_early_is_answered_when_everything_is_there() -> None:
     early.complete(own, aws, lambda host: host in ELSEWHERE, "process")
     assert [_bytes(await answer) for answer in waiting] == [b"aws", b"own"]
     assert _bytes(await early.handle(request("/bucket"))) == b"aws"
+
+
+async def test_a_signed_call_waits_for_no_more_than_who_answers_calls() -> None:
+    """Whatever its service, the gateway finds out."""
+    door = entrance()
+    early = asyncio.ensure_future(door.handle(request("/", **SIGNED)))
+    await asyncio.sleep(0)
+    assert not early.done()
+    door.open(aws)
+    assert _bytes(await early) == b"aws"
+    assert _bytes(await door.handle(request("/bucket", **SIGNED))) == b"aws"
+
+
+async def test_what_may_be_another_s_than_aws_s_waits_for_everything() -> None:
+    """Names of function URLs, unsigned requests (a certificate of SNS), pages and their preflights; the platform's."""
+    door = entrance()
+    door.open(aws)
+    asked = [
+        request("/", host="abc.lambda-url.us-east-1.localhost:4566", **SIGNED),
+        request("/bucket/key"),
+        request("/bucket/key", origin="http://page.example", **SIGNED),
+        request("/bucket/key", method="OPTIONS", **SIGNED),
+        request("/_undercast/status", **SIGNED),
+    ]
+    waiting = [asyncio.ensure_future(door.handle(one)) for one in asked]
+    await asyncio.sleep(0)
+    assert not any(answer.done() for answer in waiting)
+    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    assert [_bytes(await answer) for answer in waiting] == [b"aws"] * 4 + [b"own"]
 
 
 async def test_paths_of_buckets_and_function_urls_are_theirs() -> None:

@@ -69,8 +69,7 @@ async def test_group_and_stream_exist_once(world: World) -> None:
 
 async def test_function_log_makes_group_and_stream(world: World) -> None:
     """S1-26: the log group appears on the first run; text is kept byte for byte."""
-    sink = FunctionLogs()
-    sink.attach(world.logs.intake)
+    sink = FunctionLogs(world.logs.intake)
     lines = ["START\n", "tab\tand \\n and ünïcode 🐍\n", " \n"]
     sink.append(FUNCTION, STREAM, [(world.now_ms + at, line) for at, line in enumerate(lines)])
     found = await world.call("GetLogEvents", logGroupName="/aws/lambda/f", logStreamName=STREAM)
@@ -85,8 +84,7 @@ async def test_function_log_makes_group_and_stream(world: World) -> None:
 
 async def test_flood_is_bounded_and_told(world: World) -> None:
     """Above the backlog limit events are dropped, counted, and the stream says how many; then it goes on."""
-    sink = FunctionLogs()
-    sink.attach(world.logs.intake)
+    sink = FunctionLogs(world.logs.intake)
     line = "x" * 1_000_000
     for _ in range(100):
         sink.append(FUNCTION, "s", [(world.now_ms, line)])

@@ -142,8 +142,10 @@ async def test_a_restart_knows_the_filters(world: World) -> None:
 
 async def test_lines_of_a_function_carry_their_invocation(world: World) -> None:
     """Those of an INIT or of idle times that of the invocation before; together they are one message."""
-    sink, causes = FunctionLogs(), [Cause(kind="invocation", id="r-1"), Cause(kind="background", id="ab")]
-    sink.attach(world.logs.intake)
+    sink, causes = (
+        FunctionLogs(world.logs.intake),
+        [Cause(kind="invocation", id="r-1"), Cause(kind="background", id="ab")],
+    )
     world.logs.intake._cause_of = lambda environment_id: causes.pop(0) if environment_id == "ab" else causes[99]
     await world.call("CreateLogGroup", logGroupName="/aws/lambda/f")
     await put_filter(world, "/aws/lambda/f")

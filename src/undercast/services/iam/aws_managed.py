@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
-from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 from undercast.services.iam.policies import ManagedPolicy, Version
@@ -35,7 +35,7 @@ class AwsManagedPolicies:
     @cached_property
     def by_arn(self) -> dict[str, AwsPolicy]:
         """ARN -> policy."""
-        data = json.loads(files("undercast.services.iam").joinpath("managed_policies.json").read_text("utf-8"))
+        data = json.loads(Path(__file__).with_name("managed_policies.json").read_text("utf-8"))
         policies = (_policy(entry) for entry in data["policies"])
         return {entry.policy.arn: entry for entry in policies}
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from undercast.core.service import Manifest, Site, operations_of
 from undercast.events.poller import Source
+from undercast.sandbox.pool import Pool
 from undercast.services.event_sources.queue_source import QueueSource
 from undercast.services.event_sources.reading import Reading
 from undercast.services.event_sources.stream_source import StreamSource
@@ -62,7 +63,7 @@ from undercast.services.lambda_.urls import owns_host
 from undercast.services.parts import Parts
 
 
-def build(parts: Parts) -> Lambda:
+def build(parts: Parts, pool: Pool) -> Lambda:
     """The instance that every operation gets."""
     code = CodeStore(parts.config.data_dir / "code", parts.blobs, parts.ids)
     concurrency = Concurrency(parts.host_clock)
@@ -86,20 +87,20 @@ def build(parts: Parts) -> Lambda:
         outbox=parts.outbox,
         causality=parts.causality,
         arrivals=parts.arrivals,
-        environments=parts.pool,
+        environments=pool,
         code=code,
         images=images,
         catalog=catalog,
-        deployments=Deployments(parts.database, Code(code, images), catalog, parts.pool, unable),
+        deployments=Deployments(parts.database, Code(code, images), catalog, pool, unable),
         unable=unable,
         mappings=mappings(parts.database, parts.platform_clock),
-        provisioning=Provisioning(parts.database, catalog, parts.pool),
+        provisioning=Provisioning(parts.database, catalog, pool),
         concurrency=concurrency,
         lineages=Lineages(),
         measures=Measures(parts.metrics, parts.platform_clock),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
         streams=Streams(paced=parts.config.stream_pace),
-        hot_reload=HotReload(parts.config.hot_reload_root, parts.blobs, parts.pool),
+        hot_reload=HotReload(parts.config.hot_reload_root, parts.blobs, pool),
         internal=parts.internal,
         clock=parts.platform_clock,
         ids=parts.ids,
@@ -174,6 +175,7 @@ MANIFEST = Manifest(
         urls,
         versions,
     ),
+    needs_pool=True,
     access=access,
     policy_of=policy_of,
     effective=EFFECTIVE,

@@ -17,18 +17,13 @@ _MAX_NAMES = 4096
 class FunctionLogs:
     """See `sandbox.model.LogSink`."""
 
-    def __init__(self) -> None:
-        self._intake: Intake | None = None
+    def __init__(self, intake: Intake) -> None:
+        self._intake = intake
         self._names: dict[str, tuple[FunctionVersion, StreamName]] = {}
         """Of the streams that are written to: made once, for every invocation asks for its own."""
 
-    def attach(self, intake: Intake) -> None:
-        """Once, before any environment starts: the pool is built before the services are."""
-        self._intake = intake
-
     def append(self, function: FunctionVersion, log_stream: str, events: Sequence[LogEvent]) -> None:
         """Stream names are random, so one that is unknown here does not exist."""
-        assert self._intake is not None
         known = self._names.get(log_stream)
         name = known[1] if known is not None and known[0] is function else self._name(function, log_stream)
         key = self._intake.known(name)

@@ -11,8 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from functools import cache
-from importlib.resources import files
 from itertools import takewhile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
@@ -73,7 +73,7 @@ def _version(region: Region, name: str, known: Known) -> Version:
 
 @cache
 def _data() -> Mapping[str, Any]:
-    found: Mapping[str, Any] = json.loads(files(__package__).joinpath("public.json").read_text("utf-8"))
+    found: Mapping[str, Any] = json.loads(Path(__file__).with_name("public.json").read_text("utf-8"))
     return found
 
 

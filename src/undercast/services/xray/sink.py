@@ -25,22 +25,15 @@ _MAX_BODY_BYTES = 262_144
 class FunctionTraces:
     """See `sandbox.model.TraceSink`."""
 
-    def __init__(self) -> None:
-        self._intake: Intake | None = None
-        self._internal: Internal | None = None
-
-    def attach(self, intake: Intake, internal: Internal) -> None:
-        """Once, before any environment starts: the pool is built before the services are."""
+    def __init__(self, intake: Intake, internal: Internal) -> None:
         self._intake, self._internal = intake, internal
 
     def segment(self, function: FunctionVersion, packet: bytes) -> None:
         """See TraceSink."""
-        assert self._intake is not None
         self._intake.packet(function, packet)
 
     def ran(self, run: TracedRun) -> None:
         """See TraceSink."""
-        assert self._intake is not None
         for document in segments(run):
             self._intake.lambda_segment(run.invocation.function, document)
 
@@ -49,7 +42,6 @@ class FunctionTraces:
         operation = _PROXIED.get(request.path.rstrip("/"))
         if operation is None or request.method != "POST":
             return _answer(404, {"message": "the daemon passes on GetSamplingRules and SamplingTargets only"})
-        assert self._internal is not None
         scope = Scope(function.account_id, function.region)
         ctx = self._internal(scope, platform_principal(scope.account_id))
         try:

@@ -7,7 +7,6 @@ AWS: Smithy, "XML bindings".
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from undercast.core.errors import ServiceError
 from undercast.wire.model import Shape
@@ -25,14 +24,21 @@ from undercast.wire.values import (
 
 Write = Callable[[Any, list[str]], None]
 Read = Callable[[ElementTree.Element], Any]
+_MARKUP = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 _CONTROLS = {chr(code): f"&#{code};" for code in range(32)} | {"\x7f": "&#127;", "\x85": "&#133;"}
+_REFERENCES = str.maketrans(_MARKUP | _CONTROLS)
 
 
 def text_of(value: str) -> str:
-    """Text as XML content. Control characters go out as references, as S3 sends them."""
-    if value.isprintable():
-        return escape(value, {'"': "&quot;"})
-    return escape(value, {'"': "&quot;", **_CONTROLS})
+    """Text as XML content. Control characters go out as references, as S3 sends them.
+
+    The standard library's `escape` comes with its HTTP client, which takes 15 ms to load.
+    """
+    if not value.isprintable():
+        return value.translate(_REFERENCES)
+    for character, reference in _MARKUP.items():
+        value = value.replace(character, reference)
+    return value
 
 
 class XmlCompiler:

@@ -1,0 +1,85 @@
+"""The second step of a start: what every call of AWS's API needs, whatever its service.
+
+Loaded right behind the ready line; a first call waits for all that is imported here. `tests/architecture/test_start.py`
+names what may not be.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from undercast.app.door import Door
+from undercast.core.clock import PlatformClock
+from undercast.core.ids import SystemIds
+from undercast.core.metrics import Metrics
+from undercast.events.arrivals import Arrivals
+from undercast.events.causality import CausalLog
+from undercast.events.outbox import Outbox
+from undercast.gateway.auth import Authenticator, Authorizer, Gate
+from undercast.gateway.cross_origin import page_allowed
+from undercast.gateway.dispatch import Dispatcher, Tools
+from undercast.gateway.request_log import RequestLog
+from undercast.services.parts import Parts
+from undercast.services.registry import Mounted, Services
+from undercast.store import clock_offset
+from undercast.store.blobs import BlobStore
+from undercast.wire import sdk_calls
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Base:
+    """What everything above the store is made with, and what services are made with."""
+
+    door: Door
+    request_log: RequestLog
+    dispatcher: Dispatcher
+    parts: Parts
+
+
+def make_base(door: Door, services: Services) -> Base:
+    """The tables are there."""
+    platform_clock = PlatformClock(door.host_clock, clock_offset.offset_of(door.database))
+    causality = CausalLog(door.database, door.journal, platform_clock)
+    ids, request_log = SystemIds(door.host_clock), RequestLog(door.folder.requests_log)
+    tools = Tools(
+        host_names=door.host_names,
+        causality=causality,
+        platform_clock=platform_clock,
+        host_clock=door.host_clock,
+        ids=ids,
+        request_log=request_log,
+        default_region=door.config.default_region,
+        endpoint=f"http://localhost:{door.config.port}",
+    )
+    dispatcher = Dispatcher(tools, services)
+    parts = Parts(
+        config=door.config,
+        database=door.database,
+        blobs=BlobStore(door.folder.blobs, door.database),
+        journal=door.journal,
+        outbox=Outbox(door.database, platform_clock, causality),
+        arrivals=Arrivals(),
+        metrics=Metrics(),
+        causality=causality,
+        platform_clock=platform_clock,
+        host_clock=door.host_clock,
+        ids=ids,
+        internal=dispatcher.internal,
+        sdk=sdk_calls,
+    )
+    return Base(door=door, request_log=request_log, dispatcher=dispatcher, parts=parts)
+
+
+def gate_of(door: Door, services: Mapping[str, Mounted]) -> Gate:
+    """Who guards the services, some of which may come later: IAM and STS are there."""
+    iam, sts = services["iam"].instance, services["sts"].instance
+    return Gate(
+        authenticator=Authenticator(
+            (iam.credential, sts.session),
+            door.host_clock,
+            issued_keys_only=not door.loopback,
+            page_allowed=partial(page_allowed, services=services),
+            used=iam.note_key_use,
+        ),
+        authorizer=Authorizer(iam.policies_of, door.host_clock, door.config.iam),
+    )

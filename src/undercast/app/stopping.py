@@ -1,0 +1,63 @@
+"""A stop, of a whole platform or of a start that failed: what has begun ends in the opposite order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from undercast.app.base import Base
+from undercast.app.ending import Ending, Work
+from undercast.services.registry import Mounted
+
+GRACE_S = 5.0
+"""How long requests in flight may take after SIGTERM,"""
+LEAST_GRACE_S = 2.0
+"""and how long at least behind the end of the platform's own work, which has so long:"""
+QUIESCE_S = 6.0
+PART_S = 10.0
+"""How long any other part of a stop may take; each says less of itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Begun:
+    """What has begun, by the names for the log."""
+
+    base: Base
+    services: Mapping[str, Mounted]
+    deliveries: Mapping[str, Work]
+    """What begins work by itself, beside services."""
+    sandboxes: Mapping[str, Work]
+    """What ends, in this order, before the listeners that sandboxes call."""
+
+
+async def stop(begun: Begun, ending: Ending) -> None:
+    """End it. The door is left: `Door.close` follows.
+
+    Attempts end, or are left to the next start, while the door is open: functions of the process driver call
+    through it, and one whose call was refused has failed an attempt of its event, maybe the last.
+    """
+    base, door, services = begun.base, begun.base.door, dict(sorted(begun.services.items()))
+    grace_ends = door.host_clock.monotonic() + GRACE_S
+    works = {
+        name: partial(mounted.manifest.quiesce, mounted.instance)
+        for name, mounted in services.items()
+        if mounted.manifest.quiesce is not None
+    }
+    await ending.together({**begun.deliveries, **works}, QUIESCE_S)
+    for name, mounted in services.items():
+        if mounted.manifest.release is not None:
+            release = partial(mounted.manifest.release, mounted.instance)
+            await ending.part(f"the answers of {name}", release, PART_S)
+    grace_s = max(LEAST_GRACE_S, grace_ends - door.host_clock.monotonic())
+    await ending.part("the front door", partial(door.front_door.stop_accepting, grace_s), grace_s + PART_S)
+    for name, work in begun.sandboxes.items():
+        await ending.part(name, work, PART_S)
+    await ending.part("the listeners of sandboxes", door.front_door.close, PART_S)
+    stops = {
+        name: partial(mounted.manifest.stop, mounted.instance)
+        for name, mounted in services.items()
+        if mounted.manifest.stop is not None
+    }
+    await ending.together(stops, PART_S)
+    await ending.part("the request log", base.request_log.stop, PART_S)
+    await ending.part("the causal log", base.parts.causality.close, PART_S)
+    await ending.part("the blobs", base.parts.blobs.close, PART_S)
