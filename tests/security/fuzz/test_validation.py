@@ -7,6 +7,8 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -27,18 +29,51 @@ CODES = {
     "lambda": ("ValidationException", "InvalidParameterValueException", "InvalidRequestContentException"),
 }
 COMMON = ("ValidationException", "ValidationError", "InvalidParameterException", "InvalidParameterValue")
-"""How each service says it, the others by one of COMMON; S3 has a code of its own for nearly everything."""
+"""How each service says it, the others by one of COMMON."""
+S3_CODES = {
+    ("body", "required"): ("MissingRequestBodyError", "MalformedXML"),
+    ("body", "enum"): ("MalformedXML", "MalformedACLError", "InvalidArgument", "InvalidRequest"),
+    ("body", "at least"): ("MalformedXML", "InvalidArgument", "InvalidTag"),
+    ("header", "enum"): ("InvalidArgument", "InvalidRequest"),
+    ("header", "pattern"): ("InvalidArgument",),
+    ("querystring", "enum"): ("InvalidArgument",),
+    ("querystring", "required"): ("InvalidArgument",),
+    ("querystring", "minimum"): ("InvalidArgument",),
+    ("querystring", "maximum"): ("InvalidArgument",),
+}
+"""(where the member travels, what is broken) -> S3's codes for it, each with status 400. AWS: "List of error codes"."""
+S3_OWN = {
+    "StorageClass": ("InvalidStorageClass",),
+    "CreateBucketConfiguration": ("IllegalLocationConstraintException", "InvalidLocationConstraint"),
+    "VersioningConfiguration": ("IllegalVersioningConfigurationException",),
+    "ACL": ("InvalidArgument", "IllegalLocationConstraintException"),  # CreateBucket's region comes first
+    "ObjectOwnership": ("InvalidArgument", "IllegalLocationConstraintException"),
+    "ChecksumType": ("InvalidRequest", "MalformedXML"),
+    "TransitionDefaultMinimumObjectSize": ("MalformedXML", "InvalidRequest"),
+}
+"""Top-level members for which S3 has codes of their own."""
 TEXT = re.compile(r"\d+ validation errors? detected: Value .* at '.*' failed to satisfy constraint: ", re.DOTALL)
 IGNORED = frozenset(
     {
-        *("s3 RequestPayer", "s3 OptionalObjectAttributes", "lambda Runtime", "sqs AttributeNames", "sqs Attributes"),
-        *("sqs MessageSystemAttributeNames", "sqs MessageSystemAttributes", "sqs Entries"),
+        *("s3 RequestPayer", "s3 OptionalObjectAttributes", "s3 ChecksumMode", "lambda Runtime", "sqs AttributeNames"),
+        *("sqs Attributes", "sqs MessageSystemAttributeNames", "sqs MessageSystemAttributes", "sqs Entries"),
     }
 )
-"""Headers of S3 that ask for what no bucket here has (requester pays, restores); their values are not looked at. An
-unknown runtime is Lambda's own error, which comes behind the look-up of the function; so are unknown attributes SQS's,
-behind that of the queue."""
+"""Headers of S3 that ask for what no bucket here has (requester pays, restores), or for nothing but by one value
+(ENABLED). An unknown runtime is Lambda's own error, which comes behind the look-up of the function; so are unknown
+attributes SQS's, behind that of the queue."""
+KEYS = (NAMES["Key"], NAMES["CopySource"].rpartition("/")[2])
+"""The objects that the requests name."""
 SERVED = {manifest.name: sorted(manifest.operations) for manifest in registry.discover()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What was broken, and where it travels: body, header, querystring or uri."""
+
+    operation: str
+    violation: Violation
+    where: str
 
 
 class Asker:
@@ -69,20 +104,44 @@ def asker(platform: RunningPlatform, account: str) -> Iterator[Asker]:
     """Asks as an account of this test's own, which has the bucket that the requests name."""
     location = {"LocationConstraint": "eu-west-1"}
     s3 = platform.client("s3", account=account, region="eu-west-1")
-    s3.create_bucket(Bucket=NAMES["Bucket"], CreateBucketConfiguration=location)
+    bucket = {"Bucket": NAMES["Bucket"]}
+    s3.create_bucket(**bucket, CreateBucketConfiguration=location, ObjectOwnership="ObjectWriter")
+    for key in KEYS:
+        s3.put_object(**bucket, Key=key, Body=b"kept")
     asker = Asker(platform, account)
     yield asker
     asker.close()
-    s3.delete_bucket(Bucket=NAMES["Bucket"])  # nothing got into it
+    for key in KEYS:
+        assert s3.get_object(**bucket, Key=key)["Body"].read() == b"kept"
+        s3.delete_object(**bucket, Key=key)
+    s3.delete_bucket(**bucket)  # nothing else got into it
     s3.close()
 
 
-def problem(service: str, status: int, answer: str) -> str | None:
-    """What is wrong with a refusal."""
-    if not 400 <= status < 500 and "NotImplemented" not in answer:
+REFUSED = re.compile(r"the parameter ([\w.]+)(?:=\S*)? of (\w+)")
+
+
+def s3_problem(asked: Asked, status: int, answer: str) -> str | None:
+    """Code and status fit the place and the constraint."""
+    if status != 400:
         return f"status {status}"
-    if service == "s3" or status == 501:
-        return None
+    found = re.search(r"<Code>(\w+)</Code>", answer)
+    top = asked.violation.path.partition(".")[0]
+    place = (asked.where, asked.violation.constraint)
+    allowed = (*S3_OWN.get(top, ()), *(S3_CODES.get(place, ()) if top not in S3_OWN or asked.where == "body" else ()))
+    return None if found is not None and found[1] in allowed else f"another code for {place}"
+
+
+def problem(service: str, asked: Asked, status: int, answer: str) -> str | None:
+    """What is wrong with a refusal."""
+    if status == 501:
+        named = REFUSED.search(answer)
+        found = named is not None and set(named[1].split(".")) & set(asked.violation.path.split("."))
+        return None if found else "a refusal of something else"
+    if service == "s3":
+        return s3_problem(asked, status, answer)
+    if not 400 <= status < 500:
+        return f"status {status}"
     if not any(code in answer for code in CODES.get(service, COMMON)):
         return "another code"
     own = "ValidationError" in answer or "ValidationException" in answer
@@ -101,7 +160,11 @@ def test_each_broken_constraint_is_refused(asker: Asker, service: str) -> None:
                 if (found := asker.ask(service, name, protocol, violation)) is None:
                     continue
                 count += 1
-                if wrongness := problem(service, *found):
+                model: Any = model_of(service, protocol).operation_model(name).input_shape
+                top = model.members[violation.path.partition(".")[0]]
+                where = top.serialization.get("location", "body")
+                asked = Asked(operation=name, violation=violation, where=where)
+                if wrongness := problem(service, asked, *found):
                     wrong.append(f"{name} {violation.path} {violation.constraint}: {wrongness}: {found[1][:300]}")
     print(f"{service}: {count} violations of {len(SERVED[service])} operations")
     assert count > len(SERVED[service]) // 4

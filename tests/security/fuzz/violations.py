@@ -15,8 +15,17 @@ from tests.conformance.values import Values
 from undercast.wire.patterns import matcher
 
 LONGEST = 300_000
-NAMES = {"Bucket": "violated", "FunctionName": "violated"}
-"""Names in whose place the models' samples would be found wrong before anything else is."""
+NAMES = {"Bucket": "violated", "FunctionName": "violated", "Key": "violated", "CopySource": "violated/source"}
+"""Texts in whose place the models' samples would be found wrong, or missing, before anything else is."""
+MASKS = {
+    "PutBucketAcl": ("AccessControlPolicy", ("Owner",)),
+    "PutObjectAcl": ("AccessControlPolicy", ("Owner",)),
+    "CreateBucket": ("CreateBucketConfiguration", ("Location", "Bucket")),
+    "DeleteObjects": ("Delete", ("Objects.LastModifiedTime", "Objects.Size", "Objects.ETag", "Objects.VersionId")),
+    "PutBucketVersioning": ("VersioningConfiguration", ("MFADelete",)),
+    "PutBucketWebsite": ("WebsiteConfiguration", ("RedirectAllRequestsTo",)),
+}
+"""Operation -> a member, and what of its sample is refused or excludes the rest: it would be what is answered to."""
 _HEAD = ("uri", "header", "headers", "querystring")
 _STRANGE = ("!", " a b", "é漢", "x" * 3000, "{}", "a//", "-", "0", "A")
 
@@ -36,7 +45,9 @@ def violations(operation: OperationModel, protocol: str) -> Iterator[Violation]:
     if shape is None:
         return
     full = Values(edge="low", timestamp_default="whole").of(shape)
-    full |= {name: value for name, value in NAMES.items() if name in full}
+    full |= {name: value for name, value in NAMES.items() if isinstance(full.get(name), str)}
+    if operation.name in MASKS:
+        _unmask(full, *MASKS[operation.name])
     base = {name: full[name] for name in shape.required_members if name in full}
     for name, member in shape.members.items():
         where = member.serialization.get("location", "")
@@ -49,6 +60,14 @@ def violations(operation: OperationModel, protocol: str) -> Iterator[Violation]:
             continue
         for path, constraint, value in _spoilt(member, full[name], name, _Way(protocol=protocol, where=where)):
             yield Violation(path=path, constraint=constraint, params={**base, name: value})
+
+
+def _unmask(full: dict[str, Any], member: str, masks: tuple[str, ...]) -> None:
+    for mask in masks:
+        name, _, inner = mask.partition(".")
+        found = full[member]
+        for one in found[name] if inner else [found]:
+            one.pop(inner or name, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

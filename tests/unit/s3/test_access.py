@@ -214,6 +214,10 @@ async def test_acls_in_all_three_forms(s3: Bench) -> None:
     assert await s3.call("GetBucketAcl", Bucket="bkt") == acl
     with pytest.raises(ServiceError, match="Specifying both Canned ACLs and Header Grants"):
         await s3.call("PutBucketAcl", Bucket="bkt", ACL="private", GrantRead="id=abc")
+    (grant, *_) = acl["Grants"]
+    for wrong in ({**grant, "Permission": "EVERYTHING"}, {**grant, "Grantee": {**grant["Grantee"], "Type": "Nobody"}}):
+        with pytest.raises(ServiceError, match="MalformedACLError"):
+            await s3.call("PutBucketAcl", Bucket="bkt", AccessControlPolicy={**acl, "Grants": [wrong]})
     with pytest.raises(ServiceError, match="MissingSecurityHeader"):
         await s3.call("PutBucketAcl", Bucket="bkt")
     with pytest.raises(ServiceError, match="InvalidBucketAclWithObjectOwnership"):

@@ -127,6 +127,8 @@ async def test_a_batch_delete_reports_each_key(s3: Bench) -> None:
     assert [(error["Key"], error["Code"]) for error in got["Errors"]] == [("b", "PreconditionFailed")]
     got = await s3.call("DeleteObjects", Bucket="bkt", Delete={"Objects": [{"Key": "b"}], "Quiet": True})
     assert got == {}
+    with pytest.raises(ServiceError, match="MalformedXML"):  # botocore's model: an ObjectKey has one character at least
+        await s3.call("DeleteObjects", Bucket="bkt", Delete={"Objects": [{"Key": ""}]})
     assert await s3.keys() == []
 
 

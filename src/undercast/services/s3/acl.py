@@ -43,6 +43,8 @@ _OBJECT_ACTIONS = {
 }
 
 
+_PERMISSIONS = frozenset(("FULL_CONTROL", "READ", "READ_ACP", "WRITE", "WRITE_ACP"))
+_TYPES = frozenset(("AmazonCustomerByEmail", "CanonicalUser", "Group"))
 _ASKING = frozenset(("ACL", "AccessControlPolicy", *_HEADERS))
 
 
@@ -139,7 +141,9 @@ def _from_document(document: Mapping[str, Any], owner: str) -> tuple[Grant, ...]
     found: list[Grant] = []
     for grant in document.get("Grants") or ():
         grantee = grant.get("Grantee") or {}
-        if "Permission" not in grant or not (grantee.get("ID") or grantee.get("URI")):
+        if grant.get("Permission") not in _PERMISSIONS or grantee.get("Type", "Group") not in _TYPES:
+            raise MalformedACLError()
+        if not (grantee.get("ID") or grantee.get("URI")):
             raise MalformedACLError()
         one = (
             _user(grantee["ID"], grant["Permission"])

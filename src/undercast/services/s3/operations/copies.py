@@ -150,10 +150,13 @@ def _etag(ctx: RequestContext, encrypted: Encryption) -> str:
     return ctx.ids.hex(32) if encrypted.data_key is not None else ""
 
 
+_DIRECTIVES = {"MetadataDirective": "REPLACE", "TaggingDirective": "REPLACE", "AnnotationDirective": "EXCLUDE"}
+
+
 def _check_directives(params: Mapping[str, Any]) -> None:
-    for member in ("MetadataDirective", "TaggingDirective"):
+    for member, other in _DIRECTIVES.items():
         asked, name = params.get(member), member.removesuffix("Directive").lower()
-        if asked not in (None, "COPY", "REPLACE"):
+        if asked not in (None, "COPY", other):
             members = {"ArgumentName": f"x-amz-{name}-directive", "ArgumentValue": asked}
             raise InvalidArgument(f"Unknown {name} directive.", members=members)
 

@@ -42,7 +42,7 @@ async def delete_objects(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
     """
     bucket = s3.buckets.get(ctx, params)
     objects: Sequence[Mapping[str, Any]] = params["Delete"]["Objects"]
-    if not 1 <= len(objects) <= _MAX_KEYS:
+    if not 1 <= len(objects) <= _MAX_KEYS or not all(item["Key"] for item in objects):
         raise MalformedXML()
     for member in ("LastModifiedTime", "Size"):
         if any(item.get(member) is not None for item in objects):
