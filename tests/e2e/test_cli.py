@@ -359,6 +359,17 @@ def test_invoke_of_no_function_says_where_it_looked(platform: RunningPlatform, f
     assert error.endswith("""\n  the payload is JSON: '{"key": 1}', '"text"', or @FILE\n""")
 
 
+@pytest.mark.parametrize("words", [("metrics", "nope"), ("watch", "nope", "."), ("profile", "nope"), ("logs", "nope")])
+def test_every_command_says_where_it_looked_for_a_function(words: tuple[str, ...]) -> None:
+    """Also where there is none at all, with what says where to look."""
+    with running() as fresh:
+        _, error = undercast(*words, url=fresh.url, expect=1)
+    said = (
+        "looked in account 000000000000, region us-east-1: no function is there (AWS_ACCESS_KEY_ID and AWS_REGION say"
+    )
+    assert said in error
+
+
 def test_logs_of_long_ago_says_how_far_back_they_are(platform: RunningPlatform) -> None:
     """Nothing at all would look like a function that never ran; the `--since` that is told shows the event."""
     logs, now = platform.client("logs"), platform.ask("/_undercast/status")["clock"]["now"]

@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from undercast.cli import metrics_page
-from undercast.cli.client import DataOption, ask, aws, locate
+from undercast.cli import metrics_page, whereabouts
+from undercast.cli.client import DataOption, ask, aws, locate, refused
 from undercast.cli.output import fail, show, table, write_page
 
 _NAMESPACE = "AWS/Lambda"
@@ -56,7 +56,7 @@ def metrics(
         if function and not found:
             aws(url, "lambda").get_function_configuration(FunctionName=function)
     except (ClientError, BotoCoreError) as error:
-        fail(str(error))
+        refused(url, error, whereabouts.of_error(url, error))
     if as_json:
         show(found, True)
         return

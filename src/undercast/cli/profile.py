@@ -16,7 +16,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from undercast.cli import profile_page
+from undercast.cli import profile_page, whereabouts
 from undercast.cli.client import DataOption, ask, aws, locate, refused
 from undercast.cli.invoke import payload_of
 from undercast.cli.options import Options, take_options
@@ -96,7 +96,7 @@ def profile(
             found = _measure(aws(url, "lambda"), function, event, times)
             found.reports = _reports(url, function, since_ms, found.round_trips_ms)
     except (ClientError, BotoCoreError) as error:
-        refused(url, error)
+        refused(url, error, whereabouts.of_error(url, error))
     except KeyboardInterrupt:
         fail(f"the profile of {function} was given up")
     if page is not None:

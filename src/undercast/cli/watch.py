@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from undercast.cli.client import DataOption, ask, aws, locate
+from undercast.cli import whereabouts
+from undercast.cli.client import DataOption, ask, aws, locate, refused
 from undercast.cli.options import Options, take_options
 from undercast.cli.output import fail, printable, styled
 from undercast.core.listing import first_few
@@ -60,7 +61,9 @@ def watch(
         session.run()
     except TooLarge as error:
         fail(str(error), f"mount it instead: undercast start --hot-reload-root {place.parent}")
-    except (UpdateFailed, ClientError, BotoCoreError, OSError) as error:
+    except (ClientError, BotoCoreError) as error:
+        refused(url, error, whereabouts.of_error(url, error))
+    except (UpdateFailed, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         session.tell({"event": "stopped", "function": function, "live": session.live})

@@ -7,6 +7,7 @@ from undercast.cli import environment
 from undercast.cli.client import aws
 from undercast.core.listing import first_few
 
+_NOTHING = "no function is there (AWS_ACCESS_KEY_ID and AWS_REGION say where)"
 _MISSING = re.compile(r"Function not found: (arn:[^:]+:lambda:([^:]+):([^:]+):function:)([^:\s]+)(?::(\S+))?")
 
 
@@ -53,7 +54,7 @@ def _place(account: str, region: str) -> str:
 
 
 def _told(account: str, region: str, names: list[str]) -> str:
-    return f"{_place(account, region)}: {first_few(names, len(names)) or 'no function is there'}"
+    return f"{_place(account, region)}: {first_few(names, len(names)) or _NOTHING}"
 
 
 def _qualifiers(functions: Any, name: str) -> str:
