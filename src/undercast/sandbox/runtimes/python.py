@@ -22,9 +22,11 @@ _HOOKS_SINCE = (3, 9)
 _SDK = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
 SDK_SINCE = (3, 10)
 """Below, the SDK that we ship has syntax that the interpreter cannot read: `undercast runtimes install` brings one."""
-_LAYOUT = b"2"
+_LAYOUT = b"3"
 """Of the folder: a new number makes new folders."""
-_OWN = ("bootstrap.py", "undercast_runtime_client.py")
+_OWN = ("bootstrap.py", "undercast_runtime_client.py", "runtime_client.py")
+_COMPILED = "runtime_client."
+"""awslambdaric's compiled module, for which ours stands in (ADR 68)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ def _install(distribution: metadata.Distribution, target: Path) -> None:
     """Put a package's modules into the folder, with the byte code that its installer made for our own Python."""
     for file in distribution.files or ():
         source = Path(str(distribution.locate_file(file)))
-        if file.parts[0] == ".." or not source.exists():
+        if file.parts[0] == ".." or file.parts[0].startswith(_COMPILED) or not source.exists():
             continue
         destination = target / file
         destination.parent.mkdir(parents=True, exist_ok=True)

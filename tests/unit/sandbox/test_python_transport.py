@@ -1,0 +1,139 @@
+"""Our `runtime_client` beside awslambdaric's compiled one: the same calls, requests, answers, errors and log line."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import awslambdaric
+import pytest
+
+from undercast.sandbox.client import runtime_client
+
+AWS, OURS = Path(awslambdaric.__file__).parents[1], Path(runtime_client.__file__).parent
+OK = b"HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
+EVENT = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: id\r\n"
+    b"Lambda-Runtime-Deadline-Ms: 1796061474540\r\nLambda-Runtime-Invoked-Function-Arn: arn\r\n"
+)
+BESIDE = (
+    b'Lambda-Runtime-Trace-Id:   Root=1-2;Sampled=0  \r\nLambda-Runtime-Client-Context: {"k": "\xc3\xbc"}\r\n'
+    b"Lambda-Runtime-Cognito-Identity: \r\nlambda-runtime-aws-tenant-id: t\r\nLambda-Runtime-Invocation-Id: i\r\n"
+)
+CALLS: tuple[tuple[str, list[str | None], bytes | None], ...] = (
+    ("next", [], EVENT + b"Content-Length: 2\r\n\r\n{}"),
+    ("post_invocation_result", ["id", '{"x": "\u00fc"}', "application/json", None], OK),
+    ("next", [], EVENT + BESIDE + b"Content-Length: 0\r\n\r\n"),
+    ("post_invocation_result", ["id", "x" * 100_000, "application/unknown", "i"], OK),
+    ("next", [], EVENT + b"Content-Length: 100000\r\n\r\n" + b"y" * 100_000),
+    ("post_invocation_result", ["id", "", "", None], OK),
+    ("post_error", ["id", '{"errorMessage": "\u00fc"}', '{"cause": 1}', None], OK),
+    ("post_error", ["id", "{}", "", "i"], OK),
+    ("post_error", ["id", "{}", "", None], b"HTTP/1.1 403 Forbidden\r\nContent-Length: 4\r\n\r\nwhy?"),
+    ("post_invocation_result", ["id", "{}", "", None], b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n"),
+    ("post_invocation_result", ["id", "{}", "", None], b"HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\n{}"),
+    ("post_invocation_result", ["id", "{}", "", None], None),
+    ("post_error", ["id", "{}", "", None], OK),
+)
+"""What a runtime asks, and what it is answered; None: its connection is closed. AWS's module dies by a segmentation
+fault where a `next` fails, or where an event lacks a header that Lambda always sends: that is left out."""
+CLIENT = """
+import json, os, sys
+sys.path.insert(0, sys.argv[1])
+import runtime_client
+runtime_client.initialize_client("agent/1")
+for name, given in json.load(sys.stdin):
+    if name == "post_invocation_result":
+        given[1] = given[1].encode()
+    try:
+        seen = getattr(runtime_client, name)(*given)
+    except RuntimeError as error:
+        seen = repr(error)
+    if isinstance(seen, tuple):
+        seen = [hash_of(seen[0]) if len(seen[0]) > 99 else seen[0].decode(), sorted(seen[1].items())]
+    print(json.dumps(seen), flush=True)
+"""
+SERVER = """
+import re, socket, sys
+listening = socket.create_server(("127.0.0.1", 0))
+print(listening.getsockname()[1], flush=True)
+answers = [bytes.fromhex(line.strip()) for line in sys.stdin]
+buffer, connection = b"", None
+for answer in answers:
+    if connection is None:
+        connection, buffer = listening.accept()[0], b""
+    while b"\\r\\n\\r\\n" not in buffer:
+        data = connection.recv(65536)
+        if not data:  # AWS's module has another connection behind each error
+            connection = listening.accept()[0]
+        buffer += data
+    head, _, buffer = buffer.partition(b"\\r\\n\\r\\n")
+    length = re.search(rb"content-length: (\\d+)", head)
+    length = int(length[1]) if length else 0
+    while len(buffer) < length:
+        buffer += connection.recv(1 << 20)
+    print(head, length, hash(buffer[:length]), flush=True)
+    buffer = buffer[length:]
+    if answer:
+        connection.sendall(answer)
+    else:
+        connection.close()
+        connection = None
+"""
+
+
+def observed(folder: Path) -> tuple[list[str], list[str]]:
+    """What the function sees with what is written to its log, and what the Runtime API gets."""
+    environment = {"PYTHONHASHSEED": "1"}
+    server = subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert server.stdout is not None
+    port = int(server.stdout.readline())
+    runtime = subprocess.Popen(
+        [sys.executable, "-c", CLIENT.replace("hash_of", "hash"), str(folder)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        env={**environment, "AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
+    )  # fmt: skip
+    assert server.stdin is not None
+    server.stdin.write("".join(f"{(answer or b'').hex()}\n" for _, _, answer in CALLS))
+    server.stdin.close()
+    try:
+        seen, _ = runtime.communicate(json.dumps([(name, given) for name, given, _ in CALLS]), timeout=15)
+    finally:
+        runtime.kill()
+        if runtime.returncode != 0:
+            server.kill()
+    asked = server.stdout.read().replace(f"127.0.0.1:{port}", "ADDRESS")
+    server.stdout.close()
+    assert (runtime.returncode, server.wait()) == (0, 0)
+    return re.sub(r"\[\d{13}\]", "[TIME]", seen).splitlines(), asked.splitlines()
+
+
+def test_our_transport_is_seen_as_awss() -> None:
+    """awslambdaric cannot tell, nor can the Runtime API, nor who reads the log."""
+    ours = observed(OURS)
+    assert ours == observed(AWS)
+    assert len(ours[0]) - sum(line.startswith("[ERROR] [TIME]") for line in ours[0]) == len(ours[1]) == len(CALLS)
+    assert json.loads(ours[0][0])[1][3] == ["Lambda-Runtime-Client-Context", None]
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nhi"], ids=["closed", "refused"]
+)
+def test_event_that_does_not_come_is_an_error(answer: bytes) -> None:
+    """Where AWS's module dies by a segmentation fault ours raises what it was meant to raise."""
+    server = subprocess.Popen([sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    port = int(server.stdout.readline())
+    assert server.stdin is not None
+    server.stdin.write(answer.hex().encode() + b"\n")
+    server.stdin.close()
+    told = subprocess.run(
+        [sys.executable, "-c", CLIENT, str(OURS)], input='[["next", []]]', capture_output=True, text=True, check=True,
+        env={"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{port}"},
+    ).stdout  # fmt: skip
+    server.stdout.close()
+    assert server.wait() == 0
+    assert json.loads(told) == "RuntimeError('Failed to get next')"
