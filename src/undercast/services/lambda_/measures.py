@@ -95,6 +95,8 @@ class Measures:
         self._rows: dict[tuple[str, str], Row] = {}
         self._changed: set[Row] = set()
         self._busy: dict[tuple[str, ...], Busy] = {}
+        self._noted: dict[tuple[str, str, str, int], Tally] = {}
+        """By name of the function, of the metric, unit and minute."""
         metrics.feed(self._hand_over)
 
     def throttled(self, invocation: Invocation) -> None:
@@ -135,10 +137,12 @@ class Measures:
         row.account.running -= 1
 
     def note(self, invoked_arn: str, name: str, value: float, unit: str = COUNT) -> None:
-        """Another metric of a function, off the hot path."""
-        at_s = self._clock.now()
-        for dimensions in _dimensions(invoked_arn, ""):
-            self._metrics.put(_series(invoked_arn, name, dimensions), value, at_s, unit=unit)
+        """Another metric of a function. Events on their way to it come through here, too."""
+        key = (invoked_arn, name, unit, int(self._clock.now()) // MINUTE_S)
+        tally = self._noted.get(key)
+        if tally is None:
+            tally = self._noted[key] = Tally()
+        tally.add(value)
 
     def url_answered(self, arn: str, status: int, latency_ms: float) -> None:
         """A function URL of this function or alias has answered; a stream when it began.
@@ -159,6 +163,7 @@ class Measures:
         """A reset: what is not handed over is not to come back."""
         self._rows.clear()
         self._changed.clear()
+        self._noted.clear()
 
     def _row(self, invocation: Invocation) -> Row:
         key = (invocation.invoked_arn, invocation.function.version)
@@ -181,6 +186,10 @@ class Measures:
         self._changed.add(row)
 
     def _hand_over(self) -> None:
+        noted, self._noted = self._noted, {}
+        for (invoked_arn, name, unit, minute), tally in noted.items():
+            for dimensions in _dimensions(invoked_arn, ""):
+                self._metrics.tally(_series(invoked_arn, name, dimensions), minute * MINUTE_S, unit).merge(tally)
         changed, self._changed = self._changed, set()
         for row in changed:
             durations = Tally.of_values(row.durations)
