@@ -140,6 +140,29 @@ class RequestContext:
         """
         return self.caller(self._as(principal, scope), service, operation, params, checked=True)
 
+    def within(self, service: str, operation: str, request_id: str) -> "RequestContext":
+        """The call that this one makes of another service. Field by field: `dataclasses.replace` takes four times as
+        long, and an event on its way makes such calls."""
+        return RequestContext(
+            request_id=request_id,
+            scope=self.scope,
+            principal=self.principal,
+            cause=self.cause,
+            clock=self.clock,
+            host_clock=self.host_clock,
+            ids=self.ids,
+            caller=self.caller,
+            permits=self.permits,
+            operation=operation,
+            service=service,
+            via=self.service,
+            endpoint=self.endpoint,
+            source_ip=self.source_ip,
+            user_agent=self.user_agent,
+            headers=self.headers,
+            names_region=self.names_region,
+        )
+
     def _as(self, principal: Principal | None, scope: Scope | None) -> "RequestContext":
         if principal is None and scope is None:
             return self

@@ -9,9 +9,10 @@ from typing import Literal, Protocol, runtime_checkable
 
 from undercast.core.arn import Scope, is_fifo
 from undercast.core.context import EXTERNAL, Cause
+from undercast.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Delivery:
     """One event for one target. All times are platform-clock seconds.
 

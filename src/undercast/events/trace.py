@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.store.database import Row, Tx
 
 MAX_NODES = 5000
@@ -20,7 +21,7 @@ _RANK = {"invocation": 3, "delivery": 2, "call": 1}
 Query = Callable[[Callable[[Tx], list[Row]]], Awaitable[list[Row]]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Edge:
     """One thing caused another. `at` is platform-clock seconds; `order` is given by the log when it is written."""
 

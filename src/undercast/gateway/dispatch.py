@@ -224,15 +224,7 @@ class Dispatcher:
         function, mounted = self._find(service, operation)
         if checked:
             in_process.check(service, operation, params)
-        inner = replace(
-            ctx,
-            request_id=self._tools.ids.uuid(),
-            operation=operation,
-            service=service,
-            via=ctx.service,
-            refusals={},
-            is_form=False,
-        )
+        inner = ctx.within(service, operation, self._tools.ids.uuid())
         result = await self._run(inner, mounted, function, operation, params)
         return dict(result.output if isinstance(result, Reply) else result or {})
 

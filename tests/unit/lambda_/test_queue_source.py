@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -105,3 +106,28 @@ async def test_what_nobody_was_shown_goes_back_uncounted(
     with pytest.raises(raised):
         await queue.source.process(batch)
     assert queue.given_back == given_back
+
+
+async def test_what_a_cancelled_receive_has_taken_already_goes_back() -> None:
+    """SQS answers with it all the same, for only who gets it can give it back; the reader ends nevertheless."""
+
+    class Taken(Queue):
+        waits = asyncio.Event()
+
+        async def call(
+            self, service: str, operation: str, params: Mapping[str, Any], *, principal: Principal | None = None
+        ) -> dict[str, Any]:
+            if operation == "ReceiveMessage":
+                self.waits.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            return await super().call(service, operation, params, principal=principal)
+
+    queue = Taken()
+    taking = asyncio.create_task(queue.source.take())
+    await queue.waits.wait()
+    taking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await taking
+    await queue.source.close()
+    assert queue.given_back == ["r"]

@@ -210,8 +210,17 @@ class QueueSource:
     # Receiving
 
     async def _first(self, batch: Batch) -> Sequence[Record]:
-        """The messages that begin a batch, as soon as there are any."""
-        messages = await self._polled(self._begun(batch.ctx, self._batch_size))
+        """The messages that begin a batch, as soon as there are any.
+
+        Without a window nothing outlives this wait. A receive that is cancelled when it has messages already ends as if
+        it had not been: they are held, and `close` gives them back.
+        """
+        if self._window_s:
+            messages = await self._polled(self._begun(batch.ctx, self._batch_size))
+        else:
+            messages = await self._receive(batch.ctx, min(AT_ONCE, self._batch_size))
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError
         batch.received_at = self._clock.now()
         return messages
 

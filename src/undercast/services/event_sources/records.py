@@ -7,8 +7,10 @@ import base64
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
+
+from undercast.core.record import record
 
 
 class ShardSeen(NamedTuple):
@@ -25,7 +27,7 @@ class Listing(NamedTuple):
     retention_s: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Record:
     """One record."""
 

@@ -9,9 +9,11 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
+from undercast.core.record import record
 from undercast.services.kinesis.errors import invalid
 from undercast.store.database import Row
 
@@ -33,10 +35,16 @@ class StreamName(NamedTuple):
     @property
     def arn(self) -> str:
         """StreamARN."""
-        return str(Arn.of(self.scope, "kinesis", f"stream/{self.name}"))
+        return _arn_of(self)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@lru_cache(maxsize=1024)
+def _arn_of(of: StreamName) -> str:
+    """A request asks for it four times."""
+    return str(Arn.of(of.scope, "kinesis", f"stream/{of.name}"))
+
+
+@record
 class Stream:
     """One stream. `newest` is the last sequence number that it had given when it was read."""
 

@@ -104,8 +104,7 @@ def change(tx: Tx, stream: Stream, **values: str | int) -> None:
 
 def take_places(tx: Tx, stream_id: int, count: int) -> int:
     """The first of so many new sequence numbers."""
-    tx.execute("UPDATE kinesis_stream SET newest = newest + ? WHERE id = ?", (count, stream_id))
-    row = tx.one("SELECT newest FROM kinesis_stream WHERE id = ?", (stream_id,))
+    row = tx.one("UPDATE kinesis_stream SET newest = newest + ? WHERE id = ? RETURNING newest", (count, stream_id))
     assert row is not None
     return int(row["newest"]) - count + 1
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
+from undercast.core.record import record
 from undercast.services.sqs.errors import bad_receipt_handle, no_queue
 from undercast.store.database import Row
 
@@ -148,7 +149,7 @@ def named_by_arn(text: str) -> QueueName:
     return QueueName(Scope(AccountId(arn.account_id), Region(arn.region)), arn.resource)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NewMessage:
     """A message on its way into a queue."""
 

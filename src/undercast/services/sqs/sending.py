@@ -8,11 +8,11 @@ ID".
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.identity import Principal
+from undercast.core.record import record
 from undercast.events.causality import Edge
 from undercast.services.sqs import contents, messages
 from undercast.services.sqs.errors import invalid_value, invalid_value_of, missing
@@ -24,7 +24,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
 _MAX_DELAY_S = 900
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Checked:
     """A message that may be stored, its size, and the digest of its system attributes."""
 
