@@ -164,12 +164,14 @@ def test_failures_are_retried_by_the_policy_and_then_dead(clocked: RunningPlatfo
     for pause in (10, 10, 55, 100, 100):
         clocked.drain()
         clocked.advance(pause - 3)
+        clocked.drain()
         assert endpoint.is_quiet()
         assert dead.messages(0) == []
         clocked.advance(3)
         assert endpoint.next().letter["MessageId"] == sent
     (letter,) = dead.letters()
     assert (letter["MessageId"], letter["Message"]) == (sent, "x")
+    clocked.drain()
     assert endpoint.is_quiet()
 
 
@@ -187,6 +189,7 @@ def test_the_default_is_three_retries_20_seconds_apart(clocked: RunningPlatform,
         endpoint.next()
     clocked.drain()
     clocked.advance(3600)
+    clocked.drain()
     assert endpoint.is_quiet()
 
 
@@ -200,6 +203,7 @@ def test_a_refusal_is_not_retried_and_no_redirect_followed(
     sns.publish(TopicArn=topic, Message="x")
     assert endpoint.next().path == "/hook?a=b"
     assert [letter["Message"] for letter in queue.letters()] == ["x"]
+    platform.drain()
     assert endpoint.is_quiet()
 
 
@@ -213,6 +217,7 @@ def test_a_throttle_policy_spaces_deliveries(clocked: RunningPlatform, endpoint:
     entries = [{"Id": str(number), "Message": str(number)} for number in range(10)]
     sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=entries)
     assert endpoint.next().body == "0"
+    clocked.drain()
     assert endpoint.is_quiet()
     clocked.advance(60)
     assert sorted(endpoint.next().body for _ in range(9)) == [str(number) for number in range(1, 10)]

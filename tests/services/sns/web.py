@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from queue import Empty, Queue
+from queue import Queue
 from typing import Any
 
 
@@ -41,17 +41,14 @@ class Endpoint:
         return self.came.get(timeout=timeout_s)
 
     def is_quiet(self) -> bool:
-        """Whether nothing more came."""
-        try:
-            self.came.get(timeout=0.3)
-        except Empty:
-            return True
-        return False
+        """Whether nothing more has come: behind `RunningPlatform.drain`, for what was due has its answer then."""
+        return self.came.empty()
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """One request."""
         body = handler.rfile.read(int(handler.headers.get("content-length", 0))).decode()
         headers = {name.lower(): value for name, value in handler.headers.items()}
+        self.came.put(Post(handler.path, headers, body, handler.command))  # who has the answer finds it here
         login = self.asks_for_login and "authorization" not in headers
         status = 401 if login else self.statuses.pop(0) if self.statuses else 200
         handler.send_response(status)
@@ -63,7 +60,6 @@ class Endpoint:
         handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()
         handler.wfile.write(text)
-        self.came.put(Post(handler.path, headers, body, handler.command))
 
 
 @contextmanager
