@@ -222,6 +222,20 @@ async def test_system_calls_that_reach_the_host_are_refused(make: Make) -> None:
     }
 
 
+async def test_what_a_function_takes_of_its_users_quotas_is_limited(make: Make) -> None:
+    """Without root the user is the one of the machine, whose editors and watchers need inotify, too. And no user
+    namespace could be nested, were there no filter of system calls."""
+    sandbox = await make()
+    source = """
+import ctypes, errno
+libc, count = ctypes.CDLL(None, use_errno=True), 0
+while libc.inotify_init() >= 0:
+    count += 1
+print(count, errno.errorcode[ctypes.get_errno()], open("/proc/sys/user/max_user_namespaces").read())
+"""
+    assert (await run_python(sandbox, source)).stdout.split() == ["16", "EMFILE", "0"]
+
+
 async def test_the_init_process_cannot_be_limited(make: Make) -> None:
     """It has the same user: without descriptors it could start nothing more in its sandbox."""
     sandbox = await make()

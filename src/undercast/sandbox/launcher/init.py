@@ -15,7 +15,7 @@ import socket
 from typing import Any
 
 from undercast.sandbox.launcher import frames, kernel
-from undercast.sandbox.launcher.places import furnish, write_id_maps
+from undercast.sandbox.launcher.places import furnish, limit_user, write_id_maps
 from undercast.sandbox.launcher.rehearsal import Pages
 from undercast.sandbox.launcher.spawn import PRESTART_PIPES, start, start_ahead, start_runner
 from undercast.sandbox.launcher.zygote import Become
@@ -64,10 +64,10 @@ class Init:
         kernel.sethostname("sandbox")
         kernel.bring_loopback_up()
         listeners = _listen(self._order["listen"])
-        furnish(self._order["binds"], self._order.get("root", ""))
+        quotas = furnish(self._order["binds"], self._order.get("root", ""))
         mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         pidfd = kernel.pidfd_open(os.getpid())
-        self._confine()
+        self._confine(quotas)
         runner = self._start_runner([self._link, *listeners.values()])
         if isinstance(runner, Become):
             return runner
@@ -85,7 +85,7 @@ class Init:
             return start_ahead(self._runner, ours, self._order["prestart"], self._ahead)
         return start_runner(self._runner, ours, self._pages)
 
-    def _confine(self) -> None:
+    def _confine(self, quotas: int) -> None:
         """Give up every right, for good. The order matters: each step needs what the next one takes."""
         uid = self._uid
         if not self._config["rootless"]:
@@ -99,6 +99,7 @@ class Init:
         outer_uid, outer_gid = os.getuid(), os.getgid()
         kernel.unshare(kernel.CLONE_NEWUSER)
         write_id_maps(f"{self._config['inside_uid']} {outer_uid} 1", f"{self._config['inside_gid']} {outer_gid} 1")
+        limit_user(quotas)
         kernel.drop_all_capabilities()
         kernel.set_dumpable(False)
         kernel.die_with_parent()

@@ -21,14 +21,22 @@ _WRITABLE = kernel.MS_NOSUID | kernel.MS_NODEV
 _MASKED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-def furnish(binds: list[list[str]], image: str = "") -> None:
+_QUOTAS = {"max_user_namespaces": b"0", "max_inotify_instances": b"16"}
+"""Of the sandbox's user namespace: none below it, whatever the filter of system calls lets through; and not all of the
+128 that a user has by default, for without root the functions' user is the one who runs the platform. namespaces(7)."""
+
+
+def furnish(binds: list[list[str]], image: str = "") -> int:
     """Everything that does not depend on the function; then the root is read-only and the host's tree is gone.
+
+    Returns the folder for `limit_user`.
 
     `image` is the host's path of a root file system that takes the place of the template; it has all the places.
     """
     root = _begin_image(image) if image else ""
     # Processes of other credentials (the init process) are not listed.
     kernel.mount("proc", root + "/proc", "proc", _MASKED, "hidepid=invisible")
+    quotas = os.open(root + "/proc/sys/user", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     kernel.bind(root + "/proc/sys", root + "/proc/sys")
     kernel.read_only(root + "/proc/sys")
     kernel.mount("tmpfs", root + "/dev/shm", "tmpfs", _WRITABLE, f"mode=1777,size={SHM_MB}m,nr_inodes={_SHM_FILES}")
@@ -41,6 +49,16 @@ def furnish(binds: list[list[str]], image: str = "") -> None:
     else:
         kernel.read_only("/")
         kernel.unmount(HOST)
+    return quotas
+
+
+def limit_user(quotas: int) -> None:
+    """In the new user namespace, while we have every right in it: namespaces(7), "The /proc/sys/user directory"."""
+    for name, value in _QUOTAS.items():
+        quota = os.open(name, os.O_WRONLY | os.O_CLOEXEC, dir_fd=quotas)
+        os.write(quota, value)
+        os.close(quota)
+    os.close(quotas)
 
 
 def _begin_image(image: str) -> str:
