@@ -216,6 +216,29 @@ async def test_a_client_that_falls_silent_is_let_go(sent: bytes) -> None:
         assert await client.rest() == b""
 
 
+@pytest.mark.parametrize(
+    "framing",
+    [b"Content-Length: 9", b"Content-Length: 100000", b"Transfer-Encoding: chunked"],
+    ids=["small", "large", "chunks"],
+)
+async def test_a_body_that_is_asked_for_and_does_not_come_is_let_go(framing: bytes) -> None:
+    """100 Continue is out, and the client says nothing more: its reader gets an error, and the connection ends."""
+    errors: list[str] = []
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        try:
+            await request.body.read()
+        except ServiceError as error:
+            errors.append(error.code)
+        return HttpResponse(status=400)
+
+    async with serving(handler, body_timeout_s=0.1, linger_s=0.05) as listener, connected(listener) as client:
+        await client.send(b"PUT / HTTP/1.1\r\nExpect: 100-continue\r\n" + framing + b"\r\n\r\n")
+        answered = await client.rest()
+        assert answered.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 400 ")
+    assert errors == ["RequestTimeout"]
+
+
 async def test_dripping_a_head_does_not_extend_its_time() -> None:
     """A byte now and then is not a sign of life."""
     async with serving(head_timeout_s=0.2, linger_s=0.05) as listener, connected(listener) as client:
