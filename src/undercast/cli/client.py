@@ -86,8 +86,9 @@ def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: flo
             parsed: dict[str, Any] = json.load(answer)
             return parsed
     except urllib.error.HTTPError as error:
-        text = error.read().decode(errors="replace")
-        return fail(_message(text) or f"no platform answers at {url}: {path} is {error.code} there", _advice(url))
+        if said := _message(error.read().decode(errors="replace")):
+            return fail(said)  # a platform is there
+        return fail(f"no platform answers at {url}: {path} is {error.code} there", _advice(url))
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
         return fail(f"no platform answers at {url} ({reason})", _advice(url))
