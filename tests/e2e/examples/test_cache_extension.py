@@ -21,6 +21,7 @@ import pytest
 from tests import platform as platforms
 from tests.conformance.sdks.programs import installed, tool
 from tests.e2e.functions import RUNTIME
+from tests.e2e.golang import go_command
 from tests.platform import RunningPlatform
 
 CONFIG = """\
@@ -315,12 +316,15 @@ def test_bad_configuration_fails_init_and_says_where(
     assert text in log, log
 
 
-def test_the_example_measures_both_ways() -> None:
+@pytest.mark.parametrize("program", ["python", "go"])
+def test_the_example_measures_both_ways(program: str) -> None:
     """S2-45: examples/cache-extension prints the averages and their ratio; how large it is, a quiet machine tells."""
+    if program == "go":
+        go_command()
     script = Path(__file__).parents[3] / "examples" / "cache-extension" / "measure.py"
     layer = installed("cache/undercast-cache-x86_64.zip")
     done = subprocess.run(
-        [sys.executable, str(script), "--layer", str(layer), "--invocations", "5"],
+        [sys.executable, str(script), "--layer", str(layer), "--invocations", "5", "--program", program],
         capture_output=True,
         text=True,
         timeout=100,
