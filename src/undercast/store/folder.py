@@ -191,19 +191,29 @@ def temporary_folders() -> list[Path]:
     return [path for path in found if address_of(path) is not None]
 
 
+def _is_young(path: Path) -> bool:
+    """Whether a platform may just be making it."""
+    try:
+        return time.time() - path.stat().st_mtime <= _BEING_MADE_S
+    except FileNotFoundError:
+        return True  # it is gone already
+
+
 def _remove_abandoned(path: Path) -> None:
     """Remove an ephemeral folder of ours that nobody holds."""
     try:
         descriptor = os.open(path / "lock", os.O_RDWR)
     except FileNotFoundError:
-        if time.time() - path.stat().st_mtime > _BEING_MADE_S:
+        if not _is_young(path):
             shutil.rmtree(path, ignore_errors=True)
         return
     except OSError:
         return  # another user's
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        shutil.rmtree(path, ignore_errors=True)
+        # Who has made its lock and not taken it yet has written no pid either.
+        if os.fstat(descriptor).st_size or not _is_young(path):
+            shutil.rmtree(path, ignore_errors=True)
     except BlockingIOError:
         return
     finally:

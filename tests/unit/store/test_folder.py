@@ -100,6 +100,24 @@ def test_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         DataFolder(tmp_path / "file" / "data").lock()
 
 
+def test_a_start_leaves_the_folder_of_another_one_that_is_just_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the moments when it makes its lock and takes it; one that is left like that goes later."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    starting = DataFolder.temporary()
+    (starting.path / "lock").touch()
+    second = DataFolder.temporary()
+    assert starting.path.is_dir()
+    starting.lock()
+    starting.unlock()
+    left = DataFolder.temporary()
+    (left.path / "lock").touch()
+    os.utime(left.path, (1, 1))
+    third = DataFolder.temporary()
+    assert set(tmp_path.iterdir()) == {second.path, third.path}
+
+
 def test_temporary_folder_is_gone_after_unlock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """--ephemeral; a folder that a killed platform left goes with the next start, one in use stays."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
