@@ -6,7 +6,7 @@ Loaded behind the ready line, while first calls are answered (`app/behind.py`).
 import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from undercast.app.sandboxes import capabilities_of
 from undercast.app.stopping import Begun, stop
 from undercast.app.traces import Traces
 from undercast.core.memory import Memory, in_use
+from undercast.core.record import record
 from undercast.core.recurring import every, recur
 from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
@@ -45,7 +46,7 @@ _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 _LOOK_AT_MEMORY_S = 2.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Platform:
     """A platform that has been built; `start` it once, `stop` it once."""
 

@@ -1,11 +1,11 @@
 """A stop, of a whole platform or of a start that failed: what has begun ends in the opposite order."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from undercast.app.base import Base
 from undercast.app.ending import Ending, Work
+from undercast.core.record import record
 from undercast.services.registry import Mounted
 
 GRACE_S = 5.0
@@ -17,7 +17,7 @@ PART_S = 10.0
 """How long any other part of a stop may take; each says less of itself."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Begun:
     """What has begun, by the names for the log."""
 

@@ -4,10 +4,10 @@ Pure. AWS: General Reference, "Amazon Resource Names (ARNs)".
 """
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple, NewType
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 
 AccountId = NewType("AccountId", str)
 Region = NewType("Region", str)
@@ -23,7 +23,7 @@ class Scope(NamedTuple):
     region: Region
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Arn:
     """One ARN in its parts. `resource` is everything behind the fifth colon."""
 

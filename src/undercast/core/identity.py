@@ -4,17 +4,18 @@ AWS: IAM User Guide, "Principal", "Unique identifiers", "Temporary security cred
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from undercast.core.arn import AccountId
+from undercast.core.record import record
 
 PLATFORM = "undercast.internal"
 """The service principal of the platform itself."""
 PrincipalKind = Literal["root", "user", "assumed-role", "service", "anonymous"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Principal:
     """The caller of one request.
 
@@ -34,7 +35,7 @@ class Principal:
     session_tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Credential:
     """An access key that we issued. `expires_at` is host-clock seconds; None for a user's permanent key."""
 

@@ -5,7 +5,7 @@ checks each manifest against botocore's model (I9, decision 3).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -48,7 +48,7 @@ class Access:
     """Whether a refusal concerns this entry alone: the operation finds it in `RequestContext.refusals` and goes on."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CrossOrigin:
     """A request by a web page of another origin, or, before it, the browser's question whether it may come."""
 
@@ -88,7 +88,7 @@ class Visit(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Site:
     """Host names that a service answers itself, past the AWS protocols."""
 
@@ -128,7 +128,7 @@ Classing = Mapping[str, Mapping[str, str]]
 """Operation -> top-level input member -> reason. A member in neither table is *effective* (I9)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Manifest:
     """A service as the platform sees it."""
 

@@ -10,12 +10,13 @@ import asyncio
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import PlatformClock
 from undercast.core.context import Cause, RequestContext
+from undercast.core.record import record
 from undercast.events.trace import Edge, Trace, explore
 from undercast.store.database import Database, SqlValue, Tx
 from undercast.store.journal import Journal
@@ -58,7 +59,7 @@ class StartedInvocation(Protocol):
     def cause(self) -> Cause: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Retention:
     """How long edges are kept, by the platform clock and by number (per file)."""
 

@@ -8,12 +8,12 @@ AWS: SNS Developer Guide, "Amazon SNS message grouping for FIFO topics".
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 
 from undercast.core.arn import is_fifo
 from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock
+from undercast.core.record import record
 from undercast.events import message_groups
 from undercast.events.message_groups import MessageGroups
 from undercast.events.target_queue import EVERYTHING, NOTHING, Name, Queues, TargetQueue
@@ -23,7 +23,7 @@ _BACKOFF = Backoff(longest_s=300.0)
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Heard:
     """Who hears of queues."""
 

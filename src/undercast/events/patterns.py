@@ -7,9 +7,10 @@ constraints", "String value matching", "Numeric value matching"; Lambda Develope
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import Any
+
+from undercast.core.record import record
 
 _MISSING: Any = object()
 _COMPARES: Mapping[str, Callable[[float, float], bool]] = {
@@ -31,7 +32,7 @@ class InvalidPattern(ValueError):
     """The pattern is not one; the text says why, as AWS does."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Pattern:
     """A compiled pattern."""
 

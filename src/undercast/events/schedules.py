@@ -8,9 +8,10 @@ AWS: EventBridge User Guide, "Setting a schedule pattern for scheduled rules"; E
 import re
 from calendar import monthrange
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from functools import lru_cache
+
+from undercast.core.record import record
 
 _UNITS_S: Mapping[str, float] = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
 _RATE = re.compile(r"rate\(\s*(\d{1,9})\s+(minute|hour|day)(s?)\s*\)", re.ASCII)
@@ -27,7 +28,7 @@ class InvalidSchedule(ValueError):
     """The text is no schedule expression."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rate:
     """rate(5 minutes): every so many seconds from its anchor on."""
 
@@ -46,7 +47,7 @@ class Rate:
         return at if turns >= 1 and at > span[0] else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Once:
     """at(2026-11-29T12:00:00): one time, in the schedule's time zone."""
 
@@ -63,7 +64,7 @@ class Once:
         return at if at is not None and at <= span[1] else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cron:
     """cron(minutes hours day-of-month month day-of-week year)."""
 

@@ -8,9 +8,10 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import unquote, urlsplit
+
+from undercast.core.record import record
 
 Connect = Callable[[str, int], Awaitable[socket.socket]]
 """Host name, port -> a connected, non-blocking socket. Raises OSError."""
@@ -34,7 +35,7 @@ class WebError(Exception):
         self.kind = kind
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Answer:
     """A response. Header names are lower case; the body is b"" unless it was asked for."""
 
@@ -43,7 +44,7 @@ class Answer:
     body: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class WebRequest:
     """One request. `url` may carry user and password, which are not part of what is sent."""
 

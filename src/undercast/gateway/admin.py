@@ -7,7 +7,6 @@ data folder, as does everything that another machine asks. A function inside a s
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -15,6 +14,7 @@ from undercast.core.addresses import is_this_machine
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
+from undercast.core.record import record
 from undercast.events.causality import CausalLog
 from undercast.gateway.health import Answer, check_host, in_json, refusal
 from undercast.gateway.hosts import HostNames
@@ -22,7 +22,7 @@ from undercast.gateway.hosts import HostNames
 _SHOWN, _MOST_SHOWN = 100, 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AdminTools:
     """What the endpoints show or change."""
 

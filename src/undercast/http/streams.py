@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest, HttpResponse
+from undercast.core.record import record
 from undercast.http.head import FRAMING, http_date
 from undercast.http.hpack import ENTRY_BYTES
 
@@ -66,7 +67,7 @@ class Stream:
         self.live = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Origin:
     """Where the requests of one connection come from."""
 

@@ -7,9 +7,9 @@ AWS: IAM User Guide, "IAM JSON policy reference".
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from undercast.core.record import record
 from undercast.policy import validation
 from undercast.policy.conditions import Condition, UnknownOperator, compile_conditions
 from undercast.policy.patterns import Pattern, action_regex, resource_pattern
@@ -22,7 +22,7 @@ _OLDEST_VERSION = "2008-10-17"
 _MEMO_ENTRIES = 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Statement:
     """One statement, compiled."""
 

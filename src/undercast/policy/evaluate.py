@@ -42,7 +42,7 @@ class AuthorizationRequest:
     """Whether identity policies alone are not enough even in one account: a role's trust policy, a KMS key policy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PrincipalPolicies:
     """What IAM knows of a user or a role."""
 

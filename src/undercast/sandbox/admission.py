@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 
 QUEUE_LIMIT_S = 900.0
@@ -25,7 +26,7 @@ def fleet_key(function: FunctionVersion) -> FleetKey:
     return (function.arn, function.version, function.revision)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Limits:
     """What this machine can carry."""
 
@@ -97,7 +98,7 @@ class Queue:
         return expired
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Demand:
     """One function version that wants another environment."""
 

@@ -7,9 +7,11 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 import asyncio
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal, Protocol
+
+from undercast.core.record import record
 
 Strength = Literal["hard", "best effort", "none"]
 
@@ -18,7 +20,7 @@ class SandboxError(Exception):
     """A sandbox could not be made or has died. The text names the step and the system's reason."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Prestart:
     """A runtime that is started before its function is known: it reads one line from descriptor 4 and goes on.
 
@@ -33,7 +35,7 @@ class Prestart:
     """What it reads when it starts."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SandboxSpec:
     """What one sandbox is made of. Paths are the host's."""
 
@@ -63,7 +65,7 @@ class SandboxSpec:
     """PEM file that becomes /etc/ssl/certs/ca-certificates.crt: the system's roots and the local CA."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ProcessSpec:
     """One process to start in a sandbox."""
 
@@ -81,7 +83,7 @@ class ProcessSpec:
     """Open a pipe for multi-line log records and name its number in _LAMBDA_TELEMETRY_LOG_FD."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExitStatus:
     """How a process ended: exactly one of the two is not None."""
 
@@ -89,7 +91,7 @@ class ExitStatus:
     signal: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MemoryUse:
     """Memory of all processes of a sandbox together, in bytes."""
 
@@ -193,7 +195,7 @@ class Sandbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Promise:
     """One row of the table in SPECIFICATION.md, on this machine."""
 
@@ -204,7 +206,7 @@ class Promise:
     """What the user can do to make it stronger."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Capabilities:
     """What a driver can promise on this machine."""
 

@@ -9,7 +9,6 @@ import asyncio
 import math
 import signal
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
 from undercast.core.clock import Clock, HostClock
@@ -17,6 +16,7 @@ from undercast.core.config import Profile
 from undercast.core.context import Cause, CauseKind
 from undercast.core.deadline import Deadline
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.tasks import Tasks
 from undercast.sandbox import errors
 from undercast.sandbox.apis import runtime_api
@@ -60,7 +60,7 @@ class Owner(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Watchers:
     """Who is told what the environment does, the clocks and the ids."""
 

@@ -8,8 +8,9 @@ AWS: 1,769 MB of memory is one vCPU (Developer Guide, "Configure Lambda function
 import contextlib
 import ctypes
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+from undercast.core.record import record
 
 MAX_PROCESSES = 1024
 _PERIOD_US = 100_000
@@ -18,7 +19,7 @@ _PROCS = "cgroup.procs"
 _CONTROL = "-control"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Cgroups:
     """Our own folder in each hierarchy that we may use; None where we may not."""
 

@@ -6,7 +6,7 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from undercast.core.record import record
 from undercast.sandbox.response_stream import ResponseStream
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Logging:
     """A function's LoggingConfig without its group. The levels are of the JSON format only."""
 
@@ -25,7 +25,7 @@ class Logging:
     system_level: str = "INFO"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Debug:
     """A function runs under a debugger: on `inner_port` of the sandbox, for clients on `port` of 127.0.0.1."""
 
@@ -35,7 +35,7 @@ class Debug:
     """INIT waits until somebody is attached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Container:
     """How the process of a container image is started; the function's `code_dir` is its root file system."""
 
@@ -46,7 +46,7 @@ class Container:
     """ENV: the function's own variables win."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FunctionVersion:
     """One immutable deployable: what an execution environment runs. Two that differ in anything never share one."""
 
@@ -184,7 +184,7 @@ class InvocationResult:
     """As was known at the answer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EnvironmentCredentials:
     """What AWS_ACCESS_KEY_ID and its companions hold in one environment. `expires_at` is host-clock seconds."""
 
@@ -206,7 +206,7 @@ class LogSink(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class TracedRun:
     """A sampled invocation that is over. `ended_at` is platform-clock seconds, at the end of `duration_ms`."""
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from undercast.core.record import record
 from undercast.sandbox.extensions import Extension
 from undercast.sandbox.lifecycle import ExtensionState
 from undercast.sandbox.logs import (
@@ -52,7 +53,7 @@ def timestamp(now: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03d}Z"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Init:
     """What all events of one INIT have in common, and how it ended."""
 

@@ -3,12 +3,13 @@
 AWS: none.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Config
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.creation import Creation, Site
 from undercast.sandbox.debugging.registry import Debugging
@@ -20,7 +21,7 @@ from undercast.sandbox.model import CauseBook, CredentialSource, FrontDoor, LogS
 from undercast.sandbox.runtimes.plan import Runtimes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PoolParts:
     """What the pool is made of; given by `app`."""
 

@@ -7,10 +7,11 @@ AWS: Lambda Developer Guide, "Troubleshoot execution issues in Lambda" (InvalidE
 import asyncio
 import select
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from types import MappingProxyType
 from typing import Protocol
 
+from undercast.core.record import record
 from undercast.sandbox import errors
 from undercast.sandbox.debugging.session import Debugger
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, Sandbox, SandboxError, SandboxProcess
@@ -31,7 +32,7 @@ _EXEC_REASONS: Mapping[str, str] = MappingProxyType(
 """Error codes as Go prints them, in which Lambda's supervisor is written."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RuntimeProcess:
     """How the processes of a function are started, or why its runtime cannot be."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+from undercast.core.record import record
 from undercast.sandbox.admission import Limits
 
 INIT_FAILURE = "FUNCTION_ERROR_INIT_FAILURE"
@@ -16,7 +17,7 @@ _SHARE = 0.75
 """Of this machine's room for environments: the rest stays for functions that have nothing provisioned."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Provisioned:
     """What is there. `ready`: all that was asked for has been there since it was asked for."""
 

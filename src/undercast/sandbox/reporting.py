@@ -8,9 +8,9 @@ AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", 
 import json
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from undercast.core.clock import Clock, HostClock
+from undercast.core.record import record
 from undercast.sandbox import errors
 from undercast.sandbox import platform_events as told
 from undercast.sandbox.driver import Sandbox
@@ -32,7 +32,7 @@ _READ_ERROR_BYTES, _ERROR_NAME = 64 * 1024, 256
 """What of a function's error is looked at for the causal log, and kept."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Channels:
     """Whom the reporter tells, and the clocks."""
 

@@ -6,8 +6,9 @@ AWS: Lambda runtime images (public.ecr.aws/lambda): uid 993, /var/task, /var/run
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
+
+from undercast.core.record import record
 
 INSIDE_UID = 993
 INSIDE_GID = 990
@@ -63,7 +64,7 @@ _LINKS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Template:
     """Instructions for the launcher. `binds` are (host path, path inside); all of them become read-only."""
 

@@ -14,6 +14,7 @@ from socket import socket
 from typing import Literal
 
 from undercast.core.clock import Clock
+from undercast.core.record import record
 from undercast.sandbox.platform_events import PlatformEvent, event_object, logs_dropped_event, subscription_event
 from undercast.sandbox.telemetry_delivery import Budget, Delivery, Destination
 
@@ -28,7 +29,7 @@ _MAX_KEPT_BYTES = 1024 * 1024
 """Of INIT's events that wait for subscribers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Subscription:
     """What an extension asked for."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Literal
 
+from undercast.core.record import record
 from undercast.sandbox.driver import SandboxError
 
 _ANSWER_LIMIT_S = 5.0
@@ -20,7 +21,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 _MAX_LINE_BYTES = 8192
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Destination:
     """Where to, and how much at once."""
 

@@ -5,8 +5,9 @@ AWS: Lambda Developer Guide, "Using Lambda environment variables", "Defined runt
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from undercast.core.record import record
 from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion
 
 _RUNTIME_ONLY = frozenset(
@@ -34,7 +35,7 @@ _LATER = frozenset({"NODE_ENV", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED"})
 """Read when they are needed."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Roots:
     """Where a process of the sandbox finds its four folders."""
 
@@ -44,7 +45,7 @@ class Roots:
     runtime: str = "/var/runtime"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Surroundings:
     """What the platform adds to a process besides the function's own."""
 

@@ -1,6 +1,5 @@
 """What `app` gives every service at construction. Frozen; one per platform."""
 
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from undercast.core.arn import Scope
@@ -10,6 +9,7 @@ from undercast.core.context import RequestContext
 from undercast.core.identity import Principal
 from undercast.core.ids import Ids
 from undercast.core.metrics import Metrics
+from undercast.core.record import record
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
@@ -38,7 +38,7 @@ class SdkCalls(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Parts:
     """The platform's parts, as services see them."""
 

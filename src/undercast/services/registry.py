@@ -7,9 +7,9 @@ alone.
 import asyncio
 import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undercast.core.record import record
 from undercast.core.service import Manifest, OperationFunction
 from undercast.services import catalogue
 from undercast.services.parts import Parts
@@ -18,7 +18,7 @@ MembersOf = Callable[[str, str], frozenset[str] | None]
 """(service, operation) -> the operation's input members in AWS's model, or None when AWS has no such operation."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Mounted:
     """A service that runs: its manifest and the instance that its operations get."""
 

@@ -7,11 +7,11 @@ AWS: DynamoDB Developer Guide, "Change data capture for DynamoDB Streams".
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.services import sharded_log
 from undercast.store.database import Row, Tx
 
@@ -24,7 +24,7 @@ _FIRST_NUMBER = 10**20
 LOG = sharded_log.ShardedLog("dynamodbstreams")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Change:
     """What a record says. `images` is JSON: Keys, and OldImage and NewImage as the view type has them."""
 

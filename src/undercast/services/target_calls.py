@@ -6,7 +6,7 @@ AWS: EventBridge User Guide, "Event bus targets in Amazon EventBridge"; Schedule
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import MappingProxyType
 from typing import Any
 
@@ -15,9 +15,10 @@ from undercast.core.backoff import Backoff
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, root_principal
+from undercast.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Letter:
     """What goes to a target."""
 
@@ -39,7 +40,7 @@ Call = Callable[[str, Mapping[str, Any]], Awaitable[Mapping[str, Any]]]
 Send = Callable[[Call, Letter], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kind:
     """One service that can be a target."""
 

@@ -10,7 +10,7 @@ import os
 from collections import Counter, deque
 from collections.abc import AsyncIterable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import IO, TypeVar
@@ -61,7 +61,7 @@ class BlobDraft:
     hold: Hold | None = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SweepResult:
     """What a sweep found: files and drafts that it removed, and ids whose file is gone (never expected)."""
 

@@ -4,12 +4,12 @@ Rule: compiled closures are pure functions of the model, so they are shared by e
 AWS: Smithy's AWS protocol specifications.
 """
 
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire import s3
 from undercast.wire.call import Call, Protocol
 from undercast.wire.draft import Draft, Encode, Failure, Parse
@@ -23,7 +23,7 @@ from undercast.wire.routing import RestRouter
 from undercast.wire.validate import Validator, compile_validator
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Codec:
     """Reads an operation's requests and writes its responses."""
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire.call import Call
 from undercast.wire.model import ServiceModel, Shape
 
@@ -29,7 +30,7 @@ Encode = Callable[[Mapping[str, Any], str], Draft]
 """(output, request id) -> draft."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Failure:
     """A ServiceError as the model knows it."""
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 
 MAX_HEADERS_BYTES = 128 * 1024
 MAX_PAYLOAD_BYTES = 24 * 1024 * 1024
@@ -34,7 +35,7 @@ class SizedInt:
 HeaderValue = bool | int | SizedInt | bytes | str | datetime | UUID
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Message:
     """One message. Decoded integers are plain ints, timestamps are datetime in UTC with milliseconds."""
 

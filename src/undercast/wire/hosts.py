@@ -7,6 +7,8 @@ AWS: "AWS service endpoints"; S3 User Guide, "Virtual hosting of general purpose
 from dataclasses import dataclass
 from functools import lru_cache
 
+from undercast.core.record import record
+
 AWS_SUFFIXES = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws")
 LOCAL_SUFFIXES = (".localhost.localstack.cloud", ".localhost")
 _REGION_PARTS = (3, 4)
@@ -22,7 +24,7 @@ class HostRules:
 DEFAULT_HOSTS = HostRules()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HostTarget:
     """The meaning of a Host name. `endpoint` is an endpoint prefix ("lambda"), `bucket` a virtual-host bucket."""
 

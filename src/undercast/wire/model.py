@@ -9,10 +9,11 @@ import gzip
 import importlib.util
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+
+from undercast.core.record import record
 
 _INDEX = Path(__file__).with_name("services.json")
 _LEGACY_QUERY = Path(__file__).with_name("legacy_query.json")
@@ -91,7 +92,7 @@ class Shape:
         return Shape(self._service, reference["shape"], {k: v for k, v in reference.items() if k != "shape"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Route:
     """Where a REST operation lives: method, path template and the query literals of its URI."""
 
@@ -215,7 +216,7 @@ class ServiceModel:
         return {code: name for name, code in codes.items() if code} | {name: name for name in named}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
     """A service in the index: what routing needs before the model is read."""
 

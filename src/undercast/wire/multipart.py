@@ -6,9 +6,9 @@ AWS: S3 API Reference, "POST Object"; RFC 7578.
 
 import re
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 
 MAX_BYTES_BEFORE_FILE = 20 * 1024
 _BOUNDARY = re.compile(r'(?i);\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))')
@@ -16,7 +16,7 @@ _DISPOSITION = re.compile(r"(?im)^content-disposition:[ \t]*form-data[ \t]*;(.*)
 _PARAMETER = re.compile(r'(?i)(?:^|[;\s])(name|filename)=(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))')
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Form:
     """The fields before the file, names in lower case, and the file's name; None when no file came."""
 

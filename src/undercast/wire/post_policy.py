@@ -8,17 +8,17 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 
 _NEED_NO_CONDITION = frozenset({"awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"})
 _IGNORED_PREFIX = "x-ignore-"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SizeRange:
     """How large the file may be; the limits belong to it."""
 

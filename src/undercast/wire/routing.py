@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire.model import OperationModel, ServiceModel
 
 _REMEMBERED = 1024
@@ -17,7 +18,7 @@ _SHORT_PATH = 256
 Query = tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Candidate:
     """An operation at the end of a path, with what else the request has to carry."""
 

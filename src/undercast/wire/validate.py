@@ -6,10 +6,10 @@ answer; the constraints are the models' `required`, `min`, `max`, `pattern` and 
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire.call import Protocol
 from undercast.wire.model import OperationModel, Shape
 from undercast.wire.patterns import matcher
@@ -34,7 +34,7 @@ _SHORT_TEXT, _REMEMBERED = 256, 256
 """Characters of a value that is remembered, and how many are, for each constraint."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Violation:
     """One broken constraint. `value` is None for a missing member."""
 
@@ -204,7 +204,7 @@ class _Checks:
         return values
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rule:
     """A constraint on one value: its text, and whether a value keeps it."""
 

@@ -5,9 +5,10 @@ Sources: debugpy and delve (`dlv help exec`), "Command line reference"; Node.js,
 """
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.model import Debug, FunctionVersion
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime
 from undercast.sandbox.runtimes.table import COMPILED, RUNTIMES
@@ -17,7 +18,7 @@ MEMORY_MB = 512
 _OLDEST_PYTHON = (3, 8)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Debuggers:
     """Those of this machine."""
 

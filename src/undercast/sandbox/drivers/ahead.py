@@ -6,8 +6,8 @@ AWS: Lambda Developer Guide, "Building Lambda functions with Node.js".
 
 import json
 import os
-from dataclasses import dataclass
 
+from undercast.core.record import record
 from undercast.sandbox.driver import Prestart, ProcessSpec
 from undercast.sandbox.launcher.link import close_all
 
@@ -15,7 +15,7 @@ _LINE_BYTES = 60_000
 """A pipe takes 64 KiB at once: the control plane never waits for the function."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Ahead:
     """Our ends of its pipes."""
 

@@ -8,11 +8,12 @@ import contextlib
 import platform
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import undercast
+from undercast.core.record import record
 from undercast.sandbox import launcher as launcher_package
 from undercast.sandbox import rootfs, seccomp
 from undercast.sandbox.driver import Prestart, SandboxError, SandboxSpec
@@ -26,7 +27,7 @@ _STOP_LIMIT_S = 2.0
 _ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "en_US.UTF-8"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LauncherKey:
     """What makes two launchers different."""
 
@@ -38,7 +39,7 @@ class LauncherKey:
     """Whether processes in its sandboxes may trace each other."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kind:
     """What sandboxes have to have in common that one can stand ready for any function of that kind."""
 
@@ -113,7 +114,7 @@ class Kind:
         return chosen
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Ground:
     """What all launchers of one driver share."""
 

@@ -4,9 +4,9 @@ AWS: Lambda Developer Guide, "Lambda runtimes".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.runtimes.java import JavaRuntime
 from undercast.sandbox.runtimes.node import NodeRuntime
 from undercast.sandbox.runtimes.plan import Family
@@ -14,7 +14,7 @@ from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.ruby import RubyRuntime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Ground:
     """Where interpreters are looked for, and the folders of the platform and of the user's installations."""
 

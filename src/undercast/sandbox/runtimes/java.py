@@ -9,9 +9,10 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
@@ -30,7 +31,7 @@ _DEBIAN = "/etc/java-{major}-openjdk"
 """Where Debian keeps what its JDK's conf folder links to."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class JavaRuntime:
     """`runtimes_dir` is in the data folder, `installs_dir` what the user installed, `ca_bundle` what AWS names need."""
 

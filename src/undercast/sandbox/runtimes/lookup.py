@@ -7,14 +7,15 @@ platform's own virtual environment (links are followed to the interpreter behind
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+from undercast.core.record import record
 
 _PROGRAM_MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _SYSTEM = ("/usr", "/bin", "/lib")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Interpreter:
     """One interpreter. `prefixes` are the folders it needs besides /usr, /bin and /lib*."""
 

@@ -9,9 +9,10 @@ import hashlib
 import shutil
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
@@ -22,7 +23,7 @@ FIRST_WITH_SDK_3 = 18
 _NEAR_WORDS = "{row} runs on Node.js {found}: {wanted} is not installed here (`undercast runtimes install {row}`)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NodeRuntime:
     """`runtimes_dir` is in the data folder, `client_dir` holds our client, `installs_dir` what the user installed."""
 

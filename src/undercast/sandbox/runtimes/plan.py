@@ -5,12 +5,13 @@ AWS: Lambda Developer Guide, "Lambda runtimes", "Building a custom runtime for A
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.sandbox import errors
 from undercast.sandbox.errors import Fault
 from undercast.sandbox.image_files import resolved
@@ -25,7 +26,7 @@ _FRESH_PREFIXES = ("LD_", "PYTHON", "MALLOC_")
 """Variables that a process reads when it starts: a forked one would miss them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RuntimePlan:
     """What it takes to start the runtime of one function version."""
 
@@ -73,7 +74,7 @@ class Family(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PreparedPython:
     """An interpreter and what its functions see as /var/runtime."""
 

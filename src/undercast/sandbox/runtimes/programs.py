@@ -7,16 +7,16 @@ looked into for the version that is wanted; their shims are passed over, for wha
 import re
 import subprocess
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from undercast.core.record import record
 from undercast.sandbox.runtimes.lookup import Interpreter, is_program, prefixes_of
 
 _ASK_LIMIT_S = 5.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Places:
     """Where a language's interpreters are. Patterns are below the home folder unless absolute; {v} is the version."""
 

@@ -10,10 +10,11 @@ import os
 import shutil
 import sys
 import threading
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib import metadata
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.runtimes.lookup import Interpreter
 
 _CLIENT = ("awslambdaric", "simplejson")
@@ -29,7 +30,7 @@ _COMPILED = "runtime_client."
 """awslambdaric's compiled module, for which ours stands in (ADR 68)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class PythonRuntime:
     """`runtimes_dir` is in the data folder, which one platform has alone; `client_dir` holds our own client."""
 

@@ -4,16 +4,16 @@ AWS: Lambda Developer Guide, "Building Lambda functions with Ruby"; "Using Lambd
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.table import RuntimeRow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RubyRuntime:
     """`client_dir` holds our client and becomes /var/runtime as it is."""
 

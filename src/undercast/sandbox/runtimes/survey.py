@@ -5,10 +5,11 @@ AWS: Lambda Developer Guide, "Lambda runtimes".
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from undercast.core.record import record
 from undercast.sandbox.rootfs import hidden_place
 from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
@@ -26,7 +27,7 @@ _LACKS = {
 _OWN = {"go": "the package's own binary", "provided": "the package's own bootstrap"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RuntimeState:
     """One identifier on this machine."""
 
@@ -91,7 +92,7 @@ def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Alike:
     """Identifiers of one family that stand alike."""
 

@@ -5,9 +5,10 @@ AWS: Lambda Developer Guide, "Lambda runtimes", with its list of deprecated runt
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal
+
+from undercast.core.record import record
 
 Family = Literal["python", "nodejs", "java", "ruby", "dotnet", "go", "provided"]
 STARTED_AHEAD = "nodejs"
@@ -16,7 +17,7 @@ COMPILED = frozenset({"go", "provided"})
 """Families whose functions bring their program."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RuntimeRow:
     """One identifier. `version` is the language's; `nearest` are versions tried, in order, when it is not installed."""
 

@@ -4,11 +4,11 @@ AWS: CloudWatch API Reference, MetricAlarm, CompositeAlarm, AlarmHistoryItem.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import Arn, Scope
 from undercast.core.clock import moment
+from undercast.core.record import record
 
 METRIC, COMPOSITE = "MetricAlarm", "CompositeAlarm"
 OK, ALARM, INSUFFICIENT_DATA = "OK", "ALARM", "INSUFFICIENT_DATA"
@@ -17,7 +17,7 @@ UNCHECKED = "Unchecked: Initial alarm creation"
 ARN_PREFIX = "alarm:"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class State:
     """What an alarm says, and why. Times are platform-clock seconds."""
 
@@ -29,7 +29,7 @@ class State:
     transitioned_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Suppression:
     """What a composite alarm holds back; see `suppression`."""
 
@@ -45,7 +45,7 @@ class Suppression:
 NOTHING_HELD = Suppression()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Alarm:
     """One alarm."""
 
@@ -109,7 +109,7 @@ def name_of(text: str) -> str:
     return text.split(f":{ARN_PREFIX}", 1)[1] if text.startswith("arn:") and f":{ARN_PREFIX}" in text else text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class HistoryItem:
     """One entry of an alarm's history."""
 

@@ -9,12 +9,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.metrics import Tally
+from undercast.core.record import record
 from undercast.core.recurring import recur
 from undercast.services.cloudwatch import alarm_store, reading
 from undercast.services.cloudwatch.alarms import METRIC, Alarm
@@ -37,7 +37,7 @@ _MOST_TOLD = 25
 """Data points in StateReasonData, which has at most 4,000 characters."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Seen:
     """What an alarm's metric was in its evaluation range, oldest first."""
 

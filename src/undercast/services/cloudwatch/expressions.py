@@ -6,10 +6,10 @@ AWS: CloudWatch User Guide, "Metric math syntax and functions"; API Reference, M
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.metrics import Series
+from undercast.core.record import record
 from undercast.services.cloudwatch import lines
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.grammar import Call, Listing, Name, Node, Number, SyntaxProblem, Text, parse
@@ -32,7 +32,7 @@ _STEPS = frozenset({"DIFF", "DIFF_TIME", "RATE", "RUNNING_SUM"})
 _WORDS = frozenset({"REPEAT", "LINEAR", "ASC", "DESC", "AVG", "MIN", "MAX", "SUM"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MetricStat:
     """A statistic of one metric."""
 
@@ -43,7 +43,7 @@ class MetricStat:
     unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Query:
     """One MetricDataQuery: either a metric or an expression."""
 
@@ -56,7 +56,7 @@ class Query:
     expression: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reader:
     """Where the values of metrics come from."""
 

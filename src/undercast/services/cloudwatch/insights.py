@@ -6,9 +6,9 @@ AWS: CloudWatch User Guide, "Metrics Insights query components and syntax".
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from undercast.core.metrics import Series, Tally
+from undercast.core.record import record
 from undercast.services.cloudwatch.lines import AGGREGATES, Line, MathProblem
 from undercast.services.cloudwatch.statistics import SIMPLE
 
@@ -25,7 +25,7 @@ def is_select(expression: str) -> bool:
     return expression.lstrip()[:6].upper() == "SELECT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Select:
     """A query that has been read."""
 

@@ -1,10 +1,10 @@
 """CloudWatch as its operations see it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from undercast.core.clock import PlatformClock
+from undercast.core.record import record
 from undercast.services.cloudwatch.actions import ActionTarget
 from undercast.services.cloudwatch.composites import Composites
 from undercast.services.cloudwatch.evaluator import Evaluator
@@ -17,7 +17,7 @@ from undercast.store.journal import Journal
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CloudWatch:
     """One per platform."""
 

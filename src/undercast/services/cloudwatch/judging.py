@@ -6,9 +6,9 @@ AWS: CloudWatch User Guide, "Evaluating an alarm", "Configuring how CloudWatch a
 
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.services.cloudwatch.alarms import ALARM, INSUFFICIENT_DATA, OK
 
 EXTRA_PERIODS = 2
@@ -23,7 +23,7 @@ COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Condition:
     """What an alarm compares: so many of the last periods must breach."""
 
@@ -38,7 +38,7 @@ class Condition:
         return COMPARISONS[self.comparison][0](value, self.threshold)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Verdict:
     """The state, and the data points that it was told by: (begin of the period, value), newest first."""
 

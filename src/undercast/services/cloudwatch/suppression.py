@@ -7,15 +7,16 @@ AWS: CloudWatch User Guide, "Suppressing composite alarm actions".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.cloudwatch.alarms import ALARM, Alarm, State, Suppression
 
 BY_ALARM, BY_WAIT, BY_EXTENSION = "Alarm", "WaitPeriod", "ExtensionPeriod"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Decision:
     """What is to be kept, and the state before, if actions are to be taken now."""
 

@@ -4,11 +4,12 @@ AWS: CloudWatch User Guide, "Alarm actions"; API Reference, SetAlarmState (actio
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
 from undercast.services.cloudwatch import alarm_store, notices
@@ -23,7 +24,7 @@ FUNCTIONS, TOPICS = "lambda", "sns"
 """Services of actions that can be taken here, as their ARNs name them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Change:
     """What an alarm is to say from now on."""
 

@@ -8,11 +8,11 @@ AWS: DynamoDB Developer Guide, "Using Kinesis Data Streams to capture changes to
 import hashlib
 import json
 import logging
-from dataclasses import dataclass
 
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import root_principal
+from undercast.core.record import record
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import Destination, Table
@@ -25,7 +25,7 @@ KIND = "dynamodb-kinesis"
 _GONE = frozenset({"ResourceNotFoundException", "AccessDeniedException", "InvalidArgumentException"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Change:
     """What has changed. Items are texts, "" for none. `ctx` is None for an expiry."""
 

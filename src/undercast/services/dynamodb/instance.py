@@ -1,10 +1,11 @@
 """DynamoDB as its operations see it."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.clock import PlatformClock
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.tasks import Tasks
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
@@ -22,7 +23,7 @@ def _tell(error: BaseException) -> None:
     log.error("an export or import of a table did not end", exc_info=error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Dynamo:
     """One per platform."""
 

@@ -7,12 +7,12 @@ AWS: DynamoDB API Reference, TableDescription.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.dynamodb.errors import invalid
 from undercast.store.database import Row
 
@@ -91,7 +91,7 @@ def key_schema(elements: list[Mapping[str, str]]) -> KeySchema:
     return KeySchema(elements[0]["AttributeName"], elements[1]["AttributeName"] if len(elements) > 1 else "")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Index:
     """A secondary index."""
 
@@ -105,7 +105,7 @@ class Index:
     """What its entries hold, unless it is ALL."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Destination:
     """A stream of Kinesis that gets a table's changes."""
 
@@ -131,7 +131,7 @@ def _destinations(definition: Mapping[str, Any]) -> tuple[Destination, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Table:
     """A table. `definition` is what CreateTable and UpdateTable said, completed."""
 

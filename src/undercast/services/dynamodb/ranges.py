@@ -5,10 +5,10 @@ AWS: DynamoDB API Reference, Query, Scan; Developer Guide, "Key condition expres
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.dynamodb.errors import invalid, invalid_value
 from undercast.services.dynamodb.expressions.operands import check_bounds
 from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node, Path
@@ -29,7 +29,7 @@ _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 _SPACE = 2 ** (8 * HASH_PREFIX)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Position:
     """Between two rows: behind the one with this key. `base` is its joined table key, in an index."""
 
@@ -37,7 +37,7 @@ class Position:
     base: bytes = b""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Span:
     """The rows of a table or of an index that a request goes over, in order."""
 

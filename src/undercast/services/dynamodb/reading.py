@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.dynamodb import capacity
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid, invalid_value
@@ -29,7 +30,7 @@ _PIECE_ITEMS, _PIECE_BYTES = 2000, 512 * 1024
 Filter = Callable[[Mapping[str, Any]], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Wanted:
     """What of the items is given back."""
 

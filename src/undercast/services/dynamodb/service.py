@@ -4,9 +4,9 @@ AWS: DynamoDB API Reference.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undercast.core.record import record
 from undercast.core.service import Manifest, operations_of
 from undercast.services.dynamodb import exporting, importing
 from undercast.services.dynamodb.access import access, policy_of
@@ -35,7 +35,7 @@ from undercast.services.dynamodb.throttle import Throttle
 from undercast.services.parts import Parts
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class RunningDynamo(Dynamo):
     """With the task that deletes expired items."""
 

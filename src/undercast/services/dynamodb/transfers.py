@@ -7,13 +7,14 @@ AWS: DynamoDB Developer Guide, "DynamoDB data export to Amazon S3: how it works"
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal
+from undercast.core.record import record
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.store.database import Row, Tx
 
@@ -22,7 +23,7 @@ _TOKEN_S = 8 * 3600.0
 _KEPT_S = 90 * 86_400.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Transfer:
     """One export or import."""
 

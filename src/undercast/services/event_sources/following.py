@@ -8,10 +8,10 @@ AWS: Lambda API Reference, EventSourceMappingConfiguration (State); EventBridge 
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
 from undercast.core.clock import PlatformClock
+from undercast.core.record import record
 from undercast.core.recurring import insist
 from undercast.core.tasks import Tasks
 from undercast.events.poller import MORE_PER_S, Pollers, Source
@@ -28,7 +28,7 @@ class _Row(Protocol):
 R = TypeVar("R", bound=_Row)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rows(Generic[R]):
     """How a service keeps its consumers."""
 

@@ -8,9 +8,9 @@ AWS: Lambda Developer Guide, "Polling and batching streams", "Parallelization fa
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from undercast.core.record import record
 from undercast.store.database import Tx
 
 
@@ -26,7 +26,7 @@ START = Lane("", 0, 0)
 """Its progress says where the reading of every shard begins."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Progress:
     """Of one lane."""
 
@@ -42,7 +42,7 @@ class Progress:
     """The state of that window, as JSON; "" for none."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Table:
     """Where one consumer keeps its progress: rows of `table`, as long as its own row of `owner` is there."""
 

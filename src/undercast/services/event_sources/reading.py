@@ -6,11 +6,11 @@ Guide, "Amazon EventBridge Pipes sources".
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.events.arrivals import Arrivals
 from undercast.events.outbox import Outbox
 from undercast.services.event_sources.progress import Table
@@ -54,7 +54,7 @@ class Watch(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Reading:
     """One stream, read by one consumer. `settings` have the names of Lambda's event source mappings."""
 

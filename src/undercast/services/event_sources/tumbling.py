@@ -7,16 +7,16 @@ AWS: Lambda Developer Guide, "Implementing stateful Kinesis Data Streams process
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.services.event_sources.records import Record
 
 MAX_STATE_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Window:
     """One window, as a batch belongs to it."""
 

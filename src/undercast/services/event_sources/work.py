@@ -13,6 +13,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from undercast.core.backoff import Backoff
 from undercast.core.clock import PlatformClock, iso_millis
+from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
 from undercast.events.poller import Processed
@@ -33,7 +34,7 @@ T = TypeVar("T")
 """What a consumer knows of one attempt."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Limits:
     """When records are given up, and whether a batch is split before; -1 is no limit."""
 
@@ -51,7 +52,7 @@ def limits_of(settings: Mapping[str, Any]) -> Limits:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Attempt(Generic[T]):
     """What came of one attempt."""
 
@@ -68,7 +69,7 @@ class Attempt(Generic[T]):
     known: T | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class GivenUp(Generic[T]):
     """Records that are given up, and why."""
 
@@ -127,7 +128,7 @@ class Attempts(Protocol[T]):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Means:
     """What one stream's work has to do with."""
 

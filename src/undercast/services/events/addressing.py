@@ -7,11 +7,11 @@ EventBridge; everything else by EventBridge's own adapters. AWS: EventBridge Use
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import Arn
 from undercast.core.context import Cause
+from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.events.inputs import MISSING, at_path, compact, fill
 from undercast.services.events.event import Event, iso_seconds
@@ -26,7 +26,7 @@ DIRECT = frozenset({"lambda", "sqs", "sns"})
 OWN: Mapping[str, str] = {"events": BUSES, "logs": LOGS}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sending:
     """One event on its way through one rule."""
 

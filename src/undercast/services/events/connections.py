@@ -7,11 +7,11 @@ as targets", "Connections for HTTP endpoint targets"; API Reference, CreateConne
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.services.events.errors import not_found
 from undercast.store.database import Row, Tx
 
@@ -27,7 +27,7 @@ _SECRETS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Connection:
     """One connection. `shown` are its AuthParameters without what is secret."""
 
@@ -63,7 +63,7 @@ class Connection:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Destination:
     """One API destination."""
 

@@ -6,11 +6,11 @@ AWS: EventBridge User Guide, "How Amazon EventBridge works".
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from undercast.core.context import Cause, RequestContext
 from undercast.core.json_text import is_json
 from undercast.core.listing import first_few
+from undercast.core.record import record
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.events import archives
@@ -27,7 +27,7 @@ LONG = 32
 """From so many deliveries on, events are written in the store's thread."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Arrival:
     """An event that has come to a bus, with the rules that it matches."""
 

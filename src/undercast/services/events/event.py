@@ -6,11 +6,11 @@ PutEventsRequestEntry and PutEventsResultEntry (error codes).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.events.inputs import compact
 
 MAX_BYTES: Mapping[str, int] = {"current": 1_048_576, "2019": 262_144}
@@ -19,7 +19,7 @@ _TIME_BYTES = 14
 _MAX_DETAIL_TYPE = 128
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Event:
     """One event. `document` is what a pattern is asked about and what a target gets."""
 
@@ -35,7 +35,7 @@ class Event:
         return str(self.document["id"])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Refused(Exception):
     """An entry that is no event; code and text of its result."""
 

@@ -1,12 +1,13 @@
 """EventBridge as its operations see it."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Profile
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.tasks import Tasks
 from undercast.events.alarm import Alarm
 from undercast.events.causality import CausalLog
@@ -24,7 +25,7 @@ def _tell(error: BaseException) -> None:
     log.error("EventBridge's background work ended: %r", error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Events:
     """One per platform."""
 

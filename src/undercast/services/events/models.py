@@ -6,10 +6,11 @@ Pure. AWS: EventBridge API Reference, EventBus, Rule, Target.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.events.patterns import InvalidPattern, Pattern, compile_pattern
 from undercast.services.events.errors import invalid, invalid_pattern
 from undercast.store.database import Row
@@ -71,7 +72,7 @@ def rule_of_arn(arn: str) -> RuleName | None:
     return RuleName(BusName(Scope(AccountId(found[2]), Region(found[1])), found[3] or DEFAULT_BUS), found[4])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Target:
     """One target of a rule. `given` is what PutTargets got."""
 
@@ -100,7 +101,7 @@ class Target:
         return int((self.given.get("RetryPolicy") or {}).get("MaximumEventAgeInSeconds", DEFAULT_AGE_S))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rule:
     """One rule with its targets."""
 
@@ -138,7 +139,7 @@ class Rule:
         return {name: value for name, value in shown.items() if value not in ("", None)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Archive:
     """Keeps the events of a bus that match its pattern."""
 
@@ -163,7 +164,7 @@ class Archive:
         return "replay-name" not in document and (self.compiled is None or self.compiled.matches(document))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Bus:
     """One event bus with its rules. `settings` are Description, KmsKeyIdentifier and DeadLetterConfig."""
 

@@ -6,11 +6,12 @@ AWS: EventBridge User Guide, "Replaying archived events"; API Reference, StartRe
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import Cause
+from undercast.core.record import record
 from undercast.services.events import archives, dispatch
 from undercast.services.events.errors import not_found
 from undercast.services.events.event import event_of
@@ -25,7 +26,7 @@ _AT_ONCE = 20
 _KEY = "account_id = ? AND region = ? AND name = ?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Replay:
     """One replay. `destination` is what StartReplay got."""
 

@@ -5,19 +5,19 @@ AWS: "AWS Managed Policy Reference Guide".
 """
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.iam.policies import ManagedPolicy, Version
 
 PREFIX = "arn:aws:iam::aws:policy/"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class AwsPolicy:
     """One policy with the version that is in force; AWS keeps older ones, the file does not."""
 

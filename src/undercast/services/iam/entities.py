@@ -4,9 +4,10 @@ Functions of a transaction; they raise IAM's errors. Names are found without reg
 AWS: IAM User Guide, "IAM identifiers".
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from undercast.core.arn import AccountId
+from undercast.core.record import record
 from undercast.services.iam import errors
 from undercast.services.iam.kinds import GROUP, ROLE, USER, Kind
 from undercast.store.database import Row, Tx
@@ -14,7 +15,7 @@ from undercast.store.database import Row, Tx
 DEFAULT_SESSION_S = 3600
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entity:
     """One role, user or group. The last four are a role's (the boundary also a user's)."""
 

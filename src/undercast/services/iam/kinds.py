@@ -3,10 +3,10 @@
 AWS: IAM User Guide, "IAM identifiers", "IAM and AWS STS quotas".
 """
 
-from dataclasses import dataclass
+from undercast.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kind:
     """One kind of entity. Limits are AWS's defaults."""
 

@@ -4,9 +4,8 @@ Functions of a transaction; they raise IAM's errors. AWS's own managed policies 
 AWS: IAM User Guide, "Managed policies and inline policies", "Versioning IAM policies", "IAM and AWS STS quotas".
 """
 
-from dataclasses import dataclass
-
 from undercast.core.arn import AccountId
+from undercast.core.record import record
 from undercast.services.iam import errors
 from undercast.services.iam.entities import Entity
 from undercast.services.iam.kinds import ATTACHED_POLICIES
@@ -18,7 +17,7 @@ MAX_DOCUMENT = 6144
 """Characters of a managed policy, white space not counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ManagedPolicy:
     """One managed policy, the customer's or AWS's."""
 
@@ -33,7 +32,7 @@ class ManagedPolicy:
     updated_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Version:
     """One version of a managed policy."""
 

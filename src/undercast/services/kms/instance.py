@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from undercast.core.arn import Scope
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.services.kms import material, store
 from undercast.services.kms.errors import invalid_key_id, no_alias, no_key
 from undercast.services.kms.models import (
@@ -36,7 +37,7 @@ _MANAGED: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kms:
     """One per platform."""
 

@@ -6,11 +6,11 @@ Pure. AWS: KMS Developer Guide, "KMS keys", "Key states of AWS KMS keys", "Grant
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.services.kms.errors import disabled, invalid_state
 from undercast.services.kms.specs import ALGORITHM_MEMBERS, SPECS
 from undercast.store.database import Row
@@ -20,7 +20,7 @@ KEY_ID = re.compile(r"(mrk-)?[0-9a-f-]{32,36}")
 EQUALS, SUBSET = "EncryptionContextEquals", "EncryptionContextSubset"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Key:
     """One KMS key without its material."""
 
@@ -108,7 +108,7 @@ def key_of(row: Row) -> Key:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Material:
     """One generation of a key's secret."""
 
@@ -119,7 +119,7 @@ class Material:
     """"" for the first, else RotationType."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Named:
     """What a KeyId parameter says: a key's id, or an alias, in an account and region."""
 
@@ -202,7 +202,7 @@ def managed_policy(account_id: str, region: str, alias: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Grant:
     """Lets one principal use a key."""
 

@@ -4,7 +4,8 @@ Pure. AWS: KMS Developer Guide, "Key spec reference".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from undercast.core.record import record
 
 ENCRYPT, SIGN, MAC = "ENCRYPT_DECRYPT", "SIGN_VERIFY", "GENERATE_VERIFY_MAC"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
@@ -12,7 +13,7 @@ _RSA_SIGNING = tuple(f"RSASSA_{scheme}_SHA_{bits}" for scheme in ("PSS", "PKCS1_
 _OAEP = ("RSAES_OAEP_SHA_1", "RSAES_OAEP_SHA_256")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class KeySpec:
     """One spec: its usages with their algorithms, in AWS's order."""
 

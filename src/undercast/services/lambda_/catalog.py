@@ -5,12 +5,12 @@ version before it is served. AWS: Lambda Developer Guide, "Lambda function state
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.core.service import Access
 from undercast.sandbox.model import FunctionVersion
 from undercast.services.lambda_ import snapstart, store
@@ -32,7 +32,7 @@ ReferenceKey = tuple[Scope, str, str | None]
 """Scope, FunctionName and Qualifier as a request has them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Resolved:
     """What a FunctionName and Qualifier mean to an invoke."""
 

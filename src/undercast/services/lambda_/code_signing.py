@@ -5,10 +5,10 @@ Holds its own SQL. AWS: Lambda Developer Guide, "Using code signing to verify co
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.services.lambda_.errors import not_found, user_error
 from undercast.services.lambda_.models import timestamp
 from undercast.services.lambda_.names import function_arn
@@ -17,7 +17,7 @@ from undercast.store.database import Row, Tx
 _KEY = "account_id = ? AND region = ? AND id = ?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CodeSigningConfig:
     """`configuration` holds Description, AllowedPublishers and CodeSigningPolicies."""
 

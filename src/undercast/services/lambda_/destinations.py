@@ -9,7 +9,7 @@ queues" (message attributes).
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -19,6 +19,7 @@ from undercast.core.backoff import Backoff
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.identity import Principal, root_principal, service_principal
+from undercast.core.record import record
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.lambda_.errors import invalid
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
@@ -39,7 +40,7 @@ Probe = Callable[[Call, Arn], Awaitable[object]]
 Send = Callable[[Call, Delivery], Awaitable[object]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kind:
     """One service that can be a destination."""
 

@@ -1,12 +1,11 @@
 """The Lambda service as its operations see it: its parts, and what several operations share."""
 
-from dataclasses import dataclass
-
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Profile
 from undercast.core.context import RequestContext
 from undercast.core.identity import service_principal
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
@@ -35,7 +34,7 @@ from undercast.store.database import Database, Tx
 PRINCIPAL = "lambda.amazonaws.com"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Lambda:
     """One per platform."""
 

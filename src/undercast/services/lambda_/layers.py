@@ -6,10 +6,11 @@ AWS: Lambda Developer Guide, "Managing Lambda dependencies with layers", "Lambda
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.services.lambda_.errors import invalid, not_found
 from undercast.services.lambda_.package import MAX_UNZIPPED_BYTES
 from undercast.services.lambda_.permissions import policy_document
@@ -21,7 +22,7 @@ _LAYER_ARN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LayerReference:
     """A layer, and which of its versions is meant (0: none in particular)."""
 
@@ -40,7 +41,7 @@ class LayerReference:
         return f"{self.layer_arn}:{self.version}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LayerUse:
     """A layer version as a function has it. The function holds a reference to the blob of its own."""
 
@@ -54,7 +55,7 @@ class LayerUse:
         return {"Arn": self.arn, "CodeSize": self.code_size}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LayerVersion:
     """One immutable version. `configuration` holds the members that a user sets, by AWS's names."""
 

@@ -4,12 +4,11 @@ Pure. AWS: Lambda Developer Guide, "Lambda quotas"; for 2019 the same page of th
 64 MB, 512 MB of /tmp.
 """
 
-from dataclasses import dataclass
-
 from undercast.core.config import Profile
+from undercast.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Limits:
     """Of a function's configuration."""
 

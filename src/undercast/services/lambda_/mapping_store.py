@@ -5,10 +5,10 @@ AWS: Lambda API Reference, EventSourceMappingConfiguration.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.services.event_sources.progress import Table
 from undercast.store.database import Row, Tx
 
@@ -20,7 +20,7 @@ CREATING, ENABLING, DISABLING, UPDATING = "Creating", "Enabling", "Disabling", "
 SETTLED = frozenset({ENABLED, DISABLED})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class EventSourceMapping:
     """One mapping. `id` is AWS's UUID."""
 

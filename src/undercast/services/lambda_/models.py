@@ -5,12 +5,13 @@ Pure. AWS: Lambda API Reference, "FunctionConfiguration", "AliasConfiguration".
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion, Logging
 from undercast.services.lambda_ import snapstart
 from undercast.services.lambda_.images.faults import reason_code
@@ -25,7 +26,7 @@ DEFAULT_TIMEOUT_S = 3
 DEFAULT_TMP_MB = 512
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Function:
     """What all versions of a function share."""
 
@@ -41,7 +42,7 @@ class Function:
         return function_arn(self.scope, self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Version:
     """One version. `configuration` holds the members of FunctionConfiguration that a user sets, by AWS's names."""
 
@@ -94,7 +95,7 @@ class Version:
         return function_arn(self.scope, self.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Alias:
     """A name for a version; `weights` sends a share of the invokes to one other version."""
 

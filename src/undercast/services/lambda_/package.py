@@ -11,9 +11,9 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import IO, Literal
 
+from undercast.core.record import record
 from undercast.services.lambda_.errors import invalid
 
 MAX_ZIP_BYTES = 52_428_800
@@ -73,7 +73,7 @@ EntryKind = Literal["file", "folder", "link"]
 BROKEN_ZIP = "Could not unzip uploaded file. Please check your file, then try to upload again."
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Entry:
     """One thing to create. `path` is relative, with "/" and no "..". `index` is its place in the archive."""
 

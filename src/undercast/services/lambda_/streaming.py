@@ -6,8 +6,8 @@ AWS: Lambda Developer Guide, "Response streaming for Lambda functions".
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
+from undercast.core.record import record
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.sandbox.response_stream import ResponseStream, paced
 from undercast.services.lambda_.catalog import Resolved
@@ -15,7 +15,7 @@ from undercast.services.lambda_.execution import run
 from undercast.services.lambda_.instance import Lambda
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Streaming:
     """An invocation whose answer has begun, or is there."""
 

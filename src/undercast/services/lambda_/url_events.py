@@ -8,7 +8,6 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,6 +15,7 @@ from urllib.parse import parse_qsl
 from undercast.core import json_text
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.identity import Principal
+from undercast.core.record import record
 
 _TEXT = re.compile(r"text/.*|application/(?:json|javascript|xml|[\w.+-]*\+(?:json|xml))", re.IGNORECASE)
 _JSON = "application/json"
@@ -30,7 +30,7 @@ NULS = b"\0" * 8
 _CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Visitor:
     """What the event says besides the request."""
 

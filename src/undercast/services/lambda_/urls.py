@@ -6,11 +6,11 @@ AWS: Lambda API Reference, "FunctionUrlConfig"; Developer Guide, "Creating and m
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.services.lambda_.models import timestamp
 from undercast.services.lambda_.names import Reference
 from undercast.store.database import Row, Tx
@@ -21,7 +21,7 @@ _HOST = re.compile(
 _KEY = "account_id = ? AND region = ? AND name = ? AND qualifier = ?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class FunctionUrl:
     """`configuration` holds AuthType, InvokeMode and Cors, by AWS's names. `qualifier` is an alias, or None."""
 

@@ -8,7 +8,6 @@ cross-Region subscriptions"; "Concepts" (retries).
 import gzip
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from undercast.core.arn import Scope
@@ -16,6 +15,7 @@ from undercast.core.clock import Clock
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
+from undercast.core.record import record
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services import roles
 from undercast.services.logs.subscription import as_json
@@ -35,7 +35,7 @@ class Internal(Protocol):
     def __call__(self, scope: Scope, principal: Principal, cause: Any = ...) -> RequestContext: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Destination:
     """A logical destination."""
 

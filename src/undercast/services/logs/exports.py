@@ -8,7 +8,7 @@ import asyncio
 import gzip
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import Clock, iso_millis
 from undercast.core.errors import ServiceError
 from undercast.core.identity import platform_principal
+from undercast.core.record import record
 from undercast.core.recurring import insist, settled
 from undercast.core.tasks import Tasks
 from undercast.services.logs import store
@@ -36,7 +37,7 @@ TEST_OBJECT = "aws-logs-write-test"
 TEST_TEXT = b"Permission Check Successful"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ExportTask:
     """One task."""
 

@@ -1,10 +1,10 @@
 """The rows of what is configured, in state.db: filters, saved queries. Functions run inside a transaction."""
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.services.logs import resource_policies
 from undercast.services.logs.destination import Destination
 from undercast.services.logs.followers import GroupName
@@ -18,7 +18,7 @@ _OF_GROUP = "account_id = ? AND region = ? AND group_name = ?"
 _NAMED = "account_id = ? AND region = ? AND name = ?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class QueryDefinition:
     """A saved query."""
 

@@ -1,10 +1,9 @@
 """The Logs service as its operations see it."""
 
-from dataclasses import dataclass
-
 from undercast.core.arn import Scope
 from undercast.core.clock import Clock
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.services.logs import classes, store
 from undercast.services.logs.destination import Internal
 from undercast.services.logs.errors import no_group, no_stream
@@ -20,7 +19,7 @@ from undercast.store.database import Database, Tx
 from undercast.store.journal import Journal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Logs:
     """One per platform. Execution environments write to `intake` too, through `sink.FunctionLogs`."""
 

@@ -7,11 +7,11 @@ AWS: CloudWatch Logs API Reference, StartLiveTail, LiveTailSessionUpdate.
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.clock import Clock
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.logs.followers import Event, Followers, GroupName, Heard, StreamName
 from undercast.services.logs.models import group_arn
 from undercast.services.logs.pattern import Matcher
@@ -25,7 +25,7 @@ _INLINE = 65_536
 """Characters that are matched on the event loop."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Wanted:
     """What a session shows."""
 

@@ -7,11 +7,11 @@ metrics from values in JSON or space-delimited log events".
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.core.metrics import Dimensions, Series
+from undercast.core.record import record
 from undercast.services.logs.condition import names_of, path_of, value_at
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.followers import GroupName
@@ -23,7 +23,7 @@ Selector = Callable[[str], str | None]
 """What a message has at a place; None where it has nothing."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MetricFilter:
     """One filter of one group."""
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.services.logs.classes import DELIVERY, DELIVERY_KEPT_DAYS, DELIVERY_SHOWN_DAYS, STANDARD
 from undercast.services.logs.errors import invalid, no_group
 
@@ -18,7 +19,7 @@ _ID_DIGITS = 36
 _TIME_DIGITS = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Group:
     """A log group."""
 
@@ -60,7 +61,7 @@ class Group:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Stream:
     """A log stream. The times are of its events; None without events."""
 

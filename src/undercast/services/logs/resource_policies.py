@@ -6,11 +6,11 @@ AWS: CloudWatch Logs API Reference, PutResourcePolicy; EventBridge User Guide, "
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.policy.document import parse_policy
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.models import group_arn
@@ -22,7 +22,7 @@ MAX_OF_ACCOUNT = 10
 _KEY = "account_id = ? AND region = ? AND scope = ? AND key = ?"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ResourcePolicy:
     """One policy."""
 

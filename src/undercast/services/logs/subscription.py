@@ -8,10 +8,10 @@ import base64
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.services.logs.followers import Event, GroupName, StreamName, event_id
 from undercast.services.logs.models import group_arn
 
@@ -22,7 +22,7 @@ MAX_MESSAGE_EVENTS = 10_000
 BY_STREAM = "ByLogStream"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SubscriptionFilter:
     """One filter of one group."""
 

@@ -8,7 +8,6 @@ AWS: CloudWatch Logs User Guide, "Real-time processing of log data with subscrip
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import md5
 from typing import NamedTuple
 
@@ -16,6 +15,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import Clock
 from undercast.core.context import EXTERNAL, Cause
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
 from undercast.services.logs import filter_store
@@ -38,7 +38,7 @@ _INLINE_DELIVERIES = 16
 _MAX_KNOWN_CAUSES = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LiveFilter:
     """A filter whose pattern is compiled."""
 

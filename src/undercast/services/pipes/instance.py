@@ -1,9 +1,8 @@
 """Pipes as its operations see it."""
 
-from dataclasses import dataclass
-
 from undercast.core.clock import PlatformClock
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
@@ -14,7 +13,7 @@ from undercast.services.pipes.troubles import Troubles
 from undercast.store.database import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Pipes:
     """One per platform."""
 

@@ -5,11 +5,11 @@ Pure. AWS: EventBridge Pipes API Reference, CreatePipe, DescribePipe.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.services.event_sources.progress import Table
 from undercast.store.database import Row
 
@@ -26,7 +26,7 @@ SOURCE_PARAMETERS: Mapping[str, str] = {
 _DEFAULT_BATCH: Mapping[str, int] = {"sqs": 10, "dynamodb": 100, "kinesis": 100}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Pipe:
     """One pipe."""
 

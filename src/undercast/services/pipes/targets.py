@@ -5,7 +5,6 @@ targets", "Batching behavior" (batch sizes); Pipes API Reference, PipeTargetPara
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.pipes.events import dynamic
 from undercast.services.pipes.models import Pipe
 from undercast.services.target_calls import queue_url, scope_of
@@ -25,7 +25,7 @@ _LOG_BYTES = 1_048_576
 Failed = Sequence[int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sending:
     """A batch for a target: events, and the texts that were made of them."""
 
@@ -112,7 +112,7 @@ async def _to_stream(ctx: RequestContext, sending: Sending) -> Failed:
     return [place for place, one in enumerate(answer["Records"]) if one.get("ErrorCode")]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Line:
     """An event for a log group, by its place in the batch."""
 

@@ -3,13 +3,12 @@
 Pure. AWS: S3 User Guide, "Event message structure".
 """
 
-from dataclasses import dataclass
-
 from undercast.core.context import EXTERNAL, Cause
+from undercast.core.record import record
 from undercast.services.s3.models import Bucket, ObjectVersion
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Change:
     """Something that happened to an object, as an event record tells it."""
 

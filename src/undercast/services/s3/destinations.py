@@ -6,12 +6,12 @@ permissions to publish event notification messages to a destination".
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.services.s3.errors import InvalidArgument
 from undercast.services.s3.models import Bucket
@@ -21,7 +21,7 @@ _SUBJECT = "Amazon S3 Notification"
 """Of the messages that topics get."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Destination:
     """One kind of destination."""
 

@@ -3,10 +3,9 @@
 Frozen; one per platform.
 """
 
-from dataclasses import dataclass
-
 from undercast.core.config import Profile
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.services.parts import Internal
@@ -18,7 +17,7 @@ from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class S3:
     """The S3 service."""
 

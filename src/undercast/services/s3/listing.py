@@ -5,15 +5,15 @@ AWS: S3 User Guide, "Organizing objects using prefixes", "Listing object keys pr
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from undercast.core.record import record
 from undercast.services.s3.keys import successor
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Page(Generic[T]):
     """`last` is the last thing shown, an entry or a common prefix; the next page starts behind it."""
 
@@ -23,7 +23,7 @@ class Page(Generic[T]):
     last: T | str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Source(Generic[T]):
     """Rows in the listing's order. `seek` starts at the first key that is not less than its argument."""
 
@@ -31,7 +31,7 @@ class Source(Generic[T]):
     key_of: Callable[[T], str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Query:
     """What a listing asks for."""
 

@@ -5,7 +5,7 @@ AWS: S3 User Guide, "Buckets overview", "Objects overview", "Multipart upload ov
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Literal
@@ -40,7 +40,7 @@ def owner_of(account_id: str) -> dict[str, str]:
     return {"ID": canonical_id(account_id)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Bucket:
     """A bucket and all its configurations, parsed, by kind ("policy", "notification", ...)."""
 
@@ -99,7 +99,7 @@ class Checksum:
     type: ChecksumType = "FULL_OBJECT"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Part:
     """One part of a finished multipart object. `checksum` is base64 in the object's algorithm, "" if unknown."""
 
@@ -171,7 +171,7 @@ class ObjectVersion:
         return f'"{self.etag}"'
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Upload:
     """A multipart upload in progress."""
 
@@ -187,7 +187,7 @@ class Upload:
     content: Content
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class UploadedPart:
     """A part of an upload in progress."""
 

@@ -5,7 +5,7 @@ AWS: S3 User Guide, "How S3 Versioning works", "Working with delete markers", "A
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -36,7 +36,7 @@ class Write:
     """IfMatch, IfNoneMatch."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Deletion:
     """What a delete is asked for."""
 
@@ -47,7 +47,7 @@ class Deletion:
     """Of the event: "ObjectRemoved" or "LifecycleExpiration"."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Deleted:
     """What a delete did. `version_id` is None in a bucket that never was versioned."""
 

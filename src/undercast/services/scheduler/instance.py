@@ -1,10 +1,11 @@
 """Scheduler as its operations see it."""
 
 import logging
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.clock import PlatformClock
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.tasks import Tasks
 from undercast.events.alarm import Alarm
 from undercast.events.outbox import Outbox
@@ -19,7 +20,7 @@ def _tell(error: BaseException) -> None:
     log.error("Scheduler's background work ended: %r", error)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Scheduler:
     """One per platform."""
 

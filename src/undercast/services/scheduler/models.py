@@ -5,7 +5,6 @@ Pure. AWS: EventBridge Scheduler API Reference, CreateSchedule, Target; User Gui
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from undercast.core import client_tokens
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.events.schedules import InvalidSchedule, Once, Rate, Schedule, parse_schedule
 from undercast.services.scheduler.errors import invalid
 from undercast.store.database import Row
@@ -41,7 +41,7 @@ def made_by(params: Mapping[str, Any]) -> MadeBy:
     return MadeBy(params.get("ClientToken") or "", client_tokens.digest(params))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Group:
     """One schedule group. `created_at` is None for a default one that nobody has changed yet."""
 
@@ -65,7 +65,7 @@ class Group:
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Planned:
     """One schedule. `given` is what CreateSchedule or UpdateSchedule got, with AWS's defaults, without its dates."""
 

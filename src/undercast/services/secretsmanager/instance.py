@@ -1,9 +1,8 @@
 """Secrets Manager as its operations see it."""
 
-from dataclasses import dataclass
-
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.errors import deleted
 from undercast.services.secretsmanager.models import Secret, parse_id
@@ -12,7 +11,7 @@ from undercast.services.secretsmanager.rotation import Rotations
 from undercast.store.database import Database, Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class SecretsManager:
     """One per platform."""
 

@@ -6,11 +6,11 @@ Pure. AWS: Secrets Manager User Guide, "What's in a Secrets Manager secret?".
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import moment
+from undercast.core.record import record
 from undercast.services.sealing import Sealed
 from undercast.store.database import Row
 
@@ -19,7 +19,7 @@ DEFAULT_KEY = "alias/aws/secretsmanager"
 _SUFFIX = re.compile(r"-[A-Za-z0-9]{6}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Secret:
     """One secret without its values."""
 
@@ -113,7 +113,7 @@ def secret_of(row: Row) -> Secret:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Version:
     """One value of a secret."""
 
@@ -141,7 +141,7 @@ def version_of(row: Row) -> Version:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Named:
     """What a SecretId says: a scope, and the names that it may mean, the likeliest first."""
 

@@ -8,9 +8,9 @@ import base64
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.sns.errors import invalid, invalid_attribute_value
 from undercast.services.sns.models import DEFAULT_MAX_BYTES
 
@@ -25,7 +25,7 @@ _RESERVED_MOBILE = re.compile(r"AWS\.SNS\.(MOBILE|SMS)\.|AWS\.MM\.", re.IGNORECA
 """Attributes that steer push and SMS: the only ones that begin with AWS."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Message:
     """What is published, checked."""
 

@@ -7,8 +7,10 @@ with Amazon SNS" (the event's spelling of URLs).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
+
+from undercast.core.record import record
 
 NOTIFICATION, CONFIRMATION, UNSUBSCRIBED = "Notification", "SubscriptionConfirmation", "UnsubscribeConfirmation"
 _SIGNED = {
@@ -18,7 +20,7 @@ _SIGNED = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Letter:
     """One message as one subscriber gets it, unsigned. `fields` have AWS's names, in AWS's order."""
 
@@ -32,7 +34,7 @@ class Letter:
         return "".join(f"{name}\n{fields[name]}\n" for name in _SIGNED[fields["Type"]] if name in fields)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Seal:
     """A signature and where its certificate is found."""
 

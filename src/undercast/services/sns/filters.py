@@ -7,10 +7,10 @@ AWS: SNS Developer Guide, "Amazon SNS subscription filter policies", "Filter pol
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.events.patterns import InvalidPattern, Pattern, compile_pattern
 from undercast.services.sns.errors import invalid
 
@@ -21,7 +21,7 @@ MAX_BYTES = 262_144
 MAX_NUMBER = 10**9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Filter:
     """A compiled filter policy."""
 

@@ -1,12 +1,13 @@
 """SNS as its operations see it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.events.web import Connect
@@ -20,7 +21,7 @@ from undercast.services.sns.topics import Topics
 from undercast.store.database import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sns:
     """One per platform."""
 

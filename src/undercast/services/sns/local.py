@@ -6,7 +6,7 @@ AWS: SNS Developer Guide, "Email notifications", "Mobile text messaging", "Mobil
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from undercast.core.arn import AccountId, Region, Scope, is_account_id
@@ -19,7 +19,7 @@ PROTOCOLS = frozenset({"email", "email-json", "sms", "application"})
 KEPT = 10_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Item:
     """One mail, text message or push notification."""
 

@@ -6,10 +6,10 @@ Pure. AWS: SNS API Reference, CreateTopic, Subscribe, GetTopicAttributes, GetSub
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope, is_fifo
+from undercast.core.record import record
 from undercast.services.sns.errors import invalid
 from undercast.services.sns.filters import Filter, compile_filter
 from undercast.store.database import Row
@@ -53,7 +53,7 @@ def subscription_named(arn: str) -> tuple[TopicName, str]:
     return topic_named(topic_arn if topic_arn.count(":") == 5 else arn, "SubscriptionArn"), identifier
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Subscription:
     """One subscription. `attributes` are those that were set."""
 
@@ -104,7 +104,7 @@ class Subscription:
         return json.loads(text)["deadLetterTargetArn"] if text else ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Topic:
     """One topic, with everything that is subscribed to it. `attributes` are those that were set."""
 

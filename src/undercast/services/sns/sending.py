@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.core.listing import first_few
+from undercast.core.record import record
 from undercast.events.causality import Edge
 from undercast.events.delivery import GROUP, ORDERED, UNFINISHED, Delivery
 from undercast.services.sns import local, topics
@@ -57,7 +58,7 @@ class Sent(NamedTuple):
     sequence: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Prepared:
     """A message whose receivers are known and whose signatures are being made."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from undercast.core.clock import HostClock
 from undercast.core.late import Late
+from undercast.core.record import record
 from undercast.events.delivery import UNFINISHED, Delivery
 from undercast.services.sns.envelope import Letter, Seal
 from undercast.store.database import Database, Row, Tx
@@ -38,7 +39,7 @@ class _Ahead:
     begun_at: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Material:
     """Key and certificate (PEM)."""
 

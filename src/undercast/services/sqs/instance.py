@@ -1,10 +1,11 @@
 """SQS as its operations see it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.service import Access
 from undercast.events.causality import CausalLog
 from undercast.services.parts import Internal
@@ -17,7 +18,7 @@ from undercast.services.sqs.waiting import Waiting
 from undercast.store.database import Database
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sqs:
     """One per platform."""
 

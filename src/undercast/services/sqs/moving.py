@@ -7,10 +7,10 @@ AWS: SQS Developer Guide, "Configure a dead-letter queue redrive"; API Reference
 import logging
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from undercast.core.arn import Scope
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.recurring import every
 from undercast.core.tasks import Tasks
 from undercast.events.causality import CausalLog
@@ -28,7 +28,7 @@ FASTEST_PER_S = 500
 RUNNING, COMPLETED, CANCELLING, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class MoveTask:
     """A task that is about to start. `rate` is messages per second; 0 lets us choose."""
 

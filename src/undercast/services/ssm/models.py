@@ -7,12 +7,12 @@ Pure. AWS: Systems Manager User Guide, "AWS Systems Manager Parameter Store", "W
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import moment
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.ssm.errors import invalid
 from undercast.store.database import Row
 
@@ -27,7 +27,7 @@ _SYMBOLS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Version:
     """One version of a parameter."""
 

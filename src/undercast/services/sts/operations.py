@@ -6,7 +6,6 @@ AWS: STS API Reference.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from undercast.core.arn import DEFAULT_ACCOUNT, is_account_id
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Credential, Principal
+from undercast.core.record import record
 from undercast.core.service import operation
 from undercast.policy.document import Policy, parse_policy
 from undercast.services.sts.roles import Role, call_iam, find_role, managed_document
@@ -29,7 +29,7 @@ _SESSION_POLICY_CHARACTERS = 2048
 _PACKED_BYTES = 4096
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Narrowing:
     """Session policies and tags of a request. `packed_percent` is None when there are none."""
 

@@ -6,7 +6,7 @@ AWS: STS API Reference, "AssumeRole".
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -14,11 +14,12 @@ from undercast.core.arn import AccountId, Scope, is_account_id
 from undercast.core.context import LOOK_UP, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
+from undercast.core.record import record
 
 _STS = "sts.amazonaws.com"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Role:
     """A role. `trust_policy` is None when IAM does not know the role."""
 

@@ -6,8 +6,9 @@ Pure. AWS: X-Ray Developer Guide, "AWS X-Ray segment documents" (required and op
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from undercast.core.record import record
 
 MAX_BYTES = 65_536
 MAX_NAME = 200
@@ -30,7 +31,7 @@ class Malformed(ValueError):
         self.id = segment_id
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Received:
     """A document that is kept."""
 

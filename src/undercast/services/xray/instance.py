@@ -1,10 +1,11 @@
 """The X-Ray service as its operations see it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.services.parts import Internal
 from undercast.services.xray.export import Exporter
 from undercast.services.xray.intake import Intake
@@ -14,7 +15,7 @@ from undercast.store.database import Database
 from undercast.store.journal import Journal
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class XRay:
     """One per platform."""
 

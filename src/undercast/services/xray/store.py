@@ -5,10 +5,11 @@ Which of state.db and the journal a table is in says `schema`.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from undercast.core.arn import Scope
+from undercast.core.record import record
 from undercast.services.xray.assembly import MAX_BYTES as TRACE_BYTES
 from undercast.services.xray.documents import Received
 from undercast.store.database import Row, SqlValue, Tx
@@ -23,7 +24,7 @@ TimeRange = Literal["TraceId", "Event", "Service"]
 _COLUMNS: Mapping[TimeRange, str] = {"TraceId": "created_at", "Event": "received_at", "Service": "started_at"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rule:
     """A sampling rule as it was made. Times are platform-clock seconds."""
 
@@ -34,7 +35,7 @@ class Rule:
     modified_at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Group:
     """A group of traces."""
 

@@ -7,11 +7,11 @@ AWS: Smithy, "HTTP bindings".
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire import s3
 from undercast.wire.call import Call
 from undercast.wire.draft import Draft, Encode, Parse
@@ -42,7 +42,7 @@ class BodyFormat(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Place:
     """One member outside the body."""
 
@@ -52,7 +52,7 @@ class _Place:
     kind: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Places:
     """All members outside the body, by place."""
 

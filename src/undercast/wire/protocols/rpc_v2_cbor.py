@@ -6,12 +6,12 @@ AWS: Smithy, "Smithy RPC v2 CBOR protocol"; aws-sdk-java, "SdkStructuredCborFact
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire import cbor
 from undercast.wire.call import Call
 from undercast.wire.draft import Draft, Encode, Failure, Parse
@@ -22,7 +22,7 @@ from undercast.wire.protocols.tree import Leaves, TreeCompiler, Walk, wrong_type
 from undercast.wire.values import from_epoch, to_epoch
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Dialect:
     """What tells the two apart."""
 

@@ -5,10 +5,10 @@ AWS: Smithy, "Amazon Event Stream specification"; S3 API Reference, "Appendix: S
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire.draft import Draft, Encode
 from undercast.wire.event_stream import encode_message
 from undercast.wire.model import OperationModel, Shape
@@ -18,7 +18,7 @@ CONTENT_TYPE = "application/vnd.amazon.eventstream"
 _PAYLOAD_TYPES = {"blob": "application/octet-stream", "string": "text/plain"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Event:
     """How one kind of event is written."""
 

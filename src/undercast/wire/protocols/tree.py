@@ -6,10 +6,10 @@ AWS: Smithy, "AWS JSON protocol shape serialization", "RPC v2 CBOR shape seriali
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.wire.model import Shape
 from undercast.wire.protocols.once import once
 from undercast.wire.values import in_range
@@ -18,7 +18,7 @@ Walk = Callable[[Any], Any]
 _SCALARS_AS_THEY_ARE = frozenset({"string", "boolean", "integer", "long", "character"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Leaves:
     """How one format writes and reads what it has no type for. A write of None: as it is."""
 

@@ -1,8 +1,8 @@
 """What `undercast runtimes install ID` does for each language; idempotent, so that it repairs and updates, too."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from undercast.core.record import record
 from undercast.sandbox.debugging.programs import debugpy_folder
 from undercast.sandbox.runtimes.install import debuggers, java, node, python
 from undercast.sandbox.runtimes.install.downloads import InstallError, Progress
@@ -17,7 +17,7 @@ from undercast.sandbox.runtimes.table import RUNTIMES, RuntimeRow
 _OLDEST_NODE = 12
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Installer:
     """Installs for one user."""
 

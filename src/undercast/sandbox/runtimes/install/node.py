@@ -11,10 +11,10 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from undercast.core.record import record
 from undercast.sandbox.runtimes.install.downloads import (
     InstallError,
     Progress,
@@ -46,7 +46,7 @@ SDK_3 = (
 SDK_2 = ("aws-sdk@2",)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Package:
     """One version of a package in npm's registry."""
 

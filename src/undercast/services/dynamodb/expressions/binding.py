@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions import conditions, operands, paths, updates
 from undercast.services.dynamodb.expressions.conditions import Test, Values
@@ -26,7 +27,7 @@ _PLACEHOLDER = re.compile(r"[#:][A-Za-z0-9_]+")
 _OF_VALUES = ("UpdateExpression", "ConditionExpression", "FilterExpression", "KeyConditionExpression")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Compiled:
     """What one text comes to with these names. Which of node, actions and paths is there depends on its kind."""
 

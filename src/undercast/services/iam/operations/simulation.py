@@ -4,12 +4,12 @@ AWS: IAM API Reference, "SimulatePrincipalPolicy", "SimulateCustomPolicy".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.core.identity import Principal, root_principal
+from undercast.core.record import record
 from undercast.core.service import operation
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, RequestKeys, evaluate, matching
@@ -25,7 +25,7 @@ from undercast.store.database import Tx
 Params = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Source:
     """One policy of the simulation."""
 
@@ -34,7 +34,7 @@ class Source:
     policy: Policy
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Setting:
     """Everything but action and resource."""
 

@@ -6,11 +6,11 @@ AWS: KMS API Reference, the operations of these names.
 import asyncio
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.core.service import Params, operation
 from undercast.services.kms import ciphertext, material, store
 from undercast.services.kms.errors import (
@@ -64,7 +64,7 @@ async def seal(kms: Kms, key: Key, plaintext: bytes, context: Mapping[str, str],
         raise invalid(text) from None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Sealed:
     """A ciphertext and what a request says of it. Asymmetric ones need the key's id; "" where nothing is said."""
 

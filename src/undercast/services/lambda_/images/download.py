@@ -5,15 +5,15 @@ Sources: OCI distribution-spec 1.1 ("Pulling blobs": Range); RFC 9110, 14.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from undercast.core.record import record
 from undercast.services.lambda_.images.pulling import BrokenOff, Steady
 
 _MAX_BREAKS = 20
 """Of one layer."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Part:
     """The body of an answer."""
 

@@ -11,7 +11,6 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,6 +18,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.services.lambda_.code import CodeStore, Package
 from undercast.services.lambda_.errors import invalid, user_error
 from undercast.services.lambda_.images import compose, rows, sources, unpack
@@ -48,7 +48,7 @@ LOOKUP_LIMIT_S, PULL_LIMIT_S = 60.0, 3600.0
 """For all that a registry is asked to find an image, and to get its layers."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Shelf:
     """What the library is built on."""
 

@@ -8,9 +8,9 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.lambda_.images.compression import Compression
 from undercast.services.lambda_.images.faults import ImageMissing, InvalidImage, UnsupportedImage
 
@@ -43,7 +43,7 @@ MACHINES = {"x86_64": "amd64", "arm64": "arm64"}
 _NAMES = ("org.opencontainers.image.ref.name", "io.containerd.image.name")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Layer:
     """One layer: a tar archive."""
 
@@ -54,7 +54,7 @@ class Layer:
     compression: Compression
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Image:
     """What a function needs to know of an image."""
 

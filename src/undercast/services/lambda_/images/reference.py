@@ -4,8 +4,9 @@ AWS: Lambda API Reference, FunctionCode (ImageUri). The forms with a path are ou
 """
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from undercast.core.record import record
 
 _ECR = re.compile(r"\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?")
 _HOST = re.compile(r"(?:[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+(?::\d{1,5})?|[a-zA-Z0-9-]+:\d{1,5}|localhost)")
@@ -15,7 +16,7 @@ _LOCAL = re.compile(r"(oci|oci-archive|docker-archive):([^:]+)(?::(.+))?")
 _MAX_REPOSITORY = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class LocalImage:
     """A folder or file of this machine."""
 
@@ -29,7 +30,7 @@ class LocalImage:
         return f"{self.scheme}:{self.path}@sha256:{digest}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class NamedImage:
     """An image in a registry, or one that was loaded under this name."""
 

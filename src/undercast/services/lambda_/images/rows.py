@@ -1,15 +1,15 @@
 """Rows of images that were loaded under a name, and what of the layers on disk is wanted. Holds its own SQL."""
 
 import json
-from dataclasses import dataclass
 
+from undercast.core.record import record
 from undercast.services.lambda_.images.manifest import Image
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.models import FAILED
 from undercast.store.database import Row, Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Loaded:
     """An image of `undercast images load`. It holds one reference to the blob of its manifest."""
 

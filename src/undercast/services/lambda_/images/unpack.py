@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, cast
 
+from undercast.core.record import record
 from undercast.services.lambda_.images.entries import BROKEN, Entry, Forward
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
@@ -31,7 +32,7 @@ _BLAME_THE_ARCHIVE = (errno.ENAMETOOLONG, errno.EINVAL, errno.ENOENT, errno.EILS
 _LATEST_TIME = 1 << 33
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Index:
     """What a layer does besides its files."""
 

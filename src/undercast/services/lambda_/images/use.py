@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undercast.core.record import record
 from undercast.sandbox.model import Container
 from undercast.services.lambda_.images.manifest import Image
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ImageUse:
     """An image under the name that it was asked for."""
 

@@ -5,12 +5,12 @@ AWS: S3 API Reference, CopyObject; S3 User Guide, "Copying, moving, and renaming
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 from urllib.parse import unquote_plus
 
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.core.service import operation
 from undercast.services.s3 import checksums, encryption, reading, tags, versions
 from undercast.services.s3.conditions import check_copy_source
@@ -43,7 +43,7 @@ _ATTEMPTS = 8
 """A source that is overwritten each time, by one that needs another way to be copied, ends in OperationAborted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class CopySource:
     """x-amz-copy-source in its parts."""
 
@@ -71,7 +71,7 @@ class CopySource:
         return {"Bucket": self.bucket, "Key": self.key, "VersionId": self.version_id}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class _Read:
     """A source that was looked at. Where its bytes were read (`draft`), it gets copied even if it is overwritten."""
 
