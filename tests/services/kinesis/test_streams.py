@@ -100,3 +100,17 @@ def test_another_account_needs_the_streams_policy(platform: RunningPlatform, kin
     kinesis.delete_resource_policy(ResourceARN=arn)
     code, _ = refused(kinesis.get_resource_policy, ResourceARN=arn)
     assert code == "ResourceNotFoundException"
+    assert refused(other.put_record, **record)[0] == "AccessDeniedException"
+
+
+def test_a_new_stream_of_an_old_name_has_no_policy(platform: RunningPlatform, kinesis: Any, stream: str) -> None:
+    """A policy goes with its stream."""
+    arn = kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    allow = {"Effect": "Allow", "Principal": {"AWS": "555555555555"}, "Action": "kinesis:PutRecord", "Resource": arn}
+    kinesis.put_resource_policy(ResourceARN=arn, Policy=json.dumps({"Version": "2012-10-17", "Statement": [allow]}))
+    other = platform.client("kinesis", account="555555555555")
+    record = {"StreamARN": arn, "Data": b"x", "PartitionKey": "k"}
+    other.put_record(**record)
+    kinesis.delete_stream(StreamName=stream)
+    kinesis.create_stream(StreamName=stream, ShardCount=1)
+    assert refused(other.put_record, **record)[0] == "AccessDeniedException"

@@ -10,7 +10,6 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
-from undercast.services.kinesis import store
 from undercast.services.kinesis.instance import Kinesis, named
 from undercast.services.kinesis.models import named_by_arn
 from undercast.services.kinesis.operations.records import parse_iterator
@@ -59,9 +58,8 @@ def _on(kinesis: Kinesis, action: str, arn: str) -> Access:
 
 
 def _policy(kinesis: Kinesis, arn: str) -> str:
-    """Every call comes through here, so the row is not read in whole."""
     try:
-        return kinesis.database.read_row(lambda tx: store.policy(tx, arn))
+        return kinesis.policies.find(arn)
     except ServiceError:
         return ""
 

@@ -14,6 +14,7 @@ from undercast.services.kinesis.errors import in_use, invalid, no_stream
 from undercast.services.kinesis.housekeeping import Housekeeping
 from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.models import Stream, StreamName, named_by_arn
+from undercast.services.kinesis.policies import Policies
 from undercast.services.kinesis.subscriptions import Subscriptions
 from undercast.services.kinesis.throttle import Throttle
 from undercast.store.database import Database, Tx
@@ -26,6 +27,7 @@ class Kinesis:
     database: Database
     arrivals: Arrivals
     causality: CausalLog
+    policies: Policies
     subscriptions: Subscriptions
     housekeeping: Housekeeping
     throttle: Throttle

@@ -10,6 +10,7 @@ from undercast.services.kinesis.instance import Kinesis
 from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.kinesis.operations import consumers, policies, records, settings, shards, streams, tags
+from undercast.services.kinesis.policies import Policies
 from undercast.services.kinesis.subscriptions import Subscriptions
 from undercast.services.kinesis.throttle import Throttle
 from undercast.services.parts import Parts
@@ -21,6 +22,7 @@ def build(parts: Parts) -> Kinesis:
         database=parts.database,
         arrivals=parts.arrivals,
         causality=parts.causality,
+        policies=Policies(parts.database),
         subscriptions=Subscriptions(parts.platform_clock, parts.arrivals),
         housekeeping=Housekeeping(parts.database, parts.platform_clock),
         throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_streams),
@@ -45,6 +47,7 @@ async def _stop(kinesis: Kinesis) -> None:
 def _reset(kinesis: Kinesis) -> None:
     kinesis.subscriptions.end_all()
     kinesis.throttle.forget()
+    kinesis.policies.forget()
 
 
 MANIFEST = Manifest(

@@ -30,7 +30,7 @@ async def put_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Par
         raise invalid(f"The policy is malformed: {error.message}") from error
     except (ValueError, RecursionError):
         raise invalid("The policy is no JSON.") from None
-    await kinesis.database.write(lambda tx: _set(tx, params["ResourceARN"], params["Policy"]))
+    await kinesis.database.write(lambda tx: _set(kinesis, tx, params["ResourceARN"], params["Policy"]))
     return {}
 
 
@@ -46,11 +46,12 @@ async def get_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Par
 @operation("DeleteResourcePolicy")
 async def delete_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Take it away."""
-    await kinesis.database.write(lambda tx: _set(tx, params["ResourceARN"], ""))
+    await kinesis.database.write(lambda tx: _set(kinesis, tx, params["ResourceARN"], ""))
     return {}
 
 
-def _set(tx: Tx, arn: str, policy: str) -> None:
+def _set(kinesis: Kinesis, tx: Tx, arn: str, policy: str) -> None:
     owner = resource(tx, arn)
     table = "kinesis_stream" if isinstance(owner, Stream) else "kinesis_consumer"
     tx.execute(f"UPDATE {table} SET policy = ? WHERE id = ?", (policy, owner.id))
+    kinesis.policies.changed(tx)

@@ -92,6 +92,7 @@ async def delete_stream(kinesis: Kinesis, ctx: RequestContext, params: Params) -
                 "EnforceConsumerDeletion to delete them with it."
             )
         tx.execute("DELETE FROM kinesis_stream WHERE id = ?", (stream.id,))
+        kinesis.policies.changed(tx)
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
 
     await kinesis.database.write(delete, long=True)
