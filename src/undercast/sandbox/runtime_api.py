@@ -330,7 +330,7 @@ class RuntimeApi:
                 connection.send_error(413, "RequestEntityTooLarge", text)
             else:
                 # Behind the caller's task, which `on_response` has woken: whoever waits for the answer gets it first.
-                connection.loop.call_soon(connection.write, ACCEPTED)
+                connection.accept_soon()
             if self._waiting and self.state is RuntimeState.RESPONSE_SENT:
                 self.state = RuntimeState.READY
                 self._events.on_next()

@@ -105,6 +105,8 @@ class Connection(asyncio.Protocol):
         self._held = 0
         self._requests = 0
         self._writing_paused = False
+        self._owes = False
+        """Whether an answer of the runtime is still to be accepted."""
         self.waits = False
         """For the event that answers its `next`."""
         self.extension = False
@@ -259,6 +261,7 @@ class Connection(asyncio.Protocol):
         if len(payload) <= _JOIN_BYTES:
             self.write(head + payload)
         elif self._transport is not None:
+            self._accept()
             self._transport.writelines((head, payload))
 
     def send_json(self, status: int, value: object, headers: str = "") -> None:
@@ -271,8 +274,19 @@ class Connection(asyncio.Protocol):
         """Answer with the APIs' error shape."""
         self.send_json(status, {"errorMessage": message, "errorType": error_type})
 
+    def accept_soon(self) -> None:
+        """Accept an answer behind whoever was waiting for it, and before anything else that is written here."""
+        self._owes = True
+        self.loop.call_soon(self._accept)
+
+    def _accept(self) -> None:
+        if self._owes:
+            self.write(b"")
+
     def write(self, data: bytes) -> None:
         """One write; silently nothing when the runtime has gone."""
+        if self._owes:
+            self._owes, data = False, ACCEPTED + data
         if self._transport is not None:
             self._transport.write(data)
 

@@ -201,6 +201,21 @@ async def test_next_beside_an_answer_that_is_none_gets_the_running_event(seen: S
     assert b"r-1" in asking.written
 
 
+async def test_next_behind_an_answer_gets_its_event_behind_the_acceptance(seen: Seen) -> None:
+    """A runtime may ask in the packet of its answer, and the next event be there already: answers keep their order."""
+    api = RuntimeApi(seen)
+    connection, wire = connected(api)
+    api.offer(RuntimeEvent(request_id="r-1", payload=b"1", deadline_ms=1, invoked_arn="a"))
+    connection.data_received(
+        b"POST /2018-06-01/runtime/invocation/r-1/response HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nok" + NEXT
+    )
+    api.offer(RuntimeEvent(request_id="r-2", payload=b"2", deadline_ms=1, invoked_arn="a"))
+    await asyncio.sleep(0)
+    written = bytes(wire.written)
+    assert (seen.nexts, written.count(b"202 Accepted")) == (1, 1)
+    assert written.index(b"202 Accepted") < written.index(b"r-2")
+
+
 async def test_request_behind_a_waiting_next_ends_the_connection(seen: Seen) -> None:
     """Its answer could only come before that of `next`; the queue of waiting connections would grow, too."""
     connection, wire = connected(RuntimeApi(seen))
