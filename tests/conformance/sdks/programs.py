@@ -1,14 +1,13 @@
 """The client programs, as tools/setup_sdks.sh has installed them.
 
-A program that is not there skips its tests and says what to run: tests do not reach for the network.
+A program that is not there is as in tests/machine.py: tests do not reach for the network.
 """
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
+from tests.machine import program, without
 
 HERE = Path(__file__).parent
 INSTALLED = HERE.parents[2] / ".cache" / "sdks"
@@ -23,18 +22,10 @@ class Sdk:
 
 
 def installed(path: str) -> Path:
-    """A file that the set-up makes; skips the test when it has not."""
+    """A file that the set-up makes."""
     found = INSTALLED / path
     if not found.exists():
-        pytest.skip(f".cache/sdks/{path} is missing; run `sh tools/setup_sdks.sh` (needs the network once)")
-    return found
-
-
-def tool(name: str) -> str:
-    """A program of the machine; skips the test when it is missing."""
-    found = shutil.which(name)
-    if found is None:
-        pytest.skip(f"{name} is not installed")
+        without("a part of the set-up", f".cache/sdks/{path}")
     return found
 
 
@@ -46,10 +37,10 @@ def go(version: str) -> Sdk:
 def node() -> Sdk:
     """AWS SDK for JavaScript v3."""
     modules = installed("node/.ready").parent
-    return Sdk(command=(tool("node"), str(HERE / "node" / "run.cjs")), environment={"SDK_MODULES": str(modules)})
+    return Sdk(command=(program("node"), str(HERE / "node" / "run.cjs")), environment={"SDK_MODULES": str(modules)})
 
 
 def java() -> Sdk:
     """AWS SDK for Java 2."""
     folder = installed("java/.ready").parent
-    return Sdk(command=(tool("java"), "-XX:TieredStopAtLevel=1", "-cp", f"{folder / 'jars'}/*:{folder}", "Run"))
+    return Sdk(command=(program("java"), "-XX:TieredStopAtLevel=1", "-cp", f"{folder / 'jars'}/*:{folder}", "Run"))
