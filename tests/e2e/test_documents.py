@@ -3,26 +3,48 @@
 `make` targets are only looked up (`make test` runs this test), but for `make demo`, which is run.
 """
 
+import json
 import os
 import re
+import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pytest
 
-from tests.platform import RunningPlatform
+from tests import images
+from tests.e2e.functions import create_function
+from tests.e2e.golang import build
+from tests.machine import find, lacking, program
+from tests.platform import RunningPlatform, running
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^\s*```(.*)$", re.MULTILINE)
 INLINE = re.compile(r"`undercast ([a-z]+)((?: [^`]+)?)`")
 NOT_OURS = (".venv", ".cache", "node_modules", ".git", ".hypothesis")
 FOLDERS = {"src/undercast_cache/README.md": "."}
 """Where a reader stands; else in the folder of the page."""
+NOT_RUN = {
+    "text": "what a command prints, or a drawing",
+    "json": "a file of the reader's editor",
+    "yaml": "a file of the reader's own",
+}
+"""The languages of blocks that nobody types, and what they are; all others are `sh`, and are run."""
+SESSIONS = {
+    "README.md": "test_the_readmes_first_session_works",
+    "docs/edit-and-debug.md": "test_the_page_on_edit_and_run_mounts_a_folder",
+    "docs/images.md": "test_the_page_on_images_loads_one_and_reads_one_in_place",
+}
+"""Pages that start a platform of their own, or take what a reader has: the test that types their blocks."""
 COPIED = ("src", "examples", "tools", "Makefile", "README.md", "pyproject.toml", "requirements.lock")
 
 
@@ -45,9 +67,8 @@ def commands(block: str) -> list[str]:
 
 
 def scripts(name: str) -> str:
-    """What a reader of the page types, but for `make` and for the README's session, which has its own test."""
-    typed = [block for block in blocks(name) if "undercast start" not in block]
-    return "\n".join(line for block in typed for line in commands(block) if not line.startswith("make "))
+    """What a reader of the page types, but for `make`."""
+    return "\n".join(line for block in blocks(name) for line in commands(block) if not line.startswith("make "))
 
 
 def free_port() -> int:
@@ -104,11 +125,27 @@ def test_every_make_target_in_the_documents_exists(name: str) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", [name for name in pages() if scripts(name)])
+@pytest.mark.parametrize("name", pages())
+def test_every_block_of_a_page_is_run_or_is_nothing_to_type(name: str) -> None:
+    """A fence without a language would be neither: `sh` is run below, the others are in NOT_RUN."""
+    fences = FENCE.findall((ROOT / name).read_text(encoding="utf-8"))
+    assert len(fences) % 2 == 0
+    assert set(fences[::2]) <= {"sh", *NOT_RUN}
+    assert set(fences[1::2]) <= {""}
+    assert fences.count("sh") == len(blocks(name))
+
+
+def test_every_page_that_starts_a_platform_has_a_test_of_its_own() -> None:
+    """`undercast start` in a block of any other page would go on for ever."""
+    starting = {name for name in pages() if any("undercast start" in block for block in blocks(name))}
+    assert starting == SESSIONS.keys()
+    assert [test for test in SESSIONS.values() if not callable(globals().get(test))] == []
+
+
+@pytest.mark.parametrize("name", [name for name in pages() if scripts(name) and name not in SESSIONS])
 def test_every_other_command_in_the_documents_works(name: str, checkout: Path, platform: RunningPlatform) -> None:
     """The blocks of a page, one after the other in one shell, against a platform with an account for the page."""
-    if shutil.which("go") is None and not (Path(sys.executable).parent / "go").exists():
-        pytest.skip("the examples have a half in Go, and there is no go here")
+    program("go")  # the examples have a half in Go
     account = f"{pages().index(name) + 700_000_000_000}"
     folder = checkout / FOLDERS.get(name, str(Path(name).parent))
     typed(scripts(name), folder, AWS_ENDPOINT_URL=platform.url, AWS_ACCESS_KEY_ID=account)
@@ -144,7 +181,7 @@ def test_make_demo_shows_log_and_result() -> None:
     assert "Grün & Söhne" in done.stdout
     assert "REPORT RequestId:" in done.stdout
     assert done.stdout.rstrip().endswith("done")
-    if shutil.which("go") or (Path(sys.executable).parent / "go").exists():
+    if find("go"):
         assert "pipeline-go-out/orders.json" in done.stdout
 
 
@@ -163,3 +200,68 @@ _WAIT = """for i in $(seq 100); do
     curl -s http://localhost:{port}/_undercast/health >/dev/null && break
     sleep 0.1
 done"""
+
+
+@pytest.fixture
+def home() -> Iterator[Path]:
+    """A home folder that functions may read from, as Lambda's user; pytest's own folders are private."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name).resolve()
+
+
+@contextmanager
+def started(name: str, home: Path) -> Iterator[RunningPlatform]:
+    """A platform with the options of the page's `undercast start`, of a user with that home folder."""
+    command = next(line for block in blocks(name) for line in commands(block) if line.startswith("undercast start"))
+    options = [word.replace("~", str(home)) for word in shlex.split(command)[2:]]
+    with running(home / "data", options) as platform:
+        yield platform
+
+
+def test_the_page_on_edit_and_run_mounts_a_folder(home: Path) -> None:
+    """`undercast start` in one terminal, `undercast watch` in another: a save is in the next invoke."""
+    name = "docs/edit-and-debug.md"
+    watch = next(line for block in blocks(name) for line in commands(block) if line.startswith("undercast watch"))
+    words = [word.replace("~", str(home)) for word in shlex.split(watch)[1:]]
+    code = Path(words[2])
+    code.mkdir(parents=True)
+    (code / "app.py").write_text("def handler(event, context):\n    return 'first'\n")
+    with started(name, home) as platform:
+        create_function(platform, "000000000000", words[1], "def handler(event, context):\n    return 'zip'\n")
+        command = [sys.executable, "-m", "undercast", *words, "--data", str(platform.data)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                assert process.stdout.readline() == f"watching {code} for {words[1]}: mounted as it is; Ctrl-C ends\n"
+                assert process.stdout.readline().endswith("the next invoke runs it\n")
+                for text in ("first", "second"):
+                    (code / "app.py").write_text(f"def handler(event, context):\n    return {text!r}\n")
+                    answer = platform.client("lambda").invoke(FunctionName=words[1])
+                    assert json.load(answer["Payload"]) == text
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=60)
+
+
+@pytest.mark.timeout(300)
+def test_the_page_on_images_loads_one_and_reads_one_in_place(home: Path) -> None:
+    """All of its commands, with an archive of `docker save` in the working folder and in ~/images."""
+    name = "docs/images.md"
+    source = Path(__file__).parents[1] / "services" / "lambda_" / "image_function"
+    image = images.TestImage(
+        layers=[images.files({"main": build(source, home / "main").read_bytes()})], process={"Entrypoint": ["/main"]}
+    )
+    (home / "images").mkdir()
+    archive = images.write_archive(home / "images" / "app.tar", images.docker_files(image, "app:1"))
+    shutil.copy(archive, home / "app.tar")
+    others = [line for line in scripts(name).splitlines() if not line.startswith("undercast start")]
+    with started(name, home) as platform:
+        if platform.driver != "namespace":
+            lacking("container images need the namespace driver")
+        typed("\n".join(others), home, AWS_ENDPOINT_URL=platform.url, UNDERCAST_DATA=str(platform.data), HOME=str(home))
+        functions = platform.client("lambda")
+        functions.get_waiter("function_active_v2").wait(FunctionName="in-place", WaiterConfig={"Delay": 1})
+        assert json.loads((home / "answer.json").read_text())["args"] == ["/main"]
+        answer = functions.invoke(FunctionName="in-place", Payload=b"{}")
+        assert json.load(answer["Payload"])["args"] == ["/main"]
