@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.functions import create_function
+from tests.memory import Peak
 from tests.platform import running
 from undercast.sandbox.runtime_api import MAX_CONNECTIONS
 
@@ -42,19 +43,14 @@ def test_runtime_api_bounds_what_a_function_sends(kind: str) -> None:
     with running() as platform:
         pid = platform.process.pid
         create_function(platform, "000000000000", "attacker", ATTACKS, Timeout=30, MemorySize=512)
-        before, resident = _descriptors(pid), _peak_kib(pid)
+        before, peak = _descriptors(pid), Peak(pid)
         for _ in range(2):
             answer = platform.client("lambda").invoke(FunctionName="attacker", Payload=json.dumps(kind).encode())
             assert json.load(answer["Payload"]) == "cut off"
         assert platform.ask("/_undercast/health")["services"]["lambda"] == "running"
         assert _descriptors(pid) <= before + MAX_CONNECTIONS + 40
-        assert _peak_kib(pid) <= resident + 32 * 1024
+        assert peak.grown_kib() <= 32 * 1024
 
 
 def _descriptors(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
-
-
-def _peak_kib(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))

@@ -9,9 +9,10 @@ import zipfile
 
 from tests.e2e.functions import create_function
 from tests.e2e.sandbox.test_extensions import CLIENT
+from tests.memory import Peak
 from tests.platform import running
 from tests.security.hostile.tables import await_same, one_environment, settled
-from tests.security.hostile.test_log_flood import ALLOWED_GROWTH_KIB, FLOOD, GOOD, log_of, peak_kib
+from tests.security.hostile.test_log_flood import ALLOWED_GROWTH_KIB, FLOOD, GOOD, log_of
 
 ACCOUNT = "000000000000"
 LINES = 30_000
@@ -67,12 +68,12 @@ def test_ten_subscribers_who_never_read_cost_bounded_memory() -> None:
         create_function(
             platform, ACCOUNT, "flood", FLOOD, Timeout=120, MemorySize=1769, Layers=[published["LayerVersionArn"]]
         )
-        before = peak_kib(platform)
+        peak = Peak(platform.process.pid)
         answer = client.invoke(FunctionName="flood", Payload=json.dumps({"lines": LINES}))
         assert json.load(answer["Payload"]) == "written"
         neighbour = client.invoke(FunctionName="good", Payload=b'{"n": 41}')
         assert json.load(neighbour["Payload"]) == 42
-        assert peak_kib(platform) - before < ALLOWED_GROWTH_KIB
+        assert peak.grown_kib() < ALLOWED_GROWTH_KIB
         log = log_of(platform)
         assert sum(message.startswith("TELEMETRY\t") for message in log) == 10
         client.delete_function(FunctionName="flood")

@@ -7,11 +7,11 @@ import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from tests.e2e.functions import create_function
+from tests.memory import Peak
 from tests.platform import RunningPlatform, running
 from tests.security.hostile.tables import PATIENCE_S, await_same, one_environment, settled
 
@@ -36,15 +36,6 @@ def flooded() -> Iterator[RunningPlatform]:
         yield platform
 
 
-def peak_kib(platform: RunningPlatform) -> int:
-    """The most memory that the platform's process ever had."""
-    status = Path(f"/proc/{platform.process.pid}/status")
-    if not status.exists():
-        pytest.skip("no /proc here to read the platform's memory from")
-    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1])
-
-
 def test_a_flood_of_log_neither_grows_nor_stalls_the_platform(flooded: RunningPlatform) -> None:
     """The neighbour answers while it rises; memory is bounded; the end is there, and what is missing is told.
 
@@ -56,7 +47,7 @@ def test_a_flood_of_log_neither_grows_nor_stalls_the_platform(flooded: RunningPl
     tables = settled(flooded)
     create_function(flooded, ACCOUNT, "flood", FLOOD, Timeout=120, MemorySize=1769)
     client.invoke(FunctionName="flood", Payload=b'{"lines": 10}')
-    before = peak_kib(flooded)
+    peak = Peak(flooded.process.pid)
     with ThreadPoolExecutor(1) as pool:
         rising = pool.submit(client.invoke, FunctionName="flood", Payload=json.dumps({"lines": LINES}))
         answered = 0
@@ -75,7 +66,7 @@ def test_a_flood_of_log_neither_grows_nor_stalls_the_platform(flooded: RunningPl
     assert kept[10:] == sorted(set(kept[10:]))
     assert len(kept) == LINES + 10 or any("dropped" in message for message in messages)
     assert reports(messages) == 2, (len(kept), messages[-3:])
-    assert peak_kib(flooded) - before < ALLOWED_GROWTH_KIB
+    assert peak.grown_kib() < ALLOWED_GROWTH_KIB
     client.delete_function(FunctionName="flood")
     one_environment(flooded, "good")
     await_same(flooded, tables)

@@ -3,31 +3,24 @@
 import hashlib
 import http.client
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from tests.memory import Peak
 from tests.platform import RunningPlatform
 
 MIB = 1 << 20
 LARGEST = 5 << 30
-ALLOWED_GROWTH = 64 * MIB
+ALLOWED_GROWTH_KIB = 64 * 1024
 
 
 def pieces(total: int) -> Iterator[bytes]:
     """MiBs that differ, so that none can be kept for another."""
     for number in range(total // MIB):
         yield number.to_bytes(8, "big") * (MIB // 8)
-
-
-def resident(platform: RunningPlatform) -> int:
-    """The most memory that the platform's process ever had, in bytes."""
-    status = Path(f"/proc/{platform.process.pid}/status").read_text()
-    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 @pytest.mark.slow
@@ -37,7 +30,7 @@ def test_five_gigabytes_go_up_and_down_in_flat_memory(platform: RunningPlatform,
     if psutil.disk_usage(str(platform.data)).free < 2 * LARGEST:
         pytest.skip("too little free disk")
     s3.put_object(Bucket=bucket, Key="warm", Body=bytes(8 * MIB))
-    before = resident(platform)
+    peak = Peak(platform.process.pid)
     url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"}))
     connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=600)
     target = f"{url.path}?{url.query}"
@@ -51,5 +44,5 @@ def test_five_gigabytes_go_up_and_down_in_flat_memory(platform: RunningPlatform,
     for piece in s3.get_object(Bucket=bucket, Key="k")["Body"].iter_chunks(MIB):
         got.update(piece)
     assert got.digest() == sent.digest()
-    assert resident(platform) - before < ALLOWED_GROWTH
+    assert peak.grown_kib() < ALLOWED_GROWTH_KIB
     s3.delete_object(Bucket=bucket, Key="k")

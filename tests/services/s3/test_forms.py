@@ -4,8 +4,7 @@ import contextlib
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 from xml.etree import ElementTree
@@ -13,6 +12,7 @@ from xml.etree import ElementTree
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.memory import Peak
 from tests.platform import RunningPlatform
 from tests.services.s3.browser import Answer, multipart, send, submit
 
@@ -210,31 +210,15 @@ class Large(io.RawIOBase):
         return next(self._parts, b"")
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the peak of memory from /proc")
-def test_a_large_file_streams(platform: RunningPlatform, s3: Any, bucket: str, peak: Callable[[], int]) -> None:
+def test_a_large_file_streams(platform: RunningPlatform, s3: Any, bucket: str) -> None:
     """100 MiB pass through in flat memory."""
     post = platform.client("s3", account=bucket.removeprefix("bkt-")).generate_presigned_post(bucket, "large")
     size = 100 * MIB
     body, content_type = multipart(post["fields"], b"\0")
     head, _, tail = body.partition(b"\0")
     headers = {"Content-Type": content_type, "Content-Length": str(len(head) + size + len(tail))}
-    before = peak()
+    peak = Peak(platform.process.pid)
     answer = send(platform.url, "POST", f"/{bucket}", headers, Large(head, size, tail))
     assert answer.status == 204
-    assert peak() - before < 24 * MIB
+    assert peak.grown_kib() < 24 * 1024
     assert s3.head_object(Bucket=bucket, Key="large")["ContentLength"] == size
-
-
-@pytest.fixture
-def peak(platform: RunningPlatform) -> Callable[[], int]:
-    """The platform's peak of resident memory in bytes since it was last asked, by the kernel's count."""
-    folder = Path(f"/proc/{platform.process.pid}")
-
-    def measured() -> int:
-        found = re.search(r"VmHWM:\s+(\d+) kB", (folder / "status").read_text())
-        assert found is not None
-        (folder / "clear_refs").write_text("5")
-        return int(found[1]) * 1024
-
-    measured()
-    return measured

@@ -2,13 +2,14 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from undercast.store.database import Tx
-from undercast.store.journal import BATCH_ROWS, Backlog, Journal
+from undercast.store.journal import Backlog, Journal
 from undercast.store.migrations import migrate
 
 INSERT = "INSERT INTO line (number) VALUES (?)"
@@ -33,22 +34,69 @@ async def test_reader_sees_what_was_appended_before(journal: Journal) -> None:
     assert await journal.read(numbers) == list(range(10))
 
 
-async def test_batch_is_written_without_being_asked(journal: Journal) -> None:
-    """After 100 ms at most: SIGKILL loses no more."""
-    journal.append(INSERT, (1,))
-    async with asyncio.timeout(20):
-        while not journal.database.read_now(numbers):
-            await asyncio.sleep(0.01)
+class Stepped(asyncio.SelectorEventLoop):
+    """A loop whose clock goes only where a test sets it."""
+
+    now_s = 0.0
+
+    def time(self) -> float:
+        """Seconds since the test began."""
+        return self.now_s
 
 
-async def test_full_batch_is_written_at_once(journal: Journal) -> None:
-    """1,000 rows do not wait for the timer; what comes meanwhile is in the next batch."""
-    for number in range(3 * BATCH_ROWS + 1):
-        journal.append(INSERT, (number,))
-        if number % 100 == 0:
-            await asyncio.sleep(0)
-    await journal.flush()
-    assert len(journal.database.read_now(numbers)) == 3 * BATCH_ROWS + 1
+def stepped(folder: Path, act: Callable[[Stepped, Journal], Coroutine[Any, Any, None]]) -> None:
+    """Run `act` on such a loop, with a journal."""
+
+    async def whole() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, Stepped)
+        journal = Journal.open(folder / "journal.db")
+        migrate(journal.database, "line", ("CREATE TABLE line (number INTEGER PRIMARY KEY);",))
+        await act(loop, journal)
+        await journal.close()
+
+    with asyncio.Runner(loop_factory=Stepped) as runner:
+        runner.run(whole())
+
+
+async def settled(journal: Journal) -> int:
+    """How many rows are in the file once all that was begun by now is done: the store thread has one queue."""
+    for _ in range(3):
+        await asyncio.sleep(0)  # a batch that has been begun reaches the queue
+        await journal.database.read(numbers, long=True)
+    assert journal.settled == len(journal.database.read_now(numbers))
+    return journal.settled
+
+
+def test_batch_is_written_without_being_asked(tmp_path: Path) -> None:
+    """100 ms after its first row, not before and not later: SIGKILL loses no more."""
+
+    async def act(loop: Stepped, journal: Journal) -> None:
+        loop.now_s = 5.0
+        journal.append(INSERT, (1,))
+        loop.now_s = 5.09
+        journal.append(INSERT, (2,))
+        assert await settled(journal) == 0
+        loop.now_s = 5.1001
+        assert await settled(journal) == 2
+
+    stepped(tmp_path, act)
+
+
+def test_full_batch_is_written_at_once(tmp_path: Path) -> None:
+    """1,000 rows do not wait for the timer; what comes meanwhile is in the next batch. The clock stands still."""
+
+    async def act(loop: Stepped, journal: Journal) -> None:
+        for number in range(999):
+            journal.append(INSERT, (number,))
+        assert await settled(journal) == 0
+        journal.append(INSERT, (999,))
+        assert await settled(journal) == 1000
+        for number in range(1000, 3500):  # one batch is in hand, and what gathers behind it is full before it ends
+            journal.append(INSERT, (number,))
+        assert await settled(journal) == 3500
+
+    stepped(tmp_path, act)
 
 
 async def test_close_loses_nothing(tmp_path: Path) -> None:
