@@ -1,9 +1,9 @@
 """Invariants of the architecture, seen from outside on a real platform."""
 
 import json
+import socket
 import sqlite3
-import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,12 +14,12 @@ from tests.e2e.functions import create_function
 from tests.platform import RunningPlatform, running
 
 ECHO = "def handler(event, context):\n    return event\n"
-SLOW = """
-import time
-from pathlib import Path
+GATED = """
+import socket
 
 def handler(event, context):
-    time.sleep(2)
+    with socket.create_connection((event["host"], event["port"])) as gate:
+        gate.recv(1)
     return context.get_remaining_time_in_millis()
 """
 IDENTITY = """
@@ -70,22 +70,24 @@ def test_a_service_that_is_missing_is_named(platform: RunningPlatform, service: 
     assert caught.value.response["Error"]["Code"] == "NotImplemented"
 
 
-def test_moving_the_platform_clock_leaves_a_running_invoke_alone(platform: RunningPlatform, account: str) -> None:
+def test_moving_the_platform_clock_leaves_a_running_invoke_alone(account: str) -> None:
     """Deadlines are host time (I5): six hours pass for retries and retention, not for the function."""
-    create_function(platform, account, "slow", SLOW, Timeout=10)
-    client = platform.client("lambda", account=account)
-    answers = []
-
-    def invoke() -> None:
-        answers.append(client.invoke(FunctionName="slow"))
-
-    thread = threading.Thread(target=invoke)
-    thread.start()
-    time.sleep(1)
-    platform.advance(6 * 3600)
-    thread.join(30)
-    assert "FunctionError" not in answers[0]
-    assert 5_000 < json.load(answers[0]["Payload"]) < 10_000
+    with (
+        socket.create_server(("127.0.0.1", 0)) as gate,
+        running(options=["--forward-ports", str(gate.getsockname()[1])]) as platform,
+        ThreadPoolExecutor(1) as caller,
+    ):
+        gate.settimeout(60)
+        create_function(platform, account, "gated", GATED, Timeout=60)
+        host = "host.undercast.internal" if platform.driver == "namespace" else "127.0.0.1"
+        event = json.dumps({"host": host, "port": gate.getsockname()[1]})
+        client = platform.client("lambda", account=account)
+        running_invoke = caller.submit(client.invoke, FunctionName="gated", Payload=event)
+        with gate.accept()[0]:  # it is inside, and comes out behind the move
+            platform.advance(6 * 3600)
+        answer = running_invoke.result()
+        assert "FunctionError" not in answer
+        assert 0 < json.load(answer["Payload"]) < 60_000
 
 
 def test_a_function_is_its_role_and_no_other_key_works_inside(platform: RunningPlatform, account: str) -> None:

@@ -43,6 +43,17 @@ def descendants(pid: int, elsewhere: frozenset[int] = frozenset()) -> list[int]:
     return sorted(found)
 
 
+def launchers(pid: int, elsewhere: frozenset[int] = frozenset()) -> list[int]:
+    """The children of a process with a driver that make its sandboxes, by their program."""
+    return [child for child in _children(pid) if child not in elsewhere and _runs(child, "sandbox/launcher/main.py")]
+
+
+def _runs(pid: int, program: str) -> bool:
+    with contextlib.suppress(OSError):
+        return program in Path(f"/proc/{pid}/cmdline").read_text()
+    return False
+
+
 def _children(pid: int) -> list[int]:
     found: list[int] = []
     for task in Path(f"/proc/{pid}/task").iterdir():

@@ -53,6 +53,7 @@ async def test_files_of_the_host_are_not_there(make: Make, folder: Path) -> None
     secret.write_text("s3cret")
     secret.chmod(0o644)
     sandbox = await make()
+    assert (await run(sandbox, "/bin/ls", "-A", "/var/task")).stdout == "hello.txt\n"
     for path in (str(secret), "/etc/shadow", "/root/.ssh", "/home", "/sys/kernel", "/run", str(folder / "run")):
         output = await run(sandbox, "/bin/ls", "-A", path)
         assert output.exited.code != 0 or output.stdout == "", path

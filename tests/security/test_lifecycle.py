@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.security.conftest import PYTHON, Make, close_pipes, read_to_end, run
-from tests.security.tables import descendants
+from tests.security.tables import descendants, launchers
 from undercast.sandbox.driver import ExitStatus, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.waiting import until
@@ -179,14 +179,16 @@ async def test_many_sandboxes_at_once(make: Make) -> None:
 
 
 async def test_the_death_of_a_launcher_ends_its_sandboxes_and_the_next_start_works(
-    make: Make, driver: NamespaceDriver
+    make: Make, elsewhere: frozenset[int]
 ) -> None:
     """A killed launcher takes its sandboxes with it, frozen ones too; a new one is started when it is needed."""
     sandbox, frozen = await make(), await make()
     processes = [await sandbox.spawn(SLEEP), await frozen.spawn(SLEEP)]
     frozen.freeze()
-    for launcher in driver._launchers.values():
-        os.kill((await launcher).pid, signal.SIGKILL)
+    making = launchers(os.getpid(), elsewhere)
+    assert making
+    for pid in making:
+        os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(5):
         await asyncio.gather(sandbox.died, frozen.died)
         assert {await process.exited for process in processes} == {ExitStatus(signal=signal.SIGKILL)}
@@ -210,7 +212,7 @@ async def main(folder):
         await sandbox.spawn(ProcessSpec(argv=("/bin/sleep", sys.argv[2]), environment={}))
         if number % 2:
             sandbox.freeze()
-    print(*[(await launcher).pid for launcher in driver._launchers.values()], flush=True)
+    print("made", flush=True)
     await asyncio.sleep(600)
 
 asyncio.run(main(Path(sys.argv[1])))
@@ -226,7 +228,9 @@ async def test_the_death_of_the_platform_leaves_no_sandbox(make: Make, folder: P
         [sys.executable, "-c", _PLATFORM, str(folder), mark], stdout=subprocess.PIPE, env={"PYTHONPATH": "src"}
     )
     assert platform.stdout is not None
-    pids = [int(pid) for pid in (await asyncio.to_thread(platform.stdout.readline)).split()]
+    assert await asyncio.to_thread(platform.stdout.readline) == b"made\n"
+    pids = launchers(platform.pid)
+    assert pids
     assert len(_sleepers(mark)) == 4
     for pid in (platform.pid, *(pids if launchers_too else ())):
         os.kill(pid, signal.SIGKILL)

@@ -62,9 +62,9 @@ def archive(name: str, content: bytes | str, mode: int = 0o755) -> bytes:
     return packed.getvalue()
 
 
-def deploy(client: Any, name: str, extension: bytes | str, **members: Any) -> None:
+def deploy(client: Any, name: str, extension: bytes | str, mode: int = 0o755, **members: Any) -> None:
     """A Python function whose layer has one extension, `cache-extension-demo`."""
-    content = {"ZipFile": archive("extensions/cache-extension-demo", extension)}
+    content = {"ZipFile": archive("extensions/cache-extension-demo", extension, mode)}
     layer = client.publish_layer_version(LayerName=name, Content=content)
     role = f"arn:aws:iam::{layer['LayerVersionArn'].split(':')[4]}:role/r"
     client.create_function(
@@ -120,12 +120,16 @@ def test_fixed_port_of_ten_environments(platform: RunningPlatform, account: str)
 
 
 def test_extension_that_fails_in_init(platform: RunningPlatform, account: str) -> None:
-    """S2-05, S2-07: a panic is Extension.Crash with its exit status; a lost run bit Extension.LaunchError."""
+    """S2-05, S2-07: a panic is Extension.Crash with its exit status; no program and no run bit Extension.LaunchError."""
     client = platform.client("lambda", account=account)
     deploy(client, "crash", "#!/bin/sh\nexit 2\n")
     error = json.loads(client.invoke(FunctionName="crash")["Payload"].read())
     assert error["errorType"] == "Extension.Crash"
     assert error["errorMessage"].endswith("Error: exit status 2")
+    deploy(client, "unable", "no program: those get their run bit\n", 0o644)
+    error = json.loads(client.invoke(FunctionName="unable")["Payload"].read())
+    assert error["errorType"] == "Extension.LaunchError"
+    assert error["errorMessage"].endswith("fork/exec /opt/extensions/cache-extension-demo: permission denied")
 
 
 @pytest.mark.timeout(120)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.sandbox.conftest import Stage
-from undercast.sandbox.drivers.namespace import NamespaceDriver
+from tests.security.tables import launchers
 from undercast.sandbox.launcher import tracing
 
 SOURCE = """
@@ -72,9 +72,10 @@ async def test_a_launcher_that_died_takes_its_snapshots_with_it(stage: Stage) ->
     """The address space of another launcher is another one: its environments need a snapshot of their own."""
     function = stage.function(SOURCE, version="1", snap_start=True, memory_mb=256, timeout_s=20)
     first = await stage.value(function)
-    assert isinstance(stage.driver, NamespaceDriver)
-    for launcher in stage.driver._launchers.values():
-        os.kill((await launcher).pid, signal.SIGKILL)
+    making = launchers(os.getpid())
+    assert making
+    for pid in making:
+        os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(30):
         while stage.pool.status()["environments"]:
             await asyncio.sleep(0.01)
