@@ -6,6 +6,14 @@ from collections.abc import Iterator
 import pytest
 
 from tests import platform as platforms
+from tests.machine import program
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """`@pytest.mark.needs("setpriv")`: skipped without it, or failed where CI requires it."""
+    for mark in item.iter_markers("needs"):
+        for tool in mark.args:
+            program(tool)
 
 
 @pytest.fixture(scope="session")

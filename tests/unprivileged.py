@@ -1,13 +1,12 @@
 """Runs commands as a user with no rights at all: nobody, with an interpreter that nobody may execute."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import pytest
+from tests.machine import program, without
 
 NOBODY = "65534"
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,6 +20,7 @@ def as_nobody(*command: str) -> list[str]:
 def environment() -> dict[str, str]:
     """What the interpreter needs to find this checkout and its packages."""
     packages = next(path for path in sys.path if path.endswith("site-packages"))
+    # Not UNDERCAST_REQUIRE_TOOLS: the programs of root's home are not nobody's.
     asked = {name: os.environ[name] for name in ("UNDERCAST_REQUIRE_NAMESPACE",) if name in os.environ}
     return {
         "PATH": "/usr/bin:/bin",
@@ -44,13 +44,12 @@ def run_tests(*arguments: str, timeout_s: float) -> None:
 
 def interpreter() -> str:
     """One of our version that nobody may execute, with our packages."""
-    if shutil.which("setpriv") is None:
-        pytest.skip("needs setpriv (util-linux)")
+    program("setpriv")
     version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     for candidate in (sys.executable, f"/usr/bin/{version}", f"/usr/local/bin/{version}"):
         if Path(candidate).exists() and _serves(candidate, environment()):
             return candidate
-    pytest.skip(f"no {version} that an unprivileged user may run, with this checkout's packages")
+    return without("python3 of the system", f"{version} that nobody may run with this checkout's packages")
 
 
 def _serves(candidate: str, variables: Mapping[str, str]) -> bool:

@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 
 from tests import platform as platforms
 from tests.crash.ledger import Ledger
+from tests.machine import lacking
 
 MIB = 1024 * 1024
 DISK_MIB = 24
@@ -28,7 +29,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "none", str(place)]
     if os.geteuid() or subprocess.run(mount, capture_output=True, timeout=30).returncode:
-        pytest.skip("needs the right to mount a tmpfs")
+        lacking("no right to mount a tmpfs")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True, timeout=30)
 

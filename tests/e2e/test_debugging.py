@@ -20,10 +20,11 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.sdks.programs import installed, tool
+from tests.conformance.sdks.programs import installed
 from tests.e2e.debug_clients import Dap, Delve, Inspector
 from tests.e2e.functions import RUNTIME
-from tests.e2e.golang import go_command, zipped
+from tests.e2e.golang import zipped
+from tests.machine import program
 from tests.platform import RunningPlatform, start, stop
 from undercast.sandbox.debugging.port import free_port
 
@@ -162,7 +163,7 @@ def test_an_init_waits_longer_than_ten_seconds(platform: RunningPlatform) -> Non
 
 def test_node_stops_at_a_breakpoint(platform: RunningPlatform) -> None:
     """node --inspect-brk waits for its client."""
-    tool("node")
+    program("node")
     create(platform, "node", "nodejs20.x", archive("app.js", NODE))
     with invoking(platform, "node") as (process, port):
         client = Inspector(port)
@@ -191,7 +192,7 @@ def go_binaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         (module / "main.go").write_text(GO)
         for suffix in ("mod", "sum"):
             shutil.copy(MODULE / f"{version}.{suffix}", module / f"go.{suffix}")
-        command = [go_command(), "build", "-buildvcs=false", "-gcflags=all=-N -l", "-o", name, "."]
+        command = [program("go"), "build", "-buildvcs=false", "-gcflags=all=-N -l", "-o", name, "."]
         environment = {**os.environ, "CGO_ENABLED": "0", "GOFLAGS": "-mod=mod"}
         subprocess.run(command, cwd=module, env=environment, check=True, timeout=300)
         found[name] = zipped(module / name, name)

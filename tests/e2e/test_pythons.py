@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.functions import package
+from tests.machine import without
 from tests.platform import RunningPlatform
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.table import RUNTIMES
@@ -39,10 +40,10 @@ SDK_SINCE = (3, 10)
 
 
 def installed(runtime: str) -> None:
-    """Skip where this machine has no interpreter of exactly that version."""
+    """Go on only where this machine has an interpreter of exactly that version."""
     lookup = PythonLookup(tuple(os.environ.get("PATH", "").split(os.pathsep)), Path.home())
     if lookup.find(RUNTIMES[runtime].version) is None:
-        pytest.skip(f"{runtime} is not installed here")
+        without(runtime)
 
 
 @pytest.mark.parametrize("runtime", [name for name, row in RUNTIMES.items() if row.family == "python"])

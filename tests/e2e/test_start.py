@@ -5,7 +5,6 @@ AWS: none.
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,6 +13,7 @@ import time
 
 import pytest
 
+from tests.machine import lacking
 from tests.platform import READY, START_TIMEOUT_S
 
 COMMAND = [sys.executable, "-m", "undercast", "start", "--ephemeral"]
@@ -68,7 +68,7 @@ def test_the_first_caller_gets_the_right_answer(target: str, status: bytes, text
     assert process.returncode == 0
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+@pytest.mark.needs("unshare")
 def test_a_driver_that_was_asked_for_and_is_refused_ends_the_start() -> None:
     """One line says why and one what to do; there was no ready line."""
     script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$@"'
@@ -78,7 +78,7 @@ def test_a_driver_that_was_asked_for_and_is_refused_ends_the_start() -> None:
         env=dict(os.environ), capture_output=True, text=True, timeout=START_TIMEOUT_S,
     )  # fmt: skip
     if "unshare:" in result.stderr:
-        pytest.skip(result.stderr)
+        lacking(result.stderr)
     assert result.returncode == 1
     assert result.stdout == ""
     assert "sysctl user.max_user_namespaces" in result.stderr

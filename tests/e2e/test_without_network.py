@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import lacking
+from tests.machine import find, lacking
 from tests.unprivileged import ROOT, as_nobody, environment, interpreter
 
 EXAMPLE = ROOT / "examples" / "s3-pipeline"
@@ -74,11 +74,11 @@ def demo(cut: list[str], python: str, folder: Path, variables: dict[str, str]) -
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+@pytest.mark.needs("unshare")
 def test_the_whole_flow_needs_no_network(example: Path) -> None:
     """Python, and Go on an SDK that knows no endpoint: built, deployed, run, transformed, logged."""
     variables = {**os.environ, "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
-    go = shutil.which("go", path=variables["PATH"])
+    go = find("go")
     if go is not None:  # a build takes its modules from the cache, which is filled once
         subprocess.run([go, "mod", "download"], cwd=EXAMPLE / "go", env=variables, check=True, timeout=100)
     said = demo(["unshare", "--net", "--"], sys.executable, example, variables)
@@ -87,7 +87,7 @@ def test_the_whole_flow_needs_no_network(example: Path) -> None:
     assert go is None or "pipeline-go-out/orders.json" in said
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+@pytest.mark.needs("unshare")
 def test_the_whole_flow_needs_no_network_without_root(example: Path) -> None:
     """The same as nobody, the Python half; tests/security/test_unprivileged.py has the isolation of nobody."""
     cut = ["unshare", "--user", "--map-current-user", "--keep-caps", "--net", "--"]

@@ -4,7 +4,6 @@ The tests are those that run as root, started once more as nobody: a share of th
 """
 
 import os
-import shutil
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.unprivileged import run_tests
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="these tests run without root already"),
-    pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)"),
+    pytest.mark.needs("setpriv"),
 ]
 
 HOSTILE = "tests/security/hostile/"

@@ -1,13 +1,13 @@
 """The same promises without root: this folder's tests once more, as a user with no rights at all."""
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.machine import lacking
 from tests.unprivileged import ROOT, environment, run_tests
 
 HERE = Path(__file__).parent
@@ -34,7 +34,7 @@ asyncio.run(main(Path(sys.argv[1])))
 """
 
 
-@pytest.mark.skipif(shutil.which("unshare") is None, reason="needs unshare (util-linux)")
+@pytest.mark.needs("unshare")
 def test_where_namespaces_are_refused_auto_falls_back_and_namespace_fails(folder: Path) -> None:
     """One line names the setting; `--driver namespace` does not quietly give less."""
     script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec "$0" -c "$1" "$2"'
@@ -43,7 +43,7 @@ def test_where_namespaces_are_refused_auto_falls_back_and_namespace_fails(folder
         env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     if "unshare:" in result.stderr:
-        pytest.skip(result.stderr)
+        lacking(result.stderr)
     auto, namespace = result.stdout.splitlines()
     assert auto.startswith("process functions are not isolated: ")
     assert "sysctl user.max_user_namespaces" in auto
@@ -52,7 +52,7 @@ def test_where_namespaces_are_refused_auto_falls_back_and_namespace_fails(folder
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run without root already")
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
+@pytest.mark.needs("setpriv")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("module", MODULES)
 def test_the_promises_hold_without_root(module: str) -> None:

@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from tests import platform as platforms
-from tests.conformance.sdks.programs import installed, tool
+from tests.conformance.sdks.programs import installed
 from tests.e2e.functions import RUNTIME
-from tests.e2e.golang import go_command
+from tests.machine import program
 from tests.platform import RunningPlatform
 
 CONFIG = """\
@@ -109,7 +109,7 @@ def node(runtime: str, name: str, source: str) -> Program:
 
 def java(folder: Path) -> Program:
     """With Java's own client, compiled into the folder."""
-    subprocess.run([tool("javac"), "--release", "11", "-d", str(folder), str(JAVA)], check=True)
+    subprocess.run([program("javac"), "--release", "11", "-d", str(folder), str(JAVA)], check=True)
     return Program(runtime="java17", handler="App::handle", files={"App.class": (folder / "App.class").read_bytes()})
 
 
@@ -316,15 +316,15 @@ def test_bad_configuration_fails_init_and_says_where(
     assert text in log, log
 
 
-@pytest.mark.parametrize("program", ["python", "go"])
-def test_the_example_measures_both_ways(program: str) -> None:
+@pytest.mark.parametrize("language", ["python", "go"])
+def test_the_example_measures_both_ways(language: str) -> None:
     """S2-45: examples/cache-extension prints the averages and their ratio; how large it is, a quiet machine tells."""
-    if program == "go":
-        go_command()
+    if language == "go":
+        program("go")
     script = Path(__file__).parents[3] / "examples" / "cache-extension" / "measure.py"
     layer = installed("cache/undercast-cache-x86_64.zip")
     done = subprocess.run(
-        [sys.executable, str(script), "--layer", str(layer), "--invocations", "5", "--program", program],
+        [sys.executable, str(script), "--layer", str(layer), "--invocations", "5", "--program", language],
         capture_output=True,
         text=True,
         timeout=100,

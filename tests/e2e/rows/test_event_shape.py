@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.golang import build, go_command
+from tests.e2e.golang import build
 from tests.e2e.rows.conftest import S1
 from tests.e2e.rows.pipeline import Pipeline
 from tests.e2e.rows.test_s1 import RECORDER, add_stage, recorded
+from tests.machine import program
 from tests.platform import RunningPlatform
 
 ONLY_IN_GO = "Records[].s3.object.urlDecodedKey"
@@ -47,8 +48,8 @@ def through_go(program: Path, event: Any) -> Any:
 @pytest.fixture(scope="session")
 def example() -> Any:
     """AWS's example."""
-    command = [go_command(), "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-lambda-go"]
-    subprocess.run([go_command(), "mod", "download"], cwd=S1, check=True, timeout=300)
+    command = [program("go"), "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-lambda-go"]
+    subprocess.run([program("go"), "mod", "download"], cwd=S1, check=True, timeout=300)
     folder = subprocess.run(command, cwd=S1, capture_output=True, text=True, timeout=300, check=True).stdout.strip()
     return json.loads((Path(folder) / "events" / "testdata" / "s3-event.json").read_text())
 

@@ -120,7 +120,7 @@ def test_fixed_port_of_ten_environments(platform: RunningPlatform, account: str)
 
 
 def test_extension_that_fails_in_init(platform: RunningPlatform, account: str) -> None:
-    """S2-05, S2-07: a panic is Extension.Crash with its exit status; no program and no run bit Extension.LaunchError."""
+    """S2-05, S2-07: a panic is Extension.Crash with its status; no program and no run bit Extension.LaunchError."""
     client = platform.client("lambda", account=account)
     deploy(client, "crash", "#!/bin/sh\nexit 2\n")
     error = json.loads(client.invoke(FunctionName="crash")["Payload"].read())

@@ -19,10 +19,10 @@ import pytest
 from botocore.config import Config
 
 from tests import platform as platforms
-from tests.conformance.sdks.programs import installed, tool
+from tests.conformance.sdks.programs import installed
 from tests.e2e.golang import build, zipped
 from tests.e2e.rows.functions import Deployed, deploy_binary
-from tests.machine import lacking
+from tests.machine import lacking, program
 from tests.platform import RunningPlatform
 
 HERE = Path(__file__).parent
@@ -135,7 +135,7 @@ def test_sdks_reach_s3_and_sts_by_awss_names(equipped: RunningPlatform, account:
 def test_awss_sdk_for_java_reaches_s3_and_sts(equipped: RunningPlatform, account: str, tmp_path: Path) -> None:
     """X3: Java looks at no PEM file; the runtime gives it a trust store."""
     jars = installed("java/jars")
-    javac = tool("javac")
+    javac = program("javac")
     command = [javac, "--release", "11", "-cp", f"{jars}/*", "-d", str(tmp_path), str(HERE / "java_sdk/App.java")]
     subprocess.run(command, check=True)
     files: dict[str, bytes | str | Path] = {"App.class": tmp_path / "App.class"}

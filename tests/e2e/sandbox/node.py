@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import pytest
-
 from tests.conformance.sdks.programs import installed
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter
@@ -65,9 +63,3 @@ def write_code(folder: Path, files: Mapping[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return folder
-
-
-def needs_node(major: int) -> None:
-    """Skip the test where this interpreter was not installed."""
-    if not installed(f"{MODULES}/node-{major}/bin/node").exists():
-        pytest.skip(f"Node.js {major} is not installed")

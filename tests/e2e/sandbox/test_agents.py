@@ -6,6 +6,7 @@ AWS: Lambda Developer Guide, "Modifying the runtime environment", "Wrapper scrip
 import pytest
 
 from tests.e2e.sandbox.conftest import Stage
+from tests.machine import without
 
 AGENT = """
 import sys
@@ -61,7 +62,7 @@ def driver_name() -> str:
 async def test_agents_find_the_runtime_as_on_aws(stage: Stage, version: str, environment: dict[str, str]) -> None:
     """What sentry-sdk's AwsLambdaIntegration does when the function is imported."""
     if stage.runtimes.find(tuple(map(int, version.split(".")))) is None:
-        pytest.skip(f"python{version} is not installed")
+        without(f"python{version}")
     function = stage.function(AGENT, runtime=f"python{version}", environment=environment)
     assert await stage.value(function) == [{"imported": False, "main": True, "seen": []}]
     assert (await stage.error(function, b'{"fail": true}'))["errorMessage"] == "no luck"
@@ -72,7 +73,7 @@ async def test_agents_find_the_runtime_as_on_aws(stage: Stage, version: str, env
 async def test_a_wrapper_may_name_another_handler(stage: Stage, version: str) -> None:
     """OpenTelemetry's and Serverless's layers do: AWS's bootstrap.py has no argument, and reads _HANDLER."""
     if stage.runtimes.find(tuple(map(int, version.split(".")))) is None:
-        pytest.skip(f"python{version} is not installed")
+        without(f"python{version}")
     variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"}
     function = stage.function(WRAPPED, runtime=f"python{version}", environment=variables)
     wrapper = function.code_dir / "wrap"

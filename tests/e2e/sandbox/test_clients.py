@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.sandbox.conftest import CLIENT, Stage, make_stage
+from tests.machine import without
 from undercast.core.config import Config
 from undercast.sandbox.drivers.process import ProcessDriver
 from undercast.sandbox.runtimes.lookup import Interpreter
@@ -181,7 +182,7 @@ async def test_every_interpreter_of_this_machine(stage: Stage, version: str) -> 
     function = stage.function(source, runtime=f"python{version}")
     plan = stage.runtimes.find(tuple(map(int, version.split("."))))
     if plan is None:
-        pytest.skip(f"python{version} is not installed")
+        without(f"python{version}")
     found = await stage.value(function, '{"a": "ü"}'.encode())
     assert found["version"] == version
     assert found["event"] == {"a": "ü"}

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.sandbox.conftest import Stage
+from tests.machine import without
 
 SOURCE = """
 import locale, os, signal, sys
@@ -33,7 +34,7 @@ def driver_name() -> str:
 async def test_forked_and_fresh_look_the_same(stage: Stage, version: str) -> None:
     """Path, arguments, descriptors, signals, status; the forked one has modules of the standard library loaded."""
     if stage.runtimes.find(tuple(map(int, version.split(".")))) is None:
-        pytest.skip(f"python{version} is not installed")
+        without(f"python{version}")
     runtime = f"python{version}"
     forked = await stage.value(stage.function(SOURCE, runtime=runtime, environment={"X_ONE": "1"}))
     fresh = await stage.value(stage.function(SOURCE, runtime=runtime, environment={"PYTHONUNUSED": "1"}))

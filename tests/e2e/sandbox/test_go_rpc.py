@@ -13,6 +13,7 @@ import pytest
 from tests.e2e.golang import build
 from tests.e2e.sandbox.conftest import Stage
 from tests.fakes_sandbox import a_function
+from tests.machine import without
 from undercast.sandbox import environment
 from undercast.sandbox.model import FunctionVersion
 
@@ -99,7 +100,7 @@ async def test_a_hostile_listener_costs_its_own_function_only(
     if not binary.parent.name.endswith("0"):
         pytest.skip("one version is enough: the listener is no Go")
     if not shutil.which("python3", path="/usr/bin:/usr/local/bin"):
-        pytest.skip("no python3 among the system's programs")
+        without("python3 of the system")
     monkeypatch.setattr(environment, "INIT_TIMEOUT_S", 1.0)
     code = stage.folder / "hostile"
     code.mkdir(mode=0o755)
@@ -138,6 +139,6 @@ async def test_a_binary_that_speaks_the_runtime_api_only(stage: Stage, binary: P
     script.chmod(0o755)
     made = a_function(name="api", runtime="go1.x", handler="main", code_dir=code, timeout_s=5)
     if not shutil.which("python3", path="/usr/bin:/usr/local/bin"):
-        pytest.skip("no python3 among the system's programs")
+        without("python3 of the system")
     assert await stage.value(made, b'{"a": 1}') == {"a": 1}
     assert await stage.value(made, b'{"a": 2}') == {"a": 2}

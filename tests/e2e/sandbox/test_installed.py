@@ -12,6 +12,7 @@ from tests.conformance.sdks.programs import installed
 from tests.e2e.sandbox.conftest import CLIENT, Stage, make_stage
 from tests.e2e.sandbox.node import write_code
 from tests.fakes_sandbox import a_function
+from tests.machine import without
 from undercast.core.config import Config
 from undercast.sandbox.drivers.process import ProcessDriver
 from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
@@ -84,7 +85,7 @@ async def test_a_function_brings_its_own_sdk(equipped: Stage) -> None:
 async def test_boto3_of_old_pythons(equipped: Stage, runtime: str, version: str) -> None:
     """The last release that runs on that Python; a client can be made of it."""
     if equipped.runtimes.find(tuple(map(int, runtime.removeprefix("python").split(".")))) is None:
-        pytest.skip(f"{runtime} is not installed")
+        without(runtime)
     source = (
         "import boto3\n"
         "def handler(event, context):\n"
@@ -98,7 +99,7 @@ async def test_boto3_of_old_pythons(equipped: Stage, runtime: str, version: str)
 async def test_a_missing_sdk_is_named_with_its_remedy(equipped: Stage) -> None:
     """An old Python without an installed SDK."""
     if equipped.runtimes.find((3, 7)) is None:
-        pytest.skip("python3.7 is not installed")
+        without("python3.7")
     error = await equipped.error(equipped.function("import boto3\n", runtime="python3.7"))
     assert error["errorType"] == "Runtime.ImportModuleError"
     assert "`undercast runtimes install python3.7`" in "".join(equipped.log.messages)

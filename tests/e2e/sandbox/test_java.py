@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conformance.sdks.programs import installed, tool
+from tests.conformance.sdks.programs import installed
 from tests.e2e.sandbox.conftest import CLIENT, DriverName, Stage, make_stage
 from tests.fakes_sandbox import a_function
-from tests.machine import lacking
+from tests.machine import lacking, program, without
 from undercast.core.config import Config
 from undercast.sandbox.driver import SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
@@ -30,17 +30,17 @@ SEARCH = tuple(os.environ["PATH"].split(os.pathsep))
 
 
 def installs() -> Path:
-    """What the set-up has installed; skips where the Java client is not part of it."""
+    """What the set-up has installed, AWS's Java client with it."""
     folder = installs_dir(installed("home"))
     if not client_folder(folder).is_dir():
-        pytest.skip("AWS's Java runtime client is not installed; run `sh tools/setup_sdks.sh` where there is a Java")
+        without("a part of the set-up", "AWS's Java runtime client")
     return folder
 
 
 @pytest.fixture(scope="session")
 def classes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The function, compiled, with a library in lib/ as Maven's and Gradle's packages have it."""
-    javac, jar = tool("javac"), tool("jar")
+    javac, jar = program("javac"), program("jar")
     folder = tmp_path_factory.mktemp("java")
     folder.chmod(0o755)
     client = os.pathsep.join(map(str, client_folder(installs()).glob("aws-lambda-java-*.jar")))
@@ -145,13 +145,13 @@ def test_java_reads_our_trust_store(tmp_path: Path) -> None:
     """Every certificate of the bundle, by keytool."""
     from undercast.sandbox.runtimes.truststore import PASSWORD, truststore
 
-    keytool = tool("keytool")
+    keytool = program("keytool")
     bundle = next(
         (Path(name) for name in ("/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem") if Path(name).exists()),
         None,
     )
     if bundle is None:
-        pytest.skip("this machine has no bundle of certificates")
+        without("certificates", "a bundle of certificates")
     pem = bundle.read_text()
     store = tmp_path / "cacerts"
     store.write_bytes(truststore(pem + pem))

@@ -12,6 +12,7 @@ from tests.conformance.sdks.programs import installed
 from tests.e2e.sandbox.conftest import CLIENT, Stage
 from tests.e2e.sandbox.node import MODULES, write_code
 from tests.fakes_sandbox import a_function
+from tests.machine import without
 from undercast.sandbox.model import FunctionVersion, Invocation
 from undercast.sandbox.runtimes.programs import ProgramLookup
 
@@ -25,14 +26,14 @@ exports.handler = async (event, context) => {
 
 
 def function(stage: Stage, files: dict[str, str], **changes: object) -> FunctionVersion:
-    """A function on the Node.js that this machine has; skips the test where it has none."""
+    """A function on the Node.js that this machine has."""
     stage.serial += 1
     lookup = ProgramLookup(tuple(os.environ["PATH"].split(os.pathsep)), Path.home())
     runtime = str(changes.pop("runtime", ""))
     if not runtime:
         major = next((major for major in (24, 22, 20, 18) if lookup.find("nodejs", (major,))), None)
         if major is None:
-            pytest.skip("no Node.js from 18 on is installed")
+            without("node", "no Node.js from 18 on")
         runtime = f"nodejs{major}.x"
     code = write_code(stage.folder / f"code{stage.serial}", files)
     settings = {"handler": "index.handler", "timeout_s": 10, **changes}

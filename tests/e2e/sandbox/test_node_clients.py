@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.conformance.sdks.programs import installed
 from tests.e2e.sandbox.conftest import CLIENT, Stage, make_stage
-from tests.e2e.sandbox.node import InstalledNodes, ReferenceNode, needs_node, reference_client, write_code
+from tests.e2e.sandbox.node import MODULES, InstalledNodes, ReferenceNode, reference_client, write_code
 from tests.fakes_sandbox import a_function
 from undercast.core.config import Config
 from undercast.sandbox.drivers.process import ProcessDriver
@@ -109,7 +110,7 @@ class Pair:
 async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pair]:
     """One interpreter, both clients."""
     major = int(request.param)
-    needs_node(major)
+    installed(f"{MODULES}/node-{major}/bin/node")
     python = PythonRuntime(runtimes_dir=tmp_path / "python", client_dir=CLIENT)
     clients = {"aws": reference_client(tmp_path / "aws-client", major), "ours": CLIENT / "node"}
     stages = {}

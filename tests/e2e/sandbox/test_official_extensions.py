@@ -4,7 +4,6 @@ AWS: aws-lambda-go, lambda.WithEnableSIGTERM; the crate lambda-extension of aws-
 """
 
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from tests.e2e.golang import build
 from tests.e2e.sandbox.conftest import Stage
 from tests.e2e.sandbox.test_extensions import HANDLER, ended, layer, logged
 from tests.fakes_sandbox import a_function
+from tests.machine import program, without
 
 HERE = Path(__file__).parent
 CACHE = HERE.parents[2] / ".cache" / "sdks" / "rust"
@@ -22,15 +22,12 @@ CACHE = HERE.parents[2] / ".cache" / "sdks" / "rust"
 @pytest.fixture(scope="session")
 def rust_extension() -> Path:
     """The extension of rust_extension/, as tools/setup_sdks.sh has built it; else built once for all runs."""
-    cargo = shutil.which("cargo")
-    if cargo is None:
-        pytest.skip("cargo is not installed")
-    command = [cargo, "build", "--release", "--locked", "--target-dir", str(CACHE)]
+    command = [program("cargo"), "build", "--release", "--locked", "--target-dir", str(CACHE)]
     done = subprocess.run(
         command, cwd=HERE / "rust_extension", env=dict(os.environ), capture_output=True, text=True, timeout=540
     )
     if done.returncode and "failed to download" in done.stderr:
-        pytest.skip("the crates are neither here nor to be had")
+        without("a part of the set-up", "the Rust extension's crates are neither here nor to be had, so it")
     assert done.returncode == 0, done.stderr
     return CACHE / "release" / "rust_extension"
 

@@ -1,7 +1,6 @@
 """Extensions and telemetry once more, as a user with no rights at all: the socket into the sandbox needs no root."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -18,7 +17,7 @@ TESTS = (
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run without root already")
-@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
+@pytest.mark.needs("setpriv")
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("test", TESTS)
 def test_extensions_without_root(test: str) -> None:

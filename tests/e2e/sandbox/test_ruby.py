@@ -8,6 +8,7 @@ import pytest
 from tests.e2e.sandbox.conftest import Stage
 from tests.e2e.sandbox.node import write_code
 from tests.fakes_sandbox import a_function
+from tests.machine import without
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.programs import ProgramLookup
 
@@ -53,12 +54,12 @@ end
 
 
 def function(stage: Stage, source: str = SOURCE, **changes: object) -> FunctionVersion:
-    """A function for this machine's Ruby; skips the test where there is none."""
+    """A function for this machine's Ruby."""
     stage.serial += 1
     lookup = ProgramLookup(tuple(os.environ["PATH"].split(os.pathsep)), Path.home())
     supported = next((name for version, name in RUNTIMES.items() if lookup.find("ruby", version)), "")
     if not supported and not any(lookup.find("ruby", version) for version in ((2, 7), (3, 0), (3, 1))):
-        pytest.skip("no Ruby from 2.7 to 3.4 is installed")
+        without("ruby", "no Ruby from 2.7 to 3.4")
     code = write_code(stage.folder / f"ruby{stage.serial}", {"app.rb": source})
     settings = {"handler": "app.handler", "timeout_s": 10, "runtime": supported or "ruby2.7", **changes}
     return a_function(name=f"r{stage.serial}", code_dir=code, **settings)

@@ -6,7 +6,6 @@ AWS: Lambda Developer Guide, "Create a Lambda function using a container image".
 import json
 import os
 import platform as machine
-import shutil
 import subprocess
 import sys
 import tarfile
@@ -22,7 +21,7 @@ from botocore.exceptions import ClientError, WaiterError
 from tests import images
 from tests.e2e.golang import build
 from tests.images import ARCHITECTURE, TestImage
-from tests.machine import lacking
+from tests.machine import lacking, program
 from tests.platform import RunningPlatform, running, start, stop
 from tests.services.lambda_.conftest import CODE, Account
 from tests.unprivileged import as_nobody, interpreter
@@ -172,7 +171,7 @@ def test_get_function_tells_the_image(aws: Account, scratch: str) -> None:
 
 def test_extension_and_entrypoint_script_of_an_image(aws: Account, folder: Path, binary: bytes) -> None:
     """As AWS's base images: /lambda-entrypoint.sh executes /var/runtime/bootstrap; /opt/extensions are started."""
-    shell = shutil.which("dash") or pytest.skip("needs dash, for /bin/sh")
+    shell = program("dash")
     script = b'#!/bin/sh\nexport _HANDLER="$1"\nexec /var/runtime/bootstrap\n'
     contents = {"bin/sh": Path(shell).read_bytes(), "lambda-entrypoint.sh": script, "var/task/here": b""}
     contents |= {path.lstrip("/"): Path(path).resolve().read_bytes() for path in libraries(shell)}

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.machine import without
 from tests.services.lambda_.conftest import Account, package
 from undercast.sandbox.runtimes.lookup import PythonLookup
 
@@ -60,7 +61,13 @@ def _runtimes() -> list[str]:
 
 
 RUNTIMES = _runtimes()
-pytestmark = pytest.mark.skipif(not RUNTIMES, reason="SnapStart is for Python 3.12 and later, and none is installed")
+
+
+@pytest.fixture(autouse=True)
+def of_snapstart() -> None:
+    """SnapStart is for Python 3.12 and later."""
+    if not RUNTIMES:
+        without("python3.12")
 
 
 def publish(aws: Account, name: str = "f", text: str = FUNCTION, **members: Any) -> str:
