@@ -163,6 +163,7 @@ def test_an_incremental_export_has_what_changed(
     window["ExportViewType"] = "NEW_IMAGE"
     done = exported(dynamodb, arn, bucket, ExportType="INCREMENTAL_EXPORT", IncrementalExportSpecification=window)
     found = {one["Keys"]["pk"]["S"]: one for one in records(s3, bucket, done)}
+    assert found.keys() == {"changed", "gone", "new"}
     assert not any("OldImage" in one for one in found.values())
     short = {"ExportFromTime": ends - timedelta(minutes=1), "ExportToTime": ends}
     asked = {"TableArn": arn, "S3Bucket": bucket, "ExportType": "INCREMENTAL_EXPORT"}

@@ -37,7 +37,7 @@ def test_awss_managed_policies_are_attachable(iam: Any, trust: str, name: str) -
     assert iam.list_attached_role_policies(RoleName="r")["AttachedPolicies"][0]["PolicyName"] == name
     version = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
     statements = iam.get_policy_version(PolicyArn=arn, VersionId=version)["PolicyVersion"]["Document"]["Statement"]
-    assert all(statement["Effect"] == "Allow" for statement in statements)
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
 
 
 def test_awss_managed_policies_are_awss(iam: Any, refusal: Refusal) -> None:

@@ -74,6 +74,7 @@ def test_the_number_of_shards_is_changed(kinesis: Any) -> None:
         assert code == "LimitExceededException"
         assert text.endswith(f"Current open shard count: 2 Target shard count: {count}")
     by_parent = {shard["ShardId"]: shard for shard in shards(kinesis, name)}
+    assert any("ParentShardId" in shard for shard in by_parent.values())
     for shard in by_parent.values():
         assert shard.get("ParentShardId", shard["ShardId"]) in by_parent
 

@@ -38,7 +38,9 @@ def test_minimum_average_and_maximum_are_drawn() -> None:
 def test_any_duration_has_its_place(longest: float) -> None:
     """From nothing to fifteen minutes; a single minute, too."""
     drawn = chart(page("f", {AT: {"Minimum": 0.0, "Average": longest, "Maximum": longest}}))
-    assert all(40 <= float(circle.attrib["cy"]) <= 320 for circle in drawn.iter(f"{SVG}circle"))
+    circles = list(drawn.iter(f"{SVG}circle"))
+    assert len(circles) == 3
+    assert all(40 <= float(circle.attrib["cy"]) <= 320 for circle in circles)
 
 
 def test_a_name_is_only_a_name() -> None:

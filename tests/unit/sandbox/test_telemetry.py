@@ -234,9 +234,10 @@ async def test_failed_invocations_are_told(start: StartBench, tmp_path: Path, li
     await subscribed(start, tmp_path, crash, request(listener.port, "platform"))
     await listener.got("platform.report")
     failed = {"status": "error", "errorType": "Runtime.ExitError"}
-    for event in listener.events:
-        if event["type"] in ("platform.runtimeDone", "platform.report"):
-            assert {key: event["record"][key] for key in failed} == failed
+    told = [event for event in listener.events if event["type"] in ("platform.runtimeDone", "platform.report")]
+    assert [event["type"] for event in told] == ["platform.runtimeDone", "platform.report"]
+    for event in told:
+        assert {key: event["record"][key] for key in failed} == failed
 
 
 async def test_refused_batches_are_repeated(start: StartBench, tmp_path: Path, listening: StartListener) -> None:
