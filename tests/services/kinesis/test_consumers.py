@@ -63,8 +63,10 @@ def test_records_are_pushed_and_go_on_behind_the_continuation(kinesis: Any, stre
     after = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": first["ContinuationSequenceNumber"]}
     assert [record["Data"] for record in next(subscribe(kinesis, other, **after))["Records"]] == [b"c"]
     kinesis.split_shard(StreamName=stream, ShardToSplit="shardId-000000000000", NewStartingHashKey=str(WHOLE // 2))
-    last = list(events)[-1]
+    *more, last = events
     assert [child["ShardId"][-1] for child in last["ChildShards"]] == ["1", "2"]
+    assert "ContinuationSequenceNumber" not in last
+    assert all("ContinuationSequenceNumber" in event and "ChildShards" not in event for event in (first, *more))
 
 
 def test_a_second_subscription_is_refused_for_five_seconds(kinesis: Any, stream: str) -> None:

@@ -88,7 +88,7 @@ class Subscriptions:
                 while not held.ended and self._clock.now() < ends_at:
                     bell.clear()
                     page = read(place)
-                    yield {"SubscribeToShardEvent": _event(shard, page, place)}
+                    yield {"SubscribeToShardEvent": _event(shard, page)}
                     if page.following is None:
                         return
                     place = page.following
@@ -109,12 +109,15 @@ async def _rung(bell: asyncio.Event) -> None:
             await bell.wait()
 
 
-def _event(shard: Shard, page: Page, place: int) -> dict[str, Any]:
-    following = page.following if page.following is not None else place
+def _event(shard: Shard, page: Page) -> dict[str, Any]:
+    """Either says where to go on or, at the end of the shard, names its children.
+
+    Though the model requires a ContinuationSequenceNumber: AWS's Kinesis Client Library takes an event that has both,
+    or neither, for invalid, subscribes anew and never ends the shard (FanOutRecordsPublisher, isValidEvent).
+    """
+    event: dict[str, Any] = {"Records": page.records, "MillisBehindLatest": page.behind_ms}
+    if page.following is None:
+        return {**event, "ChildShards": page.children}
     last = page.records[-1]["SequenceNumber"] if page.records else None
-    event: dict[str, Any] = {
-        "Records": page.records,
-        "ContinuationSequenceNumber": last or shown_sequence(shard.stream_id, following - 1, shard.number),
-        "MillisBehindLatest": page.behind_ms,
-    }
-    return {**event, "ChildShards": page.children} if page.following is None else event
+    shown = last or shown_sequence(shard.stream_id, page.following - 1, shard.number)
+    return {**event, "ContinuationSequenceNumber": shown}
