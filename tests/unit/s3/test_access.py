@@ -11,6 +11,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, anonymous_principal
 from undercast.services.s3.acl import ALL_USERS
 from undercast.services.s3.cors import cors_headers
+from undercast.services.s3.models import canonical_id
 from undercast.services.s3.public_access import is_public
 
 BUCKET, OBJECT = "arn:aws:s3:::bkt", "arn:aws:s3:::bkt/k"
@@ -162,7 +163,7 @@ def test_the_meaning_of_public(principal: Any, condition: Any, public: bool) -> 
 
 
 async def test_acls_are_off_unless_ownership_says_otherwise(s3: Bench) -> None:
-    """BucketOwnerEnforced: AccessControlListNotSupported, except bucket-owner-full-control on a put."""
+    """BucketOwnerEnforced: AccessControlListNotSupported, except for the owner's full control on a put."""
     for operation, params in (
         ("PutBucketAcl", {"ACL": "private"}),
         ("PutObject", {"Key": "k", "ACL": "public-read", "Body": b""}),
@@ -172,6 +173,15 @@ async def test_acls_are_off_unless_ownership_says_otherwise(s3: Bench) -> None:
         assert raised.value.code == "AccessControlListNotSupported"
         assert raised.value.message == "The bucket does not allow ACLs"
     await s3.put("k", ACL="bucket-owner-full-control")
+    await s3.put("k", ACL="private")
+    await s3.put("k", GrantFullControl=f'id="{canonical_id(ACCOUNT)}"')
+    refused: tuple[dict[str, Any], ...] = (
+        {"GrantRead": f'id="{canonical_id(ACCOUNT)}"'},
+        {"GrantFullControl": f'id="{"0" * 64}"'},
+    )
+    for granted in refused:
+        with pytest.raises(ServiceError, match="AccessControlListNotSupported"):
+            await s3.put("k", **granted)
     with pytest.raises(ServiceError, match="InvalidBucketAclWithObjectOwnership"):
         await s3.call("CreateBucket", Bucket="public", ACL="public-read")
     await s3.call("CreateBucket", Bucket="private", ACL="private")

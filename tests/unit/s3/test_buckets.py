@@ -28,6 +28,9 @@ async def test_bad_bucket_names(s3: Bench, name: str) -> None:
 async def test_the_location_constraint_names_the_region(s3: Bench) -> None:
     """us-east-1 has none; elsewhere it must be the region of the request."""
     west = s3.as_account("123456789012", "us-west-2")
+    with pytest.raises(ServiceError, match="the region 'US' is wrong; expecting 'us-east-1'") as raised:
+        await s3.as_account("123456789012", "US").call("CreateBucket", Bucket="west")
+    assert (raised.value.code, raised.value.members) == ("AuthorizationHeaderMalformed", {"Region": "us-east-1"})
     with pytest.raises(ServiceError, match="IllegalLocationConstraintException: The unspecified location constraint"):
         await west.call("CreateBucket", Bucket="west")
     with pytest.raises(ServiceError, match="IllegalLocationConstraintException: The eu-west-1 location constraint"):

@@ -53,6 +53,11 @@ def asked_for(params: Mapping[str, Any]) -> bool:
     return not _ASKING.isdisjoint(params) and any(params.get(name) for name in _ASKING)
 
 
+def leaves_all_to(account_id: str, given: Sequence[Grant]) -> bool:
+    """Whether grants are one account's full control and nothing else."""
+    return all(grant == _user(canonical_id(account_id), "FULL_CONTROL") for grant in given)
+
+
 def grants(params: Mapping[str, Any], owner: str, bucket_owner: str) -> tuple[Grant, ...]:
     """The grants that a request asks for, in one of its three forms. `owner` and `bucket_owner` are account ids."""
     canned, document = params.get("ACL"), params.get("AccessControlPolicy")

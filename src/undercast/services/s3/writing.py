@@ -95,7 +95,10 @@ def object_acl(ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any]) -
     if not acl.asked_for(params):
         return ()
     if bucket.ownership == "BucketOwnerEnforced":
-        if params.get("ACL") == "bucket-owner-full-control":
+        # "Bucket owner full control ACLs" or an equivalent form (PutObject, "x-amz-acl"). "private" is one from the
+        # bucket's own account, and is refused from another: redpanda-data/connect PR 4372, flysystem issue 1580.
+        asked = acl.grants(params, ctx.principal.account_id, bucket.account_id)
+        if params.get("ACL") == "bucket-owner-full-control" or acl.leaves_all_to(bucket.account_id, asked):
             return ()
         raise AccessControlListNotSupported()
     grants = acl.grants(params, owner_account(ctx, bucket, params), bucket.account_id)

@@ -13,6 +13,7 @@ from undercast.core.page_tokens import token_of
 from undercast.core.service import operation
 from undercast.services.s3 import acl, store, tags, uploads, versions
 from undercast.services.s3.errors import (
+    AuthorizationHeaderMalformed,
     BucketAlreadyExists,
     BucketAlreadyOwnedByYou,
     BucketNotEmpty,
@@ -78,6 +79,10 @@ async def create_bucket(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) 
 
 
 def _region(ctx: RequestContext, constraint: str | None) -> Region:
+    if not is_region(ctx.region):
+        # s3cmd signs for "US" first, and for the region of this answer then.
+        text = f"The authorization header is malformed; the region '{ctx.region}' is wrong; expecting '{_US_EAST_1}'"
+        raise AuthorizationHeaderMalformed(text, members={"Region": _US_EAST_1})
     if not constraint:
         if ctx.region != _US_EAST_1:
             raise IllegalLocationConstraintException(
