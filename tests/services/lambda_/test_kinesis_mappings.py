@@ -304,6 +304,29 @@ def test_a_consumer_is_a_source(aws: Account) -> None:
     assert stream.events()[0]["Records"][0]["eventSourceARN"] == consumer
 
 
+def test_a_role_that_may_not_list_shards_is_good_for_a_source(aws: Account) -> None:
+    """The roles that the Serverless Framework and chalice make; one that may not describe the stream is refused."""
+    stream = Stream(aws)
+    iam = aws.client("iam")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    stream.functions.update_function_configuration(FunctionName="f", Role=role)
+
+    def allow(*actions: str) -> None:
+        statement = {"Effect": "Allow", "Action": [f"kinesis:{action}" for action in actions], "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy)
+
+    allow("GetRecords", "GetShardIterator", "ListStreams")
+    asked = {"EventSourceArn": stream.arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON"}
+    text = "the GetRecords, GetShardIterator, DescribeStream, ListShards, and ListStreams Actions"
+    with pytest.raises(ClientError, match=text):
+        stream.functions.create_event_source_mapping(**asked)
+    allow("GetRecords", "GetShardIterator", "ListStreams", "DescribeStream")
+    stream.put("a")
+    stream.map()
+    until(lambda: stream.texts() == ["a"])
+
+
 def test_a_kinesis_source_is_refused_as_on_aws(aws: Account) -> None:
     """Starting positions, absent streams, settings of queues."""
     stream = Stream(aws)
