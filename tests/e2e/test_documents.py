@@ -28,12 +28,15 @@ from tests.platform import RunningPlatform, running
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+QUOTED = re.compile(r"'[^']*'")
 FENCE = re.compile(r"^\s*```(.*)$", re.MULTILINE)
 INLINE = re.compile(r"`undercast ([a-z]+)((?: [^`]+)?)`")
 NOT_OURS = (".venv", ".cache", "node_modules", ".git", ".hypothesis")
 FOLDERS = {"src/undercast_cache/README.md": "."}
 """Where a reader stands; else in the folder of the page."""
 NOT_RUN = {
+    "console": "commands on a project of the reader's own: their options are looked up",
     "text": "what a command prints, or a drawing",
     "json": "a file of the reader's editor",
     "yaml": "a file of the reader's own",
@@ -161,10 +164,18 @@ def help_of(*command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("name", [name for name in pages() if INLINE.search((ROOT / name).read_text(encoding="utf-8"))])
+def named(name: str) -> list[tuple[str, str]]:
+    """(command, the rest) of each `undercast` in a sentence or a console block; what is quoted is another program's."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    lines = [line for block in CONSOLE.findall(text) for line in block.splitlines()]
+    words = [QUOTED.sub("", line).partition("undercast ")[2] for line in lines if line.startswith("undercast ")]
+    return [*INLINE.findall(text), *((line.partition(" ")[0], line.partition(" ")[2]) for line in words)]
+
+
+@pytest.mark.parametrize("name", [name for name in pages() if named(name)])
 def test_every_command_that_a_page_names_has_the_options_that_it_names(name: str) -> None:
     """`undercast stop --data DIR` in a sentence or a table."""
-    for command, rest in INLINE.findall((ROOT / name).read_text(encoding="utf-8")):
+    for command, rest in named(name):
         assert re.search(rf"\b{command}\b", help_of()), f"{name}: there is no undercast {command}"
         for option in re.findall(r"--[a-z-]+", rest):
             assert option in help_of(command), f"{name}: undercast {command} has no {option}"
