@@ -3,10 +3,14 @@
 import random
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from tests import platform as platforms
 from tests.machine import program
+
+hypothesis.settings.register_profile("shared machine", deadline=None)  # no test bounds time: its machine may be busy
+hypothesis.settings.load_profile("shared machine")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -99,6 +99,8 @@ def test_stop_finds_it_too(tmp_path: Path, way_to_it: str) -> None:
     assert running.process.poll() == 0
 
 
+_SEARCHED = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+"""Without root the tree is found by PYTHONPATH (`tests/unprivileged.py`)."""
 AT_PORT = """
 import sys
 from undercast.cli import commands, stop
@@ -112,7 +114,7 @@ def test_stop_finds_the_platform_of_the_default_port(tmp_path: Path) -> None:
     running = platforms.start(tmp_path / "data")
     done = subprocess.run(
         [sys.executable, "-c", AT_PORT, running.url, "stop"],
-        env={"PATH": os.environ["PATH"], "UNDERCAST_DATA": str(tmp_path / "nothing")},
+        env={**_SEARCHED, "UNDERCAST_DATA": str(tmp_path / "nothing")},
         capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
     assert done.stdout == f"stopped (pid {running.process.pid})\n", done.stderr

@@ -36,21 +36,21 @@ def parsed(text: str) -> bool:
     return True
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
 def test_every_value_is_taken(value: object, ascii_only: bool, indent: int | None) -> None:
     """RFC 8259, with and without white space and escapes."""
     assert scanned(json.dumps(value, ensure_ascii=ascii_only, indent=indent))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SOUP | st.builds(lambda value, at, bit: _wounded(json.dumps(value), at, bit), VALUES, st.integers(0), SOUP))
 def test_what_is_no_json_is_refused_like_the_parser_does(text: str) -> None:
     """Same verdict on odd texts."""
     assert scanned(text) == parsed(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(SOUP | VALUES.map(json.dumps))
 def test_a_small_text_is_checked_like_the_parser_does(text: str) -> None:
     """White space around the value, nothing at all, something behind it."""

@@ -67,7 +67,7 @@ async def echo(request: HttpRequest) -> HttpResponse:
     cuts=st.lists(st.integers(min_value=1, max_value=400), min_size=1, max_size=10),
     eager=st.booleans(),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_cut_of_valid_requests_gives_the_same_answers(requests: list[Sent], cuts: list[int], eager: bool) -> None:
     """Pipelined or not, gathered or streamed: one answer for each, in order."""
     data = b"".join(request.encoded(number) for number, request in enumerate(requests))
@@ -100,7 +100,7 @@ class Failures(logging.Handler):
 
 
 @given(parts=st.lists(st.one_of(TOKENS, st.binary(max_size=60)), max_size=12), close=st.booleans())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_no_bytes_break_the_server(parts: list[bytes], close: bool) -> None:
     """After any client the next one is served, no connection is left, and no handler has failed."""
     failures = Failures(logging.ERROR)

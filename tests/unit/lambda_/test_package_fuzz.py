@@ -41,7 +41,7 @@ def judged(data: bytes) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(st.integers(0, len(SAMPLE) - 1), st.integers(0, 255)), min_size=1, max_size=8))
 def test_flipped_bytes(flips: list[tuple[int, int]]) -> None:
     """Bytes of a good package are overwritten."""
@@ -51,14 +51,14 @@ def test_flipped_bytes(flips: list[tuple[int, int]]) -> None:
     judged(bytes(data))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(0, len(SAMPLE)), st.binary(max_size=40))
 def test_truncated_and_extended(length: int, tail: bytes) -> None:
     """A package ends early, or has something behind it."""
     judged(SAMPLE[:length] + tail)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.tuples(NAMES, MODES, st.binary(max_size=20)), min_size=1, max_size=6))
 def test_names_and_modes(entries: list[tuple[str, int, bytes]]) -> None:
     """Names that climb, repeat and contradict each other; links to anywhere."""
@@ -73,7 +73,7 @@ def test_names_and_modes(entries: list[tuple[str, int, bytes]]) -> None:
     judged(buffer.getvalue())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.tuples(NAMES, st.sampled_from(["..", ".", "a", "../a", "a/..", "/a", "b/a"])), max_size=5))
 @example([("b", "b/a")])
 def test_links_never_lead_out(links: list[tuple[str, str]]) -> None:

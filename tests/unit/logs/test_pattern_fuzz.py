@@ -17,7 +17,7 @@ PIECES = st.sampled_from(
 MESSAGES = st.sampled_from(['{"a": 1}', '{"a": [{"b": null}]}', "plain ERR 1", "", "[1, 2]", '"', "x" * 50])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(PIECES, max_size=10).map(" ".join) | st.text(max_size=20), MESSAGES)
 def test_any_text(pattern: str, message: str) -> None:
     """Nothing but InvalidParameterException is raised."""
@@ -30,7 +30,7 @@ def test_any_text(pattern: str, message: str) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Possible set:FutureWarning")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.text(st.sampled_from("ab.*+?|^$[]-{}12,\\d"), max_size=8), st.text(st.sampled_from("ab1-\n"), max_size=8))
 def test_regular_expressions_agree_with_python(pattern: str, message: str) -> None:
     """Where both accept an expression, they find the same. "$" is the very end, which Python writes \\Z."""

@@ -47,7 +47,7 @@ def _expected(keys: set[str], query: Query) -> list[str]:
     return shown
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sets(TEXT.filter(bool), max_size=12), TEXT, st.sampled_from(["", "/", "a", "b/"]), st.integers(1, 4))
 def test_pages_together_show_everything_once(keys: set[str], prefix: str, delimiter: str, limit: int) -> None:
     """Whatever the page size, markers neither lose nor repeat a key or a common prefix."""

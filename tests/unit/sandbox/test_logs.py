@@ -117,7 +117,7 @@ def test_frame_that_promises_gigabytes_is_passed_on_in_pieces() -> None:
     assert sum(map(len, events)) > 32 * 65_536 - 2 * MAX_EVENT_BYTES
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.binary(max_size=200), max_size=10), st.integers(min_value=1, max_value=50))
 def test_frames_survive_any_cut(records: list[bytes], step: int) -> None:
     """However the pipe splits them."""
@@ -127,7 +127,7 @@ def test_frames_survive_any_cut(records: list[bytes], step: int) -> None:
     assert events == [record.decode("utf-8", "replace") for record in records if record]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=500))
 def test_garbage_never_raises(data: bytes) -> None:
     """Nothing that a function writes is an error of ours."""

@@ -161,7 +161,7 @@ SOURCE = encoded(
 )
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(
     flips=st.lists(st.tuples(st.integers(0, len(SOURCE) - 1), st.integers(0, 255)), max_size=6),
     cut=st.one_of(st.none(), st.integers(0, len(SOURCE))),

@@ -26,9 +26,7 @@ from undercast.wire.encode import encode_error
 from undercast.wire.model import catalogue
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
-FUZZ = settings(
-    max_examples=EXAMPLES, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+FUZZ = settings(max_examples=EXAMPLES, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None)
 TEXT = st.text(max_size=20)
 BYTES = st.binary(max_size=60)
 TREES = st.recursive(

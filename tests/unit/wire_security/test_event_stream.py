@@ -58,7 +58,7 @@ def event(kind: str, payload: bytes) -> bytes:
     payloads=st.lists(st.binary(max_size=200), max_size=5),
     cut=st.integers(min_value=1, max_value=400),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_messages_may_be_cut_anywhere(payloads: list[bytes], cut: int) -> None:
     """The decoder keeps what is incomplete."""
     data = b"".join(event("e", payload) for payload in payloads)
@@ -117,7 +117,7 @@ def test_an_unfinished_message_is_refused_at_the_end() -> None:
 
 
 @given(data=st.binary(max_size=200))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_no_headers_crash_the_decoder(data: bytes) -> None:
     """Whatever stands between right checksums is headers or an error."""
     try:

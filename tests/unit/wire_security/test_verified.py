@@ -359,7 +359,7 @@ def test_a_chunked_body_states_its_length() -> None:
     cuts=st.lists(st.integers(min_value=1, max_value=9000), min_size=1, max_size=20),
     signed=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_cut_of_a_chunked_body_decodes_to_the_payload(payload: bytes, cuts: list[int], signed: bool) -> None:
     """The decoder's state does not depend on where the network cuts."""
     call, key = signed_chunks(payload)
@@ -374,7 +374,7 @@ def test_any_cut_of_a_chunked_body_decodes_to_the_payload(payload: bytes, cuts: 
 
 
 @given(data=st.binary(max_size=300), cut=st.integers(min_value=1, max_value=300))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_bytes_crash_the_chunk_decoder(data: bytes, cut: int) -> None:
     """Whatever arrives is a payload or one of S3's errors."""
     decoder = ChunkDecoder(None)
