@@ -5,10 +5,11 @@ The reference is aws-lambda-ric as published, with a stand-in for its C++ half; 
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from tests.conformance.sdks.programs import installed
+from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.node import NodeRuntime
@@ -29,7 +30,7 @@ class InstalledNodes(ProgramLookup):
         return Interpreter(path=path, version=(*version, 99, 0), prefixes=(path.parent.parent,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class ReferenceNode(NodeRuntime):
     """Functions run by AWS's client."""
 

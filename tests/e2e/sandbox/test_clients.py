@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from tests.e2e.sandbox.conftest import CLIENT, Stage, make_stage
 from tests.machine import without
 from undercast.core.config import Config
+from undercast.core.record import record
 from undercast.sandbox.drivers.process import ProcessDriver
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.python import PythonRuntime
@@ -82,7 +82,7 @@ EVENTS: tuple[dict[str, Any], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class OursOnly(PythonRuntime):
     """/var/runtime without awslambdaric."""
 
