@@ -18,7 +18,7 @@ from undercast.http.frames import ConnectionFailed, Frame, FrameReader
 from undercast.http.header_blocks import Block, HeaderBlocks
 from undercast.http.hpack import HpackError, encode
 from undercast.http.options import ServeOptions
-from undercast.http.outflow import Outflow
+from undercast.http.outflow import ClientGone, Outflow, Stalled
 from undercast.http.streams import NEVER, Held, Origin, Stream, head_of, release, request_of, set_aside
 
 log = logging.getLogger(__name__)
@@ -374,18 +374,26 @@ class Http2Protocol(asyncio.Protocol):
                     log.exception("answering an HTTP/2 request failed")
                     answer = _FAILURE
             await self._write(stream, answer)
-        except (ConnectionError, TimeoutError):
-            if not stream.gone:
+        except ClientGone:
+            pass  # whoever ended the stream, or the connection, has said so
+        except Stalled as stalled:
+            if stalled.connection:
                 self._transport.abort()
+            else:
+                self._reset(stream, frames.CANCEL)
         except asyncio.CancelledError:
-            if not self._transport.is_closing():
-                self._transport.write(frames.reset(stream.id, frames.CANCEL))
+            self._reset(stream, frames.CANCEL)
             raise
         except Exception:
             log.exception("writing an HTTP/2 response failed")
-            self._transport.write(frames.reset(stream.id, frames.INTERNAL_ERROR))
+            self._reset(stream, frames.INTERNAL_ERROR)
         finally:
             self._forget(stream)
+
+    def _reset(self, stream: Stream, code: int) -> None:
+        """End one stream in the middle; the others go on."""
+        if not self._transport.is_closing():
+            self._transport.write(frames.reset(stream.id, code))
 
     def _forget(self, stream: Stream) -> None:
         self._streams.pop(stream.id, None)

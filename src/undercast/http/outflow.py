@@ -15,6 +15,19 @@ _LEAST_BYTES = frames.MOST_FRAME_BYTES
 """So much of a body has to go out in each span of the time for writing."""
 
 
+class ClientGone(Exception):
+    """Nobody takes the rest of a body. Its own exceptions, such as ConnectionError, are another thing."""
+
+
+class Stalled(Exception):
+    """A body does not get on, or is one too many to wait."""
+
+    def __init__(self, *, connection: bool) -> None:
+        super().__init__()
+        self.connection = connection
+        """Whether it is the connection that takes no more, and not this stream alone."""
+
+
 class Outflow:
     """The sending side of one connection."""
 
@@ -81,13 +94,13 @@ class Outflow:
         self._room.set()
 
     async def send(self, stream: Stream, data: bytes, *, ends: bool) -> None:
-        """In frames, as the windows of stream and connection allow. Raises ConnectionResetError, TimeoutError."""
+        """In frames, as the windows of stream and connection allow. Raises ClientGone, Stalled."""
         if len(data) <= _LEAST_BYTES:
             await self._send(stream, data, ends=ends)
             return
         try:
             if not self.held.leave_unread(len(data), self._limits.unread_bytes):
-                raise ConnectionResetError
+                raise self._stalled(stream)
             await self._send(stream, data, ends=ends)
         finally:
             self.held.unread_bytes -= len(data)
@@ -97,10 +110,10 @@ class Outflow:
         due, least = self._due(), len(view) - _LEAST_BYTES
         while True:
             if self._transport.is_closing() or stream.gone:
-                raise ConnectionResetError
+                raise ClientGone
             size = max(0, min(len(view), self._window, stream.window, self._frame_bytes))
             if not size and len(view):
-                await self._wait(self._room, due)
+                await self._wait(stream, self._room, due)
                 continue
             last = ends and size == len(view)
             flags = frames.END_STREAM if last else 0
@@ -109,7 +122,7 @@ class Outflow:
             stream.window -= size
             view = view[size:]
             if not self._writable.is_set():
-                await self._wait(self._writable, due)
+                await self._wait(stream, self._writable, due)
             if not len(view):
                 return
             if len(view) <= least:
@@ -118,9 +131,16 @@ class Outflow:
     def _due(self) -> float:
         return self._loop.time() + self._limits.write_timeout_s
 
-    async def _wait(self, event: asyncio.Event, due: float) -> None:
+    def _stalled(self, stream: Stream) -> Stalled:
+        """Where the stream's window is the narrower one, others may still get through."""
+        return Stalled(connection=not self._writable.is_set() or self._window <= stream.window)
+
+    async def _wait(self, stream: Stream, event: asyncio.Event, due: float) -> None:
         """A client that gives a byte of room now and then, or says something else, gets no more time by that."""
         if event is self._room:
             event.clear()
-        async with asyncio.timeout_at(due):
-            await event.wait()
+        try:
+            async with asyncio.timeout_at(due):
+                await event.wait()
+        except TimeoutError:
+            raise self._stalled(stream) from None

@@ -168,6 +168,47 @@ async def test_a_client_that_makes_hardly_any_room_is_cut_off() -> None:
                 await asyncio.sleep(0.02)
 
 
+async def test_a_stream_that_stalls_ends_alone() -> None:
+    """RFC 9113, section 5.2.2: windows of a stream hold up that stream. What is left unread of one is dropped, and the
+    answers of the others come."""
+    release = asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.path == "/slow":
+            await release.wait()
+            return HttpResponse(status=200, body=b"late")
+        return HttpResponse(status=200, body=b"y" * 200_000)
+
+    async with speaking(handler, write_timeout_s=0.1) as (client, listener):
+        client.send(frames.settings({frames.INITIAL_WINDOW_SIZE: 10}))
+        client.ask(1)
+        client.ask(3, "/slow")
+        reset = await client.frame(frames.RST_STREAM)
+        assert (reset.stream, int.from_bytes(reset.payload)) == (1, frames.CANCEL)
+        assert listener._connections.held.unread_bytes == 0
+        release.set()
+        assert await client.answer() == (3, 200, b"late")
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError, TimeoutError])
+async def test_a_body_that_fails_ends_its_stream_alone(error: type[Exception]) -> None:
+    """Also where what failed is a connection of its own: the client's is not meant."""
+
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"first"
+        raise error
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        return await describe(request) if request.path == "/x" else HttpResponse(status=200, body=parts())
+
+    async with speaking(handler) as (client, _):
+        client.ask(1)
+        reset = await client.frame(frames.RST_STREAM)
+        assert (reset.stream, int.from_bytes(reset.payload)) == (1, frames.INTERNAL_ERROR)
+        client.ask(3, "/x")
+        assert await client.answer() == (3, 200, b"POST /x 0 ")
+
+
 async def test_what_streams_leave_unread_is_bounded() -> None:
     """As of HTTP/1.1's connections: the connection that goes beyond it ends."""
 
