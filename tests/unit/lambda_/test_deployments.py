@@ -13,6 +13,7 @@ from typing import IO, Any
 import pytest
 
 from tests.unit.lambda_.conftest import CODE, OTHER_CODE, ROLE, SCOPE, World
+from undercast.sandbox.model import FunctionVersion
 from undercast.services.lambda_ import code, deployments, store
 from undercast.services.lambda_.package import UnsafePackage
 from undercast.services.lambda_.service import MANIFEST
@@ -123,14 +124,42 @@ async def test_name_too_long_for_a_file_is_the_packages_fault(monkeypatch: pytes
 async def test_leftovers_of_a_killed_platform_are_deployed_at_start(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Before the first request is answered."""
-    monkeypatch.setattr(world.functions.deployments, "begin", lambda versions, superseded="": None)
-    await world.call(
-        "CreateFunction", FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="a.h", Code={"ZipFile": CODE}
-    )
-    monkeypatch.undo()
+    """As a new one is: Pending, then Active."""
+    await left_over(world, monkeypatch)
     await world.functions.deployments.resume()
+    await world.functions.deployments.idle()
     assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
+
+
+@pytest.mark.parametrize("needs_lambda", ["prepare", "snapshot"])
+async def test_a_start_does_not_wait_for_leftovers_that_need_lambda(
+    world: World, monkeypatch: pytest.MonkeyPatch, needs_lambda: str
+) -> None:
+    """An INIT may call Lambda's API, which answers once the start is over. Until then the version is Pending."""
+    await left_over(world, monkeypatch, Publish=True, SnapStart={"ApplyOn": "PublishedVersions"})
+    lambda_answers = asyncio.Event()
+    whole = getattr(world.environments, needs_lambda)
+
+    async def wait(function: FunctionVersion) -> Any:
+        await lambda_answers.wait()
+        return await whole(function)
+
+    monkeypatch.setattr(world.environments, needs_lambda, wait)
+    async with asyncio.timeout(15):
+        await world.functions.deployments.resume()
+    found = await world.call("GetFunctionConfiguration", FunctionName="f", Qualifier="1")
+    assert (found["State"], found["StateReasonCode"]) == ("Pending", "Creating")
+    lambda_answers.set()
+    await world.functions.deployments.idle()
+    assert (await world.call("GetFunctionConfiguration", FunctionName="f", Qualifier="1"))["State"] == "Active"
+
+
+async def left_over(world: World, monkeypatch: pytest.MonkeyPatch, **members: Any) -> None:
+    """A function whose platform was killed before it was deployed."""
+    with monkeypatch.context() as killed:
+        killed.setattr(world.functions.deployments, "begin", lambda versions, superseded="": None)
+        params = {"Runtime": "python3.12", "Role": ROLE, "Handler": "a.h", "Code": {"ZipFile": CODE}}
+        await world.call("CreateFunction", FunctionName="f", **params, **members)
 
 
 async def test_code_that_an_update_replaced_goes_also_when_the_function_is_deleted_before_it_is_deployed(

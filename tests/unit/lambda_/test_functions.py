@@ -265,7 +265,7 @@ async def test_alias_sends_its_share_to_the_second_version(world: World) -> None
 
 
 async def test_unfinished_creation_is_finished_at_the_next_start(world: World) -> None:
-    """A platform that was killed between commit and unpacking: the function becomes Active in the start."""
+    """A platform that was killed between commit and unpacking: the function becomes Active after the start."""
     await world.call(
         "CreateFunction",
         FunctionName="f", Runtime="python3.12", Role=ROLE, Handler="app.handler", Code={"ZipFile": CODE},
@@ -273,6 +273,7 @@ async def test_unfinished_creation_is_finished_at_the_next_start(world: World) -
     await world.functions.deployments.stop()
     (world.folder / "code" / "leftover").mkdir(parents=True)
     await world.functions.deployments.resume()
+    await world.functions.deployments.idle()
     assert (await world.call("GetFunctionConfiguration", FunctionName="f"))["State"] == "Active"
     assert not (world.folder / "code" / "leftover").exists()
 

@@ -1,8 +1,8 @@
 """The work behind Pending and InProgress: code is unpacked, then the function becomes Active or Failed.
 
-Each change is one task that this owns. What a killed platform left unfinished is finished before the first request
-is answered, unless it takes very long. A disk that is full or fails is tried again for a while; then the function is
-Failed and says so.
+Each change is one task that this owns. What a killed platform left unfinished is begun again at the start, which does
+not wait for it: an image or an INIT may need this very platform. A disk that is full or fails is tried again for a
+while; then the function is Failed and says so.
 AWS: Lambda Developer Guide, "Lambda function states".
 """
 
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 LONGEST_INVOCATION_S = 1000.0
 RETRY_DELAYS_S = (0.5, 2.0, 10.0)
 """Host time between the attempts to unpack; the result is written again and again at the longest of them."""
-_RESUME_LIMIT_S = 30.0
 
 
 class Environments(Protocol):
@@ -117,13 +116,12 @@ class Deployments:
         self._tasks.spawn(self._clear())
 
     async def resume(self) -> None:
-        """At start: remove leftovers and finish what was in progress."""
+        """At start: remove leftovers and begin again what was in progress."""
         wanted, unfinished = self._database.read_now(lambda tx: (store.all_code(tx), store.unfinished(tx)))
         await self._code.sweep(wanted)
         await self._images.sweep()
         for _, versions in groupby(unfinished, key=lambda version: (version.arn, version.code)):
             self.begin(tuple(versions))
-        await self._tasks.ended(_RESUME_LIMIT_S)
         self._tasks.spawn(self._look())
 
     async def idle(self) -> None:
