@@ -322,6 +322,11 @@ class FakeDriver:
         self.gate: asyncio.Event | None = None
         """Holds `create` back until it is set."""
 
+    @property
+    def remaining(self) -> int:
+        """See Driver."""
+        return len(self.alive)
+
     async def start(self) -> None:
         """See Driver."""
 

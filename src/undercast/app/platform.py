@@ -79,7 +79,13 @@ class Platform:
             "the driver": self.driver.stop,
         }
         deliveries = {"the router": self.router.stop}
-        begun = Begun(base=self.base, services=self.services, deliveries=deliveries, sandboxes=sandboxes)
+        begun = Begun(
+            base=self.base,
+            services=self.services,
+            deliveries=deliveries,
+            sandboxes=sandboxes,
+            left=lambda: self.driver.remaining,
+        )
         await stop(begun, ending)
 
     async def _end_housework(self) -> None:

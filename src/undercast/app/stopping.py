@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from undercast.app.base import Base
-from undercast.app.ending import Ending, Work
+from undercast.app.ending import Ending, Left, Work
 from undercast.core.record import record
 from undercast.services.registry import Mounted
 
@@ -14,7 +14,8 @@ LEAST_GRACE_S = 2.0
 """and how long at least behind the end of the platform's own work, which has so long:"""
 QUIESCE_S = 6.0
 PART_S = 10.0
-"""How long any other part of a stop may take; each says less of itself."""
+"""How long any other part of a stop may take; each says less of itself. Sandboxes may take it from one to the next:
+hundreds end within seconds on an idle machine, and on a busy one in as many minutes."""
 
 
 @record
@@ -27,6 +28,8 @@ class Begun:
     """What begins work by itself, beside services."""
     sandboxes: Mapping[str, Work]
     """What ends, in this order, before the listeners that sandboxes call."""
+    left: Left | None = None
+    """How many sandboxes there still are, where there can be many."""
 
 
 async def stop(begun: Begun, ending: Ending) -> None:
@@ -50,7 +53,7 @@ async def stop(begun: Begun, ending: Ending) -> None:
     grace_s = max(LEAST_GRACE_S, grace_ends - door.host_clock.monotonic())
     await ending.part("the front door", partial(door.front_door.stop_accepting, grace_s), grace_s + PART_S)
     for name, work in begun.sandboxes.items():
-        await ending.part(name, work, PART_S)
+        await ending.part(name, work, PART_S, begun.left)
     await ending.part("the listeners of sandboxes", door.front_door.close, PART_S)
     stops = {
         name: partial(mounted.manifest.stop, mounted.instance)

@@ -228,6 +228,11 @@ class Driver(Protocol):
         """One line for the user when `auto` had to fall back: why, and the fix. Empty otherwise."""
         ...
 
+    @property
+    def remaining(self) -> int:
+        """How many sandboxes have not been destroyed, spares among them: a stop watches it get less."""
+        ...
+
     async def start(self) -> None:
         """Sweep what a killed platform left and start the launcher."""
         ...

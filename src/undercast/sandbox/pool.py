@@ -46,7 +46,7 @@ from undercast.sandbox.waiting import until
 log = logging.getLogger(__name__)
 
 _STOP_LIMIT_S = 4.0
-"""SHUTDOWN takes up to 2 s where there are extensions, and a moment without."""
+"""For SHUTDOWN: it takes up to 2 s where there are extensions, and a moment without."""
 _MAX_REAP_INTERVAL_S = 15.0
 
 
@@ -84,7 +84,8 @@ class Pool:
         self._tasks.spawn(recur("the reaper of execution environments", self._reap, every(interval_s)))
 
     async def stop(self) -> None:
-        """Destroy every environment; returns within 4 s. Running invocations end with an error."""
+        """Destroy every environment; running invocations end with an error. For SHUTDOWN there are 4 s for all; each is
+        destroyed then, which takes as long as it takes."""
         self._stopped.set()
         self._freezer.stop()
         await self._checkpoints.stop()

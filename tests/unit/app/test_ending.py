@@ -70,6 +70,34 @@ async def test_one_that_does_not_end_is_left(part: Work, caplog: pytest.LogCaptu
         left.cancel()
 
 
+async def test_one_that_gets_on_is_waited_for() -> None:
+    """However long it takes: what is left gets less within each span."""
+    left, third = iter(range(1000, 0, -1)), asyncio.Event()
+
+    def count() -> int:
+        now = next(left)
+        if now <= 997:
+            third.set()
+        return now
+
+    async def many() -> None:
+        await third.wait()
+
+    ending = Ending()
+    await ending.part("the driver", many, 0.01, count)
+    assert third.is_set()
+    assert ending.failed == []
+
+
+async def test_one_that_gets_on_no_more_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """The same number is left after a whole span."""
+    left = iter([3, 2, 2])
+    ending = Ending()
+    await ending.part("the driver", hangs, 0.01, lambda: next(left))
+    assert ending.failed == ["the driver"]
+    assert "the stop of the driver has not got on for 0.0 s and is left" in caplog.text
+
+
 WOUNDED = """
 import asyncio, sys, threading
 from dataclasses import replace

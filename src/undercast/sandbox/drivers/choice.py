@@ -29,6 +29,11 @@ class AutoDriver:
         """See `Driver`."""
         return self._chosen.notice
 
+    @property
+    def remaining(self) -> int:
+        """See `Driver`."""
+        return self._chosen.remaining
+
     async def start(self) -> None:
         """See `Driver`."""
         try:

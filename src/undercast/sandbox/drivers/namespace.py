@@ -61,6 +61,11 @@ class NamespaceDriver:
         self._serial = 0
         self._watches: list[asyncio.Task[None]] = []
 
+    @property
+    def remaining(self) -> int:
+        """See `Driver`."""
+        return len(self._sandboxes)
+
     async def start(self) -> None:
         """See `Driver`."""
         await sweep(self._folder)

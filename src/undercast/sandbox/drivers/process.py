@@ -249,6 +249,11 @@ class ProcessDriver:
         self._sandboxes: set[ProcessSandbox] = set()
         self._watches: list[asyncio.Task[None]] = []
 
+    @property
+    def remaining(self) -> int:
+        """See `Driver`."""
+        return len(self._sandboxes)
+
     async def start(self) -> None:
         """See `Driver`."""
         await asyncio.to_thread(remove_tree, self._folder)
