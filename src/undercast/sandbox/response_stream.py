@@ -60,7 +60,7 @@ class ResponseStream:
         self._total_bytes += len(piece)
         if self._total_bytes > MAX_STREAM_BYTES:
             return False
-        if not self._abandoned:
+        if not (self._abandoned or self._ended):
             self._pieces.append(piece)
             self._waiting_bytes += len(piece)
             if self._waiting_bytes > _HIGH_BYTES and not self._rests and self._source is not None:
@@ -70,8 +70,9 @@ class ResponseStream:
         return True
 
     def end(self) -> None:
-        """The invocation is over: nothing follows."""
+        """The invocation is over: nothing follows. What its connection brings next is none of the caller's."""
         self._ended = True
+        self._go_on()
         self._source = None
         self._ring()
 

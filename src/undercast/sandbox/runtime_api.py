@@ -228,8 +228,9 @@ class RuntimeApi:
         return MAX_PAYLOAD_BYTES if url == fails else 0
 
     def stream_of(self, url: bytes) -> ResponseStream | None:
-        """See Served."""
-        return self._current.stream if self._current is not None and url.endswith(b"/response") else None
+        """See Served. The answer that began first is the one that streams."""
+        stream = self._current.stream if self._current is not None and url.endswith(b"/response") else None
+        return stream if stream is not None and not stream.begun else None
 
     def hold(self, size_bytes: int) -> None:
         """See Served."""

@@ -105,6 +105,8 @@ class Connection(asyncio.Protocol):
         self._held = 0
         self._requests = 0
         self._writing_paused = False
+        self._rests = False
+        """While the caller of a streamed answer has not taken enough of it."""
         self._owes = False
         """Whether an answer of the runtime is still to be accepted."""
         self.waits = False
@@ -129,14 +131,12 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """The runtime does not read its answers: nothing more is taken from it."""
         self._writing_paused = True
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._read_or_not()
 
     def resume_writing(self) -> None:
         """It has read them."""
         self._writing_paused = False
-        if self._transport is not None:
-            self._transport.resume_reading()
+        self._read_or_not()
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -247,12 +247,21 @@ class Connection(asyncio.Protocol):
 
     def rest(self) -> None:
         """See `response_stream.Source`."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._rests = True
+        self._read_or_not()
 
     def go_on(self) -> None:
         """See `response_stream.Source`."""
-        if self._transport is not None and not self._writing_paused:
+        self._rests = False
+        self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        """The one place that decides: either reason is enough to read no further."""
+        if self._transport is None:
+            return
+        if self._writing_paused or self._rests:
+            self._transport.pause_reading()
+        else:
             self._transport.resume_reading()
 
     def send(self, head: bytes, payload: bytes) -> None:
