@@ -7,7 +7,7 @@ AWS: Kinesis API Reference, SubscribeToShard; Developer Guide, "Develop enhanced
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -35,6 +35,7 @@ class Shard(NamedTuple):
 class Held:
     """One subscription."""
 
+    key: tuple[str, int]
     since: float
     ended: bool = False
     taken: bool = False
@@ -55,29 +56,42 @@ class Subscriptions:
         self._clock = clock
         self._arrivals = arrivals
         self._held: dict[tuple[str, int], Held] = {}
+        self._begun: dict[tuple[str, int], float] = {}
+        """When, of the last call: for five seconds, also where it has ended. The oldest is first, as in `_held`."""
 
     def begin(self, consumer_arn: str, shard: int) -> Held:
         """Take the shard. Raises ResourceInUseException within five seconds of the last call."""
-        now, before = self._clock.now(), self._held.get((consumer_arn, shard))
+        key, now = (consumer_arn, shard), self._clock.now()
+        self._sweep(now)
+        if key in self._begun:
+            raise in_use(
+                f"Another active subscription exists for this consumer: {consumer_arn} and shard {shard}. Please "
+                "wait 5 seconds before you subscribe again."
+            )
+        before = self._held.pop(key, None)
         if before is not None:
-            if now - before.since < UNDISTURBED_S:
-                raise in_use(
-                    f"Another active subscription exists for this consumer: {consumer_arn} and shard {shard}. Please "
-                    "wait 5 seconds before you subscribe again."
-                )
             before.end(taken=True)
-        held = self._held[(consumer_arn, shard)] = Held(now)
+        self._begun[key] = now
+        held = self._held[key] = Held(key, now)
         return held
+
+    def _sweep(self, now: float) -> None:
+        """Forget calls that protect nothing any more, and subscriptions that nobody ever read and that are over."""
+        while self._begun and now - self._begun[oldest := next(iter(self._begun))] >= UNDISTURBED_S:
+            del self._begun[oldest]
+        while self._held and now - self._held[oldest := next(iter(self._held))].since >= SESSION_S:
+            del self._held[oldest]
 
     def end_all(self) -> None:
         """At shutdown, and when rows were deleted behind our back."""
         for held in tuple(self._held.values()):
             held.end(taken=False)
         self._held.clear()
+        self._begun.clear()
 
     async def events(
         self, held: Held, shard: Shard, place: int, read: Callable[[int], Page]
-    ) -> AsyncIterator[dict[str, Any]]:
+    ) -> AsyncGenerator[dict[str, Any], None]:
         """What is sent. `read` gives the records from a place on; it may raise what it likes."""
         ends_at = held.since + SESSION_S
         timer = asyncio.get_running_loop().create_task(self._clock.wait_until(ends_at))
@@ -98,9 +112,8 @@ class Subscriptions:
                 raise in_use("Another subscription has taken over.")
         finally:
             timer.cancel()
-            for key, one in tuple(self._held.items()):
-                if one is held and self._clock.now() - held.since >= UNDISTURBED_S:
-                    del self._held[key]
+            if self._held.get(held.key) is held:
+                del self._held[held.key]
 
 
 async def _rung(bell: asyncio.Event) -> None:
