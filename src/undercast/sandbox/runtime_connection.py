@@ -128,6 +128,10 @@ class Connection(asyncio.Protocol):
         self._let_go()
         self._api.lost(self, unfinished=message is not None and message.url.endswith((b"/response", b"/error")))
 
+    def eof_received(self) -> None:
+        """See asyncio.Protocol: the transport closes itself behind this."""
+        self._accept()
+
     def pause_writing(self) -> None:
         """The runtime does not read its answers: nothing more is taken from it."""
         self._writing_paused = True
@@ -234,6 +238,7 @@ class Connection(asyncio.Protocol):
             self._let_go()
             self._api.serve(self, message)
             if not goes_on and not message.url.endswith(b"/next") and self._transport:
+                self._accept()  # behind the close it would be lost
                 self._transport.close()
 
     def _hold(self, more_bytes: int) -> None:
