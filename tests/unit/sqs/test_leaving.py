@@ -42,12 +42,13 @@ class Disk:
     def __init__(self) -> None:
         self.open = threading.Event()
         self.open.set()
-        self.asked = 0
+        self.asked = self.done = 0
 
     def sync(self, descriptor: int) -> None:
         """See `store.files.sync_file`."""
         self.asked += 1
         self.open.wait(10)
+        self.done += 1
 
 
 class Account:
@@ -166,8 +167,9 @@ async def test_what_was_taken_for_a_reader_that_ends_is_given_back(account: Acco
     reading = Reading(source_arn=arn, settings=settings, consumer=account, progress=table)
     source = QueueSource(account.clock, reading, account)
     if window_s:  # a first message begins the window; the reader ends while it receives the second
+        synced = disk.done
         reader = asyncio.create_task(source.take())
-        await until(lambda: account.receives() == [])
+        await until(lambda: account.receives() == [] and disk.done > synced)
         disk.open.clear()
         sending = asyncio.create_task(account.run("SendMessage", QueueUrl=URL, MessageBody="c"))
     else:

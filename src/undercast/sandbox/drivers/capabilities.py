@@ -17,6 +17,11 @@ _HARD = (
     ("AWS's host names lead here", "resolver, 443 and 80 of its own"),
     ("Made-up keys are refused", "a front door of its own"),
     ("System calls filtered", "seccomp, no capabilities, no_new_privs"),
+    ("Families of sockets", "seccomp"),
+    ("A crash calls no program of the host", "RLIMIT_CORE of 1"),
+    ("Its init is out of reach", "seccomp"),
+    ("Quotas of its user", "limits of a user namespace"),
+    ("Files in /dev/shm", "inodes of a tmpfs"),
     ("Nothing outlives the platform", "pid namespace, parent-death signal"),
 )
 

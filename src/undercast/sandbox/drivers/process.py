@@ -305,7 +305,9 @@ class ProcessDriver:
         """See `Driver`."""
         fix = "use Linux, and user namespaces or root, for the namespace driver"
         shared = ("Own uid per environment", "Process limit", "Descriptor limit", "CPU share", "Read-only code")
-        none = (*shared, "Host files hidden", "Private network", "System calls filtered", "SnapStart restores")
+        of_the_kernel = ("Families of sockets", "A crash calls no program of the host", "Its init is out of reach")
+        hidden = ("Host files hidden", "Private network", "System calls filtered", "SnapStart restores")
+        none = (*shared, *hidden, *of_the_kernel, "Quotas of its user", "Files in /dev/shm")
         keys = "a function is a program like any other: a key that it makes up is the administrator"
         names = "only AWS_ENDPOINT_URL leads here; SDKs that ignore it ask AWS"
         return Capabilities(
