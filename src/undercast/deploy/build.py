@@ -39,21 +39,25 @@ class Build:
     _seen: Look = field(default_factory=dict)
     """The folder behind the last build."""
     _written: set[Path] = field(default_factory=set)
-    """Files that builds have written."""
+    """Files that the last run made, and those that it changed as a run before had."""
 
     def is_due(self) -> bool:
         """Whether somebody else has changed the folder since the last build."""
         return _look(self.source) != self._seen
 
     def run(self) -> None:
-        """Build, and again what was saved meanwhile. Raises BuildFailed, OSError."""
+        """Build, and again what was saved meanwhile. Raises BuildFailed, OSError.
+
+        A file that a run has changed was saved, or is what the build writes: then the next run changes it, too.
+        """
+        saved: set[Path] = set()
         while True:
             before = _look(self.source)
             failure = _run(self.command, self.source)
             self._seen = _look(self.source)
             changed = {path for path, known in before.items() if self._seen.get(path) != known}
+            self._written = changed & (self._written | saved) | (self._seen.keys() - before.keys())
             saved = changed - self._written
-            self._written |= changed | (self._seen.keys() - before.keys())
             if not saved:
                 break
         if failure is not None:

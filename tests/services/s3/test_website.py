@@ -161,6 +161,22 @@ def test_redirects_of_rules_objects_and_whole_sites(s3: Any, public: str, site: 
     assert led(site.get("/a/b")) == (301, "http://www.example.com/a/b")
 
 
+def test_a_redirect_keeps_the_key(s3: Any, public: str, site: Site) -> None:
+    """What of it is kept is encoded, so that it names the same key; a rule may write a query and a fragment."""
+    rules = [
+        {"Condition": {"KeyPrefixEquals": "docs/"}, "Redirect": {"ReplaceKeyPrefixWith": "show?of="}},
+        {"Condition": {"KeyPrefixEquals": "old/"}, "Redirect": {"ReplaceKeyWith": "new?from=old#top"}},
+        {"Condition": {"KeyPrefixEquals": "there/"}, "Redirect": {"HostName": "h.example"}},
+    ]
+    configure(s3, public, **SITE, RoutingRules=rules)
+    key = "a%3Fb%23c%2Bd%26e%25f/%C3%BC"
+    assert led(site.get(f"/docs/{key}")) == (301, f"http://{site.host}/show?of={key}")
+    assert led(site.get(f"/old/{key}")) == (301, f"http://{site.host}/new?from=old#top")
+    assert led(site.get(f"/there/{key}")) == (301, f"http://h.example/there/{key}")
+    configure(s3, public, RedirectAllRequestsTo={"HostName": "h.example"})
+    assert led(site.get(f"/{key}")) == (301, f"http://h.example/{key}")
+
+
 def test_pages_of_other_origins_read_by_the_buckets_rules(s3: Any, public: str, site: Site) -> None:
     """CORS at the website endpoint."""
     configure(s3, public, **SITE)

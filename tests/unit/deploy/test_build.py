@@ -38,13 +38,27 @@ def test_what_a_build_wrote_is_no_reason_for_another(tmp_path: Path) -> None:
 
 
 def test_what_is_saved_while_it_runs_is_built_too(tmp_path: Path) -> None:
-    """The first run saves a source, as somebody at an editor would."""
+    """A run saves a source, as somebody at an editor would: in the first round, and in each that follows."""
     source = project(tmp_path)
-    edit = "test -e ../saved || { touch ../saved; printf 'saved meanwhile' > main.go; }"
+    edit = "test -e ../saved || { touch ../saved; printf '%s' \"$(cat ../text)\" > main.go; }"
     build = Build(command=f"{COPY}; {edit}", source=source)
+    for number in (1, 2, 3):
+        (tmp_path / "saved").unlink(missing_ok=True)
+        (tmp_path / "text").write_text(f"saved meanwhile: {'x' * number}")
+        build.run()
+        assert (source / "bootstrap").read_text() == f"saved meanwhile: {'x' * number}"
+        assert (runs(tmp_path), build.is_due()) == (2 * number, False)
+
+
+def test_an_output_that_was_there_before_is_run_for_again_once(tmp_path: Path) -> None:
+    """It might have been saved; that the next run writes it, too, tells."""
+    source = project(tmp_path)
+    (source / "bootstrap").write_text("of yesterday")
+    build = Build(command=COPY, source=source)
     build.run()
-    assert (runs(tmp_path), (source / "bootstrap").read_text()) == (2, "saved meanwhile")
-    assert not build.is_due()
+    assert runs(tmp_path) == 2
+    build.run()
+    assert (runs(tmp_path), build.is_due()) == (3, False)
 
 
 def test_a_failure_has_its_output_and_waits_for_a_change(tmp_path: Path) -> None:

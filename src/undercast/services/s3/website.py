@@ -23,6 +23,7 @@ _HOST = re.compile(
 _MOST_RULES = 50
 _PROTOCOLS = (None, "http", "https")
 _REDIRECTS = ("301", "302", "303", "304", "305", "307", "308")
+_WRITTEN = "/~!$&'()*+,;=:@#?"
 _ERROR_CODE = re.compile(r"[45]\d\d")
 PRODUCT_PAGE = "https://aws.amazon.com/s3/"
 """Where an endpoint without a bucket leads."""
@@ -119,20 +120,26 @@ def redirect_of(configuration: Mapping[str, Any], asked: Asked, error: int = 0) 
     """Where a request goes before its object is looked for; with `error`, the status that it came to, behind that."""
     everything = configuration.get("RedirectAllRequestsTo")
     if everything is not None:
-        return _redirect(everything, asked, asked.key)
+        return _redirect(everything, asked, quote(asked.key))
     for rule in configuration.get("RoutingRules", ()):
         condition, redirect = rule.get("Condition", {}), rule["Redirect"]
         prefix, wanted = condition.get("KeyPrefixEquals", ""), condition.get("HttpErrorCodeReturnedEquals")
         if asked.key.startswith(prefix) and (wanted or "0") == str(error):
-            kept = asked.key[len(prefix) :] if "ReplaceKeyPrefixWith" in redirect else asked.key
-            replaced = redirect.get("ReplaceKeyWith", redirect.get("ReplaceKeyPrefixWith", "") + kept)
-            return _redirect(redirect, asked, replaced)
+            return _redirect(redirect, asked, _path(redirect, asked.key, prefix))
     return None
 
 
-def _redirect(redirect: Mapping[str, Any], asked: Asked, key: str) -> Redirect:
+def _path(redirect: Mapping[str, Any], key: str, prefix: str) -> str:
+    """A rule may write a query or a fragment; in what it keeps of the key "?" and "#" are the key's."""
+    if "ReplaceKeyWith" in redirect:
+        return quote(redirect["ReplaceKeyWith"], safe=_WRITTEN)
+    if "ReplaceKeyPrefixWith" in redirect:
+        return quote(redirect["ReplaceKeyPrefixWith"], safe=_WRITTEN) + quote(key[len(prefix) :])
+    return quote(key)
+
+
+def _redirect(redirect: Mapping[str, Any], asked: Asked, path: str) -> Redirect:
     protocol, host = redirect.get("Protocol") or asked.protocol, redirect.get("HostName") or asked.host
-    path = quote(key, safe="/~!$&'()*+,;=:@#?")
     return Redirect(status=int(redirect.get("HttpRedirectCode", 301)), location=f"{protocol}://{host}/{path}")
 
 
