@@ -9,7 +9,8 @@ import binascii
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+
+from undercast.core.http_dates import read_http_date
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -70,15 +71,11 @@ def epoch_text(value: datetime | float) -> str:
 
 def read_timestamp(text: str) -> datetime:
     """A timestamp in any format that AWS takes: ISO 8601, RFC 822 or seconds since the epoch."""
-    if text[:4].isdecimal() and text[4:5] == "-":
-        moment = datetime.fromisoformat(text)
-    elif text[:1].isalpha():
-        try:
-            moment = parsedate_to_datetime(text)
-        except (TypeError, IndexError, OverflowError):
-            raise ValueError(f"no timestamp: {text}") from None
-    else:
+    if text[:1].isalpha():
+        return read_http_date(text)
+    if not (text[:4].isdecimal() and text[4:5] == "-"):
         return from_epoch(read_float(text))
+    moment = datetime.fromisoformat(text)
     try:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except OverflowError:

@@ -89,6 +89,21 @@ def test_every_form_of_the_endpoint_is_the_same_site(platform: RunningPlatform, 
     assert led(site.get("/")) == (301, "https://aws.amazon.com/s3/")
 
 
+@pytest.mark.parametrize("ending", ["GMT", "-0000", ""])
+def test_a_date_counts_in_utc(s3: Any, public: str, site: Site, ending: str) -> None:
+    """Also where it names no zone; RFC 9110, section 5.6.7."""
+    configure(s3, public, **SITE)
+    date = site.get("/a%20b.txt").headers["last-modified"].removesuffix("GMT") + ending
+    assert site.get("/a%20b.txt", If_Modified_Since=date.strip()).status == 304
+
+
+@pytest.mark.parametrize("date", ["Mon, 30 Nov 99999999999 10:00:00 GMT", "soon"])
+def test_a_date_that_is_none_is_no_condition(s3: Any, public: str, site: Site, date: str) -> None:
+    """RFC 9110, section 13.1.3: "A recipient MUST ignore the If-Modified-Since header field if ... invalid"."""
+    configure(s3, public, **SITE)
+    assert site.get("/a%20b.txt", If_Modified_Since=date).body == "an object"
+
+
 def test_errors_are_pages(s3: Any, public: str, site: Site) -> None:
     """No bucket, no website, no object, no right, no method: HTML with code and message."""
     told = site.get("/")

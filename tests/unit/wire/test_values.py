@@ -32,6 +32,8 @@ MOMENT = datetime(2015, 1, 1, 12, 0, 9, tzinfo=UTC)
         "2015-01-01T13:00:09+01:00",
         "20150101T120009Z"[:0] + "2015-01-01T12:00:09",
         "Thu, 01 Jan 2015 12:00:09 GMT",
+        "Thu, 01 Jan 2015 12:00:09 -0000",
+        "Thu, 01 Jan 2015 12:00:09",
         "1420113609",
         "1420113609.0",
         "1.420113609E9",
@@ -43,7 +45,18 @@ def test_a_timestamp_is_read_in_every_format(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "yesterday", "2015-13-01T00:00:00Z", "Thu, 99 Jan 2015 12:00:09 GMT", "1e400", "9" * 40, "NaN", "12_0"]
+    "text",
+    [
+        "",
+        "yesterday",
+        "2015-13-01T00:00:00Z",
+        "Thu, 99 Jan 2015 12:00:09 GMT",
+        "Mon, 30 Nov 99999999999 10:00:00 GMT",
+        "1e400",
+        "9" * 40,
+        "NaN",
+        "12_0",
+    ],
 )
 def test_a_timestamp_that_is_none_is_a_value_error(text: str) -> None:
     """Each protocol makes its own error of it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import format_datetime, parsedate_to_datetime
+from email.utils import format_datetime
 from typing import Any
 from urllib.parse import quote, unquote
 
@@ -17,6 +17,7 @@ from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpResponse
+from undercast.core.http_dates import read_http_date
 from undercast.core.record import record
 from undercast.core.service import CrossOrigin, Visit
 from undercast.services.s3 import cors, website
@@ -180,7 +181,7 @@ def _conditions(headers: Mapping[str, str]) -> dict[str, Any]:
     for name, member in _DATES.items():
         with suppress(ValueError):
             if name in headers:
-                found[member] = parsedate_to_datetime(headers[name])
+                found[member] = read_http_date(headers[name])
     return found
 
 
