@@ -137,3 +137,38 @@ def test_event_that_does_not_come_is_an_error(answer: bytes) -> None:
     server.stdout.close()
     assert server.wait() == 0
     assert json.loads(told) == "RuntimeError('Failed to get next')"
+
+
+PIPE_BREAKS = """
+import signal, socket, sys, threading
+sys.path.insert(0, sys.argv[1])
+import os, runtime_client
+listening = socket.create_server(("127.0.0.1", 0))
+os.environ["AWS_LAMBDA_RUNTIME_API"] = "127.0.0.1:%d" % listening.getsockname()[1]
+
+def answer():
+    connection = listening.accept()[0]
+    connection.recv(65536)
+    connection.sendall(bytes.fromhex(sys.argv[2]))
+    connection.close()
+
+server = threading.Thread(target=answer)
+server.start()
+runtime_client.initialize_client("agent/1")
+runtime_client.next()
+server.join()
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+try:
+    runtime_client.post_invocation_result("id", bytes(16_000_000), "application/json")
+except RuntimeError as error:
+    print(error)
+"""
+
+
+def test_broken_connection_is_an_error_where_sigpipe_kills() -> None:
+    """A function may give SIGPIPE its default back, as scripts do that write into a pipe; curl sends without it."""
+    told = subprocess.run(
+        [sys.executable, "-c", PIPE_BREAKS, str(OURS), (EVENT + b"Content-Length: 2\r\n\r\n{}").hex()],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (told.returncode, told.stdout) == (0, "Failed to post invocation response\n"), told.stderr

@@ -216,6 +216,18 @@ async def test_next_behind_an_answer_gets_its_event_behind_the_acceptance(seen: 
     assert written.index(b"202 Accepted") < written.index(b"r-2")
 
 
+async def test_answer_is_accepted_before_the_end_of_its_connection(seen: Seen) -> None:
+    """The loop may read the answer and the end behind it in one turn."""
+    api = RuntimeApi(seen)
+    connection, wire = connected(api)
+    api.offer(RuntimeEvent(request_id="r-1", payload=b"1", deadline_ms=1, invoked_arn="a"))
+    connection.data_received(
+        b"POST /2018-06-01/runtime/invocation/r-1/response HTTP/1.1\r\nContent-Length: 2\r\n\r\nok"
+    )
+    connection.eof_received()
+    assert wire.written.count(b"202 Accepted") == 1
+
+
 async def test_request_behind_a_waiting_next_ends_the_connection(seen: Seen) -> None:
     """Its answer could only come before that of `next`; the queue of waiting connections would grow, too."""
     connection, wire = connected(RuntimeApi(seen))

@@ -29,6 +29,8 @@ _DEADLINE = "lambda-runtime-deadline-ms"
 _READ_BYTES, _MOST_READ_BYTES = 65536, 1 << 20
 _JOIN_BYTES = 65536
 """A payload up to here is sent together with its head."""
+_NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
+"""A function may have given SIGPIPE its default back: a connection that has ended must not end the process."""
 
 
 class _Client:
@@ -98,10 +100,10 @@ class _Client:
         try:
             connection = self._socket or self._connect()
             if len(data) <= _JOIN_BYTES:
-                connection.sendall(head + data)
+                connection.sendall(head + data, _NO_SIGNAL)
             else:
-                connection.sendall(head)
-                connection.sendall(data)
+                connection.sendall(head, _NO_SIGNAL)
+                connection.sendall(data, _NO_SIGNAL)
             return _answer(connection)
         except BaseException:
             self._close()
