@@ -65,7 +65,7 @@ def _named(kms: Kms, ctx: RequestContext, text: str) -> Key | None:
     key = kms.find(name)
     if key is None and name.scope.account_id != ctx.account_id:
         raise no_alias(name.arn) if name.alias else no_key(name.arn)
-    return key
+    return key or kms.before_first_use(name)
 
 
 def _source(kms: Kms, ctx: RequestContext, params: Params, named: str) -> Key | None:

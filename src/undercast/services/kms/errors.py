@@ -16,6 +16,11 @@ def invalid_key_id(text: str) -> ServiceError:
     return ServiceError("NotFoundException", f"Invalid keyId {text}")
 
 
+def other_region(region: str) -> ServiceError:
+    """An ARN of another region than the one that is asked. The text: apache/hadoop pull request 4637."""
+    return ServiceError("NotFoundException", f"Invalid arn {region}")
+
+
 def no_such_principal(text: str) -> ServiceError:
     """What cannot be a principal."""
     return ServiceError("InvalidArnException", f"ARN does not refer to a valid principal: {text}")

@@ -62,6 +62,13 @@ class Kms:
         """None where there is no such key."""
         return self.database.read_now(lambda tx: store.find(tx, name))
 
+    def before_first_use(self, name: Named) -> Key | None:
+        """A key that AWS manages and nobody has used yet, as who may use it is decided: it has its policy and no id."""
+        if name.alias not in _MANAGED:
+            return None
+        now = self.clock.now()
+        return _as_managed(new_key(name.scope, "*", SYMMETRIC, ENCRYPT, now), name.alias, now)
+
     async def material(self, key: Key, number: int = 0) -> Material | None:
         """One generation of its secret; the newest for 0."""
         return await self.database.read(lambda tx: store.material(tx, key, number))

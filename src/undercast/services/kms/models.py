@@ -11,7 +11,7 @@ from typing import Any
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.clock import moment
 from undercast.core.record import record
-from undercast.services.kms.errors import disabled, invalid_state
+from undercast.services.kms.errors import disabled, invalid_state, other_region
 from undercast.services.kms.specs import ALGORITHM_MEMBERS, SPECS
 from undercast.store.database import Row
 
@@ -134,9 +134,14 @@ class Named:
 
 
 def parse_name(text: str, scope: Scope) -> Named:
-    """A KeyId in any of its four forms: id, key ARN, alias name, alias ARN."""
+    """A KeyId in any of its four forms: id, key ARN, alias name, alias ARN. Raises NotFoundException.
+
+    `scope` is where it is asked for: KMS in a region knows none of another.
+    """
     if text.startswith("arn:"):
         arn = Arn.parse(text)
+        if arn.region != scope.region:
+            raise other_region(arn.region)
         scope = Scope(AccountId(arn.account_id), Region(arn.region))
         text = arn.resource
     if text.startswith("alias/"):
