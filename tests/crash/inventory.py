@@ -98,9 +98,9 @@ def _functions(clients: Clients) -> dict[str, str]:
     found = {}
     for item in clients.functions.list_functions()["Functions"]:
         name = item["FunctionName"]
-        answer = clients.functions.get_function(FunctionName=name)
+        answer = _deployed(clients, name)
         configuration = answer["Configuration"]
-        states = (configuration["State"], configuration.get("LastUpdateStatus"))
+        states = _states(configuration)
         if states != ("Active", "Successful"):
             clients.ledger.problems.append(f"{name} is {states} after the ready line")
         with urllib.request.urlopen(answer["Code"]["Location"], timeout=PATIENCE_S) as response:
@@ -111,6 +111,20 @@ def _functions(clients: Clients) -> dict[str, str]:
     if found.pop(EFFECT_FUNCTION, None) is None:
         clients.ledger.problems.append("the function with the event source is gone")
     return found
+
+
+def _deployed(clients: Clients, name: str) -> Any:
+    """GetFunction, once the deployment that a kill may have left unfinished is over."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        answer = clients.functions.get_function(FunctionName=name)
+        if not {"Pending", "InProgress"} & set(_states(answer["Configuration"])) or time.monotonic() > end:
+            return answer
+        time.sleep(0.02)
+
+
+def _states(configuration: Any) -> tuple[str, str | None]:
+    return configuration["State"], configuration.get("LastUpdateStatus")
 
 
 def invoke_all(clients: Clients) -> None:

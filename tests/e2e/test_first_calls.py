@@ -164,7 +164,7 @@ async def test_services_that_are_called_come_first_in_the_order_of_their_calls(t
 
 
 async def test_a_service_that_fails_ends_the_start_with_what_it_raised(tmp_path: Path) -> None:
-    """Sandboxes that had begun end, and the folder can be used again."""
+    """Who waits for it is told, sandboxes that had begun end, and the folder can be used again."""
 
     def load(name: str) -> ModuleType:
         if name == MODULES["sqs"]:
@@ -172,9 +172,15 @@ async def test_a_service_that_fails_ends_the_start_with_what_it_raised(tmp_path:
         return import_module(name)
 
     async with opened(tmp_path) as door:
+        call = asyncio.create_task(answer_of(door, "/?Action=ListQueues&Version=2012-11-05", "sqs"))
+        status = asyncio.create_task(answer_of(door, "/_undercast/status"))
+        await asyncio.sleep(0)  # both have come
         _, starting = begun(door, load)
         with pytest.raises(RuntimeError, match="sqs is broken"):
             await starting
+        for answer in (call, status):
+            assert b"ServiceUnavailable" in await answer
+            assert b"the platform could not start: sqs is broken" in await answer
     async with opened(tmp_path) as door:
         _, starting = begun(door, import_module)
         await ended(await starting)

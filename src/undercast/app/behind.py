@@ -73,7 +73,9 @@ class Behind:
             assert self._driver is not None
             self._platform = _BUILD.here()(self.base, services, self._driver.result(), self._pool.result())
             await self._platform.start()
-        except BaseException:
+        except BaseException as error:
+            self._services.fail(error)
+            self._door.entrance.fail(error, self.base.parts.ids)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

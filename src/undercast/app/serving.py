@@ -20,6 +20,7 @@ from undercast.app.door import Door, open_door
 from undercast.app.ending import Ending
 from undercast.app.errors import CannotStart, EndedBadly
 from undercast.core.config import Config
+from undercast.core.ids import SystemIds
 from undercast.core.late import Late
 from undercast.store.errors import is_disk_full
 
@@ -97,7 +98,8 @@ async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "P
         start_behind = await _START_BEHIND.get()
         await tables_are_made
         platform = await start_behind(door, root_is_made, ending)
-    except BaseException:
+    except BaseException as error:
+        door.entrance.fail(error, SystemIds(door.host_clock))
         await ending.part("the start", partial(_over, root_is_made, tables_are_made), _START_ENDS_S)
         raise
     driver = platform.driver

@@ -51,6 +51,12 @@ def not_implemented(service: str, operation: str) -> ServiceError:
     return ServiceError("NotImplemented", text, 501)
 
 
+def could_not_start(error: BaseException) -> ServiceError:
+    """The answer to who has waited for a platform that does not come. AWS: "Common errors", ServiceUnavailable, 503."""
+    text = f"the platform could not start: {error or type(error).__name__}"
+    return ServiceError("ServiceUnavailable", text, 503)
+
+
 def refused_member(operation: str, member: str, reason: str) -> ServiceError:
     """The answer to a parameter whose effect is missing here (I9: *refused*)."""
     text = f"Undercast does not support the parameter {member} of {operation}: {reason}"

@@ -7,8 +7,14 @@ everything is there, and is then answered as ever.
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from undercast.core.errors import ServiceError, could_not_start
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
-from undercast.gateway.health import Health
+from undercast.core.ids import Ids
+from undercast.core.late import Late
+from undercast.gateway.health import Health, refusal
+
+_ENCODE_ERROR: Late[Callable[[None, HttpRequest, ServiceError, str], HttpResponse]]
+_ENCODE_ERROR = Late("undercast.wire.encode", "encode_error")
 
 _OWN = ("/_undercast/", "/_localstack/")
 """No name of an S3 bucket starts with an underscore. Below a bucket's or a function URL's host any path may."""
@@ -44,6 +50,22 @@ class Entrance:
         self._own, self._aws, self._is_elsewhere = own, aws, is_elsewhere
         self._health.state, self._health.driver = "running", driver
         self._complete.set()
+
+    def fail(self, error: BaseException, ids: Ids) -> None:
+        """The start has failed: who waits is told, and whoever comes until the port is closed."""
+        failure = could_not_start(error)
+
+        async def refuse(request: HttpRequest) -> HttpResponse:
+            # Loaded here and now, if it is not there: the port is about to be closed.
+            return _ENCODE_ERROR.here()(None, request, failure, ids.uuid())
+
+        async def refuse_own(_: HttpRequest) -> HttpResponse:
+            return refusal(failure)
+
+        if not self._complete.is_set():  # else everything was there, and answers until it is stopped
+            self._own, self._aws, self._call = refuse_own, refuse, refuse
+            self._complete.set()
+            self._open.set()
 
     async def _own_later(self, request: HttpRequest) -> HttpResponse:
         await self._complete.wait()

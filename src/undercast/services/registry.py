@@ -9,6 +9,7 @@ import importlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from undercast.core.errors import could_not_start
 from undercast.core.record import record
 from undercast.core.service import Manifest, OperationFunction
 from undercast.services import catalogue
@@ -41,13 +42,25 @@ class Services:
         """Those that `mount` has come to."""
         self._coming = {name: loop.create_future() for name in names}
         self._wanted = wanted
+        self._failure: BaseException | None = None
 
     async def get(self, name: str) -> Mounted | None:
-        """The service, as soon as it is there. None where there is none of that name."""
+        """The service, as soon as it is there. None where there is none of that name.
+
+        Raises ServiceError when it does not come any more.
+        """
         if (coming := self._coming.get(name)) is not None:
             self._wanted(name)
             await asyncio.shield(coming)  # of who waits, one may go
+            if self._failure is not None:
+                raise could_not_start(self._failure)
         return self.mounted.get(name)
+
+    def fail(self, error: BaseException) -> None:
+        """The start has failed: who waits for a service that is not there, or asks for it from now on, is told."""
+        self._failure = error
+        for coming in self._coming.values():
+            coming.set_result(None)
 
     async def mount(self, manifest: Manifest, parts: Parts, *of_sandboxes: Any) -> None:
         """Build one and let it begin; then whoever waits for it goes on. Its tables are there.

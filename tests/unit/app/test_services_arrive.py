@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from undercast.core.errors import ServiceError
 from undercast.core.service import Manifest
 from undercast.services.registry import Services
 
@@ -57,7 +58,24 @@ async def test_a_service_is_there_once_it_has_begun() -> None:
     with pytest.raises(OSError, match="disk full"):
         await services.mount(replace(manifest("s3"), start=start), PARTS)
     assert not asked.done()
-    asked.cancel()
+    services.fail(OSError("disk full"))
+    with pytest.raises(ServiceError, match="could not start: disk full"):
+        await asked
+
+
+async def test_who_waits_for_a_service_that_does_not_come_is_told() -> None:
+    """And whoever asks later; a service that is there is still given. AWS: "Common errors", ServiceUnavailable, 503."""
+    services = Services(("s3", "sqs"), lambda _: None)
+    await services.mount(manifest("sqs"), PARTS)
+    waiting = [asyncio.ensure_future(services.get("s3")) for _ in range(2)]
+    await asyncio.sleep(0)
+    services.fail(RuntimeError("the disk is full"))
+    for asked in (*waiting, services.get("s3")):
+        with pytest.raises(ServiceError) as told:
+            await asked
+        assert (told.value.code, told.value.status) == ("ServiceUnavailable", 503)
+        assert told.value.message == "the platform could not start: the disk is full"
+    assert await services.get("sqs") is services.mounted["sqs"]
 
 
 async def test_one_who_hangs_up_keeps_no_other_from_the_service() -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from tests.fakes import CountingIds
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.gateway.entrance import Entrance
@@ -92,6 +93,32 @@ async def test_what_may_be_another_s_than_aws_s_waits_for_everything() -> None:
     assert not any(answer.done() for answer in waiting)
     door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
     assert [_bytes(await answer) for answer in waiting] == [b"aws"] * 4 + [b"own"]
+
+
+async def test_who_waits_for_a_start_that_fails_is_told() -> None:
+    """In the protocol of the call, and in the platform's own form; so is whoever comes before the port is closed."""
+    door = entrance()
+    sts = {"authorization": "AWS4-HMAC-SHA256 Credential=a/20261121/us-east-1/sts/aws4_request, x"}
+    asked = [request("/", "POST", **sts), request("/bucket/key"), request("/_undercast/status")]
+    waiting = [asyncio.ensure_future(door.handle(one)) for one in asked]
+    await asyncio.sleep(0)
+    door.fail(OSError("the disk is full"), CountingIds())
+    answers = [await answer for answer in (*waiting, *map(door.handle, asked))]
+    assert [answer.status for answer in answers] == [503] * 6
+    for answer in answers:
+        assert b"the platform could not start: the disk is full" in _bytes(answer)
+    for call, s3, own_ in (answers[:3], answers[3:]):
+        assert b"<Code>ServiceUnavailable</Code>" in _bytes(call)
+        assert b"<Code>ServiceUnavailable</Code>" in _bytes(s3)
+        assert json.loads(_bytes(own_))["error"] == "ServiceUnavailable"
+
+
+async def test_a_platform_of_which_everything_is_there_answers_until_it_is_stopped() -> None:
+    """What fails then is the last step of a start."""
+    door = entrance()
+    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    door.fail(OSError("the disk is full"), CountingIds())
+    assert _bytes(await door.handle(request("/", **SIGNED))) == b"aws"
 
 
 async def test_paths_of_buckets_and_function_urls_are_theirs() -> None:
