@@ -11,6 +11,7 @@ from awscrt import checksums as crt
 from tests.unit.s3.bench import Bench
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
+from undercast.services.s3 import reading
 
 MIB = 1024 * 1024
 FIRST, SECOND = b"a" * (5 * MIB), b"b" * 1000
@@ -196,6 +197,30 @@ async def test_parts_are_copied_from_objects(s3: Bench) -> None:
         )
     with pytest.raises(ServiceError, match="first-last"):
         await s3.call("UploadPartCopy", **upload, PartNumber=1, CopySource="bkt/src", CopySourceRange="bytes=5-")
+
+
+@pytest.mark.parametrize("operation", ["CopyObject", "UploadPartCopy"])
+async def test_a_copy_reads_again_where_its_source_went(
+    s3: Bench, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An object is overwritten between the look at it and the opening of its bytes: the copy is one of the new."""
+    await s3.put("src", FIRST)
+    body_of, looks = reading.body_of, [0]
+
+    async def too_late(*of: Any) -> BodyStream:
+        looks[0] += 1
+        if looks[0] == 1:
+            await s3.put("src", SECOND)
+        return await body_of(*of)
+
+    monkeypatch.setattr(reading, "body_of", too_late)
+    if operation == "CopyObject":
+        copied = await s3.call(operation, Bucket="bkt", Key="c", CopySource="bkt/src", ChecksumAlgorithm="SHA1")
+        etag = copied["CopyObjectResult"]["ETag"]
+    else:
+        copied = await s3.call(operation, **(await _begin(s3)), PartNumber=1, CopySource="bkt/src")
+        etag = copied["CopyPartResult"]["ETag"]
+    assert (looks[0], etag) == (2, f'"{hashlib.md5(SECOND).hexdigest()}"')
 
 
 async def test_a_copy_of_a_multipart_object_has_a_plain_etag(s3: Bench) -> None:

@@ -278,6 +278,19 @@ async def test_a_copy_that_waits_for_the_store_takes_the_source_of_then(s3: Benc
     assert (got["Body"], "ChecksumCRC64NVME" in got) == (b"new", True)
 
 
+@pytest.mark.parametrize("operation", ["PutObject", "CopyObject", "CreateMultipartUpload"])
+async def test_a_redirect_leads_to_a_key_or_a_url(s3: Bench, operation: str) -> None:
+    """PutObject, "x-amz-website-redirect-location"; a copy's is that of its request."""
+    await s3.put("a", WebsiteRedirectLocation="/there")
+    source = {"CopySource": "bkt/a"} if operation == "CopyObject" else {}
+    with pytest.raises(ServiceError, match="must have a prefix of"):
+        await s3.call(operation, Bucket="bkt", Key="b", WebsiteRedirectLocation="javascript:alert(1)", **source)
+    await s3.call("CopyObject", Bucket="bkt", Key="c", CopySource="bkt/a")
+    await s3.call("CopyObject", Bucket="bkt", Key="d", CopySource="bkt/a", WebsiteRedirectLocation="https://d.example")
+    assert "WebsiteRedirectLocation" not in await s3.get("c")
+    assert (await s3.get("d"))["WebsiteRedirectLocation"] == "https://d.example"
+
+
 async def test_copy_directives_replace(s3: Bench) -> None:
     """MetadataDirective and TaggingDirective REPLACE take the request's values."""
     await s3.put("a", ContentType="text/plain", Metadata={"k": "v"}, Tagging="t=1")

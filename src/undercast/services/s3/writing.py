@@ -10,6 +10,7 @@ from typing import Any
 from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.services.s3 import acl, tags
+from undercast.services.s3.encryption import HEADERS as HEADERS_OF_ENCRYPTION
 from undercast.services.s3.encryption import Encryption
 from undercast.services.s3.errors import (
     AccessControlListNotSupported,
@@ -21,6 +22,8 @@ from undercast.services.s3.errors import (
 from undercast.services.s3.models import DEFAULT_CONTENT_TYPE, Bucket, Content
 
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
+OF_REQUEST = ("WebsiteRedirectLocation", *HEADERS_OF_ENCRYPTION)
+"""What `headers_of_request` gives."""
 _MAX_METADATA_BYTES = 2048
 _STORAGE_CLASSES = frozenset(
     {
@@ -61,9 +64,20 @@ def headers_of(params: Mapping[str, Any], encryption: Encryption) -> dict[str, A
             headers["ContentEncoding"] = kept
         else:
             del headers["ContentEncoding"]
-    if params.get("WebsiteRedirectLocation"):
-        headers["WebsiteRedirectLocation"] = redirect_location(params["WebsiteRedirectLocation"])
-    return {**headers, **encryption.headers}
+    return {**headers, **headers_of_request(params, encryption)}
+
+
+def headers_of_request(params: Mapping[str, Any], encryption: Encryption) -> dict[str, Any]:
+    """Those that are the request's own also where a copy takes all others from its source (`OF_REQUEST`).
+
+    Raises InvalidArgument where x-amz-website-redirect-location names neither a key nor a URL.
+    """
+    location = params.get("WebsiteRedirectLocation")
+    if not location:
+        return dict(encryption.headers)
+    if not location.startswith(("/", "http://", "https://")):
+        raise InvalidArgument("The website redirect location must have a prefix of 'http://' or 'https://' or '/'.")
+    return {"WebsiteRedirectLocation": location, **encryption.headers}
 
 
 def metadata_of(params: Mapping[str, Any]) -> dict[str, str]:
@@ -81,13 +95,6 @@ def storage_class(params: Mapping[str, Any]) -> str:
     if asked not in _STORAGE_CLASSES:
         raise InvalidStorageClass(members={"StorageClassRequested": asked})
     return asked
-
-
-def redirect_location(location: str) -> str:
-    """x-amz-website-redirect-location. Raises InvalidArgument when it names neither a key nor a URL."""
-    if not location.startswith(("/", "http://", "https://")):
-        raise InvalidArgument("The website redirect location must have a prefix of 'http://' or 'https://' or '/'.")
-    return location
 
 
 def object_acl(ctx: RequestContext, bucket: Bucket, params: Mapping[str, Any]) -> tuple[acl.Grant, ...]:

@@ -4,9 +4,10 @@ Bytes are read again only where the copy needs another digest: a multipart sourc
 AWS: S3 API Reference, CopyObject; S3 User Guide, "Copying, moving, and renaming objects".
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote_plus
 
 from undercast.core.context import RequestContext
@@ -29,7 +30,9 @@ from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, Content, Ob
 from undercast.services.s3.operations.objects import written
 from undercast.services.s3.receiving import MAX_PUT_BYTES
 from undercast.services.s3.writing import (
+    OF_REQUEST,
     headers_of,
+    headers_of_request,
     metadata_of,
     object_acl,
     owner_account,
@@ -38,6 +41,8 @@ from undercast.services.s3.writing import (
 from undercast.store.blobs import BlobDraft
 from undercast.store.database import Tx
 from undercast.store.errors import BlobMissing
+
+T = TypeVar("T")
 
 _ATTEMPTS = 8
 """A source that is overwritten each time, by one that needs another way to be copied, ends in OperationAborted."""
@@ -99,6 +104,20 @@ def find_source(tx: Tx, bucket: Bucket, params: Mapping[str, Any], source: CopyS
     return found
 
 
+async def read_source(
+    ctx: RequestContext,
+    bucket: Bucket,
+    find: Callable[[], ObjectVersion],
+    read: Callable[[ObjectVersion], Awaitable[T]],
+) -> T:
+    """What `read` makes of the source, which is found again where it went before its bytes were opened: of an object of
+    many parts a later one may go, with the object. Raises OperationAborted where that happens each time."""
+    for _ in range(_ATTEMPTS):
+        with suppress(BlobMissing):
+            return await read(await encryption.opened(ctx, bucket, find(), find))
+    raise OperationAborted()
+
+
 @operation("CopyObject")
 async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Copy an object of up to 5 GiB."""
@@ -128,10 +147,7 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
         return source_version, versions.put(s3, tx, ctx, write)
 
     for _ in range(_ATTEMPTS):
-        try:
-            read = await _read(s3, params, await encryption.opened(ctx, origin, find(), find))
-        except BlobMissing:
-            continue  # of an object of many parts a later one went, with the object, before it was opened
+        read = await read_source(ctx, origin, find, partial(_read, s3, params))
         done = await s3.database.write(partial(commit, read=read))
         if done is not None:
             break
@@ -214,12 +230,8 @@ def _content(
     if params.get("MetadataDirective") == "REPLACE":
         headers, metadata = headers_of(params, encrypted), metadata_of(params)
     else:
-        # The redirect location and the encryption belong to the request, never to the source.
-        dropped = ("WebsiteRedirectLocation", *encryption.HEADERS)
-        headers = {name: value for name, value in source.content.headers.items() if name not in dropped}
-        headers |= encrypted.headers
-        if params.get("WebsiteRedirectLocation"):
-            headers["WebsiteRedirectLocation"] = params["WebsiteRedirectLocation"]
+        headers = {name: value for name, value in source.content.headers.items() if name not in OF_REQUEST}
+        headers |= headers_of_request(params, encrypted)
         metadata = dict(source.content.metadata)
     replaced = params.get("TaggingDirective") == "REPLACE"
     return Content(

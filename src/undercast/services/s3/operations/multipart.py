@@ -15,7 +15,7 @@ from undercast.services.s3.errors import InvalidArgument, MalformedXML, NoSuchUp
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_key
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload, UploadedPart, moment
-from undercast.services.s3.operations.copies import CopySource, find_source, source_bucket
+from undercast.services.s3.operations.copies import CopySource, find_source, read_source, source_bucket
 from undercast.services.s3.operations.objects import written
 from undercast.services.s3.receiving import Received, receive
 from undercast.services.s3.writing import content_of
@@ -80,10 +80,13 @@ async def upload_part_copy(s3: S3, ctx: RequestContext, params: Mapping[str, Any
     def find() -> ObjectVersion:
         return s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
 
-    found = await encryption.opened(ctx, origin, find(), find)
-    span = ranges.copied(params.get("CopySourceRange"), found.size_bytes)
-    body = await reading.body_of(s3, found, span.start, span.length)
-    received = await receive(s3, ctx, "UploadPartCopy", {"Body": body}, keep=upload.checksum_algorithm or None)
+    async def read(found: ObjectVersion) -> tuple[ObjectVersion, Received]:
+        span = ranges.copied(params.get("CopySourceRange"), found.size_bytes)
+        body = await reading.body_of(s3, found, span.start, span.length)
+        keep = upload.checksum_algorithm or None
+        return found, await receive(s3, ctx, "UploadPartCopy", {"Body": body}, keep=keep)
+
+    found, received = await read_source(ctx, origin, find, read)
     part = await _store_part(s3, ctx, bucket, upload, (params["PartNumber"], received))
     result = {"ETag": f'"{part.etag}"', "LastModified": moment(part.last_modified), **_part_checksum(upload, part)}
     output: dict[str, Any] = {"CopyPartResult": result, **_encryption(upload)}
