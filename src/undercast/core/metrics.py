@@ -85,7 +85,10 @@ class Tally:
             key = near(value) if self.is_rounded else value
             values[key] = values.get(key, 0.0) + count
             if len(values) > MAX_DISTINCT and not self.is_rounded:
-                self.values, self.is_rounded = rounded(values), True
+                self._round(values)
+
+    def _round(self, values: dict[float, float]) -> None:
+        self.values, self.is_rounded = rounded(values), True
 
     @classmethod
     def of_values(cls, values: Sequence[float]) -> "Tally":
@@ -107,8 +110,14 @@ class Tally:
         if self.values is None or other.values is None:
             self.values = None
             return
+        if other.is_rounded and not self.is_rounded:
+            self._round(self.values)
+        values = self.values
         for value, count in other.values.items():
-            self.values[value] = self.values.get(value, 0.0) + count
+            key = near(value) if self.is_rounded else value
+            values[key] = values.get(key, 0.0) + count
+        if len(values) > MAX_DISTINCT and not self.is_rounded:
+            self._round(values)
 
 
 def near(value: float) -> float:

@@ -5,7 +5,16 @@ import logging
 import pytest
 
 from undercast.core.arn import AccountId, Region, Scope
-from undercast.core.metrics import MAX_OF_NAMESPACE, MAX_OF_SCOPE, MAX_POINTS, Metrics, Series
+from undercast.core.metrics import (
+    MAX_DISTINCT,
+    MAX_OF_NAMESPACE,
+    MAX_OF_SCOPE,
+    MAX_POINTS,
+    Metrics,
+    Series,
+    Tally,
+    rounded,
+)
 
 REGION = Region("us-east-1")
 LOUD, QUIET = Scope(AccountId("111111111111"), REGION), Scope(AccountId("222222222222"), REGION)
@@ -52,3 +61,25 @@ def test_what_is_refused_is_told_and_the_next_second_is_free(caplog: pytest.LogC
     ]
     flood(metrics, LOUD, "flood", 3)
     assert len(metrics.take()) == 3
+
+
+def merged(*parts: list[float]) -> Tally:
+    """One tally of several."""
+    whole = Tally()
+    for part in parts:
+        whole.merge(Tally.of_values(part))
+    return whole
+
+
+def test_what_is_merged_is_rounded_as_what_is_added() -> None:
+    """Many tallies of few values each are many values; one that is rounded makes the whole so."""
+    many = [[place + part / 1000 for place in range(100, 290)] for part in range(60)]
+    whole = merged(*many)
+    assert whole.is_rounded
+    assert whole.values == rounded(Tally.of_values([value for part in many for value in part]).values or {})
+    assert len(whole.values) <= MAX_DISTINCT
+    exact, near_ones = [101.0, 102.0], [float(value) for value in range(1000, 1000 + MAX_DISTINCT + 1)]
+    for tally in (merged(exact, near_ones), merged(near_ones, exact)):
+        assert tally.is_rounded
+        assert tally.values == {100.0: 2.0, 1000.0: 51.0, 1100.0: 99.0, 1200.0: 51.0}
+    assert merged(exact, exact).values == {101.0: 2.0, 102.0: 2.0}
