@@ -11,7 +11,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.config import Config as BotocoreConfig
 from botocore.exceptions import ClientError
 
 from tests.e2e.functions import RUNTIME, create_function, package
@@ -99,6 +101,42 @@ async def seen(condition: Callable[[], Any]) -> None:
     async with asyncio.timeout(START_TIMEOUT_S):
         while not condition():
             await asyncio.sleep(0.01)
+
+
+def long_poll(platform: Platform, url: str) -> "asyncio.Task[Any]":
+    """One over HTTP, as a user's."""
+    settings: Any = {
+        "endpoint_url": platform.base.door.url,
+        "region_name": "us-east-1",
+        "aws_access_key_id": ACCOUNT,
+        "aws_secret_access_key": "secret",
+        "config": BotocoreConfig(retries={"max_attempts": 0}),
+    }
+    client: Any = boto3.client("sqs", **settings)
+    poll = asyncio.to_thread(client.receive_message, QueueUrl=url, WaitTimeSeconds=20)
+    return asyncio.create_task(poll)
+
+
+async def test_a_reset_ends_long_polls_as_a_deleted_queue_does_and_a_stop_answers_them(tmp_path: Path) -> None:
+    """Neither is cut off, and neither waits for its 20 s."""
+    async with within(tmp_path / "data") as platform:
+        ctx = platform.base.dispatcher.internal(
+            Scope(DEFAULT_ACCOUNT, Region("us-east-1")), root_principal(DEFAULT_ACCOUNT)
+        )
+        waiting = platform.services["sqs"].instance.waiting
+        url = (await ctx.call("sqs", "CreateQueue", {"QueueName": "q"}))["QueueUrl"]
+        poll = long_poll(platform, url)
+        await seen(lambda: waiting.polls)
+        await platform.reset()
+        with pytest.raises(ClientError) as caught:
+            await poll
+        assert caught.value.response["Error"]["Code"] == "AWS.SimpleQueueService.NonExistentQueue"
+        url = (await ctx.call("sqs", "CreateQueue", {"QueueName": "q"}))["QueueUrl"]
+        poll = long_poll(platform, url)
+        await seen(lambda: waiting.polls)
+    answer = await poll
+    assert "Messages" not in answer
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
 
 
 async def test_what_is_made_while_a_reset_ends_is_known_behind_it(tmp_path: Path) -> None:

@@ -47,6 +47,10 @@ async def _start(sqs: Sqs) -> None:
     await sqs.moves.resume()
 
 
+def _release(sqs: Sqs) -> None:
+    sqs.waiting.end()
+
+
 async def _stop(sqs: Sqs) -> None:
     await sqs.housekeeping.rounds.stop()
     await sqs.measures.rounds.stop()
@@ -56,6 +60,7 @@ async def _stop(sqs: Sqs) -> None:
 
 def _reset(sqs: Sqs) -> None:
     sqs.queues.forget()
+    sqs.waiting.wake_everybody()
 
 
 MANIFEST = Manifest(
@@ -68,6 +73,7 @@ MANIFEST = Manifest(
     waits=frozenset({"ReceiveMessage"}),
     targets=_targets,
     start=_start,
+    release=_release,
     stop=_stop,
     reset=_reset,
     differences=(

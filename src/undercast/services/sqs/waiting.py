@@ -19,6 +19,13 @@ class Waiting:
         self._clock = clock
         self._waiters: dict[int, deque[asyncio.Future[None]]] = {}
         self._timers: dict[int, tuple[float, asyncio.Task[None]]] = {}
+        self.ended = False
+        """Nobody waits any more: the platform stops."""
+
+    @property
+    def polls(self) -> int:
+        """How many wait."""
+        return sum(map(len, self._waiters.values()))
 
     def wake(self, queue_id: int, messages: int = 1) -> None:
         """So many messages are visible now."""
@@ -35,6 +42,8 @@ class Waiting:
 
     async def wait(self, queue_id: int, limit_s: float, comes_back_at: float | None) -> None:
         """Return when messages may be there, at the latest after so many seconds of host time."""
+        if self.ended:
+            return
         waiter = asyncio.get_running_loop().create_future()
         waiters = self._waiters.setdefault(queue_id, deque())
         waiters.append(waiter)
@@ -66,11 +75,19 @@ class Waiting:
             known[1].cancel()
         self._timers[queue_id] = (moment, asyncio.get_running_loop().create_task(self._ring(queue_id, moment)))
 
-    async def stop(self) -> None:
-        """Let everybody go."""
-        timers = [task for _, task in self._timers.values()]
+    def end(self) -> None:
+        """Let everybody go, for good."""
+        self.ended = True
+        self.wake_everybody()
+
+    def wake_everybody(self) -> None:
+        """All queues may be gone."""
         for queue_id in tuple(self._waiters):
             self.wake_all(queue_id)
+
+    async def stop(self) -> None:
+        """Behind `end`."""
+        timers = [task for _, task in self._timers.values()]
         for timer in timers:
             timer.cancel()
         if timers:

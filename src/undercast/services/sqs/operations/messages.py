@@ -48,7 +48,7 @@ def sent_output(queue: Queue, checked: sending.Checked, sent: messages.Sent) -> 
 
 @operation("ReceiveMessage")
 async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Messages that are visible; with a wait time, as soon as there is one.
+    """Messages that are visible; with a wait time, as soon as there is one. A stop of the platform ends the wait.
 
     Cancelled once messages are taken, it answers with them all the same: only who gets them can give them back.
     """
@@ -66,7 +66,7 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
             await asyncio.sleep(0)  # others first; there is more to move
             continue
         left_s = ends_at - ctx.host_clock.now()
-        if taken.rows or left_s <= 0:
+        if taken.rows or left_s <= 0 or sqs.waiting.ended:
             sqs.measures.received(queue, len(taken.rows))
             return _output(queue, wanted, taken)
         comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
