@@ -7,7 +7,7 @@ Linux: proc_pid_clear_refs(5) (5 sets VmHWM back to VmRSS), proc_pid_status(5).
 import re
 from pathlib import Path
 
-import pytest
+from tests.machine import lacking
 
 
 class Peak:
@@ -16,7 +16,7 @@ class Peak:
     def __init__(self, pid: int | None = None) -> None:
         self._folder = Path(f"/proc/{pid or 'self'}")
         if not (self._folder / "clear_refs").exists():
-            pytest.skip("no /proc here to read a process's peak of memory from")
+            lacking("no /proc here to read a process's peak of memory from")
         (self._folder / "clear_refs").write_text("5")
         self._before = self._kib("VmRSS")
 

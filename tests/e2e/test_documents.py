@@ -13,25 +13,30 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from tests import images
 from tests.e2e.functions import create_function
 from tests.e2e.golang import build
 from tests.machine import find, lacking, program
 from tests.platform import RunningPlatform, running
+from undercast.cli.commands import app
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 QUOTED = re.compile(r"'[^']*'")
 FENCE = re.compile(r"^\s*```(.*)$", re.MULTILINE)
-INLINE = re.compile(r"`undercast ([a-z]+)((?: [^`]+)?)`")
+COMMANDS: Any = get_command(app)
+INLINE = re.compile(r"`undercast ([a-z][^`]*)`")
+ALONE = re.compile(rf"`((?:{'|'.join(COMMANDS.commands)}) (?:[^`]* )?--[^`]*)`")
 NOT_OURS = (".venv", ".cache", "node_modules", ".git", ".hypothesis")
 FOLDERS = {"src/undercast_cache/README.md": "."}
 """Where a reader stands; else in the folder of the page."""
@@ -154,31 +159,42 @@ def test_every_other_command_in_the_documents_works(name: str, checkout: Path, p
     typed(scripts(name), folder, AWS_ENDPOINT_URL=platform.url, AWS_ACCESS_KEY_ID=account)
 
 
-@cache
-def help_of(*command: str) -> str:
-    """What --help says, on a terminal wide enough for any option."""
-    done = subprocess.run(
-        [sys.executable, "-m", "undercast", *command, "--help"],
-        env={**os.environ, "COLUMNS": "200", "TERM": "dumb"}, capture_output=True, text=True, timeout=60, check=True,
-    )  # fmt: skip
-    return done.stdout
+def options_of(words: Sequence[str]) -> set[str]:
+    """The whole names of the options of the command that such words name. Raises KeyError where there is none."""
+    command: Any = COMMANDS
+    for word in words:
+        if isinstance(command, TyperGroup) and not word.startswith("-"):
+            command = command.commands[word]
+    return {"--help", *(name for one in command.params for name in (*one.opts, *one.secondary_opts))}
 
 
-def named(name: str) -> list[tuple[str, str]]:
-    """(command, the rest) of each `undercast` in a sentence or a console block; what is quoted is another program's."""
+def named(name: str) -> list[list[str]]:
+    """The words of each `undercast` in a sentence or a console block; what is quoted is another program's.
+
+    In a sentence a command with options may stand alone, as `start --port 1`.
+    """
     text = (ROOT / name).read_text(encoding="utf-8")
     lines = [line for block in CONSOLE.findall(text) for line in block.splitlines()]
-    words = [QUOTED.sub("", line).partition("undercast ")[2] for line in lines if line.startswith("undercast ")]
-    return [*INLINE.findall(text), *((line.partition(" ")[0], line.partition(" ")[2]) for line in words)]
+    typed = [QUOTED.sub("", line).removeprefix("undercast ") for line in lines if line.startswith("undercast ")]
+    return [line.split() for line in (*INLINE.findall(text), *ALONE.findall(text), *typed)]
 
 
 @pytest.mark.parametrize("name", [name for name in pages() if named(name)])
 def test_every_command_that_a_page_names_has_the_options_that_it_names(name: str) -> None:
     """`undercast stop --data DIR` in a sentence or a table."""
-    for command, rest in named(name):
-        assert re.search(rf"\b{command}\b", help_of()), f"{name}: there is no undercast {command}"
-        for option in re.findall(r"--[a-z-]+", rest):
-            assert option in help_of(command), f"{name}: undercast {command} has no {option}"
+    for words in named(name):
+        options = {word.partition("=")[0] for word in words if re.match(r"--[a-z]", word)}
+        assert options <= options_of(words), f"{name}: undercast {' '.join(words)}"
+
+
+def test_an_option_and_a_command_are_known_by_their_whole_names() -> None:
+    """Not by how they begin; the README's short form is read, too."""
+    assert {"--data", "--yes"} <= options_of(["reset", "--yes"])
+    assert options_of(["start"]).isdisjoint({"--log", "--hot-reload"})
+    for words in (["star"], ["images", "lo"]):
+        with pytest.raises(KeyError):
+            options_of(words)
+    assert ["start", "--log-payloads"] in named("README.md")
 
 
 def test_make_demo_shows_log_and_result() -> None:

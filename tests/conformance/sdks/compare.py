@@ -17,21 +17,27 @@ from tests.conformance.test_round_trip import SUPERSEDED
 from undercast.wire.model import Shape, catalogue
 
 LEFT_OUT = Path(__file__).with_name("left_out.json")
-"""client -> service -> `left_out` of it, exactly: what else a client leaves out fails by its name."""
+"""client -> service -> its number of cases and its `left_out`, exactly: what else a client leaves out fails by name."""
 NOT_SENT = "InvalidParameter"
 """Go's SDK refuses by itself what was not allowed at its time."""
 EMPTY: tuple[Any, ...] = (None, {}, [])
 
 
-def assert_all_well(client: str, exchanges: Sequence[Exchange]) -> None:
-    """No exchange has a problem, and those took place that left_out.json does not leave out for this client."""
+def assert_all_well(client: str, services: Sequence[str], exchanges: Sequence[Exchange]) -> None:
+    """No exchange has a problem, and of these services all took place that left_out.json does not leave out.
+
+    It holds how many cases each has for this client, too.
+    """
     found = [(one.case.operation, problem) for one in exchanges for problem in problems(one)]
     assert found == [], found[:5]
     expected = json.loads(LEFT_OUT.read_text(encoding="utf-8"))[client]
-    for service in sorted({one.case.service for one in exchanges}):
-        found_now = left_out([one for one in exchanges if one.case.service == service])
-        for kind, names in expected[service].items():
-            lost, won = Counter(found_now[kind]) - Counter(names), Counter(names) - Counter(found_now[kind])
+    assert {one.case.service for one in exchanges} == set(services)
+    for service in services:
+        own = [one for one in exchanges if one.case.service == service]
+        assert len(own) == expected[service]["cases"], f"{client}, {service}: {len(own)} cases"
+        for kind, found_now in left_out(own).items():
+            names = expected[service][kind]
+            lost, won = Counter(found_now) - Counter(names), Counter(names) - Counter(found_now)
             assert not lost and not won, f"{client}, {service}, {kind}: new {[*lost]}, no more {[*won]}"
 
 

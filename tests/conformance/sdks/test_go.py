@@ -16,7 +16,7 @@ from tests.conformance.sdks.programs import go
 @pytest.mark.parametrize("version", ["current", "old"])
 async def test_go_reads_every_answer_and_is_read(version: str, service: str) -> None:
     """Requests arrive signed and whole; results and errors have every member that this version of the SDK knows."""
-    assert_all_well(f"go {version}", await converse(go(version), cases_of(service)))
+    assert_all_well(f"go {version}", [service], await converse(go(version), cases_of(service)))
 
 
 async def test_a_go_program_of_2019_speaks_to_sqs_in_the_query_protocol() -> None:

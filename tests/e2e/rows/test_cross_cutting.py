@@ -145,5 +145,5 @@ def test_the_rows_run_without_docker(platform: RunningPlatform, path_without_doc
     assert shutil.which("docker", path=path_without_docker) is None
     variables = Path(f"/proc/{platform.process.pid}/environ")
     if not variables.exists():
-        pytest.skip("no /proc here to read the platform's PATH from")
+        lacking("no /proc here to read the platform's PATH from")
     assert f"PATH={path_without_docker}".encode() in variables.read_bytes().split(b"\0")

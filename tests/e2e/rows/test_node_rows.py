@@ -17,6 +17,7 @@ from tests import platform as platforms
 from tests.conformance.sdks.programs import installed
 from tests.e2e.golang import build
 from tests.e2e.rows.functions import Deployed, deploy_binary
+from tests.machine import lacking
 from tests.platform import RunningPlatform
 from undercast.sandbox.runtimes.programs import ProgramLookup
 
@@ -80,7 +81,7 @@ def test_a_node_proxy_keeps_its_go_child(equipped: RunningPlatform, account: str
     Sparta's identifier is nodejs4.3.
     """
     if equipped.driver != "namespace":
-        pytest.skip("the proxy has /var/task and /tmp in its code; the process driver has other folders")
+        lacking("the proxy has /var/task and /tmp in its code; the process driver has other folders")
     binary = build(HERE / "sparta_go", tmp_path / "sparta").read_bytes()
     code = package({"index.js": PROXY, "Sparta.lambda.amd64": binary})
     function = deploy_binary(equipped, account, "sparta", code, "index.hello", Runtime="nodejs4.3", Timeout=20)

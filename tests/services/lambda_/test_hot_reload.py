@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.e2e.golang import build
-from tests.machine import program
+from tests.machine import lacking, program
 from tests.platform import RunningPlatform, running
 from tests.services.lambda_.conftest import CODE, Account
 
@@ -126,7 +126,7 @@ def _busy(functions: Account) -> bool:
 def test_the_folder_is_read_only(functions: Account, folder: Path) -> None:
     """A function does not write into its user's project."""
     if functions.platform.driver != "namespace":
-        pytest.skip("the process driver has no file system of its own")
+        lacking("the process driver has no file system of its own")
     (folder / "app.py").write_text("def handler(event, context):\n    open('/var/task/x', 'w')\n")
     functions.create(Runtime=RUNTIME, Code=code(folder))
     response, body = functions.invoke()
@@ -187,7 +187,7 @@ def test_paths_outside_the_root_are_refused(functions: Account, folder: Path, ro
 def test_a_link_inside_leads_nowhere_but_the_sandbox(functions: Account, folder: Path, tmp_path: Path) -> None:
     """An absolute link is followed in the sandbox's own file system."""
     if functions.platform.driver != "namespace":
-        pytest.skip("the process driver has no file system of its own")
+        lacking("the process driver has no file system of its own")
     secret = tmp_path / "secret"
     secret.write_text("secret")
     (folder / "link").symlink_to(secret)

@@ -13,6 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from tests.machine import lacking
 from tests.services.lambda_.conftest import Account, package
 from tests.services.measured import measured
 
@@ -244,7 +245,7 @@ def test_function_reaches_a_url_under_awss_name(aws: Account) -> None:
     """<id>.lambda-url.<region>.on.aws leads to the platform inside a sandbox, over TLS with the trusted CA."""
     url = public(aws)
     if aws.platform.driver != "namespace":
-        pytest.skip("only the namespace driver has a resolver of its own")
+        lacking("only the namespace driver has a resolver of its own")
     name = urlsplit(url).netloc.replace("localhost", "on.aws").partition(":")[0]
     call = (
         "import urllib.request\n"

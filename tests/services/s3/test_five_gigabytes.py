@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from tests.machine import lacking
 from tests.memory import Peak
 from tests.platform import RunningPlatform
 
@@ -28,7 +29,7 @@ def pieces(total: int) -> Iterator[bytes]:
 def test_five_gigabytes_go_up_and_down_in_flat_memory(platform: RunningPlatform, s3: Any, bucket: str) -> None:
     """S3 User Guide, "Uploading objects": a single PUT takes up to 5 GB."""
     if psutil.disk_usage(str(platform.data)).free < 2 * LARGEST:
-        pytest.skip("too little free disk")
+        lacking("too little free disk")
     s3.put_object(Bucket=bucket, Key="warm", Body=bytes(8 * MIB))
     peak = Peak(platform.process.pid)
     url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"}))

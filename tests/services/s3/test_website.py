@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.platform import RunningPlatform
 from tests.services.s3.browser import Answer, send
+from undercast.services.s3.website import error_document
 
 SITE = {"IndexDocument": {"Suffix": "index.html"}, "ErrorDocument": {"Key": "error.html"}}
 
@@ -204,6 +205,14 @@ def test_pages_of_other_origins_read_by_the_buckets_rules(s3: Any, public: str, 
     assert site.get("/", "OPTIONS", **{**asked, "Origin": "http://b.example"}).status == 403
 
 
+def test_the_error_document_is_for_errors_of_the_class_4xx() -> None:
+    """Configuring a custom error document."""
+    assert {status: error_document(SITE, status) for status in (304, 400, 403, 499, 500, 503)} == {
+        304: None, 400: "error.html", 403: "error.html", 499: "error.html", 500: None, 503: None
+    }  # fmt: skip
+    assert error_document({"IndexDocument": {"Suffix": "index.html"}}, 404) is None
+
+
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({}, "InvalidArgument"),
     ({"ErrorDocument": {"Key": "e"}}, "InvalidArgument"),
@@ -212,6 +221,9 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({**SITE, "RedirectAllRequestsTo": {"HostName": "h"}}, "InvalidRequest"),
     ({"RedirectAllRequestsTo": {"HostName": "h", "Protocol": "ftp"}}, "InvalidRequest"),
     ({**SITE, "RoutingRules": [{"Redirect": {"HttpRedirectCode": "300"}}]}, "InvalidRequest"),
+    ({**SITE, "RoutingRules": [{"Redirect": {"HttpRedirectCode": "309"}}]}, "InvalidRequest"),
+    ({**SITE, "RoutingRules": [{"Condition": {}, "Redirect": {"HostName": "h"}}]}, "InvalidRequest"),
+    ({**SITE, "RoutingRules": [{"Redirect": {}}]}, "MalformedXML"),
     ({**SITE, "RoutingRules": [{"Redirect": {"ReplaceKeyWith": "a", "ReplaceKeyPrefixWith": "b"}}]}, "InvalidRequest"),
     (
         {

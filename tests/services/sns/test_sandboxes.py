@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.functions import create_function
+from tests.machine import lacking
 from tests.platform import RunningPlatform
 from tests.services.sns import signatures
 from tests.services.sns.actions import Queue, subscribe
@@ -66,7 +67,7 @@ def test_a_function_finds_the_certificate_at_awss_name(
 ) -> None:
     """https://sns.REGION.amazonaws.com/SimpleNotificationService-....pem, trusted by the platform's authority."""
     if platform.driver == "process":
-        pytest.skip("the process driver has no resolver of its own")
+        lacking("the process driver has no resolver of its own")
     s3, bucket = platform.client("s3", account=account), f"found-{account}"
     s3.create_bucket(Bucket=bucket)
     function = create_function(

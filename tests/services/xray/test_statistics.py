@@ -75,10 +75,30 @@ def test_a_group_narrows_them(aws: Account) -> None:
         {"EntitySelectorExpression": 'service("front") AND fault'},
         {"EntitySelectorExpression": 'edge("front"'},
         {"Period": 0},
-        {"ForecastStatistics": True},
     ],
 )
-def test_what_is_no_selector_or_not_here_is_refused(aws: Account, params: dict[str, Any]) -> None:
-    """InvalidRequestException, or the member's name."""
-    with pytest.raises(ClientError):
+def test_what_is_no_selector_is_refused(aws: Account, params: dict[str, Any]) -> None:
+    """API Reference: InvalidRequestException."""
+    with pytest.raises(ClientError) as caught:
         series(aws, **params)
+    assert caught.value.response["Error"]["Code"] == "InvalidRequestException"
+
+
+def test_a_forecast_is_refused_by_its_name(aws: Account) -> None:
+    """There are no insights that forecast."""
+    with pytest.raises(ClientError, match="ForecastStatistics") as caught:
+        series(aws, ForecastStatistics=True)
+    assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 501
+
+
+def test_what_began_outside_the_range_does_not_count(aws: Account) -> None:
+    """Of one trace, too: StartTime belongs to the range, EndTime does not."""
+    top = aws.segment("front")
+    start, end = (moment.timestamp() for moment in aws.range.values())
+    moments = (start - 1, start, end - 1, end)
+    others = [aws.segment("back", top["trace_id"], parent_id=top["id"]) for _ in moments]
+    for other, at in zip(others, moments, strict=True):
+        other |= {"start_time": at, "end_time": at + 0.5}
+    assert aws.put(top, *others) == []
+    found = series(aws, EntitySelectorExpression='service("back")', Period=3600)
+    assert sum(one["ServiceSummaryStatistics"]["TotalCount"] for one in found) == 2

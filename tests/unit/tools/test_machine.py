@@ -16,6 +16,22 @@ ROOT = Path(__file__).resolve().parents[3]
 ASKS_ITSELF = ("tests/machine.py", "tests/e2e/rows/test_cross_cutting.py", "tests/e2e/sandbox/test_go_rpc.py")
 """machine.py answers all others; the two look in another PATH than the test's: without docker, and of a sandbox."""
 
+SKIPPED_FOR = {
+    "only root can become nobody; the other tests run without root already": "CI is root",
+    "only root may ask what each process shares": "CI is root",
+    "without root there is one uid": "CI is root",
+    "without root this limit may not be hard": "CI is root",
+    "the kernel limits memory here": "a case for machines that do not",
+    "no filter for this machine": "seccomp knows x86-64 and arm64",
+    "the wrapper's path /opt/bootstrap is there in the namespace driver only": "the other driver of a pair",
+    "Node.js 24 has no callbacks": "the other case of a pair",
+    "one version is enough: the listener is no Go": "the other case of a pair",
+    "this machine has Node.js 24": "it tests how a missing one is told",
+    "this machine's system has a Python 3.8": "it tests how a missing one is told",
+    "this machine's system has an older Python": "it tests how a missing one is told",
+}
+"""What a test may skip for on CI's machine, too, and why that is right; all else is `lacking`, which fails there."""
+
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
@@ -107,3 +123,10 @@ def test_no_test_looks_for_programs_by_itself() -> None:
     assert {"go", "setpriv", "python3.12"} <= asked
     asked |= {identifier for identifier, row in RUNTIMES.items() if row.family == "python"}
     assert asked <= REQUIRED.keys() | OPTIONAL.keys()
+
+
+def test_no_test_skips_by_itself_for_what_a_machine_lacks() -> None:
+    """`lacking` and `without` fail where CI says that nothing is."""
+    ours = ("tests/machine.py", "tests/conftest.py")
+    found = {text for file, name, text in calls() if name.rpartition(".")[2] == "skip" and file not in ours}
+    assert found == SKIPPED_FOR.keys()

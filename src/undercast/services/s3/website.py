@@ -129,6 +129,11 @@ def redirect_of(configuration: Mapping[str, Any], asked: Asked, error: int = 0) 
     return None
 
 
+def error_document(configuration: Mapping[str, Any], status: int) -> str | None:
+    """The key of what is shown for an error of this status: of the class 4XX only."""
+    return configuration.get("ErrorDocument", {}).get("Key") if 400 <= status < 500 else None
+
+
 def _path(redirect: Mapping[str, Any], key: str, prefix: str) -> str:
     """A rule may write a query or a fragment; in what it keeps of the key "?" and "#" are the key's."""
     if "ReplaceKeyWith" in redirect:

@@ -149,10 +149,10 @@ async def _failed(s3: S3, site: _Website | None, error: ServiceError) -> HttpRes
         redirect = website.redirect_of(site.configuration, site.asked, error.status)
         if redirect is not None:
             return _redirected(redirect)
-        document = site.configuration.get("ErrorDocument")
-        if document is not None and 400 <= error.status < 500:
+        document = website.error_document(site.configuration, error.status)
+        if document is not None:
             try:
-                return _object(await site.read(document["Key"], {}), error.status)
+                return _object(await site.read(document, {}), error.status)
             except ServiceError as other:
                 behind = (other,)
     identity = {"RequestId": s3.ids.uuid() if site is None else site.ctx.request_id}
