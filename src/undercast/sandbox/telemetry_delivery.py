@@ -96,7 +96,7 @@ class Delivery:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._task is not None:
+        if self._task is not None and not self._task.done():
             self._hurries = True
         elif not self._closed.is_set() and self._thawed.is_set() and self._events:
             self._task = self._loop.create_task(self._run())
@@ -129,10 +129,11 @@ class Delivery:
         self._hang_up()
 
     def _on_done(self, task: "asyncio.Task[None]") -> None:
-        self._task = None
+        if task is self._task:  # `flush` may have begun another since it ended
+            self._task = None
         if not task.cancelled() and (error := task.exception()) is not None:
             self._loop.call_exception_handler({"message": "delivery of telemetry failed", "exception": error})
-        elif self._events and not self._closed.is_set():
+        elif self._events and self._task is None and not self._closed.is_set():
             self._timer = self._timer or self._loop.call_later(self._destination.timeout_s, self._on_timer)
 
     async def _run(self) -> None:

@@ -200,6 +200,7 @@ async def test_events_come_over_tcp(start: StartBench, tmp_path: Path, listening
     made = await subscribed(start, tmp_path, chatty, request(listener.port, "function", tcp=True))
     await made.pool.invoke(made.invocation(request_id="r-2", layers=(tmp_path / "layer",)))
     await made.pool.stop()
+    await listener.got("function", 2)  # over TCP nobody says that it has read
     assert listener.types == ["function", "function"]
 
 
@@ -344,18 +345,12 @@ async def test_slow_subscriber_costs_bounded_memory_and_is_told(listening: Start
     listener = await listening()
     listener.refusals = 3
 
-    async def connect(port: int) -> socket.socket:
-        connection = socket.socket()
-        connection.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
-        return connection
-
     def dropped(records: int, size_bytes: int) -> bytes:
         record = {"droppedRecords": records, "droppedBytes": size_bytes}
         return json.dumps({"type": "platform.logsDropped", "record": record}).encode()
 
     budget = Budget()
-    delivery = Delivery(Destination(protocol="HTTP", port=listener.port, timeout_s=0.025), connect, dropped, budget)
+    delivery = Delivery(Destination(protocol="HTTP", port=listener.port, timeout_s=0.025), _connect, dropped, budget)
     event = json.dumps({"type": "function", "record": "x" * 1000}).encode()
     for _ in range(5000):
         delivery.add(event)
@@ -368,6 +363,28 @@ async def test_slow_subscriber_costs_bounded_memory_and_is_told(listening: Start
     async with asyncio.timeout(5):
         while budget.held_bytes:
             await asyncio.sleep(0.001)
+    delivery.close()
+
+
+@pytest.mark.parametrize("tcp", [False, True])
+async def test_flush_sends_what_came_while_the_batch_before_it_ended(listening: StartListener, tcp: bool) -> None:
+    """A line of an invocation that ends at once is not lost when its environment does."""
+    listener = await listening(tcp=tcp)
+    destination = Destination(protocol="TCP" if tcp else "HTTP", port=listener.port, timeout_s=30.0)
+    delivery = Delivery(destination, _connect, lambda *_: b"", Budget())
+    event = json.dumps({"type": "function", "record": "x"}).encode()
+    delivery.add(event)
+    first = delivery.flush()
+    assert first is not None
+    async with asyncio.timeout(5):
+        while not first.done():
+            await asyncio.sleep(0)
+    # Now its end is known, and its callbacks have not been called.
+    delivery.add(event)
+    second = delivery.flush()
+    assert second is not None
+    await asyncio.wait((second,), timeout=5)
+    await listener.got("function", 2)
     delivery.close()
 
 
@@ -393,6 +410,13 @@ def test_telemetry_without_subscribers_is_off() -> None:
     assert telemetry.active is True
     telemetry.close_subscriptions()
     assert telemetry.active is False
+
+
+async def _connect(port: int) -> socket.socket:
+    connection = socket.socket()
+    connection.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", port))
+    return connection
 
 
 async def _no_connection(port: int) -> socket.socket:
