@@ -217,6 +217,7 @@ class FakeSandbox:
         self.rpc_port = 1
         self.listeners: Mapping[str, socket.socket] = {"runtime": listener}
         self.code_root, self.opt_root, self.tmp_root, self.runtime_root = "/var/task", "/opt", "/tmp", "/var/runtime"
+        self.lang_root = "/var/lang/bin"
         self.died: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.calls: list[str] = []
         self.on_thaw: Callable[[], None] = lambda: None

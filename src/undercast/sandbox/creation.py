@@ -148,7 +148,9 @@ class Creation:
         if python is not None:
             found = python.interpreter
             zygote = found.path if self.driver.zygote_runs(found.path) else None
-            spec = replace(spec, runtime_dir=python.runtime_dir, prefixes=found.prefixes, python=zygote)
+            spec = replace(
+                spec, runtime_dir=python.runtime_dir, lang_dir=python.lang_dir, prefixes=found.prefixes, python=zygote
+            )
         await self.driver.warm(spec)
 
     async def warm_runtime(self, function: FunctionVersion, plan: RuntimePlan) -> None:
@@ -181,6 +183,7 @@ class Creation:
             code_dir=function.code_dir,
             is_root=function.container is not None,
             runtime_dir=plan.runtime_dir,
+            lang_dir=plan.lang_dir,
             layers=function.layers,
             prefixes=plan.prefixes,
             python=zygote,
@@ -214,7 +217,13 @@ class Creation:
             await way_out.start(sandbox.listeners)
 
     def _process(self, function: FunctionVersion, plan: RuntimePlan, sandbox: Sandbox, given: _Given) -> ProcessSpec:
-        roots = Roots(task=sandbox.code_root, opt=sandbox.opt_root, tmp=sandbox.tmp_root, runtime=sandbox.runtime_root)
+        roots = Roots(
+            task=sandbox.code_root,
+            opt=sandbox.opt_root,
+            tmp=sandbox.tmp_root,
+            runtime=sandbox.runtime_root,
+            lang=sandbox.lang_root,
+        )
         surroundings = Surroundings(
             runtime_api=sandbox.runtime_api,
             xray_daemon=sandbox.xray_daemon,

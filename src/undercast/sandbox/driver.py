@@ -46,6 +46,8 @@ class SandboxSpec:
     """A container image: `code_dir` becomes /, in place of the host's files, and has the places of `rootfs.PLACES`."""
     runtime_dir: Path | None = None
     """Becomes /var/runtime, read-only."""
+    lang_dir: Path | None = None
+    """Becomes /var/lang/bin, read-only."""
     layers: tuple[Path, ...] = ()
     """Merged into /opt, a later layer over an earlier one."""
     prefixes: tuple[Path, ...] = ()
@@ -139,7 +141,8 @@ class Sandbox(Protocol):
     opt_root: str
     tmp_root: str
     runtime_root: str
-    """The four folders as the processes see them: /var/task /opt /tmp /var/runtime, or real ones (process driver)."""
+    lang_root: str
+    """The folders as the processes see them: /var/task /opt /tmp /var/runtime /var/lang/bin, or real ones (process)."""
     died: "asyncio.Future[None]"
     """Done when the sandbox is gone, by `destroy` or without our doing (then every process has exited with it)."""
 

@@ -17,6 +17,7 @@ _ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/services", "/etc/protocol
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
+LANG = "/var/lang/bin"
 IMAGE_CA_BUNDLE = "/etc/undercast-ca-certificates.crt"
 """In a container image, whose own bundle may be anywhere and stays."""
 PLACES = (
@@ -47,6 +48,7 @@ _DIRECTORIES = (
     "/tmp",
     "/var/task",
     "/var/runtime",
+    LANG,
     "/opt",
     "/etc/ssl/certs",
     "/etc/pki/tls/certs",
@@ -75,7 +77,7 @@ class Template:
     devices: tuple[str, ...] = _DEVICES
 
 
-def template(prefixes: Iterable[Path], runtime_dir: Path | None) -> Template:
+def template(prefixes: Iterable[Path], runtime_dir: Path | None, lang_dir: Path | None) -> Template:
     """The template on this host. `prefixes` are folders that keep their path; those under /usr are there anyway."""
     links = dict(_LINKS)
     binds: list[tuple[str, str]] = []
@@ -90,9 +92,14 @@ def template(prefixes: Iterable[Path], runtime_dir: Path | None) -> Template:
     if bundle is not None:
         binds.append((str(bundle.resolve()), CA_BUNDLE))
     binds += prefix_binds(prefixes)
-    if runtime_dir is not None:
-        binds.append((str(runtime_dir.resolve()), "/var/runtime"))
+    binds += runtime_binds(runtime_dir, lang_dir)
     return Template(dirs=_DIRECTORIES, files=dict(_FILES), links=links, binds=tuple(binds))
+
+
+def runtime_binds(runtime_dir: Path | None, lang_dir: Path | None) -> list[tuple[str, str]]:
+    """The runtime's own folders, where there are any."""
+    wanted = ((runtime_dir, "/var/runtime"), (lang_dir, LANG))
+    return [(str(folder.resolve()), place) for folder, place in wanted if folder is not None]
 
 
 def prefix_binds(prefixes: Iterable[Path]) -> list[tuple[str, str]]:

@@ -37,12 +37,13 @@ _LATER = frozenset({"NODE_ENV", "NODE_PATH", "NODE_TLS_REJECT_UNAUTHORIZED"})
 
 @record
 class Roots:
-    """Where a process of the sandbox finds its four folders."""
+    """Where a process of the sandbox finds its folders."""
 
     task: str = "/var/task"
     opt: str = "/opt"
     tmp: str = "/tmp"
     runtime: str = "/var/runtime"
+    lang: str = "/var/lang/bin"
 
 
 @record
@@ -123,7 +124,7 @@ def _defaults(surroundings: Surroundings) -> dict[str, str]:
     defaults = {
         "LANG": "en_US.UTF-8",
         "TZ": ":UTC",
-        "PATH": f"/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:{roots.opt}/bin",
+        "PATH": f"{roots.lang}:/usr/local/bin:/usr/bin/:/bin:{roots.opt}/bin",
         "LD_LIBRARY_PATH": (
             f"/var/lang/lib:/lib64:/usr/lib64:{roots.runtime}:{roots.runtime}/lib:"
             f"{roots.task}:{roots.task}/lib:{roots.opt}/lib"

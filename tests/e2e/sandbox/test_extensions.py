@@ -124,6 +124,35 @@ def go_extension(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build(Path(__file__).parent / "go_extension", tmp_path_factory.mktemp("go") / "extension")
 
 
+PROGRAMS = """
+import os, shutil, subprocess, sys
+
+def handler(event, context):
+    found = {name: shutil.which(name) for name in event}
+    told = {name: subprocess.check_output([path, "-c", "import sys; print(sys.version)"], text=True)
+            for name, path in found.items()}
+    return [found, {text.strip() for text in told.values()} == {sys.version}, os.environ["PATH"]]
+"""
+
+
+async def test_python3_of_extensions_is_the_runtime(stage: Stage, driver_name: str) -> None:
+    """/var/lang/bin is first in PATH and has the interpreter that runs the function, as on AWS."""
+    minor = next(number for number in (13, 12, 11) if stage.runtimes.find((3, number)))
+    names = ["python", "python3", f"python3.{minor}"]
+    say = "\nsay(sys.version.split()[0])\n"
+    script = CLIENT.replace("/usr/bin/python3", "/usr/bin/env python3") + say + LOOP
+    files: dict[str, str | Path] = {"env-ext": script}
+    if driver_name == "namespace":
+        files["lang-ext"] = script.replace("/usr/bin/env python3", f"/var/lang/bin/python3.{minor}")
+    function = stage.function(PROGRAMS, runtime=f"python3.{minor}", layers=layer(stage, files), memory_mb=512)
+    found, same, path = await stage.value(function, json.dumps(names).encode())
+    folder = path.partition(":")[0]
+    assert found == {name: f"{folder}/{name}" for name in names} and same
+    assert driver_name == "process" or folder == "/var/lang/bin"
+    for name in files:
+        await logged(stage, rf"\[{name}\] 3\.{minor}\.")
+
+
 async def test_extensions_in_three_languages_side_by_side(stage: Stage, go_extension: Path) -> None:
     """S2-01 to S2-04: started before the runtime, an event for each invocation, SHUTDOWN at the end; X6: all logged."""
     files: dict[str, str | Path] = {"py-ext": CLIENT + LOOP, "go-ext": go_extension, "sh-ext": SHELL}

@@ -16,7 +16,7 @@ def test_prefixes_keep_their_path_and_system_folders_are_not_bound_twice(tmp_pat
 
 def test_the_template_names_nothing_of_the_user(tmp_path: Path) -> None:
     """Only system folders, generated files and what was asked for."""
-    made = template([tmp_path], None)
+    made = template([tmp_path], None, None)
     allowed = ("/usr", "/bin", "/sbin", "/lib", "/etc/", str(tmp_path))
     assert all(source.startswith(allowed) for source, _ in made.binds)
     assert "nameserver 127.0.0.1" in made.files["/etc/resolv.conf"]

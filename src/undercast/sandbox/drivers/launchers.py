@@ -34,6 +34,7 @@ class LauncherKey:
     python: Path | None = None
     """The interpreter whose zygote it is; None: not a zygote."""
     runtime_dir: Path | None = None
+    lang_dir: Path | None = None
     prefixes: tuple[Path, ...] = ()
     traces: bool = False
     """Whether processes in its sandboxes may trace each other."""
@@ -45,6 +46,7 @@ class Kind:
 
     launcher: LauncherKey
     runtime_dir: Path | None
+    lang_dir: Path | None
     prefixes: tuple[Path, ...]
     front_door_port: int
     ports: tuple[int, ...]
@@ -58,10 +60,13 @@ class Kind:
         """The kind of what `spec` asks for."""
         launcher = LauncherKey(traces=spec.traces)
         if spec.python is not None:
-            launcher = LauncherKey(python=spec.python, runtime_dir=spec.runtime_dir, prefixes=spec.prefixes)
+            launcher = LauncherKey(
+                python=spec.python, runtime_dir=spec.runtime_dir, lang_dir=spec.lang_dir, prefixes=spec.prefixes
+            )
         return cls(
             launcher=launcher,
             runtime_dir=spec.runtime_dir,
+            lang_dir=spec.lang_dir,
             prefixes=spec.prefixes,
             front_door_port=spec.front_door_port,
             ports=spec.ports,
@@ -83,8 +88,7 @@ class Kind:
             binds.append((str(self.ca_bundle.resolve()), inside))
         if not self.zygote:
             binds += rootfs.prefix_binds(self.prefixes)
-            if self.runtime_dir is not None:
-                binds.append((str(self.runtime_dir.resolve()), "/var/runtime"))
+            binds += rootfs.runtime_binds(self.runtime_dir, self.lang_dir)
         order: dict[str, Any] = {"op": "plant", "binds": binds, "listen": self._listeners()}
         if self.root is not None:
             order["root"] = str(self.root.resolve())
@@ -234,14 +238,13 @@ def _environment(key: LauncherKey) -> dict[str, str]:
 
 
 def _configuration(key: LauncherKey, root: Path, ground: Ground) -> dict[str, Any]:
-    runtime_dir = key.runtime_dir if key.python else None
     return {
         "root": str(root.resolve()),
         "rootless": ground.rootless,
         "cgroups": [str(parent) for parent in ground.cgroups],
         "preload": key.python is not None,
         "python": str(key.python or ground.python),
-        "template": asdict(rootfs.template(key.prefixes, runtime_dir)),
+        "template": asdict(rootfs.template(key.prefixes, key.runtime_dir, key.lang_dir)),
         "filter": seccomp.filter_program(platform.machine(), traces=key.traces).hex(),
         "inside_uid": rootfs.INSIDE_UID,
         "inside_gid": rootfs.INSIDE_GID,

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from undercast.sandbox import polling
+from undercast.sandbox import polling, rootfs
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.ahead import Ahead
 from undercast.sandbox.drivers.launchers import XRAY_HOST, XRAY_PORT, Kind, Launcher
@@ -60,6 +60,7 @@ class NamespaceSandbox:
     opt_root = "/opt"
     tmp_root = "/tmp"
     runtime_root = "/var/runtime"
+    lang_root = rootfs.LANG
 
     def __init__(self, uid: int, group: Group, released: Callable[["NamespaceSandbox"], None]) -> None:
         """`released` is called once, when nothing of the sandbox is left."""

@@ -79,6 +79,7 @@ class ProcessSandbox:
         self.tmp_root = str(folder / "tmp")
         self.code_root = str(spec.code_dir)
         self.runtime_root = str(spec.runtime_dir or self._empty)
+        self.lang_root = str(spec.lang_dir or self._empty)
         self.opt_root = str({0: self._empty, 1: next(iter(spec.layers), None)}.get(len(spec.layers), folder / "opt"))
         self._layers = spec.layers
         self._memory_bytes = spec.memory_mb * _MIB

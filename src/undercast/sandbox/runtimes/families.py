@@ -40,7 +40,9 @@ def language_families(ground: Ground) -> Mapping[str, Family]:
             client_dir=ground.client_dir / "node",
             installs_dir=ground.installs_dir,
         ),
-        "ruby": RubyRuntime(lookup=ground.lookup, client_dir=ground.client_dir / "ruby"),
+        "ruby": RubyRuntime(
+            lookup=ground.lookup, runtimes_dir=ground.runtimes_dir, client_dir=ground.client_dir / "ruby"
+        ),
         "java": JavaRuntime(
             lookup=ground.lookup,
             runtimes_dir=ground.runtimes_dir,

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.runtimes.lang import lang_folder
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -68,6 +69,7 @@ class JavaRuntime:
             arguments=(function.handler,),
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=runtime_dir,
+            lang_dir=lang_folder(self.runtimes_dir, found, ("java",)),
             prefixes=(*found.prefixes, *_configuration(found)),
             telemetry=True,
             version_label=f"java:{dotted}.undercast",

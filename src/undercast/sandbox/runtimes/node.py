@@ -14,6 +14,7 @@ from pathlib import Path
 
 from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.runtimes.lang import lang_folder
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -59,6 +60,7 @@ class NodeRuntime:
             variables={"NODE_PATH": _node_path(row)},
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=self._folder(sdk),
+            lang_dir=lang_folder(self.runtimes_dir, found, ("node",)),
             prefixes=(*found.prefixes, *((sdk,) if sdk.is_dir() else ())),
             prestart=("--prestart", "4") if options == command[1:] and program == command[0] else (),
             telemetry=True,

@@ -44,6 +44,8 @@ class RuntimePlan:
     cwd: str = ""
     """Empty: the folder of the code."""
     runtime_dir: Path | None = None
+    lang_dir: Path | None = None
+    """Becomes /var/lang/bin."""
     python: Path | None = None
     prefixes: tuple[Path, ...] = ()
     forkable: bool = False
@@ -76,10 +78,11 @@ class Family(Protocol):
 
 @record
 class PreparedPython:
-    """An interpreter and what its functions see as /var/runtime."""
+    """An interpreter and what its functions see as /var/runtime and /var/lang/bin."""
 
     interpreter: Interpreter
     runtime_dir: Path
+    lang_dir: Path
 
 
 def expand(template: str, roots: Roots) -> str:
@@ -146,7 +149,9 @@ class Runtimes:
                 f"Install it (`uv python install {dotted}`, `pyenv install {dotted}` or your system's packages) "
                 "and try again"
             )
-        return PreparedPython(interpreter=found, runtime_dir=self._python.folder(found))
+        return PreparedPython(
+            interpreter=found, runtime_dir=self._python.folder(found), lang_dir=self._python.lang_folder(found)
+        )
 
     def _python_plan(self, row: RuntimeRow, python: PreparedPython, function: FunctionVersion) -> RuntimePlan:
         found = python.interpreter
@@ -159,6 +164,7 @@ class Runtimes:
             variables={"PYTHONPATH": "{runtime}"},
             execution_env=f"AWS_Lambda_{function.runtime}",
             runtime_dir=python.runtime_dir,
+            lang_dir=python.lang_dir,
             python=found.path,
             prefixes=found.prefixes,
             forkable=program == str(found.path) and _forkable(function),

@@ -15,6 +15,7 @@ from importlib import metadata
 from pathlib import Path
 
 from undercast.core.record import record
+from undercast.sandbox.runtimes.lang import lang_folder
 from undercast.sandbox.runtimes.lookup import Interpreter
 
 _CLIENT = ("awslambdaric", "simplejson")
@@ -52,6 +53,13 @@ class PythonRuntime:
                 ready = self._ready.get(interpreter) or self._build(interpreter)
                 self._ready[interpreter] = ready
         return ready
+
+    def lang_folder(self, interpreter: Interpreter) -> Path:
+        """What its functions see as /var/lang/bin."""
+        dotted = ".".join(map(str, interpreter.version))
+        return lang_folder(
+            self.runtimes_dir, interpreter, ("python", f"python{interpreter.version[0]}", f"python{dotted}")
+        )
 
     def _build(self, interpreter: Interpreter) -> Path:
         packages = self._packages(interpreter)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.runtimes.lang import lang_folder
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.table import RuntimeRow
@@ -15,9 +16,10 @@ from undercast.sandbox.runtimes.table import RuntimeRow
 
 @record
 class RubyRuntime:
-    """`client_dir` holds our client and becomes /var/runtime as it is."""
+    """`client_dir` holds our client and becomes /var/runtime as it is; `runtimes_dir` is in the data folder."""
 
     lookup: ProgramLookup
+    runtimes_dir: Path
     client_dir: Path
 
     def plan(self, row: RuntimeRow, function: FunctionVersion) -> RuntimePlan:
@@ -39,6 +41,7 @@ class RubyRuntime:
             variables=_variables(found.version),
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=self.client_dir,
+            lang_dir=lang_folder(self.runtimes_dir, found, ("ruby",)),
             prefixes=found.prefixes,
             telemetry=True,
             version_label=f"ruby:{dotted}.undercast",
