@@ -36,15 +36,16 @@ def list_runtimes(
 
     states = survey(*_lookups(), installs_dir(Path.home()))
     if names:
+        for name in names:
+            if not any(state.identifier.startswith(name) for state in states):
+                fail(f"there is no runtime {name}", "`undercast runtimes list` has all")
         states = tuple(state for state in states if state.identifier.startswith(tuple(names)))
     if as_json:
         show({state.identifier: asdict(state) for state in states}, True)
         return
     groups = [Alike(identifiers=(one.identifier,), state=one) for one in states] if names else alike(states)
     rows = [row for group in groups for row in _rows(group)]
-    table(
-        ("Runtime", "State", "Version", "Interpreter", "To install"), rows, f"no runtime is {' or '.join(names or ())}"
-    )
+    table(("Runtime", "State", "Version", "Interpreter", "To install"), rows, "there are no runtimes")
 
 
 @app.command("install")

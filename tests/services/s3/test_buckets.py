@@ -1,6 +1,7 @@
 """Buckets as boto3 and Terraform see them: creation, absence, configurations, regions, deletion, listings."""
 
 import json
+import re
 import urllib.error
 import urllib.request
 from typing import Any
@@ -187,6 +188,24 @@ def test_a_public_bucket_policy_lets_strangers_read(platform: RunningPlatform, s
     with pytest.raises(urllib.error.HTTPError) as refused:
         urllib.request.urlopen(urllib.request.Request(url, b"y", method="PUT"), timeout=30)
     assert refused.value.code == 403
+
+
+def test_strangers_are_told_that_a_bucket_does_not_exist(platform: RunningPlatform, bucket: str) -> None:
+    """S3 error responses: NoSuchBucket is 404 for unsigned requests too; of a bucket that exists they learn nothing."""
+
+    def answered(path: str, method: str = "GET") -> tuple[int, str]:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(urllib.request.Request(platform.url + path, method=method), timeout=30)
+        found = re.search("<Code>(.*)</Code>", refused.value.read().decode())
+        return refused.value.code, found[1] if found else ""
+
+    missing = f"no-{bucket}"
+    for rest in ("", "/a", "?versioning", "?location"):
+        assert answered(f"/{missing}{rest}") == (404, "NoSuchBucket")
+        assert answered(f"/{bucket}{rest}") == (403, "AccessDenied")
+    assert (answered(f"/{missing}", "HEAD"), answered(f"/{bucket}", "HEAD")) == ((404, ""), (403, ""))
+    assert answered(f"/{missing}", "PUT") == (403, "AccessDenied")
+    assert answered("/") == (403, "AccessDenied")
 
 
 def test_notifications_need_the_functions_permission(s3: Any, bucket: str, account: str) -> None:

@@ -35,7 +35,14 @@ def test_the_list_for_people_is_short() -> None:
     _, line = undercast("runtimes", "list", "ruby2.5").stdout.splitlines()
     assert line.startswith("ruby2.5  ")
     assert "NAME" not in line
-    assert undercast("runtimes", "list", "cobol").stdout == "no runtime is cobol\n"
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_a_name_that_is_no_runtimes_is_an_error_with_the_fix(options: tuple[str, ...]) -> None:
+    """Nothing on standard output, exit status 1; so is one of several."""
+    done = undercast("runtimes", "list", "python3.12", "cobol", *options)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "undercast: there is no runtime cobol\n  `undercast runtimes list` has all\n"
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from undercast.core.context import RequestContext
 from undercast.core.service import Access
 from undercast.services.s3 import acl
-from undercast.services.s3.errors import S3Error
+from undercast.services.s3.errors import NoSuchBucket, S3Error
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import Bucket, ObjectVersion
 from undercast.services.s3.operations.copies import CopySource
@@ -85,7 +85,7 @@ _CONDITION_MEMBERS = {
 
 
 async def access(s3: S3, ctx: RequestContext, operation: str, params: Mapping[str, Any]) -> tuple[Access, ...]:
-    """What an operation needs, every entry of it."""
+    """What an operation needs, every entry of it. Raises NoSuchBucket to callers without an account."""
     if operation == "ListBuckets":
         return (Access(action="s3:ListAllMyBuckets", resource="*"),)
     name = params["Bucket"]
@@ -95,6 +95,9 @@ async def access(s3: S3, ctx: RequestContext, operation: str, params: Mapping[st
         extra = {"s3:locationconstraint": constraint} if constraint else {}
         return (Access(action="s3:CreateBucket", resource=_arn(name), conditions=conditions | extra),)
     bucket = s3.buckets.find(name)
+    if bucket is None and ctx.principal.kind == "anonymous":
+        # "Error responses", NoSuchBucket: told before anything is asked of policies, of which there are none.
+        raise NoSuchBucket(members={"BucketName": name})
     if operation == "DeleteObjects":
         return tuple(
             replace(_object_access(s3, ctx, bucket, ("DeleteObject", {**params, **item})), one_of_many=True)
