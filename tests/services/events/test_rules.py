@@ -110,6 +110,14 @@ def test_rules_are_kept_and_listed(events: Any, queue: Queue) -> None:
     code, text = refusal(events.put_rule, Name="a", EventPattern='{"source": "app"}')
     assert code == "InvalidEventPatternException"
     assert text == 'Event pattern is not valid. Reason: "source" must be an object or an array'
+    bus = events.describe_event_bus()["Arn"]
+    for refused in (
+        refusal(events.put_rule, Name="a", EventPattern="{}"),
+        refusal(events.create_archive, ArchiveName="a", EventSourceArn=bus, EventPattern=" {} "),
+    ):
+        assert refused == (
+            "InvalidEventPatternException", "Event pattern is not valid. Reason: Empty objects are not allowed",
+        )  # fmt: skip
     rule(events, {"source": ["app"]}, {"Arn": queue.arn}, Name="a", Description="d", Tags=[{"Key": "k", "Value": "v"}])
     arn = rule(events, {"source": ["b"]}, Name="a")
     described = events.describe_rule(Name="a")

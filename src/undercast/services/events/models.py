@@ -195,6 +195,17 @@ def compiled(text: str) -> Pattern:
         raise invalid_pattern(f"{error}") from error
 
 
+def given_pattern(text: str) -> Pattern:
+    """The pattern that a request gives. Raises InvalidEventPatternException.
+
+    That of everything is none: AWS's event-ruler, RuleCompiler.parseObject, refuses an empty object at any depth.
+    """
+    pattern = compiled(text)
+    if not pattern.keys:
+        raise invalid_pattern("Empty objects are not allowed")
+    return pattern
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):

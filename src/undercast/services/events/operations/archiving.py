@@ -12,7 +12,7 @@ from undercast.core.service import Params, operation
 from undercast.services.events import archives, store
 from undercast.services.events.errors import exists, invalid, no_bus
 from undercast.services.events.instance import Events
-from undercast.services.events.models import Archive, BusName, bus_of_arn, compiled
+from undercast.services.events.models import Archive, BusName, bus_of_arn, given_pattern
 from undercast.services.events.pages import page
 from undercast.store.database import Tx
 
@@ -35,7 +35,7 @@ async def create_archive(events: Events, ctx: RequestContext, params: Params) ->
         name=params["ArchiveName"],
         bus=bus.name,
         pattern=pattern,
-        compiled=compiled(pattern) if pattern else None,
+        compiled=given_pattern(pattern) if pattern else None,
         description=params.get("Description"),
         retention_days=params.get("RetentionDays") or 0,
         kms_key_id=params.get("KmsKeyIdentifier") or "",
@@ -59,7 +59,7 @@ async def update_archive(events: Events, ctx: RequestContext, params: Params) ->
     """What is given replaces what was there."""
     pattern = params.get("EventPattern")
     if pattern:
-        compiled(pattern)
+        given_pattern(pattern)
 
     def write(tx: Tx) -> Archive:
         old = archives.existing(tx, ctx.scope, params["ArchiveName"])

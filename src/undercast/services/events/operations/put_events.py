@@ -12,7 +12,7 @@ from undercast.services.events import dispatch
 from undercast.services.events.errors import invalid
 from undercast.services.events.event import MAX_BYTES, Event, Refused, checked, entry_bytes, envelope, event_of
 from undercast.services.events.instance import Events
-from undercast.services.events.models import BusName, bus_named, compiled
+from undercast.services.events.models import BusName, bus_named, given_pattern
 from undercast.store.database import Tx
 
 _MEMBERS = ("id", "account", "source", "time", "region", "resources", "detail-type")
@@ -64,7 +64,7 @@ def _event(ctx: RequestContext, entry: Params) -> Event:
 @operation("TestEventPattern")
 async def test_event_pattern(events: Events, ctx: RequestContext, params: Params) -> dict[str, bool]:
     """Whether a pattern matches an event, which must have the members that every event has."""
-    pattern = compiled(params["EventPattern"])
+    pattern = given_pattern(params["EventPattern"])
     try:
         event = json.loads(params["Event"])
     except (ValueError, RecursionError):

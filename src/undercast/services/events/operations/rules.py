@@ -12,7 +12,7 @@ from undercast.events.schedules import InvalidSchedule, parse_schedule
 from undercast.services.events import store
 from undercast.services.events.errors import invalid
 from undercast.services.events.instance import Events
-from undercast.services.events.models import DEFAULT_BUS, Rule, RuleName, bus_named, compiled, tags_of
+from undercast.services.events.models import DEFAULT_BUS, Rule, RuleName, bus_named, given_pattern, tags_of
 from undercast.services.events.pages import page
 from undercast.services.events.rounds import next_time
 from undercast.store.database import Tx
@@ -64,7 +64,7 @@ def _check(name: RuleName, params: Params) -> None:
     if not pattern and not schedule:
         raise invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
     if pattern:
-        compiled(pattern)
+        given_pattern(pattern)
     if not schedule:
         return
     if name.bus.name != DEFAULT_BUS:
