@@ -172,3 +172,72 @@ def test_broken_connection_is_an_error_where_sigpipe_kills() -> None:
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (told.returncode, told.stdout) == (0, "Failed to post invocation response\n"), told.stderr
+
+
+BESIDE_A_SERVER = """
+import os, socket, sys, threading, tracemalloc
+sys.path.insert(0, sys.argv[1])
+import runtime_client
+listening = socket.create_server(("127.0.0.1", 0))
+address = listening.getsockname()
+os.environ["AWS_LAMBDA_RUNTIME_API"] = "%s:%d" % address
+
+def serve():
+    while True:
+        connection = listening.accept()[0]
+        while head := connection.recv(65536):
+            head, _, body = head.partition(b"\\r\\n\\r\\n")
+            left = int(head.lower().partition(b"content-length: ")[2].split(b"\\r\\n")[0] or 0) - len(body)
+            while left > 0:
+                left -= len(connection.recv(min(left, 65536)))
+            connection.sendall(bytes.fromhex(sys.argv[2 if head.startswith(b"GET") else 3]))
+
+def descriptor():
+    for number in range(3, 100):
+        try:
+            with socket.socket(fileno=os.dup(number)) as found:
+                if found.getpeername() == address:
+                    return number, found.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        except OSError:
+            continue
+
+threading.Thread(target=serve, daemon=True).start()
+runtime_client.initialize_client("agent/1")
+runtime_client.next()
+"""
+
+
+def told_beside_a_server(script: str) -> str:
+    """What a script prints that has had an event."""
+    event = EVENT + b"Content-Length: 2\r\n\r\n{}"
+    command = [sys.executable, "-c", BESIDE_A_SERVER + script, str(OURS), event.hex(), OK.hex()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=15).stdout.strip()
+
+
+def test_a_small_packet_waits_for_no_other() -> None:
+    """TCP_NODELAY, which libcurl sets, too, unless told otherwise (CURLOPT_TCP_NODELAY)."""
+    assert told_beside_a_server("print(descriptor()[1] != 0)") == "True"
+
+
+def test_a_large_answer_is_not_copied() -> None:
+    """6 MB may be all that a function has left of its memory."""
+    script = """
+data = bytes(6_000_000)
+tracemalloc.start()
+runtime_client.post_invocation_result("id", data, "application/json")
+print(tracemalloc.get_traced_memory()[1])
+"""
+    assert int(told_beside_a_server(script)) < 1_000_000
+
+
+def test_a_connection_that_the_function_closed_is_an_error_once() -> None:
+    """As it is where the Runtime API has closed it; the next call has another."""
+    script = """
+os.close(descriptor()[0])
+try:
+    runtime_client.post_invocation_result("id", b"{}", "application/json")
+except RuntimeError as error:
+    print(error)
+print(runtime_client.next()[0])
+"""
+    assert told_beside_a_server(script) == "Failed to post invocation response\nb'{}'"

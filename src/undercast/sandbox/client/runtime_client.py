@@ -55,9 +55,8 @@ class _Client:
             raise RuntimeError("Failed to get next") from None
         if not 200 <= status < 300:
             raise RuntimeError("Failed to get next")
-        deadline = headers.get(_DEADLINE, "")
         found: dict[str, str | int | None] = {name: headers.get(low) or None for low, name in _NAMES.items()}
-        found["Lambda-Runtime-Deadline-Ms"] = int(deadline) if deadline.isdecimal() else 0
+        found["Lambda-Runtime-Deadline-Ms"] = int(headers[_DEADLINE])
         return payload, found
 
     def post_invocation_result(
@@ -114,16 +113,13 @@ class _Client:
         connection = self._socket = _socket.socket(_socket.AF_INET, _socket.SOCK_STREAM)
         connection.settimeout(None)
         connection.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
-        connection.connect((host, int(port or 80)))
+        connection.connect((host, int(port)))
         return connection
 
     def _close(self) -> None:
         connection, self._socket = self._socket, None
         if connection is not None:
-            try:
-                connection.close()
-            except OSError:  # the function has closed it
-                return
+            connection.close()
 
 
 def _answer(connection: _socket.socket) -> tuple[int, dict[str, str], bytes]:
