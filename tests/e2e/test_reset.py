@@ -66,6 +66,55 @@ def test_a_reset_leaves_an_empty_platform_that_works() -> None:
             assert platform.ask("/_undercast/status")["deliveries"]["waiting"] == 0
 
 
+NAP = """
+import time
+def handler(event, context):
+    time.sleep(0.05)
+    print("ran")
+"""
+
+
+def test_a_reset_under_traffic_leaves_nothing() -> None:
+    """Invokes that come meanwhile are refused, and then find no function: none begins anything of before."""
+    with running() as platform:
+        functions, logs, metrics = platform.client("lambda"), platform.client("logs"), platform.client("cloudwatch")
+        over, codes, answered = threading.Event(), set[str](), threading.Semaphore(0)
+
+        def loop() -> None:
+            mine = platform.client("lambda")
+            while not over.is_set():
+                try:
+                    mine.invoke(FunctionName="st")["Payload"].read()
+                    answered.release()
+                except ClientError as error:
+                    codes.add(error.response["Error"]["Code"])
+
+        threads = [threading.Thread(target=loop) for _ in range(3)]
+        try:
+            for place in range(3):
+                create_function(platform, ACCOUNT, "st", NAP)
+                if not place:
+                    for thread in threads:
+                        thread.start()
+                for _ in range(10):
+                    answered.acquire(timeout=START_TIMEOUT_S)
+                platform.ask("/_undercast/reset", {})
+                assert platform.ask("/_undercast/status")["sandboxes"]["functions"] == []
+                assert logs.describe_log_groups()["logGroups"] == []
+                assert metrics.list_metrics()["Metrics"] == []
+        finally:
+            over.set()
+            for thread in threads:
+                thread.join()
+        assert codes <= {"ResourceNotFoundException", "ServiceException", "ResourceConflictException"}
+        with pytest.raises(ClientError) as caught:
+            functions.invoke(FunctionName="st")
+        assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
+        assert platform.ask("/_undercast/status")["sandboxes"]["functions"] == []
+        assert logs.describe_log_groups()["logGroups"] == []
+        assert metrics.list_metrics()["Metrics"] == []
+
+
 def test_the_command_asks_before_it_empties_the_platform() -> None:
     """A script says --yes; without it nobody loses anything by a slip."""
     with running() as platform:

@@ -101,9 +101,11 @@ class Platform:
         known = [(mounted.manifest, mounted.instance) for mounted in self.services.values()]
         of_state = [partial(one.reset, instance) for one, instance in known if one.reset is not None]
         of_journal = [partial(one.reset_journal, instance) for one, instance in known if one.reset_journal is not None]
-        await self.pool.clear()  # what still ran would log, and call, after the rest is gone
-        await self.base.door.database.write(partial(_wipe, self.base.parts.outbox, of_state), long=True)
-        await self.base.door.journal.write(partial(_wipe, None, of_journal))
+        async with self.pool.emptied():  # what still ran, or began, would log, and call, after the rest is gone
+            await self.base.door.database.write(
+                partial(_wipe, self.base.parts.outbox, [*of_state, self.pool.forget]), long=True
+            )
+            await self.base.door.journal.write(partial(_wipe, None, of_journal))
         await self.base.parts.blobs.sweep()
 
     async def status(self) -> Mapping[str, Any]:

@@ -206,6 +206,11 @@ def shutting_down() -> ServiceError:
     return ServiceError("ServiceException", "The platform is shutting down", 500)
 
 
+def being_emptied() -> ServiceError:
+    """The answer to whoever calls while a reset goes on: behind it his function is not there."""
+    return ServiceError("ServiceException", "The platform is being reset", 500)
+
+
 def no_room() -> ServiceError:
     """The answer to who has waited for very long."""
     text = f"No execution environment became free in {QUEUE_LIMIT_S:.0f} s; raise --max-environments"

@@ -9,7 +9,7 @@ import asyncio
 import os
 
 from undercast.core.clock import HostClock
-from undercast.sandbox.admission import Admission
+from undercast.sandbox.admission import Admission, being_emptied
 from undercast.sandbox.creation import Creation, Start
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.environment import Environment, Watchers
@@ -42,6 +42,11 @@ class Checkpoints:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._snapshots.clear()
 
+    def abandon(self) -> None:
+        """No snapshot is taken any more; whoever waits for one gets a ServiceError."""
+        for task in tuple(self._taking.values()):
+            task.cancel()
+
     async def image(self, fleet: Fleet) -> int | None:
         """The version's snapshot, taken now where there is none, as a descriptor that the caller closes.
 
@@ -53,7 +58,10 @@ class Checkpoints:
             if task is None:
                 task = self._taking[fleet] = asyncio.ensure_future(self._take(fleet))
                 task.add_done_callback(lambda done: (self._taking.pop(fleet), done.cancelled() or done.exception()))
-            await asyncio.shield(task)
+            await asyncio.wait((task,))  # which goes on where its caller leaves
+            if task.cancelled():
+                raise being_emptied()
+            task.result()
             known = self._known(fleet)
         return None if known is None else os.dup(known.image)
 

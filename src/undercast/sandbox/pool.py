@@ -19,6 +19,7 @@ from undercast.sandbox.admission import (
     QUEUE_LIMIT_S,
     Admission,
     Waiter,
+    being_emptied,
     fleet_key,
     no_room,
     shutting_down,
@@ -73,6 +74,11 @@ class Pool:
         self._checkpoints = Checkpoints(parts.driver, self._admission, parts.host_clock)
         self._settle_timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
+        self._emptied = 0
+        """How many blocks of `emptied` are open."""
+        self._epoch = 0
+        """How often all functions went: an environment that was being made then has no INIT any more."""
+        self._initialising: set[asyncio.Task[Any]] = set()
 
     async def start(self, front_door_port: int | None = None) -> None:
         """Begin to take invocations. The port is the one that the front door really has."""
@@ -92,7 +98,7 @@ class Pool:
         await self._debugging.close()
         if self._settle_timer is not None:
             self._settle_timer.cancel()
-        self._fail_waiters()
+        self._fail_waiters(shutting_down())
         members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
         self._tasks.cancel()
         try:
@@ -103,22 +109,45 @@ class Pool:
             # The driver's own stop takes what is left with it.
             return
 
-    async def clear(self) -> None:
-        """Destroy every environment and go on with none; returns within 4 s. Running invocations end with an error."""
-        busy = [
-            member for fleet in self._fleets.values() for member in fleet.members.values() if member not in fleet.idle
-        ]
-        for arn in {fleet.function.arn for fleet in self._fleets.values()}:
-            self.retire(arn)
-        self._fail_waiters()
+    @contextlib.asynccontextmanager
+    async def emptied(self) -> AsyncIterator[None]:
+        """Destroy every environment, within 4 s; for the length of the block none begins, and invocations are refused.
+
+        Running invocations end with an error.
+        """
+        self._emptied += 1
+        try:
+            await self._end_all()
+            yield
+        finally:
+            self._emptied -= 1
+            self._dispatch()
+
+    async def _end_all(self) -> None:
+        known = [fleet.members.get(name) for name, fleet in self._fleet_of.items()]
+        idle = {environment for fleet in self._fleets.values() for environment in fleet.idle}
+        busy = [member for member in known if member is not None and member not in idle]
+        self.forget()
+        self._fail_waiters(being_emptied())
         for environment in busy:
             self._tasks.spawn(self._destroy(environment))
-        await until(lambda: not self._fleet_of, _STOP_LIMIT_S)
+        for task in self._initialising:
+            task.cancel()
+        self._checkpoints.abandon()
+        # An environment that is destroyed counts until nothing of it is left; one that is being made ends before INIT.
+        await until(lambda: not self._admission.environments, _STOP_LIMIT_S)
 
-    def _fail_waiters(self) -> None:
+    def forget(self) -> None:
+        """All functions are gone: what is about to begin for them does not."""
+        self._epoch += 1
+        for arn in {fleet.function.arn for fleet in self._fleets.values()}:
+            self.retire(arn)
+
+    def _fail_waiters(self, error: ServiceError) -> None:
         for fleet in self._waiting:
             while (waiter := fleet.queue.pop()) is not None:
-                waiter.fail(shutting_down())
+                waiter.fail(error)
+        self._waiting.clear()
 
     def takes_images(self) -> str:
         """Why container images cannot run here; "" when they can."""
@@ -140,6 +169,8 @@ class Pool:
         """
         if self._stopped.is_set():
             raise shutting_down()
+        if self._emptied:
+            raise being_emptied()
         if self._debugging.active:
             invocation = self._debugging.applied(invocation)
         function = invocation.function
@@ -215,6 +246,8 @@ class Pool:
 
     async def _image(self, fleet: Fleet) -> int | None:
         """What its next environment is restored from. None: it has an INIT of its own, and one is kept ready."""
+        if self._emptied:
+            raise being_emptied()
         await self._plans.of(fleet)
         image = await self._checkpoints.image(fleet)
         if image is None and fleet.ahead and not fleet.provision.wanted and not fleet.retired:
@@ -326,7 +359,7 @@ class Pool:
 
     def _dispatch(self) -> None:
         """Start environments as far as the machine allows."""
-        if self._stopped.is_set():
+        if self._stopped.is_set() or self._emptied:
             return
         now = self._clock.monotonic()
         while (step := self._scaling.next(now)) is not None:
@@ -342,13 +375,13 @@ class Pool:
         fleet.starting += 1
         fleet.provision.starting += step.provisioned
         self._admission.enter(fleet.memory_mb)
-        self._tasks.spawn(self._start(fleet, provisioned=step.provisioned))
+        self._tasks.spawn(self._start(fleet, self._epoch, provisioned=step.provisioned))
 
     def _on_settle_timer(self) -> None:
         self._settle_timer = None
         self._dispatch()
 
-    async def _start(self, fleet: Fleet, *, provisioned: bool) -> None:
+    async def _start(self, fleet: Fleet, epoch: int, *, provisioned: bool) -> None:
         """Create an environment and run its INIT; whoever waits gets it through `on_idle`."""
         assert self._creation is not None
         assert self._watchers is not None
@@ -363,7 +396,7 @@ class Pool:
             start = _start_of(fleet, image, provisioned=provisioned)
             environment = await self._creation.create(fleet.function, plan, self._watchers, start)
             self._fleet_of[environment.id] = fleet
-            await environment.start()
+            await self._initialise(environment, epoch)
             problem = None
         except ServiceError as error:
             problem = error
@@ -385,6 +418,18 @@ class Pool:
                     await self._undo_start(fleet, environment, provisioned=provisioned)
             finally:
                 self._dispatch()
+
+    async def _initialise(self, environment: Environment, epoch: int) -> None:
+        """Its INIT, which `emptied` cuts short."""
+        if epoch != self._epoch:
+            raise being_emptied()
+        task = asyncio.current_task()
+        assert task is not None
+        self._initialising.add(task)
+        try:
+            await environment.start()
+        finally:
+            self._initialising.discard(task)
 
     async def _undo_start(self, fleet: Fleet, environment: Environment | None, *, provisioned: bool) -> None:
         if environment is None or self._fleet_of.pop(environment.id, None) is not None:

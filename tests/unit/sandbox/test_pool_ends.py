@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from tests.fakes_sandbox import FakeSandbox, FixedCredentials, echo
+from tests.fakes_sandbox import FakeRuntime, FakeSandbox, FixedCredentials, echo
 from tests.unit.sandbox.conftest import StartBench
 from tests.unit.sandbox.test_pool import MIB_OF_ONE, Gate, invoke, until
 from undercast.core.clock import HostClock
@@ -12,6 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.tasks import NotBegun
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import SandboxError
+from undercast.sandbox.pool import Pool
 
 
 async def test_function_whose_start_failed_waits_no_more(start: StartBench) -> None:
@@ -203,3 +204,55 @@ async def test_session_of_a_start_that_failed_is_ended_behind_its_issue(start: S
     for _ in range(10):
         await asyncio.sleep(0)
     assert credentials.alive == set()
+
+
+class InitWaits:
+    """A runtime whose INIT does not end."""
+
+    def __init__(self) -> None:
+        self.inside = 0
+
+    async def __call__(self, runtime: FakeRuntime) -> None:
+        self.inside += 1
+        await asyncio.Event().wait()
+
+
+async def test_emptied_pool_cuts_inits_short_and_admits_nothing_meanwhile(start: StartBench) -> None:
+    """Whoever waits, and whoever calls meanwhile, is refused; behind it invocations run as ever."""
+    init = InitWaits()
+    made = await start(init, limits=Limits(inits=1, memory_mb=8192))
+    calls = [invoke(made), invoke(made, "g")]
+    await until(lambda: init.inside)
+    async with made.pool.emptied():
+        for call in calls:
+            with pytest.raises(ServiceError, match="is being reset"):
+                await call
+        assert not made.driver.alive
+        with pytest.raises(ServiceError, match="is being reset"):
+            await invoke(made)
+        assert made.pool.status()["functions"] == []
+    assert init.inside == 1
+    made.driver.scripts = (echo,)
+    assert (await invoke(made)).payload == b"1"
+
+
+async def test_an_environment_that_is_made_while_the_pool_is_emptied_has_no_init(start: StartBench) -> None:
+    """Also where its making takes longer than a reset may."""
+    init = InitWaits()
+    made = await start(init)
+    made.driver.gate = asyncio.Event()
+    call = invoke(made)
+    await until(lambda: made.driver.creating)
+    emptied = asyncio.create_task(_emptied(made.pool))
+    with pytest.raises(ServiceError, match="is being reset"):
+        await call
+    made.driver.gate.set()
+    await emptied
+    assert len(made.driver.sandboxes) == 1
+    assert not made.driver.alive
+    assert init.inside == 0
+
+
+async def _emptied(pool: Pool) -> None:
+    async with pool.emptied():
+        pass
