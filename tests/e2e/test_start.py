@@ -43,9 +43,9 @@ def _first_answer(port: int, target: str) -> bytes:
 @pytest.mark.parametrize(
     ("target", "status", "text"),
     [
-        ("/_undercast/health", b"200", b'"status": "running"'),
+        ("/_undercast/health", b"200", b'"status": "loading"'),
         ("/_undercast/status", b"200", b'"driver": '),
-        ("/no-such-bucket/key", b"403", b"<Code>AccessDenied</Code>"),
+        ("/no-such-bucket/key", b"404", b"<Code>NoSuchBucket</Code>"),
         ("/2015-03-31/functions", b"403", b"MissingAuthenticationToken"),
     ],
 )

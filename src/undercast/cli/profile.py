@@ -84,7 +84,8 @@ def profile(
 ) -> None:
     """Invoke a function some times; show round trips, Duration, rate, memory and INITs.
 
-    What is beside Duration is the way to the platform and back, the SDK's part, and INIT where there was one.
+    What is beside Duration is the way to the platform and back, the SDK's part, and INIT where there was one. It is
+    below 0 where the answer was here before the runtime asked for its next event, with which Duration ends.
     """
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -158,6 +159,10 @@ def _print(function: str, summary: Mapping[str, Any]) -> None:
     print(f"{function}: {count} invocations, {summary['per_second']:.1f} a second, {failed} failed")
     rows = [(name, *(f"{value:.2f}" for value in one.values())) for name, one in summary["ms"].items()]
     table(_HEAD, rows, "no REPORT was logged: the system log level of the function is above INFO")
+    if any(value < 0 for value in summary["ms"].get(BESIDE, {}).values()):
+        print(
+            f"{BESIDE} below 0: the answer was here before the runtime asked for its next event, which ends {DURATION}"
+        )
     if summary["max_memory_used_mb"] is not None:
         print(f"Max Memory Used: {summary['max_memory_used_mb']} MB")
     if summary["init_duration_ms"]:

@@ -17,7 +17,10 @@ _PATHS = frozenset({"/_undercast/health", "/_localstack/health", "/_localstack/i
 
 
 class Health:
-    """Says which services there are: "available" while they are being loaded, then "running"."""
+    """Says which services there are: "available" while they are being loaded, then "running".
+
+    The platform's own status is "loading" meanwhile: calls are taken and wait for what they need.
+    """
 
     def __init__(self, host_names: HostNames, services: Iterable[str]) -> None:
         self.host_names = host_names
@@ -40,7 +43,8 @@ class Health:
         if request.path.rstrip("/") == "/_localstack/init":
             return in_json(200, {"completed": self._completed(), "scripts": []})
         services = dict.fromkeys(self._services, self.state)
-        about = {"status": "running", "version": __version__, "edition": "undercast", "driver": self.driver}
+        status = "running" if self.state == "running" else "loading"
+        about = {"status": status, "version": __version__, "edition": "undercast", "driver": self.driver}
         return in_json(200, {**about, "services": services})
 
     def _completed(self) -> Mapping[str, bool]:

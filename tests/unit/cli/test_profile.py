@@ -2,7 +2,7 @@
 
 import pytest
 
-from undercast.cli.profile import Profile, Report, statistics
+from undercast.cli.profile import Profile, Report, _print, statistics
 
 
 def test_a_rank_is_one_of_the_values() -> None:
@@ -40,3 +40,11 @@ def test_without_reports_there_is_no_series() -> None:
     """A system log level above INFO."""
     found = Profile(round_trips_ms={"a": 1.0}, took_s=2.0).summary()
     assert (found["ms"], found["max_memory_used_mb"], found["per_second"]) == ({}, None, pytest.approx(0.5))
+
+
+@pytest.mark.parametrize(("trip", "told"), [(9.5, True), (10.5, False)])
+def test_what_is_below_0_is_explained(trip: float, told: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    """The answer was here before Duration ended."""
+    found = Profile(round_trips_ms={"a": trip}, reports={"a": Report(10.0, 40, None)}, took_s=1.0)
+    _print("f", found.summary())
+    assert ("beside it below 0: the answer was here before" in capsys.readouterr().out) == told

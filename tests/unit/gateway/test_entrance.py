@@ -38,16 +38,16 @@ async def own(_: HttpRequest) -> HttpResponse:
 
 
 async def test_health_answers_at_once_and_says_what_is_loaded() -> None:
-    """LocalStack's words: available, then running."""
+    """LocalStack's words for services, available, then running; the platform is loading, then running."""
     early = entrance()
     for path in ("/_undercast/health", "/_localstack/health", "/_undercast/health/?x=1"):
         answer = json.loads(_bytes(await early.handle(request(path))))
-        assert answer["status"] == "running"
+        assert answer["status"] == "loading"
         assert answer["services"] == {"lambda": "available", "s3": "available"}
         assert answer["driver"] is None
     early.complete(own, aws, lambda host: host in ELSEWHERE, "process")
     answer = json.loads(_bytes(await early.handle(request("/_undercast/health"))))
-    assert (answer["services"]["s3"], answer["driver"]) == ("running", "process")
+    assert (answer["status"], answer["services"]["s3"], answer["driver"]) == ("running", "running", "process")
 
 
 async def test_health_is_not_told_to_a_foreign_host_name() -> None:
