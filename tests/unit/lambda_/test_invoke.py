@@ -72,6 +72,35 @@ async def test_payload_must_be_json(world: World, payload: bytes) -> None:
     assert error.message.startswith("Could not parse request body into json: Could not parse payload into json: ")
 
 
+VALUE = "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')"
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (b"Hello World", f"Unrecognized token 'Hello': was expecting {VALUE}"),
+        (b"'test'", f"Unexpected character (''' (code 39)): expected a valid value {VALUE}"),
+        (b"\xc2\xb7", f"Unexpected character ('\u00b7' (code 183)): expected a valid value {VALUE}"),
+        (b"{cle: 1}", "Unexpected character ('c' (code 99)): was expecting double-quote to start field name"),
+        (b'{"a" 1}', "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value"),
+        (b'{"a": 1 2}', "Unexpected character ('2' (code 50))"),
+        (b'{"a": }', "Unexpected character ('}' (code 125))"),
+        (b'{"a": "b', "Unexpected end-of-input"),
+        (b'{"a": ', "Unexpected end-of-input"),
+        (b"\x87", "Invalid UTF-8 start byte 0x87"),
+        (b'"\xc3(', "Invalid UTF-8 middle byte 0x28"),
+        (b'"\xe2\x82', "Unexpected end-of-input"),
+        (b'"' + b" " * 70_000 + b'" x', "Unexpected character ('x' (code 120))"),
+    ],
+)
+async def test_what_is_said_of_a_payload_is_jacksons(world: World, payload: bytes, reason: str) -> None:
+    """Texts that callers of AWS have met; nothing of Python's parser."""
+    await world.create()
+    error = await refused(world, Payload=payload)
+    prefix = "Could not parse request body into json: Could not parse payload into json: "
+    assert error.message == prefix + reason
+
+
 async def test_payload_limits(world: World) -> None:
     """6 MB synchronous, 1 MB asynchronous, 256 KB for InvokeAsync."""
     await world.create()
