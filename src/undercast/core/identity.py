@@ -33,6 +33,8 @@ class Principal:
     session_policies: tuple[Mapping[str, Any], ...] = ()
     """Policies that AssumeRole narrowed the session with."""
     session_tags: Mapping[str, str] = field(default_factory=dict)
+    source_arn: str = ""
+    """Of a service principal: the resource that it acts for, aws:SourceArn. Its account is aws:SourceAccount."""
 
 
 @record
@@ -55,9 +57,9 @@ def root_principal(account_id: AccountId) -> Principal:
     return Principal(kind="root", account_id=account_id, arn=f"arn:aws:iam::{account_id}:root", user_id=account_id)
 
 
-def service_principal(host: str, account_id: AccountId) -> Principal:
+def service_principal(host: str, account_id: AccountId, source_arn: str = "") -> Principal:
     """An AWS service acting for itself in an account, e.g. "lambda.amazonaws.com"."""
-    return Principal(kind="service", account_id=account_id, arn=host)
+    return Principal(kind="service", account_id=account_id, arn=host, source_arn=source_arn)
 
 
 def platform_principal(account_id: AccountId) -> Principal:

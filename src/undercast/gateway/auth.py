@@ -163,7 +163,7 @@ class Authorizer:
             return True
         if policy is None:
             return False
-        asked = (principal.arn, principal.account_id, action, resource_arn, *conditions.items())
+        asked = (principal.arn, principal.account_id, principal.source_arn, action, resource_arn, *conditions.items())
         known = self._permitted.get(asked)
         if known is not None and known[0] is policy and known[1] == principal:
             return known[2]

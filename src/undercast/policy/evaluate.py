@@ -199,6 +199,8 @@ def _principal_keys(principal: Principal) -> dict[str, str]:
     """AWS: "AWS global condition context keys", properties of the principal."""
     is_service = principal.kind == "service"
     keys = {"aws:PrincipalIsAWSService": "true" if is_service else "false", "aws:ViaAWSService": "false"}
+    if principal.source_arn:
+        keys |= {"aws:SourceArn": principal.source_arn, "aws:SourceAccount": principal.account_id}
     if is_service:
         return keys | {"aws:PrincipalServiceName": principal.arn, "aws:PrincipalServiceNamesList": principal.arn}
     keys["aws:PrincipalType"] = _TYPES[principal.kind]

@@ -15,13 +15,13 @@ from typing import Any
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import Clock, iso_millis
 from undercast.core.errors import ServiceError
-from undercast.core.identity import platform_principal
+from undercast.core.identity import Principal, service_principal
 from undercast.core.record import record
 from undercast.core.recurring import insist, settled
 from undercast.core.tasks import Tasks
 from undercast.services.logs import store
-from undercast.services.logs.destination import Internal
-from undercast.services.logs.models import Position
+from undercast.services.logs.destination import PRINCIPAL, Internal
+from undercast.services.logs.models import Position, group_arn
 from undercast.services.logs.store import scope_of
 from undercast.store.database import Database, Row, Tx
 from undercast.store.journal import Journal
@@ -149,9 +149,14 @@ class Exports:
         await self._database.write(lambda tx: set_status(tx, changed))
 
 
+def writer(task: ExportTask) -> Principal:
+    """Who writes a task's objects."""
+    return service_principal(PRINCIPAL, task.scope.account_id, group_arn(task.scope, task.group))
+
+
 async def put_object(internal: Internal, task: ExportTask, key: str, body: bytes) -> None:
-    """As the platform: the bucket's policy was asked when the task was made."""
-    ctx = internal(task.scope, platform_principal(task.scope.account_id))
+    """As CloudWatch Logs, for the group: the policies of the bucket and of its key let it, or do not."""
+    ctx = internal(task.scope, writer(task))
     await ctx.call("s3", "PutObject", {"Bucket": task.bucket, "Key": key, "Body": body})
 
 

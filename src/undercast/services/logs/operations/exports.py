@@ -1,21 +1,18 @@
 """Export tasks: create, describe, cancel.
 
 AWS: CloudWatch Logs API Reference, CreateExportTask, DescribeExportTasks, CancelExportTask; User Guide, "Export log
-data to Amazon S3 using the AWS CLI" (the bucket's policy).
+data to Amazon S3 using the AWS CLI" (the policies of the bucket and of a key of SSE-KMS).
 """
 
 from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
-from undercast.core.identity import service_principal
 from undercast.core.service import Params, operation
 from undercast.services.logs import exports
-from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.exports import ACTIVE, DEFAULT_PREFIX, TEST_OBJECT, TEST_TEXT, ExportTask
 from undercast.services.logs.instance import Logs, existing_group
-from undercast.services.logs.models import group_arn
 from undercast.services.logs.operations.pages import PAGE_ITEMS, slice_of
 from undercast.store.database import Tx
 
@@ -77,15 +74,11 @@ async def cancel_export_task(logs: Logs, ctx: RequestContext, params: Params) ->
 
 
 async def _check_bucket(logs: Logs, ctx: RequestContext, task: ExportTask) -> None:
-    """The bucket is there and its policy lets CloudWatch Logs in; it gets the test object."""
-    principal = service_principal(PRINCIPAL, ctx.account_id)
-    conditions = {"aws:SourceArn": group_arn(ctx.scope, task.group), "aws:SourceAccount": str(ctx.account_id)}
-    bucket, test = f"arn:aws:s3:::{task.bucket}", f"{task.prefix}/{TEST_OBJECT}"
-    for action, resource in (("GetBucketAcl", bucket), ("PutObject", f"{bucket}/{test}")):
-        if not await ctx.permits(principal, f"s3:{action}", resource, conditions):
-            raise _refused(action)
+    """The bucket is there, its policy and that of its key let CloudWatch Logs in; it gets the test object."""
+    if not await ctx.permits(exports.writer(task), "s3:GetBucketAcl", f"arn:aws:s3:::{task.bucket}", {}):
+        raise _refused("GetBucketAcl")
     try:
-        await exports.put_object(logs.internal, task, test, TEST_TEXT)
+        await exports.put_object(logs.internal, task, f"{task.prefix}/{TEST_OBJECT}", TEST_TEXT)
     except ServiceError as error:
         raise _refused("PutObject") from error
 
