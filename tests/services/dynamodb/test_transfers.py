@@ -182,8 +182,6 @@ def test_exports_fail_and_are_listed(dynamodb: Any, bucket: str, make_table: Mak
     too_early = on["EarliestRestorableDateTime"] - timedelta(hours=1)
     assert refused(export, **asked, ExportTime=too_early)[0] == "InvalidExportTimeException"
     assert "Ion" in message(export, **asked, ExportFormat="ION")
-    for sealed in ({"S3SseAlgorithm": "KMS"}, {"S3SseKmsKeyId": "alias/aws/s3"}):
-        assert refused(export, **asked, **sealed)[0] == "NotImplemented"
     first = export(**asked)["ExportDescription"]["ExportArn"]
     assert export(**asked)["ExportDescription"]["ExportArn"] == first
     assert refused(export, **asked, S3Prefix="other")[0] == "ExportConflictException"
@@ -195,6 +193,32 @@ def test_exports_fail_and_are_listed(dynamodb: Any, bucket: str, make_table: Mak
     assert arns == sorted([first, failed["ExportArn"]], reverse=True)
     missing = f"{arn}/export/01234567890123-deadbeef"
     assert refused(dynamodb.describe_export, ExportArn=missing)[0] == "ExportNotFoundException"
+
+
+def test_an_export_is_under_a_key(
+    dynamodb: Any, s3: Any, bucket: str, make_table: Make, platform: RunningPlatform, account: str
+) -> None:
+    """S3SseAlgorithm and S3SseKmsKeyId are for every object; whose key cannot be used FAILED."""
+    name = make_table("pk:S")
+    switch(dynamodb, name)
+    put(dynamodb, name, a="1")
+    arn = dynamodb.describe_table(TableName=name)["Table"]["TableArn"]
+    kms = platform.client("kms", account=account)
+    key = kms.create_key()["KeyMetadata"]["Arn"]
+    sealed = {"S3SseAlgorithm": "KMS", "S3SseKmsKeyId": key}
+    done = exported(dynamodb, arn, bucket, **sealed)
+    assert (done["ExportStatus"], {member: done[member] for member in sealed}) == ("COMPLETED", sealed)
+    for one in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        head = s3.head_object(Bucket=bucket, Key=one["Key"])
+        assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+    summary = json.loads(content(s3, bucket, done["ExportManifest"]))
+    assert (summary["s3SseAlgorithm"], summary["s3SseKmsKeyId"]) == ("KMS", key)
+    assert records(s3, bucket, done) == [{"Item": {"pk": {"S": "a"}, "v": {"S": "1"}}}]
+    managed = exported(dynamodb, arn, bucket, S3SseAlgorithm="KMS", S3Prefix="managed")
+    head = s3.head_object(Bucket=bucket, Key=managed["ExportManifest"])
+    assert head["SSEKMSKeyId"] == kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]["Arn"]
+    kms.disable_key(KeyId=key)
+    assert exported(dynamodb, arn, bucket, **sealed)["ExportStatus"] == "FAILED"
 
 
 def test_an_export_is_written_as_who_asked(

@@ -122,6 +122,8 @@ def test_who_may_not_use_the_key_can_neither_write_nor_read(s3: Any, bucket: str
     upload = {"Bucket": bucket, "Key": "b"}
     upload["UploadId"] = user.create_multipart_upload(**upload, **under)["UploadId"]
     assert told(user.upload_part, **upload, PartNumber=1, Body=b"")[0] == "AccessDenied"
+    assert told(user.list_parts, **upload)[0] == "AccessDenied"
+    assert s3.list_parts(**upload)["Bucket"] == bucket
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"a"
 
 
@@ -154,6 +156,11 @@ def test_an_upload_in_parts_keeps_its_key(kms: Any, s3: Any, bucket: str, key: s
     assert first["ETag"] != f'"{hashlib.md5(PART).hexdigest()}"'
     s3.put_object(Bucket=bucket, Key="tail", Body=b"tail", **under)
     last = s3.upload_part_copy(**upload, PartNumber=2, CopySource=f"{bucket}/tail")["CopyPartResult"]
+    other = kms.create_key()["KeyMetadata"]["Arn"]
+    s3.put_object(Bucket=bucket, Key="other", Body=b"a", **{**under, "SSEKMSKeyId": other})
+    kms.disable_key(KeyId=other)
+    copied = {**upload, "PartNumber": 3, "CopySource": f"{bucket}/other"}
+    assert told(s3.upload_part_copy, **copied) == ("KMS.DisabledException", f"{other} is disabled.")
     kms.disable_key(KeyId=key)
     parts = [{"PartNumber": number, "ETag": part["ETag"]} for number, part in ((1, first), (2, last))]
     assert told(s3.upload_part, **upload, PartNumber=3, Body=b"")[0] == "KMS.DisabledException"

@@ -29,6 +29,8 @@ from undercast.store.database import Row, Tx
 
 FULL, INCREMENTAL = "FULL_EXPORT", "INCREMENTAL_EXPORT"
 _VERSIONS = {FULL: "2020-06-30", INCREMENTAL: "2023-08-01"}
+_SSE = {"AES256": "AES256", "KMS": "aws:kms"}
+"""S3SseAlgorithm as S3 names it."""
 _FILE_BYTES = 8 * 1024 * 1024
 """Of JSON; the file is smaller."""
 
@@ -170,7 +172,9 @@ class _Export:
         if "S3BucketOwner" in asked:
             params["ExpectedBucketOwner"] = asked["S3BucketOwner"]
         if "S3SseAlgorithm" in asked:
-            params["ServerSideEncryption"] = asked["S3SseAlgorithm"]
+            params["ServerSideEncryption"] = _SSE[asked["S3SseAlgorithm"]]
+        if "S3SseKmsKeyId" in asked:
+            params["SSEKMSKeyId"] = asked["S3SseKmsKeyId"]
         answer = await self._ctx.call("s3", "PutObject", params)
         return str(answer["ETag"]).strip('"')
 
@@ -194,7 +198,7 @@ class _Export:
             "s3Bucket": asked["S3Bucket"],
             "s3Prefix": asked.get("S3Prefix"),
             "s3SseAlgorithm": asked.get("S3SseAlgorithm", "AES256"),
-            "s3SseKmsKeyId": None,
+            "s3SseKmsKeyId": asked.get("S3SseKmsKeyId"),
             "manifestFilesS3Key": f"{folder}/manifest-files.json",
             "billedSizeBytes": billed,
             "itemCount": items,

@@ -54,7 +54,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "RestoreTableFromBackup": _RESTORED | {"BackupArn"},
     "ExportTableToPointInTime": frozenset({
         "TableArn", "ExportTime", "ClientToken", "S3Bucket", "S3BucketOwner", "S3Prefix", "S3SseAlgorithm",
-        "ExportFormat", "ExportType", "IncrementalExportSpecification",
+        "S3SseKmsKeyId", "ExportFormat", "ExportType", "IncrementalExportSpecification",
     }),
     "DescribeExport": frozenset({"ExportArn"}),
     "ListExports": frozenset({"TableArn", "MaxResults", "NextToken"}),
@@ -109,10 +109,7 @@ STORED: Mapping[str, Mapping[str, str]] = {
 
 _GLOBAL = "global tables are not here"
 REFUSED: Mapping[str, Mapping[str, str]] = {
-    "ExportTableToPointInTime": {
-        "FilterSpecification": "an export is of all items",
-        "S3SseKmsKeyId": "objects are not encrypted with keys of KMS here",
-    },
+    "ExportTableToPointInTime": {"FilterSpecification": "an export is of all items"},
     "RestoreTableFromBackup": {"VectorIndexOverride": "vector indexes are not here"},
     "RestoreTableToPointInTime": {"VectorIndexOverride": "vector indexes are not here"},
     "CreateTable": {

@@ -138,7 +138,7 @@ MANIFEST = Manifest(
         "The order of a Scan is that of the hash of the partition key, but AWS's hash is another one.",
         "With point-in-time recovery a table can be restored to any moment up to now, not only up to five minutes ago.",
         "A SELECT with IN on the partition key goes over the whole table.",
-        "Exports and imports take seconds. Amazon Ion, Zstandard and keys of KMS are refused. The ETag of an export's "
+        "Exports and imports take seconds. Amazon Ion and Zstandard are refused. The ETag of an export's "
         "file is that of a whole object, not of parts.",
         "An empty field of a CSV file is imported as an empty string; an import of no objects is COMPLETED.",
         "CloudWatch is told ConsumedReadCapacityUnits and ConsumedWriteCapacityUnits of tables and global indexes, "

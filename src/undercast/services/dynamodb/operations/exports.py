@@ -9,7 +9,7 @@ from typing import Any
 
 from undercast.core import client_tokens, page_tokens
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError, refused_member
+from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.dynamodb import exporting, recovery, tables, transfers
 from undercast.services.dynamodb.errors import invalid, invalid_value
@@ -21,7 +21,7 @@ from undercast.store.database import Tx
 
 _MAX_LISTED = 25
 _SHORTEST_S, _LONGEST_S = 15 * 60.0, 24 * 3600.0
-_AS_ASKED = ("ClientToken", "S3Bucket", "S3BucketOwner", "S3Prefix", "S3SseAlgorithm")
+_AS_ASKED = ("ClientToken", "S3Bucket", "S3BucketOwner", "S3Prefix", "S3SseAlgorithm", "S3SseKmsKeyId")
 
 
 @operation("ExportTableToPointInTime")
@@ -30,8 +30,6 @@ async def export_table_to_point_in_time(dynamo: Dynamo, ctx: RequestContext, par
     of, now = named_by_arn(params["TableArn"]), dynamo.clock.now()
     if params.get("ExportFormat") == "ION":
         raise invalid("Undercast does not write Amazon Ion: ExportFormat can be DYNAMODB_JSON")
-    if params.get("S3SseAlgorithm") == "KMS":
-        raise refused_member(ctx.operation, "S3SseAlgorithm=KMS", "objects are not encrypted with keys of KMS here")
 
     def write(tx: Tx) -> tuple[Transfer, bool]:
         asked = (params.get("ClientToken", ""), client_tokens.digest(params))

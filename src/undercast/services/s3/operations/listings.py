@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from undercast.core.context import RequestContext
 from undercast.core.page_tokens import token_of
 from undercast.core.service import operation
-from undercast.services.s3 import store, uploads
+from undercast.services.s3 import encryption, store, uploads
 from undercast.services.s3.errors import InvalidArgument, NoSuchUpload
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import url_encoded
@@ -116,7 +116,10 @@ async def list_multipart_uploads(s3: S3, ctx: RequestContext, params: Mapping[st
 
 @operation("ListParts")
 async def list_parts(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The parts of an upload in progress, by number."""
+    """The parts of an upload in progress, by number. Those under a key need it.
+
+    AWS: S3 API Reference, ListParts, "Permissions" (kms:Decrypt).
+    """
     bucket = s3.buckets.get(ctx, params)
     limit = _limit(params, "MaxParts")
     marker = int(params.get("PartNumberMarker") or 0)
@@ -128,6 +131,7 @@ async def list_parts(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
         return upload, uploads.parts(tx, upload, marker, limit + 1)
 
     upload, found = await s3.database.read(read)
+    await encryption.open_key(ctx, bucket, upload.content.data_key)
     shown = found[:limit]
     output: dict[str, Any] = {
         "Bucket": bucket.name,
