@@ -102,6 +102,8 @@ class RequestContext:
     what `Manifest.access` gave."""
     is_form: bool = False
     """Whether a browser's form carried the request: S3 calls the event Post then."""
+    signature_version: int = 4
+    """2 for a request with a signature of S3's Signature Version 2, in a header, a URL or a form."""
 
     @property
     def account_id(self) -> AccountId:

@@ -175,6 +175,7 @@ class Dispatcher:
             headers=request.headers,
             names_region=call.region is not None,
             is_form=call.form is not None,
+            signature_version=call.signature.version if call.signature is not None else 4,
         )
 
     def _cause(self, environment_id: str | None) -> Cause:

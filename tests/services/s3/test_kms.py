@@ -219,3 +219,54 @@ def test_a_bucket_policy_can_ask_for_a_key(s3: Any, bucket: str, key: str, as_us
     assert told(user.put_object, **put)[0] == "AccessDenied"
     assert told(user.put_object, **put, ServerSideEncryption="aws:kms")[0] == "AccessDenied"
     user.put_object(**put, ServerSideEncryption="aws:kms", SSEKMSKeyId=key)
+
+
+@pytest.mark.parametrize("asks", [{"ServerSideEncryption": "aws:kms"}, {"ServerSideEncryption": "AES256"}, {}])
+@pytest.mark.parametrize("condition", [
+    {"Null": {"s3:x-amz-server-side-encryption": "true"}},
+    {"StringNotEquals": {"s3:x-amz-server-side-encryption": "aws:kms"}},
+])  # fmt: skip
+def test_a_bucket_policy_can_refuse_what_does_not_ask_for_encryption(
+    s3: Any, bucket: str, as_user: As, condition: dict[str, Any], asks: dict[str, str]
+) -> None:
+    """User Guide, "Requiring SSE-KMS" and "Requiring server-side encryption": the header counts, not the default."""
+    statement = {
+        "Effect": "Deny", "Principal": "*", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": condition,
+    }  # fmt: skip
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+    user = as_user()
+    put = {"Bucket": bucket, "Key": "a", "Body": b"a", **asks}
+    allowed = asks.get("ServerSideEncryption") == "aws:kms" or ("Null" in condition and asks)
+    if allowed:
+        user.put_object(**put)
+        user.create_multipart_upload(Bucket=bucket, Key="b", **asks)
+    else:
+        assert told(user.put_object, **put)[0] == "AccessDenied"
+        assert told(user.create_multipart_upload, Bucket=bucket, Key="b", **asks)[0] == "AccessDenied"
+
+
+def test_signature_version_two_is_not_for_objects_under_a_key(
+    platform: RunningPlatform, account: str, s3: Any, bucket: str, key: str
+) -> None:
+    """User Guide, "Using server-side encryption with AWS KMS keys": version 4 alone, in headers and in URLs."""
+    text = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4."
+    under = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    s3.put_object(Bucket=bucket, Key="a", Body=b"a", **under)
+    s3.put_object(Bucket=bucket, Key="plain", Body=b"plain")
+    old = platform.client("s3", account=account, signature_version="s3")
+    assert told(old.get_object, Bucket=bucket, Key="a") == ("InvalidArgument", text)
+    assert told(old.put_object, Bucket=bucket, Key="b", Body=b"", **under) == ("InvalidArgument", text)
+    assert old.get_object(Bucket=bucket, Key="plain")["Body"].read() == b"plain"
+
+    def fetch(client: Any, name: str) -> bytes:
+        url = client.generate_presigned_url("get_object", {"Bucket": bucket, "Key": name})
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            body: bytes = answer.read()
+        return body
+
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        fetch(old, "a")
+    assert (refused.value.code, text.encode() in refused.value.read()) == (400, True)
+    assert fetch(old, "plain") == b"plain"
+    assert fetch(platform.client("s3", account=account, signature_version="s3v4"), "a") == b"a"

@@ -10,7 +10,12 @@ def test_a_call_within_a_request_keeps_all_that_is_the_callers() -> None:
     """Whatever a context has: only what belongs to the one call is another's, and via says who asks."""
     given: dict[str, Any] = {one.name: object() for one in fields(RequestContext)}
     ctx = RequestContext(**given)
-    inner = replace(
-        ctx, request_id="r", service="s3", operation="GetObject", via=ctx.service, refusals={}, is_form=False
-    )
+    own: dict[str, Any] = {
+        "request_id": "r",
+        "service": "s3",
+        "operation": "GetObject",
+        "refusals": {},
+        "is_form": False,
+    }
+    inner = replace(ctx, **own, via=ctx.service, signature_version=4)
     assert inner == ctx.within("s3", "GetObject", "r")

@@ -115,8 +115,9 @@ def _context(params: Mapping[str, Any]) -> dict[str, str]:
 
 
 async def _asked(ctx: RequestContext, bucket: Bucket, operation: str, wanted: Mapping[str, Any]) -> dict[str, Any]:
-    if ctx.principal.kind == "anonymous" or ctx.headers.get("authorization", "").startswith("AWS "):
-        # The text is S3's, for requests without a signature as well: ryanto/next-s3-upload issue 115.
+    if ctx.principal.kind == "anonymous" or ctx.signature_version == 2:
+        # The text is S3's, for requests without a signature as well: ryanto/next-s3-upload issue 115; for URLs,
+        # AWS re:Post, "How do I troubleshoot the error ... require AWS Signature Version 4".
         text = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4."
         raise InvalidArgument(text, members={"ArgumentName": "Authorization", "ArgumentValue": "null"})
     try:

@@ -104,7 +104,7 @@ MANIFEST = Manifest(
         "A website (BUCKET.s3-website-REGION.amazonaws.com, BUCKET.s3-website.REGION.amazonaws.com, "
         "BUCKET.s3-website.localhost) answers over HTTPS as well, and under no domain of one's own.",
         "Objects under SSE-KMS lie unencrypted in the data folder; KMS is asked at each write and read in the caller's "
-        "name, also with a bucket key. AWS refuses presigned URLs of Signature Version 2 for them.",
+        "name, also with a bucket key.",
         "Nobody is billed: x-amz-request-charged says what AWS would say.",
     ),
 )
