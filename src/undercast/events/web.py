@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
+from undercast.core.names import addresses_of
 from undercast.core.record import record
 
 Connect = Callable[[str, int], Awaitable[socket.socket]]
@@ -153,13 +154,12 @@ async def connect_anywhere(name: str, port: int) -> socket.socket:
     """To whatever host the user of this machine names: its own ports, too."""
     loop = asyncio.get_running_loop()
     local = name == HOST_NAME or name.endswith(".localhost")  # resolvers do not all know that these are loopback
-    found = await loop.getaddrinfo("localhost" if local else name, port, type=socket.SOCK_STREAM)
     problem: OSError = OSError(f"{name} has no address")
-    for family, _, _, _, address in found:
-        connection = socket.socket(family, socket.SOCK_STREAM)
+    for address in await addresses_of("localhost" if local else name, port):
+        connection = socket.socket(address.family, socket.SOCK_STREAM)
         connection.setblocking(False)
         try:
-            await loop.sock_connect(connection, address)
+            await loop.sock_connect(connection, address.sockaddr)
         except OSError as error:
             connection.close()
             problem = error

@@ -10,11 +10,14 @@ import socket
 from collections.abc import Awaitable, Callable, Iterable
 
 from undercast.core.addresses import is_this_machine
+from undercast.core.names import addresses_of
 from undercast.sandbox.resolver import HOST_NAME
 
 CONNECT_TIMEOUT_S = 10.0
 LOOKUPS = 2
-"""So many names of one sandbox are looked up at the same time: half of what the event loop has threads for."""
+"""So many names of one sandbox are looked up at the same time; each has a thread meanwhile."""
+SERVICE_LOOKUPS = 16
+"""So many of those that a service sends to because functions said so."""
 WEB_PORTS = (80, 443)
 """Those that every sandbox reaches."""
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -55,20 +58,19 @@ def _embedded(ip: ipaddress.IPv4Address | ipaddress.IPv6Address) -> ipaddress.IP
 
 async def lookup(name: str, port: int) -> list[str]:
     """Ask the machine's resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
+    return [str(address.sockaddr[0]) for address in await addresses_of(name, port)]
 
 
 class Lookups:
     """The names that one sandbox, or one service for all of them, has looked up, few at a time. See `Lookup`.
 
-    A question keeps a thread of the whole platform, also when nobody waits for its answer any more. A name server that
-    does not answer, as anybody may have one, would keep all of them.
+    A question keeps a thread, also when nobody waits for its answer any more. With a name server that does not answer,
+    as anybody may have one, threads would become ever more.
     """
 
-    def __init__(self, resolve: Lookup = lookup) -> None:
+    def __init__(self, resolve: Lookup = lookup, at_a_time: int = LOOKUPS) -> None:
         self._resolve = resolve
-        self._free = asyncio.Semaphore(LOOKUPS)
+        self._free = asyncio.Semaphore(at_a_time)
         self._running: set[asyncio.Task[list[str]]] = set()
 
     async def __call__(self, name: str, port: int) -> list[str]:
@@ -102,9 +104,9 @@ async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.sock
         raise problem
 
 
-def connecting(resolve: Lookup = lookup) -> Connect:
+def connecting(resolve: Lookup = lookup, lookups_at_a_time: int = LOOKUPS) -> Connect:
     """`connect` for one sandbox, or for one service."""
-    lookups = Lookups(resolve)
+    lookups = Lookups(resolve, lookups_at_a_time)
     return lambda name, port: connect(name, port, lookups)
 
 
@@ -114,7 +116,7 @@ def as_a_sandbox(forward_ports: Iterable[int], to: Connect | None = None) -> Con
     Others raise Refused, by whatever name the host is called.
     """
     ports = frozenset((*WEB_PORTS, *forward_ports))
-    reach = to or connecting()
+    reach = to or connecting(lookups_at_a_time=SERVICE_LOOKUPS)
 
     async def connect_within(name: str, port: int) -> socket.socket:
         if port not in ports:

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -10,10 +11,21 @@ from typing import Any
 import pytest
 
 from tests.machine import lacking
+from undercast.events.web import connect_anywhere
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.relay import Platform, Relay
 from undercast.sandbox.resolver import HOST_ADDRESS, HOST_NAME, NameTable
-from undercast.sandbox.upstream import LOOKUPS, Lookups, Refused, as_a_sandbox, connect, connecting, is_allowed
+from undercast.sandbox.upstream import (
+    LOOKUPS,
+    SERVICE_LOOKUPS,
+    Connect,
+    Lookups,
+    Refused,
+    as_a_sandbox,
+    connect,
+    connecting,
+    is_allowed,
+)
 
 Session = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -195,7 +207,7 @@ async def test_a_front_door_on_443_is_served_in_clear_and_as_tls() -> None:
 
 
 async def test_few_names_of_a_sandbox_are_looked_up_at_a_time() -> None:
-    """Also behind waits that were given up: the threads that look names up are the whole platform's."""
+    """Also behind waits that were given up: each has a thread of the platform."""
     asked: list[str] = []
     answered: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
 
@@ -217,23 +229,63 @@ async def test_few_names_of_a_sandbox_are_looked_up_at_a_time() -> None:
     assert len(asked) == LOOKUPS + 1
 
 
-async def test_what_a_service_sends_for_functions_asks_for_few_names_at_a_time() -> None:
-    """Endpoints of topics and of event buses have names of their owners' choice, too."""
-    asked: list[str] = []
+class Silence:
+    """Name servers of which those for .silent do not answer, as the machine's resolver has it: its threads wait."""
 
-    async def resolve(name: str, port: int) -> list[str]:
-        asked.append(name)
-        await asyncio.get_running_loop().create_future()
-        return []
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self._ask = socket.getaddrinfo
+        self._over = threading.Event()
 
-    send = as_a_sandbox((), connecting(resolve))
-    waiting = [asyncio.ensure_future(send(f"{number}.example", 443)) for number in range(20)]
-    for _ in range(5):
-        await asyncio.sleep(0)
-    assert len(asked) == LOOKUPS
-    for task in waiting:
-        task.cancel()
-    await asyncio.wait(waiting)
+    def getaddrinfo(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """See `socket`."""
+        if not name.endswith(".silent"):
+            return self._ask(name, *args, **kwargs)
+        self.asked.append(name)
+        self._over.wait()
+        raise socket.gaierror(socket.EAI_AGAIN, "Temporary failure in name resolution")
+
+    @asynccontextmanager
+    async def lasting(self, *connects: Connect) -> AsyncIterator[None]:
+        """Each of these asks for more names than it has turns; at the end all are answered and their threads over."""
+        threads = threading.active_count()
+        waiting = [asyncio.ensure_future(to(f"{number}.silent", 80)) for to in connects for number in range(20)]
+        try:
+            yield
+        finally:
+            for task in waiting:
+                task.cancel()
+            await asyncio.wait(waiting)
+            self._over.set()
+            await until(lambda: threading.active_count() <= threads)
+
+
+@pytest.fixture
+def silence(monkeypatch: pytest.MonkeyPatch) -> Silence:
+    found = Silence()
+    monkeypatch.setattr(socket, "getaddrinfo", found.getaddrinfo)
+    return found
+
+
+async def test_names_whose_servers_do_not_answer_keep_no_others_names_waiting(silence: Silence) -> None:
+    """Neither other functions', nor those that SNS and EventBridge send to, nor this machine's."""
+    async with upstream(echo) as port:
+        services = as_a_sandbox((port,)), as_a_sandbox((port,))
+        async with silence.lasting(services[0], *(connecting() for _ in range(20))):
+            await until(lambda: len(silence.asked) == 20 * LOOKUPS + SERVICE_LOOKUPS)
+            assert await asyncio.wait_for(Lookups()("localhost", port), 10)
+            for to in (services[1], connect_anywhere):
+                (await asyncio.wait_for(to(HOST_NAME, port), 10)).close()
+
+
+async def test_what_a_service_sends_for_functions_asks_for_few_names_at_a_time(silence: Silence) -> None:
+    """Endpoints of topics and of event buses have names of their owners' choice, too. One more is another's."""
+    send, other = as_a_sandbox(()), as_a_sandbox(())
+    async with silence.lasting(send):
+        await until(lambda: len(silence.asked) == SERVICE_LOOKUPS)
+        async with silence.lasting(other):
+            await until(lambda: len(silence.asked) >= 2 * SERVICE_LOOKUPS)
+            assert len(silence.asked) == 2 * SERVICE_LOOKUPS
 
 
 async def test_a_name_that_is_not_found_is_told_and_makes_room() -> None:
