@@ -7,6 +7,7 @@ that a user's mistake can make fail is here: a folder or a port in use, newer da
 import errno
 import os
 import socket
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -91,14 +92,16 @@ def open_door(config: Config) -> Door:
             f"port {_RUNTIME_API_PORT} is the Runtime API's inside every sandbox",
             "choose another: undercast start --port 4566",
         )
-    folder, database, journal = _open_state(config)
-    try:
-        listening = bind(config.host, config.port)
-    except OSError as error:
-        folder.unlock()
-        raise CannotStart(
-            f"cannot listen on {config.host}:{config.port}: {error.strerror}", _listening_fix(error.errno)
-        ) from error
+    with ExitStack() as opened:
+        door = _open(config, opened)
+        opened.pop_all()
+    return door
+
+
+def _open(config: Config, opened: ExitStack) -> Door:
+    """`opened` gets what is to be closed when this, or a later step, fails."""
+    folder, database, journal = _open_state(config, opened)
+    listening = opened.enter_context(_bind(config))
     config = replace(config, data_dir=folder.path, port=listening.getsockname()[1])
     clock = HostClock()
     authority = CertificateAuthority(folder.ca, clock)
@@ -120,6 +123,15 @@ def open_door(config: Config) -> Door:
     )
 
 
+def _bind(config: Config) -> socket.socket:
+    try:
+        return bind(config.host, config.port)
+    except OSError as error:
+        raise CannotStart(
+            f"cannot listen on {config.host}:{config.port}: {error.strerror}", _listening_fix(error.errno)
+        ) from error
+
+
 def _listening_fix(number: int | None) -> str:
     if number == errno.EADDRINUSE:
         return "stop what uses it (a platform: undercast stop), or take a free port: undercast start --port 0"
@@ -128,12 +140,15 @@ def _listening_fix(number: int | None) -> str:
     return "--host takes an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them"
 
 
-def _open_state(config: Config) -> tuple[DataFolder, Database, Journal]:
+def _open_state(config: Config, opened: ExitStack) -> tuple[DataFolder, Database, Journal]:
     folder = DataFolder.temporary() if config.ephemeral else DataFolder(config.data_dir)
     try:
         folder.lock()
+        opened.callback(folder.unlock)
         database = Database.open(folder.state_db, durability=config.durability)
+        opened.callback(database.drop)
         journal = Journal.open(folder.journal_db)
+        opened.callback(journal.database.drop)
         if versions_in(database) or versions_in(journal.database):
             schemas = _schemas()
             check_all(database, schemas.state)

@@ -133,11 +133,16 @@ class Database:
         try:
             await self._fold("TRUNCATE")
         finally:
-            self._threaded.close()
-            self._inline.close()
-            if self._sync is not None:
-                self._sync.close()
-            self._thread.shutdown()
+            self.drop()
+
+    def drop(self) -> None:
+        """Let go of the file at once. For `close`, and for one that nobody has used yet."""
+        self._closed = True
+        self._threaded.close()
+        self._inline.close()
+        if self._sync is not None:
+            self._sync.close()
+        self._thread.shutdown()
 
     async def _owned(self, work: Coroutine[Any, Any, T]) -> T:
         """Await work that goes on when the caller is cancelled: a thread cannot be stopped while it holds a lock."""
