@@ -71,12 +71,12 @@ async def _serve(config: Config, ready: Callable[[Door], None], notice: Callable
     rest = asyncio.create_task(_rest(door, notice, ending), name="start")
     try:
         if config.driver == "namespace":
-            await asyncio.wait([rest])  # it was asked for, and may be refused: not ready before that is known
-            rest.result()
-        door.listen()
-        ready(door)
-        await _either(ended, rest)
-        await ended.wait()
+            await _either(ended, rest)  # it was asked for, and may be refused: not ready before that is known
+        if not ended.is_set():
+            door.listen()
+            ready(door)
+            await _either(ended, rest)
+            await ended.wait()
     finally:
         await _end(door, rest, ending)
 
