@@ -5,6 +5,7 @@ AWS: the names of its endpoints, e.g. "*.s3.us-east-1.amazonaws.com", are served
 """
 
 import asyncio
+import contextlib
 import os
 import ssl
 import sys
@@ -25,6 +26,8 @@ _NEW_AUTHORITY: Late[Callable[[float], tuple[bytes, bytes]]] = Late(_CERTIFICATE
 _NEW_LEAF: Late[Callable[[str, bytes, bytes, float], tuple[bytes, bytes]]] = Late(_CERTIFICATES, "new_leaf")
 _BEGIN = b"-----BEGIN CERTIFICATE"
 _CACHED_NAMES = 128
+_MAKING_S = 20.0
+"""How long the process that makes a new authority may take; it takes half a second."""
 _DEFAULT_NAME = "localhost"
 _SYSTEM_ROOTS = (
     "/etc/ssl/certs/ca-certificates.crt",
@@ -58,7 +61,8 @@ class CertificateAuthority:
     async def prepare(self, bundle: Path) -> None:
         """`ensure` and `write_bundle` for a start: a new root is made by a process of its own.
 
-        So `cryptography` (70 ms, 8 MiB) takes neither this one's time nor, for good, its memory.
+        So `cryptography` (70 ms, 8 MiB) takes neither this one's time nor, for good, its memory. Where that process
+        cannot be had, this one makes it.
         """
         if not self._has_root():
             key, begin, certificate = (await _made_elsewhere()).partition(_BEGIN)
@@ -153,11 +157,23 @@ def covering_name(host: str) -> str:
 
 
 async def _made_elsewhere() -> bytes:
-    """Key and certificate of a new authority; nothing where this Python cannot be started by itself."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-m", _CERTIFICATES, cwd="/", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
-    )
-    made, _ = await process.communicate()
+    """Key and certificate of a new authority; nothing where this Python cannot be started by itself, or hangs."""
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", _CERTIFICATES, cwd="/", stdin=DEVNULL, stdout=PIPE, stderr=DEVNULL
+        )
+    except OSError:
+        return b""
+    try:
+        async with asyncio.timeout(_MAKING_S):
+            made, _ = await process.communicate()
+    except TimeoutError:
+        return b""
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
     return made if process.returncode == 0 else b""
 
 
