@@ -185,6 +185,11 @@ class Environment:
         else:
             self._hand_over(begun(invocation, outcome, self._clock, self._watchers.profile))
 
+    @property
+    def runs_event(self) -> bool:
+        """Whether what it runs is an asynchronous invocation."""
+        return self._run is not None and not self._run.invocation.synchronous
+
     def freeze(self) -> None:
         """Stop the processes until the next invocation."""
         if self.state is State.READY and not self.held:

@@ -149,6 +149,13 @@ class Pool:
                 waiter.fail(error)
         self._waiting.clear()
 
+    def end_events(self) -> None:
+        """Destroy the environments that run an asynchronous invocation: nobody takes its result any more."""
+        members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
+        for environment in members:
+            if environment.runs_event:
+                self._tasks.spawn(self._destroy(environment))
+
     def takes_images(self) -> str:
         """Why container images cannot run here; "" when they can."""
         return self._parts.driver.takes_images()
