@@ -314,7 +314,7 @@ def test_an_address_that_is_none_is_told(platform: RunningPlatform) -> None:
     _, error = undercast("status", url=platform.url.removeprefix("http://"), expect=1)
     assert error.endswith(f": export AWS_ENDPOINT_URL={platform.url}\n")
     _, error = undercast("status", url=f"{platform.url}/bucket", expect=1)
-    assert error.startswith(f"undercast: no platform answers at {platform.url}/bucket: /_undercast/status is 403 there")
+    assert error.startswith(f"undercast: no platform answers at {platform.url}/bucket: /_undercast/status is 404 there")
 
 
 @pytest.mark.parametrize(

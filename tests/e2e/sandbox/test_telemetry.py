@@ -83,7 +83,9 @@ async def test_extension_receives_telemetry(stage: Stage, protocol: str) -> None
         assert await stage.value(function, str(number).encode()) == number
     assert await logged(stage, r'^\[tele\] subscribed 200 "OK"')
     await ended(stage, function)
-    seen = events(stage)
+    came = events(stage)
+    # A batch whose answer is late comes again; no two events are alike but for that.
+    seen = [event for place, event in enumerate(came) if event not in came[:place]]
     assert [event["type"] for event in seen] == [
         "platform.initStart",
         "platform.telemetrySubscription",

@@ -190,7 +190,7 @@ def test_a_profile_tells_round_trips_beside_durations(platform: RunningPlatform,
         assert 0 < found["max_memory_used_mb"] <= 128
         trip, duration = found["ms"]["round trip"], found["ms"]["Duration"]
         assert 0 < duration["least"] <= duration["p50"] <= duration["p95"] <= duration["p99"] <= duration["most"]
-        assert found["ms"]["beside it"]["least"] > 0
+        assert trip["least"] > 0  # what is beside it may be below 0: Duration goes on behind the answer
         assert trip["average"] == pytest.approx(duration["average"] + found["ms"]["beside it"]["average"])
     file = tmp_path / "profile.html"
     first, head, *rows = profiled("text", '{"fail": true}', "--times", "3", "--page", str(file)).splitlines()
