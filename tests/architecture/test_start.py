@@ -11,6 +11,7 @@ UNWANTED = (
     "boto3",
     "botocore",
     "cryptography",
+    "hashlib",
     "pydantic",
     "rich",
     "typer",

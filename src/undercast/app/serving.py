@@ -20,13 +20,15 @@ from undercast.app.door import Door, open_door
 from undercast.app.ending import Ending
 from undercast.app.errors import CannotStart, EndedBadly
 from undercast.core.config import Config
-from undercast.core.ids import SystemIds
 from undercast.core.late import Late
 from undercast.store.errors import is_disk_full
 
 if TYPE_CHECKING:
     from undercast.app.platform import Platform
+    from undercast.core.clock import HostClock
+    from undercast.core.ids import Ids
 
+_IDS: Late["Callable[[HostClock], Ids]"] = Late("undercast.core.ids", "SystemIds")
 _START_BEHIND: Late["Callable[[Door, asyncio.Future[None], Ending], Coroutine[Any, Any, Platform]]"]
 _START_BEHIND = Late("undercast.app.behind", "start_behind")
 _DESCRIPTORS = 1 << 18
@@ -99,7 +101,7 @@ async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "P
         await tables_are_made
         platform = await start_behind(door, root_is_made, ending)
     except BaseException as error:
-        door.entrance.fail(error, SystemIds(door.host_clock))
+        door.entrance.fail(error, _IDS.here()(door.host_clock))
         await ending.part("the start", partial(_over, root_is_made, tables_are_made), _START_ENDS_S)
         raise
     driver = platform.driver

@@ -6,12 +6,15 @@ everything is there, and is then answered as ever.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from undercast.core.errors import ServiceError, could_not_start
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
-from undercast.core.ids import Ids
 from undercast.core.late import Late
 from undercast.gateway.health import Health, refusal
+
+if TYPE_CHECKING:
+    from undercast.core.ids import Ids
 
 _ENCODE_ERROR: Late[Callable[[None, HttpRequest, ServiceError, str], HttpResponse]]
 _ENCODE_ERROR = Late("undercast.wire.encode", "encode_error")
@@ -51,7 +54,7 @@ class Entrance:
         self._health.state, self._health.driver = "running", driver
         self._complete.set()
 
-    def fail(self, error: BaseException, ids: Ids) -> None:
+    def fail(self, error: BaseException, ids: "Ids") -> None:
         """The start has failed: who waits is told, and whoever comes until the port is closed."""
         failure = could_not_start(error)
 
