@@ -22,6 +22,7 @@ import traceback
 _PREFIX = "/2018-06-01/runtime/"
 _INDENT = "\u00a0"
 _MAX_XRAY_BYTES = 1024 * 1024
+_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # a function may have given SIGPIPE its default back
 _TEXT_FRAMES = {0: 0x03, 10: 0x0B, 20: 0x0F, 30: 0x13, 40: 0x17, 50: 0x1B}
 _JSON_FRAMES = {0: 0x02, 10: 0x0A, 20: 0x0E, 30: 0x12, 40: 0x16, 50: 0x1A}
 _DECIMAL_MARK = "\u0001decimal\u0001"
@@ -97,7 +98,7 @@ class LambdaRuntimeClient(object):
             lines.append("Content-Length: %d" % len(body))
         message = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + (body or b"")
         self._connect()
-        self._socket.sendall(message)
+        self._socket.sendall(message, _NO_SIGNAL)
         return self._response()
 
     def _connect(self):
