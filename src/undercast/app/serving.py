@@ -94,15 +94,20 @@ async def _either(ended: asyncio.Event, rest: "asyncio.Task[Platform]") -> None:
 
 async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "Platform":
     """Load, build and start what stands behind the door."""
-    root_is_made = asyncio.create_task(door.authority.prepare(door.folder.ca / "bundle.pem"), name="authority")
-    tables_are_made = asyncio.create_task(asyncio.to_thread(door.migrate), name="tables")
+    begun: list[asyncio.Task[None]] = []
     try:
+        # First, and alone: a process that is started, and another thread, would hold up the first answer of the health
+        # endpoint by 10 ms.
         start_behind = await _START_BEHIND.get()
+        root_is_made = asyncio.create_task(door.authority.prepare(door.folder.ca / "bundle.pem"), name="authority")
+        tables_are_made = asyncio.create_task(asyncio.to_thread(door.migrate), name="tables")
+        begun += (root_is_made, tables_are_made)
         await tables_are_made
         platform = await start_behind(door, root_is_made, ending)
     except BaseException as error:
         door.entrance.fail(error, _IDS.here()(door.host_clock))
-        await ending.part("the start", partial(_over, root_is_made, tables_are_made), _START_ENDS_S)
+        if begun:
+            await ending.part("the start", partial(_over, *begun), _START_ENDS_S)
         raise
     driver = platform.driver
     if driver.notice:
