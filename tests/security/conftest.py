@@ -60,7 +60,11 @@ def close_pipes(process: SandboxProcess) -> None:
 async def run(sandbox: Sandbox, *argv: str, **environment: str) -> Output:
     """Run a program to its end."""
     spec = Spec(argv=argv, environment={"PATH": "/usr/bin:/bin", **environment}, cwd=sandbox.code_root)
-    process = await sandbox.spawn(spec)
+    return await finish(await sandbox.spawn(spec))
+
+
+async def finish(process: SandboxProcess) -> Output:
+    """What it writes until its end."""
     stdout, stderr = await asyncio.gather(read_to_end(process.stdout), read_to_end(process.stderr))
     async with asyncio.timeout(60):
         exited = await process.exited

@@ -1,17 +1,23 @@
 """A hostile function in the namespace driver reaches nothing of the host and of its neighbours."""
 
+import asyncio
 import json
 import os
 import platform
+import resource
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 
 from tests.calls import refused_calls
-from tests.security.conftest import Make, run, run_python
+from tests.machine import lacking
+from tests.security.conftest import PREFIXES, PYTHON, Make, Output, finish, run, run_python
 from undercast.sandbox import seccomp
-from undercast.sandbox.driver import ProcessSpec
+from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
+from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.launcher.link import close_all
 
 _PROBE_CALLS = """
@@ -206,6 +212,46 @@ async def test_nothing_is_inherited(make: Make, monkeypatch: pytest.MonkeyPatch)
     )
     # 3 is the directory that ls reads; PWD and the rest are the shell's.
     assert output.stdout.replace("OLDPWD ", "").replace("SHLVL ", "").replace("_ ", "") == "A PATH PWD 0 1 2 3 "
+
+
+@pytest.mark.parametrize("python", [None, PYTHON])
+def test_nothing_is_inherited_from_a_platform_with_many_descriptors(folder: Path, python: Path | None) -> None:
+    """A launcher that is started late inherits copies of high numbers from uvloop, the log of launchers among them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
+    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            output = runner.run(_descriptors_of_a_runtime(folder, python))
+    finally:
+        for descriptor in many:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    # 4 is the directory that is being read.
+    assert output.stdout == "['0', '1', '2', '3', '4']\n", output.stderr
+
+
+async def _descriptors_of_a_runtime(folder: Path, python: Path | None) -> Output:
+    """What it has open, besides standard streams and telemetry; a `python` is forked from its zygote."""
+    source = "import os\ndef main():\n    print(sorted(os.listdir('/proc/self/fd')), flush=True)\n    os._exit(0)\n"
+    for name in ("code", "runtime"):
+        (folder / name).mkdir()
+    (folder / "runtime/bootstrap.py").write_text(f"{source}if __name__ == '__main__':\n    main()\n")
+    driver = NamespaceDriver(folder / "run")
+    try:
+        await driver.start()
+    except SandboxError as error:
+        lacking(str(error))
+    try:
+        places: dict[str, Any] = {"code_dir": folder / "code", "runtime_dir": folder / "runtime", "prefixes": PREFIXES}
+        sandbox = await driver.create(SandboxSpec(environment_id="many", python=python, **places))
+        argv = (str(PYTHON), "/var/runtime/bootstrap.py")
+        process = await sandbox.spawn(ProcessSpec(argv=argv, environment={}, zygote=python is not None, telemetry=True))
+        output = await finish(process)
+        await sandbox.destroy()
+    finally:
+        await driver.stop()
+    return output
 
 
 async def test_system_calls_that_reach_the_host_are_refused(make: Make) -> None:

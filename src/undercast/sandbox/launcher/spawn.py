@@ -20,6 +20,8 @@ from undercast.sandbox.launcher.zygote import Become, await_restore
 
 _REPORT = 1023
 """Highest number under RLIMIT_NOFILE: out of the way, and closed by the exec."""
+_HIGHEST = 0xFFFFFFFF
+"""Of all that close_range(2) takes: a descriptor keeps its number where a lower limit is set behind it."""
 PRESTART_PIPES = 4
 """Output, errors, telemetry, and the line with the function."""
 _RESET = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT, signal.SIGCHLD)
@@ -71,7 +73,7 @@ def start_runner(link: int, ours: Sequence[socket.socket], pages: Touchable | No
         other.close()  # by its object, which would otherwise close a later descriptor of this number
     kernel.set_name("undercast-spare")
     os.dup2(link, _REPORT, inheritable=False)
-    kernel.close_range(3, _REPORT - 1)
+    _close_from(3)
     os.setsid()
     if pages is None:
         _await_order()
@@ -156,4 +158,10 @@ def _own_descriptors(pipes: list[int], report: int) -> None:
     sources = [fcntl.fcntl(descriptor, fcntl.F_DUPFD, 16) for descriptor in (null, *pipes)]
     for target, source in enumerate(sources):
         os.dup2(source, target)
-    kernel.close_range(len(pipes) + 1, _REPORT - 1)
+    _close_from(len(pipes) + 1)
+
+
+def _close_from(first: int) -> None:
+    """Only the report is left of what was inherited."""
+    kernel.close_range(first, _REPORT - 1)
+    kernel.close_range(_REPORT + 1, _HIGHEST)
