@@ -5,13 +5,13 @@ names what may not be.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 
 from undercast.app.door import Door
 from undercast.core.clock import PlatformClock
 from undercast.core.ids import SystemIds
 from undercast.core.metrics import Metrics
+from undercast.core.record import record
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
@@ -26,7 +26,7 @@ from undercast.store.blobs import BlobStore
 from undercast.wire import sdk_calls
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@record
 class Base:
     """What everything above the store is made with, and what services are made with."""
 

@@ -8,13 +8,14 @@ import errno
 import os
 import socket
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from undercast.app.ending import Ending
 from undercast.app.errors import CannotStart
 from undercast.core.clock import HostClock
 from undercast.core.config import Config
+from undercast.core.record import record
 from undercast.events.schema import DELIVERY, EDGE
 from undercast.gateway.entrance import Entrance
 from undercast.gateway.health import Health
@@ -38,7 +39,7 @@ _WRITING_S = 30.0
 """A disk may be slow; what is not folded into the database then is in its WAL."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@record
 class Door:
     """What a platform is made around. `config` has the folder and the port that it really got."""
 

@@ -142,6 +142,7 @@ def _calm_collector() -> None:
 
     Requests make few cycles; with Python's defaults collections took 13 % of an invoke's CPU.
     """
+    gc.collect()  # garbage would stay, too: the class of each record that its slots replaced
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

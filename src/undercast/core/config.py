@@ -3,9 +3,11 @@
 Sizes are in bytes, times in seconds, as the names say.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
+
+from undercast.core.record import record
 
 IamMode = Literal["enforce", "strict", "off"]
 Driver = Literal["auto", "namespace", "process"]
@@ -14,7 +16,7 @@ Profile = Literal["current", "2019"]
 Billing = Literal["1ms", "100ms"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@record
 class Config:
     """Everything that a start of the platform can be told."""
 

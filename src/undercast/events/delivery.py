@@ -4,7 +4,7 @@ Frozen data and the two protocols by which the router speaks to targets. Knows n
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Literal, Protocol, runtime_checkable
 
 from undercast.core.arn import Scope, is_fifo
@@ -55,7 +55,7 @@ ORDERED = "ordered"
 OutcomeKind = Literal["done", "retry", "dead"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Outcome:
     """What became of one attempt.
 

@@ -5,7 +5,6 @@ graph is a DAG; its edges are in the total order of the log.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -41,7 +40,7 @@ class Edge:
     order: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Node:
     """One call, delivery, invocation or environment phase."""
 
@@ -53,7 +52,7 @@ class Node:
     environment_id: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Trace:
     """Ancestors and descendants of `asked`, nodes and edges in total order. `complete` is False above MAX_NODES."""
 

@@ -7,7 +7,7 @@ A call whose service is still being loaded waits for that one.
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from undercast.core.errors import ServiceError, not_implemented, refused_member
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.identity import Principal, platform_principal
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.service import Access, OperationFunction, Params, Reply
 from undercast.events.causality import CausalLog
 from undercast.gateway.auth import Gate, Identity
@@ -36,7 +37,7 @@ from undercast.wire.verified import verified_body
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Tools:
     """What dispatch needs besides the services."""
 

@@ -4,10 +4,10 @@ Frozen numbers, sizes in bytes and times in seconds. S3 closes a socket that is 
 AWS: S3 API Reference, "List of error codes" (RequestTimeout, EntityTooLarge, MaxMessageLengthExceeded).
 """
 
-from dataclasses import dataclass
+from undercast.core.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@record
 class HttpLimits:
     """The limits of one listener's connections."""
 

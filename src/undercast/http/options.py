@@ -3,13 +3,14 @@
 AWS: none.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.clock import Clock, HostClock
+from undercast.core.record import record
 from undercast.http.limits import HttpLimits
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+@record
 class ServeOptions:
     """How connections are served."""
 

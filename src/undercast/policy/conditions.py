@@ -8,10 +8,10 @@ import base64
 import binascii
 import ipaddress
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from undercast.core.record import record
 from undercast.policy.patterns import Pattern
 from undercast.policy.variables import KeyLookup, Template, Text, compile_template, resolve
 
@@ -22,7 +22,7 @@ Compile = Callable[[str, str], Test]
 Quantifier = Literal["", "ForAllValues", "ForAnyValue"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Condition:
     """One key under one operator."""
 

@@ -5,7 +5,7 @@ a boundary and session policies narrow. AWS: IAM User Guide, "Policy evaluation 
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.identity import Principal
 from undercast.core.record import record
@@ -51,7 +51,7 @@ class PrincipalPolicies:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Decision:
     """The outcome. `because` is the end of AWS's message when it is a denial, else ""."""
 

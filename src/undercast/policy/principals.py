@@ -6,12 +6,12 @@ service or "*" is meant directly. AWS: IAM User Guide, "AWS JSON policy elements
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
 
 from undercast.core.arn import is_account_id
 from undercast.core.identity import Principal
+from undercast.core.record import record
 
 _ENTITY_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/\S+)|sts::\d{12}:(assumed-role/[^/\s]+/\S+|federated-user/\S+))"
@@ -41,7 +41,7 @@ class InvalidPrincipal(ValueError):
         super().__init__(f'"{kind}":"{value}"')
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Principals:
     """A compiled Principal or NotPrincipal element."""
 

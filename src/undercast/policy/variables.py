@@ -6,7 +6,8 @@ AWS: IAM User Guide, "IAM policy elements: Variables and tags".
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from undercast.core.record import record
 
 Values = tuple[str, ...]
 KeyLookup = Callable[[str], Values | None]
@@ -19,7 +20,7 @@ _VARIABLE = re.compile(r"\$\{\s*([^}',]+?)\s*(?:,\s*'([^']*)'\s*)?\}")
 _LITERALS = frozenset("*?$")
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Text:
     """Text of the policy. `wild` says whether "*" and "?" in it are wildcards."""
 
@@ -27,7 +28,7 @@ class Text:
     wild: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Variable:
     """A key of the request, with the default that stands in for a missing one."""
 

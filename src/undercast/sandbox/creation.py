@@ -7,12 +7,13 @@ AWS: Lambda Developer Guide, "Understanding the Lambda execution environment lif
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from undercast.core.clock import Clock
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.sandbox.debugging.programs import MEMORY_MB
 from undercast.sandbox.debugging.registry import Debugging
 from undercast.sandbox.driver import Driver, Prestart, ProcessSpec, Sandbox, SandboxSpec
@@ -41,7 +42,7 @@ CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 """Where a namespace sandbox has the system's roots and the local CA."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Site:
     """What all environments of a platform have in common."""
 
@@ -58,7 +59,7 @@ class _Given(NamedTuple):
     initialization_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Start:
     """How an environment is to begin."""
 
@@ -71,7 +72,10 @@ class Start:
     """For the function's log."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+ON_DEMAND = Start()
+
+
+@record
 class Creation:
     """Makes environments. One per platform."""
 
@@ -88,7 +92,7 @@ class Creation:
     _ways_out: dict[str, Outbound] = field(default_factory=dict)
 
     async def create(
-        self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, start: Start = Start()
+        self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, start: Start = ON_DEMAND
     ) -> Environment:
         """A new environment whose INIT has not begun. Raises SandboxError, or what the credential source raises."""
         if function.container is not None and (unable := self.driver.takes_images()):

@@ -6,8 +6,9 @@ AWS: Lambda Developer Guide, "Troubleshoot execution issues in Lambda"; types as
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
+
+from undercast.core.record import record
 
 _SIGNALS: Mapping[int, str] = MappingProxyType(
     {
@@ -43,7 +44,7 @@ BEFORE_THE_RUNTIME_API = frozenset(
 """Runtimes from before November 2018: in 2019 their exits were told in the words of 2014, later ones as today."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Fault:
     """Why an init or an invoke failed without an answer of the function."""
 

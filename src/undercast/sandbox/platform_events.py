@@ -8,7 +8,6 @@ AWS: Lambda Developer Guide, "Lambda Telemetry API Event schema reference", "Lam
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from undercast.core.record import record
@@ -33,7 +32,7 @@ Phase = Literal["init", "invoke"]
 DROPPED = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class PlatformEvent:
     """One event. `text` is its line in a text log, "" where it has none; without a level no JSON log has it."""
 

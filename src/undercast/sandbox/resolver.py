@@ -9,8 +9,9 @@ import asyncio
 import socket
 import struct
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import cast
+
+from undercast.core.record import record
 
 PLATFORM_ADDRESS = "127.0.0.1"
 HOST_NAME = "host.undercast.internal"
@@ -80,7 +81,7 @@ class NameTable:
         return name
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Question:
     name: str
     kind: int

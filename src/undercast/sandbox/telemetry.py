@@ -56,7 +56,7 @@ class Subscription:
         return self.api == "telemetry" and self.schema_version >= _FIRST_WITH_OBJECTS
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Kept:
     kind: Kind
     type: str

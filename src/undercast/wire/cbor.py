@@ -6,10 +6,10 @@ AWS: Smithy, "Smithy RPC v2 CBOR protocol", "shape serialization".
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from undercast.core.record import record
 from undercast.wire.values import from_epoch, to_epoch
 
 MAX_DEPTH = 256
@@ -26,7 +26,7 @@ def dumps(value: Any) -> bytes:
     return bytes(out)
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Tagged:
     """A timestamp's number as it is: AWS's older dialect counts milliseconds where RFC 8949 counts seconds."""
 

@@ -7,7 +7,7 @@ AWS: Smithy, "Amazon Event Stream Specification"; Transcribe Developer Guide, "E
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -24,7 +24,7 @@ _INTEGERS = {1: (2, ">b"), 2: (3, ">h"), 4: (4, ">i"), 8: (5, ">q")}
 _BY_TYPE = {kind: struct.Struct(layout) for kind, layout in _INTEGERS.values()}
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class SizedInt:
     """An integer header of a given width (1, 2, 4 or 8 bytes); a plain int is 4 bytes, or 8 where it must be."""
 

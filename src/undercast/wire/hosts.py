@@ -4,7 +4,6 @@ Pure and cached. A name that says nothing (localhost, an address) leaves the dec
 AWS: "AWS service endpoints"; S3 User Guide, "Virtual hosting of general purpose buckets", "Dual-stack endpoints".
 """
 
-from dataclasses import dataclass
 from functools import lru_cache
 
 from undercast.core.record import record
@@ -14,11 +13,13 @@ LOCAL_SUFFIXES = (".localhost.localstack.cloud", ".localhost")
 _REGION_PARTS = (3, 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@record
 class HostRules:
     """Suffixes under which service and bucket names are looked for; longer ones first. Compared by identity."""
 
     suffixes: tuple[str, ...] = (*AWS_SUFFIXES, *LOCAL_SUFFIXES)
+    __eq__ = object.__eq__  # asked by `host_target`'s cache of each request
+    __hash__ = object.__hash__
 
 
 DEFAULT_HOSTS = HostRules()

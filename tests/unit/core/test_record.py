@@ -114,6 +114,49 @@ def test_a_method_that_the_class_has_is_its_own() -> None:
     assert hash(one) == hash(Opaque(secret="a"))
 
 
+def test_a_record_may_take_its_fields_by_position() -> None:
+    """The constructor, and a pattern that matches it; keywords stay possible."""
+
+    @record(kw_only=False)
+    class Pair:
+        """Of two numbers."""
+
+        left: int
+        right: int = 2
+
+    assert Pair(1) == Pair(1, 2) == Pair(left=1, right=2)
+    match Pair(3, 4):
+        case Pair(left, right):
+            assert (left, right) == (3, 4)
+    with pytest.raises(TypeError):
+        Pair(1, 2, 3)  # type: ignore[call-arg]
+
+
+def test_a_comparison_of_its_own_needs_a_hash_of_its_own() -> None:
+    """Python takes the hash from such a class, and a record would say nothing of it until somebody asks."""
+
+    class Version:
+        number: int
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Version)
+
+    with pytest.raises(TypeError, match="Version defines __eq__ and no __hash__"):
+        record(Version)
+
+    @record
+    class Place:
+        """Compared by identity."""
+
+        bucket: str
+        __eq__ = object.__eq__
+        __hash__ = object.__hash__
+
+    one, other = Place(bucket="a"), Place(bucket="a")
+    assert one != other
+    assert {one: 1}.get(other) is None
+
+
 def test_a_record_may_extend_another() -> None:
     """Each has its own methods."""
 

@@ -5,9 +5,10 @@ AWS: none.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from undercast.core.record import record
 from undercast.sandbox.debugging.port import DebugPort, free_port
 from undercast.sandbox.debugging.session import Debugger
 from undercast.sandbox.driver import Sandbox
@@ -20,7 +21,7 @@ class TooMany(Exception):
     """As many functions are debugged as may be."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Debugged:
     port: DebugPort
     settings: Debug

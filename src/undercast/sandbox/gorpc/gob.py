@@ -6,7 +6,8 @@ Go: package encoding/gob, "Encoding Details".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from undercast.core.record import record
 
 Value = bool | int | float | str | bytes | list["Value"] | dict[str, "Value"]
 
@@ -23,7 +24,7 @@ class GobError(Exception):
     """The bytes are no gob that a Lambda function sends."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Struct:
     """A struct type to encode: its name, and (field, type) in order; a type is a built-in's id or a Struct."""
 
@@ -127,7 +128,7 @@ def message_size(data: Sequence[int], offset: int = 0) -> tuple[int, int] | None
     return begin, begin + int.from_bytes(bytes(data[offset + 1 : begin]), "big")
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Type:
     """A type that the peer has described: a struct with fields, or a list of one type."""
 

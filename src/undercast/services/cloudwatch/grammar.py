@@ -5,8 +5,9 @@ AWS: CloudWatch User Guide, "Metric math syntax and functions".
 """
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from undercast.core.record import record
 
 _TOKENS = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?|\.\d+)|(?P<name>[A-Za-z][A-Za-z0-9_]*)"
@@ -26,28 +27,28 @@ class SyntaxProblem(ValueError):
     """What is wrong with an expression."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Number:
     """A number in the text."""
 
     value: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Text:
     """A string in quotes."""
 
     value: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Name:
     """The id of another query, or a word such as DESC."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Call:
     """A function with its arguments. Operators are called by their sign; "neg" is the unary minus."""
 
@@ -55,7 +56,7 @@ class Call:
     arguments: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Listing:
     """Several of them, in brackets."""
 

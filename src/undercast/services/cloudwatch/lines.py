@@ -10,18 +10,19 @@ import operator
 import statistics
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from itertools import pairwise
 
 from undercast.core.clock import moment
+from undercast.core.record import record
 
 
 class MathProblem(ValueError):
     """An expression that cannot be computed."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Line:
     """One time series: begin of a period -> value, in the order of time."""
 

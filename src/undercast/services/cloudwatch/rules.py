@@ -6,8 +6,8 @@ AWS: CloudWatch API Reference, PutCompositeAlarm, AlarmRule; User Guide, "Create
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from undercast.core.record import record
 from undercast.services.cloudwatch.alarms import name_of
 
 States = Callable[[str], str | None]
@@ -26,7 +26,7 @@ class RuleProblem(ValueError):
     """What is wrong with a rule."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Rule:
     """A rule that has been read."""
 

@@ -11,13 +11,13 @@ import gzip
 import hashlib
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.core.recurring import insist, settled
 from undercast.services.dynamodb import recovery, tables, transfers
 from undercast.services.dynamodb.instance import Dynamo
@@ -53,7 +53,7 @@ async def run(dynamo: Dynamo, transfer: Transfer) -> None:
     await insist("noting the end of an export", end)
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Page:
     """Lines of JSON, the bytes of the items that they hold, and the key that the page ends with."""
 

@@ -9,9 +9,9 @@ import binascii
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.keys import Key, check_index_keys, key_in
 from undercast.services.dynamodb.models import Table
@@ -22,7 +22,7 @@ _JSON_TYPES: Mapping[str, type[Any]] = {"M": dict, "BOOL": bool, "NULL": bool, "
 """Those that are no lists."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Ready:
     """An item that the table can hold."""
 

@@ -16,6 +16,7 @@ from typing import Any
 from undercast.core.body import BodyStream
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.core.recurring import insist, settled
 from undercast.services.dynamodb import items, tables, transfers
 from undercast.services.dynamodb.import_formats import Ready
@@ -66,7 +67,7 @@ class _Counts:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Source:
     """Where a record is: its object's key and its number in it."""
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
+from undercast.core.record import record
 from undercast.events.causality import Edge
 from undercast.services import table_streams
 from undercast.services.dynamodb import capacity, numbers, recovery
@@ -23,7 +24,7 @@ from undercast.services.item_text import Item, dumped, loaded
 from undercast.store.database import Row, Tx
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Origin:
     """Why items change. `ctx` is None for what no request asked for: an expiry."""
 

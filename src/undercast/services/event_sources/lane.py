@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.events.causality import FILTERED_NAMED
 from undercast.events.patterns import Pattern
 from undercast.services.event_sources.kinds import Kind
@@ -37,7 +38,7 @@ _FRAME_BYTES = 1024
 """What an event has around its records, without a state."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Rules:
     """A consumer's settings, as far as the reading is concerned."""
 
@@ -71,7 +72,7 @@ class Rules:
         return any(pattern.matches(view) for pattern in self.patterns)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Batch:
     """Records for the consumer. `end` is where the reading goes on when all is done."""
 
@@ -229,8 +230,8 @@ class LaneReader:
                 await asyncio.sleep(0)  # not to wait: others want the loop between two pages
             limit = min(AT_ONCE, rules.batch_size - len(self.gathered)) if rules.factor == 1 else AT_ONCE
             page, asked_at = await self._page(turn, limit)
-            for record in page.records:
-                if not self._take(record, turn):
+            for one in page.records:
+                if not self._take(one, turn):
                     break
             if page.following is not None and (not page.records or self.cursor.sequence == page.records[-1].sequence):
                 self.kept = _Kept(page.following, self.cursor.sequence, asked_at)

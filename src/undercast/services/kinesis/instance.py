@@ -1,11 +1,12 @@
 """Kinesis as its operations see it."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.core.service import Params
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
@@ -20,7 +21,7 @@ from undercast.services.kinesis.throttle import Throttle
 from undercast.store.database import Database, Tx
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Kinesis:
     """One per platform."""
 

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -72,7 +71,7 @@ class Stream:
         return now - self.retention_hours * HOUR_S
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Consumer:
     """A registered consumer (enhanced fan-out)."""
 

@@ -12,7 +12,6 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, ParamSpec, TypeVar, cast
 from weakref import WeakValueDictionary
@@ -20,6 +19,7 @@ from weakref import WeakValueDictionary
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.ids import Ids
+from undercast.core.record import record
 from undercast.services.lambda_ import package
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.package import Entry, UnsafePackage
@@ -37,7 +37,7 @@ _SMALL_BYTES = 1024 * 1024
 _UNPACKERS = 2
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Package:
     """An archive that was checked and stored."""
 

@@ -4,9 +4,9 @@ Pure. AWS: Lambda API Reference, parameter FunctionName of every operation.
 """
 
 import re
-from dataclasses import dataclass
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.record import record
 from undercast.services.lambda_.errors import invalid, not_found, unmet_constraint
 
 LATEST = "$LATEST"
@@ -25,7 +25,7 @@ _PATTERN_TEXT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Reference:
     """A function, and which of its versions or aliases is meant (None: unqualified)."""
 

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 
 from undercast.core.arn import Scope
 from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series, Tally
+from undercast.core.record import record
 
 MAX_METRICS = 100
 MAX_VALUES = 100
@@ -31,7 +32,7 @@ NEWEST_MS = 2 * 3_600_000
 _SIGN = '"_aws"'
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Measured:
     """A metric of a directive that has values in the document."""
 

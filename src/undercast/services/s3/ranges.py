@@ -5,15 +5,15 @@ AWS: S3 API Reference, GetObject ("Range"); RFC 9110, section 14.
 """
 
 import re
-from dataclasses import dataclass
 
+from undercast.core.record import record
 from undercast.services.s3.errors import InvalidArgument, InvalidRange, InvalidRequest
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 _COPY_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]+)")
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class ByteRange:
     """`length` bytes from `start` of an object of `total` bytes."""
 

@@ -7,13 +7,14 @@ AWS: Secrets Manager User Guide, "Replicate AWS Secrets Manager secrets across R
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import Region, Scope
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services import sealing
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.errors import invalid, refused
@@ -26,7 +27,7 @@ _KEY = "account_id = ? AND region = ? AND name = ?"
 _TAKEN = "Secret with this name already exists in this region"
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Replica:
     """One region to which a primary is replicated. `message` says why it is Failed."""
 

@@ -8,7 +8,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -40,7 +40,7 @@ class Redrive(NamedTuple):
     max_receives: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record
 class Queue:
     """One queue. `attributes` are those that were set; `settings` has the defaults, too."""
 

@@ -8,9 +8,9 @@ AWS: X-Ray Developer Guide, "Using filter expressions".
 import operator
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from undercast.core.record import record
 from undercast.services.xray.assembly import Trace
 from undercast.services.xray.documents import Document, annotations_of, end_of, entities, part, start_of
 from undercast.services.xray.summaries import type_of
@@ -102,7 +102,7 @@ _TEXTS: Mapping[str, Values] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Filter:
     """An expression that was understood."""
 

@@ -5,12 +5,12 @@ AWS: CloudWatch API Reference, GetMetricData.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.page_tokens import number_of, token_of
+from undercast.core.record import record
 from undercast.core.service import Params, operation
 from undercast.services.cloudwatch.errors import bad_token, invalid
 from undercast.services.cloudwatch.expressions import Evaluation, Query
@@ -25,7 +25,7 @@ MAX_QUERIES = 500
 MAX_DATAPOINTS = 100_800
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class _Result:
     id: str
     label: str

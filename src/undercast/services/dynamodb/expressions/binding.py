@@ -6,7 +6,6 @@ AWS: DynamoDB API Reference, PutItem, ExpressionAttributeNames, ExpressionAttrib
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache, partial
 
 from undercast.core.errors import ServiceError
@@ -165,7 +164,7 @@ def _too_long(name: str) -> str:
     return f"The expression attribute map contains a key that is too long; size of key: {len(name)}"
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Update:
     """An update expression with its values."""
 

@@ -7,9 +7,9 @@ AWS's own DynamoDB Local 2.6.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.dynamodb.cursor import WRONG, Cursor, Token
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.reserved import RESERVED
@@ -27,7 +27,7 @@ _TOKEN = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Path:
     """A document path: an attribute, then keys of maps and indexes of lists."""
 
@@ -37,14 +37,14 @@ class Path:
         return "[" + ", ".join(f"[{part}]" if isinstance(part, int) else part for part in self.parts) + "]"
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Literal:
     """A value's placeholder, with its colon."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Call:
     """A function, or an operator with a name, on its operands."""
 
@@ -52,7 +52,7 @@ class Call:
     operands: tuple["Node", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Compare:
     """=, <>, <, <=, > or >=."""
 
@@ -61,7 +61,7 @@ class Compare:
     right: "Node"
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Logic:
     """AND and OR of many, NOT of one."""
 

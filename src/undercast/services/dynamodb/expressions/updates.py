@@ -6,10 +6,10 @@ AWS: DynamoDB Developer Guide, "Using update expressions in DynamoDB".
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.record import record
 from undercast.services.dynamodb import numbers
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.conditions import Values
@@ -27,7 +27,7 @@ _NAMES = {"S": "STRING", "N": "NUMBER", "B": "BINARY", "BOOL": "BOOLEAN", "NULL"
 _SETS = ("SS", "NS", "BS")
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Action:
     """One path, and what is written there; `operand` is None for REMOVE."""
 

@@ -8,10 +8,10 @@ import ipaddress
 import json
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.logs.insights.periods import Period, begin_of, next_begin, period_of
 from undercast.services.logs.insights.values import Moment, Value, compare, is_true, number_of, text_of
 
@@ -24,7 +24,7 @@ _MAX_TEXT = 262_144
 _MAX_INTEGER = 1 << 63
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Function:
     """How many arguments, and what it does with their values."""
 

@@ -4,8 +4,7 @@ Pure. Recursive descent. AWS: CloudWatch Logs User Guide, "CloudWatch Logs Insig
 of its commands; "Boolean, comparison, numeric, datetime, and other functions".
 """
 
-from dataclasses import dataclass
-
+from undercast.core.record import record
 from undercast.services.logs.insights.functions import AGGREGATES, FUNCTIONS
 from undercast.services.logs.insights.regex import compiled_regex
 from undercast.services.logs.insights.tokens import Missing, QueryError, Scanner, Token
@@ -21,21 +20,21 @@ _ELSEWHERE = frozenset({
 _WORDS = frozenset({"as", "by", "and", "or", "not", "in", "like", "asc", "desc"})
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Literal:
     """A number, a text; a duration is its text."""
 
     value: Value
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Field:
     """A field's value."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Call:
     """A function of values of one row, or an operator."""
 
@@ -43,7 +42,7 @@ class Call:
     arguments: tuple["Expression", ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Aggregate:
     """A function of many rows; without an argument it counts rows."""
 
@@ -52,7 +51,7 @@ class Aggregate:
     percent: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Match:
     """`like`, `=~`: a regular expression, or a text that is contained."""
 
@@ -61,7 +60,7 @@ class Match:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class In:
     """`in [...]`."""
 
@@ -72,7 +71,7 @@ class In:
 Expression = Literal | Field | Call | Aggregate | Match | In
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Named:
     """An expression and its column."""
 
@@ -80,7 +79,7 @@ class Named:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Fields:
     """`fields`, and `display`, which shows nothing else."""
 
@@ -88,14 +87,14 @@ class Fields:
     only: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Filter:
     """`filter`."""
 
     condition: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Parse:
     """`parse`, by a regular expression with named groups (`names` empty) or by a glob."""
 
@@ -106,7 +105,7 @@ class Parse:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Stats:
     """`stats`."""
 
@@ -114,21 +113,21 @@ class Stats:
     by: tuple[Named, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Sort:
     """`sort`; each with whether it is descending."""
 
     items: tuple[tuple[Expression, bool], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Limit:
     """`limit`."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(kw_only=False)
 class Dedup:
     """`dedup`."""
 
