@@ -47,6 +47,11 @@ def test_services_of_the_foundation_are_found() -> None:
     assert {"s3", "iam", "sts", "logs", "lambda"} <= {manifest.name for manifest in discover()}
 
 
+def test_a_service_that_answers_itself_says_where() -> None:
+    """The gateway has to know before the service is loaded."""
+    assert {manifest.name for manifest in discover() if manifest.site is not None} == set(catalogue.addresses())
+
+
 def test_every_service_is_known_with_its_tables_before_it_is_loaded() -> None:
     """A start applies migrations from each folder's schema.py and names services by their folders."""
     assert sorted(catalogue.names()) == sorted(manifest.name for manifest in discover())

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -9,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -108,16 +110,21 @@ async def ended(platform: Platform) -> None:
     assert ending.failed == []
 
 
+async def asked(door: Door, target: str, method: str = "GET", **headers: str) -> bytes:
+    """What is answered."""
+    headers = {"host": "localhost", **headers}
+    request = HttpRequest(method=method, target=target, headers=headers, body=BodyStream.of(b""), peer="127.0.0.1")
+    body = (await door.entrance.handle(request)).body
+    assert isinstance(body, bytes)
+    return body
+
+
 async def answer_of(door: Door, target: str, signed_for: str = "") -> bytes:
     """What is answered to a GET."""
     scope = f"Credential=test/20261121/us-east-1/{signed_for}/aws4_request"
     signature = f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature={'0' * 64}"
     signed = {"authorization": signature, "x-amz-date": "20261121T000000Z"} if signed_for else {}
-    headers = {"host": "localhost", **signed}
-    request = HttpRequest(method="GET", target=target, headers=headers, body=BodyStream.of(b""), peer="127.0.0.1")
-    body = (await door.entrance.handle(request)).body
-    assert isinstance(body, bytes)
-    return body
+    return await asked(door, target, **signed)
 
 
 async def test_a_call_waits_for_its_service_and_not_for_sandboxes(tmp_path: Path) -> None:
@@ -137,6 +144,51 @@ async def test_a_call_waits_for_its_service_and_not_for_sandboxes(tmp_path: Path
         held.let_go.set()
         platform = await starting
         assert b'"driver": "process"' in await status
+        await ended(platform)
+
+
+def presigned(path: str) -> str:
+    """By a key that nobody issued, and valid for a minute."""
+    now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    fields = {
+        "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+        "X-Amz-Credential": f"test/{now[:8]}/us-east-1/s3/aws4_request",
+        "X-Amz-Date": now,
+        "X-Amz-Expires": "60",
+        "X-Amz-SignedHeaders": "host",
+        "X-Amz-Signature": "0" * 64,
+    }
+    return f"{path}?{urlencode(fields)}"
+
+
+async def test_a_request_that_is_no_signed_call_waits_for_its_service_and_not_for_sandboxes(tmp_path: Path) -> None:
+    """Presigned, unsigned, of a page, to a bucket's host name and to a website: S3's. A certificate: SNS's."""
+    held = Held()
+    preflight = {"origin": "http://page.example", "access-control-request-method": "GET"}
+    async with opened(tmp_path) as door:
+        of_s3 = (
+            asked(door, presigned("/photos/cat")),
+            asked(door, "/photos/cat"),
+            asked(door, "/photos/cat", origin="http://page.example"),
+            asked(door, "/photos/cat", "OPTIONS", **preflight),
+            asked(door, "/cat", host="photos.s3.us-east-1.amazonaws.com"),
+            asked(door, "/_undercast/health", host="photos.localhost"),
+            asked(door, "/cat", host="photos.s3-website.localhost"),
+        )
+        early = [asyncio.ensure_future(answer) for answer in of_s3]
+        certificate = asyncio.ensure_future(asked(door, "/SimpleNotificationService-0.pem"))
+        url = asyncio.ensure_future(asked(door, "/", host="abc.lambda-url.us-east-1.localhost"))
+        await asyncio.sleep(0)  # all have come
+        _, starting = begun(door, held)
+        for answer in early:
+            assert b"NoSuchBucket" in await answer
+        assert b"no such certificate" in await certificate
+        await asyncio.to_thread(held.asked.wait, WAIT_S)
+        assert held.taken == [MODULES["s3"], MODULES["sns"], SANDBOXES]
+        assert not url.done()
+        held.let_go.set()
+        platform = await starting
+        assert b"Forbidden" in await url
         await ended(platform)
 
 

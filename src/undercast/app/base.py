@@ -19,6 +19,8 @@ from undercast.gateway.auth import Authenticator, Authorizer, Gate
 from undercast.gateway.cross_origin import page_allowed
 from undercast.gateway.dispatch import Dispatcher, Tools
 from undercast.gateway.request_log import RequestLog
+from undercast.gateway.sites import Sites
+from undercast.services import catalogue
 from undercast.services.parts import Parts
 from undercast.services.registry import Mounted, Services
 from undercast.store import clock_offset
@@ -43,6 +45,7 @@ def make_base(door: Door, services: Services) -> Base:
     ids, request_log = SystemIds(door.host_clock), RequestLog(door.folder.requests_log)
     tools = Tools(
         host_names=door.host_names,
+        sites=Sites(catalogue.addresses()),
         causality=causality,
         platform_clock=platform_clock,
         host_clock=door.host_clock,

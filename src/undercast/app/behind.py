@@ -87,7 +87,7 @@ class Behind:
         for manifest in (IAM, STS):
             await self._services.mount(manifest, self.base.parts)
         self.base.dispatcher.guard(gate_of(self._door, self._services.mounted))
-        self._door.entrance.open(self.base.dispatcher.handle)
+        self._door.entrance.open(self.base.dispatcher.handle, self.base.dispatcher.is_elsewhere)
         await asyncio.sleep(0)  # whoever has waited says now which service comes first
 
     async def _prepare_pool(self) -> None:

@@ -63,10 +63,7 @@ class Platform:
         """Begin to work. Sandboxes and services have begun."""
         await self.router.start()
         admin = Admin(_admin_tools(self))
-        self.base.dispatcher.complete()
-        self.base.door.entrance.complete(
-            admin.handle, self.base.dispatcher.handle, self.base.dispatcher.is_elsewhere, self.driver.name
-        )
+        self.base.door.entrance.complete(admin.handle, self.driver.name)
         self.housework.add(asyncio.create_task(self.base.parts.blobs.sweep(), name="sweep"))  # safe beside traffic
         memory = Memory(lambda: self.base.request_log.written)
         self.recurring.add(asyncio.create_task(recur("giving memory back", memory.look, every(_LOOK_AT_MEMORY_S))))

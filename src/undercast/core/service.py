@@ -88,14 +88,17 @@ class Visit(Protocol):
         ...
 
 
-@record
-class Site:
-    """Host names that a service answers itself, past the AWS protocols."""
+def no_host(_: str) -> bool:
+    """No host name is the service's own."""
+    return False
 
-    owns: Callable[[str], bool]
-    """Whether a lower-case host name is one of them."""
-    serve: Callable[[Any, Visit], Awaitable[HttpResponse]]
-    """(instance, visit) -> the answer. Errors are answers, too."""
+
+@record
+class Addresses:
+    """Where a service answers itself, past the AWS protocols (`Manifest.site`)."""
+
+    owns: Callable[[str], bool] = no_host
+    """Whether a lower-case host name is one of its own."""
     path: str = ""
     """Beginning of the paths that are the service's own under every host name, e.g. SNS's certificate. "" for none."""
 
@@ -150,8 +153,9 @@ class Manifest:
     cors: Callable[[Any, CrossOrigin], Mapping[str, str]] | None = None
     """(instance, request) -> the Access-Control-* headers of its answer. Raises the service's error where none allows
     it. Without this, pages of other origins are not served."""
-    site: Site | None = None
-    """The service's own host names, if it has any."""
+    site: Callable[[Any, Visit], Awaitable[HttpResponse]] | None = None
+    """(instance, visit) -> the answer at an address of the service's own, which its `addresses.py` says. Errors are
+    answers, too."""
     waits: frozenset[str] = frozenset()
     """Operations that wait for something to happen, and take it: they end when their client goes."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None

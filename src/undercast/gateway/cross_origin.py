@@ -10,18 +10,18 @@ from dataclasses import replace
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.service import CrossOrigin
-from undercast.services.registry import Mounted
+from undercast.services.registry import Mounted, Services
 from undercast.wire.decode import Call, decode
 from undercast.wire.encode import encode_empty
 
 
-def preflight(request: HttpRequest, services: Mapping[str, Mounted], request_id: str) -> HttpResponse | None:
+async def preflight(request: HttpRequest, services: Services, request_id: str) -> HttpResponse | None:
     """The answer to a browser's OPTIONS; None for any other request. Raises the service's error where it refuses."""
     if request.method != "OPTIONS":
         return None
     # The question is about the target, which says the same in every method.
     call = decode(replace(request, method="GET"))
-    mounted = services.get(call.service)
+    mounted = await services.get(call.service)
     if mounted is None or mounted.manifest.cors is None:
         return None
     headers = request.headers

@@ -2,7 +2,7 @@
 
 The only place that turns errors into responses. An operation that we lack, and a parameter whose effect is missing,
 answer with an error that names them (I9). In-process calls between services take the same way without HTTP (I3).
-A call whose service is still being loaded waits for that one.
+A request whose service is still being loaded waits for that one.
 """
 
 import logging
@@ -42,6 +42,7 @@ class Tools:
     """What dispatch needs besides the services."""
 
     host_names: HostNames
+    sites: Sites
     causality: CausalLog
     platform_clock: PlatformClock
     host_clock: HostClock
@@ -58,16 +59,12 @@ class Dispatcher:
         self._tools = tools
         self._services = services
         self._mounted = services.mounted
-        self._sites = Sites({})
+        self._sites = tools.sites
         self._gate: Gate | None = None
 
     def guard(self, gate: Gate) -> None:
         """Set who guards the services; once, after those were built that it asks (they hold our `internal`)."""
         self._gate = gate
-
-    def complete(self) -> None:
-        """All services are there: host names and paths that are theirs are known from now on."""
-        self._sites = Sites(self._mounted)
 
     @property
     def gate(self) -> Gate:
@@ -93,10 +90,15 @@ class Dispatcher:
             site = self._sites.find(request.headers.get("host", ""), request.target)
             if site is not None:
                 response = await self._visited(site, request, request_id, line)
-            elif request.method == "OPTIONS" and (told := preflight(request, self._mounted, request_id)) is not None:
+            elif (
+                request.method == "OPTIONS"
+                and (told := await preflight(request, self._services, request_id)) is not None
+            ):
                 response = told
             else:
                 call = decode(request)
+                if call.service not in self._mounted:
+                    await self._services.get(call.service)
                 if not call.operation:
                     call = await opened(call, line.at)
                 response = await self._answer(call, request_id, line)
@@ -115,19 +117,17 @@ class Dispatcher:
         tools.request_log.add(line)
         return response
 
-    async def _visited(
-        self, mounted: Mounted, request: HttpRequest, request_id: str, line: RequestLine
-    ) -> HttpResponse:
+    async def _visited(self, service: str, request: HttpRequest, request_id: str, line: RequestLine) -> HttpResponse:
         """A request to a host name that is a service's own: no operation of AWS's, so the service answers it."""
-        line.operation = f"{mounted.manifest.name}:{request.method}"
-        visit = SiteVisit(request, mounted.manifest.name, self.gate, partial(self._context, request_id=request_id))
+        line.operation = f"{service}:{request.method}"
+        mounted = await self._services.get(service)
+        assert mounted is not None, "its addresses say that it is there"
+        visit = SiteVisit(request, service, self.gate, partial(self._context, request_id=request_id))
         return await serve_site(mounted, visit)
 
     async def _answer(self, call: Call, request_id: str, line: RequestLine) -> HttpResponse:
         identity = self.gate.authenticator.authenticate(call)
         # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
-        if call.service not in self._mounted:
-            await self._services.get(call.service)
         found = self._find(call.service, call.operation) if call.operation else None
         body = verified_body(call, identity.signing_key)
         call, params = parse_now(call, body) or await parse(call, body, self._find_later)

@@ -1,7 +1,7 @@
 """Where each request goes: to health, to the platform's own endpoints, or to AWS's services.
 
-The port is open before all of them are loaded. Who comes early waits, a call for its service and all others until
-everything is there, and is then answered as ever.
+The port is open before all of them are loaded. Who comes early waits, for the platform's own endpoints until everything
+is there and else for the gateway, which lets each wait for its service; then all are answered as ever.
 """
 
 import asyncio
@@ -30,9 +30,9 @@ class Entrance:
         self._health = health
         self._open, self._complete = asyncio.Event(), asyncio.Event()
         self._is_elsewhere: Callable[[str], bool] = health.host_names.may_be_named_after_others
+        """Until it is known whether a name is a bucket's or a service's own, who may have such a name waits."""
         self._own: HttpHandler = self._own_later
         self._aws: HttpHandler = self._aws_later
-        self._call: HttpHandler = self._aws_later
 
     def handle(self, request: HttpRequest) -> Awaitable[HttpResponse]:
         """Hand a request on."""
@@ -40,17 +40,17 @@ class Entrance:
             return self._health.handle(request) if self._health.owns(request) else self._own(request)
         return self._aws(request)
 
-    def open(self, call: HttpHandler) -> None:
-        """Calls of AWS's API may come; `call` lets each wait for what it needs."""
-        self._call = call
+    def open(self, aws: HttpHandler, is_elsewhere: Callable[[str], bool]) -> None:
+        """Requests to AWS's services may come; `aws` lets each wait for what it needs.
+
+        `is_elsewhere`: whether a Host header is a bucket's or a function URL's.
+        """
+        self._aws, self._is_elsewhere = aws, is_elsewhere
         self._open.set()
 
-    def complete(self, own: HttpHandler, aws: HttpHandler, is_elsewhere: Callable[[str], bool], driver: str) -> None:
-        """Everything is there: whoever waits goes on, and nobody waits any more.
-
-        `is_elsewhere`: whether a Host header is a bucket's or a function URL's. Until it is known, who may be waits.
-        """
-        self._own, self._aws, self._is_elsewhere = own, aws, is_elsewhere
+    def complete(self, own: HttpHandler, driver: str) -> None:
+        """Everything is there: nobody waits any more."""
+        self._own = own
         self._health.state, self._health.driver = "running", driver
         self._complete.set()
 
@@ -66,7 +66,7 @@ class Entrance:
             return refusal(failure)
 
         if not self._complete.is_set():  # else everything was there, and answers until it is stopped
-            self._own, self._aws, self._call = refuse_own, refuse, refuse
+            self._own, self._aws = refuse_own, refuse
             self._complete.set()
             self._open.set()
 
@@ -75,19 +75,5 @@ class Entrance:
         return await self._own(request)
 
     async def _aws_later(self, request: HttpRequest) -> HttpResponse:
-        if self._is_call(request):
-            await self._open.wait()
-            return await self._call(request)
-        await self._complete.wait()
+        await self._open.wait()
         return await self.handle(request)
-
-    def _is_call(self, request: HttpRequest) -> bool:
-        """Whether nothing but a call of AWS's API can be meant.
-
-        Which unsigned requests and which host names are a service's own, and which pages of other origins it lets in,
-        is known when all services are there.
-        """
-        headers = request.headers
-        if "authorization" not in headers or "origin" in headers or request.method == "OPTIONS":
-            return False
-        return not self._is_elsewhere(headers.get("host", ""))

@@ -12,7 +12,7 @@ from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.identity import anonymous_principal
-from undercast.core.service import Access
+from undercast.core.service import Access, Addresses
 from undercast.gateway import auth_errors
 from undercast.gateway.auth import Gate, Identity
 from undercast.gateway.hosts import name_of
@@ -26,31 +26,28 @@ MakeContext = Callable[[Call, Identity], RequestContext]
 
 
 class Sites:
-    """Which service owns a host name; most requests are to none's, and find that with one look."""
+    """Which service owns a host name; most requests are to none's, and find that with one look.
 
-    def __init__(self, services: Mapping[str, Mounted]) -> None:
-        self._services = tuple(
-            (mounted, mounted.manifest.site.owns) for mounted in services.values() if mounted.manifest.site is not None
-        )
-        self._paths = {
-            mounted.manifest.site.path: mounted
-            for mounted in services.values()
-            if mounted.manifest.site is not None and mounted.manifest.site.path
-        }
+    The services may come later: `addresses` are known without them.
+    """
+
+    def __init__(self, addresses: Mapping[str, Addresses]) -> None:
+        self._services = tuple((name, own.owns) for name, own in addresses.items())
+        self._paths = {own.path: name for name, own in addresses.items() if own.path}
         self._prefixes = tuple(self._paths)
-        self._known: dict[str, Mounted | None] = {}
+        self._known: dict[str, str | None] = {}
 
-    def find(self, host_header: str, target: str) -> Mounted | None:
-        """The service that answers for a Host header, or for a request target, itself."""
+    def find(self, host_header: str, target: str) -> str | None:
+        """The name of the service that answers for a Host header, or for a request target, itself."""
         if target.startswith(self._prefixes):
-            return next(mounted for path, mounted in self._paths.items() if target.startswith(path))
+            return next(name for path, name in self._paths.items() if target.startswith(path))
         try:
             return self._known[host_header]
         except KeyError:
             if len(self._known) >= _REMEMBERED:
                 self._known.clear()
-            name = name_of(host_header)
-            found = next((mounted for mounted, owns in self._services if owns(name)), None)
+            host = name_of(host_header)
+            found = next((name for name, owns in self._services if owns(host)), None)
             self._known[host_header] = found
             return found
 
@@ -95,4 +92,4 @@ class SiteVisit:
 async def serve_site(mounted: Mounted, visit: SiteVisit) -> HttpResponse:
     """The service's answer."""
     assert mounted.manifest.site is not None
-    return await mounted.manifest.site.serve(mounted.instance, visit)
+    return await mounted.manifest.site(mounted.instance, visit)

@@ -1,15 +1,19 @@
-"""Which services there are, and the tables that they own: known without loading any of them.
+"""Which services there are, the tables that they own, and their own addresses: known without loading any of them.
 
 A service is a folder here with a `service.py` that has `MANIFEST` and a `schema.py` that has `SCHEMA` (tables in
-state.db), `JOURNAL_SCHEMA` (tables in the batched second file), or both. There is no central list.
+state.db), `JOURNAL_SCHEMA` (tables in the batched second file), or both; where it answers itself, `ADDRESSES` in an
+`addresses.py` says so. There is no central list.
 """
 
 import importlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from undercast.store.migrations import Step
+
+if TYPE_CHECKING:
+    from undercast.core.service import Addresses
 
 Migrations = tuple[Step, ...]
 """Steps in order; the index + 1 is the version. Only ever appended to."""
@@ -45,6 +49,13 @@ def schemas() -> Schemas:
         state={name: getattr(module, "SCHEMA", ()) for name, module in modules.items()},
         journal={name: getattr(module, "JOURNAL_SCHEMA", ()) for name, module in modules.items()},
     )
+
+
+def addresses() -> "dict[str, Addresses]":
+    """Host names and paths that are a service's own, by its name."""
+    here = Path(__file__).parent
+    found = (path.parent.name for path in sorted(here.glob("*/addresses.py")))
+    return {_name(name): importlib.import_module(f"{__package__}.{name}.addresses").ADDRESSES for name in found}
 
 
 def _name(folder: str) -> str:

@@ -1,4 +1,4 @@
-"""The port answers before everything behind it is loaded: health at once, all others when it is."""
+"""The port answers before everything behind it is loaded: health at once, all others when who answers them is there."""
 
 import asyncio
 import json
@@ -14,9 +14,6 @@ OWN_PATHS = ("/_undercast/health", "/_undercast/reset", "/_localstack/init")
 ELSEWHERE = ("photos.s3.amazonaws.com", "photos.localhost:4566", "abc.lambda-url.us-east-1.on.aws")
 
 
-SIGNED = {"authorization": "AWS4-HMAC-SHA256 Credential=..."}
-
-
 def request(target: str, method: str = "GET", host: str = "localhost", **headers: str) -> HttpRequest:
     """One without a body."""
     return HttpRequest(method=method, target=target, headers={"host": host, **headers}, body=BodyStream.of(b""))
@@ -25,6 +22,11 @@ def request(target: str, method: str = "GET", host: str = "localhost", **headers
 def entrance() -> Entrance:
     """Before anything is loaded."""
     return Entrance(Health(HostNames(), ("lambda", "s3")))
+
+
+def is_elsewhere(host: str) -> bool:
+    """Whether a Host name is a bucket's or a function URL's."""
+    return host in ELSEWHERE
 
 
 async def aws(_: HttpRequest) -> HttpResponse:
@@ -45,7 +47,7 @@ async def test_health_answers_at_once_and_says_what_is_loaded() -> None:
         assert answer["status"] == "loading"
         assert answer["services"] == {"lambda": "available", "s3": "available"}
         assert answer["driver"] is None
-    early.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    early.complete(own, "process")
     answer = json.loads(_bytes(await early.handle(request("/_undercast/health"))))
     assert (answer["status"], answer["services"]["s3"], answer["driver"]) == ("running", "running", "process")
 
@@ -55,44 +57,20 @@ async def test_health_is_not_told_to_a_foreign_host_name() -> None:
     assert (await entrance().handle(request("/_undercast/health", host="evil.example"))).status == 403
 
 
-async def test_who_comes_early_is_answered_when_everything_is_there() -> None:
-    """Nobody is turned away."""
-    early = entrance()
-    waiting = [asyncio.ensure_future(early.handle(request(path))) for path in ("/bucket", "/_undercast/status")]
+async def test_who_comes_early_waits_for_no_more_than_who_answers() -> None:
+    """Nobody is turned away. The gateway finds out whose a request is; the platform's own endpoints are there last."""
+    door = entrance()
+    waiting = [asyncio.ensure_future(door.handle(request(path))) for path in ("/bucket", "/_undercast/status")]
     await asyncio.sleep(0)
     assert not any(answer.done() for answer in waiting)
-    early.complete(own, aws, lambda host: host in ELSEWHERE, "process")
-    assert [_bytes(await answer) for answer in waiting] == [b"aws", b"own"]
-    assert _bytes(await early.handle(request("/bucket"))) == b"aws"
-
-
-async def test_a_signed_call_waits_for_no_more_than_who_answers_calls() -> None:
-    """Whatever its service, the gateway finds out."""
-    door = entrance()
-    early = asyncio.ensure_future(door.handle(request("/", **SIGNED)))
-    await asyncio.sleep(0)
-    assert not early.done()
-    door.open(aws)
-    assert _bytes(await early) == b"aws"
-    assert _bytes(await door.handle(request("/bucket", **SIGNED))) == b"aws"
-
-
-async def test_what_may_be_another_s_than_aws_s_waits_for_everything() -> None:
-    """Names of function URLs, unsigned requests (a certificate of SNS), pages and their preflights; the platform's."""
-    door = entrance()
-    door.open(aws)
-    asked = [
-        request("/", host="abc.lambda-url.us-east-1.localhost:4566", **SIGNED),
-        request("/bucket/key"),
-        request("/bucket/key", origin="http://page.example", **SIGNED),
-        request("/bucket/key", method="OPTIONS", **SIGNED),
-        request("/_undercast/status", **SIGNED),
-    ]
-    waiting = [asyncio.ensure_future(door.handle(one)) for one in asked]
-    await asyncio.sleep(0)
-    assert not any(answer.done() for answer in waiting)
-    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
-    assert [_bytes(await answer) for answer in waiting] == [b"aws"] * 4 + [b"own"]
+    door.open(aws, is_elsewhere)
+    call, status = waiting
+    assert _bytes(await call) == b"aws"
+    assert _bytes(await door.handle(request("/bucket"))) == b"aws"
+    assert not status.done()
+    door.complete(own, "process")
+    assert _bytes(await status) == b"own"
+    assert _bytes(await door.handle(request("/_undercast/status"))) == b"own"
 
 
 async def test_who_waits_for_a_start_that_fails_is_told() -> None:
@@ -116,9 +94,11 @@ async def test_who_waits_for_a_start_that_fails_is_told() -> None:
 async def test_a_platform_of_which_everything_is_there_answers_until_it_is_stopped() -> None:
     """What fails then is the last step of a start."""
     door = entrance()
-    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    door.open(aws, is_elsewhere)
+    door.complete(own, "process")
     door.fail(OSError("the disk is full"), CountingIds())
-    assert _bytes(await door.handle(request("/", **SIGNED))) == b"aws"
+    assert _bytes(await door.handle(request("/"))) == b"aws"
+    assert _bytes(await door.handle(request("/_undercast/status"))) == b"own"
 
 
 async def test_paths_of_buckets_and_function_urls_are_theirs() -> None:
@@ -128,8 +108,10 @@ async def test_paths_of_buckets_and_function_urls_are_theirs() -> None:
     endpoint = asyncio.ensure_future(door.handle(request("/_undercast/code/1", host="lambda.us-east-1.amazonaws.com")))
     await asyncio.sleep(0)
     assert not any(answer.done() for answer in (*early, endpoint))
-    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    door.open(aws, is_elsewhere)
     assert {_bytes(await answer) for answer in early} == {b"aws"}
+    assert not endpoint.done()
+    door.complete(own, "process")
     assert _bytes(await endpoint) == b"own"
     for host in ("localhost:4566", "127.0.0.1:4566", "lambda.us-east-1.amazonaws.com", "localhost.localstack.cloud"):
         assert _bytes(await door.handle(request("/_undercast/status", host=host))) == b"own"
@@ -140,7 +122,7 @@ async def test_init_says_what_is_done() -> None:
     door = entrance()
     stages = json.loads(_bytes(await door.handle(request("/_localstack/init"))))["completed"]
     assert stages == {"BOOT": True, "START": False, "READY": False, "SHUTDOWN": False}
-    door.complete(own, aws, lambda host: host in ELSEWHERE, "process")
+    door.complete(own, "process")
     stages = json.loads(_bytes(await door.handle(request("/_localstack/init"))))["completed"]
     assert stages == {"BOOT": True, "START": True, "READY": True, "SHUTDOWN": False}
 

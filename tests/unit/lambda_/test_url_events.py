@@ -10,8 +10,9 @@ import pytest
 
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest
+from undercast.services.lambda_.addresses import ADDRESSES
 from undercast.services.lambda_.url_events import Visitor, event, response, streamed_response
-from undercast.services.lambda_.urls import address, owns_host
+from undercast.services.lambda_.urls import address
 
 NULS = b"\0" * 8
 
@@ -165,4 +166,4 @@ def test_address_leads_where_the_caller_is() -> None:
 )
 def test_host_names_of_urls(name: str, owned: bool) -> None:
     """Exactly <id>.lambda-url.<region> under AWS's suffix or a local one."""
-    assert owns_host(name) == owned
+    assert ADDRESSES.owns(name) == owned

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Mapping
 from typing import Any
 
-from undercast.core.service import Manifest, Site, operations_of
+from undercast.core.service import Manifest, operations_of
 from undercast.events.poller import Source
 from undercast.sandbox.pool import Pool
 from undercast.services.event_sources.queue_source import QueueSource
@@ -59,7 +59,6 @@ from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.target import FunctionTarget
 from undercast.services.lambda_.unable import Unable
 from undercast.services.lambda_.url_site import serve
-from undercast.services.lambda_.urls import owns_host
 from undercast.services.parts import Parts
 
 
@@ -181,7 +180,7 @@ MANIFEST = Manifest(
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
-    site=Site(owns=owns_host, serve=serve),
+    site=serve,
     targets=_targets,
     start=_start,
     quiesce=_quiesce,

@@ -29,7 +29,7 @@ _JSON = (("content-type", "application/json"),)
 
 
 async def serve(functions: Lambda, visit: Visit) -> HttpResponse:
-    """See `core.service.Site`."""
+    """See `core.service.Manifest.site`."""
     url = functions.database.read_now(lambda tx: urls.find_by_host(tx, visit.host))
     if url is None:
         return _forbidden()

@@ -1,23 +1,20 @@
-"""Function URLs as they are stored, with their SQL, and the host names that they have.
+"""Function URLs as they are stored, with their SQL.
 
 AWS: Lambda API Reference, "FunctionUrlConfig"; Developer Guide, "Creating and managing Lambda function URLs".
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.record import record
+from undercast.services.lambda_.addresses import place_of
 from undercast.services.lambda_.models import timestamp
 from undercast.services.lambda_.names import Reference
 from undercast.store.database import Row, Tx
 
-_HOST = re.compile(
-    r"(?P<id>[a-z0-9]{1,64})\.lambda-url\.(?P<region>[a-z0-9-]+)\.(?:on\.aws|localhost(?:\.localstack\.cloud)?)"
-)
 _KEY = "account_id = ? AND region = ? AND name = ? AND qualifier = ?"
 
 
@@ -58,17 +55,12 @@ def address(url_id: str, region: str, endpoint: str) -> str:
     return f"{parts.scheme}://{url_id}.lambda-url.{region}.localhost{port}/"
 
 
-def owns_host(name: str) -> bool:
-    """Whether a lower-case host name is a function URL's."""
-    return ".lambda-url." in name and _HOST.fullmatch(name) is not None
-
-
 def find_by_host(tx: Tx, name: str) -> FunctionUrl | None:
     """What a host name invokes."""
-    match = _HOST.fullmatch(name)
-    if match is None:
+    place = place_of(name)
+    if place is None:
         return None
-    row = tx.one("SELECT * FROM lambda_url WHERE id = ? AND region = ?", (match["id"], match["region"]))
+    row = tx.one("SELECT * FROM lambda_url WHERE id = ? AND region = ?", (place.url_id, place.region))
     return _url(row) if row else None
 
 

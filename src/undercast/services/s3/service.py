@@ -6,9 +6,9 @@ AWS: S3 API Reference.
 
 from collections.abc import Mapping
 
-from undercast.core.service import CrossOrigin, Manifest, Site, operations_of
+from undercast.core.service import CrossOrigin, Manifest, operations_of
 from undercast.services.parts import Parts
-from undercast.services.s3 import cors, members, requester_pays, website, website_site
+from undercast.services.s3 import cors, members, requester_pays, website_site
 from undercast.services.s3.access import access, policy_of
 from undercast.services.s3.buckets import Buckets
 from undercast.services.s3.housekeeping import expire_due
@@ -88,7 +88,7 @@ MANIFEST = Manifest(
     access=access,
     policy_of=policy_of,
     cors=cross_origin,
-    site=Site(owns=website.owns, serve=website_site.serve),
+    site=website_site.serve,
     effective=members.effective(),
     stored=members.stored(),
     refused=members.refused(),

@@ -1,6 +1,6 @@
-"""A bucket as a website: its host names, what a configuration may say, where it redirects, what an error shows.
+"""A bucket as a website: what a configuration may say, where it redirects, what an error shows.
 
-Pure. The site itself is website_site.py.
+Pure. The site itself is website_site.py, its host names are in addresses.py.
 AWS: S3 User Guide, "Website endpoints", "Configuring an index document", "Configuring a custom error document",
 "Configuring a webpage redirect" (50 routing rules at most; the first that fits counts); PutBucketWebsite.
 """
@@ -16,10 +16,6 @@ from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.services.s3.errors import InvalidArgument, InvalidRequest, MalformedXML
 
-_HOST = re.compile(
-    r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?s3-website(?:[.-](?P<region>[a-z]{2,}(?:-[a-z]+)+-\d+))?"
-    r"\.(?:amazonaws\.com(?:\.cn)?|localhost(?:\.localstack\.cloud)?)"
-)
 _MOST_RULES = 50
 _PROTOCOLS = (None, "http", "https")
 _REDIRECTS = ("301", "302", "303", "304", "305", "307", "308")
@@ -27,14 +23,6 @@ _WRITTEN = "/~!$&'()*+,;=:@#?"
 _ERROR_CODE = re.compile(r"[45]\d\d")
 PRODUCT_PAGE = "https://aws.amazon.com/s3/"
 """Where an endpoint without a bucket leads."""
-
-
-@record
-class Place:
-    """What a host name says. `bucket` is "" for the endpoint itself, `region` for the local names, which say none."""
-
-    bucket: str
-    region: str
 
 
 @record
@@ -52,18 +40,6 @@ class Redirect:
 
     status: int
     location: str
-
-
-def owns(name: str) -> bool:
-    """Whether a lower-case host name is a website endpoint's."""
-    return "s3-website" in name and _HOST.fullmatch(name) is not None
-
-
-def place_of(name: str) -> Place:
-    """What such a name says."""
-    found = _HOST.fullmatch(name)
-    assert found is not None
-    return Place(bucket=found["bucket"] or "", region=found["region"] or "")
 
 
 def check(configuration: Mapping[str, Any]) -> None:

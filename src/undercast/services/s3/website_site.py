@@ -21,6 +21,7 @@ from undercast.core.http_dates import read_http_date
 from undercast.core.record import record
 from undercast.core.service import CrossOrigin, Visit
 from undercast.services.s3 import cors, website
+from undercast.services.s3.addresses import Place, place_of
 from undercast.services.s3.errors import (
     IncorrectEndpoint,
     MethodNotAllowed,
@@ -76,8 +77,9 @@ class _Website:
 
 
 async def serve(s3: S3, visit: Visit) -> HttpResponse:
-    """See `core.service.Site`."""
-    place = website.place_of(visit.host)
+    """See `core.service.Manifest.site`."""
+    place = place_of(visit.host)
+    assert place is not None, "only its own host names are handed to it"
     if not place.bucket:
         return _redirected(Redirect(status=301, location=website.PRODUCT_PAGE))
     answer = await _answer(s3, visit, place)
@@ -90,7 +92,7 @@ async def serve(s3: S3, visit: Visit) -> HttpResponse:
     return answer
 
 
-async def _answer(s3: S3, visit: Visit, place: website.Place) -> HttpResponse:
+async def _answer(s3: S3, visit: Visit, place: Place) -> HttpResponse:
     site: _Website | None = None
     try:
         if visit.request.method == "OPTIONS":
@@ -104,7 +106,7 @@ async def _answer(s3: S3, visit: Visit, place: website.Place) -> HttpResponse:
         return await _failed(s3, site, error)
 
 
-def _opened(s3: S3, visit: Visit, place: website.Place) -> _Website:
+def _opened(s3: S3, visit: Visit, place: Place) -> _Website:
     """Raises what an endpoint answers that is no website, or is asked for more than reading."""
     if visit.request.method not in ("GET", "HEAD"):
         raise MethodNotAllowed(members={"Method": visit.request.method.upper(), "ResourceType": "OBJECT"})
@@ -161,7 +163,7 @@ async def _failed(s3: S3, site: _Website | None, error: ServiceError) -> HttpRes
     return HttpResponse(status=error.status, headers=(_HTML, *told), body=body)
 
 
-def _preflight(s3: S3, visit: Visit, place: website.Place) -> HttpResponse:
+def _preflight(s3: S3, visit: Visit, place: Place) -> HttpResponse:
     """A browser's question whether it may read from another page. Raises what S3 answers where it may not."""
     headers = visit.request.headers
     names = headers.get("access-control-request-headers", "")

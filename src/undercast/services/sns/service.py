@@ -6,7 +6,7 @@ AWS: SNS API Reference.
 from collections.abc import Mapping
 from typing import Any
 
-from undercast.core.service import Manifest, Site, operations_of
+from undercast.core.service import Manifest, operations_of
 from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.upstream import as_a_sandbox
 from undercast.services.parts import Parts
@@ -28,7 +28,7 @@ from undercast.services.sns.operations import (
 )
 from undercast.services.sns.push_feedback import PushFeedback
 from undercast.services.sns.sending import DEAD_LETTERS, HTTP, PUSH_FEEDBACK
-from undercast.services.sns.signing import PATH_PREFIX, Signer
+from undercast.services.sns.signing import Signer
 from undercast.services.sns.target import KIND, DeadLetterTarget, TopicTarget
 from undercast.services.sns.topics import Topics
 
@@ -78,7 +78,7 @@ MANIFEST = Manifest(
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,
-    site=Site(owns=site.owns, serve=site.serve, path=PATH_PREFIX),
+    site=site.serve,
     targets=_targets,
     hears=_hears,
     finishes=_finishes,

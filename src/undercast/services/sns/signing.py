@@ -16,13 +16,13 @@ from undercast.core.clock import HostClock
 from undercast.core.late import Late
 from undercast.core.record import record
 from undercast.events.delivery import UNFINISHED, Delivery
+from undercast.services.sns.addresses import PATH_PREFIX
 from undercast.services.sns.envelope import Letter, Seal
 from undercast.store.database import Database, Row, Tx
 
 if TYPE_CHECKING:
     from undercast.services.sns.signing_key import SigningKey
 
-PATH_PREFIX = "/SimpleNotificationService-"
 _SIGNING_KEY: Late["type[SigningKey]"] = Late("undercast.services.sns.signing_key", "SigningKey")
 _MOST = 128
 """Signatures that are made ahead, and as many of those made last for who asked later."""

@@ -1,4 +1,4 @@
-"""The certificate of SNS's signatures, at the path that SigningCertURL names, under every host name.
+"""The certificate of SNS's signatures, at the path that SigningCertURL names.
 
 AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages".
 """
@@ -11,15 +11,10 @@ _TYPE = (("content-type", "application/x-pem-file"),)
 
 
 async def serve(sns: Sns, visit: Visit) -> HttpResponse:
-    """See `core.service.Site`."""
+    """See `core.service.Manifest.site`."""
     material = await sns.signer.ready()
     if visit.request.path != material.path or visit.request.method not in ("GET", "HEAD"):
         return HttpResponse(
             status=404, headers=(("content-type", "text/plain"),), body=b"There is no such certificate.\n"
         )
     return HttpResponse(status=200, headers=_TYPE, body=material.certificate)
-
-
-def owns(name: str) -> bool:
-    """No host name is SNS's own: see `core.service.Site.path`."""
-    return False
