@@ -1,11 +1,12 @@
 """One validator for every operation, from the constraints in botocore's models: AWS's texts before it runs (I9).
 
-Compiled per operation: what has no constraint costs nothing. All violations are found and reported in one error.
+Compiled per operation: what has no constraint costs nothing, and no path is made for what keeps its constraints. All
+violations are found and reported in one error.
 AWS: "N validation errors detected: Value '...' at '...' failed to satisfy constraint: Member must ..." as the services
 answer; the constraints are the models' `required`, `min`, `max`, `pattern` and `enum`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from undercast.core.errors import ServiceError
@@ -17,7 +18,8 @@ from undercast.wire.protocols.xml import malformed
 
 Validator = Callable[[Mapping[str, Any]], None]
 Found = list["Violation"]
-Check = Callable[[Any, str, Found], None]
+Check = Callable[[Any], Found]
+"""What a value breaks. Paths lead from the value on: "" is the value itself."""
 
 _CODES = ("ValidationException", "InvalidParameterException", "BadRequestException")
 """Codes by which services report violations, when an operation models them; in order of preference."""
@@ -46,6 +48,11 @@ class Violation:
         value = "null" if self.value is None else f"'{_shown(self.value)}'"
         return f"Value {value} at '{self.path}' failed to satisfy constraint: {self.constraint}"
 
+    def below(self, step: str) -> "Violation":
+        """The same, seen from what holds the value under this name."""
+        path = f"{step}.{self.path}" if self.path else step
+        return Violation(value=self.value, path=path, constraint=self.constraint)
+
 
 def compile_validator(operation: OperationModel, protocol: Protocol) -> Validator | None:
     """A closure that raises when the input breaks a constraint; None when there is none to break."""
@@ -57,9 +64,7 @@ def compile_validator(operation: OperationModel, protocol: Protocol) -> Validato
     code = _code(operation, protocol)
 
     def validate(params: Mapping[str, Any]) -> None:
-        found: Found = []
-        check(params, "", found)
-        if found:
+        if found := check(params):
             raise ServiceError(code, _text(found))
 
     return validate
@@ -89,10 +94,7 @@ def _required_only(operation: OperationModel) -> Validator | None:
         for name, member in places.items():
             if name not in params:
                 raise _missing(name, member)
-        found: Found = []
-        if inner is not None:
-            inner(params, "", found)
-        if found:
+        if inner is not None and inner(params):
             raise malformed()
 
     return validate
@@ -119,17 +121,16 @@ class _Checks:
     def of(self, shape: Shape) -> Check | None:
         key = shape.key_of_definition
         if key in self._open:
-            return lambda value, path, found: self._again(key, value, path, found)
+            return lambda value: self._again(key, value)
         if key not in self._compiled:
             self._open.add(key)
             self._compiled[key] = self._compile(shape)
             self._open.discard(key)
         return self._compiled[key]
 
-    def _again(self, key: str, value: Any, path: str, found: Found) -> None:
+    def _again(self, key: str, value: Any) -> Found:
         check = self._compiled[key]
-        if check is not None:
-            check(value, path, found)
+        return [] if check is None else check(value)
 
     def _compile(self, shape: Shape) -> Check | None:
         kind = shape.type
@@ -146,21 +147,22 @@ class _Checks:
         return scalar_rules(shape) if self._values else ()
 
     def _structure(self, shape: Shape) -> Check | None:
-        required = tuple((name, lower_first(name)) for name in shape.required)
+        required = shape.required
         checks = {name: check for name, member in shape.members.items() if (check := self.of(member)) is not None}
-        paths = {name: lower_first(name) for name in checks}
         if not required and not checks:
             return None
 
-        def structure(value: Mapping[str, Any], path: str, found: Found) -> None:
-            before = f"{path}." if path else ""
-            for name, shown in required:
+        def structure(value: Mapping[str, Any]) -> Found:
+            found: Found = []
+            for name in required:
                 if name not in value:
-                    found.append(Violation(value=None, path=before + shown, constraint="Member must not be null"))
+                    path = lower_first(name)
+                    found.append(Violation(value=None, path=path, constraint="Member must not be null"))
             for name, item in value.items():
                 check = checks.get(name)
-                if check is not None:
-                    check(item, before + paths[name], found)
+                if check is not None and (broken := check(item)):
+                    found += [one.below(lower_first(name)) for one in broken]
+            return found
 
         return structure
 
@@ -173,17 +175,18 @@ class _Checks:
         if inner is None:
             return own
 
-        def items(value: list[Any], path: str, found: Found) -> None:
-            if own is not None:
-                own(value, path, found)
+        def items(value: list[Any]) -> Found:
+            found: Found = []
             for position, item in enumerate(value, 1):
-                inner(item, f"{path}.{position}.member", found)
+                if broken := inner(item):
+                    found += [one.below(f"{position}.member") for one in broken]
+            return found
 
-        return items
+        return _both(own, items)
 
     def _map(self, shape: Shape) -> Check | None:
         own = _own(_size_rules(shape) if self._values else ())
-        keys = _all_of("Map keys must satisfy constraint", self._rules(shape.key), list)
+        keys = _all_of("Map keys must satisfy constraint", self._rules(shape.key), iter)
         values: Check | None
         if shape.value.type in ("structure", "list", "map"):
             values = self._map_values(shape.value)
@@ -197,9 +200,12 @@ class _Checks:
         if inner is None:
             return None
 
-        def values(value: Mapping[str, Any], path: str, found: Found) -> None:
+        def values(value: Mapping[str, Any]) -> Found:
+            found: Found = []
             for key, item in value.items():
-                inner(item, f"{path}.{key}.member", found)
+                if broken := inner(item):
+                    found += [one.below(f"{key}.member") for one in broken]
+            return found
 
         return values
 
@@ -260,10 +266,12 @@ def _own(rules: tuple[Rule, ...]) -> Check | None:
     if not rules:
         return None
 
-    def check(value: Any, path: str, found: Found) -> None:
+    def check(value: Any) -> Found:
+        found: Found = []
         for rule in rules:
             if not rule.holds(value):
-                found.append(Violation(value=value, path=path, constraint=rule.text))
+                found.append(Violation(value=value, path="", constraint=rule.text))
+        return found
 
     return check
 
@@ -275,33 +283,36 @@ def _remembered(check: Check) -> Check:
     """
     kept: set[str] = set()
 
-    def once(value: Any, path: str, found: Found) -> None:
+    def once(value: Any) -> Found:
         if not isinstance(value, str) or len(value) > _SHORT_TEXT:
-            check(value, path, found)
-        elif value not in kept:
-            before = len(found)
-            check(value, path, found)
-            if len(found) == before:
-                if len(kept) >= _REMEMBERED:
-                    kept.clear()
-                kept.add(value)
+            return check(value)
+        if value in kept:
+            return []
+        found = check(value)
+        if not found:
+            if len(kept) >= _REMEMBERED:
+                kept.clear()
+            kept.add(value)
+        return found
 
     return once
 
 
 def _each(rules: tuple[Rule, ...]) -> Check | None:
-    return _all_of("Member must satisfy constraint", rules, list)
+    return _all_of("Member must satisfy constraint", rules, iter)
 
 
-def _all_of(intro: str, rules: tuple[Rule, ...], parts: Callable[[Any], Any]) -> Check | None:
+def _all_of(intro: str, rules: tuple[Rule, ...], parts: Callable[[Any], Iterable[Any]]) -> Check | None:
     """A list's or map's scalars are reported together, at the list or map, with all of their constraints."""
     if not rules:
         return None
     constraint = f"{intro}: [{', '.join(rule.text for rule in rules)}]"
 
-    def check(value: Any, path: str, found: Found) -> None:
-        if not all(rule.holds(item) for item in parts(value) for rule in rules):
-            found.append(Violation(value=value, path=path, constraint=constraint))
+    def check(value: Any) -> Found:
+        for rule in rules:
+            if not all(map(rule.holds, parts(value))):
+                return [Violation(value=value, path="", constraint=constraint)]
+        return []
 
     return check
 
@@ -310,9 +321,8 @@ def _both(first: Check | None, second: Check | None) -> Check | None:
     if first is None or second is None:
         return first or second
 
-    def check(value: Any, path: str, found: Found) -> None:
-        first(value, path, found)
-        second(value, path, found)
+    def check(value: Any) -> Found:
+        return first(value) + second(value)
 
     return check
 

@@ -96,6 +96,18 @@ async def test_all_violations_are_reported_at_once() -> None:
     )
 
 
+async def test_a_path_leads_through_all_that_holds_the_value() -> None:
+    """Structures by the member's name, maps by the key, lists by the position; a recursive shape within itself."""
+    deep = {"M": {"outer": {"L": [{"S": "text"}, {"M": {"n" * 65_536: {"S": "text"}}}]}}}
+    params = {"TableName": "table", "Item": {"attribute": deep}}
+    code, text = await refusal(json_request("dynamodb", "DynamoDB_20120810.PutItem", params))
+    assert code == "ValidationException"
+    assert text.endswith(
+        " at 'item.attribute.member.m.outer.member.l.2.member.m' failed to satisfy constraint: "
+        "Map keys must satisfy constraint: [Member must have length less than or equal to 65535]"
+    )
+
+
 async def test_a_lists_strings_are_reported_at_the_list() -> None:
     """Lambda on a subnet id: "Value '[...]' at 'vpcConfig.subnetIds' ...: Member must satisfy constraint: [...]"."""
     body = json.dumps({"Layers": ["x"]}).encode()
