@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.functions import create_function
+from tests.e2e.functions import create_function, package
 from tests.platform import RunningPlatform, running, start, stop
 
 PYTHON = f"python3.{sys.version_info.minor}"
@@ -199,6 +199,29 @@ def test_status_shows_what_was_given_up(platform: RunningPlatform, function: str
     assert "attempt 1: RetriesExhausted: KeyError" in undercast("trace", event_id, url=platform.url)[0]
     dead = json.loads(undercast("status", "--json", url=platform.url)[0])["dead_deliveries"]
     assert event_id in [one["id"] for one in dead]
+
+
+def test_what_was_given_up_is_tried_again(platform: RunningPlatform, function: str) -> None:
+    """With the function mended meanwhile, it is done under the same request id; and is given up no longer."""
+    client = platform.client("lambda")
+    client.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
+    answer = client.invoke(FunctionName=function, InvocationType="Event", Payload=b'{"no": 5}')
+    event_id = answer["ResponseMetadata"]["RequestId"]
+    platform.drain()
+    assert event_id in undercast("deliveries", "list", url=platform.url)[0]
+    mended = "def handler(event, context):\n    print('mended', context.aws_request_id, event)\n"
+    client.update_function_code(FunctionName=function, ZipFile=package(mended))
+    client.get_waiter("function_updated_v2").wait(FunctionName=function)
+    assert undercast("deliveries", "retry", event_id, url=platform.url)[0] == f"{event_id}\n"
+    platform.drain()
+    assert event_id not in undercast("deliveries", "list", url=platform.url)[0]
+    assert f"mended {event_id} {{'no': 5}}" in undercast("logs", function, url=platform.url)[0]
+    shown = undercast("trace", event_id, url=platform.url)[0]
+    assert shown.index("attempt 1: RetriesExhausted") < shown.index("again, as its user asks")
+    _, error = undercast("deliveries", "retry", event_id, url=platform.url, expect=1)
+    assert error == f"undercast: no delivery {event_id} was given up, or it is kept no longer\n"
+    for wrong in (), (event_id, "--all"):
+        assert "or --all" in undercast("deliveries", "retry", *wrong, url=platform.url, expect=1)[1]
 
 
 @pytest.mark.parametrize(

@@ -118,10 +118,26 @@ async def test_retry_and_death_are_in_the_trace(bench: Bench, clock: FakeClock) 
     await bench.add(bench.make("1"))
     await bench.router.drained()
     trace = await bench.state.causality.trace("1")
-    assert [(node.id, node.kind, node.label) for node in trace.nodes[1:]] == [
-        ("1#1", "retry", "attempt 1: exit 1"),
-        ("1#2", "dead", "attempt 2: too old"),
+    assert [(node.kind, node.label) for node in trace.nodes[1:]] == [
+        ("retry", "attempt 1: exit 1"),
+        ("dead", "attempt 2: too old"),
     ]
+
+
+async def test_what_an_attempt_leads_to_is_behind_it(bench: Bench) -> None:
+    """The dead letter of an event is caused by its last failure: the trace shows them in this order."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        letter = bench.make("letter", "arn:dlq", cause=Cause(kind="delivery", id="1"))
+        if delivery.id == "1":
+            return Outcome(kind="dead", reason="too old", follow_ups=(letter,))
+        return Outcome(kind="done")
+
+    bench.target.answer = answer
+    await bench.add(bench.make("1"))
+    await bench.router.drained()
+    trace = await bench.state.causality.trace("1")
+    assert [edge.label for edge in trace.edges] == ["attempt 1: too old", "test arn:dlq"]
 
 
 async def test_phase_of_an_environment_is_the_cause_of_its_calls(bench: Bench) -> None:

@@ -14,6 +14,7 @@ import pytest
 from tests.events.recording import DONE, Bench, Recorder, called, open_bench, turns
 from tests.fakes import FakeClock
 from undercast.core.errors import ServiceError
+from undercast.events.dead import DeadDeliveries
 from undercast.events.delivery import UNFINISHED, Delivery, Outcome
 from undercast.events.router import Sender
 from undercast.events.target_queue import WINDOW
@@ -196,7 +197,7 @@ async def test_target_that_always_raises_gives_up_after_a_day(bench: Bench, cloc
         await bench.router.drained()
     assert [bench.target.ids.count("1"), bench.target.ids[-1]] == [10, "1-dead-letter"]
     assert await bench.rows() == []
-    (dead,) = bench.router.dead()
+    (dead,) = await DeadDeliveries(bench.state.outbox).shown(20)
     assert dead["reason"] == "given up after 10 attempts: OSError('unreachable')"
 
 
@@ -434,38 +435,6 @@ async def test_large_payload_is_read_when_its_turn_comes(bench: Bench) -> None:
     await bench.add(delivery)
     await bench.router.drained()
     assert bench.target.got == [replace(delivery)]
-
-
-async def test_the_last_dead_deliveries_are_shown(bench: Bench, clock: FakeClock) -> None:
-    """What was given up is gone; the newest 20 are told: what each was, why it ended, and where it was sent on to."""
-
-    async def answer(delivery: Delivery) -> Outcome:
-        letters = (bench.make("letter", "arn:dlq"),) if delivery.id == "20" else ()
-        if delivery.target_arn == "arn:dlq":
-            return Outcome(kind="done")
-        return Outcome(kind="dead", reason="too old", follow_ups=letters)
-
-    bench.target.answer = answer
-    for number in range(21):
-        await bench.add(bench.make(str(number)))
-        await turns()
-        await bench.router.drained()
-    dead = bench.router.dead()
-    assert [one["id"] for one in dead] == [str(number) for number in range(20, 0, -1)]
-    made = bench.make("20")
-    assert dead[0] == {
-        "id": "20",
-        "kind": made.kind,
-        "source": made.source_arn,
-        "target": made.target_arn,
-        "attempts": 1,
-        "reason": "too old",
-        "at": clock.now(),
-        "sent_to": ("arn:dlq",),
-    }
-    assert dead[1]["sent_to"] == ()
-    await bench.state.database.write(bench.state.outbox.clear)
-    assert bench.router.dead() == []
 
 
 async def test_cleared_deliveries_are_not_attempted(bench: Bench, clock: FakeClock) -> None:

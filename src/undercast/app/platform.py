@@ -22,6 +22,7 @@ from undercast.app.traces import Traces
 from undercast.core.memory import Memory, in_use
 from undercast.core.record import record
 from undercast.core.recurring import every, recur
+from undercast.events.dead import DeadDeliveries
 from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
 from undercast.events.router import Router, Sender, Senders
@@ -44,6 +45,7 @@ from undercast.store.database import Tx
 
 _KEPT_BY_RESET = frozenset({"schema_version", "clock"})
 _LOOK_AT_MEMORY_S = 2.0
+_SHOWN_DEAD = 20
 
 
 @record
@@ -52,6 +54,7 @@ class Platform:
 
     base: Base
     router: Router
+    dead: DeadDeliveries
     pool: Pool
     driver: Driver
     services: Mapping[str, Mounted]
@@ -124,7 +127,7 @@ class Platform:
             "tasks": len(asyncio.all_tasks()),
             "memory_in_use": in_use(),
             "deliveries": self.router.status(),
-            "dead_deliveries": self.router.dead(),
+            "dead_deliveries": await self.dead.shown(_SHOWN_DEAD),
             "cannot_run": self.services["lambda"].instance.unable.shown(),
             "sandboxes": self.pool.status(),
         }
@@ -149,7 +152,7 @@ def build_platform(base: Base, services: Mapping[str, Mounted], driver: Driver, 
     """All services are there."""
     outbox = base.parts.outbox
     router = Router(outbox, _targets(services), _senders(services))
-    return Platform(base=base, router=router, pool=pool, driver=driver, services=services)
+    return Platform(base=base, router=router, dead=DeadDeliveries(outbox), pool=pool, driver=driver, services=services)
 
 
 def _admin_tools(platform: Platform) -> AdminTools:
@@ -165,6 +168,8 @@ def _admin_tools(platform: Platform) -> AdminTools:
         reset=platform.reset,
         debug=partial(debugging.change, platform.pool),
         drained=platform.router.drained,
+        dead=platform.dead.shown,
+        retry=platform.dead.retry,
         outbox=platform.services["sns"].instance.local.shown,
         opt_out=platform.services["sns"].instance.local.stop,
         unregister=platform.services["sns"].instance.local.unregister,

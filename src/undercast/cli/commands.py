@@ -11,6 +11,7 @@ import typer
 from undercast import __version__
 from undercast.cli import (
     clock,
+    deliveries,
     doctor,
     env,
     images,
@@ -84,6 +85,7 @@ for command in (
 app.add_typer(runtimes.app, name="runtimes")
 app.add_typer(clock.app, name="clock")
 app.add_typer(images.app, name="images")
+app.add_typer(deliveries.app, name="deliveries")
 
 
 @app.command("version")

@@ -7,18 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
+from undercast.cli import deliveries
 from undercast.cli.client import DataOption, ask, locate
 from undercast.cli.output import show, table
 
-_MAX_REASON = 200
 _UNABLE_HEAD = ("cannot run here", "account", "region", "runtime", "what to do")
-_DEAD_HEAD = ("given up", "at", "what", "why", "sent on to")
 _DEAD_HINT = (
-    "what led to one, and what became of each attempt: undercast trace ID. None is tried again: send it anew.\n"
-    "{lost}The list is of this start and holds the last 20; a reset empties it."
+    "what led to one, and what became of each attempt: undercast trace ID. Once more: undercast deliveries retry ID.\n"
+    "{lost}These are the last 20; undercast deliveries list shows more."
 )
 _LOST = (
-    "What was sent on to nothing is lost, as on AWS: a dead-letter queue or an OnFailure destination of the function,\n"
+    "On AWS, what was sent on to nothing is lost: a dead-letter queue or an OnFailure destination of the function,\n"
     "a RedrivePolicy of the subscription or a DeadLetterConfig of the rule's target keeps it.\n"
 )
 _HEAD = ("function", "version", "account", "region", "environments", "waiting")
@@ -46,13 +45,13 @@ def status(
         table(_UNABLE_HEAD, [_unable(one) for one in unable], "")
     if dead := answer["dead_deliveries"]:
         print()
-        table(_DEAD_HEAD, [_dead(one) for one in dead], "")
+        table(deliveries.HEAD, [deliveries.row(one) for one in dead], "")
         print(_DEAD_HINT.format(lost="" if all(one["sent_to"] for one in dead) else _LOST))
 
 
 def summary(answer: Mapping[str, Any]) -> dict[str, str]:
     """The platform in a few lines."""
-    sandboxes, deliveries, clock = answer["sandboxes"], answer["deliveries"], answer["clock"]
+    sandboxes, clock = answer["sandboxes"], answer["clock"]
     limits = sandboxes["limits"]
     ahead = f", {clock['ahead_s']:.0f} s ahead of this machine" if clock["ahead_s"] else ""
     return {
@@ -61,17 +60,8 @@ def summary(answer: Mapping[str, Any]) -> dict[str, str]:
         "clock": datetime.fromtimestamp(clock["now"], tz=UTC).isoformat(timespec="seconds") + ahead,
         "environments": f"{_of(sandboxes['environments'], limits['environments'])}, "
         f"{_of(sandboxes['memory_mb'], limits['memory_mb'])} MB, {_of(sandboxes['inits'], limits['inits'])} in INIT",
-        "deliveries": ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in deliveries.items()),
+        "deliveries": ", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in answer["deliveries"].items()),
     }
-
-
-def _dead(delivery: Mapping[str, Any]) -> Sequence[str]:
-    at = datetime.fromtimestamp(delivery["at"], tz=UTC).isoformat(timespec="seconds")
-    source, attempts = delivery["source"], delivery["attempts"]
-    what = f"{delivery['kind']} {delivery['target']}" + (f" from {source}" if source else "")
-    tried = "1 attempt" if attempts == 1 else f"{attempts} attempts"
-    why = f"{tried}: {delivery['reason'][:_MAX_REASON]}"
-    return delivery["id"], at, what, why, ", ".join(delivery["sent_to"]) or "nothing"
 
 
 def _unable(lacking: Mapping[str, str]) -> Sequence[str]:

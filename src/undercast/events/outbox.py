@@ -4,7 +4,8 @@ The row is the queue entry: it is there until the router has an outcome, and its
 """
 
 import json
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import PlatformClock
@@ -70,10 +71,11 @@ class Outbox:
         tx.after_commit(lambda: self._committed(delivery, order))
 
     def clear(self, tx: Tx, account_id: str | None = None, region: str | None = None) -> int:
-        """Remove deliveries, all or those of an account or region (a reset); how many."""
-        count = tx.execute(
-            "DELETE FROM event_delivery WHERE (? IS NULL OR account_id = ?) AND (? IS NULL OR region = ?)",
-            (account_id, account_id, region, region),
+        """Remove deliveries, all or those of an account or region (a reset); how many wait no longer."""
+        of = "WHERE (? IS NULL OR account_id = ?) AND (? IS NULL OR region = ?)"
+        count, _ = (
+            tx.execute(f"DELETE FROM {table} {of}", (account_id, account_id, region, region))
+            for table in ("event_delivery", "event_dead")
         )
         tx.after_commit(lambda: self._cleared(count))
         return count
@@ -108,8 +110,8 @@ def _content(delivery: Delivery) -> tuple[str | int | float | bytes | None, ...]
     )
 
 
-def delivery_of(row: Row) -> Delivery:
-    """The delivery that a row of event_delivery holds."""
+def delivery_of(row: Row | Mapping[str, Any]) -> Delivery:
+    """The delivery that a row of event_delivery holds, or one with the same columns."""
     cause = Cause(kind=row["cause_kind"], id=row["cause_id"], environment_id=row["cause_environment_id"])
     return Delivery(
         id=row["id"],

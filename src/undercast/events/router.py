@@ -8,7 +8,7 @@ import asyncio
 import heapq
 import logging
 import math
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -18,6 +18,7 @@ from typing import NamedTuple
 from undercast.core.backoff import Backoff
 from undercast.core.errors import ServiceError
 from undercast.core.tasks import wound_up
+from undercast.events import dead
 from undercast.events.causality import Edge
 from undercast.events.delivery import ORDERED, UNFINISHED, Delivery, Outcome, Target, Wide, refused
 from undercast.events.opening import Heard, Opening
@@ -28,7 +29,6 @@ from undercast.store.database import Tx
 KEPT_PAYLOAD_BYTES = 4096
 """Larger payloads wait in the database only, so that a full window is small."""
 _SETTLED_AT_ONCE = 64
-_KEPT_DEAD, _MAX_REASON = 20, 1024
 _BACKOFF = Backoff(longest_s=300.0)
 LAST_AGE_S, FEWEST_TRIES = 24 * 3600.0, 10
 """When a delivery whose target raises every time is given up: older than this, and tried so often. Either alone is no
@@ -44,34 +44,6 @@ class Settlement(NamedTuple):
     entry: Entry
     delivery: Delivery
     outcome: Outcome
-
-
-class Dead(NamedTuple):
-    """A delivery that was given up."""
-
-    id: str
-    kind: str
-    source: str
-    target: str
-    attempts: int
-    reason: str
-    at: float
-    sent_to: tuple[str, ...]
-    """Where the failure was sent: dead-letter queues, destinations."""
-
-    @classmethod
-    def of(cls, delivery: Delivery, outcome: Outcome, at: float) -> "Dead":
-        """The last attempt counts, too."""
-        return cls(
-            id=delivery.id,
-            kind=delivery.kind,
-            source=delivery.source_arn,
-            target=delivery.target_arn,
-            attempts=delivery.attempts + delivery.throttles + 1,
-            reason=outcome.reason[:_MAX_REASON],
-            at=at,
-            sent_to=tuple(one.target_arn for one in outcome.follow_ups),
-        )
 
 
 class Sender(NamedTuple):
@@ -117,7 +89,6 @@ class Router:
         self._timer_at = math.inf
         self._idle: list[asyncio.Future[None]] = []
         self._counts: Counter[str] = Counter()
-        self._dead: deque[Dead] = deque(maxlen=_KEPT_DEAD)
         self._running = False
 
     async def start(self) -> None:
@@ -157,10 +128,6 @@ class Router:
         totals = {kind: self._counts[kind] for kind in ("waiting", "done", "retry", "dead")}
         return {**totals, "in_flight": in_flight, "targets": targets}
 
-    def dead(self) -> list[Mapping[str, object]]:
-        """The last deliveries that were given up since the start, the newest first."""
-        return [one._asdict() for one in reversed(self._dead)]
-
     async def drained(self, timeout_s: float = 30.0) -> None:
         """Return when nothing is due or under way any more; what is due later may remain.
 
@@ -195,7 +162,6 @@ class Router:
     def cleared(self, count: int) -> None:
         """See `outbox.Listener`."""
         self._counts["waiting"] -= count
-        self._dead.clear()
         for queue in self._queues:
             queue.forget()
         for queue in self._queues:
@@ -323,7 +289,7 @@ class Router:
         A delivery whose outcome was not written is delivered again.
         """
         try:
-            return await self._database.write(lambda tx: [(one, self._apply(tx, one)) for one in batch])
+            return await self._database.write(partial(self._apply_all, batch))
         except Exception as error:
             if len(batch) > 1:
                 return [pair for one in batch for pair in await self._write([one])]
@@ -347,19 +313,31 @@ class Router:
         queue.hold(self._clock.now() + wait_s)
         _log.warning("deliveries to %s wait %.0f s: the store failed with %r", queue.name.target_arn, wait_s, error)
 
+    def _apply_all(self, batch: list[Settlement], tx: Tx) -> list[tuple[Settlement, bool]]:
+        written = [(one, self._apply(tx, one)) for one in batch]
+        if any(one.outcome.kind == "dead" for one in batch):
+            dead.trim(tx)
+        return written
+
     def _apply(self, tx: Tx, one: Settlement) -> bool:
-        """Write one outcome; whether the row was still there."""
+        """Write one outcome; whether the row was still there. What it leads to is behind it in the causal order."""
         outcome, delivery = one.outcome, one.delivery
+        order = self._causality.next_order() if outcome.kind != "done" else 0
         if outcome.kind == "retry":
             counted, due_at = int(outcome.counted), one.entry.due_at if _holds(one) else outcome.due_at
-            return bool(
+            there = bool(
                 tx.execute(
                     "UPDATE event_delivery SET due_at = ?, attempts = attempts + ?, throttles = throttles + ?"
                     " WHERE id = ?",
                     (due_at, counted, 1 - counted, delivery.id),
                 )
             )
-        there = bool(tx.execute("DELETE FROM event_delivery WHERE id = ?", (delivery.id,)))
+        else:
+            if outcome.kind == "dead":
+                dead.bury(tx, delivery.id, outcome, order, self._clock.now())
+            there = bool(tx.execute("DELETE FROM event_delivery WHERE id = ?", (delivery.id,)))
+        if there and order:
+            self._causality.note_with(tx, _edge(delivery, outcome, order, self._clock.now()))
         if there:
             for follow_up in outcome.follow_ups:
                 self._outbox.add(tx, follow_up)
@@ -385,8 +363,6 @@ class Router:
             queue.add(_entry(due_at, one.entry.order, again))
         else:
             self._counts["waiting"] -= 1
-        if outcome.kind == "dead":
-            self._dead.append(Dead.of(delivery, outcome, self._clock.now()))
 
     def _tell(self, one: Settlement) -> None:
         """Whom it concerns. Nothing is in flight any more of what was written, whatever they make of it."""
@@ -394,8 +370,6 @@ class Router:
         try:
             if outcome.kind != "retry":
                 self._tell_sender(delivery, outcome)
-            if outcome.kind != "done":
-                self._note_outcome(delivery, outcome)
         except Exception:
             _log.exception("the sender of delivery %s could not be told of its end", delivery.id)
 
@@ -407,20 +381,6 @@ class Router:
         sender = self._sender(delivery)
         if sender is not None and sender.hears is not None:
             sender.hears(delivery, outcome)
-
-    def _note_outcome(self, delivery: Delivery, outcome: Outcome) -> None:
-        number = delivery.attempts + delivery.throttles + 1
-        self._causality.note(
-            Edge(
-                from_kind="delivery",
-                from_id=delivery.id,
-                to_kind=outcome.kind,
-                to_id=f"{delivery.id}#{number}",
-                label=f"attempt {number}: {outcome.reason}",
-                at=self._clock.now(),
-                scope=delivery.scope,
-            )
-        )
 
     def _ring_at(self, queue: TargetQueue, moment: float) -> None:
         if moment >= queue.rings_at:
@@ -485,6 +445,19 @@ def _stopped() -> ServiceError:
 def _entry(due_at: float, order: int, delivery: Delivery) -> Entry:
     small = len(delivery.payload) <= KEPT_PAYLOAD_BYTES
     return Entry(due_at, order, delivery.id, delivery if small else None)
+
+
+def _edge(delivery: Delivery, outcome: Outcome, order: int, now: float) -> Edge:
+    number = delivery.attempts + delivery.throttles + 1
+    return Edge(
+        from_kind="delivery",
+        from_id=delivery.id,
+        to_kind=outcome.kind,
+        to_id=f"{delivery.id}#{order}",
+        label=f"attempt {number}: {outcome.reason}",
+        at=now,
+        scope=delivery.scope,
+    )
 
 
 def _holds(one: Settlement) -> bool:

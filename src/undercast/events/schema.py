@@ -26,6 +26,15 @@ DELIVERY = (
     CREATE INDEX event_delivery_due ON event_delivery (target_arn, due_at, ord, id);
     """,
     _message_groups,
+    """
+    CREATE TABLE event_dead (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT NOT NULL UNIQUE, ord INTEGER PRIMARY KEY,
+        target_arn TEXT NOT NULL, kind TEXT NOT NULL, payload BLOB NOT NULL, created_at REAL NOT NULL,
+        cause_kind TEXT NOT NULL, cause_id TEXT NOT NULL, cause_environment_id TEXT, source_arn TEXT NOT NULL,
+        attributes TEXT NOT NULL, tries INTEGER NOT NULL, reason TEXT NOT NULL, given_up_at REAL NOT NULL,
+        sent_to TEXT NOT NULL
+    )
+    """,
 )
 EDGE = (
     """

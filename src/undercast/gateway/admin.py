@@ -1,4 +1,4 @@
-"""The platform's own endpoints: status, trace, outbox, clock.
+"""The platform's own endpoints: status, trace, deliveries, outbox, clock, console.
 
 Not AWS's. A browser page can reach loopback, so all refuse an `Origin` header, and a change needs the token in the
 data folder, as does everything that another machine asks. A function inside a sandbox sees none of them.
@@ -6,7 +6,7 @@ data folder, as does everything that another machine asks. A function inside a s
 
 import hmac
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
@@ -16,10 +16,12 @@ from undercast.core.errors import ServiceError
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.core.record import record
 from undercast.events.causality import CausalLog
+from undercast.gateway import console
 from undercast.gateway.health import Answer, check_host, in_json, refusal
 from undercast.gateway.hosts import HostNames
 
 _SHOWN, _MOST_SHOWN = 100, 1000
+_MOST_NAMED_BYTES = 1024 * 1024
 
 
 @record
@@ -36,6 +38,10 @@ class AdminTools:
     """Stores how far the platform clock is ahead, before it is moved."""
     reset: Callable[[], Awaitable[None]]
     drained: Callable[[], Awaitable[None]]
+    dead: Callable[[int], Awaitable[Sequence[Mapping[str, Any]]]]
+    """So many of the newest deliveries that were given up."""
+    retry: Callable[[Sequence[str] | None], Awaitable[Sequence[str]]]
+    """Has these, or all, delivered anew; their ids."""
     outbox: Callable[[int], Answer]
     """So many of the newest mails, text messages and push notifications that would have left the machine."""
     opt_out: Callable[[Mapping[str, Any]], Awaitable[Answer]]
@@ -57,13 +63,21 @@ class Admin:
         self._tools = tools
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer in JSON."""
+        """Answer in JSON; the console in HTML."""
         try:
             if request.method == "GET" and request.path.startswith("/_undercast/code/"):
                 return await self._tools.code(request)
+            if request.method == "GET" and request.path.rstrip("/") == "/_undercast/console":
+                return await self._console(request)
             return in_json(200, await self._answer(request))
         except ServiceError as error:
             return refusal(error)
+
+    async def _console(self, request: HttpRequest) -> HttpResponse:
+        check_host(self._tools.host_names, request)
+        self._guard(request, request.method)
+        items = self._tools.outbox(console.SHOWN)["items"]
+        return console.response(await self._tools.status(), await self._tools.dead(console.SHOWN), items)
 
     async def _answer(self, request: HttpRequest) -> Answer:
         check_host(self._tools.host_names, request)
@@ -76,6 +90,10 @@ class Admin:
             return self._tools.capabilities()
         if method == "GET" and path.startswith("/_undercast/trace/"):
             return await self._trace(unquote(path.removeprefix("/_undercast/trace/")))
+        if method == "GET" and path == "/_undercast/deliveries":
+            return {"deliveries": await self._tools.dead(_limit(request.query))}
+        if method == "POST" and path == "/_undercast/deliveries/retry":
+            return {"retried": await self._tools.retry(_named(_object(await request.body.read(_MOST_NAMED_BYTES))))}
         if method == "GET" and path == "/_undercast/outbox":
             return self._tools.outbox(_limit(request.query))
         if method == "POST" and path == "/_undercast/outbox/stop":
@@ -140,6 +158,16 @@ def _object(body: bytes) -> Mapping[str, Any]:
     if not isinstance(given, dict):
         raise ServiceError("BadRequest", "the body is a JSON object", 400)
     return given
+
+
+def _named(wish: Mapping[str, Any]) -> Sequence[str] | None:
+    """The ids of deliveries; None is all of them. Raises BadRequest."""
+    ids = wish.get("ids")
+    if wish == {"all": True}:
+        return None
+    if len(wish) == 1 and isinstance(ids, list) and ids and all(isinstance(one, str) for one in ids):
+        return ids
+    raise ServiceError("BadRequest", 'the body is {"ids": ["...", ...]} or {"all": true}', 400)
 
 
 def _check_empty(body: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Mail, SMS and mobile push end in the local outbox (S4-22), which API and CLI show.
+"""Mail, SMS and mobile push end in the local outbox (S4-22), which API, CLI and console show.
 
 AWS: SNS Developer Guide, "Email notifications", "Mobile text messaging", "Mobile push notifications".
 """
@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import urllib.request
 from typing import Any
 from urllib.error import HTTPError
 
@@ -52,6 +53,19 @@ def test_the_command_shows_the_newest(platform: RunningPlatform, account: str, s
     assert f"\n  code {account}\n  for \\x1byou\n" in shown
     told = subprocess.run([*command, "--json"], capture_output=True, text=True, timeout=60, check=True).stdout
     assert json.loads(told)[-1]["body"] == f"code {account}\nfor \x1byou\n"
+
+
+def test_the_console_shows_it(platform: RunningPlatform, account: str, sns: Any) -> None:
+    """A page of the platform, for its user's browser; not for pages of other sites."""
+    sns.publish(PhoneNumber="+15550100", Message=f"<b>{account}</b>")
+    asked = urllib.request.Request(f"{platform.url}/_undercast/console")
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        shown = answer.read().decode()
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"<td>sms<td>+15550100<td><td><pre>&lt;b&gt;{account}&lt;/b&gt;</pre>" in shown
+    asked.add_header("Origin", "http://elsewhere.example")
+    with pytest.raises(HTTPError, match="403"):
+        urllib.request.urlopen(asked, timeout=30)
 
 
 def test_sms_goes_to_numbers_that_have_not_opted_out(

@@ -1,7 +1,10 @@
 """The platform's own endpoints: who may ask, and what a reset takes."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
+
+import pytest
 
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest, HttpResponse
@@ -16,6 +19,7 @@ class Ground:
 
     def __init__(self) -> None:
         self.resets = 0
+        self.retried: list[Sequence[str] | None] = []
         nothing: Any = None
         self.admin = Admin(
             AdminTools(
@@ -28,6 +32,8 @@ class Ground:
                 keep_offset=nothing,
                 reset=self._reset,
                 drained=nothing,
+                dead=self._dead,
+                retry=self._retry,
                 outbox=nothing,
                 opt_out=nothing,
                 unregister=nothing,
@@ -42,6 +48,13 @@ class Ground:
 
     async def _reset(self) -> None:
         self.resets += 1
+
+    async def _dead(self, most: int) -> list[dict[str, Any]]:
+        return [{"id": str(number)} for number in range(most)]
+
+    async def _retry(self, ids: Sequence[str] | None) -> Sequence[str]:
+        self.retried.append(ids)
+        return ids or ("every",)
 
     async def ask(self, request: HttpRequest) -> tuple[int, Any]:
         """Status and answer."""
@@ -87,3 +100,21 @@ async def test_a_reset_takes_no_members() -> None:
         asked = request("POST", "/_undercast/reset", peer="127.0.0.1", body=body, x_undercast_token="secret")
         assert await ground.ask(asked) == (200, {"reset": True})
     assert ground.resets == 2
+
+
+@pytest.mark.parametrize(
+    "body", ["", "{}", '{"ids": []}', '{"ids": "1"}', '{"ids": [1]}', '{"all": false}', '{"all": 1, "ids": ["1"]}']
+)
+async def test_retried_is_what_was_named_or_all(body: str) -> None:
+    """Anything else is refused: nobody wants all by mistake."""
+    ground = Ground()
+    path, token = "/_undercast/deliveries/retry", "secret"
+    asked = request("POST", path, peer="127.0.0.1", body=body.encode(), x_undercast_token=token)
+    status, answer = await ground.ask(asked)
+    assert (status, ground.retried) == (400, []), answer
+    for wish, ids in ({"all": True}, None), ({"ids": ["a", "b"]}, ["a", "b"]):
+        asked = request("POST", path, peer="127.0.0.1", body=json.dumps(wish).encode(), x_undercast_token=token)
+        assert (await ground.ask(asked))[0] == 200
+        assert ground.retried.pop() == ids
+    shown = await ground.ask(request("GET", "/_undercast/deliveries?limit=2", peer="127.0.0.1"))
+    assert shown == (200, {"deliveries": [{"id": "0"}, {"id": "1"}]})

@@ -1,0 +1,134 @@
+"""What was given up: kept, shown, and tried again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.events.recording import DONE, Bench, called, open_bench, turns
+from tests.fakes import FakeClock
+from undercast.core.errors import ServiceError
+from undercast.events import dead
+from undercast.events.dead import DeadDeliveries
+from undercast.events.delivery import Delivery, Outcome
+from undercast.events.router import Sender
+
+
+async def gives_up(delivery: Delivery) -> Outcome:
+    return Outcome(kind="dead", reason="too old")
+
+
+async def kept(bench: Bench) -> list[str]:
+    """Their ids."""
+    return [one["id"] for one in await DeadDeliveries(bench.state.outbox).shown(dead.MOST)]
+
+
+async def test_it_is_told_what_each_was_why_it_ended_and_where_it_was_sent_on_to(
+    bench: Bench, clock: FakeClock
+) -> None:
+    """The newest first, so many as are asked for; a reset forgets them."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        letters = (bench.make("letter", "arn:dlq"), bench.make("record", "arn:b")) if delivery.id == "2" else ()
+        if delivery.target_arn != "arn:a":
+            return DONE
+        return Outcome(kind="dead", reason="too old" * 1000, follow_ups=letters)
+
+    bench.target.answer = answer
+    for number in range(3):
+        await bench.add(bench.make(str(number), source_arn="arn:s", attempts=number, throttles=1))
+        await bench.router.drained()
+    shown = await DeadDeliveries(bench.state.outbox).shown(2)
+    assert [one["id"] for one in shown] == ["2", "1"]
+    assert shown[0] == {
+        "id": "2",
+        "kind": "test",
+        "source": "arn:s",
+        "target": "arn:a",
+        "attempts": 4,
+        "reason": ("too old" * 1000)[:1024],
+        "at": clock.now(),
+        "sent_to": ["arn:dlq", "arn:b"],
+    }
+    assert shown[1]["sent_to"] == []
+    await bench.state.database.write(bench.state.outbox.clear)
+    assert await kept(bench) == []
+
+
+async def test_one_is_delivered_anew_under_its_id(tmp_path: Path, clock: FakeClock) -> None:
+    """As it was committed, by a later process too; only its age and its attempts begin anew."""
+    ended: list[str] = []
+    sender = Sender(hears=lambda delivery, outcome: ended.append(outcome.kind))
+    made: dict[str, Any] = {"payload": b"\x00\xff", "cause": called("r"), "attributes": {"a": "b"}}
+    made["source_arn"] = "arn:aws:sns:r:1:t"
+    async with open_bench(tmp_path, clock, answer=gives_up, senders={"sns": sender}) as bench:
+        first = bench.make("1", attempts=2, throttles=3, **made)
+        await bench.add(first, bench.make("2"))
+        await bench.router.drained()
+    clock.advance(86400)
+    async with open_bench(tmp_path, clock, senders={"sns": sender}) as bench:
+        assert await DeadDeliveries(bench.state.outbox).retry(["1", "1"]) == ["1"]
+        await bench.router.drained()
+        assert bench.target.got == [bench.make("1", due_at=0.0, **made)]
+        assert await bench.rows() == []
+        assert await kept(bench) == ["2"]
+        trace = await bench.state.causality.trace("r")
+    assert ended == ["dead", "done"]
+    assert [(edge.from_id, edge.label) for edge in trace.edges] == [
+        ("r", "test arn:a"),
+        ("1", "attempt 6: too old"),
+        ("1", "again, as its user asks"),
+    ]
+
+
+async def test_attempts_of_both_times_are_in_the_trace(bench: Bench) -> None:
+    """Each attempt is a node of its own, though their numbers begin anew."""
+    bench.target.answer = gives_up
+    await bench.add(bench.make("1", cause=called("r")))
+    await bench.router.drained()
+    assert await DeadDeliveries(bench.state.outbox).retry(None) == ["1"]
+    await bench.router.drained()
+    trace = await bench.state.causality.trace("1")
+    assert [node.kind for node in trace.nodes] == ["call", "delivery", "dead", "retry", "dead"]
+    assert await kept(bench) == ["1"]
+
+
+async def test_where_one_is_not_known_none_is_tried_again(bench: Bench) -> None:
+    """An error that names it, and nothing half-applied."""
+    bench.target.answer = gives_up
+    await bench.add(bench.make("1"))
+    await bench.router.drained()
+    with pytest.raises(ServiceError, match="no delivery other was given up"):
+        await DeadDeliveries(bench.state.outbox).retry(["1", "other"])
+    await turns()
+    assert bench.target.ids == ["1"]
+    assert await kept(bench) == ["1"]
+
+
+async def test_all_are_tried_again_in_the_order_in_which_they_ended(bench: Bench) -> None:
+    """Of one target, one after the other as before."""
+    bench.target.answer = gives_up
+    for name in "cab":
+        await bench.add(bench.make(name))
+        await bench.router.drained()
+    bench.target.answer = None
+    assert await DeadDeliveries(bench.state.outbox).retry(None) == ["c", "a", "b"]
+    await bench.router.drained()
+    assert bench.target.ids == ["c", "a", "b"] * 2
+    assert await kept(bench) == []
+
+
+async def test_the_oldest_go_by_number_and_by_bytes(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poisoned queue does not fill the disk."""
+    monkeypatch.setattr(dead, "MOST", 3)
+    monkeypatch.setattr(dead, "MOST_BYTES", 1000)
+    bench.target.answer = gives_up
+    await bench.add(*(bench.make(str(number)) for number in range(5)))
+    await bench.router.drained()
+    assert await kept(bench) == ["4", "3", "2"]
+    await bench.add(bench.make("large", payload=b"x" * 990))
+    await bench.router.drained()
+    assert await kept(bench) == ["large", "4", "3"]
+    await bench.add(bench.make("larger", payload=b"x" * 999))
+    await bench.router.drained()
+    assert await kept(bench) == ["larger"]
