@@ -78,7 +78,8 @@ class Platform:
             "the execution environments": self.pool.stop,
             "the driver": self.driver.stop,
         }
-        deliveries = {"the router": self.end_deliveries}
+        deliveries = {"the router": self.router.stop}
+        self.pool.end_abandoned()
         begun = Begun(
             base=self.base,
             services=self.services,
@@ -87,11 +88,6 @@ class Platform:
             left=lambda: self.driver.remaining,
         )
         await stop(begun, ending)
-
-    async def end_deliveries(self) -> None:
-        """Events whose attempts do not end in time are delivered after the next start: no run of theirs goes on."""
-        await self.router.stop()
-        self.pool.end_events()
 
     async def _end_housework(self) -> None:
         for task in (*self.housework, *self.recurring):  # a sweep can be left at any point: the next start goes on

@@ -185,10 +185,9 @@ class Environment:
         else:
             self._hand_over(begun(invocation, outcome, self._clock, self._watchers.profile))
 
-    @property
-    def runs_event(self) -> bool:
-        """Whether what it runs is an asynchronous invocation."""
-        return self._run is not None and not self._run.invocation.synchronous
+    def runs_for(self, outcome: "asyncio.Future[InvocationResult]") -> bool:
+        """Whether that is of what it runs."""
+        return self._run is not None and self._run.outcome is outcome
 
     def freeze(self) -> None:
         """Stop the processes until the next invocation."""

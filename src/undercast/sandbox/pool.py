@@ -74,6 +74,7 @@ class Pool:
         self._checkpoints = Checkpoints(parts.driver, self._admission, parts.host_clock)
         self._settle_timer: asyncio.TimerHandle | None = None
         self._stopped = asyncio.Event()
+        self._ends_abandoned = False
         self._emptied = 0
         """How many blocks of `emptied` are open."""
         self._epoch = 0
@@ -149,11 +150,19 @@ class Pool:
                 waiter.fail(error)
         self._waiting.clear()
 
-    def end_events(self) -> None:
-        """Destroy the environments that run an asynchronous invocation: nobody takes its result any more."""
-        members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
-        for environment in members:
-            if environment.runs_event:
+    def end_abandoned(self) -> None:
+        """From now on, an invocation whose caller is cancelled runs no longer.
+
+        A stop cancels what the next start does again: ended well meanwhile, it would have been done twice.
+        """
+        self._ends_abandoned = True
+
+    def _abandoned(self, outcome: "asyncio.Future[InvocationResult]") -> None:
+        if not self._ends_abandoned:
+            return
+        for name, fleet in tuple(self._fleet_of.items()):
+            environment = fleet.members.get(name)
+            if environment is not None and environment.runs_for(outcome):
                 self._tasks.spawn(self._destroy(environment))
 
     def takes_images(self) -> str:
@@ -191,7 +200,11 @@ class Pool:
             environment = fleet.take()
         if environment is not None:
             environment.begin(invocation, outcome)
-            return await outcome
+            try:
+                return await outcome
+            except asyncio.CancelledError:
+                self._abandoned(outcome)
+                raise
         self._serial += 1
         waiter = Waiter(invocation, outcome, self._serial, self._clock.monotonic())
         fleet.queue.add(waiter)
@@ -201,6 +214,7 @@ class Pool:
             return await outcome
         except asyncio.CancelledError:
             if waiter.begun:
+                self._abandoned(outcome)
                 raise
             fleet.queue.drop(waiter)
             self._unless_waiting(fleet)
