@@ -14,7 +14,7 @@ from functools import lru_cache
 from undercast.core.record import record
 
 _UNITS_S: Mapping[str, float] = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0}
-_RATE = re.compile(r"rate\(\s*(\d{1,9})\s+(minute|hour|day)(s?)\s*\)", re.ASCII)
+_RATE = re.compile(r"rate\((\d{1,9})\s+(minute|hour|day)(s?)\)", re.ASCII)
 _CRON = re.compile(r"cron\(\s*([^()]*?)\s*\)")
 _AT = re.compile(r"at\(\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\s*\)", re.ASCII)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")

@@ -8,6 +8,7 @@ import pytest
 
 from tests import platform as platforms
 from tests.e2e.golang import build, zipped
+from tests.e2e.rows.go_types import GoTypes, go_types
 
 S1 = Path(__file__).parent / "s1_go"
 MISBEHAVE = Path(__file__).parents[1] / "sandbox" / "go_function"
@@ -42,6 +43,12 @@ def platform(path_without_docker: str) -> Iterator[platforms.RunningPlatform]:
 def s1_zip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """The S1 program as build.sh packs it: the static binary `s3_lambda` in the root."""
     return zipped(build(S1, tmp_path_factory.mktemp("s1") / "s3_lambda"), "s3_lambda")
+
+
+@pytest.fixture(scope="session")
+def go(tmp_path_factory: pytest.TempPathFactory) -> GoTypes:
+    """The events of aws-lambda-go."""
+    return go_types(tmp_path_factory.mktemp("go_events"))
 
 
 @pytest.fixture(scope="session")

@@ -4,54 +4,24 @@ The example is events/testdata/s3-event.json of the module.
 AWS: S3 User Guide, "Event message structure".
 """
 
-import json
 import re
-import subprocess
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.golang import build
-from tests.e2e.rows.conftest import S1
+from tests.e2e.rows.go_types import GoTypes, paths
 from tests.e2e.rows.pipeline import Pipeline
 from tests.e2e.rows.test_s1 import RECORDER, add_stage, recorded
-from tests.machine import program
 from tests.platform import RunningPlatform
 
 ONLY_IN_GO = "Records[].s3.object.urlDecodedKey"
 """The type adds it when it decodes; no event has it."""
 
 
-def paths(value: Any, prefix: str = "") -> set[str]:
-    """Every key of a document as a path; the elements of a list share theirs."""
-    if isinstance(value, list):
-        return {path for item in value for path in paths(item, f"{prefix}[]")}
-    if not isinstance(value, dict):
-        return {prefix}
-    return {path for name, item in value.items() for path in paths(item, f"{prefix}.{name}" if prefix else name)}
-
-
-@pytest.fixture(scope="session")
-def reencode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Decodes with events.S3Event, encodes again."""
-    return build(S1, tmp_path_factory.mktemp("reencode") / "reencode", "./reencode")
-
-
-def through_go(program: Path, event: Any) -> Any:
-    done = subprocess.run(
-        [str(program)], input=json.dumps(event), capture_output=True, text=True, timeout=30, check=True
-    )
-    return json.loads(done.stdout)
-
-
-@pytest.fixture(scope="session")
-def example() -> Any:
+@pytest.fixture
+def example(go: GoTypes) -> Any:
     """AWS's example."""
-    command = [program("go"), "list", "-m", "-f", "{{.Dir}}", "github.com/aws/aws-lambda-go"]
-    subprocess.run([program("go"), "mod", "download"], cwd=S1, check=True, timeout=300)
-    folder = subprocess.run(command, cwd=S1, capture_output=True, text=True, timeout=300, check=True).stdout.strip()
-    return json.loads((Path(folder) / "events" / "testdata" / "s3-event.json").read_text())
+    return go.example("s3-event")
 
 
 @pytest.fixture
@@ -67,15 +37,15 @@ def ours(platform: RunningPlatform, account: str) -> dict[str, Any]:
     return {"Records": recorded(stage)}
 
 
-def test_the_event_has_the_examples_keys(ours: dict[str, Any], example: Any, reencode: Path) -> None:
+def test_the_event_has_the_examples_keys(ours: dict[str, Any], example: Any, go: GoTypes) -> None:
     """Neither more nor fewer, before and after the Go type."""
     assert paths(ours) == paths(example)
-    assert paths(through_go(reencode, ours)) == paths(through_go(reencode, example)) == paths(ours) | {ONLY_IN_GO}
+    assert paths(go.through("S3Event", ours)) == paths(go.through("S3Event", example)) == paths(ours) | {ONLY_IN_GO}
 
 
-def test_gos_type_loses_nothing(ours: dict[str, Any], reencode: Path) -> None:
+def test_gos_type_loses_nothing(ours: dict[str, Any], go: GoTypes) -> None:
     """What it writes again is what we sent; it decodes the key to what was put."""
-    again = through_go(reencode, ours)
+    again = go.through("S3Event", ours)
     assert again["Records"][0]["s3"]["object"].pop("urlDecodedKey") == "Happy Face+ü.jpg"
     # Go writes times without trailing zeros.
     sent, got = ours["Records"][0].pop("eventTime"), again["Records"][0].pop("eventTime")

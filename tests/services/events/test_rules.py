@@ -110,6 +110,9 @@ def test_rules_are_kept_and_listed(events: Any, queue: Queue) -> None:
     code, text = refusal(events.put_rule, Name="a", EventPattern='{"source": "app"}')
     assert code == "InvalidEventPatternException"
     assert text == 'Event pattern is not valid. Reason: "source" must be an object or an array'
+    assert refusal(events.put_rule, Name="a", EventPattern="app")[1].startswith(
+        "Event pattern is not valid. Reason: Unrecognized token 'app': was expecting"
+    )
     bus = events.describe_event_bus()["Arn"]
     for refused in (
         refusal(events.put_rule, Name="a", EventPattern="{}"),

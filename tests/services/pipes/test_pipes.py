@@ -217,6 +217,28 @@ def test_pipes_are_kept(plumber: Plumber) -> None:
 
 
 @pytest.mark.parametrize(
+    ("member", "arn"),
+    [
+        ("Source", "dynamodb:us-east-1:111122223333:table/t"),
+        ("Source", "kinesis:us-east-1:111122223333:s"),
+        ("Target", "lambda:us-east-1:111122223333:layer:l"),
+        ("Target", "events:us-east-1:111122223333:rule/r"),
+        ("Target", "logs:us-east-1:111122223333:destination:d"),
+        ("Enrichment", "lambda:us-east-1:111122223333:layer:l"),
+    ],
+)
+def test_what_can_be_no_part_of_a_pipe_is_refused(plumber: Plumber, member: str, arn: str) -> None:
+    """Another thing of the same service; an API destination is refused by name."""
+    queue = plumber.queue().arn
+    params = {"Name": "x", "Source": queue, "Target": queue, "RoleArn": plumber.role, member: f"arn:aws:{arn}"}
+    text = f"Invalid {member.lower()} ARN: arn:aws:{arn}"
+    assert refusal(plumber.pipes.create_pipe, **params) == ("ValidationException", text)
+    params[member] = "arn:aws:events:us-east-1:111122223333:api-destination/d/1"
+    if member != "Source":
+        assert refusal(plumber.pipes.create_pipe, **params)[0] == "NotImplemented"
+
+
+@pytest.mark.parametrize(
     ("what", "text"), [("target", "Function not found"), ("source", "QueueDoesNotExist"), ("role", "not authorized")]
 )
 def test_pipe_that_gets_nothing_done_says_why(plumber: Plumber, what: str, text: str) -> None:

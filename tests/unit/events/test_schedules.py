@@ -61,6 +61,7 @@ def test_daylight_saving_time() -> None:
     "expression",
     [
         "rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "rate(5 seconds)", "rate 5 minutes",
+        "rate( 5 minutes )", "rate(5 minutess)", "rate(-5 minutes)", "rate()",
         "cron(* * * * * *)",
         "cron(0 10 ? * ? *)", "cron(0 10 * * ?)", "cron(60 0 * * ? *)", "cron(0 24 * * ? *)", "cron(0 0 32 * ? *)",
         "cron(0 0 ? * 8 *)", "cron(0 0 ? * 3#6 *)", "cron(0 0 ? * 3#1,6#3 *)", "cron(0 0 * FOO ? *)",

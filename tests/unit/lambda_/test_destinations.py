@@ -12,6 +12,7 @@ from tests.unit.lambda_.test_target import ARN, deliver, event
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
 from undercast.services.lambda_.destinations import DestinationTarget
+from undercast.services.lambda_.lineage import MAX_LOOPS, attributes_of, mark
 
 QUEUE = "arn:aws:sqs:us-west-2:111122223333:dead"
 TOPIC = "arn:aws:sns:us-west-2:111122223333:news"
@@ -105,6 +106,36 @@ async def test_dead_letter_is_the_event_itself(world: World) -> None:
     assert attributes == {"RequestID": event_id, "ErrorCode": "200", "ErrorMessage": '{"errorType":"E"}'}
     await world.call("UpdateFunctionConfiguration", FunctionName="f", DeadLetterConfig={"TargetArn": ""})
     assert "DeadLetterConfig" not in await world.call("GetFunctionConfiguration", FunctionName="f")
+
+
+@pytest.mark.parametrize(
+    ("of", "code", "message"),
+    [
+        ("reserved", "429", "Rate Exceeded."),
+        ("throttled", "429", "Rate Exceeded."),
+        ("recursive", "400", "Lambda has detected your function being invoked in a recursive loop"),
+    ],
+)
+async def test_dead_letter_of_an_event_that_never_ran_has_invokes_error(
+    of: str, code: str, message: str, world: World
+) -> None:
+    """ErrorCode is the 3-digit HTTP error code: here what Invoke answers then."""
+    kept = play(world)
+    await world.create(DeadLetterConfig={"TargetArn": QUEUE})
+    await world.call("Invoke", FunctionName="f", Payload=b"1", InvocationType="Event")
+    (delivery,) = world.deliveries()
+    if of == "reserved":
+        await world.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=0)
+    elif of == "throttled":
+        delivery = replace(delivery, throttles=80, due_at=delivery.created_at + 21_601)
+    else:
+        chain = attributes_of({mark(ARN): MAX_LOOPS})
+        delivery = replace(delivery, attributes={**delivery.attributes, **chain})
+    (letter,) = (await deliver(world, delivery)).follow_ups
+    assert (await send(world, letter)).kind == "done"
+    attributes = {name: value["StringValue"] for name, value in kept[0][1]["MessageAttributes"].items()}
+    assert (attributes["RequestID"], attributes["ErrorCode"]) == (delivery.id, code)
+    assert attributes["ErrorMessage"].startswith(message)
 
 
 async def test_missing_service_is_named(world: World) -> None:

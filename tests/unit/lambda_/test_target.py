@@ -104,6 +104,21 @@ async def test_event_that_is_too_old_is_given_up(world: World) -> None:
     assert (await deliver(world, young)).reason == "EventAgeExceeded"
 
 
+async def test_moved_clock_passes_the_retries_of_its_hours(world: World) -> None:
+    """An event is as old as it was when its retry came due: all three attempts are made, however far the clock went."""
+    delivery = await event(world)
+    world.environments.answer = fail
+    began = world.clock.now()
+    for attempts in (0, 1, 2):
+        outcome = await deliver(world, replace(delivery, attempts=attempts))
+        world.clock.advance(6 * 3600)
+        delivery = replace(delivery, due_at=outcome.due_at)
+    assert outcome.reason == "RetriesExhausted: E"
+    assert delivery.created_at <= began
+    throttled = replace(delivery, throttles=9, due_at=began + 21_601)
+    assert (await deliver(world, throttled)).reason == "EventAgeExceeded"
+
+
 async def test_event_whose_target_names_no_function_is_refused(world: World) -> None:
     """What can never be resolved ends at the first attempt, and goes where its sender says."""
     delivery = await event(world)

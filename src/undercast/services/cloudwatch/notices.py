@@ -77,7 +77,8 @@ def _trigger(settings: Mapping[str, Any]) -> dict[str, Any]:
         "EvaluateLowSampleCountPercentile": settings.get("EvaluateLowSampleCountPercentile", ""),
     }
     if "Metrics" in settings:
-        return {**common, "Metrics": [_topic_query(one) for one in settings["Metrics"]]}
+        periods = [one.get("MetricStat", one).get("Period", 0) for one in settings["Metrics"]]
+        return {"Period": max(periods), **common, "Metrics": [_topic_query(one) for one in settings["Metrics"]]}
     extended = settings.get("ExtendedStatistic")
     statistic = (
         {"StatisticType": "ExtendedStatistic", "ExtendedStatistic": extended}
@@ -100,7 +101,7 @@ def _pairs(dimensions: Any) -> list[dict[str, str]]:
 
 
 def _topic_query(query: Mapping[str, Any]) -> dict[str, Any]:
-    shown = {key: value for key, value in query.items() if key in ("Expression", "Id", "Label", "ReturnData")}
+    shown = {key: value for key, value in query.items() if key in ("Expression", "Id", "Label", "Period", "ReturnData")}
     stat = query.get("MetricStat")
     if stat is not None:
         metric = {**stat["Metric"], "Dimensions": _pairs(stat["Metric"].get("Dimensions", ()))}

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.record import record
 from undercast.events.patterns import InvalidPattern, Pattern, compile_pattern
+from undercast.services import unparsed
 from undercast.services.events.errors import invalid, invalid_pattern
 from undercast.store.database import Row
 
@@ -192,7 +193,7 @@ def compiled(text: str) -> Pattern:
     except RecursionError as error:
         raise invalid_pattern("Event pattern is too complex") from error
     except ValueError as error:
-        raise invalid_pattern(f"{error}") from error
+        raise invalid_pattern(unparsed.reason(error)) from error
 
 
 def given_pattern(text: str) -> Pattern:

@@ -251,15 +251,18 @@ class DestinationTarget:
             count(self._functions.measures, scope, mapping_id, name, int(delivery.attributes[which]))
 
 
-def dead_letter(event: Delivery, payload: bytes) -> dict[str, str]:
-    """The attributes of a dead letter. `payload` is what the function answered last, b"" when it did not run.
+def dead_letter(event: Delivery, ended: ServiceError | bytes) -> dict[str, str]:
+    """The attributes of a dead letter: `ended` is what the function answered last, or why it did not run.
 
-    ErrorCode is the status of the invoke, ErrorMessage the first 1 KB of the error.
+    AWS: Lambda Developer Guide, "Dead-letter queues": ErrorCode is the "3-digit HTTP error code", ErrorMessage the
+    first 1 KB of the error. Which code an event has that never ran it does not say: here what Invoke answers then.
     """
+    if isinstance(ended, ServiceError):
+        return {"RequestID": event.id, "ErrorCode": str(ended.status), "ErrorMessage": ended.message[:1024]}
     try:
-        answer = json.loads(payload) if payload else {}
+        answer = json.loads(ended) if ended else {}
     except ValueError:
         answer = {}
     message = answer.get("errorMessage") if isinstance(answer, dict) else None
-    text = str(message) if message else payload.decode(errors="replace")
+    text = str(message) if message else ended.decode(errors="replace")
     return {"RequestID": event.id, "ErrorCode": "200", "ErrorMessage": text[:1024]}

@@ -24,7 +24,8 @@ from undercast.events.delivery import Delivery, Outcome, Refusal, refused
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult, Queued
 from undercast.services.lambda_ import destinations, store
 from undercast.services.lambda_.catalog import DEFAULT_MAX_AGE_S, Resolved
-from undercast.services.lambda_.execution import RECURSIVE, parent_of, run, version_to_run
+from undercast.services.lambda_.errors import throttled
+from undercast.services.lambda_.execution import RECURSIVE, parent_of, recursive, run, version_to_run
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.lineage import Chain, attributes_of, carried_by, merged, of_header, with_chain
 from undercast.services.lambda_.measures import MILLISECONDS
@@ -70,7 +71,9 @@ class FunctionTarget:
 
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Try once. While it is not known what runs, the default maximum age holds."""
-        age_s = max(0.0, self._functions.clock.now() - delivery.created_at)
+        clock = self._functions.clock
+        came_at, began_s = _came_at(delivery, clock.now()), clock.host_s()
+        age_s = max(0.0, came_at - delivery.created_at)
         try:
             resolved = await self._functions.catalog.resolve(delivery.scope, delivery.target_arn)
             permitted = await self._permitted(delivery)
@@ -97,7 +100,7 @@ class FunctionTarget:
             if error.code == RECURSIVE:
                 return await self._failed(delivery, resolved, error.code, None)
             return self._later(delivery, resolved.max_age_s, error.message)
-        return await self._judged(delivery, resolved, ran)
+        return await self._judged(delivery, resolved, ran, came_at + clock.host_s() - began_s)
 
     async def _permitted(self, delivery: Delivery) -> bool:
         """Whether the service, or the function whose record it is, may invoke the function; a caller of ours may.
@@ -140,13 +143,13 @@ class FunctionTarget:
         parent, chain = parent_of(delivery.cause), carried_by(attributes)
         return Ran(function, await run(self._functions, resolved, invocation, parent, chain))
 
-    async def _judged(self, delivery: Delivery, resolved: Resolved, ran: Ran) -> Outcome:
+    async def _judged(self, delivery: Delivery, resolved: Resolved, ran: Ran, ended_at: float) -> Outcome:
         if ran.result.function_error is None:
             return Outcome(kind="done", follow_ups=await self._records(delivery, resolved, SUCCESS, ran))
         failures = delivery.attempts + 1
         if failures > resolved.retries:
             return await self._failed(delivery, resolved, EXHAUSTED, ran)
-        due_at = self._functions.clock.now() + RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S)) - 1]
+        due_at = ended_at + RETRY_DELAYS_S[min(failures, len(RETRY_DELAYS_S)) - 1]
         return Outcome(kind="retry", due_at=due_at, counted=True, reason="function error")
 
     def _later(self, delivery: Delivery, max_age_s: int, reason: str) -> Outcome:
@@ -172,7 +175,7 @@ class FunctionTarget:
         return Outcome(
             kind="dead",
             reason=f"{condition}: {told}" if told else condition,
-            follow_ups=(*records, *self._dead_letters(delivery, resolved, ran)),
+            follow_ups=(*records, *self._dead_letters(delivery, resolved, condition, ran)),
         )
 
     def _discarded(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:
@@ -201,7 +204,9 @@ class FunctionTarget:
         known = self._functions.lineages.of(delivery.id) or self._functions.lineages.of(parent_of(delivery.cause))
         return known or merged(carried_by(attributes), of_header(attributes.get("trace_header", "")))
 
-    def _dead_letters(self, delivery: Delivery, resolved: Resolved, ran: Ran | None) -> tuple[Delivery, ...]:
+    def _dead_letters(
+        self, delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None
+    ) -> tuple[Delivery, ...]:
         """The event itself, for the queue or topic of DeadLetterConfig. Read from the store: failures are few."""
         function = ran.function if ran is not None else resolved.function
         number = number_of(function.version) or 0
@@ -209,8 +214,18 @@ class FunctionTarget:
         arn = version.configuration.get("DeadLetterConfig", {}).get("TargetArn") if version is not None else None
         if not arn:
             return ()
-        attributes = destinations.dead_letter(delivery, ran.result.payload if ran is not None else b"")
+        ended = ran.result.payload if ran is not None else self._refusal(delivery, resolved, condition)
+        attributes = destinations.dead_letter(delivery, ended)
         return (self._sent(delivery, resolved, arn, delivery.payload, attributes),)
+
+    def _refusal(self, delivery: Delivery, resolved: Resolved, condition: str) -> ServiceError | bytes:
+        """What Invoke would say of an event that is given up and never ran; b"" where that is not why."""
+        if condition == RECURSIVE:
+            return recursive()
+        if unable := self._functions.unable.reason(resolved.function):
+            return ServiceError("ServiceException", unable, 500)
+        was_throttled = resolved.reserved == 0 or (delivery.throttles and not delivery.attempts)
+        return throttled("ConcurrentInvocationLimitExceeded") if was_throttled else b""
 
     def _sent(
         self, event: Delivery, resolved: Resolved, arn: str, payload: bytes, attributes: Mapping[str, str]
@@ -235,6 +250,14 @@ class FunctionTarget:
                 **attributes,
             },
         )
+
+
+def _came_at(delivery: Delivery, now: float) -> float:
+    """When its attempt began, as the event sees it: a retry when it came due.
+
+    Else a clock that is moved by hours would take the retries away that those hours have, as too old.
+    """
+    return delivery.due_at or now if delivery.attempts or delivery.throttles else now
 
 
 async def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float) -> bytes:

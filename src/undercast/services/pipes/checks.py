@@ -23,6 +23,14 @@ _TARGET_PARAMETERS: Mapping[str, str] = {
     "kinesis": "KinesisStreamParameters",
     "logs": "CloudWatchLogsParameters",
 }
+_RESOURCES: Mapping[str, str] = {
+    "lambda": "function:",
+    "events": "event-bus/",
+    "kinesis": "stream/",
+    "dynamodb": "table/",
+    "logs": "log-group:",
+}
+"""How what a pipe uses begins in an ARN of its service."""
 _NO_SUCH = "there is no such source or target here"
 _BROKERS = ("ActiveMQBrokerParameters", "RabbitMQBrokerParameters", "ManagedStreamingKafkaParameters",
             "SelfManagedKafkaParameters")  # fmt: skip
@@ -38,6 +46,12 @@ def service_of(arn: str, member: str) -> str:
     return fields[2]
 
 
+def _check_resource(arn: str, member: str) -> None:
+    service, resource = service_of(arn, member), arn.split(":", 5)[5]
+    if not resource.startswith(_RESOURCES.get(service, "")) or (service == "dynamodb" and "/stream/" not in resource):
+        raise invalid(f"Invalid {member} ARN: {arn}")
+
+
 def check(ctx: RequestContext, given: Mapping[str, Any]) -> None:
     """Raises ValidationException, or names what is missing here."""
     source, target = service_of(given["Source"], "source"), service_of(given["Target"], "target")
@@ -49,6 +63,10 @@ def check(ctx: RequestContext, given: Mapping[str, Any]) -> None:
         raise refused_member(ctx.operation, f"Source={given['Source']}", _NO_SUCH)
     if target not in _TARGET_PARAMETERS and target != "sns":
         raise refused_member(ctx.operation, f"Target={given['Target']}", _NO_SUCH)
+    if ":api-destination/" in given["Target"]:
+        raise refused_member(ctx.operation, f"Target={given['Target']}", "API destinations are targets of rules here")
+    _check_resource(given["Source"], "source")
+    _check_resource(given["Target"], "target")
     _check_source(source, given)
     _check_target(ctx, target, given)
     _check_enrichment(ctx, given)
@@ -101,6 +119,8 @@ def _check_enrichment(ctx: RequestContext, given: Mapping[str, Any]) -> None:
     arn = given.get("Enrichment")
     if arn and service_of(arn, "enrichment") != "lambda":
         raise refused_member(ctx.operation, f"Enrichment={arn}", "only functions enrich here")
+    if arn:
+        _check_resource(arn, "enrichment")
     if "HttpParameters" in (given.get("EnrichmentParameters") or {}):
         raise refused_member(ctx.operation, "EnrichmentParameters.HttpParameters", "only functions enrich here")
 

@@ -68,6 +68,8 @@ MANIFEST = Manifest(
         "invocation of one that is not goes to the dead-letter queue.",
         "A schedule fires on the second, without AWS's 60 s of play. Of the times at which the platform did not run, "
         "the last one fires.",
+        "A one-time schedule for a time that has passed is taken, as on AWS, and never fires. AWS does not document "
+        "what becomes of it there.",
         "Only throttles and faults are retried: 1 s, doubled up to 10 minutes. Refusals go to the dead-letter queue at "
         "once.",
         "A deleted group and its schedules are gone at once; ActionAfterCompletion deletes when the last invocation "

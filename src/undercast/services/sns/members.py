@@ -59,5 +59,8 @@ STORED: Mapping[str, Mapping[str, str]] = {
 }
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
-    "CreateTopic": {"DataProtectionPolicy": "messages are not scanned for sensitive data"},
+    "CreateTopic": {
+        "DataProtectionPolicy": "messages are not scanned for sensitive data; AWS offers that to no new customers "
+        "since 30 April 2026"
+    },
 }

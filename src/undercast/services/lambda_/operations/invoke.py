@@ -24,7 +24,7 @@ from undercast.services.lambda_.execution import parent_of, run, version_to_run
 from undercast.services.lambda_.instance import Lambda
 from undercast.services.lambda_.lineage import attributes_of
 from undercast.services.lambda_.tracing import HEADER, trace_header
-from undercast.services.lambda_.unparsed import reason
+from undercast.services.unparsed import reason
 
 MAX_SYNC_BYTES = 6_291_456
 EVENT_BYTES: Mapping[str, int] = MappingProxyType({"current": 1_048_576, "2019": 262_144})

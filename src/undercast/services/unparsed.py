@@ -1,4 +1,4 @@
-"""What Lambda says of a payload that is no JSON: the sentences of its parser, Jackson.
+"""What AWS says of a text that is no JSON, Lambda of a payload, EventBridge of a pattern: the sentences of Jackson.
 
 As callers of AWS have met them: "Unrecognized token 'Hello': was expecting (JSON String, Number, Array, Object or token
 'null', 'true' or 'false')", "Unexpected character ('c' (code 99)): was expecting double-quote to start field name",
@@ -20,7 +20,7 @@ _TOKEN = re.compile(r"[^\W\d]\w*")
 
 
 def reason(error: ValueError) -> str:
-    """Why the payload is no JSON."""
+    """Why the text is no JSON; of another error its own words."""
     if isinstance(error, UnicodeDecodeError):
         if error.end >= len(error.object) and error.reason == "unexpected end of data":
             return "Unexpected end-of-input"
