@@ -26,6 +26,7 @@ from undercast.app.platform import Platform
 from undercast.core.arn import DEFAULT_ACCOUNT, Region, Scope
 from undercast.core.config import Config
 from undercast.core.identity import root_principal
+from undercast.services.logs.followers import StreamName
 
 ACCOUNT = "000000000000"
 ECHO = """
@@ -222,3 +223,41 @@ async def test_what_is_made_while_a_reset_ends_is_known_behind_it(tmp_path: Path
         await resets
         await ctx.call("sqs", "SendMessage", {"QueueUrl": url, "MessageBody": "m"})
         await seen(lambda: not messages())  # the function has had it
+
+
+async def test_what_is_logged_while_a_reset_ends_is_there_behind_it(tmp_path: Path) -> None:
+    """A log group that is made when the rows of state.db are gone, and the journal is not yet empty."""
+    async with within(tmp_path / "data") as platform:
+        ctx = platform.base.dispatcher.internal(
+            Scope(DEFAULT_ACCOUNT, Region("us-east-1")), root_principal(DEFAULT_ACCOUNT)
+        )
+        intake, journal = platform.services["logs"].instance.intake, platform.base.door.journal
+        goes_on = threading.Event()
+
+        def log(group: str, line: str) -> None:
+            """As the platform does for a function."""
+            name = StreamName(ctx.scope, group, "stream")
+            key = intake.known(name)
+            intake.append(name, intake.create(name) if key is None else key, [(int(ctx.clock.now() * 1000), line)])
+
+        def queues() -> int:
+            return len(platform.base.door.database.read_now(lambda tx: tx.all("SELECT id FROM sqs_queue")))
+
+        log("before", "line")
+        await journal.flush()
+        await ctx.call("sqs", "CreateQueue", {"QueueName": "before"})
+        held = asyncio.create_task(journal.database.read(lambda tx: goes_on.wait(), long=True))
+        log("before", "that waits in memory")
+        resets = asyncio.create_task(platform.reset())
+        try:
+            await seen(lambda: not queues())
+            log("new", "one")
+        finally:
+            goes_on.set()
+        await asyncio.gather(held, resets)
+        log("new", "two")
+        groups: Any = await ctx.call("logs", "DescribeLogGroups", {})
+        assert [one["logGroupName"] for one in groups["logGroups"]] == ["new"]
+        told: Any = await ctx.call("logs", "GetLogEvents", {"logGroupName": "new", "logStreamName": "stream"})
+        assert [one["message"] for one in told["events"]] == ["one", "two"]
+        assert journal.database.read_now(lambda tx: tx.all("SELECT COUNT(*) FROM logs_event")[0][0]) == 2

@@ -97,16 +97,20 @@ class Platform:
     async def reset(self) -> None:
         """Forget everything that callers made: as a new data folder, with zygotes and the clock as they are.
 
-        Services forget with the commit that deletes the rows: what is made behind it, they know.
+        Services forget with the commit that deletes the rows of state.db; from then on the journal keeps what comes.
+        What is made behind it is there, and known.
         """
         known = [(mounted.manifest, mounted.instance) for mounted in self.services.values()]
-        of_state = [partial(one.reset, instance) for one, instance in known if one.reset is not None]
-        of_journal = [partial(one.reset_journal, instance) for one, instance in known if one.reset_journal is not None]
+        forgets = [partial(one.reset, instance) for one, instance in known if one.reset is not None]
+        emptied: list[asyncio.Task[None]] = []
+
+        def empty_journal() -> None:
+            emptied.append(self.base.door.journal.empty(partial(_wipe, None, ())))
+
         async with self.pool.emptied():  # what still ran, or began, would log, and call, after the rest is gone
-            await self.base.door.database.write(
-                partial(_wipe, self.base.parts.outbox, [*of_state, self.pool.forget]), long=True
-            )
-            await self.base.door.journal.write(partial(_wipe, None, of_journal))
+            wipe = partial(_wipe, self.base.parts.outbox, [*forgets, self.pool.forget, empty_journal])
+            await self.base.door.database.write(wipe, long=True)
+            await asyncio.gather(*emptied)
         await self.base.parts.blobs.sweep()
 
     async def status(self) -> Mapping[str, Any]:

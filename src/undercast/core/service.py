@@ -173,8 +173,6 @@ class Manifest:
     stop: Callable[[Any], Awaitable[None]] | None = None
     """Runs once at shutdown; must return within 2 s."""
     reset: Callable[[Any], None] | None = None
-    """Forget what was read from rows of state.db, with the commit by which `POST /_undercast/reset` deletes them."""
-    reset_journal: Callable[[Any], None] | None = None
-    """The same for rows of journal.db, a moment later."""
+    """Forget what was read from rows, with the commit by which `POST /_undercast/reset` deletes them."""
     differences: tuple[str, ...] = ()
     """Known differences from AWS, one sentence each, for the coverage page."""

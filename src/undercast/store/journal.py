@@ -86,8 +86,8 @@ class Journal:
         """Return when so many rows have been written or lost. Raises what loses a batch meanwhile."""
         while self._settled < goal:
             self._begin()
-            assert self._flushing is not None
-            await asyncio.shield(self._flushing)
+            if self._flushing is not None:
+                await asyncio.shield(self._flushing)
 
     async def read(self, fn: Callable[[Tx], T]) -> T:
         """Read in the store thread, behind what was appended; what was lost before stays lost and hinders nobody."""
@@ -98,6 +98,14 @@ class Journal:
         """Change or delete rows in the store thread, behind what was appended."""
         await self._settle(self._appended)
         return await self.database.write(fn, long=True)
+
+    def empty(self, fn: Callable[[Tx], None]) -> "asyncio.Task[None]":
+        """Begin to delete what was appended until now, in memory and by `fn`; what is appended later stays."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._batch, self._rows = {}, 0
+        return asyncio.create_task(self.database.write(fn, long=True))
 
     async def close(self) -> None:
         """Flush and let go of the file. A batch that cannot be written is told in the log."""
@@ -112,7 +120,10 @@ class Journal:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._flushing is not None or not self._batch:
+        if self._flushing is not None:
+            return
+        if not self._batch:
+            self._settled = self._appended  # `empty` has dropped the rest
             return
         batch, self._batch, self._rows = self._batch, {}, 0
         self._flushing = asyncio.create_task(self._write_batch(batch, self._appended))

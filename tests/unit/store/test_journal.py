@@ -167,3 +167,27 @@ async def test_a_batch_that_could_not_be_written_is_never_acknowledged(journal: 
     journal.append(INSERT, (2,))
     await journal.flush()
     assert await journal.read(numbers) == [2]
+
+
+def delete(tx: Tx) -> None:
+    """Every line."""
+    tx.execute("DELETE FROM line")
+
+
+async def test_what_comes_behind_an_emptying_stays(journal: Journal) -> None:
+    """Of before it goes what is in the file, what is being written and what waits; nobody waits for that for ever."""
+    journal.append(INSERT, (1,))
+    await journal.flush()
+    journal.append(INSERT, (2,))
+    journal._begin()
+    journal.append(INSERT, (3,))
+    waits = asyncio.create_task(journal.flush())
+    await asyncio.sleep(0)
+    emptied = journal.empty(delete)
+    journal.append(INSERT, (4,))
+    await asyncio.gather(waits, emptied)
+    assert await journal.read(numbers) == [4]
+    journal.append(INSERT, (5,))
+    await journal.empty(delete)
+    await journal.flush()
+    assert await journal.read(numbers) == []

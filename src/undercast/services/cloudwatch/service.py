@@ -57,7 +57,7 @@ async def _stop(instance: CloudWatch) -> None:
     await instance.intake.stop()
 
 
-def _reset_journal(instance: CloudWatch) -> None:
+def _reset(instance: CloudWatch) -> None:
     instance.intake.drop()
 
 
@@ -73,7 +73,7 @@ MANIFEST = Manifest(
     start=_start,
     quiesce=_quiesce,
     stop=_stop,
-    reset_journal=_reset_journal,
+    reset=_reset,
     differences=(
         "A metric is listed, and its data are read, at once.",
         "Percentiles and the other statistics of ranks go by whole samples; above 200 different values a minute they "

@@ -85,9 +85,6 @@ def _reset(instance: Logs) -> None:
     instance.metric_filters.clear()
     instance.queries.clear()
     instance.exports.clear()
-
-
-def _reset_journal(instance: Logs) -> None:
     instance.intake.clear()
 
 
@@ -119,7 +116,6 @@ MANIFEST = Manifest(
     release=_release,
     stop=_stop,
     reset=_reset,
-    reset_journal=_reset_journal,
     differences=(
         "The platform writes a function's log whatever the function's role allows.",
         "A SIGKILL of the platform may lose the log events of the last 100 ms.",
