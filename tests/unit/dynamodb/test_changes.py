@@ -3,6 +3,7 @@
 AWS: none; the trace is ours.
 """
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ from undercast.services.dynamodb.service import MANIFEST
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
 from undercast.services.dynamodbstreams import schema as streams_schema
+from undercast.services.dynamodbstreams.instance import Streams
+from undercast.services.dynamodbstreams.measures import Measures as StreamsMeasures
+from undercast.services.dynamodbstreams.service import MANIFEST as STREAMS
 
 ACCOUNT = AccountId("000000000000")
 
@@ -160,3 +164,35 @@ async def test_only_what_can_be_restored_is_kept(ground: Ground) -> None:
     await ground.put(replace(ground.ctx, request_id="4"))
     await Expiry(dynamo).round()
     assert kept() == 0
+
+
+async def test_a_streams_row_is_read_when_something_has_changed(ground: Ground) -> None:
+    """Once for authorisation and operation together; a poll of an idle stream does not read it again."""
+    dynamo, database = ground.dynamo, ground.state.database
+    streams = Streams(database, dynamo.clock, StreamsMeasures(Metrics(), dynamo.clock))
+    read: list[str] = []
+
+    async def poll(iterator: str) -> Any:
+        """(what GetRecords gives, the policy that it was authorised by)"""
+        assert STREAMS.access is not None
+        params = {"ShardIterator": iterator}
+        (access,) = await STREAMS.access(streams, ground.ctx, "GetRecords", params)
+        return await STREAMS.operations["GetRecords"](streams, ground.ctx, params), access.resource_policy
+
+    described: Any = await STREAMS.operations["DescribeStream"](streams, ground.ctx, {"StreamArn": ground.stream_arn})
+    (shard,) = described["StreamDescription"]["Shards"]
+    asked = {"StreamArn": ground.stream_arn, "ShardId": shard["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    begun: Any = await STREAMS.operations["GetShardIterator"](streams, ground.ctx, asked)
+    await ground.put(ground.ctx)
+    database._inline.set_trace_callback(lambda sql: read.append(sql) if "FROM dynamodbstreams_stream" in sql else None)
+    answer, policy = await poll(begun["ShardIterator"])
+    assert (len(answer["Records"]), policy, len(read)) == (1, None, 1)
+    for _ in range(2):
+        answer, _ = await poll(answer["NextShardIterator"])
+    assert (answer["Records"], len(read)) == ([], 1)
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "dynamodb:GetRecords", "Resource": ground.stream_arn}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    given = {"ResourceArn": ground.stream_arn, "Policy": json.dumps(document)}
+    await MANIFEST.operations["PutResourcePolicy"](dynamo, ground.ctx, given)
+    _, policy = await poll(answer["NextShardIterator"])
+    assert policy == document

@@ -8,7 +8,7 @@ from undercast.core.clock import PlatformClock
 from undercast.core.recurring import Rounds
 from undercast.services import table_streams
 from undercast.services.dynamodbstreams.measures import Measures
-from undercast.store.database import Database
+from undercast.store.database import Database, Row
 
 ROUND_S = 600.0
 _AT_ONCE = 1000
@@ -23,6 +23,20 @@ class Streams:
         self.measures = measures
         self.accesses = Accesses()
         self.rounds = Rounds("DynamoDB Streams' trimming", self._round, clock, ROUND_S)
+        self._found: Row | None = None
+        self._asked, self._changes = "", -1
+
+    def find(self, arn: str) -> Row | None:
+        """A stream's row. Read once for authorisation and operation, and again only when something has changed."""
+        changes = self.database.changes
+        if arn != self._asked or changes != self._changes:
+            self._found = self.database.read_row(lambda tx: table_streams.find(tx, arn))
+            self._asked, self._changes = arn, changes
+        return self._found
+
+    def forget(self) -> None:
+        """The rows were deleted behind our back."""
+        self._asked = ""
 
     async def _round(self) -> None:
         more = True

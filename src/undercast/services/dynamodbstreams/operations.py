@@ -62,9 +62,9 @@ def _limit(params: Params, most: int) -> int:
     return limit
 
 
-def existing(tx: Tx, arn: str, now: float) -> Row:
+def existing(streams: Streams, arn: str, now: float) -> Row:
     """A stream's row. Raises ResourceNotFoundException, also 24 hours after it was disabled."""
-    row = table_streams.find(tx, arn)
+    row = streams.find(arn)
     if row is None or (row["disabled_at"] or now) < now - table_streams.RETENTION_S:
         raise ServiceError("ResourceNotFoundException", f"Requested resource not found: Stream: {arn} not found")
     return row
@@ -76,9 +76,9 @@ async def describe_stream(streams: Streams, ctx: RequestContext, params: Params)
     limit, now = _limit(params, MAX_LISTED), streams.clock.now()
     after = params.get("ExclusiveStartShardId")
     only = params.get("ShardFilter", {})
+    row = existing(streams, params["StreamArn"], now)
 
     def read(tx: Tx) -> dict[str, Any]:
-        row = existing(tx, params["StreamArn"], now)
         found = table_streams.shards(tx, row["id"], _shard_number(after) if after else 0, now)
         if only.get("Type") == "CHILD_SHARDS":
             parent = _shard_number(only.get("ShardId", ""))
@@ -132,9 +132,9 @@ def _no_shard(name: str) -> ServiceError:
 async def get_shard_iterator(streams: Streams, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A place in a shard to begin to read."""
     arn, now = params["StreamArn"], streams.clock.now()
+    row = existing(streams, arn, now)
 
     def read(tx: Tx) -> Iterator:
-        row = existing(tx, arn, now)
         number = _shard_number(params["ShardId"])
         shard = tx.one("SELECT * FROM dynamodbstreams_shard WHERE id = ? AND stream_id = ?", (number, row["id"]))
         if shard is None:
@@ -185,9 +185,9 @@ async def get_records(streams: Streams, ctx: RequestContext, params: Params) -> 
     iterator, limit, now = iterators.read(params["ShardIterator"]), _limit(params, MAX_RECORDS), streams.clock.now()
     iterators.check_age(iterator, now)
     began = ctx.host_clock.now()
+    stream = existing(streams, iterator.stream_arn, now)
 
     def read(tx: Tx) -> tuple[list[dict[str, Any]], Iterator | None]:
-        stream = existing(tx, iterator.stream_arn, now)
         shard = tx.one(
             "SELECT * FROM dynamodbstreams_shard WHERE id = ? AND stream_id = ?", (iterator.shard_id, stream["id"])
         )

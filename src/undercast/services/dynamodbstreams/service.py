@@ -3,11 +3,12 @@
 AWS: DynamoDB Streams API Reference.
 """
 
+import json
+
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Manifest, Params, operations_of
-from undercast.services import table_streams
 from undercast.services.dynamodbstreams import iterators, operations
 from undercast.services.dynamodbstreams.instance import Streams
 from undercast.services.dynamodbstreams.measures import Measures
@@ -29,11 +30,12 @@ async def access(streams: Streams, ctx: RequestContext, operation: str, params: 
     arn = Arn.parse(text)
     if arn.service != "dynamodb" or "/stream/" not in arn.resource:
         raise ServiceError("ValidationException", f"Invalid StreamArn: {text}")
-    policy = streams.database.read_row(lambda tx: table_streams.policy(tx, text))
+    stream = streams.find(text)
+    policy = stream["policy"] if stream is not None else ""
 
     def needed() -> Access:
-        account = AccountId(arn.account_id)
-        return Access(action=action, resource=text, resource_account_id=account, resource_policy=policy)
+        account, parsed = AccountId(arn.account_id), json.loads(policy) if policy else None
+        return Access(action=action, resource=text, resource_account_id=account, resource_policy=parsed)
 
     return (streams.accesses.find(action, text, policy, needed),)
 
@@ -46,6 +48,10 @@ async def _stop(streams: Streams) -> None:
     await streams.rounds.stop()
 
 
+def _reset(streams: Streams) -> None:
+    streams.forget()
+
+
 MANIFEST = Manifest(
     name="dynamodbstreams",
     build=build,
@@ -54,6 +60,7 @@ MANIFEST = Manifest(
     effective=EFFECTIVE,
     start=_start,
     stop=_stop,
+    reset=_reset,
     differences=(
         "A stream has one open shard at a time, however large its table is; it is followed by a child after four hours "
         "or 100,000 sequence numbers.",
