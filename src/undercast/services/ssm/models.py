@@ -45,6 +45,8 @@ class Version:
     allowed_pattern: str
     policies: str
     """The JSON array as it was given; "" for none."""
+    applied: tuple[int, ...]
+    """The places of the policies that were applied."""
     labels: tuple[str, ...]
     modified_at: float
     modified_by: str
@@ -78,8 +80,12 @@ class Version:
             "Version": self.version,
             "Tier": self.tier,
             "Policies": [
-                {"PolicyText": json.dumps(policy), "PolicyType": policy["Type"], "PolicyStatus": "Pending"}
-                for policy in (json.loads(self.policies) if self.policies else ())
+                {
+                    "PolicyText": json.dumps(policy),
+                    "PolicyType": policy["Type"],
+                    "PolicyStatus": "Finished" if place in self.applied else "Pending",
+                }
+                for place, policy in enumerate(json.loads(self.policies) if self.policies else ())
             ],
             "DataType": self.data_type,
         }
@@ -108,6 +114,7 @@ def version_of(row: Row) -> Version:
         description=row["description"],
         allowed_pattern=row["allowed_pattern"],
         policies=row["policies"],
+        applied=tuple(json.loads(row["applied"])),
         labels=tuple(json.loads(row["labels"])),
         modified_at=row["modified_at"],
         modified_by=row["modified_by"],

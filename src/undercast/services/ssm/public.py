@@ -65,6 +65,7 @@ def _version(region: Region, name: str, known: Known) -> Version:
         description="",
         allowed_pattern="",
         policies="",
+        applied=(),
         labels=(),
         modified_at=known.modified_at,
         modified_by="",

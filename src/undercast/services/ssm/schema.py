@@ -1,4 +1,7 @@
-"""Parameter Store's tables: a row per parameter, a row per version. Values of SecureStrings are KMS's ciphertext."""
+"""Parameter Store's tables: a row per parameter, a row per version. Values of SecureStrings are KMS's ciphertext.
+
+`due_at` is when the next of the parameter's policies is to be applied.
+"""
 
 SCHEMA = (
     """
@@ -14,5 +17,9 @@ SCHEMA = (
         policies TEXT NOT NULL, labels TEXT NOT NULL, modified_at REAL NOT NULL, modified_by TEXT NOT NULL,
         PRIMARY KEY (account_id, region, name, version)
     );
+    """,
+    """
+    ALTER TABLE ssm_parameter RENAME COLUMN expires_at TO due_at;
+    ALTER TABLE ssm_version ADD COLUMN applied TEXT NOT NULL DEFAULT '[]';
     """,
 )

@@ -8,12 +8,13 @@ from undercast.services.parts import Parts
 from undercast.services.ssm.access import access
 from undercast.services.ssm.instance import Ssm
 from undercast.services.ssm.members import EFFECTIVE, REFUSED
+from undercast.services.ssm.notices import Notices
 from undercast.services.ssm.operations import parameters, reading
 
 
 def build(parts: Parts) -> Ssm:
     """The instance that every operation gets."""
-    return Ssm(parts.database, parts.platform_clock)
+    return Ssm(parts.database, parts.platform_clock, Notices(parts.outbox, parts.ids))
 
 
 async def _start(ssm: Ssm) -> None:
@@ -35,7 +36,7 @@ MANIFEST = Manifest(
     stop=_stop,
     differences=(
         "Of Systems Manager there is Parameter Store; documents, automation, sessions and the rest are not here.",
-        "ExpirationNotification and NoChangeNotification policies are kept and shown; nothing is notified.",
+        "EventBridge hears of what a policy does within a minute, once for each policy and change of the parameter.",
         "Of AWS's public parameters (/aws/service/...) those are here whose values have a source: regions with long "
         "name, partition and domain, services with their regions and endpoints (botocore's endpoint data), and four "
         "image ids of Amazon Linux in us-east-2 that AWS's documentation prints. All others answer ParameterNotFound: "

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
+from undercast.services.ssm import policies
 from undercast.services.ssm.models import Version, version_of
 from undercast.store.database import Row, Tx
 
@@ -46,23 +47,23 @@ def selected(tx: Tx, scope: Scope, name: str, selector: str) -> Version | None:
     return None
 
 
-def add(tx: Tx, version: Version, tags: Mapping[str, str] | None, expires_at: float | None) -> None:
+def add(tx: Tx, version: Version, tags: Mapping[str, str] | None) -> None:
     """The parameter's newest version; `tags` for a new parameter."""
-    key = (*version.scope, version.name)
+    key, due_at = (*version.scope, version.name), _due_at(version)
     if tags is not None:
         tx.execute(
-            "INSERT INTO ssm_parameter (account_id, region, name, version, tags, expires_at) VALUES (?, ?, ?, ?, ?, ?)",
-            (*key, version.version, json.dumps(dict(tags)), expires_at),
+            "INSERT INTO ssm_parameter (account_id, region, name, version, tags, due_at) VALUES (?, ?, ?, ?, ?, ?)",
+            (*key, version.version, json.dumps(dict(tags)), due_at),
         )
     else:
         tx.execute(
-            "UPDATE ssm_parameter SET version = ?, expires_at = ? WHERE account_id = ? AND region = ? AND name = ?",
-            (version.version, expires_at, *key),
+            "UPDATE ssm_parameter SET version = ?, due_at = ? WHERE account_id = ? AND region = ? AND name = ?",
+            (version.version, due_at, *key),
         )
     tx.execute(
         "INSERT INTO ssm_version (account_id, region, name, version, value, type, key_id, data_key, data_type, tier,"
-        " description, allowed_pattern, policies, labels, modified_at, modified_by)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " description, allowed_pattern, policies, applied, labels, modified_at, modified_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *key,
             version.version,
@@ -75,6 +76,7 @@ def add(tx: Tx, version: Version, tags: Mapping[str, str] | None, expires_at: fl
             version.description,
             version.allowed_pattern,
             version.policies,
+            json.dumps(version.applied),
             json.dumps(version.labels),
             version.modified_at,
             version.modified_by,
@@ -125,9 +127,32 @@ def delete(tx: Tx, scope: Scope, name: str) -> bool:
     return bool(tx.execute("DELETE FROM ssm_parameter WHERE account_id = ? AND region = ? AND name = ?", key))
 
 
-def expired(tx: Tx, now: float) -> list[Row]:
-    """Parameters whose Expiration policy is due."""
-    return tx.all("SELECT account_id, region, name FROM ssm_parameter WHERE expires_at <= ?", (now,))
+def due(tx: Tx, now: float) -> list[Version]:
+    """The newest versions of parameters of which a policy is to be applied."""
+    rows = tx.all(
+        "SELECT ssm_version.* FROM ssm_parameter JOIN ssm_version USING (account_id, region, name, version)"
+        " WHERE due_at <= ?",
+        (now,),
+    )
+    return [version_of(row) for row in rows]
+
+
+def set_applied(tx: Tx, version: Version) -> None:
+    """Its policies that were applied, and when the next one is due."""
+    key = (*version.scope, version.name)
+    tx.execute(
+        "UPDATE ssm_version SET applied = ? WHERE account_id = ? AND region = ? AND name = ? AND version = ?",
+        (json.dumps(version.applied), *key, version.version),
+    )
+    tx.execute(
+        "UPDATE ssm_parameter SET due_at = ? WHERE account_id = ? AND region = ? AND name = ?",
+        (_due_at(version), *key),
+    )
+
+
+def _due_at(version: Version) -> float | None:
+    left = policies.due(version.policies, version.modified_at, version.applied)
+    return left[0].at if left else None
 
 
 def each(tx: Tx, scope: Scope, after: str, prefix: str = "") -> Iterator[tuple[Version, Mapping[str, str]]]:

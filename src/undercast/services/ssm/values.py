@@ -1,15 +1,13 @@
-"""What a parameter may hold: sizes by tier, patterns, data types, policies.
+"""What a parameter may hold: sizes by tier, patterns, data types.
 
 Pure. AWS: Systems Manager API Reference, PutParameter; User Guide, "Working with parameter data types in Parameter
-Store", "Assigning parameter policies in Parameter Store".
+Store".
 """
 
 import json
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
 
 import re2
 
@@ -18,8 +16,6 @@ from undercast.services.ssm.errors import invalid
 
 STANDARD, ADVANCED, INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
 _BYTES = {STANDARD: 4096, ADVANCED: 8192}
-_POLICY_TYPES = ("Expiration", "ExpirationNotification", "NoChangeNotification")
-_MAX_POLICIES = 10
 _AMI = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -102,48 +98,3 @@ _DATA_TYPES: Mapping[str, Callable[[str], bool]] = {
     "json": _is_json,
     "jsonc": _is_jsonc,
 }
-
-
-def checked_policies(text: str, tier: str) -> str:
-    """The policies to store: "" for none. Raises AWS's errors."""
-    if not text or text.strip() in ("[{}]", "[]"):
-        return ""  # AWS: an empty policy takes those away that are there
-    if tier == STANDARD:
-        raise invalid(
-            "You can't use parameter policies with standard-parameter tier. Use the advanced-parameter tier instead."
-        )
-    try:
-        policies = json.loads(text)
-    except (ValueError, RecursionError):
-        raise _bad("The policies are not valid JSON.") from None
-    if not isinstance(policies, list) or len(policies) > _MAX_POLICIES:
-        raise ServiceError("PoliciesLimitExceededException", f"At most {_MAX_POLICIES} policies can be assigned.")
-    for policy in policies:
-        if not isinstance(policy, dict) or policy.get("Type") not in _POLICY_TYPES:
-            raise ServiceError("InvalidPolicyTypeException", "The policy type isn't supported.")
-        if not isinstance(policy.get("Attributes"), dict):
-            raise _bad("A policy has no Attributes.")
-    if sum(policy["Type"] == "Expiration" for policy in policies) > 1:
-        raise ServiceError("IncompatiblePolicyException", "There can be one Expiration policy.")
-    expiry(text)
-    return text
-
-
-def expiry(policies: str) -> float | None:
-    """When the Expiration policy deletes the parameter. Raises InvalidPolicyAttributeException."""
-    for policy in json.loads(policies) if policies else ():
-        if policy["Type"] == "Expiration":
-            try:
-                return datetime.fromisoformat(_stamp(policy["Attributes"])).timestamp()
-            except ValueError:
-                raise _bad("The Timestamp of the Expiration policy is not an ISO 8601 time.") from None
-    return None
-
-
-def _stamp(attributes: Mapping[str, Any]) -> str:
-    text = str(attributes.get("Timestamp", ""))
-    return f"{text[:-1]}+00:00" if text.endswith("Z") else text
-
-
-def _bad(text: str) -> ServiceError:
-    return ServiceError("InvalidPolicyAttributeException", text)

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.ssm import secure, store, values
+from undercast.services.ssm import policies, secure, store, values
 from undercast.services.ssm.errors import exists, invalid, no_version, not_found
 from undercast.services.ssm.instance import Ssm
 from undercast.services.ssm.models import SECURE, Version, check_new_name, parameter_arn, tags_of
+from undercast.services.ssm.notices import CREATE, DELETE, LABEL, UPDATE
 from undercast.services.ssm.values import ADVANCED, STANDARD
 from undercast.store.database import Row, Tx
 
@@ -54,7 +55,8 @@ async def put_parameter(ssm: Ssm, ctx: RequestContext, params: Params) -> dict[s
             raise exists()
         version = _version(ctx, name, params, draft, newest)
         tags = tags_of(params.get("Tags")) if newest is None else None
-        store.add(tx, version, tags, values.expiry(draft.policies))
+        store.add(tx, version, tags)
+        ssm.notices.changed(tx, ctx, version, CREATE if newest is None else UPDATE)
         return version
 
     version = await ssm.database.write(write)
@@ -72,7 +74,7 @@ async def _draft(ctx: RequestContext, name: str, params: Params, known: Version 
     if params.get("KeyId") and kind != SECURE:
         raise invalid("KeyId is required for SecureString type parameter only.")
     value, given = params["Value"], params.get("Policies")
-    policies = given if given is not None else known.policies if known else ""
+    ruling = given if given is not None else known.policies if known else ""
     wanted = params.get("Tier") or (known.tier if known and known.tier == ADVANCED else STANDARD)
     if known is not None and known.tier == ADVANCED and wanted == STANDARD:
         raise invalid("This parameter uses the advanced-parameter tier. You can't downgrade a parameter from the "
@@ -83,15 +85,15 @@ async def _draft(ctx: RequestContext, name: str, params: Params, known: Version 
                       "Member must have length greater than or equal to 1")  # fmt: skip
     if "{{" in value:
         raise invalid('Parameter value can\'t nest another parameter. Do not use "{{}}" in the value')
-    tier = values.tier_for(wanted, value, policies)
-    policies = values.checked_policies(policies, tier)
+    tier = values.tier_for(wanted, value, ruling)
+    ruling = policies.checked(ruling, tier)
     await asyncio.to_thread(values.check_pattern, params.get("AllowedPattern", ""), value)
     values.check_data_type(params.get("DataType", "text"), value)
     if kind != SECURE:
-        return Draft(kind, tier, policies, "", secure.Sealed(value, ""))
+        return Draft(kind, tier, ruling, "", secure.Sealed(value, ""))
     key_id = params.get("KeyId") or (known.key_id if known else "") or secure.DEFAULT_KEY
     sealed = await secure.seal(ctx, parameter_arn(ctx.scope, name), key_id, tier, value)
-    return Draft(kind, tier, policies, key_id, sealed)
+    return Draft(kind, tier, ruling, key_id, sealed)
 
 
 def _version(ctx: RequestContext, name: str, params: Params, draft: Draft, newest: Version | None) -> Version:
@@ -108,6 +110,7 @@ def _version(ctx: RequestContext, name: str, params: Params, draft: Draft, newes
         description=params.get("Description", newest.description if newest else ""),
         allowed_pattern=params.get("AllowedPattern", ""),
         policies=draft.policies,
+        applied=policies.kept(newest.policies, newest.applied) if newest and "Policies" not in params else (),
         labels=(),
         modified_at=ctx.clock.now(),
         modified_by=ctx.principal.arn,
@@ -117,8 +120,17 @@ def _version(ctx: RequestContext, name: str, params: Params, draft: Draft, newes
 @operation("DeleteParameter")
 async def delete_parameter(ssm: Ssm, ctx: RequestContext, params: Params) -> None:
     """The parameter with all its versions."""
-    if not await ssm.database.write(lambda tx: store.delete(tx, ctx.scope, params["Name"])):
+    if not await ssm.database.write(lambda tx: _deleted(ssm, tx, ctx, params["Name"])):
         raise not_found()
+
+
+def _deleted(ssm: Ssm, tx: Tx, ctx: RequestContext, name: str) -> bool:
+    newest = store.newest(tx, ctx.scope, name)
+    if newest is None:
+        return False
+    store.delete(tx, ctx.scope, name)
+    ssm.notices.changed(tx, ctx, newest, DELETE)
+    return True
 
 
 @operation("DeleteParameters")
@@ -126,7 +138,7 @@ async def delete_parameters(ssm: Ssm, ctx: RequestContext, params: Params) -> di
     """Up to ten; those that are not there are told."""
 
     def write(tx: Tx) -> dict[str, list[str]]:
-        deleted = [name for name in params["Names"] if store.delete(tx, ctx.scope, name)]
+        deleted = [name for name in params["Names"] if _deleted(ssm, tx, ctx, name)]
         return {
             "DeletedParameters": deleted,
             "InvalidParameters": [name for name in params["Names"] if name not in deleted],
@@ -154,6 +166,7 @@ async def label_parameter_version(ssm: Ssm, ctx: RequestContext, params: Params)
             if other.version != version.version and set(other.labels) & set(labels):
                 store.set_labels(tx, other, tuple(label for label in other.labels if label not in labels))
         store.set_labels(tx, version, together)
+        ssm.notices.changed(tx, ctx, version, LABEL)
         return version.version
 
     return {"InvalidLabels": wrong, "ParameterVersion": await ssm.database.write(write)}
