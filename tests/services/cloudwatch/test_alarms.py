@@ -321,6 +321,11 @@ _METRIC = {
     "MetricStat": {"Metric": {"Namespace": "App", "MetricName": "m"}, "Period": 60, "Stat": "Sum"},
 }  # fmt: skip
 
+_BAND = {
+    "ThresholdMetricId": "e",
+    "Metrics": [{**_METRIC, "ReturnData": True}, {"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(m)"}],
+}
+
 
 @pytest.mark.parametrize(
     ("changes", "text"),
@@ -333,7 +338,11 @@ _METRIC = {
         ({"TreatMissingData": "maybe"}, "TreatMissingData"),
         ({"AlarmActions": ["nothing"]}, "Invalid arn syntax"),
         ({"AlarmActions": ["arn:aws:automate:us-east-1:ec2:stop"]}, "NotImplemented"),
-        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "NotImplemented"),
+        ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "GreaterThanUpperThreshold for parameter Comparison"),
+        ({"ThresholdMetricId": "e"}, "ThresholdMetricId should not be set"),
+        ({**NO_METRIC, "ThresholdMetricId": "m", "Metrics": [_METRIC]}, "is not the id of an ANOMALY_DETECTION_BAND"),
+        ({**NO_METRIC, **_BAND}, "Threshold should not be set if ThresholdMetricId is set."),
+        ({**NO_METRIC, **_BAND, "Threshold": None}, "GreaterThanThreshold for parameter ComparisonOperator"),
         ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "FOO(m)"}]}, "Unsupported function 'FOO'"),
         ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "SUM(m)"}]}, "must be a time series"),
         ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "[m, m]"}]}, "a single time series"),

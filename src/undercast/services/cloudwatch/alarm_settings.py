@@ -10,10 +10,11 @@ from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params
 from undercast.services.cloudwatch.alarms import ACTIONS
+from undercast.services.cloudwatch.bands import FUNCTION
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.expressions import Evaluation, Query, Reader
 from undercast.services.cloudwatch.insights import Select, is_select
-from undercast.services.cloudwatch.judging import COMPARISONS, TREATMENTS
+from undercast.services.cloudwatch.judging import BANDS, COMPARISONS, TREATMENTS
 from undercast.services.cloudwatch.lines import Line, MathProblem
 from undercast.services.cloudwatch.queries import queries_of
 from undercast.services.cloudwatch.rules import RuleProblem
@@ -28,8 +29,8 @@ _FINE_PERIODS = frozenset({10, 20, 30})
 _OF_METRIC = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
 _SUPPRESSION = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
 _COMMON = ("AlarmDescription", *ACTIONS.values())
-_CONDITION = ("EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
-              "EvaluateLowSampleCountPercentile")  # fmt: skip
+_CONDITION = ("EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ThresholdMetricId", "ComparisonOperator",
+              "TreatMissingData", "EvaluateLowSampleCountPercentile")  # fmt: skip
 
 
 def metric_alarm(scope: Scope, params: Params) -> dict[str, Any]:
@@ -42,7 +43,8 @@ def metric_alarm(scope: Scope, params: Params) -> dict[str, Any]:
         settings["Metrics"] = [{"ReturnData": True, **one} for one in params["Metrics"]]
     else:
         settings.setdefault("Dimensions", [])
-    settings["Threshold"] = float(settings["Threshold"])
+    if "Threshold" in settings:
+        settings["Threshold"] = float(settings["Threshold"])
     return settings
 
 
@@ -110,7 +112,10 @@ def _check_metrics(scope: Scope, params: Params) -> list[int]:
     if len(given) > MAX_QUERIES:
         raise invalid(f"The collection Metrics must not have a size greater than {MAX_QUERIES}.")
     queries = queries_of(scope, given, "Metrics")
-    if sum(query.returns for query in queries) != 1:
+    band = params.get("ThresholdMetricId")
+    if band is not None and not any(query.id == band and FUNCTION in query.expression for query in queries):
+        raise invalid(f"ThresholdMetricId {band} is not the id of an {FUNCTION} in the list of Metrics.")
+    if sum(query.returns for query in queries if query.id != band) != 1:
         raise invalid("Exactly one element of the metrics list should return data.")
     metrics = [query.metric for query in queries if query.metric is not None]
     periods = [metric.period_s for metric in metrics]
@@ -121,11 +126,11 @@ def _check_metrics(scope: Scope, params: Params) -> list[int]:
         _check_period(period_s)
     if len(set(periods)) > 1:
         raise invalid("All metrics of an alarm must have the same period.")
-    _try(queries)
+    _try(queries, band)
     return periods
 
 
-def _try(queries: Sequence[Query]) -> None:
+def _try(queries: Sequence[Query], band: str | None) -> None:
     """Evaluate over nothing: what can never be evaluated is said now. Raises ValidationError."""
 
     def nothing(_text: str, _stat: str, _period_s: int) -> list[Line]:
@@ -136,24 +141,27 @@ def _try(queries: Sequence[Query]) -> None:
             raise MathProblem("GROUP BY is not supported in alarms")
         return []
 
-    reader = Reader(
-        line=lambda metric: Line(metric.series.name, {}, metric.period_s),
-        times=lambda _: (),
-        search=nothing,
-        select=group,
-    )
-    evaluation = Evaluation(queries, reader)
+    def reader() -> Reader:
+        return Reader(
+            line=lambda metric: Line(metric.series.name, {}, metric.period_s),
+            times=lambda _: (),
+            search=nothing,
+            select=group,
+            past=reader,
+        )
+
+    evaluation = Evaluation(queries, reader())
     for query in queries:
-        if len(evaluation.result(query)) > 1 and query.returns:
+        if len(evaluation.result(query)) > 1 and query.returns and query.id != band:
             raise invalid(f"Error in expression '{query.id}': an alarm watches a single time series.")
 
 
 def _check_condition(params: Mapping[str, Any], period_s: int) -> None:
-    for name in ("EvaluationPeriods", "ComparisonOperator", "Threshold"):
+    band = params.get("ThresholdMetricId")
+    for name in ("EvaluationPeriods", "ComparisonOperator", *(("Threshold",) if band is None else ())):
         if params.get(name) is None:
             raise invalid(f"{name} must not be null")
-    if params["ComparisonOperator"] not in COMPARISONS:
-        raise refused_member("PutMetricAlarm", "ComparisonOperator", "anomaly detection is not supported")
+    _check_comparison(params, band)
     periods, to_alarm = params["EvaluationPeriods"], params.get("DatapointsToAlarm")
     if to_alarm is not None and to_alarm > periods:
         raise invalid("DatapointsToAlarm must be less than or equal to EvaluationPeriods")
@@ -165,6 +173,17 @@ def _check_condition(params: Mapping[str, Any], period_s: int) -> None:
         )
     _check_one_of(params, "TreatMissingData", TREATMENTS)
     _check_one_of(params, "EvaluateLowSampleCountPercentile", ("evaluate", "ignore"))
+
+
+def _check_comparison(params: Mapping[str, Any], band: str | None) -> None:
+    """A band is compared in other ways than a number, and only where the alarm has a list of metrics."""
+    if band is not None and not params.get("Metrics"):
+        raise invalid("ThresholdMetricId should not be set if list of Metrics is not set.")
+    if band is not None and params.get("Threshold") is not None:
+        raise invalid("Threshold should not be set if ThresholdMetricId is set.")
+    if (params["ComparisonOperator"] in BANDS) != (band is not None):
+        needed = BANDS if band is not None else COMPARISONS
+        raise _not_one_of(params["ComparisonOperator"], "ComparisonOperator", tuple(needed))
 
 
 def _check_one_of(params: Mapping[str, Any], name: str, values: tuple[str, ...]) -> None:

@@ -21,7 +21,7 @@ from undercast.services.cloudwatch.alarms import METRIC, Alarm
 from undercast.services.cloudwatch.composites import Composites
 from undercast.services.cloudwatch.expressions import Evaluation, Query
 from undercast.services.cloudwatch.intake import Intake
-from undercast.services.cloudwatch.judging import EXTRA_PERIODS, Condition, Verdict, judge
+from undercast.services.cloudwatch.judging import BANDS, EXTRA_PERIODS, Condition, Points, Verdict, bounds_of, judge
 from undercast.services.cloudwatch.notices import queries_of as metrics_of
 from undercast.services.cloudwatch.notices import stamp
 from undercast.services.cloudwatch.queries import Source, queries_of
@@ -44,6 +44,8 @@ class _Seen:
     points: tuple[tuple[int, float | None], ...]
     counts: Mapping[int, float]
     """Samples by period, where the metric is one and not an expression."""
+    bounds: Mapping[int, tuple[float, float]] | None
+    """Of an anomaly detection; see `judging.Condition`."""
     period_s: int
 
 
@@ -166,24 +168,34 @@ def _looked_at(tx: Tx, alarm: Alarm, now_s: float) -> _Seen | None:
     window = Window(end_s - count * period_s, end_s, period_s)
     queries = queries_of(alarm.scope, metrics_of(alarm), "Metrics")
     try:
-        values, counts = _values(tx, alarm, queries, window, now_s)
+        values, counts, bounds = _values(tx, alarm, queries, window, now_s)
     except ServiceError as error:
         log.warning("alarm %s cannot be evaluated: %s", alarm.arn, error)
         return None
-    return _Seen(points=tuple((at, values.get(at)) for at in window.starts()), counts=counts, period_s=period_s)
+    points = tuple((at, values.get(at)) for at in window.starts())
+    if bounds is not None:  # what has no band yet is as if it were missing
+        points = tuple((at, value if at in bounds else None) for at, value in points)
+    return _Seen(points=points, counts=counts, bounds=bounds, period_s=period_s)
 
 
 def _values(
     tx: Tx, alarm: Alarm, queries: list[Query], window: Window, now_s: float
-) -> tuple[Mapping[int, float], Mapping[int, float]]:
+) -> tuple[Mapping[int, float], Mapping[int, float], Mapping[int, tuple[float, float]] | None]:
+    """(values, samples, bounds) by period."""
     if len(queries) == 1 and (metric := queries[0].metric) is not None:
         tallies: Mapping[int, Tally] = reading.of_unit(tx, metric.series, window, now_s, metric.unit)
         values = {at: value for at, tally in tallies.items() if (value := metric.compute(tally)) is not None}
-        return values, {at: tally.count for at, tally in tallies.items()}
+        return values, {at: tally.count for at, tally in tallies.items()}, None
     source = Source(tx, alarm.scope, (window.start_s, window.end_s), now_s, anchor_s=window.end_s)
-    (watched,) = [query for query in queries if query.returns]
-    lines = Evaluation(queries, source.reader()).result(watched)
-    return (lines[0].values if lines else {}), {}
+    band = alarm.settings.get("ThresholdMetricId")
+    (watched,) = [query for query in queries if query.returns and query.id != band]
+    evaluation = Evaluation(queries, source.reader())
+    lines = evaluation.result(watched)
+    watched_values: Mapping[int, float] = lines[0].values if lines else {}
+    if band is None:
+        return watched_values, {}, None
+    upper, lower = next(evaluation.result(query) for query in queries if query.id == band)
+    return watched_values, {}, {at: (lower.values[at], upper.values[at]) for at in upper.values}
 
 
 def _judged(alarm: Alarm, seen: _Seen) -> Verdict | None:
@@ -193,10 +205,11 @@ def _judged(alarm: Alarm, seen: _Seen) -> Verdict | None:
     namespace = settings.get("Namespace")
     condition = Condition(
         comparison=settings["ComparisonOperator"],
-        threshold=settings["Threshold"],
+        threshold=settings.get("Threshold", 0.0),
         periods=settings["EvaluationPeriods"],
         to_alarm=settings.get("DatapointsToAlarm", settings["EvaluationPeriods"]),
         missing="ignore" if namespace == "AWS/DynamoDB" else settings.get("TreatMissingData", "missing"),
+        bounds=seen.bounds,
     )
     return judge(condition, seen.points, alarm.state.value)
 
@@ -219,13 +232,24 @@ def _data(alarm: Alarm, seen: _Seen, verdict: Verdict, now_s: float) -> str:
         data["startDate"] = stamp(there[-1][0])
     if statistic:
         data["statistic"] = statistic
+    recent = tuple(reversed(there[:_MOST_TOLD]))
     data |= {
         "period": seen.period_s,
-        "recentDatapoints": [value for _, value in reversed(there[:_MOST_TOLD])],
-        "threshold": float(alarm.settings["Threshold"]),
+        "recentDatapoints": [value for _, value in recent],
+        **_thresholds(alarm.settings, seen, recent),
         "evaluatedDatapoints": [_evaluated(at, value, seen.counts) for at, value in verdict.evaluated[:_MOST_TOLD]],
     }
     return json.dumps(data, separators=(",", ":"))
+
+
+def _thresholds(settings: Mapping[str, Any], seen: _Seen, recent: Points) -> dict[str, Any]:
+    """As the samples of "Alarm events and EventBridge" have them."""
+    if seen.bounds is None:
+        return {"threshold": float(settings["Threshold"])}
+    return {
+        f"recent{side.capitalize()}Thresholds": bounds_of(seen.bounds, recent, side)
+        for side in BANDS[settings["ComparisonOperator"]]
+    }
 
 
 def _evaluated(at: int, value: float | None, counts: Mapping[int, float]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.metrics import Series
 from undercast.core.record import record
-from undercast.services.cloudwatch import lines
+from undercast.services.cloudwatch import bands, lines
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.grammar import Call, Listing, Name, Node, Number, SyntaxProblem, Text, parse
 from undercast.services.cloudwatch.insights import Select, is_select
@@ -18,9 +18,7 @@ from undercast.services.cloudwatch.insights import parse as parse_select
 from undercast.services.cloudwatch.lines import Line, MathProblem, Value
 from undercast.services.cloudwatch.statistics import Statistic
 
-NOT_HERE = frozenset({
-    "ANOMALY_DETECTION_BAND", "INSIGHT_RULE_METRIC", "SERVICE_QUOTA", "LAMBDA", "DB_PERF_INSIGHTS",
-})  # fmt: skip
+NOT_HERE = frozenset({"INSIGHT_RULE_METRIC", "SERVICE_QUOTA", "LAMBDA", "DB_PERF_INSIGHTS"})
 _EACH: dict[str, Callable[[float], float]] = {
     "ABS": abs,
     "CEIL": math.ceil,
@@ -67,6 +65,8 @@ class Reader:
     """(search expression, statistic, period) -> what it finds."""
     select: Callable[[Select, int], list[Line]]
     """(Metrics Insights query, period) -> a line for each group."""
+    past: Callable[[], "Reader"]
+    """The same from two weeks earlier on."""
 
 
 class Evaluation:
@@ -138,6 +138,8 @@ class Evaluation:
             raise refused_member("GetMetricData", "Expression", f"the function {name} is not supported")
         if name == "PERIOD":
             return float(self._period_of(call))
+        if name == bands.FUNCTION:
+            return self._band(call)
         arguments = [self._node(one) for one in call.arguments]
         function = _TABLE.get(name)
         if function is None:
@@ -155,6 +157,19 @@ class Evaluation:
         if query is None or query.metric is None:
             raise MathProblem("PERIOD takes a metric")
         return query.metric.period_s
+
+    def _band(self, call: Call) -> Value:
+        """The band of a query. Its past is what the query itself comes to over a longer stretch."""
+        node, *rest = call.arguments or (None,)
+        if not isinstance(node, Name) or node.name not in self._queries or len(rest) > 1:
+            raise MathProblem(f"{bands.FUNCTION} takes a metric or an expression, and a number")
+        deviations = _scalar(self._node(rest[0])) if rest else bands.DEVIATIONS
+        line = self._value(node.name)
+        if not deviations > 0 or not isinstance(line, Line):
+            raise MathProblem(f"{bands.FUNCTION} takes a single time series, and a number above 0")
+        past = Evaluation(tuple(self._queries.values()), self._reader.past())._value(node.name)
+        assert isinstance(past, Line), "a query is what it was"
+        return bands.band(line, past, self._reader.times(line.period_s), deviations)
 
     # Functions: (name, arguments) -> value
 

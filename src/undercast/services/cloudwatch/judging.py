@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from undercast.core.clock import moment
 from undercast.core.record import record
 from undercast.services.cloudwatch.alarms import ALARM, INSUFFICIENT_DATA, OK
+from undercast.services.cloudwatch.bands import LOWER, UPPER
 
 EXTRA_PERIODS = 2
 _MOST_NAMED = 5
@@ -22,6 +23,13 @@ COMPARISONS: Mapping[str, tuple[Callable[[float, float], bool], str]] = {
     "LessThanOrEqualToThreshold": (operator.le, "less than or equal to"),
 }
 
+BANDS: Mapping[str, tuple[str, ...]] = {
+    "LessThanLowerOrGreaterThanUpperThreshold": (LOWER, UPPER),
+    "LessThanLowerThreshold": (LOWER,),
+    "GreaterThanUpperThreshold": (UPPER,),
+}
+"""Comparisons with a band: which of its sides count."""
+
 
 @record
 class Condition:
@@ -29,13 +37,20 @@ class Condition:
 
     comparison: str
     threshold: float
+    """Without meaning where there are bounds."""
     periods: int
     to_alarm: int
     missing: str
+    bounds: Mapping[int, tuple[float, float]] | None = None
+    """Of an anomaly detection: begin of a period -> (lower, upper)."""
 
-    def breaches(self, value: float) -> bool:
-        """Whether a value is over the threshold, or under it."""
-        return COMPARISONS[self.comparison][0](value, self.threshold)
+    def breaches(self, at: int, value: float) -> bool:
+        """Whether a value is over the threshold, or under it; or outside its band."""
+        if self.bounds is None:
+            return COMPARISONS[self.comparison][0](value, self.threshold)
+        sides = BANDS[self.comparison]
+        lower, upper = self.bounds[at]
+        return (LOWER in sides and value < lower) or (UPPER in sides and value > upper)
 
 
 @record
@@ -63,7 +78,7 @@ def judge(condition: Condition, points: Points, before: str) -> Verdict | None:
     lacking = condition.periods - len(there)
     if condition.missing in ("breaching", "notBreaching"):
         return _verdict(condition, there, lacking, before)
-    breaching = [at for at, value in there if condition.breaches(value)]
+    breaching = [at for at, value in there if condition.breaches(at, value)]
     if len(breaching) >= condition.to_alarm or len(breaching) < len(there):
         return _verdict(condition, there, 0, before)
     if condition.missing == "ignore":
@@ -84,7 +99,7 @@ def _unknown(points: Points) -> Verdict:
 
 
 def _verdict(condition: Condition, used: Points, lacking: int, before: str, at_least: int = 0) -> Verdict:
-    breaching = [(at, value) for at, value in used if value is not None and condition.breaches(value)]
+    breaching = [(at, value) for at, value in used if value is not None and condition.breaches(at, value)]
     treated = lacking if condition.missing == "breaching" else 0
     alarm = len(breaching) + treated >= (at_least or condition.to_alarm)
     state = ALARM if alarm else OK
@@ -111,7 +126,6 @@ def _crossed(condition: Condition, telling: Points, lacking: int, state: str, be
     shown = ", ".join(f"{value!r} ({moment(at):%d/%m/%y %H:%M:%S})" for at, value in telling[:_MOST_NAMED])
     was = "was" if len(telling) == 1 else "were"
     negated = "" if state == ALARM else "not "
-    words = COMPARISONS[condition.comparison][1]
     least = condition.to_alarm if state == ALARM else condition.periods - condition.to_alarm + 1
     other = {ALARM: OK, OK: ALARM}[state] if before == state else before
     plural = "" if least == 1 else "s"
@@ -122,10 +136,27 @@ def _crossed(condition: Condition, telling: Points, lacking: int, state: str, be
         treated = f" and {lacking} missing {were} treated as [{kind}]"
     if other == INSUFFICIENT_DATA:
         other = OK if state == ALARM else ALARM  # AWS's texts name only these two
-    many = f"Threshold Crossed: {len(telling)} out of the last {condition.periods} datapoints"
-    crossed = f"{was} {negated}{words} the threshold ({float(condition.threshold)!r}){treated}"
+    plural_of_band = "" if condition.bounds is None else "s"
+    many = f"Threshold{plural_of_band} Crossed: {len(telling)} out of the last {condition.periods} datapoints"
+    crossed = f"{was} {_compared(condition, telling, negated)}{treated}"
     minimum = f"(minimum {least} datapoint{plural} for {other} -> {state} transition)."
     if len(telling) > _MOST_NAMED:
         which = "crossed" if state == ALARM else "did not cross"
         return f"{many} {crossed}. The most recent datapoints which {which} the threshold: [{shown}] {minimum}"
     return f"{many} [{shown}] {crossed} {minimum}"
+
+
+def _compared(condition: Condition, telling: Points, negated: str) -> str:
+    if condition.bounds is None:
+        words = COMPARISONS[condition.comparison][1]
+        return f"{negated}{words} the threshold ({float(condition.threshold)!r})"
+    words_of = {LOWER: "less than the lower thresholds", UPPER: "greater than the upper thresholds"}
+    return " or ".join(
+        f"{negated}{words_of[side]} [{', '.join(map(repr, bounds_of(condition.bounds, telling, side)[:_MOST_NAMED]))}]"
+        for side in BANDS[condition.comparison]
+    )
+
+
+def bounds_of(bounds: Mapping[int, tuple[float, float]], points: Points, side: str) -> list[float]:
+    """One side of the band at these points."""
+    return [bounds[at][side == UPPER] for at, _ in points]

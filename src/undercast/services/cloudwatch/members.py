@@ -5,6 +5,9 @@ from collections.abc import Mapping
 _NAMES = frozenset({"AlarmNames"})
 _NAMED = frozenset({"AlarmName", "AlarmDescription", "Tags"})
 _ACTIONS = frozenset({"ActionsEnabled", "OKActions", "AlarmActions", "InsufficientDataActions"})
+_DETECTOR = frozenset({
+    "Namespace", "MetricName", "Dimensions", "Stat", "SingleMetricAnomalyDetector", "MetricMathAnomalyDetector",
+})  # fmt: skip
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "PutMetricData": frozenset({"Namespace", "MetricData"}),
@@ -18,8 +21,8 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "ListMetrics": frozenset({"Namespace", "MetricName", "Dimensions", "NextToken", "RecentlyActive"}),
     "PutMetricAlarm": _NAMED | _ACTIONS | {
         "MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Dimensions", "Period", "Unit",
-        "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ComparisonOperator", "TreatMissingData",
-        "EvaluateLowSampleCountPercentile", "Metrics",
+        "EvaluationPeriods", "DatapointsToAlarm", "Threshold", "ThresholdMetricId", "ComparisonOperator",
+        "TreatMissingData", "EvaluateLowSampleCountPercentile", "Metrics",
     },
     "PutCompositeAlarm": _NAMED | _ACTIONS | {
         "AlarmRule", "ActionsSuppressor", "ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod",
@@ -45,6 +48,12 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "GetDashboard": frozenset({"DashboardName"}),
     "ListDashboards": frozenset({"DashboardNamePrefix", "NextToken"}),
     "DeleteDashboards": frozenset({"DashboardNames"}),
+    "PutAnomalyDetector": _DETECTOR,
+    "DeleteAnomalyDetector": _DETECTOR | {"AnomalyDetectorId"},
+    "DescribeAnomalyDetectors": frozenset({
+        "AnomalyDetectorIds", "AnomalyDetectorTypes", "Namespace", "MetricName", "Dimensions", "MaxResults",
+        "NextToken",
+    }),
 }  # fmt: skip
 
 STORED: Mapping[str, Mapping[str, str]] = {}
@@ -52,12 +61,13 @@ STORED: Mapping[str, Mapping[str, str]] = {}
 _ENTITIES = "entities are not supported"
 _TAGS_TOLD = "notices do not tell tags"
 _LINKED = "there are no linked accounts"
+_MODEL = "a band comes from all data points of two weeks, by the hour in UTC"
 
 REFUSED: Mapping[str, Mapping[str, str]] = {
+    "PutAnomalyDetector": {"Configuration": _MODEL, "MetricCharacteristics": _MODEL},
     "PutMetricData": {"EntityMetricData": _ENTITIES, "StrictEntityValidation": _ENTITIES},
     "GetMetricData": {"LabelOptions": "labels have no times here"},
     "PutMetricAlarm": {
-        "ThresholdMetricId": "anomaly detection is not supported",
         "EvaluationWindow": "the window slides",
         "WarmUpConfiguration": "an alarm is evaluated as soon as it is put",
         "EvaluationCriteria": "PromQL is not supported",

@@ -72,7 +72,7 @@ def _trigger(settings: Mapping[str, Any]) -> dict[str, Any]:
         "EvaluationPeriods": settings["EvaluationPeriods"],
         **({"DatapointsToAlarm": settings["DatapointsToAlarm"]} if "DatapointsToAlarm" in settings else {}),
         "ComparisonOperator": settings["ComparisonOperator"],
-        "Threshold": settings["Threshold"],
+        **{name: settings[name] for name in ("Threshold", "ThresholdMetricId") if name in settings},
         "TreatMissingData": settings.get("TreatMissingData", ""),
         "EvaluateLowSampleCountPercentile": settings.get("EvaluateLowSampleCountPercentile", ""),
     }

@@ -10,6 +10,7 @@ from typing import Any
 from undercast.core.arn import Scope
 from undercast.core.metrics import Series, Tally
 from undercast.services.cloudwatch import points, reading
+from undercast.services.cloudwatch.bands import TRAINING_S
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.expressions import MetricStat, Query, Reader
 from undercast.services.cloudwatch.insights import Select
@@ -102,7 +103,11 @@ class Source:
 
     def reader(self) -> Reader:
         """What the evaluation asks."""
-        return Reader(line=self.line, times=self._times, search=self.search, select=self.select)
+        return Reader(line=self.line, times=self._times, search=self.search, select=self.select, past=self._past)
+
+    def _past(self) -> Reader:
+        span = (self._span[0] - TRAINING_S, self._span[1])
+        return Source(self._tx, self._scope, span, self._now_s, self._anchor_s).reader()
 
     def _times(self, period_s: int) -> range:
         times = self._window(period_s).starts()

@@ -1,4 +1,4 @@
-"""CloudWatch's tables: metrics in the journal file, alarms and dashboards in state.db. Only ever appended to.
+"""CloudWatch's tables: metrics in the journal file, the rest in state.db. Only ever appended to.
 
 A point is one row for each series, time, width and unit; what comes later is added to it. `sample` holds its values as
 "value:count" pairs with commas between; NULL where only a statistic set is known. Times are platform-clock seconds.
@@ -24,6 +24,12 @@ SCHEMA = (
     """,
     """
     ALTER TABLE cloudwatch_alarm ADD COLUMN suppression TEXT NOT NULL DEFAULT '';
+    """,
+    """
+    CREATE TABLE cloudwatch_detector (
+        account_id TEXT NOT NULL, region TEXT NOT NULL, id TEXT NOT NULL, kind TEXT NOT NULL, definition TEXT NOT NULL,
+        PRIMARY KEY (account_id, region, id)
+    );
     """,
 )
 

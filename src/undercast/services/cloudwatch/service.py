@@ -15,7 +15,15 @@ from undercast.services.cloudwatch.housekeeping import Housekeeping
 from undercast.services.cloudwatch.instance import CloudWatch
 from undercast.services.cloudwatch.intake import Intake
 from undercast.services.cloudwatch.members import EFFECTIVE, REFUSED, STORED
-from undercast.services.cloudwatch.operations import alarm_states, alarms, dashboards, metric_data, metrics, tags
+from undercast.services.cloudwatch.operations import (
+    alarm_states,
+    alarms,
+    dashboards,
+    detectors,
+    metric_data,
+    metrics,
+    tags,
+)
 from undercast.services.cloudwatch.transitions import KIND, Transitions
 from undercast.services.parts import Parts
 
@@ -64,7 +72,7 @@ def _reset(instance: CloudWatch) -> None:
 MANIFEST = Manifest(
     name="cloudwatch",
     build=build,
-    operations=operations_of(alarm_states, alarms, dashboards, metric_data, metrics, tags),
+    operations=operations_of(alarm_states, alarms, dashboards, detectors, metric_data, metrics, tags),
     access=access,
     effective=EFFECTIVE,
     stored=STORED,
@@ -84,7 +92,10 @@ MANIFEST = Manifest(
         "configuration EventBridge hears nothing. Mails of alarms have the JSON that SNS gets as their text, where AWS "
         "writes sentences. Dashboards are checked for their widgets' types only.",
         "A SIGKILL of the platform may lose the last second of what services measure; PutMetricData is durable.",
-        "Alarms on Metrics Insights queries with GROUP BY, conditions on tags in queries, anomaly detection, "
-        "Contributor Insights, metric streams, service quotas in expressions, and entities are not supported.",
+        "An anomaly detection band is the mean of what was measured before, in the last two weeks, so many standard "
+        "deviations wide: at this hour of the week, else of the day, else at all. AWS's model is another one, and not "
+        "public. A band needs no detector; three data points make one.",
+        "Alarms on Metrics Insights queries with GROUP BY, conditions on tags in queries, Contributor Insights, metric "
+        "streams, service quotas in expressions, and entities are not supported.",
     ),
 )
