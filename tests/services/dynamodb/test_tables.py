@@ -155,6 +155,9 @@ def test_tags_and_time_to_live_settings(dynamodb: Any, make_table: Make) -> None
     assert found == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ends"}
     text = message(dynamodb.update_time_to_live, TableName=name, TimeToLiveSpecification=wanted)
     assert text == "TimeToLive is already enabled"
+    other = {"AttributeName": "other", "Enabled": True}
+    text = message(dynamodb.update_time_to_live, TableName=name, TimeToLiveSpecification=other)
+    assert text == "TimeToLive is active on a different AttributeName: current AttributeName is ends"
     assert dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
 
 

@@ -37,6 +37,20 @@ def message(function: Any, *arguments: Any) -> str:
         ("ConditionExpression", f"n IN ({IN_101})",
          "The IN operator is provided with too many operands; number of operands: 101"),
         ("ConditionExpression", AND_151, "The expression contains too many operators; operator count: 301"),
+        ("ConditionExpression", "a = and", 'Syntax error; token: "and", near: "= and"'),
+        ("UpdateExpression", "SET Between = :v", 'Syntax error; token: "Between", near: "SET Between ="'),
+        ("ProjectionExpression", "a.or, b", 'Syntax error; token: "or", near: ".or,"'),
+        ("FilterExpression", "size(size(a)) = :v",
+         "Incorrect operand type for operator or function; operator or function: size, operand type: N"),
+        ("FilterExpression", "begins_with(a, size(b))",
+         "Incorrect operand type for operator or function; operator or function: begins_with, operand type: N"),
+        ("FilterExpression", "attribute_type(a, size(b))",
+         "Incorrect operand type for operator or function; operator or function: attribute_type, operand type: N"),
+        ("FilterExpression", "attribute_type(a, b)",
+         "Incorrect operand type for operator or function; operator or function: attribute_type, "
+         "operand type: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}"),
+        ("FilterExpression", "list_append(a, :v) = :v",
+         "The function is not allowed in a condition expression; function: list_append"),
         ("ConditionExpression", "(n = :v", 'Syntax error; token: "<EOF>", near: ":v"'),
     ],
 )  # fmt: skip
@@ -195,6 +209,16 @@ def test_comments_and_one_semicolon(text: str) -> None:
     """As in DynamoDB Local."""
     assert parsed(text).table == "t"
     assert message(parsed, f"{text};;").startswith("Statement wasn't well formed")
+
+
+@pytest.mark.parametrize("text", ["a <> b", "a <> :v", "NOT a = b", "n <> a", "m.x <> l[0]", "size(a) <> size(b)"])
+def test_what_is_not_there_is_unlike_everything(text: str) -> None:
+    """Also unlike what else is not there: <> holds where = does not."""
+    test = compiled("ConditionExpression", text, ()).test
+    assert test is not None
+    assert test({"n": {"N": "1"}}, {":v": {"N": "1"}})
+    assert not test({name: {"M": {}} for name in "abn"} | {"m": {"M": {"x": {"M": {}}}}, "l": {"L": [{"M": {}}]}},
+                    {":v": {"M": {}}})  # fmt: skip
 
 
 @pytest.mark.parametrize("path", ["m[0]", "l.x", "m.x.y", "n[0]", "nope.x"])

@@ -4,15 +4,16 @@ Pure. A partition key's bytes begin with a hash of it, which is the order of a S
 AWS: DynamoDB Developer Guide, "Core components of Amazon DynamoDB", "Partitions and data distribution"; "Quotas".
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import md5
 from typing import NamedTuple
 
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb import numbers
 from undercast.services.dynamodb.errors import invalid, invalid_value, wrong_key
+from undercast.services.dynamodb.expressions.syntax import Path
 from undercast.services.dynamodb.models import Index, KeySchema, Table
-from undercast.services.dynamodb.values import checked, kind_of, text_size
+from undercast.services.dynamodb.values import check_names, checked, kind_of, text_size
 from undercast.services.item_text import Item, Value
 
 MAX_HASH_BYTES, MAX_RANGE_BYTES = 2048, 1024
@@ -60,6 +61,7 @@ def key_in(table: Table, item: Mapping[str, Value]) -> Key:
 def key_of(table: Table, given: Mapping[str, Value]) -> tuple[Key, Item]:
     """A request's Key: (its bytes, its canonical form). Raises ValidationException."""
     schema = table.key
+    check_names(given)
     if len(given) != len(schema.names):
         raise wrong_key()
     found: Item = {}
@@ -72,6 +74,18 @@ def key_of(table: Table, given: Mapping[str, Value]) -> tuple[Key, Item]:
             raise wrong_key()
         check_key_value(name, found[name])
     return _sized(schema, found), found
+
+
+def check_scalars(table: Table, paths: Iterable[Path]) -> None:
+    """Raises ValidationException for a path that goes into a key attribute, of the table or of an index."""
+    for path in paths:
+        name = str(path.parts[0])
+        if len(path.parts) > 1 and name in table.types:
+            what = "Key" if name in table.key.names else "IndexKey"
+            raise invalid(
+                "Key attributes must be scalars; list random access '[]' and map lookup '.' are not allowed: "
+                f"{what}: {name}"
+            )
 
 
 def check_key_value(name: str, value: Value) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from undercast.core.record import record
 from undercast.services.dynamodb.errors import invalid, invalid_value
 from undercast.services.dynamodb.expressions import conditions, updates
 from undercast.services.dynamodb.expressions.binding import Update
 from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.expressions.updates import Action
-from undercast.services.dynamodb.values import TYPES, checked, kind_of, ordering
-from undercast.services.item_text import Value
+from undercast.services.dynamodb.values import TYPES, check_names, checked, kind_of, ordering
+from undercast.services.item_text import Item, Value
 
 _LEGACY = ("Expected", "ConditionalOperator", "AttributeUpdates", "AttributesToGet", "KeyConditions", "QueryFilter",
            "ScanFilter")  # fmt: skip
@@ -27,6 +28,7 @@ EXPRESSIVE = frozenset((*_LEGACY, *_EXPRESSIONS, "ExpressionAttributeNames", "Ex
 _SIGNS = {"EQ": "=", "NE": "<>", "LE": "<=", "LT": "<", "GE": ">=", "GT": ">"}
 _CALLS = {"CONTAINS": "contains", "BEGINS_WITH": "begins_with"}
 _COUNTS = {"NULL": 0, "NOT_NULL": 0, "BETWEEN": 2}
+_CHANGES = ("ADD", "DELETE")
 _ORDERED = ("S", "N", "B")
 _PARTS = (*_ORDERED, "BOOL", "NULL")
 _KINDS = {**dict.fromkeys(("LE", "LT", "GE", "GT", "BETWEEN", "IN"), _ORDERED), "BEGINS_WITH": ("S", "B"),
@@ -86,6 +88,7 @@ def legacy_condition(params: Mapping[str, Any], member: str = "Expected") -> Cal
 
 def condition_node(name: str, given: Mapping[str, Any], literals: Literals) -> Node:
     """One attribute's condition. Raises ValidationException."""
+    check_names((name,))
     path = Path((name,))
     operator = given.get("ComparisonOperator")
     if operator is None:
@@ -161,6 +164,7 @@ def attributes_to_get(params: Mapping[str, Any]) -> tuple[Path, ...] | None:
     names = params.get("AttributesToGet")
     if names is None:
         return None
+    check_names(names)
     if twice := next((name for at, name in enumerate(names) if name in names[:at]), None):
         raise invalid_value(f"Duplicate value in attribute name: {twice}")
     return tuple(Path((name,)) for name in names)
@@ -171,11 +175,29 @@ def legacy_update(params: Mapping[str, Any]) -> Update | None:
     given: Mapping[str, Any] | None = params.get("AttributeUpdates")
     if given is None:
         return None
+    check_names(given)
     literals = Literals()
     actions = [_action(name, one, literals) for name, one in given.items()]
     for check in updates.checks_of(actions):
         check(literals.values)
-    return Update(tuple(actions), literals.values)
+    changed = {
+        name: kind_of(one["Value"]) for name, one in given.items() if "Value" in one and one.get("Action") in _CHANGES
+    }
+    return LegacyUpdate(tuple(actions), literals.values, changed)
+
+
+@record(kw_only=False)
+class LegacyUpdate(Update):
+    """An update whose ADD and DELETE say in their own words what they cannot change."""
+
+    changed: Mapping[str, str]
+    """The attributes that are added to or deleted from, and the type that they must be of."""
+
+    def applied(self, old: Item, fresh: Callable[[], Item]) -> Item:
+        """The new item. Raises ValidationException."""
+        if any(name in old and kind_of(old[name]) != kind for name, kind in self.changed.items()):
+            raise invalid("Type mismatch for attribute to update")
+        return Update.applied(self, old, fresh)
 
 
 def _action(name: str, given: Mapping[str, Any], literals: Literals) -> Action:

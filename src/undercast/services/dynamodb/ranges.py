@@ -26,6 +26,7 @@ from undercast.services.dynamodb.values import checked, kind_of
 from undercast.services.item_text import Item, Value
 
 _FLIPPED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+_MAX_CONDITIONS = 2
 _SPACE = 2 ** (8 * HASH_PREFIX)
 
 
@@ -200,15 +201,20 @@ def _by_attribute(node: Node) -> dict[str, Node]:
             path = part.operands[0] if isinstance(part, Call) else None
         _check_operator(one)
         if isinstance(path, Call):
-            raise invalid(f"Invalid function used in KeyConditionExpression: {path.name}")
+            raise invalid("KeyConditionExpressions cannot contain nested operations")
         if not isinstance(path, Path):
-            raise invalid("Invalid condition in KeyConditionExpression: no attribute is compared")
+            lacks = "No key attribute specified"
+            if isinstance(one, Call):
+                lacks = f"{one.name} operator must have the key attribute as its first operand"
+            raise invalid(f"Invalid condition in KeyConditionExpression: {lacks}")
         if len(path.parts) > 1:
             raise invalid("KeyConditionExpressions cannot have conditions on nested attributes")
         name = str(path.parts[0])
         if name in found:
             raise invalid("KeyConditionExpressions must only contain one condition per key")
         found[name] = one
+    if len(found) > _MAX_CONDITIONS:
+        raise invalid("Conditions can be of length 1 or 2 only")
     return found
 
 

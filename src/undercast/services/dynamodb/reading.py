@@ -177,6 +177,15 @@ def check_filter(table_key: tuple[str, ...], names: tuple[str, ...], what: str) 
             raise invalid(f"{what} can only contain non-primary key attributes: Primary key attribute: {name}")
 
 
+def check_projects(index: Index | None, names: tuple[str, ...]) -> None:
+    """Raises ValidationException for a Query's filter on what the index does not hold."""
+    if index is None or index.projection == "ALL":
+        return
+    if missing := sorted({name for name in names if name not in index.attributes}):
+        shown = ", ".join(missing)
+        raise invalid_value(f"Secondary index {index.name} does not project one or more filter attributes: [{shown}]")
+
+
 def consumed(page: Page, span: Span, *, consistent: bool) -> Units:
     """What a page has consumed."""
     units = capacity.read_units(page.size, consistent=consistent)

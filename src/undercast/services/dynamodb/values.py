@@ -5,7 +5,7 @@ structures. B is bytes in a request and base64 in the stored text.
 AWS: DynamoDB API Reference, AttributeValue; Developer Guide, "DynamoDB item sizes and formats".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -39,12 +39,19 @@ def checked(value: Value, depth: int = 0) -> tuple[Value, int]:
 
 def checked_item(item: Mapping[str, Value]) -> tuple[Item, int]:
     """(canonical form, size in bytes) of all attributes. Raises ValidationException."""
+    check_names(item)
     found: Item = {}
     size = 0
     for name, value in item.items():
         found[name], more = checked(value)
         size += more + (len(name) if name.isascii() else len(name.encode()))
     return found, size
+
+
+def check_names(names: Container[str]) -> None:
+    """Raises ValidationException for an attribute without a name. AWS: Developer Guide, "Naming rules"."""
+    if "" in names:
+        raise invalid("Empty attribute name")
 
 
 def item_size(item: Mapping[str, Value]) -> int:
@@ -95,6 +102,7 @@ def _null(value: Value, inner: bool, depth: int) -> tuple[Value, int]:
 
 def _map(value: Value, inner: Mapping[str, Value], depth: int) -> tuple[Value, int]:
     _check_depth(depth)
+    check_names(inner)
     found = {}
     size = _OVERHEAD
     for name, one in inner.items():

@@ -16,9 +16,10 @@ from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import condition_failed, duplicate, invalid, invalid_value
 from undercast.services.dynamodb.expressions.binding import Bindings, Update
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
+from undercast.services.dynamodb.expressions.syntax import Path
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import New, Origin, Place, Stored
-from undercast.services.dynamodb.keys import Key, check_index_keys, key_in, key_of
+from undercast.services.dynamodb.keys import Key, check_index_keys, check_scalars, key_in, key_of
 from undercast.services.dynamodb.legacy import EXPRESSIVE, legacy_condition, legacy_update, refuse_mixture
 from undercast.services.dynamodb.models import Table, TableName, named
 from undercast.services.dynamodb.values import MAX_ITEM_BYTES, checked_item, item_size
@@ -47,6 +48,8 @@ class Write:
     """Of a Put's item."""
     condition: Condition | None = None
     update: Update | None = None
+    nested: tuple[Path, ...] = ()
+    """The paths of its expressions that go into an attribute."""
     shows_on_failure: bool = False
     """ReturnValuesOnConditionCheckFailure is ALL_OLD."""
     is_insert: bool = False
@@ -97,6 +100,7 @@ def prepared(kind: str, scope: Scope, params: Mapping[str, Any]) -> Write:
         plain(kind, of, given),
         condition=condition,
         update=update,
+        nested=bindings.nested,
         shows_on_failure=params.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
     )
 
@@ -127,6 +131,7 @@ def done_at(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write, target: Target
         check_index_keys(table, write.given)
     if write.update is not None:
         check_keeps_key(table, write.update)
+    check_scalars(table, write.nested)
     old = items.find(tx, table, key)
     if write.is_insert and old is not None:
         raise duplicate()

@@ -5,7 +5,7 @@ AWS: DynamoDB API Reference, PutItem, ExpressionAttributeNames, ExpressionAttrib
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
 
 from undercast.core.errors import ServiceError
@@ -37,6 +37,8 @@ class Compiled:
     test: Test | None = None
     actions: tuple[updates.Action, ...] = ()
     paths: tuple[Path, ...] = ()
+    nested: tuple[Path, ...] = ()
+    """The paths that go into an attribute, wherever they stand."""
 
 
 @lru_cache(maxsize=_KEPT)
@@ -45,14 +47,21 @@ def compiled(kind: str, text: str, names: Names) -> Compiled:
     reader = Reader(kind, text, dict(names))
     if kind == "UpdateExpression":
         actions = updates.parse(reader)
-        return Compiled(reader=reader, checks=updates.checks_of(actions), actions=actions)
+        checks = updates.checks_of(actions)
+        return Compiled(reader=reader, checks=checks, actions=actions, nested=_nested(updates.paths_of(actions)))
     if kind == "ProjectionExpression":
         found = paths.parse(reader)
         paths.check_apart(reader, found)
-        return Compiled(reader=reader, paths=found)
+        return Compiled(reader=reader, paths=found, nested=_nested(found))
     node = conditions.parse(reader)
     conditions.check_names(reader, node)
-    return Compiled(reader=reader, checks=operands.checks_of(kind, node), node=node, test=conditions.compiled(node))
+    checks = operands.checks_of(kind, node)
+    nested = _nested(conditions.paths_of(node))
+    return Compiled(reader=reader, checks=checks, node=node, test=conditions.compiled(node), nested=nested)
+
+
+def _nested(found: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(path for path in found if len(path.parts) > 1)
 
 
 class Bindings:
@@ -68,6 +77,8 @@ class Bindings:
             self._check_names()
         self.values: Values = self._checked_values() if values is not None else {}
         self._key: Names = tuple(self._names.items())
+        self.nested: tuple[Path, ...] = ()
+        """The paths that go into an attribute, of the expressions that were asked for."""
         self._used_names: set[str] = set()
         self._used_values: set[str] = set()
 
@@ -82,7 +93,7 @@ class Bindings:
             if len(name) > _MAX_PLACEHOLDER:
                 raise invalid(f"ExpressionAttributeNames contains invalid key: {_too_long(name)}")
             if not attribute:
-                raise invalid(f'ExpressionAttributeNames contains invalid value: Syntax error; key: "{name}"')
+                raise invalid(f"ExpressionAttributeNames contains invalid value: Empty attribute name for key {name}")
 
     def _checked_values(self) -> Values:
         kinds = tuple(kind for kind in self._kinds if kind in _OF_VALUES)
@@ -117,6 +128,7 @@ class Bindings:
                     f"Invalid {kind}: An expression attribute value used in expression is not defined; "
                     f"attribute value: {name}"
                 )
+        self.nested += found.nested
         self._used_names |= found.reader.names_used
         self._used_values |= found.reader.values_used
         for check in found.checks:

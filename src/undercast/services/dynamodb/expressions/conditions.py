@@ -10,7 +10,17 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from undercast.services.dynamodb.expressions.paths import value_at
-from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Compare, Literal, Logic, Node, Path, Reader
+from undercast.services.dynamodb.expressions.syntax import (
+    MAX_DEPTH,
+    WORDS,
+    Call,
+    Compare,
+    Literal,
+    Logic,
+    Node,
+    Path,
+    Reader,
+)
 from undercast.services.dynamodb.values import kind_of, ordering
 from undercast.services.item_text import Value
 
@@ -130,7 +140,7 @@ def _operand(reader: Reader, depth: int) -> Node:
         reader.expect(")")
         return node
     if token.kind == "name" and reader.after_next.text == "(" and not token.text.startswith("#"):
-        if token.text.upper() in ("NOT", "AND", "OR", "IN", "BETWEEN"):
+        if token.text.upper() in WORDS:
             raise reader.syntax()
         return _function(reader, depth)
     return reader.path()
@@ -145,7 +155,7 @@ def _function(reader: Reader, depth: int) -> Call:
     reader.expect(")")
     if name not in _ARITY:
         if name in ("if_not_exists", "list_append"):
-            raise reader.wrong(f"The function is not allowed in a {_place(reader.kind)}; function: {name}")
+            raise reader.wrong(f"The function is not allowed in a condition expression; function: {name}")
         raise reader.wrong(f"Invalid function name; function: {name}")
     if len(operands) != _ARITY[name]:
         raise reader.wrong("Incorrect number of operands for operator or function; "
@@ -157,11 +167,6 @@ def _function(reader: Reader, depth: int) -> Call:
     if name.startswith("attribute_") and not isinstance(operands[0], Path):
         raise reader.wrong(f"Operator or function requires a document path; operator or function: {name}")
     return Call(name, tuple(operands))
-
-
-def _place(kind: str) -> str:
-    words = {"FilterExpression": "filter", "ConditionExpression": "condition"}
-    return f"{words.get(kind, 'key condition')} expression"
 
 
 def check_names(reader: Reader, node: Node) -> None:
@@ -236,15 +241,15 @@ def _logic(node: Logic) -> Test:
 
 
 def _compare(sign: str, left: Getter, right: Getter) -> Test:
-    if sign == "=":
+    if sign in ("=", "<>"):
+        # What is not there equals nothing, not even what else is not there: then <> holds.
+        wanted = sign == "="
 
         def equal(item: Mapping[str, Value], values: Values) -> bool:
             one = left(item, values)
-            return one is not None and one == right(item, values)
+            return (one is not None and one == right(item, values)) is wanted
 
         return equal
-    if sign == "<>":
-        return lambda item, values: left(item, values) != right(item, values)
     order = _ORDERS[sign]
     return lambda item, values: ordered(order, left(item, values), right(item, values))
 
@@ -301,13 +306,18 @@ def contains(value: Value | None, part: Value | None) -> bool:
     return kind == wanted + "S" and part[wanted] in value[kind]
 
 
-def attributes_of(node: Node) -> tuple[str, ...]:
-    """The top-level attributes that a condition looks at."""
+def paths_of(node: Node) -> tuple[Path, ...]:
+    """The document paths of a condition, or of an operand."""
     if isinstance(node, Path):
-        return (str(node.parts[0]),)
+        return (node,)
     if isinstance(node, Literal):
         return ()
     inner = (
         node.parts if isinstance(node, Logic) else node.operands if isinstance(node, Call) else (node.left, node.right)
     )
-    return tuple(name for part in inner for name in attributes_of(part))
+    return tuple(path for part in inner for path in paths_of(part))
+
+
+def attributes_of(node: Node) -> tuple[str, ...]:
+    """The top-level attributes that a condition looks at."""
+    return tuple(str(path.parts[0]) for path in paths_of(node))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.conditions import Values
-from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node
+from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.values import TYPES, kind_of, ordering
 from undercast.services.item_text import Value
 
@@ -18,7 +18,7 @@ _ORDERED = ("S", "N", "B")
 
 
 def checks_of(kind: str, node: Node) -> tuple[Check, ...]:
-    """Closures that raise ValidationException for values that an operand cannot be."""
+    """Closures that raise ValidationException for values that an operand cannot be; so does what cannot be at all."""
     return tuple(_checks(kind, node))
 
 
@@ -44,6 +44,8 @@ def _of_call(kind: str, node: Call) -> Iterator[Check]:
     elif node.name == "size":
         yield from _only(kind, node.name, node.operands[0], _SIZED)
     elif node.name == "attribute_type":
+        if isinstance(node.operands[1], Path):
+            raise wrong_type(kind, node.name, f"{{{','.join(TYPES)}}}")
         yield from _only(kind, node.name, node.operands[1], ("S",))
         yield lambda values: _check_type(kind, node.operands[1], values)
     elif node.name == "BETWEEN":
@@ -53,6 +55,8 @@ def _of_call(kind: str, node: Call) -> Iterator[Check]:
 
 
 def _only(kind: str, name: str, operand: Node, allowed: tuple[str, ...]) -> Iterator[Check]:
+    if isinstance(operand, Call) and "N" not in allowed:
+        raise wrong_type(kind, name, "N")  # size is the one function that is an operand
     if not isinstance(operand, Literal):
         return
 

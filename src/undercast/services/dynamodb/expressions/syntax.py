@@ -18,6 +18,8 @@ MAX_BYTES = 4096
 MAX_OPERATORS = 300
 MAX_PATH = 32
 MAX_INDEX = 2**31 - 1
+WORDS = ("AND", "BETWEEN", "IN", "NOT", "OR")
+"""Of the grammar itself: no name, whatever comes before or behind."""
 MAX_DEPTH = 60
 """Of what is nested in a condition, by brackets, NOT and functions."""
 
@@ -138,6 +140,8 @@ class Reader(Cursor):
                     f"attribute name: {token.text}"
                 )
             return name
+        if token.text.upper() in WORDS:
+            raise self.syntax()
         if token.text.upper() in RESERVED:
             raise self.wrong(f"Attribute name is a reserved keyword; reserved keyword: {token.text}")
         self.take()

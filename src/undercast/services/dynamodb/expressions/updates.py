@@ -12,6 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.services.dynamodb import numbers
 from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions import conditions
 from undercast.services.dynamodb.expressions.conditions import Values
 from undercast.services.dynamodb.expressions.operands import Check, wrong_type
 from undercast.services.dynamodb.expressions.paths import check_apart, value_at
@@ -128,6 +129,14 @@ def _function(reader: Reader, name: str, operands: Sequence[Node]) -> Call:
     if name == "if_not_exists" and not isinstance(operands[0], Path):
         raise reader.wrong(f"Operator or function requires a document path; operator or function: {name}")
     return _call(reader, name, tuple(operands))
+
+
+def paths_of(actions: Sequence[Action]) -> tuple[Path, ...]:
+    """What is written, and what is read for it."""
+    written = tuple(action.path for action in actions)
+    return written + tuple(
+        path for action in actions if action.operand is not None for path in conditions.paths_of(action.operand)
+    )
 
 
 def checks_of(actions: Sequence[Action]) -> tuple[Check, ...]:

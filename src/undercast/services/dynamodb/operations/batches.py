@@ -15,7 +15,7 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
-from undercast.services.dynamodb.keys import key_of
+from undercast.services.dynamodb.keys import check_scalars, key_of
 from undercast.services.dynamodb.models import Table, TableName, named
 from undercast.services.dynamodb.operations.items import projection
 from undercast.services.dynamodb.throttle import exceeded
@@ -42,6 +42,7 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
     def read(tx: Tx) -> None:
         for name, of, one, paths in wanted:
             tree = None if paths is None else tree_of(paths)
+            check_scalars(dynamo.tables.get(tx, of), paths or ())
             found = reader.read(tx, (name, of), one)
             reader.responses[name] = found if tree is None else [projected(item, tree) for item in found]
         if not reader.processed:

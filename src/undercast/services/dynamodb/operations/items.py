@@ -15,7 +15,7 @@ from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.expressions.syntax import Path
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin, Stored
-from undercast.services.dynamodb.keys import key_of
+from undercast.services.dynamodb.keys import check_scalars, key_of
 from undercast.services.dynamodb.legacy import attributes_to_get, refuse_mixture
 from undercast.services.dynamodb.models import Table, named
 from undercast.store.database import Tx
@@ -30,6 +30,7 @@ async def get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[
     def read(tx: Tx) -> tuple[Table, Stored | None]:
         table = dynamo.tables.get(tx, of)
         dynamo.throttle.check(table, "Read")
+        check_scalars(table, paths or ())
         key, _ = key_of(table, params["Key"])
         return table, items.find(tx, table, key)
 

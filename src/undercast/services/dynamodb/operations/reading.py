@@ -13,6 +13,7 @@ from undercast.services.dynamodb.expressions.binding import Bindings
 from undercast.services.dynamodb.expressions.conditions import Values, attributes_of
 from undercast.services.dynamodb.expressions.syntax import Logic, Node, Path
 from undercast.services.dynamodb.instance import Dynamo
+from undercast.services.dynamodb.keys import check_scalars
 from undercast.services.dynamodb.legacy import Literals, condition_node, legacy_condition, refuse_mixture
 from undercast.services.dynamodb.models import Index, Table, named
 from undercast.services.dynamodb.ranges import Span, query_span, segment_of
@@ -32,10 +33,12 @@ async def query(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str
     filter_node = bindings.node("FilterExpression")
     bindings.finish()
     table, index = _source(dynamo, ctx, params)
+    check_scalars(table, bindings.nested)
     span = query_span(table, index, node, values, forward=params.get("ScanIndexForward", True))
     filtered = attributes_of(filter_node) if filter_node is not None else tuple(params.get("QueryFilter", ()))
     what = "Filter Expression" if filter_node is not None else "QueryFilter"
     reading.check_filter(span.key.names, filtered, what)
+    reading.check_projects(index, filtered)
     test = test or legacy_condition(params, "QueryFilter")
     return await _page(dynamo, params, span, reading.wanted_of(table, index, params, (test, paths)))
 
@@ -67,6 +70,7 @@ async def scan(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str,
     paths: tuple[Path, ...] | None = bindings.paths()
     bindings.finish()
     table, index = _source(dynamo, ctx, params)
+    check_scalars(table, bindings.nested)
     test = test or legacy_condition(params, "ScanFilter")
     span = Span(table=table, index=index, segment=segment)
     return await _page(dynamo, params, span, reading.wanted_of(table, index, params, (test, paths)))

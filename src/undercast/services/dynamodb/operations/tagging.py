@@ -75,11 +75,11 @@ async def update_time_to_live(dynamo: Dynamo, ctx: RequestContext, params: Param
 
     def write(tx: Tx) -> None:
         table = tables.existing(tx, of)
-        if enabled and table.ttl_attribute:
-            raise invalid("TimeToLive is already enabled")
         if not enabled and not table.ttl_attribute:
             raise invalid("TimeToLive is already disabled")
-        if not enabled and table.ttl_attribute != name:
+        if enabled and table.ttl_attribute == name:
+            raise invalid("TimeToLive is already enabled")
+        if table.ttl_attribute not in ("", name):
             raise invalid(
                 f"TimeToLive is active on a different AttributeName: current AttributeName is {table.ttl_attribute}"
             )

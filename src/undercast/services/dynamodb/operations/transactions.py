@@ -16,7 +16,7 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
-from undercast.services.dynamodb.keys import Key, key_of
+from undercast.services.dynamodb.keys import Key, check_scalars, key_of
 from undercast.services.dynamodb.models import Table, named
 from undercast.services.dynamodb.operations.items import projection
 from undercast.services.dynamodb.writing import Done, Write
@@ -190,6 +190,7 @@ async def transact_get_items(dynamo: Dynamo, ctx: RequestContext, params: Params
         for get, of, paths in wanted:
             table = dynamo.tables.get(tx, of)
             dynamo.throttle.check(table, "Read")
+            check_scalars(table, paths or ())
             key, _ = key_of(table, get["Key"])
             if (table.id, key) in seen:
                 raise invalid("Transaction request cannot include multiple operations on one item")
