@@ -129,8 +129,8 @@ class Environment:
         )
         self._run: Run | None = None
         self._clears = False
-        self._settles = False
-        """The event loop is in the middle of its round over what is readable, the pipes among it."""
+        self._polled = True
+        """Whether the event loop has looked at the pipes since the runtime asked for its next event."""
         self._tasks = Tasks(self._on_defect)
         debugger = launch.debugger
         self._deadline = (debugger.deadline if debugger else Deadline)(self._loop, self._on_deadline)
@@ -293,7 +293,7 @@ class Environment:
         self.state = step(self.state, Event.INVOKE)
         invocation = run.invocation
         self._run = run
-        self._reporter.before_event(polled=not self._settles)
+        self._reporter.before_event(polled=self._polled)
         self._api.offer(run.event)
         if was_frozen:  # the event first: it is there when the runtime wakes, which then does so once
             self._thaw()
@@ -335,13 +335,11 @@ class Environment:
         self._end(run)
         if run.invocation.tail_log:
             self._reporter.flush()
-        else:
-            # Behind the first step of whatever came from the sockets together with this `next`.
-            self._loop.call_soon(self._report_soon)
+        self._polled = False
+        # Behind the first step of whatever came from the sockets together with this `next`.
+        self._loop.call_soon(self._report_soon)
         self._causes.set_phase(self.id, self._background)
-        self._settles = True
         self._became_idle()
-        self._settles = False
 
     def _end(self, run: Run) -> None:
         self._deadline.lift()
@@ -349,7 +347,8 @@ class Environment:
         self._reporter.ended(run)
 
     def _report_soon(self) -> None:
-        # Called before the loop polls, the next one after it has.
+        # The round over what was readable has ended; what is called from here comes behind another one.
+        self._polled = True
         self._loop.call_soon(self._reporter.flush_polled)
 
     def on_response(self, answer: Answer) -> None:

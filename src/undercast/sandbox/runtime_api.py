@@ -294,6 +294,8 @@ class RuntimeApi:
     def _next(self, connection: Connection, message: Message) -> None:
         if message.method != b"GET":
             connection.send_error(405, "MethodNotAllowed", "Method Not Allowed")
+        elif message.if_accepted and connection.refused:
+            connection.send_error(403, "InvalidStateTransition", _transition(self.state, RuntimeState.READY))
         elif self._answering is not None:
             # AWS's client for Node asks for the next event before the trailers of a streamed error are out.
             connection.waits = True
@@ -312,6 +314,7 @@ class RuntimeApi:
 
     def _answer(self, connection: Connection, message: Message) -> None:
         request_id, _, kind = message.url[len(_INVOCATION) :].rpartition(b"/")
+        connection.refused = True
         if (kind != b"response" and kind != b"error") or not request_id:
             connection.send_error(404, "NotFound", "404 page not found")
         elif message.method != b"POST":
@@ -331,6 +334,7 @@ class RuntimeApi:
                 connection.send_error(413, "RequestEntityTooLarge", text)
             else:
                 # Behind the caller's task, which `on_response` has woken: whoever waits for the answer gets it first.
+                connection.refused = False
                 connection.accept_soon()
             if self._waiting and self.state is RuntimeState.RESPONSE_SENT:
                 self.state = RuntimeState.READY

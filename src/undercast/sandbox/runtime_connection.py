@@ -29,6 +29,8 @@ _JOIN_BYTES = 256 * 1024
 """Up to here head and payload are joined for one write; above, copying would cost more than a second system call."""
 _EXTENSION_HEADER = b"lambda-extension-"
 _MODE_HEADER = b"lambda-runtime-function-response-mode"
+_IF_ACCEPTED_HEADER = b"undercast-if-accepted"
+"""Of our own runtime client: it sends `next` before it has read whether its answer was accepted."""
 ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
 )
@@ -109,6 +111,10 @@ class Connection(asyncio.Protocol):
         """While the caller of a streamed answer has not taken enough of it."""
         self._owes = False
         """Whether an answer of the runtime is still to be accepted."""
+        self._behind: Message | None = None
+        """The `next` that came with an answer, until whoever waits for the answer has it."""
+        self.refused = False
+        """Whether its last answer was."""
         self.waits = False
         """For the event that answers its `next`."""
         self.extension = False
@@ -124,7 +130,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """See asyncio.Protocol."""
         message, self._message, self._transport = self._message, None, None
-        self.waits = False
+        self.waits, self._behind = False, None
         self._let_go()
         self._api.lost(self, unfinished=message is not None and message.url.endswith((b"/response", b"/error")))
 
@@ -146,12 +152,27 @@ class Connection(asyncio.Protocol):
         """See asyncio.Protocol."""
         if self._transport is None:
             return
-        between = self._message is None
-        if between and not self.waits and not self._writing_paused:
-            message = self._usual.read(data, self._api.answer_path)
-            if message is not None:
-                self._api.serve(self, message)
+        if self._message is not None or self.waits or self._writing_paused:
+            self._parse(data)
+            return
+        first, behind = self._usual.parted(data)
+        message = self._usual.read(first, self._api.answer_path)
+        if message is not None:
+            self._api.serve(self, message)
+        else:
+            whole = self._parse(first)
+            if whole is None:
+                if behind is not None and self._message is not None:
+                    self._parse(data[len(first) :])  # inside a payload it is no request
                 return
+            if self._requests == 1:
+                self._usual.learn(first, whole)
+        if behind is not None:
+            self.waits, self._behind = True, behind
+            self.loop.call_soon(self._ask)
+
+    def _parse(self, data: bytes) -> Message | None:
+        """Serve what is in it; the last request that it ended, unless another has begun or the connection ends."""
         self._requests = 0
         try:
             self._parser.feed_data(data)
@@ -159,14 +180,21 @@ class Connection(asyncio.Protocol):
             self._message = None
             self._let_go()
             self.abort()
-            return
+            return None
         message, whole, self._whole = self._message, self._whole, None
-        if message is not None:
-            message.unread += max(len(data), _LEAST_READ_BYTES)
-            if message.unread > MAX_HEAD_BYTES:
-                self.abort()
-        elif whole is not None and between and self._requests == 1:
-            self._usual.learn(data, whole)
+        if message is None:
+            return whole
+        message.unread += max(len(data), _LEAST_READ_BYTES)
+        if message.unread > MAX_HEAD_BYTES:
+            self.abort()
+        return None
+
+    def _ask(self) -> None:
+        """Serve the `next` that came with an answer: behind the caller's task, as `accept_soon` accepts."""
+        behind, self._behind = self._behind, None
+        if behind is not None:
+            self.waits = False
+            self._api.serve(self, behind)
 
     def on_message_begin(self) -> None:
         """Parser callback."""
@@ -203,6 +231,8 @@ class Connection(asyncio.Protocol):
                 message.error_body = _decoded(value)
             elif lowered == _MODE_HEADER:
                 message.streams = value.lower() == b"streaming"
+            elif lowered == _IF_ACCEPTED_HEADER:
+                message.if_accepted = True
             elif lowered.startswith(_EXTENSION_HEADER):
                 headers = message.extension_headers = message.extension_headers or {}
                 headers[lowered[len(_EXTENSION_HEADER) :].decode("latin-1")] = value.decode("latin-1")
@@ -289,12 +319,15 @@ class Connection(asyncio.Protocol):
         self.send_json(status, {"errorMessage": message, "errorType": error_type})
 
     def accept_soon(self) -> None:
-        """Accept an answer behind whoever was waiting for it, and before anything else that is written here."""
+        """Accept an answer behind whoever was waiting for it, and before anything else that is written here.
+
+        Together with the next event, where the runtime waits for both.
+        """
         self._owes = True
         self.loop.call_soon(self._accept)
 
     def _accept(self) -> None:
-        if self._owes:
+        if self._owes and self._behind is None:
             self.write(b"")
 
     def write(self, data: bytes) -> None:
@@ -306,5 +339,6 @@ class Connection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Drop the connection."""
+        self._behind = None
         if self._transport is not None:
             self._transport.abort()

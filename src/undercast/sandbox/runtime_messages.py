@@ -32,6 +32,7 @@ class Message:
         "error_body",
         "error_type",
         "extension_headers",
+        "if_accepted",
         "limit",
         "method",
         "streams",
@@ -53,6 +54,8 @@ class Message:
         self.extension_headers: dict[str, str] | None = None
         """By what follows "lambda-extension-" in their names."""
         self.continued = False
+        self.if_accepted = False
+        """Of a `next`: it is none where the answer before it on its connection was refused."""
         self.content_type = ""
         """Of an answer; known where it streams."""
         self.streams = False

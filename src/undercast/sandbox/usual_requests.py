@@ -34,6 +34,14 @@ class UsualRequests:
         self._behind = b""
         """What is between its length and its payload."""
 
+    def parted(self, data: bytes) -> tuple[bytes, Message | None]:
+        """What was read, without the `next` behind it, and that `next`; of a runtime that asks before it knows that its
+        answer was accepted."""
+        asks = self._asks
+        if asks is None or not asks.if_accepted or not data.endswith(self._next) or len(data) == len(self._next):
+            return data, None
+        return data[: -len(self._next)], asks
+
     def learn(self, data: bytes, message: Message) -> None:
         """The parser has read this message out of these bytes, and nothing else."""
         if message.method == b"GET" and message.url.endswith(b"/next") and len(data) <= MOST_BYTES:

@@ -38,6 +38,27 @@ async def test_environment_is_reused(stage: Stage) -> None:
     assert [first[1:], second[1:]] == [[1, False], [2, True]]
 
 
+async def test_refused_answer_ends_the_runtime_and_takes_no_event_along(stage: Stage) -> None:
+    """A handler that has answered by itself answers twice; awslambdaric ends at that, the next event does not."""
+    function = stage.function(
+        "import http.client, os\nSTARTED = os.urandom(8).hex()\n"
+        "def handler(event, context):\n"
+        "    if event:\n"
+        "        api = http.client.HTTPConnection(os.environ['AWS_LAMBDA_RUNTIME_API'])\n"
+        "        path = '/2018-06-01/runtime/invocation/' + context.aws_request_id + '/response'\n"
+        "        api.request('POST', path, b'1')\n"
+        "        api.getresponse().read()\n"
+        "    return STARTED\n"
+    )
+    first, own = await stage.value(function, b"0"), await stage.value(function, b"1")
+    then = await stage.value(function, b"0")
+    assert own == 1
+    assert then != first
+    refused = [line for line in stage.log.messages if "Failed to post handler success response" in line]
+    assert len(refused) == 1
+    assert "Http response code: 403" in refused[0]
+
+
 async def test_update_makes_a_new_environment(stage: Stage) -> None:
     """The first execution after an update of code or configuration is a new environment (S3d-05)."""
     function = stage.function("import os\ndef handler(event, context):\n    return os.environ['STEP']\n")

@@ -251,3 +251,97 @@ except RuntimeError as error:
 print(runtime_client.next()[0])
 """
     assert told_beside_a_server(script) == "Failed to post invocation response\nb'{}'"
+
+
+LATER = """
+import os, re, socket, sys, threading
+sys.path.insert(0, sys.argv[1])
+import runtime_client
+listening = socket.create_server(("127.0.0.1", 0))
+os.environ["AWS_LAMBDA_RUNTIME_API"] = runtime_client._DIRECT = "127.0.0.1:%d" % listening.getsockname()[1]
+EVENT, ACCEPTED = bytes.fromhex(sys.argv[2]), bytes.fromhex(sys.argv[3])
+REFUSED = ACCEPTED.replace(b"202 Accepted", b"403 Forbidden")
+
+def serve(*answers):
+    '''Read whole requests, as many as each of the answers needs; tell what they were.'''
+    connection, data = listening.accept()[0], b""
+    for needed, answer in answers:
+        for _ in range(needed):
+            while b"\\r\\n\\r\\n" not in data:
+                data += connection.recv(65536)
+            head, _, data = data.partition(b"\\r\\n\\r\\n")
+            length = int((re.search(rb"content-length: ([0-9]+)", head) or [0, 0])[1])
+            while len(data) < length:
+                data += connection.recv(65536)
+            asked.append((head.split(b" ")[0].decode(), b"Undercast-If-Accepted: 1" in head))
+            data = data[length:]
+        connection.sendall(answer)
+
+asked = []
+def served(*answers):
+    server = threading.Thread(target=serve, args=answers)
+    server.start()
+    runtime_client.initialize_client("agent/1")
+    runtime_client.next()
+    return server
+"""
+
+
+def told_by_the_platform_itself(script: str) -> list[str]:
+    """What a script prints that has had an event where no proxy can be in between."""
+    event = EVENT + b"Content-Length: 2\r\n\r\n{}"
+    command = [sys.executable, "-c", LATER + script, str(OURS), event.hex(), OK.hex()]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=15).stdout.splitlines()
+
+
+def test_acceptance_of_an_answer_is_read_with_the_next_event() -> None:
+    """The server sends both when it has both requests: who waited for the acceptance alone would wait for ever."""
+    told = told_by_the_platform_itself("""
+server = served((1, EVENT), (2, ACCEPTED + EVENT.replace(b"{}", b"[]")), (2, ACCEPTED[:9]), (0, ACCEPTED[9:] + EVENT))
+runtime_client.post_invocation_result("id", b"{}", "application/json")
+print(runtime_client.next()[0])
+runtime_client.post_invocation_result("id", b"{}", "application/json")
+print(runtime_client.next()[0])
+server.join()
+print(asked)
+""")
+    asked = [("GET", True), ("POST", False), ("GET", True), ("POST", False), ("GET", True)]
+    assert told == ["b'[]'", "b'{}'", str(asked)]
+
+
+def test_large_answer_and_error_are_accepted_before_the_runtime_goes_on() -> None:
+    """Either may be refused for what it is."""
+    told = told_by_the_platform_itself("""
+server = served((1, EVENT), (1, REFUSED), (1, ACCEPTED), (1, REFUSED))
+for post in (
+    lambda: runtime_client.post_invocation_result("id", bytes(1_000_000), "application/json"),
+    lambda: runtime_client.post_error("id", "{}", ""),
+    lambda: runtime_client.post_error("id", "{}", ""),
+):
+    try:
+        print(post())
+    except RuntimeError as error:
+        print(error)
+server.join()
+""")
+    assert [line for line in told if line and not line.startswith("[ERROR]")] == [
+        "Failed to post invocation response", "None", "Failed to post invocation error",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("again", ["next()", 'post_invocation_result("id", b"{}", "application/json")'])
+def test_refusal_that_is_read_later_ends_the_runtime_all_the_same(again: str) -> None:
+    """With the line in the log and the error that awslambdaric's own module has; the next event is not taken."""
+    told = told_by_the_platform_itself(f"""
+server = served((1, EVENT), ({2 if again == "next()" else 1}, REFUSED + EVENT))
+runtime_client.post_invocation_result("id", b"{{}}", "application/json")
+try:
+    runtime_client.{again}
+except RuntimeError as error:
+    print(error)
+server.join()
+""")
+    line = 'LAMBDA_RUNTIME Failed to post handler success response. Http response code: 403. {"status":"OK"}'
+    assert [re.sub(r"\[\d{13}\] ", "", one) for one in told if one] == [
+        f"[ERROR] {line}", "Failed to post invocation response",
+    ]  # fmt: skip

@@ -13,6 +13,8 @@ from undercast.sandbox.runtime_connection import Connection
 from undercast.sandbox.usual_requests import MOST_BYTES
 
 NEXT = b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: 127.0.0.1:9001\r\nUser-Agent: a/1\r\n\r\n"
+IF_ACCEPTED = NEXT.replace(b"User-Agent: a/1\r\n", b"User-Agent: a/1\r\nUndercast-If-Accepted: 1\r\n")
+"""As our own client asks, which has not read yet whether its answer was accepted."""
 HEAD = (
     b"POST /2018-06-01/runtime/invocation/%b/response HTTP/1.1\r\nHost: 127.0.0.1:9001\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\nUser-Agent: a/1\r\n\r\n"
@@ -38,16 +40,16 @@ def offer(api: RuntimeApi, request_id: bytes) -> None:
     api.offer(RuntimeEvent(request_id=request_id.decode(), payload=b"1", deadline_ms=1, invoked_arn="a"))
 
 
-async def acquainted() -> tuple[Seen, RuntimeApi, asyncio.Protocol, Wire]:
+async def acquainted(asks: bytes = NEXT) -> tuple[Seen, RuntimeApi, asyncio.Protocol, Wire]:
     """A runtime that has had one event and runs another one."""
     seen = Seen()
     api = RuntimeApi(seen)
     connection, wire = connected(api)
-    connection.data_received(NEXT)
+    connection.data_received(asks)
     offer(api, FIRST)
     connection.data_received(answer(FIRST, b'"first"'))
     await asyncio.sleep(0)
-    connection.data_received(NEXT)
+    connection.data_received(asks)
     offer(api, SECOND)
     wire.written.clear()
     return seen, api, connection, wire
@@ -101,10 +103,11 @@ async def test_answer_that_comes_in_two_reads_is_the_parsers() -> None:
     assert (wire.written.count(b"202 Accepted"), wire.closed) == (1, False)
 
 
-async def test_damaged_bytes_mean_the_same_to_whom_they_remind_of_a_usual_answer() -> None:
+@pytest.mark.parametrize("behind", [b"", IF_ACCEPTED], ids=["alone", "with the next request"])
+async def test_damaged_bytes_mean_the_same_to_whom_they_remind_of_a_usual_answer(behind: bytes) -> None:
     """Whatever is sent, a connection that has learned answers as one that has not."""
     chance = random.Random(68)
-    whole = answer(SECOND, b'{"n": 12}')
+    whole = answer(SECOND, b'{"n": 12}') + behind
     for _ in range(3000):
         data = bytearray(whole)
         for _ in range(chance.randint(1, 3)):
@@ -113,10 +116,71 @@ async def test_damaged_bytes_mean_the_same_to_whom_they_remind_of_a_usual_answer
             data[at : at + chance.randint(0, 2)] = piece
         told = []
         for learned in (True, False):
-            seen, api, connection, wire = await acquainted()
+            seen, api, connection, wire = await acquainted(IF_ACCEPTED)
             if not learned:
                 connection, wire = connected(api)
             connection.data_received(bytes(data))
             await asyncio.sleep(0)
+            if seen.nexts == 3:
+                offer(api, FIRST)
             told.append((seen.answers, seen.nexts, wire.closed, bytes(wire.written)))
         assert told[0] == told[1], bytes(data)
+
+
+async def test_acceptance_comes_with_the_event_that_is_asked_for_in_its_packet() -> None:
+    """Our client waits for both: one packet wakes it once. The caller's task is before both."""
+    seen, api, connection, wire = await acquainted(IF_ACCEPTED)
+    connection.data_received(answer(SECOND, b'"second"') + IF_ACCEPTED)
+    assert ([one.payload for one in seen.answers], seen.nexts) == ([b'"first"', b'"second"'], 2)
+    await asyncio.sleep(0)
+    assert (seen.nexts, bytes(wire.written)) == (3, b"")
+    offer(api, FIRST)
+    assert (wire.written.count(b"202 Accepted"), wire.written.count(FIRST)) == (1, 1)
+    assert wire.written.index(b"202 Accepted") < wire.written.index(FIRST)
+
+
+async def test_runtime_that_always_asks_in_the_packet_of_its_answer_is_learned_all_the_same() -> None:
+    """Where the platform is slower than the runtime, it never reads an answer alone."""
+    seen = Seen()
+    api = RuntimeApi(seen)
+    connection, _ = connected(api)
+    assert isinstance(connection, Connection)
+    connection.data_received(IF_ACCEPTED)
+    for request_id in (FIRST, SECOND):
+        offer(api, request_id)
+        connection.data_received(answer(request_id, b"1") + IF_ACCEPTED)
+        await asyncio.sleep(0)
+        connection._parser = Silent(connection)
+    assert (len(seen.answers), seen.nexts) == (2, 3)
+
+
+async def test_next_of_a_refused_answer_is_none() -> None:
+    """Its runtime ends, and an event that it had got would fail; one that asks when it knows is served."""
+    seen, _, connection, wire = await acquainted(IF_ACCEPTED)
+    connection.data_received(answer(FIRST, b'"again"') + IF_ACCEPTED)
+    await asyncio.sleep(0)
+    assert (len(seen.answers), seen.nexts) == (1, 2)
+    assert (wire.written.count(b"400 Bad Request"), wire.written.count(b"403 Forbidden")) == (1, 1)
+    connection.data_received(answer(SECOND, b'"second"'))
+    connection.data_received(IF_ACCEPTED)
+    assert (len(seen.answers), seen.nexts) == (2, 3)
+
+
+async def test_next_of_a_connection_that_has_ended_is_none() -> None:
+    """It would be given the next event, which nobody answers."""
+    seen, _, connection, _ = await acquainted(IF_ACCEPTED)
+    connection.data_received(answer(SECOND, b'"second"') + IF_ACCEPTED)
+    connection.connection_lost(None)
+    await asyncio.sleep(0)
+    assert (len(seen.answers), seen.nexts) == (2, 2)
+
+
+async def test_payload_that_ends_like_a_request_is_a_payload() -> None:
+    """Also where the read ends there."""
+    seen, _, connection, _ = await acquainted(IF_ACCEPTED)
+    payload = b"a" + IF_ACCEPTED
+    connection.data_received(answer(SECOND, payload + b"b")[:-1])
+    await asyncio.sleep(0)
+    assert (len(seen.answers), seen.nexts) == (1, 2)
+    connection.data_received(b"b")
+    assert ([one.payload for one in seen.answers[1:]], seen.nexts) == ([payload + b"b"], 2)

@@ -29,6 +29,9 @@ _DEADLINE = "lambda-runtime-deadline-ms"
 _READ_BYTES, _MOST_READ_BYTES = 65536, 1 << 20
 _JOIN_BYTES = 65536
 """A payload up to here is sent together with its head."""
+_NOT_ACCEPTED = "Failed to post invocation response"
+_DIRECT = "127.0.0.1:9001"
+"""Here the platform itself listens. Elsewhere may be a proxy, and it may hand two requests on at once."""
 _NO_SIGNAL = getattr(_socket, "MSG_NOSIGNAL", 0)
 """A function may have given SIGPIPE its default back: a connection that has ended must not end the process."""
 
@@ -40,17 +43,27 @@ class _Client:
         self._address = self._agent = ""
         self._next = b""
         self._socket: _socket.socket | None = None
+        self._owed = False
+        """Whether the acceptance of an answer is still to be read: it comes with the next event, in one piece."""
+        self._rest = b""
+        """What has been read behind it."""
 
     def initialize_client(self, user_agent: str) -> None:
         """The address is read now, as AWS's module does."""
         self._address = os.environ["AWS_LAMBDA_RUNTIME_API"]
         self._agent = user_agent
-        self._next = f"GET {_PATH}next HTTP/1.1\r\n{self._head()}User-Agent: {user_agent}\r\n\r\n".encode()
+        head = f"User-Agent: {user_agent}\r\n"
+        if self._address == _DIRECT:
+            head += "Undercast-If-Accepted: 1\r\n"
+        self._next = f"GET {_PATH}next HTTP/1.1\r\n{self._head()}{head}\r\n".encode()
 
     def next(self) -> tuple[bytes, dict[str, str | int | None]]:
         """Wait for an event: its payload, and its headers, None for each that is missing."""
         try:
-            status, headers, payload = self._ask(self._next)
+            self._send(self._next)
+            if not self._was_accepted():
+                raise RuntimeError(_NOT_ACCEPTED)
+            status, headers, payload = self._answer()
         except OSError:
             raise RuntimeError("Failed to get next") from None
         if not 200 <= status < 300:
@@ -64,8 +77,9 @@ class _Client:
     ) -> None:
         """Answer an invocation."""
         head = f"content-type: {content_type or 'text/html'}\r\n"
-        if not self._post(f"{request_id}/response", head, invocation_id, data):
-            raise RuntimeError("Failed to post invocation response")
+        later = self._address == _DIRECT and len(data) <= _JOIN_BYTES
+        if not self._post(f"{request_id}/response", head, invocation_id, data, later=later):
+            raise RuntimeError(_NOT_ACCEPTED)
 
     def post_error(self, request_id: str, error: str, xray_cause: str, invocation_id: str | None = None) -> None:
         """Answer it with an error, both as JSON."""
@@ -75,16 +89,32 @@ class _Client:
         if not self._post(f"{request_id}/error", head, invocation_id, error.encode()):
             raise RuntimeError("Failed to post invocation error")
 
-    def _post(self, what: str, head: str, invocation_id: str | None, data: bytes) -> bool:
+    def _post(self, what: str, head: str, invocation_id: str | None, data: bytes, *, later: bool = False) -> bool:
+        """Whether it was accepted; `later`: whether it was sent, the acceptance is read with the next event."""
+        head += f"User-Agent: {self._agent}\r\n"
         if invocation_id:
-            head += f"User-Agent: {self._agent}\r\nlambda-runtime-invocation-id: {invocation_id}\r\n"
-        else:
-            head += f"User-Agent: {self._agent}\r\n"
+            head += f"lambda-runtime-invocation-id: {invocation_id}\r\n"
         request = f"POST {_PATH}{what} HTTP/1.1\r\n{self._head()}{head}content-length: {len(data)}\r\n\r\n".encode()
         try:
-            status, _, body = self._ask(request, data)
+            if not self._was_accepted():
+                return False
+            self._send(request, data)
+            self._owed = later
+            return later or self._is_accepted()
         except OSError:
             return False
+
+    def _was_accepted(self) -> bool:
+        """The answer before, if that is still to be read; what was asked behind a refused one is not answered."""
+        owed, self._owed = self._owed, False
+        if owed and not self._is_accepted():
+            self._close()
+            return False
+        return True
+
+    def _is_accepted(self) -> bool:
+        """Read what became of an answer."""
+        status, _, body = self._answer()
         if 200 <= status < 300:
             return True
         text = f"Failed to post handler success response. Http response code: {status}. "
@@ -94,8 +124,7 @@ class _Client:
     def _head(self) -> str:
         return f"Host: {self._address}\r\nAccept: */*\r\n"
 
-    def _ask(self, head: bytes, data: bytes = b"") -> tuple[int, dict[str, str], bytes]:
-        """Status, headers by their names in lower case, body. A connection that fails is not used again."""
+    def _send(self, head: bytes, data: bytes = b"") -> None:
         try:
             connection = self._socket or self._connect()
             if len(data) <= _JOIN_BYTES:
@@ -103,7 +132,30 @@ class _Client:
             else:
                 connection.sendall(head, _NO_SIGNAL)
                 connection.sendall(data, _NO_SIGNAL)
-            return _answer(connection)
+        except BaseException:
+            self._close()
+            raise
+
+    def _answer(self) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers by their names in lower case, body. A connection that fails is not used again."""
+        connection, read, self._rest = self._socket, self._rest, b""
+        try:
+            if connection is None:
+                raise ConnectionError("the connection to the Runtime API was closed")
+            while b"\r\n\r\n" not in read:
+                read += _read(connection, _READ_BYTES)
+            head, _, body = read.partition(b"\r\n\r\n")
+            status, *lines = head.decode("utf-8", "replace").split("\r\n")
+            headers = {}
+            for line in lines:
+                name, _, value = line.partition(":")
+                headers[name.lower()] = value.strip()
+            length = int(headers.get("content-length", "0"))
+            if len(body) < length:
+                body = _read_whole(connection, body, length)
+            elif len(body) > length:
+                body, self._rest = body[:length], body[length:]
+            return int(status[9:12]), headers, body
         except BaseException:
             self._close()
             raise
@@ -117,27 +169,17 @@ class _Client:
         return connection
 
     def _close(self) -> None:
-        connection, self._socket = self._socket, None
+        connection, self._socket, self._owed, self._rest = self._socket, None, False, b""
         if connection is not None:
             connection.close()
 
 
-def _answer(connection: _socket.socket) -> tuple[int, dict[str, str], bytes]:
-    read = _read(connection, _READ_BYTES)
-    while b"\r\n\r\n" not in read:
-        read += _read(connection, _READ_BYTES)
-    end = read.index(b"\r\n\r\n")
-    status, *lines = read[:end].decode("utf-8", "replace").split("\r\n")
-    headers = {}
-    for line in lines:
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    parts, left = [read[end + 4 :]], int(headers.get("content-length", "0"))
-    left -= len(parts[0])
+def _read_whole(connection: _socket.socket, begun: bytes, length: int) -> bytes:
+    parts, left = [begun], length - len(begun)
     while left > 0:
         parts.append(_read(connection, min(left, _MOST_READ_BYTES)))
         left -= len(parts[-1])
-    return int(status[9:12]), headers, parts[0] if len(parts) == 1 else b"".join(parts)
+    return b"".join(parts)
 
 
 def _read(connection: _socket.socket, size: int) -> bytes:
