@@ -1,4 +1,4 @@
-"""SIGKILL while senders go on: a function meets what each group of a queue, or key of a stream, holds in its order.
+"""SIGKILL while senders go on: a function meets in their order a group's messages, a key's records, an item's changes.
 
 At least once: what was under way when the platform died comes again. Whatever comes for the first time comes behind
 all that was sent before it in its group. The function writes down what it meets, in a list for each group.
@@ -27,7 +27,10 @@ table = boto3.resource("dynamodb").Table("met")
 
 def handler(event, context):
     for record in event["Records"]:
-        text = record["body"] if "body" in record else base64.b64decode(record["kinesis"]["data"]).decode()
+        if "dynamodb" in record:
+            text = record["dynamodb"]["NewImage"]["text"]["S"]
+        else:
+            text = record["body"] if "body" in record else base64.b64decode(record["kinesis"]["data"]).decode()
         table.update_item(
             Key={"group": text.partition("-")[0]},
             UpdateExpression="SET met = list_append(if_not_exists(met, :none), :text)",
@@ -110,6 +113,24 @@ def _to_stream(platform: RunningPlatform) -> Send:
     return lambda group, text: kinesis.put_record(StreamName="s", Data=text.encode(), PartitionKey=group)
 
 
+def _table(platform: RunningPlatform) -> None:
+    made = platform.client("dynamodb").create_table(
+        TableName="source",
+        KeySchema=[{"AttributeName": "group", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "group", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )
+    stream = made["TableDescription"]["LatestStreamArn"].split(":", 5)[5]
+    settings = {"StartingPosition": "TRIM_HORIZON", "BatchSize": 3, "ParallelizationFactor": 2}
+    mapped.follow(platform, f"dynamodb:{stream}", **settings)
+
+
+def _to_table(platform: RunningPlatform) -> Send:
+    dynamo = platform.client("dynamodb")
+    return lambda group, text: dynamo.put_item(TableName="source", Item={"group": {"S": group}, "text": {"S": text}})
+
+
 def _met(platform: RunningPlatform) -> dict[str, list[str]]:
     items = platform.client("dynamodb").scan(TableName="met", ConsistentRead=True)["Items"]
     return {item["group"]["S"]: [text["S"] for text in item["met"]["L"]] for item in items}
@@ -135,7 +156,11 @@ def _wait_until_all_met(platform: RunningPlatform, answered: dict[str, list[str]
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("make", "sender"), [(_queue, _to_queue), (_stream, _to_stream)], ids=["fifo", "kinesis"])
+@pytest.mark.parametrize(
+    ("make", "sender"),
+    [(_queue, _to_queue), (_stream, _to_stream), (_table, _to_table)],
+    ids=["fifo", "kinesis", "dynamodb"],
+)
 def test_order_within_a_group_is_kept_over_kills(
     tmp_path: Path, make: Callable[[RunningPlatform], None], sender: Callable[[RunningPlatform], Send]
 ) -> None:

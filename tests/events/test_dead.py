@@ -29,7 +29,8 @@ async def test_it_is_told_what_each_was_why_it_ended_and_where_it_was_sent_on_to
     """The newest first, so many as are asked for; a reset forgets them."""
 
     async def answer(delivery: Delivery) -> Outcome:
-        letters = (bench.make("letter", "arn:dlq"), bench.make("record", "arn:b")) if delivery.id == "2" else ()
+        back = bench.make(f"back-{delivery.id}", "arn:s")  # to who sent it, to be counted
+        letters = (bench.make("letter", "arn:dlq"), bench.make("record", "arn:b")) if delivery.id == "2" else (back,)
         if delivery.target_arn != "arn:a":
             return DONE
         return Outcome(kind="dead", reason="too old" * 1000, follow_ups=letters)

@@ -36,10 +36,13 @@ _LIST = (
 )
 
 
-def bury(tx: Tx, delivery_id: str, outcome: Outcome, order: int, now: float) -> None:
-    """Keep the row of a delivery that is given up, as it was committed. In the transaction that then deletes it."""
-    sent_to = " ".join(one.target_arn for one in outcome.follow_ups)
-    tx.execute(_BURY, (order, outcome.reason[:_MAX_REASON], now, sent_to, delivery_id))
+def bury(tx: Tx, delivery: Delivery, outcome: Outcome, order: int, now: float) -> None:
+    """Keep the row of a delivery that is given up, as it was committed. In the transaction that then deletes it.
+
+    What goes back to its sender, which only counts it, is not sent on.
+    """
+    sent_to = " ".join(one.target_arn for one in outcome.follow_ups if one.target_arn != delivery.source_arn)
+    tx.execute(_BURY, (order, outcome.reason[:_MAX_REASON], now, sent_to, delivery.id))
 
 
 def trim(tx: Tx) -> None:

@@ -334,7 +334,7 @@ class Router:
             )
         else:
             if outcome.kind == "dead":
-                dead.bury(tx, delivery.id, outcome, order, self._clock.now())
+                dead.bury(tx, delivery, outcome, order, self._clock.now())
             there = bool(tx.execute("DELETE FROM event_delivery WHERE id = ?", (delivery.id,)))
         if there and order:
             self._causality.note_with(tx, _edge(delivery, outcome, order, self._clock.now()))

@@ -77,6 +77,8 @@ MANIFEST = Manifest(
     stop=_stop,
     reset=_reset,
     differences=(
+        "AWS CLI 1 sends the commands of sqs to queue.amazonaws.com, whatever AWS_ENDPOINT_URL says: give it "
+        "--endpoint-url, or use AWS CLI 2.",
         "A queue's name can be used again at once after DeleteQueue; AWS makes one wait 60 seconds.",
         "The approximate numbers of GetQueueAttributes are exact, and changes of attributes hold at once.",
         "Standard queues give each message once per visibility timeout and in the order in which they became visible.",
