@@ -10,7 +10,7 @@ import gc
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from undercast.app.ending import Ending
 from undercast.app.errors import CannotStart, EndedBadly
 from undercast.core.config import Config
 from undercast.core.late import Late
+from undercast.core.record import write_ahead
 from undercast.store.errors import is_disk_full
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ _START_BEHIND: Late["Callable[[Door, asyncio.Future[None], Ending], Coroutine[An
 _START_BEHIND = Late("undercast.app.behind", "start_behind")
 _DESCRIPTORS = 1 << 18
 """A sandbox holds some twenty, and thousands of them are meant to fit."""
+_WRITE_EVERY_S = 0.01
 _START_ENDS_S = 30.0
 """How long a start may go on after SIGTERM, and what it has begun may take to end."""
 
@@ -115,6 +117,7 @@ async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "P
     elif door.config.driver == "auto":
         notice(f"driver {driver.name}")
     _calm_collector()
+    _write_records(asyncio.get_running_loop(), write_ahead())
     return platform
 
 
@@ -135,6 +138,12 @@ async def _over(*tasks: "asyncio.Task[Any]") -> None:
             task.cancel()
         await asyncio.wait(tasks)
         raise
+
+
+def _write_records(loop: asyncio.AbstractEventLoop, writing: Iterator[None]) -> None:
+    """One record's method at a time, while others are served: those of a function's first invocation take it 6 ms."""
+    if next(writing, writing) is None:
+        loop.call_later(_WRITE_EVERY_S, _write_records, loop, writing)
 
 
 def _calm_collector() -> None:

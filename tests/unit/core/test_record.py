@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 import pytest
 
-from undercast.core.record import record
+from undercast.core.record import record, write_ahead
 
 T = TypeVar("T")
 
@@ -205,3 +205,21 @@ def test_a_record_is_frozen_for_mypy_alone() -> None:
     assert one.bucket == "b"
     with pytest.raises(FrozenInstanceError):
         dear()(bucket="a").bucket = "b"
+
+
+def test_methods_are_written_ahead_one_record_after_another() -> None:
+    """What a first call would have waited for; what was called meanwhile is not written again."""
+    for _ in write_ahead():
+        pass
+    ahead, called, own = make(), make(), make()
+    called(bucket="b")
+    before, late = vars(called)["__init__"], vars(ahead)["__init__"]
+    writing = write_ahead()
+    next(writing)
+    assert vars(ahead)["__init__"] is not late
+    assert vars(ahead)["__init__"].__code__.co_varnames[:2] == ("self", "bucket")
+    assert vars(called)["__init__"] is before
+    assert vars(own)["__init__"].__code__.co_varnames[:2] == ("self", "values")
+    assert list(writing) == [None]
+    assert own(bucket="b") == own(bucket="b", key="index.html")
+    assert next(write_ahead(), "nothing is left") == "nothing is left"
