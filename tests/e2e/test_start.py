@@ -10,11 +10,14 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from tests.machine import lacking
-from tests.platform import READY, START_TIMEOUT_S
+from tests.platform import READY, START_TIMEOUT_S, start, stop
+from undercast.sandbox import polling
 
 COMMAND = [sys.executable, "-m", "undercast", "start", "--ephemeral"]
 
@@ -66,6 +69,33 @@ def test_the_first_caller_gets_the_right_answer(target: str, status: bytes, text
     # A start that is ended before it is over says no more; health alone is answered so early.
     assert re.match("driver (namespace$|process: )", said, re.MULTILINE) or target == "/_undercast/health"
     assert process.returncode == 0
+
+
+def test_what_a_platform_was_given_is_not_passed_on(tmp_path: Path) -> None:
+    """A shell's or a supervisor's descriptors: who reads such a pipe waits until its last writer is gone."""
+    if sys.platform != "linux":
+        lacking("the descriptors of another process are read from /proc")
+    given = tmp_path / "given"
+    prefix = ("/bin/sh", "-c", 'exec 9>"$0"; exec "$@"', str(given))
+    platform = start(options=("--driver", "process"), prefix=prefix)
+    try:
+        platform.ask("/_undercast/status")  # its driver has begun by then, with the guard as a process of its own
+        pid = platform.process.pid
+        below = polling.process_tree([pid]).keys() - {pid}
+        assert str(given) in _files_of(pid)
+        assert below
+        assert [one for one in below if str(given) in _files_of(one)] == []
+    finally:
+        stop(platform)
+
+
+def _files_of(pid: int) -> set[str]:
+    files = set()
+    with suppress(FileNotFoundError):  # it has ended meanwhile
+        for entry in os.scandir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                files.add(str(Path(entry.path).readlink()))
+    return files
 
 
 @pytest.mark.needs("unshare")

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
+import uvloop
 
-from tests.security.conftest import close_pipes, run, run_python
+from tests.security.conftest import PYTHON, Output, close_pipes, finish, run, run_python
 from tests.security.tables import left_over, machine_tables, others
 from undercast.core.config import Config
 from undercast.sandbox import polling
@@ -67,6 +68,46 @@ async def test_folders_are_real_and_the_environment_is_complete(
     output = await run(sandbox, "/bin/sh", "-c", script)
     # The second line is the upper layer's file, which has no line end, and the number of AWS variables.
     assert output.stdout.split() == [str(folder / "code"), "10", "4"]
+
+
+_STRANGERS = """
+import os
+
+def is_open(number):
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+own = {0, 1, 2, int(os.environ["_LAMBDA_TELEMETRY_LOG_FD"])}
+os.fstat(max(own))
+print([os.readlink(f"/dev/fd/{number}") for number in {*map(int, os.listdir("/dev/fd"))} - own if is_open(number)])
+"""
+"""What a process has open besides what it is to have; the folder that is read is closed again."""
+
+
+def test_nothing_is_inherited(folder: Path) -> None:
+    """Neither what the platform was given itself, nor uvloop's copies of the standard streams."""
+    given = os.open(folder / "given", os.O_WRONLY | os.O_CREAT)
+    os.set_inheritable(given, True)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            output = runner.run(_strangers(folder))
+    finally:
+        os.close(given)
+    assert (output.stdout, output.stderr) == ("[]\n", "")
+
+
+async def _strangers(folder: Path) -> Output:
+    driver = ProcessDriver(folder / "run")
+    await driver.start()
+    try:
+        sandbox = await _make(driver, folder)
+        argv = (str(PYTHON), "-I", "-S", "-c", _STRANGERS)
+        return await finish(await sandbox.spawn(ProcessSpec(argv=argv, environment={}, cwd="/", telemetry=True)))
+    finally:
+        await driver.stop()
 
 
 async def test_what_was_seen_before_a_reset_ends_nothing_behind_it(

@@ -20,6 +20,7 @@ from undercast.app.door import Door, open_door
 from undercast.app.ending import Ending
 from undercast.app.errors import CannotStart, EndedBadly
 from undercast.core.config import Config
+from undercast.core.descriptors import keep_from_children
 from undercast.core.late import Late
 from undercast.core.record import write_ahead
 from undercast.store.errors import is_disk_full
@@ -44,6 +45,7 @@ def serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str],
 
     Raises CannotStart, and EndedBadly where a part of the stop failed.
     """
+    keep_from_children()  # what whoever started the platform has left open is not for functions
     # A relay holds two per connection; the usual soft limit is 1,024.
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = _DESCRIPTORS if most == resource.RLIM_INFINITY else most

@@ -13,8 +13,10 @@ import signal
 import socket
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
+from undercast.core.descriptors import keep_from_children
 from undercast.core.recurring import every, recur
 from undercast.sandbox import polling
 from undercast.sandbox.driver import (
@@ -116,7 +118,7 @@ class ProcessSandbox:
         try:
             process = await asyncio.create_subprocess_exec(
                 *spec.argv, env=environment, cwd=spec.cwd, stdin=DEVNULL, stdout=pipes[0][1], stderr=pipes[1][1],
-                pass_fds=inherited, start_new_session=True,
+                pass_fds=inherited, start_new_session=True, preexec_fn=partial(keep_from_children, inherited),
             )  # fmt: skip
         except OSError as error:
             for read_end in ends:
