@@ -197,6 +197,8 @@ class Delivery:
             return
         if self._tcp is None:
             _, self._tcp = await self._open()
+            # Else `drain` returns while 64 KiB are still ours, and a batch counts that nobody has.
+            self._tcp.transport.set_write_buffer_limits(high=0)
         self._tcp.write(b"\n".join(batch) + b"\n")
         await self._tcp.drain()
 

@@ -5,6 +5,7 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -386,6 +387,35 @@ async def test_flush_sends_what_came_while_the_batch_before_it_ended(listening: 
     await asyncio.wait((second,), timeout=5)
     await listener.got("function", 2)
     delivery.close()
+
+
+async def test_a_batch_over_tcp_is_delivered_when_all_of_it_is_written() -> None:
+    """Not while it waits for a subscriber that does not read: it would be lost with the connection."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    filled = 0
+    with suppress(BlockingIOError):
+        while True:
+            filled += ours.send(b"x" * 65536)
+
+    async def connect(port: int) -> socket.socket:
+        return ours
+
+    budget = Budget()
+    delivery = Delivery(Destination(protocol="TCP", port=1, timeout_s=30.0), connect, lambda *_: b"", budget)
+    delivery.add(b"event")
+    sending = delivery.flush()
+    assert sending is not None
+    await asyncio.wait((sending,), timeout=0.2)
+    assert (sending.done(), budget.held_bytes) == (False, 5)
+    got = b""
+    while not got.endswith(b"event\n"):
+        got += await asyncio.wait_for(asyncio.get_running_loop().sock_recv(theirs, 1 << 20), 5)
+    await asyncio.wait_for(sending, 5)
+    assert (len(got), budget.held_bytes) == (filled + 6, 0)
+    delivery.close()
+    theirs.close()
 
 
 async def test_subscribers_of_an_environment_share_a_budget() -> None:
