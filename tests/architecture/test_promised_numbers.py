@@ -14,7 +14,7 @@ from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
-from undercast.sandbox import response_stream, xray_daemon
+from undercast.sandbox import resolver, response_stream, xray_daemon
 from undercast.sandbox.debugging import port, registry
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
@@ -116,6 +116,11 @@ def test_init_limit() -> None:
 def test_idle_environments() -> None:
     """An environment that nobody uses is shut down after ten minutes."""
     assert Config.__dataclass_fields__["idle_timeout_s"].default == 600.0
+
+
+def test_the_way_out_of_a_sandbox() -> None:
+    """1,024 DNS questions a second, as on AWS."""
+    assert resolver.QUESTIONS == 1024
 
 
 def test_container_images() -> None:

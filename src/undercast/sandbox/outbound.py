@@ -32,7 +32,7 @@ class Outbound:
         """Serve whichever of our listeners the sandbox has; the others are left alone."""
         for name, listening in listeners.items():
             if name == DNS:
-                await self._resolver.start(listening)
+                self._resolver.start(listening)
             elif name == HTTP:
                 self._relay.listen(listening, self._sniffed)
             elif name == HTTPS:

@@ -157,6 +157,26 @@ def handler(event, context):
     return answers
 """
 
+NAMES = """
+import socket, struct, time
+
+question = struct.pack(">HHHHHH", 1, 256, 1, 0, 0, 0) + b"\\7example\\3com\\0" + struct.pack(">HH", 1, 1)
+
+def handler(event, context):
+    answers, began = 0, time.monotonic()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setblocking(False)
+        asking.connect(("127.0.0.1", 53))
+        for _ in range(event["questions"]):
+            for step in (lambda: asking.send(question), lambda: len(asking.recv(512))):
+                try:
+                    answers += step() > len(question)
+                except BlockingIOError:
+                    pass
+        took = time.monotonic() - began
+    return answers, took, socket.gethostbyname("example.com")
+"""
+
 LOOP = """
 import boto3
 

@@ -14,7 +14,8 @@ from tests.e2e.functions import create_function
 from tests.e2e.golang import build, zipped
 from tests.platform import RunningPlatform
 from tests.security.hostile.conftest import ACCOUNT, SECRET, call
-from tests.security.hostile.functions import DEADLY, FULL_TMP, HARMLESS, KILLED, LOOP, THIEF
+from tests.security.hostile.functions import DEADLY, FULL_TMP, HARMLESS, KILLED, LOOP, NAMES, THIEF
+from undercast.sandbox.resolver import QUESTIONS
 
 GO_SOURCE = Path(__file__).parents[2] / "e2e" / "sandbox" / "go_function"
 
@@ -49,6 +50,14 @@ def test_a_full_tmp_ends_at_its_size(hostile: RunningPlatform) -> None:
     else:
         assert (payload["errorType"], error) == ("Runtime.ExitError", "Unhandled")
         assert payload["errorMessage"].endswith(KILLED)
+
+
+def test_a_flood_of_dns_questions_is_answered_up_to_its_quota(hostile: RunningPlatform) -> None:
+    """1,024 in each second, as on AWS; what is beyond is not even read. Names are found again behind it."""
+    create_function(hostile, ACCOUNT, "asking", NAMES, Timeout=60, MemorySize=1769)
+    (answers, took_s, address), error = call(hostile, "asking", {"questions": 50_000})
+    assert (error, address) == (None, "127.64.0.1")
+    assert 0 < answers <= QUESTIONS * (took_s + 2)
 
 
 def test_a_go_panic_gets_its_text_and_harms_nobody(hostile: RunningPlatform, tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from hypothesis import given, settings
@@ -117,7 +119,7 @@ async def test_the_resolver_answers_on_a_socket() -> None:
     listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     listening.bind(("127.0.0.1", 0))
     resolver = Resolver(NameTable())
-    await resolver.start(listening)
+    resolver.start(listening)
     loop = asyncio.get_running_loop()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
         client.setblocking(False)
@@ -127,3 +129,44 @@ async def test_the_resolver_answers_on_a_socket() -> None:
         response = await asyncio.wait_for(loop.sock_recv(client, 512), 5)
     resolver.close()
     assert socket.inet_ntoa(response[-4:]) == "127.64.0.1"
+
+
+async def test_more_questions_than_a_second_allows_are_answered_in_the_next() -> None:
+    """Nothing is read meanwhile: a flood costs the platform what its quota costs."""
+    loop = asyncio.get_running_loop()
+    with asking(most=3, span_s=3600.0) as (client, listening):
+        for number in range(5):
+            client.send(query("example.com", query_id=number))
+        for number in range(3):
+            assert await query_id(client) == number
+        await asyncio.sleep(0)  # the turn in which it has seen that three were the last
+        assert not loop.remove_reader(listening)
+        with pytest.raises(BlockingIOError):
+            client.recv(512)
+        assert listening.recv(512, socket.MSG_PEEK) == query("example.com", query_id=3)
+    with asking(most=3, span_s=0.01) as (client, _):
+        for number in range(20):
+            client.send(query("example.com", query_id=number))
+        assert [await query_id(client) for _ in range(20)] == list(range(20))
+
+
+@contextmanager
+def asking(*, most: int, span_s: float) -> Iterator[tuple[socket.socket, socket.socket]]:
+    """A client, and the socket on which a resolver with such a quota answers it."""
+    listening = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    listening.bind(("127.0.0.1", 0))
+    resolver = Resolver(NameTable(), most, span_s)
+    resolver.start(listening)
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.setblocking(False)
+            client.connect(listening.getsockname())
+            yield client, listening
+    finally:
+        resolver.close()
+
+
+async def query_id(client: socket.socket) -> int:
+    """Of the next response."""
+    response = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(client, 512), 15)
+    return int.from_bytes(response[:2], "big")
