@@ -8,6 +8,7 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 
 from undercast.core.addresses import is_this_machine
 from undercast.core.names import addresses_of
@@ -65,24 +66,34 @@ class Lookups:
     """The names that one sandbox, or one service for all of them, has looked up, few at a time. See `Lookup`.
 
     A question keeps a thread, also when nobody waits for its answer any more. With a name server that does not answer,
-    as anybody may have one, threads would become ever more.
+    as anybody may have one, threads would become ever more. Whoever asks for the same name waits for the same answer,
+    so that one silent name, asked for a hundred times, leaves the other turns to others.
     """
 
     def __init__(self, resolve: Lookup = lookup, at_a_time: int = LOOKUPS) -> None:
         self._resolve = resolve
         self._free = asyncio.Semaphore(at_a_time)
-        self._running: set[asyncio.Task[list[str]]] = set()
+        self._running: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
     async def __call__(self, name: str, port: int) -> list[str]:
         """Wait for a turn and for the answer."""
-        await self._free.acquire()
-        asking = asyncio.ensure_future(self._resolve(name, port))
-        self._running.add(asking)
-        asking.add_done_callback(self._answered)
+        asking = self._running.get((name, port))
+        if asking is None:
+            await self._free.acquire()
+            asking = self._running.get((name, port))
+            if asking is None:
+                asking = self._ask(name, port)
+            else:
+                self._free.release()
         return await asyncio.shield(asking)
 
-    def _answered(self, asking: asyncio.Task[list[str]]) -> None:
-        self._running.discard(asking)
+    def _ask(self, name: str, port: int) -> asyncio.Task[list[str]]:
+        asking = self._running[name, port] = asyncio.ensure_future(self._resolve(name, port))
+        asking.add_done_callback(partial(self._answered, (name, port)))
+        return asking
+
+    def _answered(self, key: tuple[str, int], asking: asyncio.Task[list[str]]) -> None:
+        del self._running[key]
         self._free.release()
         if not asking.cancelled():
             asking.exception()  # whoever still waits has it

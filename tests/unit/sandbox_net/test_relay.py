@@ -229,6 +229,28 @@ async def test_few_names_of_a_sandbox_are_looked_up_at_a_time() -> None:
     assert len(asked) == LOOKUPS + 1
 
 
+async def test_a_name_that_is_asked_for_again_takes_no_turn_of_others() -> None:
+    """Messages to an endpoint whose name server is silent, however many, keep no other endpoint waiting."""
+    asked: list[tuple[str, int]] = []
+    answered: asyncio.Future[list[str]] = asyncio.get_running_loop().create_future()
+
+    async def resolve(name: str, port: int) -> list[str]:
+        asked.append((name, port))
+        return await asyncio.shield(answered) if name == "silent.example" else ["192.0.2.1"]
+
+    lookups = Lookups(resolve)
+    silent = [asyncio.create_task(lookups("silent.example", 443)) for _ in range(50)]
+    await asyncio.sleep(0)
+    silent += [asyncio.create_task(lookups("silent.example", 443)) for _ in range(50)]
+    assert await asyncio.wait_for(lookups("other.example", 443), 5) == ["192.0.2.1"]
+    silent[0].cancel()
+    answered.set_result(["192.0.2.2"])
+    assert await asyncio.gather(*silent[1:]) == [["192.0.2.2"]] * 99
+    assert asked == [("silent.example", 443), ("other.example", 443)]
+    assert await lookups("silent.example", 443) == ["192.0.2.2"]
+    assert len(asked) == 3
+
+
 class Silence:
     """Name servers of which those for .silent do not answer, as the machine's resolver has it: its threads wait."""
 
