@@ -190,6 +190,7 @@ class Pool:
         if self._debugging.active:
             invocation = self._debugging.applied(invocation)
         function = invocation.function
+        # `_fleet` and `fleet_key`, written out: every warm invoke would pay for two calls more.
         fleet = self._fleets.get((function.arn, function.version, function.revision))
         if fleet is None:
             fleet = self._fleets[fleet_key(function)] = Fleet(function)
