@@ -14,7 +14,7 @@ from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
 from undercast.gateway.server import INNER_CONNECTIONS
 from undercast.http.limits import HttpLimits
-from undercast.sandbox import resolver, response_stream, xray_daemon
+from undercast.sandbox import relay, resolver, response_stream, xray_daemon
 from undercast.sandbox.debugging import port, registry
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
 from undercast.services.cloudwatch import intake
@@ -119,8 +119,8 @@ def test_idle_environments() -> None:
 
 
 def test_the_way_out_of_a_sandbox() -> None:
-    """1,024 DNS questions a second, as on AWS."""
-    assert resolver.QUESTIONS == 1024
+    """1,024 DNS questions a second and 350 s of silence, as on AWS; 256 connections."""
+    assert (resolver.QUESTIONS, relay.MAX_CONNECTIONS, relay.IDLE_S) == (1024, 256, 350.0)
 
 
 def test_container_images() -> None:

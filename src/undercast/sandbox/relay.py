@@ -18,6 +18,10 @@ from undercast.sandbox.upstream import connecting
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 256
+IDLE_S = 350.0
+"""A connection that is silent for so long makes room for a new one. On AWS it has ended: Lambda Developer Guide, "Best
+practices" ("Lambda purges idle connections over time"); Knowledge Center, "How can I prevent my Lambda function
+connected to an Amazon VPC from timing out?" (350 seconds). Others may wait for slow answers: the new one is refused."""
 _ACCEPT_BATCH = 32
 _RETRY_S = 0.1
 _BUFFER_BYTES = 256 * 1024
@@ -33,12 +37,19 @@ class Relay:
     """The outbound connections of one sandbox. Owns its listeners from `listen` to `close`."""
 
     def __init__(
-        self, names: NameTable, connect: Connect | None = None, ours: Mapping[int, Platform] = MappingProxyType({})
+        self,
+        names: NameTable,
+        connect: Connect | None = None,
+        ours: Mapping[int, Platform] = MappingProxyType({}),
+        most: int = MAX_CONNECTIONS,
+        idle_s: float = IDLE_S,
     ) -> None:
         """`ours` are the platform's own ports on the host's loopback: it gets those connections itself."""
         self._names = names
         self._connect = connect or connecting()
         self._ours = ours
+        self._most, self._idle_s = most, idle_s
+        self._none_idle_before = 0.0
         self._loop = asyncio.get_running_loop()
         self._listening: dict[socket.socket, Platform | None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,12 +106,28 @@ class Relay:
         if name == HOST_NAME and port in self._ours:
             self._ours[port](connection)
             return
-        if name is None or self.connections >= MAX_CONNECTIONS:
+        if name is None or not self._has_room():
             _reset(connection)
             return
         task = self._loop.create_task(self._relay(connection, name, port))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _has_room(self) -> bool:
+        """Whether there may be one more, which may end the one that has been silent for longest."""
+        now = self._loop.time()
+        if self.connections < self._most:
+            return True
+        if now < self._none_idle_before or not self._ends:  # looked for once: who asks without end costs nothing
+            return False
+        silent = min(self._ends, key=lambda end: end.silent_since)
+        self._none_idle_before = silent.silent_since + self._idle_s
+        if now < self._none_idle_before:
+            return False
+        for end in (silent, silent.peer):
+            self._ends.discard(end)
+            end.abort()
+        return True
 
     async def _relay(self, inside: socket.socket, name: str, port: int) -> None:
         try:
@@ -112,7 +139,7 @@ class Relay:
         except asyncio.CancelledError:
             _reset(inside)
             raise
-        first, second = _End(self._ends), _End(self._ends)
+        first, second = _End(self._ends, self._loop), _End(self._ends, self._loop)
         first.peer, second.peer = second, first
         try:
             # Outside first: its end must be there before the first byte of the sandbox is read.
@@ -136,13 +163,20 @@ class _End(asyncio.Protocol):
 
     peer: "_End"
 
-    def __init__(self, ends: "set[_End]") -> None:
+    def __init__(self, ends: "set[_End]", loop: asyncio.AbstractEventLoop) -> None:
         self._ends = ends
+        self._loop = loop
+        self._heard_at = loop.time()
         self._transport: asyncio.Transport | None = None
         self._early: list[bytes] = []
         self._ended = False
         self._peer_ended = False
         self._peer_lost = False
+
+    @property
+    def silent_since(self) -> float:
+        """When the last byte came, from either side; on the loop's clock."""
+        return max(self._heard_at, self.peer._heard_at)
 
     def abort(self) -> None:
         """Cut this side off."""
@@ -170,6 +204,7 @@ class _End(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
+        self._heard_at = self._loop.time()
         self.peer.write(data)
 
     def eof_received(self) -> bool:

@@ -147,6 +147,41 @@ async def test_closing_cuts_everything_off() -> None:
         writer.close()
 
 
+@pytest.mark.parametrize("idle_s", [0.0, 3600.0])
+async def test_a_new_connection_takes_the_place_of_the_one_that_is_silent_for_longest(idle_s: float) -> None:
+    """Only where that is idle, as it would have ended on AWS; else the new one is refused, and nobody else goes."""
+    loop = asyncio.get_running_loop()
+    async with upstream(echo) as port:
+        relay = Relay(NameTable(), most=2, idle_s=idle_s)
+        relay.listen(socket.create_server((HOST_ADDRESS, port)))
+        first, second = [await asyncio.open_connection(HOST_ADDRESS, port) for _ in range(2)]
+        assert await echoed(first)
+        assert await echoed(second)
+        now = loop.time()
+        await until(lambda: loop.time() > now)  # uvloop's clock has milliseconds
+        assert await echoed(first)
+        if idle_s:
+            assert await is_reset(HOST_ADDRESS, port)
+            assert [await echoed(one) for one in (second, first)] == [True, True]
+        else:
+            third = await asyncio.open_connection(HOST_ADDRESS, port)
+            assert [await echoed(one) for one in (third, second, first)] == [True, False, True]
+            third[1].close()
+        for _, writer in (first, second):
+            writer.close()
+        await relay.close()
+
+
+async def echoed(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:
+    """Whether a byte comes back, or the connection has ended."""
+    reader, writer = connection
+    try:
+        writer.write(b"x")
+        return await asyncio.wait_for(reader.read(1), 15) == b"x"
+    except ConnectionError:
+        return False
+
+
 async def test_outbound_serves_the_listeners_of_a_sandbox() -> None:
     """http and https to the platform, dns to the resolver, tcp:<port> to the relay; others are left alone."""
     served: list[tuple[socket.socket, bool]] = []
