@@ -275,12 +275,18 @@ async def test_what_a_function_takes_of_its_users_quotas_is_limited(make: Make) 
     sandbox = await make()
     source = """
 import ctypes, errno
-libc, count = ctypes.CDLL(None, use_errno=True), 0
-while libc.inotify_init() >= 0:
+libc, count, watches = ctypes.CDLL(None, use_errno=True), 0, 0
+while (instance := libc.inotify_init()) >= 0:
     count += 1
+    watching = instance
 print(count, errno.errorcode[ctypes.get_errno()], open("/proc/sys/user/max_user_namespaces").read())
+for number in range(8193):
+    path = f"/dev/shm/{number}".encode()
+    open(path, "w").close()
+    watches += libc.inotify_add_watch(watching, path, 2) >= 0
+print(watches, errno.errorcode[ctypes.get_errno()])
 """
-    assert (await run_python(sandbox, source)).stdout.split() == ["16", "EMFILE", "0"]
+    assert (await run_python(sandbox, source)).stdout.split() == ["16", "EMFILE", "0", "8192", "ENOSPC"]
 
 
 async def test_the_init_process_cannot_be_limited(make: Make) -> None:

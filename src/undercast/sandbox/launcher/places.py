@@ -21,9 +21,10 @@ _WRITABLE = kernel.MS_NOSUID | kernel.MS_NODEV
 _MASKED = kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC
 
 
-_QUOTAS = {"max_user_namespaces": b"0", "max_inotify_instances": b"16"}
+_QUOTAS = {"max_user_namespaces": b"0", "max_inotify_instances": b"16", "max_inotify_watches": b"8192"}
 """Of the sandbox's user namespace: none below it, whatever the filter of system calls lets through; and not all of the
-128 that a user has by default, for without root the functions' user is the one who runs the platform. namespaces(7)."""
+128 instances, and some 100,000 watches, that a user has by default, for without root the functions' user is the one who
+runs the platform. namespaces(7), inotify(7)."""
 
 
 def furnish(binds: list[list[str]], image: str = "") -> int:
