@@ -14,7 +14,7 @@ import uvloop
 
 from tests.calls import refused_calls
 from tests.machine import lacking
-from tests.security.conftest import PREFIXES, PYTHON, Make, Output, finish, run, run_python
+from tests.security.conftest import PREFIXES, PYTHON, Make, Output, close_pipes, finish, run, run_python
 from undercast.sandbox import seccomp
 from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
@@ -303,6 +303,38 @@ for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_CPU, resource.RLIMIT_AS):
     assert (await run_python(sandbox, source)).stdout.split() == ["1", "1", "1"]
     await sandbox.kill_processes()
     assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
+_ON_THEIR_WAY = """
+import array, errno, socket, time
+listener, kept, problem = socket.create_server(("127.0.0.1", 8080)), [], None
+while problem is None:
+    kept += [socket.socketpair()]
+    try:
+        for _ in range(4):
+            kept[-1][0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [0] * 253))])
+    except OSError as error:
+        problem = error.errno
+print(errno.errorcode[problem], flush=True)
+time.sleep(600)
+"""
+
+
+async def test_descriptors_on_their_way_keep_nobody_from_passing_others(make: Make) -> None:
+    """The kernel counts them by user, up to the sender's RLIMIT_NOFILE: without root that is the user of all sandboxes,
+    and none could begin any more."""
+    sandbox = await make()
+    spec = ProcessSpec(argv=(str(PYTHON), "-I", "-S", "-c", _ON_THEIR_WAY), environment={}, cwd=sandbox.code_root)
+    process = await sandbox.spawn(spec)
+    said = asyncio.Event()
+    asyncio.get_running_loop().add_reader(process.stdout, said.set)
+    await asyncio.wait_for(said.wait(), 60)
+    asyncio.get_running_loop().remove_reader(process.stdout)
+    assert os.read(process.stdout, 100) == b"ETOOMANYREFS\n"
+    (await sandbox.connect(8080)).close()
+    assert (await run(await make(), "/bin/cat", "hello.txt")).stdout == "hello"
+    await sandbox.kill_processes()
+    close_pipes(process)
 
 
 async def test_sockets_of_other_families_do_not_exist(make: Make) -> None:

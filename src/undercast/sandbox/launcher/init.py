@@ -104,7 +104,10 @@ class Init:
         kernel.set_dumpable(False)
         kernel.die_with_parent()
         resource.setrlimit(resource.RLIMIT_NPROC, (1024, 1024))
-        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, 1024))
+        # More than functions get (`spawn`): it is the limit, too, of descriptors on their way through sockets. The
+        # kernel counts those by user, and functions could use up what init needs. unix(7), ETOOMANYREFS.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
         # Not 0: the program of a core_pattern that is a pipe is called, as root, but where the limit is 1 (core(5)).
         resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
         kernel.forbid_new_privileges()

@@ -10,6 +10,7 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -18,8 +19,10 @@ from typing import Any, NoReturn, Protocol
 from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.zygote import Become, await_restore
 
-_REPORT = 1023
-"""Highest number under RLIMIT_NOFILE: out of the way, and closed by the exec."""
+_DESCRIPTORS = 1024
+"""AWS: Lambda Developer Guide, "Lambda quotas" (File descriptors)."""
+_REPORT = _DESCRIPTORS - 1
+"""The highest number: out of the way, and closed by the exec."""
 _HIGHEST = 0xFFFFFFFF
 """Of all that close_range(2) takes: a descriptor keeps its number where a lower limit is set behind it."""
 PRESTART_PIPES = 4
@@ -118,6 +121,7 @@ def _await_order(pages: Touchable | None = None) -> dict[str, Any]:
 def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, Any]:
     """Take descriptors and folder, then execute the program; or return the order in the zygote's child."""
     try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
         _own_descriptors(pipes, report)
         os.chdir(message["cwd"])
         if not message["zygote"]:
