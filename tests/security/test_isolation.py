@@ -6,6 +6,7 @@ import os
 import platform
 import resource
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ import uvloop
 from tests.calls import refused_calls
 from tests.machine import lacking
 from tests.security.conftest import PREFIXES, PYTHON, Make, Output, close_pipes, finish, run, run_python
-from undercast.sandbox import seccomp
+from undercast.sandbox import polling, seccomp
 from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.launcher.link import close_all
@@ -216,10 +217,13 @@ async def test_nothing_is_inherited(make: Make, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.parametrize("python", [None, PYTHON])
 def test_nothing_is_inherited_from_a_platform_with_many_descriptors(folder: Path, python: Path | None) -> None:
-    """A launcher that is started late inherits copies of high numbers from uvloop, the log of launchers among them."""
+    """A launcher that is started late inherits copies of high numbers from uvloop, the log of launchers among them, and
+    what the platform was given itself. It closes both."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
-    many = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    many = [os.open(folder / "given", os.O_WRONLY | os.O_CREAT) for _ in range(1100)]
+    for descriptor in many[:2]:
+        os.set_inheritable(descriptor, True)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             output = runner.run(_descriptors_of_a_runtime(folder, python))
@@ -229,6 +233,15 @@ def test_nothing_is_inherited_from_a_platform_with_many_descriptors(folder: Path
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     # 4 is the directory that is being read.
     assert output.stdout == "['0', '1', '2', '3', '4']\n", output.stderr
+
+
+def _holders(file: Path) -> list[int]:
+    """The processes below this one that have it open."""
+    found = []
+    for pid in polling.process_tree([os.getpid()]).keys() - {os.getpid()}:
+        with suppress(OSError):  # it has ended meanwhile
+            found += [pid for entry in os.scandir(f"/proc/{pid}/fd") if Path(entry.path).readlink() == file]
+    return found
 
 
 async def _descriptors_of_a_runtime(folder: Path, python: Path | None) -> Output:
@@ -245,6 +258,7 @@ async def _descriptors_of_a_runtime(folder: Path, python: Path | None) -> Output
     try:
         places: dict[str, Any] = {"code_dir": folder / "code", "runtime_dir": folder / "runtime", "prefixes": PREFIXES}
         sandbox = await driver.create(SandboxSpec(environment_id="many", python=python, **places))
+        assert _holders(folder / "given") == []
         argv = (str(PYTHON), "/var/runtime/bootstrap.py")
         process = await sandbox.spawn(ProcessSpec(argv=argv, environment={}, zygote=python is not None, telemetry=True))
         output = await finish(process)
