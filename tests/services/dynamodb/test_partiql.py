@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.services.dynamodb.conftest import Make, message, refused
+from tests.services.dynamodb.conftest import Make, definition, message, refused
 
 SONGS = (("Acme Band", "Happy Day", 2019), ("Acme Band", "PartiQL Rocks", 2020), ("No", "One", 1))
 
@@ -145,6 +145,46 @@ def test_batches_are_each_for_itself(dynamodb: Any, music: str) -> None:
     assert [response.get("Error", {}).get("Code") for response in responses] == ["ValidationError", None]
     responses = dynamodb.batch_execute_statement(Statements=[{"Statement": "no statement"}])["Responses"]
     assert responses[0]["Error"]["Message"].startswith("Statement wasn't well formed")
+
+
+def test_a_projection_of_one_item_keeps_its_maps_and_lists(dynamodb: Any, music: str) -> None:
+    """BatchExecuteStatement and ExecuteTransaction answer as GetItem does; ExecuteStatement names the leaves."""
+    select = f"SELECT l[1].x, song FROM \"{music}\" WHERE artist = 'No' AND song = 'One'"
+    whole = {"l": {"L": [{"M": {"x": {"BOOL": True}}}]}, "song": {"S": "One"}}
+    (found,) = dynamodb.batch_execute_statement(Statements=[{"Statement": select}])["Responses"]
+    assert found["Item"] == whole
+    (found,) = dynamodb.execute_transaction(TransactStatements=[{"Statement": select}])["Responses"]
+    assert found["Item"] == whole
+    (found,) = dynamodb.execute_statement(Statement=select)["Items"]
+    assert found == {"x": {"BOOL": True}, "song": {"S": "One"}}
+    text = message(dynamodb.execute_transaction, TransactStatements=[{"Statement": select.split(" AND ")[0]}])
+    assert text == (
+        "Validation failed in TransactStatements[0]: Select statements within ExecuteTransaction must specify the "
+        "primary key in the where clause."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "wrong"),
+    [
+        ("{'pk': 'p', 'a': 1, 'a': 2}", "Duplicate keys in tuple. Key: a under root at 1:43:3"),
+        ("{'pk': 'p', 'm': {'b': {'x': 2, 'x': 3}}}", "Duplicate keys in tuple. Key: x under root.b at 1:46:1"),
+        ("{'pk': 'p', 'l': [0, {'a': 1, 'a': 2}]}", "Duplicate keys in tuple. Key: a under root.1 at 1:44:1"),
+        ("{'pk': 'p', 's': <<>>}", "Empty bags are not supported at 1:40:2"),
+        ("{'pk': 'p', 's': <<?, 'a'>>}", "A set has members of one type: strings, numbers or binaries"),
+    ],
+)
+def test_values_that_cannot_be_are_told_in_their_place(dynamodb: Any, value: str, wrong: str) -> None:
+    """No key of a map is dropped for another; a batch does the other statements."""
+    dynamodb.create_table(TableName="ttt", **definition("pk:S"))
+    asked: dict[str, Any] = {"Statement": f"INSERT INTO ttt VALUE {value}"}
+    if "?" in value:
+        asked["Parameters"] = [{"N": "1"}]
+    assert message(dynamodb.execute_statement, **asked) == wrong
+    other = {"Statement": "INSERT INTO ttt VALUE {'pk': 'q'}"}
+    responses = dynamodb.batch_execute_statement(Statements=[asked, other])["Responses"]
+    assert [one.get("Error", {}).get("Message") for one in responses] == [wrong, None]
+    assert dynamodb.scan(TableName="ttt")["Count"] == 1
 
 
 def test_no_item_is_named_twice(dynamodb: Any, music: str) -> None:

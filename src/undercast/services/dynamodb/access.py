@@ -4,7 +4,8 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 "Using IAM policy conditions for fine-grained access control" (dynamodb:LeadingKeys).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +21,7 @@ from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import Table, TableName, named, named_by_arn
 from undercast.services.dynamodb.operations.restoring import source
 from undercast.services.dynamodb.partiql.parser import Statement, attempted, parsed
+from undercast.services.item_text import Value
 
 _BATCHES = ("BatchGetItem", "BatchWriteItem")
 _TRANSACTIONS = ("TransactGetItems", "TransactWriteItems")
@@ -109,13 +111,19 @@ def _of_statement(dynamo: Dynamo, ctx: RequestContext, params: Mapping[str, Any]
     given: dict[str, Any] = {"IndexName": statement.index} if statement.index else {}
     parameters = params.get("Parameters") or ()
     if len(parameters) == statement.parameters and (table := dynamo.tables.find(of)) is not None:
-        if statement.item is not None:
-            given["Item"] = statement.item(parameters).get("M", {})
-        else:
-            values = {name: make(parameters) for name, make in statement.values.items()}
-            given["Key"] = {name: values[literal] for name in table.key.names
-                            for literal in _compared(name, statement.where)}  # fmt: skip
+        with suppress(
+            ServiceError
+        ):  # of values that cannot be: the operation tells it, a batch in the statement's place
+            given |= _item_or_key(table, statement, parameters)
     return _access(dynamo, f"dynamodb:PartiQL{kind}", of, given)
+
+
+def _item_or_key(table: Table, statement: Statement, parameters: Sequence[Value]) -> dict[str, Any]:
+    if statement.item is not None:
+        return {"Item": statement.item(parameters).get("M", {})}
+    values = {name: make(parameters) for name, make in statement.values.items()}
+    found = ((name, literal) for name in table.key.names for literal in _compared(name, statement.where))
+    return {"Key": {name: values[literal] for name, literal in found}}
 
 
 def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any]) -> Access:

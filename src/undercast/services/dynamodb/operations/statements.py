@@ -17,7 +17,7 @@ from undercast.core.service import Params, operation
 from undercast.services.dynamodb import capacity, items, reading, writing
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid
-from undercast.services.dynamodb.expressions.paths import leaves
+from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
 from undercast.services.dynamodb.keys import Key, key_in, key_of
@@ -184,7 +184,7 @@ async def _one(
 
 
 def _get(dynamo: Dynamo, tx: Tx, table: Table, asked: tuple[Statement, plan.Values, bool]) -> tuple[Item | None, Units]:
-    """The one item that a SELECT with the whole key means."""
+    """The one item that a SELECT with the whole key means: what it names of it as GetItem gives it, not by leaves."""
     statement, values, consistent = asked
     dynamo.throttle.check(table, "Read")
     key, _ = key_of(table, plan.key_in(table, statement, values))
@@ -193,7 +193,7 @@ def _get(dynamo: Dynamo, tx: Tx, table: Table, asked: tuple[Statement, plan.Valu
     dynamo.throttle.charge(table, "Read", units)
     if stored is None or (test is not None and not test(stored.item)):
         return None, units
-    return stored.item if statement.paths is None else leaves(stored.item, statement.paths), units
+    return stored.item if statement.paths is None else projected(stored.item, tree_of(statement.paths)), units
 
 
 def _check_kinds(statements: list[Statement], mixed: str) -> None:
@@ -227,7 +227,14 @@ async def execute_transaction(dynamo: Dynamo, ctx: RequestContext, params: Param
 
 
 async def _read_transaction(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    wanted = [(_source(dynamo, ctx, parsed(one["Statement"]))[0], _bound(one)) for one in params["TransactStatements"]]
+    wanted = []
+    for at, one in enumerate(params["TransactStatements"]):
+        asked = _bound(one)
+        table, _ = _source(dynamo, ctx, asked[0])
+        if not plan.names_key(table, asked[0]):
+            reason = "Select statements within ExecuteTransaction must specify the primary key in the where clause."
+            raise invalid(f"Validation failed in TransactStatements[{at}]: {reason}")
+        wanted.append((table, asked))
 
     def read(tx: Tx) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
         responses: list[dict[str, Any]] = []

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from undercast.core.errors import ServiceError
+from undercast.services.dynamodb.cursor import Token
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import leaf_name
 from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Compare, Literal, Logic, Node, Path
@@ -75,6 +76,10 @@ class _Parser:
         self._tokens = tokens
         self._parameters = 0
         self._values: dict[str, Make] = {}
+        self._within: list[str] = []
+        """Where the parser is in a value: keys of tuples and places in lists."""
+        self._item: Token | None = None
+        """Where the item of an INSERT begins."""
 
     def statement(self) -> Statement:
         """The whole text."""
@@ -116,8 +121,8 @@ class _Parser:
         """What SQL has and DynamoDB has not, in its words."""
         tokens = self._tokens
         if tokens.sees("LIMIT", "OFFSET"):
-            clause, value = tokens.take().text.upper(), tokens.next
-            raise invalid(f"Unsupported clause: {clause} at 1:{value.start + 1}:{value.end - value.start}")
+            clause = tokens.take().text.upper()
+            raise invalid(f"Unsupported clause: {clause} at {_place(tokens.next)}")
         if tokens.sees("GROUP", "HAVING"):
             clause = tokens.take().text.upper()
             raise invalid(f"Unsupported clause: {'GROUP BY' if clause == 'GROUP' else clause}")
@@ -161,6 +166,7 @@ class _Parser:
         self._tokens.expect("INTO")
         found = Statement("INSERT", table=self._tokens.name())
         self._tokens.expect("VALUE")
+        self._item = self._tokens.next
         found.item = self._value(0)
         return found
 
@@ -360,10 +366,13 @@ class _Parser:
         if tokens.takes("["):
             items = self._values_until("]", depth)
             return lambda parameters: {"L": [make(parameters) for make in items]}
-        if tokens.takes("<<"):
+        if tokens.sees("<<"):
+            start = tokens.take()
             members = self._values_until(">>", depth)
+            if not members:
+                raise invalid(f"Empty bags are not supported at {_place(start)}")
             return lambda parameters: _set([make(parameters) for make in members])
-        if tokens.takes("{"):
+        if tokens.sees("{"):
             return self._map(depth)
         return self._scalar()
 
@@ -387,14 +396,21 @@ class _Parser:
     def _values_until(self, closing: str, depth: int) -> list[Make]:
         found: list[Make] = []
         if not self._tokens.takes(closing):
-            found.append(self._value(depth + 1))
+            found.append(self._value_in("0", depth))
             while self._tokens.takes(","):
-                found.append(self._value(depth + 1))
+                found.append(self._value_in(str(len(found)), depth))
             self._tokens.expect(closing)
+        return found
+
+    def _value_in(self, name: str, depth: int) -> Make:
+        self._within.append(name)
+        found = self._value(depth + 1)
+        self._within.pop()
         return found
 
     def _map(self, depth: int) -> Make:
         members: dict[str, Make] = {}
+        start = self._tokens.take()
         while not self._tokens.takes("}"):
             if members:
                 self._tokens.expect(",")
@@ -402,12 +418,22 @@ class _Parser:
             if key.kind not in ("string", "quoted"):
                 raise self._tokens.wrong()
             self._tokens.expect(":")
-            members[_text(key.text) if key.kind == "string" else key.text[1:-1]] = self._value(depth + 1)
+            name = _text(key.text) if key.kind == "string" else key.text[1:-1]
+            if name in members:
+                # Under the attribute's value: in an INSERT the first name is the attribute.
+                within = self._within if self._item is None else self._within[1:]
+                place = _place(key if start is self._item else start)
+                raise invalid(f"Duplicate keys in tuple. Key: {name} under {'.'.join(['root', *within])} at {place}")
+            members[name] = self._value_in(name, depth)
         return lambda parameters: {"M": {name: make(parameters) for name, make in members.items()}}
 
 
 def _text(quoted: str) -> str:
     return quoted[1:-1].replace("''", "'")
+
+
+def _place(token: Token) -> str:
+    return f"1:{token.start + 1}:{token.end - token.start}"
 
 
 def _set(members: list[Value]) -> Value:

@@ -84,11 +84,20 @@ def _forward(schema: KeySchema, statement: Statement) -> bool:
     return not any(descending for name, descending in statement.order if name == schema.range)
 
 
+def names_key(table: Table, statement: Statement) -> bool:
+    """Whether WHERE names a whole key."""
+    return all(len(_literals(statement, name)) == 1 for name in table.key.names)
+
+
+def _literals(statement: Statement, name: str) -> list[Literal]:
+    return [literal for part in conjuncts(statement.where) if (literal := _equal(part, name)) is not None]
+
+
 def key_in(table: Table, statement: Statement, values: Values) -> Item:
     """The key that WHERE names as a whole. Raises ValidationException."""
     found: Item = {}
     for name in table.key.names:
-        literals = [literal for part in conjuncts(statement.where) if (literal := _equal(part, name)) is not None]
+        literals = _literals(statement, name)
         if len(literals) != 1:
             raise invalid("Where clause does not contain a mandatory equality on all key attributes")
         found[name] = values[literals[0].name]
