@@ -217,7 +217,10 @@ def test_what_was_given_up_is_tried_again(platform: RunningPlatform, function: s
     assert event_id not in undercast("deliveries", "list", url=platform.url)[0]
     assert f"mended {event_id} {{'no': 5}}" in undercast("logs", function, url=platform.url)[0]
     shown = undercast("trace", event_id, url=platform.url)[0]
-    assert shown.index("attempt 1: RetriesExhausted") < shown.index("again, as its user asks")
+    places = [
+        shown.index(what) for what in ("KeyError  error", "attempt 1: RetriesExhausted", "again, as its user asks")
+    ]
+    assert places == sorted(places)
     _, error = undercast("deliveries", "retry", event_id, url=platform.url, expect=1)
     assert error == f"undercast: no delivery {event_id} was given up, or it is kept no longer\n"
     for wrong in (), (event_id, "--all"):

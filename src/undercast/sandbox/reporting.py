@@ -236,8 +236,9 @@ class Reporter:
             self.tell(told.runtime_done_event(run, now, status, "" if status == "timeout" else error_type))
         self._write_report(run, error_type)
 
-    def resolve(self, run: Run) -> None:
-        """Give the caller the answer."""
+    def resolve(self, run: Run, error_type: str = "") -> None:
+        """Give the caller the answer; that it is an error is noted before what the caller makes of it."""
+        self._note_error(run, error_type or _error_of(run))
         tail = self._log.take_tail() if run.invocation.tail_log and not run.outcome.done() else b""
         run.resolve(self._sandbox.environment_id, self.max_memory_mb, tail)
 
@@ -252,14 +253,17 @@ class Reporter:
             self.tell(told.report_event(run, report, self._platform_clock.now()))
         if self._json is not None:
             self._log.write([])
-        self.resolve(run)
+        error_type = error_type or _error_of(run)
+        self.resolve(run, error_type)
         if run.invocation.meter is not None:
             run.invocation.meter.reported(report.duration_ms, report.max_memory_used_mb)
-        error_type = error_type or _error_of(run)
-        if error_type:
-            self._causes.failed(run.invocation, self._sandbox.environment_id, _named_error(run) or error_type)
         if run.invocation.tracing is not None and self._traces is not None:
             self._traces.ran(self._traced(run, run.invocation.tracing, error_type))
+
+    def _note_error(self, run: Run, error_type: str) -> None:
+        if error_type and not run.error_noted:
+            run.error_noted = True
+            self._causes.failed(run.invocation, self._sandbox.environment_id, _named_error(run) or error_type)
 
     def _traced(self, run: Run, tracing: Tracing, error_type: str) -> TracedRun:
         since_end_s = self._clock.monotonic() - run.began - run.duration_ms / 1000

@@ -43,6 +43,8 @@ class Run:
     profile: Profile = "current"
     told: str = ""
     """What the log says of the fault that ended it."""
+    error_noted: bool = False
+    """Whether the causal log has its error."""
     extended: bool = False
     """Whether an extension has its event, too."""
 
