@@ -59,7 +59,8 @@ class Background:
 def test_a_queue_of_events_is_cancelled(moving: RunningPlatform) -> None:
     """S3d-38: events wait for their next attempt; a concurrency of 0 gives them up, and new ones, without running them.
 
-    AWS: "Configuring reserved concurrency": with 0, queued events go to the failure destination, not tried again.
+    AWS: "Capturing records of Lambda asynchronous invocations": with 0 events go to the dead-letter queue or the
+    failure destination without retries; the condition is as in records of AWS's.
     """
     work = Background(moving)
     work.configure(MaximumRetryAttempts=2)
@@ -71,7 +72,7 @@ def test_a_queue_of_events_is_cancelled(moving: RunningPlatform) -> None:
     late = work.submit({"n": 4})
     records = work.records(4)
     assert records.keys() == {*failing, late}
-    assert {record["requestContext"]["condition"] for record in records.values()} == {"RetriesExhausted"}
+    assert {record["requestContext"]["condition"] for record in records.values()} == {"ZeroReservedConcurrency"}
     work.functions.delete_function_concurrency(FunctionName="f")
     moving.drain()
     answer = work.functions.invoke(FunctionName="f", Payload=b'{"n": 9}')

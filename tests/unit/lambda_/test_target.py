@@ -172,7 +172,8 @@ async def test_function_with_no_concurrency_fails_at_once(world: World) -> None:
     """Reserved concurrency 0 sends the event straight to failure handling."""
     delivery = await event(world)
     await world.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=0)
-    assert (await deliver(world, delivery)).kind == "dead"
+    outcome = await deliver(world, delivery)
+    assert (outcome.kind, outcome.reason) == ("dead", "ZeroReservedConcurrency: its reserved concurrency is 0")
     assert world.environments.invocations == []
 
 

@@ -41,7 +41,10 @@ BACKOFF = Backoff(longest_s=300.0)
 """AWS: Lambda Developer Guide, "How Lambda handles errors and retries with asynchronous invocation" (1 s to 5 min)."""
 PASSING = frozenset({"ResourceConflictException", "TooManyRequestsException"})
 """Errors of ours to the caller that end by themselves: the function is Pending, or throttled."""
-SUCCESS, EXHAUSTED, TOO_OLD = "Success", "RetriesExhausted", "EventAgeExceeded"
+SUCCESS, EXHAUSTED, TOO_OLD, ZERO = "Success", "RetriesExhausted", "EventAgeExceeded", "ZeroReservedConcurrency"
+"""Conditions of a record. The last one stands in records of AWS's; its documentation has no list of them."""
+NOT_INVOKED = "Function not invoked. Function isconfigured with zero reserved concurrent executions"
+"""ErrorMessage of a dead letter, as AWS spells it."""
 
 
 class Ran(NamedTuple):
@@ -93,7 +96,7 @@ class FunctionTarget:
         if age_s > resolved.max_age_s:
             return await self._failed(delivery, resolved, TOO_OLD, None)
         if resolved.reserved == 0:
-            return await self._failed(delivery, resolved, EXHAUSTED, None)
+            return await self._failed(delivery, resolved, ZERO, None)
         try:
             ran = await self._run(delivery, resolved)
         except ServiceError as error:
@@ -171,7 +174,7 @@ class FunctionTarget:
         log.warning("event %s for %s is given up: %s", delivery.id, delivery.target_arn, why)
         self._functions.measures.note(resolved.invoked_arn, "AsyncEventsDropped", 1.0)
         records = await self._records(delivery, resolved, condition, ran)
-        told = unable or _error_of(ran) or ("its reserved concurrency is 0" if resolved.reserved == 0 else "")
+        told = unable or _error_of(ran) or ("its reserved concurrency is 0" if condition == ZERO else "")
         return Outcome(
             kind="dead",
             reason=f"{condition}: {told}" if told else condition,
@@ -214,8 +217,11 @@ class FunctionTarget:
         arn = version.configuration.get("DeadLetterConfig", {}).get("TargetArn") if version is not None else None
         if not arn:
             return ()
-        ended = ran.result.payload if ran is not None else self._refusal(delivery, resolved, condition)
-        attributes = destinations.dead_letter(delivery, ended)
+        if condition == ZERO:  # nobody was asked to run it, and so there is no ErrorCode
+            attributes = {"RequestID": delivery.id, "ErrorMessage": NOT_INVOKED}
+        else:
+            ended = ran.result.payload if ran is not None else self._refusal(delivery, resolved, condition)
+            attributes = destinations.dead_letter(delivery, ended)
         return (self._sent(delivery, resolved, arn, delivery.payload, attributes),)
 
     def _refusal(self, delivery: Delivery, resolved: Resolved, condition: str) -> ServiceError | bytes:
@@ -224,7 +230,7 @@ class FunctionTarget:
             return recursive()
         if unable := self._functions.unable.reason(resolved.function):
             return ServiceError("ServiceException", unable, 500)
-        was_throttled = resolved.reserved == 0 or (delivery.throttles and not delivery.attempts)
+        was_throttled = delivery.throttles and not delivery.attempts
         return throttled("ConcurrentInvocationLimitExceeded") if was_throttled else b""
 
     def _sent(
