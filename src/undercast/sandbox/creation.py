@@ -31,7 +31,9 @@ from undercast.sandbox.model import (
 from undercast.sandbox.outbound import Outbound
 from undercast.sandbox.platform_events import InitType
 from undercast.sandbox.processes import RuntimeProcess
+from undercast.sandbox.releases import release_of
 from undercast.sandbox.rootfs import IMAGE_CA_BUNDLE, hidden_place
+from undercast.sandbox.runtimes.lang import programs
 from undercast.sandbox.runtimes.plan import PreparedPython, RuntimePlan, expand, invalid_runtime
 from undercast.sandbox.variables import Roots, Surroundings, extension_variables, startup_variables, variables
 from undercast.sandbox.xray_daemon import XRayDaemon
@@ -189,6 +191,7 @@ class Creation:
             runtime_dir=plan.runtime_dir,
             lang_dir=plan.lang_dir,
             layers=function.layers,
+            release=release_of(function.runtime),
             prefixes=plan.prefixes,
             python=zygote,
             traces=plan.traces,
@@ -271,6 +274,8 @@ class Creation:
 def _hidden(plan: RuntimePlan) -> str:
     """What the function's log should say of an SDK that its sandbox's own /tmp covers. Raises for the interpreter."""
     words = [Path(word) for word in plan.argv(Roots())]
+    if plan.lang_dir is not None:
+        words += [link.resolve() for link in programs(plan.lang_dir).iterdir()]
     for prefix in plan.prefixes:
         if reason := hidden_place(prefix):
             if any(word.is_relative_to(prefix) for word in words):

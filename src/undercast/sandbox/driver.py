@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from undercast.core.record import record
+from undercast.sandbox.releases import Release
 
 Strength = Literal["hard", "best effort", "none"]
 
@@ -47,9 +48,11 @@ class SandboxSpec:
     runtime_dir: Path | None = None
     """Becomes /var/runtime, read-only."""
     lang_dir: Path | None = None
-    """Becomes /var/lang/bin, read-only."""
+    """Becomes /var/lang: links/bin/node in it leads to what is /var/lang/bin/node, read-only; places/ is empty."""
     layers: tuple[Path, ...] = ()
     """Merged into /opt, a later layer over an earlier one."""
+    release: Release | None = None
+    """Which Amazon Linux /etc/os-release names."""
     prefixes: tuple[Path, ...] = ()
     """Interpreter prefixes, bound read-only at their own path. What lies in /usr, /bin, /lib* is always there."""
     python: Path | None = None

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from undercast.core.record import record
+from undercast.sandbox import releases
 
 INSIDE_UID = 993
 INSIDE_GID = 990
@@ -17,7 +18,7 @@ _ETC = ("/etc/alternatives", "/etc/ld.so.cache", "/etc/services", "/etc/protocol
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom")
 _BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 CA_BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
-LANG = "/var/lang/bin"
+LANG = "/var/lang"
 IMAGE_CA_BUNDLE = "/etc/undercast-ca-certificates.crt"
 """In a container image, whose own bundle may be anywhere and stays."""
 PLACES = (
@@ -50,6 +51,7 @@ _DIRECTORIES = (
     "/var/runtime",
     LANG,
     "/opt",
+    releases.PLACE,
     "/etc/ssl/certs",
     "/etc/pki/tls/certs",
 )
@@ -63,6 +65,7 @@ _LINKS = {
     "/var/tmp": "/tmp",
     "/etc/pki/tls/certs/ca-bundle.crt": CA_BUNDLE,
     "/etc/ssl/cert.pem": CA_BUNDLE,
+    **releases.LINKS,
 }
 
 
@@ -97,9 +100,16 @@ def template(prefixes: Iterable[Path], runtime_dir: Path | None, lang_dir: Path 
 
 
 def runtime_binds(runtime_dir: Path | None, lang_dir: Path | None) -> list[tuple[str, str]]:
-    """The runtime's own folders, where there are any."""
-    wanted = ((runtime_dir, "/var/runtime"), (lang_dir, LANG))
-    return [(str(folder.resolve()), place) for folder, place in wanted if folder is not None]
+    """The runtime's own folders, where there are any; below /var/lang what its folder has."""
+    binds = [] if runtime_dir is None else [(str(runtime_dir.resolve()), "/var/runtime")]
+    return binds + (lang_binds(lang_dir) if lang_dir is not None else [])
+
+
+def lang_binds(lang_dir: Path) -> list[tuple[str, str]]:
+    """The empty places, and on each what its link leads to: nothing is made in the root that sandboxes share."""
+    links = sorted(path for path in (lang_dir / "links").rglob("*") if path.is_symlink())
+    over = [(str(link.resolve()), f"{LANG}/{link.relative_to(lang_dir / 'links')}") for link in links]
+    return [(str((lang_dir / "places").resolve()), LANG), *over]
 
 
 def prefix_binds(prefixes: Iterable[Path]) -> list[tuple[str, str]]:

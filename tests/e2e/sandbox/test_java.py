@@ -97,13 +97,15 @@ async def rested(jvm: Stage) -> None:
     assert await until(all_idle, 20)
 
 
-async def test_a_request_handler(jvm: Stage, classes: Path) -> None:
+async def test_a_request_handler(jvm: Stage, driver_name: str, classes: Path) -> None:
     """Event, context, log, an exception with its frames, an exit, and a new JVM behind it."""
     made = function(jvm, classes, "example.App")
     first = await jvm.value(made, b'{"a": [1, "\xc3\xbc"]}')
     assert first["event"] == {"a": [1, "ü"]}
     assert (first["arn"], first["count"], first["runtime"]) == (made.arn, 1, "AWS_Lambda_java17")
     assert 0 < first["left"] <= 20_000
+    if driver_name == "namespace":
+        assert (first["home"], first["command"]) == ("/var/lang", "/var/lang/bin/java")
     await rested(jvm)
     assert (await jvm.value(made))["count"] == 2
     error = await jvm.error(made, b'{"do": "raise"}')

@@ -135,6 +135,21 @@ async def test_missing_sdk_is_named_with_its_remedy(stage: Stage, monkeypatch: p
 
 
 @pytest.mark.parametrize("driver_name", ["namespace"])
+async def test_the_interpreter_and_the_release_are_awss(stage: Stage) -> None:
+    """process.execPath, also of a child; a Node.js on Amazon Linux 2023."""
+    source = """
+const { execFileSync } = require("child_process"), fs = require("fs");
+exports.handler = async () => [process.execPath, process.argv[0], fs.realpathSync("/proc/self/exe"),
+  execFileSync("node", ["-p", "process.execPath"]).toString().trim(), fs.readdirSync("/var/lang/bin"),
+  /^VERSION_ID="(.*)"$/m.exec(fs.readFileSync("/etc/os-release", "utf8"))[1]];
+"""
+    made = function(stage, {"index.js": source})
+    node = "/var/lang/bin/node"
+    release = "2" if made.runtime == "nodejs18.x" else "2023"
+    assert await stage.value(made) == [node, node, node, node, ["node"], release]
+
+
+@pytest.mark.parametrize("driver_name", ["namespace"])
 async def test_a_second_environment_takes_the_runtime_that_was_started_ahead(stage: Stage) -> None:
     """A spare sandbox of the function's kind has a Node.js in it, which becomes the function's by one line."""
     source = """

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.sandbox.conftest import Stage
+from tests.machine import without
 from tests.memory import Peak
 from undercast.core.memory import give_back
 from undercast.sandbox.model import FunctionVersion, LogEvent
@@ -117,6 +118,73 @@ async def test_stack_has_no_path_of_this_machine(stage: Stage) -> None:
     assert re.fullmatch(r"/var/lang/lib/python3\.\d+/importlib/__init__\.py", paths[0])
     assert paths[-1].endswith("/app.py")
     assert all(path.startswith(("/var/lang/", "<frozen ")) for path in paths[:-1])
+
+
+PLACES = """
+import json, os, platform, subprocess, sys, sysconfig
+def handler(event, context):
+    run = lambda source: subprocess.check_output([sys.executable, "-c", source], text=True).strip()
+    early = [module.__file__ for name, module in sys.modules.items()
+             if not name.startswith("_") and getattr(module, "__file__", None)]
+    return {
+        "executable": sys.executable, "prefixes": [sys.prefix, sys.base_prefix, sys.exec_prefix],
+        "argv": sys.orig_argv[0], "library": os.__file__, "code": json.loads.__code__.co_filename,
+        "nested": json.JSONDecoder.decode.__code__.co_filename, "stdlib": sysconfig.get_path("stdlib"),
+        "elsewhere": [path for path in early if not path.startswith(("/var/", "/opt/"))],
+        "child": run("import sys, os; print(sys.executable, sys.prefix, os.__file__)"),
+        "bin": sorted(os.listdir("/var/lang/bin")), "lib": sorted(os.listdir("/var/lang/lib")),
+    }
+"""
+
+
+@pytest.mark.parametrize("driver_name", ["namespace"])
+@pytest.mark.parametrize("version", ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"])
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNUSED": "1"}], ids=["forked", "fresh"])
+async def test_interpreter_and_library_are_below_var_lang(
+    stage: Stage, version: str, environment: dict[str, str]
+) -> None:
+    """sys.executable, sys.prefix and every module's file: as on AWS, and as a child that the function starts sees them.
+
+    AWS: Lambda Developer Guide, "Modifying the runtime environment" (the runtime's command in the example for Python).
+    """
+    if stage.runtimes.find(tuple(map(int, version.split(".")))) is None:
+        without(f"python{version}")
+    source = PLACES if version != "3.8" and version != "3.9" else PLACES.replace("sys.orig_argv[0]", "sys.executable")
+    seen = await stage.value(stage.function(source, runtime=f"python{version}", environment=environment))
+    program, library = f"/var/lang/bin/python{version}", f"/var/lang/lib/python{version}"
+    assert (seen["executable"], seen["argv"]) == (program, program)
+    assert f"python{version}" in seen["lib"]
+    assert set(seen["prefixes"]) == {"/var/lang"}
+    assert seen["library"] == f"{library}/os.py"
+    assert (seen["code"], seen["nested"]) == (f"{library}/json/__init__.py", f"{library}/json/decoder.py")
+    assert seen["stdlib"] == library
+    assert seen["elsewhere"] == []
+    assert seen["child"] == f"{program} /var/lang {library}/os.py"
+    assert seen["bin"] == ["python", "python3", f"python{version}"]
+
+
+RELEASE = """
+def handler(event, context):
+    files = {name: open(f"/etc/{name}").read() for name in ("os-release", "system-release", "amazon-linux-release")}
+    named = dict(line.split("=", 1) for line in files["os-release"].splitlines())
+    return [named["ID"], named["VERSION_ID"], files["system-release"], files["amazon-linux-release"]]
+"""
+
+
+@pytest.mark.parametrize("driver_name", ["namespace"])
+@pytest.mark.parametrize(
+    ("version", "release", "text"),
+    [("3.11", "2", "release 2 (Karoo)"), ("3.12", "2023", "release 2023 (Amazon Linux)")],
+)
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNUSED": "1"}], ids=["forked", "fresh"])
+async def test_the_release_is_the_runtimes_amazon_linux(
+    stage: Stage, version: str, release: str, text: str, environment: dict[str, str]
+) -> None:
+    """AWS: "Lambda runtimes", operating system; Amazon Linux 2023 User Guide, "Using the os-release standard"."""
+    if stage.runtimes.find(tuple(map(int, version.split(".")))) is None:
+        without(f"python{version}")
+    seen = await stage.value(stage.function(RELEASE, runtime=f"python{version}", environment=environment))
+    assert seen == ['"amzn"', f'"{release}"', f"Amazon Linux {text}\n", f"Amazon Linux {text}\n"]
 
 
 async def test_failed_init_reports_both_phases(stage: Stage) -> None:

@@ -160,7 +160,7 @@ def test_the_sdk_is_version_2_up_to_16_and_version_3_from_18(tmp_path: Path) -> 
 
 def test_wrapper_gets_the_command(tmp_path: Path) -> None:
     """AWS_LAMBDA_EXEC_WRAPPER."""
-    program = install(tmp_path / ".nvm/versions/node/v18.1.0", "18.1.0")
+    install(tmp_path / ".nvm/versions/node/v18.1.0", "18.1.0")
     argv = plan(tmp_path, "nodejs18.x", environment={"AWS_LAMBDA_EXEC_WRAPPER": "/opt/wrap"}).argv(Roots())
-    assert argv[:2] == ("/opt/wrap", str(program))
+    assert argv[:2] == ("/opt/wrap", "/var/lang/bin/node")
     assert argv[-1] == "/var/runtime/index.js"

@@ -178,8 +178,7 @@ def test_wrapper_starts_the_interpreter(tmp_path: Path) -> None:
     )
     plan: RuntimePlan = runtimes(tmp_path).plan(function)
     argv = plan.argv(Roots())
-    assert argv[0] == "/opt/wrapper"
-    assert argv[2:] == ("/var/runtime/bootstrap.py",)
+    assert argv == ("/opt/wrapper", "/var/lang/bin/python3.9", "/var/runtime/bootstrap.py")
 
 
 def test_runtime_folder_is_built_once(tmp_path: Path) -> None:

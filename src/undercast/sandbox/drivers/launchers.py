@@ -243,6 +243,7 @@ def _configuration(key: LauncherKey, root: Path, ground: Ground) -> dict[str, An
         "rootless": ground.rootless,
         "cgroups": [str(parent) for parent in ground.cgroups],
         "preload": key.python is not None,
+        "lang": rootfs.LANG if key.lang_dir is not None else "",
         "python": str(key.python or ground.python),
         "template": asdict(rootfs.template(key.prefixes, key.runtime_dir, key.lang_dir)),
         "filter": seccomp.filter_program(platform.machine(), traces=key.traces).hex(),

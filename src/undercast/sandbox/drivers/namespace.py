@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from undercast.core.recurring import every, recur
-from undercast.sandbox import driver, limits, polling, seccomp
+from undercast.sandbox import driver, limits, polling, releases, seccomp
 from undercast.sandbox.drivers import watch
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
 from undercast.sandbox.drivers.launchers import Ground, Kind, Launcher, LauncherKey
@@ -47,6 +47,7 @@ class NamespaceDriver:
         """`folder` is ours alone: runtime files that need not outlive the platform."""
         self.notice = ""
         self._folder = folder / "namespace"
+        self._release_files = (self._folder / "releases").resolve()
         self._python = python or Path(sys.executable)
         self._launchers: dict[LauncherKey, asyncio.Task[Launcher]] = {}
         self._sandboxes: set[NamespaceSandbox] = set()
@@ -82,6 +83,7 @@ class NamespaceDriver:
         owner = "undercast-" + hashlib.sha256(str(self._folder.resolve()).encode()).hexdigest()[:12]
         self._cgroups = limits.find_cgroups(owner)
         note(self._folder, self._cgroups.parents())
+        releases.write(self._release_files)
         await self._disks.start()
         often = _SAMPLE_EVERY_S if self._cgroups.limits_memory else polling.LOOK_EVERY_S
         for work, seconds in ((self._sample, often), (self._measure, polling.WALK_EVERY_S)):
@@ -127,7 +129,7 @@ class NamespaceDriver:
         sandbox = await self._spares.take(Kind.of(spec))
         try:
             disk = await self._disks.take(spec.environment_id, spec.tmp_mb, sandbox.uid)
-            sandbox.furnish(spec, disk)
+            sandbox.furnish(spec, disk, self._release_files)
         except BaseException as error:
             await sandbox.destroy()
             if isinstance(error, OSError):

@@ -10,9 +10,10 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
-from undercast.sandbox import polling, rootfs
+from undercast.sandbox import polling, releases, rootfs
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.ahead import Ahead
 from undercast.sandbox.drivers.launchers import XRAY_HOST, XRAY_PORT, Kind, Launcher
@@ -60,7 +61,7 @@ class NamespaceSandbox:
     opt_root = "/opt"
     tmp_root = "/tmp"
     runtime_root = "/var/runtime"
-    lang_root = rootfs.LANG
+    lang_root = f"{rootfs.LANG}/bin"
 
     def __init__(self, uid: int, group: Group, released: Callable[["NamespaceSandbox"], None]) -> None:
         """`released` is called once, when nothing of the sandbox is left."""
@@ -138,8 +139,11 @@ class NamespaceSandbox:
             raise SandboxError("the launcher is gone")
         await self._answer()
 
-    def furnish(self, spec: SandboxSpec, disk: TmpDisk) -> None:
-        """Make it this environment's: its limits, and soon (`furnished`) its code and /tmp. Raises SandboxError."""
+    def furnish(self, spec: SandboxSpec, disk: TmpDisk, release_files: Path) -> None:
+        """Make it this environment's: its limits, and soon (`furnished`) its code and /tmp. Raises SandboxError.
+
+        `release_files` is what `releases.write` has filled.
+        """
         self.environment_id = spec.environment_id
         self._disk = disk
         self._limit_bytes, self._tmp_bytes = spec.memory_mb * _MIB, spec.tmp_mb * _MIB
@@ -148,7 +152,7 @@ class NamespaceSandbox:
         except OSError as error:
             raise SandboxError(str(error)) from error
         assert self._launcher is not None
-        self._placed = self._launcher.ask(_order(spec, disk), [self._mounts, *disk.descriptors])
+        self._placed = self._launcher.ask(_order(spec, disk, release_files), [self._mounts, *disk.descriptors])
         # What holds the namespace holds its mounts: nobody needs it any more.
         self._close_mounts()
 
@@ -488,8 +492,10 @@ async def _connected(connection: socket.socket) -> None:
         raise OSError(error, os.strerror(error))
 
 
-def _order(spec: SandboxSpec, disk: TmpDisk) -> dict[str, Any]:
+def _order(spec: SandboxSpec, disk: TmpDisk, release_files: Path) -> dict[str, Any]:
     binds = [] if spec.is_root else [(str(spec.code_dir.resolve()), "/var/task")]
+    if spec.release is not None and not spec.is_root:
+        binds.append((str(release_files / spec.release), releases.PLACE))
     layers = [str(path.resolve()) for path in reversed(spec.layers)]  # overlayfs: the first is the uppermost
     if len(layers) == 1:
         binds.append((layers.pop(), "/opt"))

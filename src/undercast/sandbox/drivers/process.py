@@ -30,6 +30,7 @@ from undercast.sandbox.driver import (
 )
 from undercast.sandbox.drivers import watch
 from undercast.sandbox.drivers.guard import Guard
+from undercast.sandbox.runtimes.lang import programs
 from undercast.sandbox.trees import remove_tree
 from undercast.sandbox.waiting import until
 
@@ -81,7 +82,7 @@ class ProcessSandbox:
         self.tmp_root = str(folder / "tmp")
         self.code_root = str(spec.code_dir)
         self.runtime_root = str(spec.runtime_dir or self._empty)
-        self.lang_root = str(spec.lang_dir or self._empty)
+        self.lang_root = str(self._empty if spec.lang_dir is None else programs(spec.lang_dir))
         self.opt_root = str({0: self._empty, 1: next(iter(spec.layers), None)}.get(len(spec.layers), folder / "opt"))
         self._layers = spec.layers
         self._memory_bytes = spec.memory_mb * _MIB

@@ -84,7 +84,7 @@ class Factory:
         kernel.pivot_root(self._config["root"], self._config["root"] + HOST)
         os.chdir("/")
         if self._config["preload"]:
-            preload()
+            preload(self._config["lang"])
         gc.collect()
         gc.freeze()
         return placing

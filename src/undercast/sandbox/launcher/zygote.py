@@ -16,13 +16,16 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from undercast.sandbox.launcher import kernel
+from undercast.sandbox.launcher.relocation import relocate
 
 RUNTIME = "/var/runtime"
 _BOOTSTRAP = "bootstrap"
 
 
-def preload() -> None:
-    """Import the runtime client and what it needs, from where a fresh interpreter would."""
+def preload(lang: str) -> None:
+    """Import the runtime client and what it needs, from where a fresh interpreter would. `lang` is /var/lang or ""."""
+    if lang:
+        relocate(lang)
     sys.path.insert(0, RUNTIME)
     bootstrap = importlib.import_module(_BOOTSTRAP)
     for name in ("encodings.idna", *getattr(bootstrap, "PRELOAD", ())):
@@ -45,6 +48,7 @@ class Become:
         order = self._await_order()
         argv, environment = order["argv"], order["environment"]
         sys.argv = argv[1:]
+        sys.executable = argv[0]
         if sys.version_info >= (3, 10):
             sys.orig_argv[:] = argv
         os.environ.update(environment)

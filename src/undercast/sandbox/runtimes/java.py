@@ -60,7 +60,7 @@ class JavaRuntime:
             )
         runtime_dir = self._folder(client)
         trusts = (runtime_dir / "cacerts").exists()
-        program, options = with_wrapper((str(found.path), *_flags(found, function, trusts=trusts)), function)
+        program, options = with_wrapper(("{lang}/java", *_flags(found, function, trusts=trusts)), function)
         dotted = ".".join(map(str, found.version))
         near = found.version[: len(row.version)] != row.version
         return RuntimePlan(
@@ -69,7 +69,7 @@ class JavaRuntime:
             arguments=(function.handler,),
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=runtime_dir,
-            lang_dir=lang_folder(self.runtimes_dir, found, ("java",)),
+            lang_dir=lang_folder(self.runtimes_dir, _lang(found.path)),
             prefixes=(*found.prefixes, *_configuration(found)),
             telemetry=True,
             version_label=f"java:{dotted}.undercast",
@@ -124,6 +124,12 @@ def _flags(found: Interpreter, function: FunctionVersion, *, trusts: bool) -> It
     yield "-classpath"
     yield "{runtime}/lib/*"
     yield _MAIN
+
+
+def _lang(program: Path) -> dict[str, Path]:
+    """A JVM finds the rest of itself from where its program is."""
+    home = program.parent.parent
+    return {"bin/java": program, **{name: home / name for name in ("lib", "conf") if (home / name).is_dir()}}
 
 
 def _configuration(found: Interpreter) -> Iterator[Path]:

@@ -50,7 +50,7 @@ class NodeRuntime:
                 "packages) and try again"
             )
         sdk = sdk_folder(self.installs_dir, row)
-        command = (str(found.path), *_flags(row, found, function), "{runtime}/index.js")
+        command = ("{lang}/node", *_flags(row, found, function), "{runtime}/index.js")
         program, options = with_wrapper(command, function)
         dotted = ".".join(map(str, found.version))
         near = found.version[: len(row.version)] != row.version
@@ -60,7 +60,7 @@ class NodeRuntime:
             variables={"NODE_PATH": _node_path(row)},
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=self._folder(sdk),
-            lang_dir=lang_folder(self.runtimes_dir, found, ("node",)),
+            lang_dir=lang_folder(self.runtimes_dir, {"bin/node": found.path}),
             prefixes=(*found.prefixes, *((sdk,) if sdk.is_dir() else ())),
             prestart=("--prestart", "4") if options == command[1:] and program == command[0] else (),
             telemetry=True,

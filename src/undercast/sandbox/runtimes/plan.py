@@ -31,7 +31,7 @@ class RuntimePlan:
     """What it takes to start the runtime of one function version."""
 
     program: str = ""
-    """Template of argv[0]; {task}, {opt} and {runtime} are the sandbox's folders."""
+    """Template of argv[0]; {task}, {opt}, {runtime} and {lang} are the sandbox's folders."""
     options: tuple[str, ...] = ()
     """Templates of the next arguments."""
     arguments: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class RuntimePlan:
     """Empty: the folder of the code."""
     runtime_dir: Path | None = None
     lang_dir: Path | None = None
-    """Becomes /var/lang/bin."""
+    """Becomes /var/lang."""
     python: Path | None = None
     prefixes: tuple[Path, ...] = ()
     forkable: bool = False
@@ -78,7 +78,7 @@ class Family(Protocol):
 
 @record
 class PreparedPython:
-    """An interpreter and what its functions see as /var/runtime and /var/lang/bin."""
+    """An interpreter and what its functions see as /var/runtime and /var/lang."""
 
     interpreter: Interpreter
     runtime_dir: Path
@@ -87,7 +87,8 @@ class PreparedPython:
 
 def expand(template: str, roots: Roots) -> str:
     """Put the sandbox's folders into a template."""
-    return template.replace("{task}", roots.task).replace("{opt}", roots.opt).replace("{runtime}", roots.runtime)
+    filled = template.replace("{task}", roots.task).replace("{opt}", roots.opt)
+    return filled.replace("{runtime}", roots.runtime).replace("{lang}", roots.lang)
 
 
 class Runtimes:
@@ -157,7 +158,8 @@ class Runtimes:
         found = python.interpreter
         dotted, wanted = (".".join(map(str, version)) for version in (found.version, row.version))
         near = f"{row.identifier} runs on Python {dotted}: Python {wanted} is not installed here"
-        program, options = with_wrapper((str(found.path), "{runtime}/bootstrap.py"), function)
+        interpreter = f"{{lang}}/python{dotted}"
+        program, options = with_wrapper((interpreter, "{runtime}/bootstrap.py"), function)
         return RuntimePlan(
             program=program,
             options=options,
@@ -167,7 +169,7 @@ class Runtimes:
             lang_dir=python.lang_dir,
             python=found.path,
             prefixes=found.prefixes,
-            forkable=program == str(found.path) and _forkable(function),
+            forkable=program == interpreter and _forkable(function),
             telemetry=True,
             version_label=f"python:{dotted}.undercast",
             notice=near if found.version != row.version else "",

@@ -55,11 +55,15 @@ class PythonRuntime:
         return ready
 
     def lang_folder(self, interpreter: Interpreter) -> Path:
-        """What its functions see as /var/lang/bin."""
+        """What its functions see as /var/lang."""
         dotted = ".".join(map(str, interpreter.version))
-        return lang_folder(
-            self.runtimes_dir, interpreter, ("python", f"python{interpreter.version[0]}", f"python{dotted}")
-        )
+        programs = ("python", f"python{interpreter.version[0]}", f"python{dotted}")
+        places = {f"bin/{name}": interpreter.path for name in programs}
+        for folder in (interpreter.path.parent.parent / "lib", interpreter.path.parent.parent / "lib64"):
+            for path in (folder / f"python{dotted}", *folder.glob(f"libpython{dotted}*.so*")):
+                if path.exists():
+                    places[f"{folder.name}/{path.name}"] = path
+        return lang_folder(self.runtimes_dir, places)
 
     def _build(self, interpreter: Interpreter) -> Path:
         packages = self._packages(interpreter)

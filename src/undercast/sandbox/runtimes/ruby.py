@@ -32,7 +32,7 @@ class RubyRuntime:
                 f"No Ruby {wanted} is installed for the runtime {row.identifier}. "
                 f"Install it (`rbenv install {wanted}`, mise, asdf or your system's packages) and try again"
             )
-        program, options = with_wrapper((str(found.path), "{runtime}/bootstrap.rb"), function)
+        program, options = with_wrapper(("{lang}/ruby", "{runtime}/bootstrap.rb"), function)
         dotted = ".".join(map(str, found.version))
         near = found.version[:2] != row.version
         return RuntimePlan(
@@ -41,12 +41,18 @@ class RubyRuntime:
             variables=_variables(found.version),
             execution_env=f"AWS_Lambda_{row.identifier}",
             runtime_dir=self.client_dir,
-            lang_dir=lang_folder(self.runtimes_dir, found, ("ruby",)),
+            lang_dir=lang_folder(self.runtimes_dir, _lang(found.path)),
             prefixes=found.prefixes,
             telemetry=True,
             version_label=f"ruby:{dotted}.undercast",
             notice=f"{row.identifier} runs on Ruby {dotted}: Ruby {wanted} is not installed here" if near else "",
         )
+
+
+def _lang(program: Path) -> Mapping[str, Path]:
+    """One that was built to be moved looks for its library beside itself."""
+    library = program.parent.parent / "lib/ruby"
+    return {"bin/ruby": program, **({"lib/ruby": library} if library.is_dir() else {})}
 
 
 def _variables(version: tuple[int, ...]) -> Mapping[str, str]:

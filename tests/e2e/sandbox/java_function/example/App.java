@@ -25,6 +25,8 @@ public class App implements RequestHandler<Map<String, Object>, Object> {
     answer.put("count", ++count);
     answer.put("java", System.getProperty("java.specification.version"));
     answer.put("runtime", System.getenv("AWS_EXECUTION_ENV"));
+    answer.put("home", System.getProperty("java.home"));
+    answer.put("command", ProcessHandle.current().info().command().orElse(""));
     return answer;
   }
 
