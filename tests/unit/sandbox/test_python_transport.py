@@ -21,6 +21,7 @@ BESIDE = (
     b'Lambda-Runtime-Trace-Id:   Root=1-2;Sampled=0  \r\nLambda-Runtime-Client-Context: {"k": "\xc3\xbc"}\r\n'
     b"Lambda-Runtime-Cognito-Identity: \r\nlambda-runtime-aws-tenant-id: t\r\nLambda-Runtime-Invocation-Id: i\r\n"
 )
+ENDING = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 CALLS: tuple[tuple[str, list[str | None], bytes | None], ...] = (
     ("next", [], EVENT + b"Content-Length: 2\r\n\r\n{}"),
     ("post_invocation_result", ["id", '{"x": "\u00fc"}', "application/json", None], OK),
@@ -35,9 +36,14 @@ CALLS: tuple[tuple[str, list[str | None], bytes | None], ...] = (
     ("post_invocation_result", ["id", "{}", "", None], b"HTTP/1.1 302 Found\r\nContent-Length: 2\r\n\r\n{}"),
     ("post_invocation_result", ["id", "{}", "", None], None),
     ("post_error", ["id", "{}", "", None], OK),
+    ("next", [], ENDING + EVENT[17:] + b"Content-Length: 2\r\n\r\n{}"),
+    ("post_invocation_result", ["id", "{}", "", None], ENDING + OK[23:]),
+    ("next", [], b"HTTP/1.0" + EVENT[8:] + b"Content-Length: 2\r\n\r\n{}"),
+    ("post_error", ["id", "{}", "", None], OK),
 )
-"""What a runtime asks, and what it is answered; None: its connection is closed. AWS's module dies by a segmentation
-fault where a `next` fails, or where an event lacks a header that Lambda always sends: that is left out."""
+"""What a runtime asks, and what it is answered; None: its connection is closed, as it is behind an answer that says so.
+AWS's module dies by a segmentation fault where a `next` fails, or where an event lacks a header that Lambda always
+sends: that is left out."""
 CLIENT = """
 import json, os, sys
 sys.path.insert(0, sys.argv[1])
@@ -75,9 +81,8 @@ for answer in answers:
         buffer += connection.recv(1 << 20)
     print(head, length, hash(buffer[:length]), flush=True)
     buffer = buffer[length:]
-    if answer:
-        connection.sendall(answer)
-    else:
+    connection.sendall(answer)
+    if not answer or b"Connection: close" in answer or b"HTTP/1.0" in answer:
         connection.close()
         connection = None
 """
@@ -156,6 +161,7 @@ server = threading.Thread(target=answer)
 server.start()
 if sys.argv[3] == "awslambdaric":
     import runtime_client as client
+    client._DIRECT = os.environ["AWS_LAMBDA_RUNTIME_API"]  # where it does not look first whether there is a connection
     client.initialize_client("agent/1")
     client.next()
 else:
@@ -192,9 +198,12 @@ listening = socket.create_server(("127.0.0.1", 0))
 address = listening.getsockname()
 os.environ["AWS_LAMBDA_RUNTIME_API"] = "%s:%d" % address
 
+connections = []
+
 def serve():
     while True:
         connection = listening.accept()[0]
+        connections.append(connection)
         while head := connection.recv(65536):
             head, _, body = head.partition(b"\\r\\n\\r\\n")
             left = int(head.lower().partition(b"content-length: ")[2].split(b"\\r\\n")[0] or 0) - len(body)
@@ -238,6 +247,19 @@ runtime_client.post_invocation_result("id", data, "application/json")
 print(tracemalloc.get_traced_memory()[1])
 """
     assert int(told_beside_a_server(script)) < 1_000_000
+
+
+def test_connection_that_a_proxy_has_ended_is_not_asked_again() -> None:
+    """Node's http.Server ends one that is idle for 5 s (server.keepAliveTimeout); libcurl looks before it asks."""
+    script = """
+import select
+number = descriptor()[0]
+connections[-1].shutdown(socket.SHUT_WR)
+assert select.select([number], [], [], 10)[0]
+told = runtime_client.post_invocation_result("id", b"{}", "application/json")
+print(told, runtime_client.next()[0], len(connections))
+"""
+    assert told_beside_a_server(script) == "None b'{}' 2"
 
 
 def test_a_connection_that_the_function_closed_is_an_error_once() -> None:

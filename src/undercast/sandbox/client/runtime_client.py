@@ -126,6 +126,8 @@ class _Client:
 
     def _send(self, head: bytes, data: bytes = b"") -> None:
         try:
+            if self._address != _DIRECT and self._socket is not None and _has_ended(self._socket):
+                self._close()
             connection = self._socket or self._connect()
             if len(data) <= _JOIN_BYTES:
                 connection.sendall(head + data, _NO_SIGNAL)
@@ -155,6 +157,8 @@ class _Client:
                 body = _read_whole(connection, body, length)
             elif len(body) > length:
                 body, self._rest = body[:length], body[length:]
+            if status.startswith("HTTP/1.0") or headers.get("connection", "").lower() == "close":
+                self._close()
             return int(status[9:12]), headers, body
         except BaseException:
             self._close()
@@ -172,6 +176,16 @@ class _Client:
         connection, self._socket, self._owed, self._rest = self._socket, None, False, b""
         if connection is not None:
             connection.close()
+
+
+def _has_ended(connection: _socket.socket) -> bool:
+    """Whether a proxy has closed it: Node's does so where a handler runs for more than 5 s. libcurl looks, too."""
+    try:
+        return not connection.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        return True
 
 
 def _read_whole(connection: _socket.socket, begun: bytes, length: int) -> bytes:
