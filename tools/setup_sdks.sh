@@ -28,7 +28,7 @@ go_clients() {
             missing "no go" Go
         elif mkdir -p $to/go && echo "Building the Go clients (once, about a minute) ..." &&
             (cd $from/go && "$go" build -buildvcs=false -o ../../../../$to/go/current . &&
-                "$go" build -buildvcs=false -modfile=old.mod -o ../../../../$to/go/old .) &&
+                "$go" build -buildvcs=false -tags old -modfile=old.mod -o ../../../../$to/go/old .) &&
             (cd tests/e2e/go_program && "$go" build -buildvcs=false -o ../../../$to/go/program .); then
             touch $to/go/.ready
         else

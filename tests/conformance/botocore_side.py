@@ -24,7 +24,8 @@ from undercast.wire.model import catalogue, read_model
 
 SERVICES = (
     "apigateway", "apigatewayv2", "cloudformation", "cloudwatch", "codedeploy", "dynamodb", "dynamodbstreams", "elbv2",
-    "events", "iam", "kinesis", "lambda", "logs", "s3", "secretsmanager", "sns", "sqs", "ssm", "stepfunctions", "sts",
+    "events", "iam", "kinesis", "kms", "lambda", "logs", "pipes", "s3", "scheduler", "secretsmanager", "sns", "sqs",
+    "ssm", "stepfunctions", "sts", "xray",
 )  # fmt: skip
 
 SPOKEN = tuple((service, protocol) for service in SERVICES for protocol in catalogue().entries[service].protocols)

@@ -88,7 +88,7 @@ def errors(model: Any, operations: list[OperationModel]) -> Iterator[Case]:
             if shape.name not in seen:
                 seen.add(shape.name)
                 status = shape.metadata.get("error", {}).get("httpStatusCode", 400)
-                error = ServiceError(shape.name, MESSAGE, status, members=safe(own_members(shape)))
+                error = ServiceError(shape.name, MESSAGE, status, members=waits(safe(own_members(shape))))
                 yield Case(
                     service=service_of(operation),
                     operation=operation.name,
@@ -114,6 +114,12 @@ def safe(value: Any) -> Any:
     if isinstance(value, int) and not isinstance(value, bool):
         return max(-SAFE_INTEGER, min(SAFE_INTEGER, value))
     return value
+
+
+def waits(members: dict[str, Any]) -> dict[str, Any]:
+    """The members of an exception with a Retry-After that is a time to wait: Java's SDK waits for it."""
+    asked = members.get("retryAfterSeconds")
+    return {**members, "retryAfterSeconds": 1} if isinstance(asked, int) else members
 
 
 def service_of(operation: OperationModel) -> str:

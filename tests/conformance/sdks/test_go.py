@@ -11,9 +11,12 @@ from tests.conformance.sdks.compare import assert_all_well
 from tests.conformance.sdks.conversation import converse
 from tests.conformance.sdks.programs import go
 
+YOUNGER = frozenset({"pipes", "scheduler"})
+"""Services of 2022: the SDK of 2019 does not have them (go/younger.go)."""
+KNOWN = [(version, one) for one in SERVICES for version in ("current", "old") if version != "old" or one not in YOUNGER]
 
-@pytest.mark.parametrize("service", SERVICES)
-@pytest.mark.parametrize("version", ["current", "old"])
+
+@pytest.mark.parametrize(("version", "service"), KNOWN)
 async def test_go_reads_every_answer_and_is_read(version: str, service: str) -> None:
     """Requests arrive signed and whole; results and errors have every member that this version of the SDK knows."""
     assert_all_well(f"go {version}", [service], await converse(go(version), cases_of(service)))

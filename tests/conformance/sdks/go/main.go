@@ -32,6 +32,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/eventbridge"
 	"github.com/aws/aws-sdk-go/service/iam"
 	"github.com/aws/aws-sdk-go/service/kinesis"
+	"github.com/aws/aws-sdk-go/service/kms"
 	"github.com/aws/aws-sdk-go/service/lambda"
 	"github.com/aws/aws-sdk-go/service/s3"
 	"github.com/aws/aws-sdk-go/service/secretsmanager"
@@ -40,6 +41,7 @@ import (
 	"github.com/aws/aws-sdk-go/service/sqs"
 	"github.com/aws/aws-sdk-go/service/ssm"
 	"github.com/aws/aws-sdk-go/service/sts"
+	"github.com/aws/aws-sdk-go/service/xray"
 )
 
 type call struct {
@@ -55,14 +57,18 @@ type job struct {
 }
 
 func clients(s *session.Session) map[string]interface{} {
-	return map[string]interface{}{
+	known := map[string]interface{}{
 		"apigateway": apigateway.New(s), "apigatewayv2": apigatewayv2.New(s), "cloudformation": cloudformation.New(s),
 		"cloudwatch": cloudwatch.New(s), "codedeploy": codedeploy.New(s), "dynamodb": dynamodb.New(s),
 		"dynamodbstreams": dynamodbstreams.New(s), "elbv2": elbv2.New(s), "events": eventbridge.New(s),
-		"iam": iam.New(s), "kinesis": kinesis.New(s), "lambda": lambda.New(s), "logs": cloudwatchlogs.New(s),
-		"s3": s3.New(s), "secretsmanager": secretsmanager.New(s), "sns": sns.New(s), "sqs": sqs.New(s),
-		"ssm": ssm.New(s), "stepfunctions": sfn.New(s), "sts": sts.New(s),
+		"iam": iam.New(s), "kinesis": kinesis.New(s), "kms": kms.New(s), "lambda": lambda.New(s),
+		"logs": cloudwatchlogs.New(s), "s3": s3.New(s), "secretsmanager": secretsmanager.New(s), "sns": sns.New(s),
+		"sqs": sqs.New(s), "ssm": ssm.New(s), "stepfunctions": sfn.New(s), "sts": sts.New(s), "xray": xray.New(s),
 	}
+	for name, client := range younger(s) {
+		known[name] = client
+	}
+	return known
 }
 
 func main() {

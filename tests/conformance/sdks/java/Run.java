@@ -62,15 +62,19 @@ public final class Run {
       Map.entry("events", "eventbridge.EventBridge"),
       Map.entry("iam", "iam.Iam"),
       Map.entry("kinesis", "kinesis.Kinesis"),
+      Map.entry("kms", "kms.Kms"),
       Map.entry("lambda", "lambda.Lambda"),
       Map.entry("logs", "cloudwatchlogs.CloudWatchLogs"),
+      Map.entry("pipes", "pipes.Pipes"),
       Map.entry("s3", "s3.S3"),
+      Map.entry("scheduler", "scheduler.Scheduler"),
       Map.entry("secretsmanager", "secretsmanager.SecretsManager"),
       Map.entry("sns", "sns.Sns"),
       Map.entry("sqs", "sqs.Sqs"),
       Map.entry("ssm", "ssm.Ssm"),
       Map.entry("stepfunctions", "sfn.Sfn"),
-      Map.entry("sts", "sts.Sts"));
+      Map.entry("sts", "sts.Sts"),
+      Map.entry("xray", "xray.XRay"));
 
   private static final ObjectMapper JSON = new ObjectMapper();
 

@@ -22,15 +22,19 @@ const PACKAGES = {
   events: ["eventbridge", "EventBridge"],
   iam: ["iam", "IAM"],
   kinesis: ["kinesis", "Kinesis"],
+  kms: ["kms", "KMS"],
   lambda: ["lambda", "Lambda"],
   logs: ["cloudwatch-logs", "CloudWatchLogs"],
+  pipes: ["pipes", "Pipes"],
   s3: ["s3", "S3"],
+  scheduler: ["scheduler", "Scheduler"],
   secretsmanager: ["secrets-manager", "SecretsManager"],
   sns: ["sns", "SNS"],
   sqs: ["sqs", "SQS"],
   ssm: ["ssm", "SSM"],
   stepfunctions: ["sfn", "SFN"],
   sts: ["sts", "STS"],
+  xray: ["xray", "XRay"],
 };
 
 /** JSON to what the SDK takes. */
