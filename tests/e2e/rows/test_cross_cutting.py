@@ -119,6 +119,26 @@ def test_accounts_and_regions_are_apart(platform: RunningPlatform) -> None:
             assert [one["Name"] for one in function.client("s3").list_buckets()["Buckets"]] == [f"own-{account}"]
 
 
+def test_one_table_name_is_a_table_of_each_account_and_region(platform: RunningPlatform) -> None:
+    """X10: "same table name in two regions holds different items"; the ARN has the caller's account."""
+    places = [(account, region) for account in ACCOUNTS.values() for region in REGIONS]
+    tables = {place: platform.client("dynamodb", account=place[0], region=place[1]) for place in places}
+    for (account, region), table in tables.items():
+        made = table.create_table(
+            TableName="same",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+            BillingMode="PAY_PER_REQUEST",
+        )["TableDescription"]
+        assert made["TableArn"] == f"arn:aws:dynamodb:{region}:{account}:table/same"
+        table.get_waiter("table_exists").wait(TableName="same", WaiterConfig={"Delay": 1})
+        table.put_item(TableName="same", Item={"id": {"S": "1"}, "where": {"S": f"{account} {region}"}})
+    for (account, region), table in tables.items():
+        items = table.scan(TableName="same")["Items"]
+        assert items == [{"id": {"S": "1"}, "where": {"S": f"{account} {region}"}}]
+        table.delete_table(TableName="same")
+
+
 @pytest.mark.parametrize("profile", ACCOUNTS)
 def test_profiles_of_the_aws_cli_are_accounts(platform: RunningPlatform, tmp_path: Path, profile: str) -> None:
     """X10: the profiles `default` and `heronalps` of one credentials file."""
