@@ -35,6 +35,9 @@ class ChunkDecoder:
         self._short: tuple[int, int] | None = None
         self._chunks = 0
         self._trailer_bytes = 0
+        self._is_open = False
+        """Whether a trailing header has ended in a mere newline: a line end follows. minio-go writes it so, and was
+        tried at S3 (minio-go pull request 1817)."""
         self._trailer_lines: list[str] = []
         self.decoded_bytes = 0
 
@@ -58,9 +61,13 @@ class ChunkDecoder:
                 break
             at = end + 1
             line, self._line = self._line, b""
-            if not line.endswith(b"\r"):
+            if line.endswith(b"\r"):
+                self._take_line(line[:-1])
+            elif self._state == "trailer" and line:
+                self._take_line(line)
+                self._is_open = True
+            else:
                 raise _malformed()
-            self._take_line(line[:-1])
         return parts
 
     def end(self) -> Mapping[str, str]:
@@ -95,6 +102,10 @@ class ChunkDecoder:
                 raise _malformed()
             self._check_chunk()
             self._state = "size"
+        elif self._is_open:
+            if line:
+                raise malformed_trailer()
+            self._is_open = False
         elif line:
             self._trailer_bytes += len(line)
             if self._trailer_bytes > _MAX_TRAILER_BYTES:

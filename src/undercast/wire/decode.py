@@ -227,6 +227,8 @@ def _rest_call(
         found = router(service).find(request.method, s3.addressed_path(path, bucket), query, request.headers)
         if found is not None:
             operation, labels = found
+            if query and service == s3.SERVICE:
+                s3.check_query(operation.name, query)
             return Call(
                 request=request,
                 service=service,

@@ -55,6 +55,22 @@ ROOTS: Mapping[str, str] = MappingProxyType(
 )
 """Operation -> name of the response's root element; else the output's shape name with "Output" cut off."""
 
+_READS = ("GetObject", "HeadObject")
+_OVERRIDES = frozenset(
+    f"response-{name}"
+    for name in (
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    )
+)
+_OVERRIDABLE = "Please refer to the S3 API documentation for a complete list of overridable response headers."
+_WRITES = ("PutObject", "CopyObject")
+"""What a PUT of a part is without the id of its upload."""
+
 BARE_TEXT = frozenset({"LocationConstraint"})
 """Root elements that hold the text of the output's only member directly (GetBucketLocation)."""
 
@@ -67,6 +83,19 @@ def addressed_path(path: str, bucket: str | None) -> str:
 def has_host_label(signature: Signature | None) -> bool:
     """Whether what stands before the host name is a request route, not a bucket (WriteGetObjectResponse)."""
     return signature is not None and signature.service == "s3-object-lambda"
+
+
+def check_query(operation: str, query: tuple[tuple[str, str], ...]) -> None:
+    """Raises InvalidArgument for what S3 does not pass over (versitygw issues 2075 and 1226 have its answers)."""
+    if operation in _READS:
+        for name, value in query:
+            if name.startswith("response-") and name not in _OVERRIDES:
+                text = f"{name} is not in the set of overridable response headers. {_OVERRIDABLE}"
+                raise ServiceError("InvalidArgument", text, members={"ArgumentName": name, "ArgumentValue": value})
+    elif operation in _WRITES and any(name == "partNumber" for name, _ in query):
+        text = "This operation does not accept partNumber without uploadId"
+        members = {"ArgumentName": "partNumber", "ArgumentValue": "partNumber"}
+        raise ServiceError("InvalidArgument", text, members=members)
 
 
 def is_control(request: HttpRequest) -> bool:

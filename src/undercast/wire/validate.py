@@ -106,7 +106,7 @@ def _missing(name: str, member: Shape) -> ServiceError:
     if place == "header":
         return ServiceError("InvalidRequest", f"Missing required header for this request: {wire_name}")
     if place is None or member.type == "structure":
-        return ServiceError("MissingRequestBodyError", "Request body is empty.")
+        return ServiceError("MissingRequestBodyError", "Request Body is empty")
     return ServiceError("InvalidArgument", f"Missing required parameter for this request: {wire_name}")
 
 

@@ -10,7 +10,7 @@ import base64
 import hashlib
 import hmac
 import typing
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from undercast.core.body import Blocks, BodyStream
 from undercast.core.errors import ServiceError, not_implemented
@@ -26,6 +26,14 @@ _STORED_AS = {"payload": "sha256", CONTENT_MD5: "md5"}
 """What runs under another name than its digest's."""
 _SDK_ALGORITHM = "x-amz-sdk-checksum-algorithm"
 _S3 = ("s3", "s3control")
+_UPLOADS = ("PutObject", "UploadPart")
+"""Where x-amz-sdk-checksum-algorithm goes with the checksum. API Reference, PutObject and UploadPart: that header."""
+_PROTECTED = ("DeleteObjects", "PutBucketCors", "PutBucketLifecycleConfiguration", "PutBucketTagging")
+"""What S3 takes with a digest of its body only. API Reference, "Content-MD5" of DeleteObjects and PutBucketTagging;
+its text: versitygw issue 1521; for the others aws-cli issue 229. It does not ask for one where its model says so alone
+(PutObjectTagging: versitygw issue 1662)."""
+_WITHOUT_BODY = ("GET", "HEAD", "DELETE")
+"""Content-MD5 is passed over where there is nothing that it could be of: versitygw issue 1545."""
 _OBJECT_CHECKSUM_OPERATIONS = ("CompleteMultipartUpload",)
 """Where x-amz-checksum-* is that of the object, not that of the body."""
 
@@ -217,10 +225,11 @@ def _plan(call: VerifiableCall, key: SigningKey | None, checks: Checks) -> None:
 
 def _plan_s3(call: VerifiableCall, checks: Checks) -> None:
     headers = call.request.headers
-    md5 = headers.get("content-md5")
+    md5 = headers.get("content-md5") if call.request.method not in _WITHOUT_BODY else None
     if md5 is not None:
         if decode_digest("md5", md5) is None:
-            raise ServiceError("InvalidDigest", "The Content-MD5 you specified was invalid.")
+            text = "The Content-MD5 you specified was invalid."
+            raise ServiceError("InvalidDigest", text, members={"Content-MD5": md5})
         _run(checks, CONTENT_MD5, md5)
     if call.operation not in _OBJECT_CHECKSUM_OPERATIONS:
         for name in headers:
@@ -232,10 +241,24 @@ def _plan_s3(call: VerifiableCall, checks: Checks) -> None:
     checks.trailing = _announced(headers.get("x-amz-trailer"))
     for algorithm in checks.trailing:
         _run(checks, algorithm, None)
-    count = sum(1 for name in checks.running if name not in ("payload", CONTENT_MD5))
-    if count > 1:
+    found = [name for name in checks.running if name not in ("payload", CONTENT_MD5)]
+    if len(found) > 1:
         text = "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."
         raise ServiceError("InvalidRequest", text)
+    if call.operation in _PROTECTED and md5 is None and not found:
+        text = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+        raise ServiceError("InvalidRequest", text)
+    if call.operation in _UPLOADS and _SDK_ALGORITHM in headers:
+        _check_announcement(headers[_SDK_ALGORITHM].lower(), found)
+
+
+def _check_announcement(asked: str, found: Sequence[str]) -> None:
+    """Behind x-amz-sdk-checksum-algorithm there is a checksum of this algorithm. Texts: versitygw issues 1593, 1659."""
+    if not found:
+        text = "but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+        raise ServiceError("InvalidRequest", f"{_SDK_ALGORITHM} specified, {text}")
+    if found != [asked]:
+        raise ServiceError("InvalidRequest", f"Value for {_SDK_ALGORITHM} header is invalid.")
 
 
 def _announced(trailer: str | None) -> tuple[str, ...]:

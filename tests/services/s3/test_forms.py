@@ -103,6 +103,21 @@ def test_success_action_redirect(presigner: Any, target: str) -> None:
     assert submit(post, b"x").status == 204
 
 
+@pytest.mark.parametrize(("presigner", "status"), [("s3", 400), ("s3v4", 204)], indirect=["presigner"])
+def test_only_version_four_puts_a_file_under_a_key(presigner: Any, target: str, status: int) -> None:
+    """User Guide, "Using server-side encryption with AWS KMS keys": version 4 alone, and nothing is stored else."""
+    fields = {"x-amz-server-side-encryption": "aws:kms"}
+    post = presigner.generate_presigned_post(target, "k", Fields=fields, Conditions=[fields])
+    answer = submit(post, b"x")
+    assert answer.status == status
+    if status == 400:
+        text = "Requests specifying Server Side Encryption with AWS KMS managed keys require AWS Signature Version 4."
+        assert error(answer) == (400, "InvalidArgument", text)
+        assert presigner.list_objects_v2(Bucket=target)["KeyCount"] == 0
+    else:
+        assert presigner.head_object(Bucket=target, Key="k")["ServerSideEncryption"] == "aws:kms"
+
+
 def test_what_the_policy_forbids(presigner: Any, target: str) -> None:
     """The conditions, the fields that they leave out, and the end of the policy."""
     post = presigner.generate_presigned_post(target, "k")

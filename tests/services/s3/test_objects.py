@@ -106,6 +106,19 @@ def test_checksums_travel_both_ways(s3: Any, bucket: str, algorithm: str, size: 
     assert got["ChecksumType"] == "FULL_OBJECT"
 
 
+def test_a_checksum_is_asked_for_by_one_word(s3: Any, bucket: str) -> None:
+    """ENABLED is all that the model's ChecksumMode has; AWS's C runtime writes it in small letters."""
+    s3.put_object(Bucket=bucket, Key="a", Body=b"data")
+    for read in (s3.get_object, s3.head_object):
+        assert "ChecksumType" in read(Bucket=bucket, Key="a", ChecksumMode="enabled")
+    with pytest.raises(ClientError, match="Value for x-amz-checksum-mode header is invalid") as error:
+        s3.get_object(Bucket=bucket, Key="a", ChecksumMode="DISABLED")
+    assert _code(error) == ("InvalidRequest", 400)
+    with pytest.raises(ClientError) as error:
+        s3.head_object(Bucket=bucket, Key="a", ChecksumMode="DISABLED")
+    assert _code(error) == ("400", 400)
+
+
 def test_a_wrong_checksum_is_refused(s3: Any, bucket: str) -> None:
     """BadDigest for Content-MD5, and nothing is stored."""
     wrong = base64.b64encode(hashlib.md5(b"other").digest()).decode()

@@ -187,6 +187,18 @@ async def test_acls_are_off_unless_ownership_says_otherwise(s3: Bench) -> None:
     await s3.call("CreateBucket", Bucket="private", ACL="private")
 
 
+@pytest.mark.parametrize(
+    ("granted", "told", "name"),
+    [("0123", "Argument format not recognized", "x-amz-grant-read-acp"), ('id="0123"', "Invalid id", "id")],
+)
+async def test_a_grant_names_a_canonical_user(s3: Bench, granted: str, told: str, name: str) -> None:
+    """InvalidArgument for what is no grantee, and for an id that is none."""
+    await _open(s3)
+    with pytest.raises(ServiceError, match=f"InvalidArgument: {told}") as refused:
+        await s3.call("PutBucketAcl", Bucket="bkt", GrantReadACP=granted)
+    assert refused.value.members["ArgumentName"] == name
+
+
 async def _open(s3: Bench) -> None:
     rules = {"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
     await s3.call("PutBucketOwnershipControls", Bucket="bkt", OwnershipControls=rules)
@@ -215,7 +227,7 @@ async def test_acls_become_policy_statements(s3: Bench) -> None:
 async def test_acls_in_all_three_forms(s3: Bench) -> None:
     """Canned, by header and as XML; two at once is InvalidRequest."""
     await _open(s3)
-    await s3.call("PutBucketAcl", Bucket="bkt", GrantRead=f'uri="{ALL_USERS}"', GrantWrite="id=abc")
+    await s3.call("PutBucketAcl", Bucket="bkt", GrantRead=f'uri="{ALL_USERS}"', GrantWrite="id=" + "a" * 64)
     permissions = [grant["Permission"] for grant in (await s3.call("GetBucketAcl", Bucket="bkt"))["Grants"]]
     assert permissions == ["READ", "WRITE"]
     acl = await s3.call("GetBucketAcl", Bucket="bkt")
@@ -223,7 +235,7 @@ async def test_acls_in_all_three_forms(s3: Bench) -> None:
     await s3.call("PutBucketAcl", Bucket="bkt", AccessControlPolicy=acl)
     assert await s3.call("GetBucketAcl", Bucket="bkt") == acl
     with pytest.raises(ServiceError, match="Specifying both Canned ACLs and Header Grants"):
-        await s3.call("PutBucketAcl", Bucket="bkt", ACL="private", GrantRead="id=abc")
+        await s3.call("PutBucketAcl", Bucket="bkt", ACL="private", GrantRead="id=" + "a" * 64)
     (grant, *_) = acl["Grants"]
     for wrong in ({**grant, "Permission": "EVERYTHING"}, {**grant, "Grantee": {**grant["Grantee"], "Type": "Nobody"}}):
         with pytest.raises(ServiceError, match="MalformedACLError"):

@@ -272,6 +272,8 @@ async def test_tags_are_checked(s3: Bench) -> None:
         ([{"Key": "k", "Value": "1"}, {"Key": "k", "Value": "2"}], "InvalidTag"),
         ([{"Key": "aws:x", "Value": ""}], "InvalidTag"),
         ([{"Key": "k" * 129, "Value": ""}], "InvalidTag"),
+        ([{"Key": "k\tx", "Value": ""}], "InvalidTag"),
+        ([{"Key": "k", "Value": "two\nlines"}], "InvalidTag"),
         ([{"Key": "k", "Value": "v" * 257}], "InvalidTag"),
         (many, "BadRequest: Object tags cannot be greater than 10"),
     ):

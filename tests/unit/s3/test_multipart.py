@@ -78,7 +78,7 @@ async def test_completing_copies_nothing(s3: Bench) -> None:
 
 
 async def test_wrong_lists_of_parts(s3: Bench) -> None:
-    """InvalidPartOrder, InvalidPart, EntityTooSmall, MalformedXML; the upload stays open."""
+    """InvalidPartOrder, InvalidPart, EntityTooSmall, InvalidRequest; the upload stays open."""
     upload = await _begin(s3)
     one, two, three = await _parts(s3, upload, FIRST, b"small", SECOND)
     with pytest.raises(ServiceError, match="InvalidPartOrder"):
@@ -91,7 +91,7 @@ async def test_wrong_lists_of_parts(s3: Bench) -> None:
         await _complete(s3, upload, [one, two, three])
     assert raised.value.code == "EntityTooSmall"
     assert raised.value.members["MinSizeAllowed"] == "5242880" and raised.value.members["PartNumber"] == "2"
-    with pytest.raises(ServiceError, match="MalformedXML"):
+    with pytest.raises(ServiceError, match="InvalidRequest: You must specify at least one part"):
         await _complete(s3, upload, [])
     await _complete(s3, upload, [one, three])
 
@@ -139,10 +139,100 @@ async def test_a_checksum_of_another_algorithm_than_the_uploads_is_refused(s3: B
     assert (await _complete(s3, upload, parts))["ChecksumType"] == "COMPOSITE"
 
 
-async def test_an_unknown_checksum_type_is_refused(s3: Bench) -> None:
-    """x-amz-checksum-type is COMPOSITE or FULL_OBJECT."""
-    with pytest.raises(ServiceError, match="InvalidRequest: Value for x-amz-checksum-type header is invalid"):
-        await _begin(s3, ChecksumType="FOO")
+CRC = base64.b64encode(zlib.crc32(SECOND).to_bytes(4, "big")).decode()
+SHA = base64.b64encode(hashlib.sha256(SECOND).digest()).decode()
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("", "Invalid copy source bucket name"),
+        ("/", "Invalid copy source bucket name"),
+        ("bkt", "Invalid copy source object key"),
+        ("bkt/a?version=1", "Copy Source must mention the source bucket and key"),
+    ],
+)
+async def test_a_copy_source_names_bucket_and_key(s3: Bench, source: str, told: str) -> None:
+    """InvalidArgument says which of them is missing, in both copies."""
+    upload = await _begin(s3)
+    for operation, rest in (
+        ("CopyObject", {"Bucket": "bkt", "Key": "c"}),
+        ("UploadPartCopy", {**upload, "PartNumber": 1}),
+    ):
+        with pytest.raises(ServiceError, match=f"InvalidArgument: {told}"):
+            await s3.call(operation, **rest, CopySource=source)
+
+
+@pytest.mark.parametrize("kind", ["COMPOSITE", "FULL_OBJECT"])
+async def test_a_part_has_the_uploads_checksum(s3: Bench, kind: str) -> None:
+    """Of another algorithm never; none where S3 can add it. Both as S3 answers them: checksums.RECORDED."""
+    upload = await _begin(s3, ChecksumAlgorithm="CRC32", ChecksumType=kind)
+    told = "InvalidRequest: Checksum Type mismatch occurred, expected checksum Type: crc32, actual checksum Type: "
+    with pytest.raises(ServiceError, match=f"{told}sha256"):
+        await _parts(s3, upload, SECOND, ChecksumSHA256=SHA)
+    if kind == "COMPOSITE":
+        with pytest.raises(ServiceError, match=f"{told}null"):
+            await _parts(s3, upload, SECOND)
+    else:
+        assert (await _parts(s3, upload, SECOND))[0]["ChecksumCRC32"] == CRC
+    assert (await _parts(s3, upload, SECOND, ChecksumCRC32=CRC))[0]["ChecksumCRC32"] == CRC
+
+
+async def test_a_part_may_have_any_checksum_where_none_was_asked_for(s3: Bench) -> None:
+    """S3 adds its own CRC64NVME and verifies what comes."""
+    upload = await _begin(s3)
+    assert "ChecksumCRC64NVME" in (await _parts(s3, upload, SECOND, ChecksumSHA256=SHA))[0]
+    with pytest.raises(ServiceError, match="BadDigest: The CRC32 you specified did not match"):
+        await _parts(s3, upload, SECOND, ChecksumCRC32="AAAAAA==")
+
+
+@pytest.mark.parametrize("value", ["AAAA", "AAAAAB==", "not base64"])
+async def test_a_parts_checksum_that_is_none_is_named(s3: Bench, value: str) -> None:
+    """The wrong length, another spelling of four bytes, no base64 (checksums.RECORDED)."""
+    upload = await _begin(s3, ChecksumAlgorithm="CRC32")
+    parts = await _parts(s3, upload, SECOND, ChecksumCRC32=CRC)
+    with pytest.raises(ServiceError, match="InvalidArgument: Invalid Base64 or multiple checksums") as refused:
+        await _complete(s3, upload, [{**parts[0], "ChecksumCRC32": value}])
+    assert refused.value.members == {"ArgumentName": "Checksum", "ArgumentValue": f"CRC32:{value};"}
+
+
+async def test_the_checksum_of_a_composite_object_is_checked(s3: Bench) -> None:
+    """With or without the number of parts; what is none, and another number (checksums.RECORDED)."""
+    upload = await _begin(s3, ChecksumAlgorithm="CRC32")
+    parts = await _parts(s3, upload, SECOND, ChecksumCRC32=CRC)
+    right = base64.b64encode(zlib.crc32(base64.b64decode(CRC)).to_bytes(4, "big")).decode()
+    for value in ("AAAA", f"{right}-a"):
+        with pytest.raises(ServiceError, match="InvalidRequest: Value for x-amz-checksum-crc32 header is invalid"):
+            await _complete(s3, upload, parts, ChecksumCRC32=value)
+    for value in ("AAAAAA==", f"{right}-2"):
+        with pytest.raises(ServiceError, match="BadDigest: The crc32 you specified did not match the calculated"):
+            await _complete(s3, upload, parts, ChecksumCRC32=value)
+    assert (await _complete(s3, upload, parts, ChecksumCRC32=right))["ChecksumCRC32"] == f"{right}-1"
+
+
+@pytest.mark.parametrize(
+    ("params", "told"),
+    [
+        ({"ChecksumType": "FOO"}, "Value for x-amz-checksum-type header is invalid"),
+        (
+            {"ChecksumType": "FULL_OBJECT"},
+            "x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm",
+        ),
+        ({"ChecksumAlgorithm": "NONE"}, r"Checksum algorithm provided is unsupported.*\[CRC32, CRC32C, SHA1, SHA256\]"),
+        ({"ChecksumAlgorithm": "CRC32,SHA1"}, "Invalid types are specified in x-amz-checksum-algorithm header"),
+    ],
+)
+async def test_unknown_checksums_are_refused(s3: Bench, params: dict[str, Any], told: str) -> None:
+    """x-amz-checksum-type is COMPOSITE or FULL_OBJECT, and no header of its own (checksums.RECORDED)."""
+    with pytest.raises(ServiceError, match=f"InvalidRequest: .*{told}"):
+        await _begin(s3, **params)
+
+
+async def test_an_algorithm_that_is_missing_here_is_named(s3: Bench) -> None:
+    """One of AWS's that we lack is no mistake of the client's."""
+    with pytest.raises(ServiceError, match="ChecksumAlgorithm=XXHASH3") as refused:
+        await _begin(s3, ChecksumAlgorithm="XXHASH3")
+    assert refused.value.status == 501
 
 
 async def test_full_object_crc32(s3: Bench) -> None:

@@ -100,6 +100,29 @@ def test_a_bucket_is_named_by_host_or_path(host: str, target: str) -> None:
     assert (call.operation, call.labels) == ("GetObject", {"Bucket": "b", "Key": "a//b"})
 
 
+@pytest.mark.parametrize(
+    ("method", "target", "name", "message"),
+    [
+        (
+            "GET",
+            "/b/k?response-date=x",
+            "response-date",
+            "response-date is not in the set of overridable response headers",
+        ),
+        ("HEAD", "/b/k?response-x=x", "response-x", "response-x is not in the set of overridable response headers"),
+        ("PUT", "/b/k?partNumber=1", "partNumber", "This operation does not accept partNumber without uploadId"),
+    ],
+)
+def test_s3_names_what_a_query_may_not_have(method: str, target: str, name: str, message: str) -> None:
+    """InvalidArgument; other names are passed over, as those that SDKs add (x-id)."""
+    with pytest.raises(ServiceError) as refused:
+        decode(request(method, target, service="s3"))
+    assert refused.value.code == "InvalidArgument"
+    assert refused.value.message.startswith(message)
+    assert refused.value.members["ArgumentName"] == name
+    assert decode(request("GET", "/b/k?response-expires=x&x-id=GetObject", service="s3")).operation == "GetObject"
+
+
 def test_an_unsigned_request_is_s3s() -> None:
     """Public objects are read without credentials."""
     call = decode(request("GET", "/b/k"))

@@ -144,7 +144,7 @@ async def test_s3_names_what_is_missing_in_its_own_words() -> None:
     """S3 checks values itself; the wire only holds what must be there."""
     assert await refusal(request("POST", "/b?delete", service="s3")) == (
         "MissingRequestBodyError",
-        "Request body is empty.",
+        "Request Body is empty",
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -132,6 +133,30 @@ def test_a_checksum_of_another_length_is_refused() -> None:
     assert (error.code, error.message) == ("InvalidRequest", "Value for x-amz-checksum-crc32 header is invalid.")
 
 
+def test_a_checksum_in_another_spelling_is_refused() -> None:
+    """S3 takes base64 whose last bits are zero; "AAAAAB==" is the same four bytes."""
+    call = put(s3_client(), PAYLOAD, ChecksumCRC32=base64_of("CRC32", PAYLOAD))
+    error = refused(call.with_headers(x_amz_checksum_crc32="AAAAAB=="))
+    assert (error.code, error.message) == ("InvalidRequest", "Value for x-amz-checksum-crc32 header is invalid.")
+
+
+def test_what_the_sdk_announces_is_there() -> None:
+    """PutObject, "x-amz-sdk-checksum-algorithm": with its checksum, in a header or a trailer; else 400."""
+    lone = sign("S3SigV4Auth", service="s3", method="PUT", data=PAYLOAD, protocol="rest-xml")
+    error = refused(lone.with_headers(x_amz_sdk_checksum_algorithm="crc32"))
+    text = "specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found."
+    assert (error.code, error.message) == ("InvalidRequest", f"x-amz-sdk-checksum-algorithm {text}")
+    headed = put(s3_client(), PAYLOAD, ChecksumCRC32=base64_of("CRC32", PAYLOAD))
+    trailed = put(s3_client(), io.BytesIO(PAYLOAD), ChecksumAlgorithm="CRC32")
+    for call in (headed, trailed):
+        error = refused(call.with_headers(x_amz_sdk_checksum_algorithm="SHA1"))
+        assert (error.code, error.message) == (
+            "InvalidRequest",
+            "Value for x-amz-sdk-checksum-algorithm header is invalid.",
+        )
+        assert read(call.with_headers(x_amz_sdk_checksum_algorithm="crc32"))[0] == PAYLOAD
+
+
 def test_two_checksums_are_refused() -> None:
     """S3: "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."."""
     call = put(s3_client(), PAYLOAD, ChecksumCRC32=base64_of("CRC32", PAYLOAD))
@@ -158,7 +183,23 @@ def test_content_md5_is_verified() -> None:
     error = refused(call.with_headers(content_md5=other))
     assert (error.code, error.message) == ("BadDigest", "The Content-MD5 you specified did not match what we received.")
     assert error.members == {"ExpectedDigest": other, "CalculatedDigest": md5}
-    assert refused(call.with_headers(content_md5="AAAA")).code == "InvalidDigest"
+    error = refused(call.with_headers(content_md5="AAAA"))
+    assert (error.code, error.members) == ("InvalidDigest", {"Content-MD5": "AAAA"})
+    assert read(call.with_headers(content_md5="AAAA").with_request(method="GET"))[0] == PAYLOAD
+
+
+@pytest.mark.parametrize(
+    "operation", ["DeleteObjects", "PutBucketCors", "PutBucketLifecycleConfiguration", "PutBucketTagging"]
+)
+def test_some_documents_come_with_a_digest_only(operation: str) -> None:
+    """S3: InvalidRequest without Content-MD5 and x-amz-checksum-*; either will do."""
+    lone = replace(sign("S3SigV4Auth", service="s3", data=PAYLOAD, protocol="rest-xml"), operation=operation)
+    error = refused(lone)
+    text = "Missing required header for this request: Content-MD5 OR x-amz-checksum-*"
+    assert (error.code, error.message) == ("InvalidRequest", text)
+    assert read(lone.with_headers(content_md5=base64_of("MD5", PAYLOAD)))[0] == PAYLOAD
+    assert read(lone.with_headers(x_amz_checksum_crc32=base64_of("CRC32", PAYLOAD)))[0] == PAYLOAD
+    assert read(replace(lone, operation="PutObjectTagging"))[0] == PAYLOAD
 
 
 @pytest.mark.parametrize("piece", [0, 7])
@@ -271,6 +312,16 @@ def test_signed_chunks_with_a_signed_trailer_are_accepted() -> None:
     assert read(call, key) == (PAYLOAD, dict([trailer]))
 
 
+@pytest.mark.parametrize("piece", [0, 1])
+def test_a_trailing_header_may_end_in_a_newline_and_a_line_end(piece: int) -> None:
+    """minio-go writes "\\n\\r\\n" behind the checksum, which S3 takes; its signature is over the same text."""
+    value = base64_of("CRC32C", PAYLOAD)
+    call, key = signed_chunks(PAYLOAD, trailer=("x-amz-checksum-crc32c", value))
+    encoded = (call.request.body.buffered or b"").replace(f"{value}\r\n".encode(), f"{value}\n\r\n".encode())
+    call = call.with_request(body=BodyStream.of(encoded))
+    assert read(streamed(call, piece) if piece else call, key) == (PAYLOAD, {"x-amz-checksum-crc32c": value})
+
+
 @pytest.mark.parametrize("old", [b"quick", b"chunk-signature=", b"x-amz-trailer-signature:"])
 def test_signed_chunks_break_when_tampered_with(old: bytes) -> None:
     """Each chunk's signature covers its bytes and the signature before it; the trailer's covers the last."""
@@ -334,6 +385,9 @@ def chunked(body: bytes, length: int, trailer: str | None = None) -> SignedReque
         (b"5\r\nhello\r\n0\r\n\r\n", 5, "x-amz-checksum-crc32", "MalformedTrailerError"),
         (b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:NhCmhg==\r\n\r\n", 5, None, "MalformedTrailerError"),
         (b"5\r\nhello\r\n0\r\nnonsense\r\n\r\n", 5, None, "MalformedTrailerError"),
+        (b"5\r\nhello\r\n0\r\na:b\nc:d\r\n\r\n", 5, None, "MalformedTrailerError"),
+        (b"5\r\nhello\r\n0\r\na:b\n\r\n", 5, None, "IncompleteBody"),
+        (b"5\r\nhello\r\n0\r\n\n", 5, None, "InvalidRequest"),
         (b"5\r\nhello\r\n0\r\nx-amz-checksum-crc32:!\r\n\r\n", 5, "x-amz-checksum-crc32", "InvalidRequest"),
         (b"5\r\nhello\r\n0\r\n" + b"a:b\r\n" * 9000 + b"\r\n", 5, None, "MalformedTrailerError"),
         (b"5\r\nhello\r\n0\r\n\r\n", 5, "x-amz-meta-a", "InvalidRequest"),

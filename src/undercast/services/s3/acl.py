@@ -16,6 +16,7 @@ ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
 AUTHENTICATED_USERS = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
 LOG_DELIVERY = "http://acs.amazonaws.com/groups/s3/LogDelivery"
 _GRANTEE = re.compile(r'\s*(id|uri|emailAddress)\s*=\s*"?([^",]+)"?\s*')
+_USER_ID = re.compile(r"[0-9a-f]{64}")
 _HEADERS = {
     "GrantFullControl": "FULL_CONTROL",
     "GrantRead": "READ",
@@ -129,13 +130,18 @@ def _canned(name: str, owner: str, bucket_owner: str) -> tuple[Grant, ...]:
 
 
 def _from_header(text: str, permission: str) -> list[Grant]:
+    """Errors: versitygw issue 1384."""
     found: list[Grant] = []
+    header = f"x-amz-grant-{permission.lower().replace('_', '-')}"
     for item in text.split(","):
         match = _GRANTEE.fullmatch(item)
         if match is None:
-            raise InvalidArgument("Argument format not recognized", members={"ArgumentValue": text})
+            members = {"ArgumentName": header, "ArgumentValue": text}
+            raise InvalidArgument("Argument format not recognized", members=members)
         if match[1] == "emailAddress":
             raise InvalidArgument("Grantees by e-mail address are no longer supported. Use a canonical user id.")
+        if match[1] == "id" and not _USER_ID.fullmatch(match[2]):
+            raise InvalidArgument("Invalid id", members={"ArgumentName": "id", "ArgumentValue": match[2]})
         found.append(_user(match[2], permission) if match[1] == "id" else _group(match[2], permission))
     return found
 

@@ -26,7 +26,7 @@ def chosen_parts(
     upload: Upload, wanted: Sequence[Mapping[str, Any]], uploaded: Mapping[int, UploadedPart]
 ) -> list[UploadedPart]:
     """The uploaded parts that a client names. Raises InvalidPart, InvalidPartOrder or EntityTooSmall."""
-    if not 1 <= len(wanted) <= MAX_PARTS:
+    if len(wanted) > MAX_PARTS:
         raise MalformedXML()
     found: list[UploadedPart] = []
     for item in wanted:
@@ -53,8 +53,10 @@ def _matching(upload: Upload, item: Mapping[str, Any], part: UploadedPart | None
     if part is None or part.etag != etag:
         raise InvalidPart(members=members)
     sent = checksums.given(item)
-    if len(sent) > 1:
-        raise InvalidArgument("Invalid Base64 or multiple checksums present in request")
+    if len(sent) > 1 or not all(checksums.is_value(*one) for one in sent.items()):
+        listed = "".join(f"{name}:{value};" for name, value in sorted(sent.items()))
+        named = {"ArgumentName": "Checksum", "ArgumentValue": listed}
+        raise InvalidArgument("Invalid Base64 or multiple checksums present in request", members=named)
     value = sent.get(upload.checksum_algorithm)
     if sent and value != part.checksum:
         raise InvalidPart(members=members)  # also for a checksum of another algorithm than the upload's
@@ -87,9 +89,7 @@ def payload_of(upload: Upload, chosen: Sequence[UploadedPart], params: Mapping[s
     if upload.checksum_algorithm:
         sized = [(part.checksum, part.size_bytes) for part in chosen]
         checksum = checksums.combine(upload.checksum_algorithm, upload.checksum_type, sized)
-        expected = params.get(f"Checksum{upload.checksum_algorithm}")
-        if expected is not None and expected not in (checksum.value, checksum.value.partition("-")[0]):
-            checksums.check_value(upload.checksum_algorithm, expected, checksum.value)
+        checksums.check_whole(checksum, params.get(f"Checksum{upload.checksum_algorithm}"))
     return Payload(
         size_bytes=size_bytes,
         etag=checksums.multipart_etag([part.etag for part in chosen]),

@@ -7,7 +7,7 @@ AWS: S3 API Reference, GetObject ("Range"); RFC 9110, section 14.
 import re
 
 from undercast.core.record import record
-from undercast.services.s3.errors import InvalidArgument, InvalidRange, InvalidRequest
+from undercast.services.s3.errors import InvalidArgument, InvalidRange
 
 _RANGE = re.compile(r"bytes=([0-9]*)-([0-9]*)")
 _COPY_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]+)")
@@ -49,7 +49,7 @@ def requested(header: str | None, total: int) -> ByteRange | None:
 
 
 def copied(header: str | None, total: int) -> ByteRange:
-    """The range of x-amz-copy-source-range. Raises InvalidArgument or InvalidRequest."""
+    """The range of x-amz-copy-source-range. Raises InvalidArgument."""
     if header is None:
         return ByteRange(0, total, total)
     match = _COPY_RANGE.fullmatch(header)
@@ -59,5 +59,6 @@ zero-based offsets of the first and last bytes to copy"
         raise InvalidArgument(text, members={"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": header})
     start, end = int(match[1]), int(match[2])
     if end < start or end >= total:
-        raise InvalidRequest(f"Range specified is not valid for source object of size: {total}")
+        text = f"Range specified is not valid for source object of size: {total}"  # versitygw issue 610
+        raise InvalidArgument(text, members={"ArgumentName": "x-amz-copy-source-range", "ArgumentValue": header})
     return ByteRange(start, end - start + 1, total)

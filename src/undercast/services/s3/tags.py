@@ -12,7 +12,8 @@ from undercast.services.s3.errors import BadRequest, InvalidArgument, InvalidTag
 
 OBJECT_LIMIT = 10
 BUCKET_LIMIT = 50
-_ALLOWED = re.compile(r"[\w\s+\-=.:/@]*")
+_ALLOWED = re.compile(r"(?:[\w+\-=.:/@]|[^\S\x00-\x1f\x85])*")
+"""Spaces are allowed, control characters among them are not: versitygw issue 1579."""
 
 
 def from_header(header: str | None) -> dict[str, str]:

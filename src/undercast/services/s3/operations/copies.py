@@ -65,8 +65,12 @@ class CopySource:
         path, _, query = text.partition("?")
         version_id = query.removeprefix("versionId=") or None
         bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
-        if not bucket or not key or (query and not query.startswith("versionId=")):
+        message = None
+        if not bucket or not key:  # versitygw issues 1388 and 1389
+            message = "Invalid copy source object key" if bucket else "Invalid copy source bucket name"
+        elif query and not query.startswith("versionId="):
             message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+        if message is not None:
             raise InvalidArgument(message, members={"ArgumentName": "x-amz-copy-source", "ArgumentValue": text})
         return cls(bucket=bucket, key=key, version_id=version_id)
 

@@ -61,7 +61,11 @@ async def list_objects_v2(s3: S3, ctx: RequestContext, params: Mapping[str, Any]
 @operation("ListObjectVersions")
 async def list_object_versions(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """All versions and delete markers, the newest of a key first."""
-    bucket, query = s3.buckets.get(ctx, params), _query(params, "MaxKeys")
+    bucket = s3.buckets.get(ctx, params)
+    if params.get("MaxKeys", 0) < 0:  # versitygw issue 1809
+        members = {"ArgumentName": "max-keys", "ArgumentValue": str(params["MaxKeys"])}
+        raise InvalidArgument("max-keys cannot be negative", members=members)
+    query = _query(params, "MaxKeys")
     key_marker, version_marker = params.get("KeyMarker") or "", params.get("VersionIdMarker") or ""
     if version_marker and not key_marker:
         text = "A version-id marker cannot be specified without a key marker."

@@ -3,7 +3,7 @@
 AWS: S3 User Guide, "Uploading and copying objects using multipart upload"; S3 API Reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -11,7 +11,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import operation
 from undercast.services.s3 import checksums, encryption, ranges, reading, store, uploads, versions
 from undercast.services.s3.completing import MAX_PARTS, chosen_parts, payload_of
-from undercast.services.s3.errors import InvalidArgument, MalformedXML, NoSuchUpload
+from undercast.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUpload
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_key
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload, UploadedPart, moment
@@ -46,7 +46,7 @@ async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[s
             initiated_at=ctx.clock.now(),
             initiator_arn=ctx.principal.arn,
             checksum_algorithm=algorithm,
-            checksum_type=checksums.upload_type(algorithm, params.get("ChecksumType")) if algorithm else "FULL_OBJECT",
+            checksum_type=checksums.upload_type(asked, algorithm, params.get("ChecksumType")),
             checksum_requested=asked is not None,
             content=content,
         )
@@ -65,6 +65,7 @@ async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[s
 async def upload_part(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Store one part, in place of an earlier one with its number."""
     bucket, upload = await _open(s3, ctx, params)
+    checksums.check_part(upload, checksums.declared(params, ctx.headers)[0])
     received = await receive(s3, ctx, "UploadPart", params, keep=upload.checksum_algorithm or None)
     part = await _store_part(s3, ctx, bucket, upload, (params["PartNumber"], received))
     return {"ETag": f'"{part.etag}"', **_part_checksum(upload, part), **_encryption(upload)}
@@ -99,9 +100,9 @@ async def upload_part_copy(s3: S3, ctx: RequestContext, params: Mapping[str, Any
 async def complete_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
     """Make an object of the parts. Asked again after it succeeded, it answers the same."""
     bucket = s3.buckets.get(ctx, params)
-    wanted = (params.get("MultipartUpload") or {}).get("Parts") or ()
+    wanted = _wanted(params)
     if not wanted:
-        raise MalformedXML()
+        raise InvalidRequest("You must specify at least one part")  # boto3 issue 1635, versitygw issue 964
 
     def commit(tx: Tx) -> ObjectVersion:
         upload = uploads.find(tx, bucket.name, params["Key"], params["UploadId"])
@@ -126,12 +127,16 @@ async def complete_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping
     }
 
 
+def _wanted(params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    return (params.get("MultipartUpload") or {}).get("Parts") or ()
+
+
 def _complete(
     s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, request: tuple[Upload, Mapping[str, Any]]
 ) -> ObjectVersion:
     upload, params = request
     uploaded = {part.number: part for part in uploads.parts(tx, upload)}
-    chosen = chosen_parts(upload, params["MultipartUpload"]["Parts"], uploaded)
+    chosen = chosen_parts(upload, _wanted(params), uploaded)
     write = versions.Write(
         bucket=bucket,
         key=upload.key,
