@@ -228,6 +228,12 @@ def test_the_keys_policy_decides(platform: RunningPlatform, account: str, kms: A
         Constraints={"EncryptionContextSubset": {"team": "a"}},
     )
     stranger.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext={"team": "a", "more": "b"})
+    stranger.encrypt(
+        KeyId=key_id, Plaintext=b"x", EncryptionContext={"TEAM": "a"}
+    )  # GrantConstraints: keys in any case
+    assert code(stranger.encrypt, KeyId=key_id, Plaintext=b"x", EncryptionContext={"team": "A"}) == (
+        "AccessDeniedException"
+    )
     assert code(stranger.encrypt, KeyId=key_id, Plaintext=b"x") == "AccessDeniedException"
     kms.revoke_grant(KeyId=key_id, GrantId=grant["GrantId"])
     given = {"KeyId": key_id, "Plaintext": b"x", "EncryptionContext": {"team": "a"}}
@@ -376,6 +382,7 @@ def test_who_may_make_grants_by_a_grant_gives_no_more_than_it_has(
     ]
     assert [code(bob.create_grant, **given, **each) for each in refused] == ["AccessDeniedException"] * 4
     stricter = {"EncryptionContextEquals": {"team": "a", "more": "b"}}
+    bob.create_grant(**given, Operations=["Encrypt"], Constraints={"EncryptionContextSubset": {"Team": "a"}})
     bob.create_grant(**given, Operations=["Encrypt", "CreateGrant"], Constraints=stricter)
     context = {"team": "a", "more": "b"}
     other.encrypt(KeyId=key_id, Plaintext=b"x", EncryptionContext=context)
@@ -399,6 +406,13 @@ def test_a_grant_names_a_principal_and_what_its_key_can_do(account: str, kms: An
     assert refused(secret, "GetPublicKey") == "ValidationException"
     assert refused(signing, "Encrypt") == "ValidationException"
     assert refused(signing, "Sign", **context) == "ValidationException"
+    for name in ("EncryptionContextEquals", "EncryptionContextSubset"):
+        most = {str(number): "x" * 384 for number in range(8)}
+        for pairs in ({**most, "9": ""}, {**most, "0": "x" * 385}):
+            assert refused(secret, "Encrypt", Constraints={name: pairs}) == "ValidationException"
+        kms.create_grant(KeyId=secret, GranteePrincipal=grantee, Operations=["Encrypt"], Constraints={name: most})
+    for grant in kms.list_grants(KeyId=secret)["Grants"]:
+        kms.revoke_grant(KeyId=secret, GrantId=grant["GrantId"])
     assert refused(secret, "Encrypt", to="foo") == "InvalidArnException"
     assert refused(secret, "Encrypt", RetiringPrincipal="foo") == "InvalidArnException"
     assert kms.list_grants(KeyId=secret)["Grants"] == kms.list_grants(KeyId=signing)["Grants"] == []

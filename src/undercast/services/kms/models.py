@@ -252,7 +252,8 @@ class Grant:
             return True
         equal = self.constraints.get(EQUALS)
         subset = self.constraints.get(SUBSET)
-        return (equal is None or dict(equal) == dict(context)) and (subset is None or _within(subset, context))
+        given = _pairs(context)
+        return (equal is None or _pairs(equal) == given) and (subset is None or _pairs(subset) <= given)
 
     def covers_grant(self, operations: Collection[str], constraints: Mapping[str, Mapping[str, str]]) -> bool:
         """Whether its grantee may make such a grant: some or all of its operations, at least as strictly constrained.
@@ -262,18 +263,18 @@ class Grant:
         """
         if "CreateGrant" not in self.operations or "SourceArn" in self.constraints:
             return False
-        equal, subset = constraints.get(EQUALS), constraints.get(SUBSET)
-        mine = self.constraints.get(EQUALS)
-        if mine is not None and equal != mine:
+        given = {name: _pairs(constraints[name]) for name in (EQUALS, SUBSET) if name in constraints}
+        mine, pairs = self.constraints.get(EQUALS), self.constraints.get(SUBSET)
+        if mine is not None and given.get(EQUALS) != _pairs(mine):
             return False
-        pairs = self.constraints.get(SUBSET)
         return set(operations) <= set(self.operations) and (
-            pairs is None or any(_within(pairs, given) for given in (equal, subset) if given is not None)
+            pairs is None or any(_pairs(pairs) <= one for one in given.values())
         )
 
 
-def _within(pairs: Mapping[str, str], context: Mapping[str, str]) -> bool:
-    return all(context.get(name) == value for name, value in pairs.items())
+def _pairs(context: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """As a grant compares them: keys whatever their case, values as they are. AWS: API Reference, GrantConstraints."""
+    return frozenset((name.lower(), value) for name, value in context.items())
 
 
 def grant_of(row: Row) -> Grant:

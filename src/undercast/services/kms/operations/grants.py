@@ -19,6 +19,8 @@ from undercast.services.kms.specs import SYMMETRIC, grant_operations
 from undercast.store.database import Tx
 
 DEFAULT_PAGE = 50
+# CreateGrant, Constraints.
+MAX_PAIRS, MAX_VALUE = 8, 384
 # CreateGrant, GranteePrincipal: accounts, users, roles, federated users, assumed-role users.
 _PRINCIPAL = re.compile(r"arn:aws:(iam|sts)::\d{12}:(root|user/.+|role/.+|federated-user/.+|assumed-role/.+)")
 
@@ -68,8 +70,16 @@ def _check(key: Key, params: Params) -> None:
     unknown = sorted(set(params["Operations"]) - grant_operations(key.spec, key.usage))
     if unknown:
         raise invalid(f"A grant on {key.arn}, a {key.spec} key for {key.usage}, cannot allow {', '.join(unknown)}.")
-    if key.spec != SYMMETRIC and params.get("Constraints"):
+    constraints = params.get("Constraints") or {}
+    if key.spec != SYMMETRIC and constraints:
         raise invalid(f"A grant on {key.arn}, a {key.spec} key, cannot have an encryption context constraint.")
+    for name, pairs in constraints.items():
+        if len(pairs) > MAX_PAIRS:
+            raise invalid(
+                f"{name} has {len(pairs)} encryption context pairs; a grant constraint has up to {MAX_PAIRS}."
+            )
+        if (longest := max(map(len, pairs.values()), default=0)) > MAX_VALUE:
+            raise invalid(f"{name} has a value of {longest} characters; a grant constraint's have up to {MAX_VALUE}.")
 
 
 def _content(grant: Grant) -> tuple[Any, ...]:
