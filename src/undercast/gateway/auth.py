@@ -114,6 +114,30 @@ class Authenticator:
         return Identity(principal=credential.principal, signing_key=key, environment_id=credential.environment_id)
 
 
+@record(kw_only=False)
+class _Settled:
+    """A decision about a user or role for which no late key was looked at."""
+
+    access: Access
+    principal: Principal
+    known: PrincipalPolicies
+    decision: Decision
+    any_conditions: bool
+    """Whether no key was looked at: with other conditions it is the same."""
+
+    def covers(self, access: Access, principal: Principal, known: PrincipalPolicies | None) -> bool:
+        """Whether it is about the same: policies that may have changed are other objects."""
+        mine = self.access
+        if principal is not self.principal or known is not self.known:
+            return False
+        return mine is access or (
+            self.any_conditions
+            and mine.resource_policy is access.resource_policy
+            and mine.resource_account_id == access.resource_account_id
+            and mine.needs_resource_policy == access.needs_resource_policy
+        )
+
+
 class Authorizer:
     """Asks the policies whether a principal may do what its request does."""
 
@@ -121,7 +145,8 @@ class Authorizer:
         self._policies_of = policies_of
         self._clock = host_clock
         self._mode = mode
-        self._settled: dict[int, tuple[Access, Principal, PrincipalPolicies, Decision]] = {}
+        self._settled: dict[tuple[str, str], _Settled] = {}
+        """By action and resource."""
         self._permitted: dict[tuple[object, ...], tuple[Mapping[str, Any], Principal, bool]] = {}
         """No key of a request is asked for there: the same policy answers the same question in the same way."""
         self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
@@ -179,14 +204,18 @@ class Authorizer:
     def _decide(self, ctx: RequestContext, access: Access) -> Decision:
         principal = ctx.principal
         known = self._policies_of(principal) if principal.kind in ("user", "assumed-role") else None
-        settled = self._settled.get(id(access))
-        if settled is not None and settled[0] is access and settled[1] is principal and settled[2] is known:
-            return settled[3]
-        asked = False
+        settled = self._settled.get((access.action, access.resource))
+        if settled is not None and settled.covers(access, principal, known):
+            return settled.decision
+        key_asked, late_asked = False, False
+
+        def note_key() -> None:
+            nonlocal key_asked
+            key_asked = True
 
         def request_keys() -> dict[str, str]:
-            nonlocal asked
-            asked = True
+            nonlocal late_asked
+            late_asked = True
             return _request_keys(ctx, self._clock)
 
         request = AuthorizationRequest(
@@ -197,6 +226,7 @@ class Authorizer:
             conditions=access.conditions,
             late_conditions=request_keys,
             principal_tags=known.tags if known else {},
+            key_asked=note_key,
             needs_resource_policy=access.needs_resource_policy,
         )
         resource = self._policy(access.resource_policy) if access.resource_policy is not None else None
@@ -207,8 +237,8 @@ class Authorizer:
         session = tuple(self._policy(document) for document in principal.session_policies)
         if known is not None:
             decision = evaluate(request, known.identity, resource, session, known.boundary)
-            if not asked:
-                self._settle(access, principal, known, decision)
+            if not late_asked:
+                self._settle(_Settled(access, principal, known, decision, not key_asked))
             return decision
         decision = evaluate(request, (), resource, session)
         if principal.kind not in ("user", "assumed-role") or decision.allowed or self._mode == "strict":
@@ -221,14 +251,11 @@ class Authorizer:
             self._warn(request, "IAM does not know %s: refused %s on %s, which is another account's.")
         return at_best
 
-    def _settle(self, access: Access, principal: Principal, known: PrincipalPolicies, decision: Decision) -> None:
-        """Keep a decision that looked at no late key: it is the same until one of the three objects is another.
-
-        Services that are asked the same thing again and again keep their `Access` until something changes.
-        """
+    def _settle(self, settled: _Settled) -> None:
+        """Keep a decision. Services that are asked for the same again and again may keep their `Access`, too."""
         if len(self._settled) >= _REMEMBERED:
             self._settled.clear()
-        self._settled[id(access)] = (access, principal, known, decision)
+        self._settled[settled.access.action, settled.access.resource] = settled
 
     def _warn(self, request: AuthorizationRequest, text: str) -> None:
         """Once for each role, action and resource."""

@@ -38,6 +38,8 @@ class AuthorizationRequest:
     """Values of `LATE_KEYS`, which are other ones in each request; asked for when a statement asks for one of them."""
     principal_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the user or role; the session's own tags are in `principal`."""
+    key_asked: Callable[[], None] | None = None
+    """Told when a statement asks for a condition key: until then the decision follows from all else alone."""
     needs_resource_policy: bool = False
     """Whether identity policies alone are not enough even in one account: a role's trust policy, a KMS key policy."""
 
@@ -173,6 +175,8 @@ class RequestKeys:
     def __call__(self, key: str) -> Values | None:
         """See `variables.KeyLookup`."""
         if self._values is None:
+            if self._request.key_asked is not None:
+                self._request.key_asked()
             self._values = _values(self._request)
         found = self._values.get(key)
         if found is not None or key not in LATE_KEYS or self._request.late_conditions is None:

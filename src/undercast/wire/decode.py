@@ -302,8 +302,10 @@ def _absolute(path: str) -> str:
 def _targeted(prefix: str, name: str) -> OperationModel | None:
     """The operation of a target's prefix, which two services share in one case (Timestream)."""
     names = catalogue()
-    found = (names.service(service).operations.get(name) for service in names.by_target.get(prefix, ()))
-    return next((operation for operation in found if operation is not None), None)
+    for service in names.by_target.get(prefix, ()):
+        if (operation := names.service(service).operations.get(name)) is not None:
+            return operation
+    return None
 
 
 def _may_be_compressed(call: Call) -> bool:

@@ -57,6 +57,26 @@ async def test_one_of_many_is_refused_alone() -> None:
     assert "s3:PutObject" in (await refusal(authorizer(ALLOW_GET), ALICE, replace(put, one_of_many=True), put)).message
 
 
+async def test_a_decision_is_kept_for_other_conditions_where_none_was_looked_at() -> None:
+    """A policy that asks for a key decides each request; one that asks for none decides until one of them changes."""
+    first, second = (replace(GET, conditions={"s3:prefix": prefix}) for prefix in ("a", "b"))
+    only_a = statement(Condition={"StringEquals": {"s3:prefix": "a"}})
+    gate = authorizer(PrincipalPolicies(identity=(parse_policy(document(only_a)),)))
+    for _ in range(2):
+        gate.authorize(context(ALICE), "s3", [first])
+        assert "s3:GetObject" in (await refusal(gate, ALICE, second)).message
+    known = [ALLOW_GET]
+    gate = Authorizer(lambda principal: known[0], FakeHostClock(), "enforce")
+    for access in (first, second, GET):
+        gate.authorize(context(ALICE), "s3", [access])
+    await refusal(gate, ALICE, replace(first, resource_policy=DENY_ALL))
+    await refusal(gate, ALICE, replace(first, resource_account_id=OTHER))
+    await refusal(gate, ALICE, replace(first, needs_resource_policy=True))
+    gate.authorize(context(ALICE), "s3", [second])
+    known[0] = NO_POLICIES
+    await refusal(gate, ALICE, second)
+
+
 @pytest.mark.parametrize(
     ("service", "code", "status"),
     [

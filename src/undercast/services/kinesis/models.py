@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.record import record
@@ -103,11 +103,17 @@ def stream_of(row: Row) -> Stream:
         max_record_kib=row["max_record_kib"],
         distribution=row["distribution"],
         key_id=row["key_id"],
-        metrics=json.loads(row["metrics"]),
-        tags=json.loads(row["tags"]),
+        metrics=_parsed(row["metrics"]),
+        tags=_parsed(row["tags"]),
         policy=row["policy"],
         newest=row["newest"],
     )
+
+
+@lru_cache(maxsize=1024)
+def _parsed(text: str) -> Any:
+    """Nobody changes what comes of it: every request for a stream reads its row."""
+    return json.loads(text)
 
 
 def consumer_of(row: Row) -> Consumer:

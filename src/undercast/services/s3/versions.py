@@ -5,7 +5,7 @@ AWS: S3 User Guide, "How S3 Versioning works", "Working with delete markers", "A
 """
 
 from collections.abc import Mapping
-from dataclasses import field, replace
+from dataclasses import field
 from typing import Any
 
 from undercast.core.context import RequestContext
@@ -160,7 +160,7 @@ def announce(s3: S3, tx: Tx, ctx: RequestContext, event: str, version: ObjectVer
     if not found:
         # Nothing durable comes of it: the edge goes through the journal's batch (ADR 0064).
         name = f"s3:{ctx.operation} {place}" if ctx.operation else ""
-        s3.causality.note_with(tx, replace(_edge(ctx, call, origin, f"s3:{event} {place}"), from_label=name))
+        s3.causality.note_with(tx, _edge(ctx, call, origin, f"s3:{event} {place}"), from_label=name)
         return
     if ctx.cause.kind == "external" and ctx.operation:
         # What an environment calls, dispatch notes; a call from outside is worth a row only where it has effects.
