@@ -385,9 +385,13 @@ def test_a_batch_has_an_edge_from_each_of_its_messages(aws: Account) -> None:
     sent = work.send("a", "b", "c")
     work.functions.update_event_source_mapping(UUID=work.id, Enabled=True)
     work.wait_until_empty()
-    time.sleep(0.3)
-    trace = aws.platform.ask(f"/_undercast/trace/{sent[0]}")
-    (invocation,) = [node["id"] for node in trace["nodes"] if node["kind"] == "invocation"]
+
+    def invocations() -> list[str]:
+        nodes = aws.platform.ask(f"/_undercast/trace/{sent[0]}")["nodes"]
+        return [node["id"] for node in nodes if node["kind"] == "invocation"]
+
+    until(lambda: invocations() != [])
+    (invocation,) = invocations()
     whole = aws.platform.ask(f"/_undercast/trace/{invocation}")
     assert {edge["from"] for edge in whole["edges"] if edge["to"] == invocation} == set(sent)
 
