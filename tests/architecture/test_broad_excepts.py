@@ -9,6 +9,7 @@ OWNERS = {
     "undercast/http/server.py": "an unknown failure of a handler or a body ends that request alone",
     "undercast/http/http2.py": "the same, of a stream of HTTP/2",
     "undercast/events/router.py": "a failing target is retried, whatever it raised",
+    "undercast/events/settlement.py": "a delivery whose outcome cannot be written is delivered again",
     "undercast/events/opening.py": "a store that fails now is asked again",
     "undercast/events/poller.py": "a source that cannot be read is read on, a batch that fails is the source's again",
     "undercast/events/alarm.py": "a schedule that fails keeps no other one, and no later round, from its time",

@@ -12,7 +12,8 @@ from tests.state import State, open_state
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.context import EXTERNAL, Cause
 from undercast.events.delivery import Delivery, Outcome
-from undercast.events.router import NOBODY, Router, Senders
+from undercast.events.router import Router
+from undercast.events.settlement import NOBODY, Senders
 from undercast.events.target_queue import Entry, Name
 from undercast.store.database import Tx
 

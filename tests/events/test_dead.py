@@ -11,7 +11,7 @@ from undercast.core.errors import ServiceError
 from undercast.events import dead
 from undercast.events.dead import DeadDeliveries
 from undercast.events.delivery import Delivery, Outcome
-from undercast.events.router import Sender
+from undercast.events.settlement import Sender
 
 
 async def gives_up(delivery: Delivery) -> Outcome:

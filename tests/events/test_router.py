@@ -16,7 +16,7 @@ from tests.fakes import FakeClock
 from undercast.core.errors import ServiceError
 from undercast.events.dead import DeadDeliveries
 from undercast.events.delivery import UNFINISHED, Delivery, Outcome
-from undercast.events.router import Sender
+from undercast.events.settlement import Sender
 from undercast.events.target_queue import WINDOW
 
 

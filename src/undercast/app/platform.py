@@ -25,7 +25,8 @@ from undercast.core.recurring import every, recur
 from undercast.events.dead import DeadDeliveries
 from undercast.events.delivery import Target
 from undercast.events.outbox import Outbox
-from undercast.events.router import Router, Sender, Senders
+from undercast.events.router import Router
+from undercast.events.settlement import Sender, Senders
 from undercast.gateway.admin import Admin, AdminTools
 from undercast.sandbox.debugging.programs import Debuggers
 from undercast.sandbox.driver import Driver

@@ -16,6 +16,8 @@ from undercast.events.delivery import Delivery
 from undercast.events.message_groups import MessageGroups
 
 WINDOW = 256
+KEPT_PAYLOAD_BYTES = 4096
+"""Larger payloads wait in the database only, so that a full window is small."""
 Key = tuple[float, int]
 EVERYTHING: Key = (math.inf, 0)
 """The horizon of a queue that holds all its rows."""
@@ -30,6 +32,12 @@ class Entry(NamedTuple):
     order: int
     id: str
     delivery: Delivery | None = None
+
+    @classmethod
+    def of(cls, due_at: float, order: int, delivery: Delivery) -> "Entry":
+        """With the delivery where that is small."""
+        small = len(delivery.payload) <= KEPT_PAYLOAD_BYTES
+        return cls(due_at, order, delivery.id, delivery if small else None)
 
     @property
     def key(self) -> Key:
