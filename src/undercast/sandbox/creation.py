@@ -92,6 +92,8 @@ class Creation:
     traces: TraceSink | None = None
     _daemons: dict[str, XRayDaemon] = field(default_factory=dict)
     _ways_out: dict[str, Outbound] = field(default_factory=dict)
+    _unserved: dict[str, asyncio.Handle] = field(default_factory=dict)
+    """By environments whose listeners nobody serves yet."""
 
     async def create(
         self, function: FunctionVersion, plan: RuntimePlan, watchers: Watchers, start: Start = ON_DEMAND
@@ -110,9 +112,6 @@ class Creation:
             raise
         try:
             issued = await asyncio.shield(issuing)
-            await self._serve_network(sandbox)
-            if self.traces is not None:
-                self._daemons[environment_id] = XRayDaemon(function, self.traces, sandbox.listeners)
             log = EnvironmentLog(function, self._stream(function, environment_id), self.logs, self.platform_clock)
             given = _Given(issued, log.stream, start.init_type)
             debugger = self.debugging.watch(function, sandbox)
@@ -134,6 +133,9 @@ class Creation:
             left_s = issued.expires_at - watchers.host_clock.now()
             environment.usable_until = issued.expires_at - min(_LAST_HOUR_S, left_s / 2)
             await sandbox.furnished()
+            # When its caller next waits, which is for the runtime: until then the kernel keeps who connects.
+            loop = asyncio.get_running_loop()
+            self._unserved[environment_id] = loop.call_soon(self._serve_network, function, sandbox)
         except BaseException:
             await asyncio.gather(issuing, return_exceptions=True)
             await self.release(environment_id)
@@ -168,6 +170,8 @@ class Creation:
     async def release(self, environment_id: str, *, keep_session: bool = False) -> None:
         """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
         self.debugging.forget(environment_id)
+        if (unserved := self._unserved.pop(environment_id, None)) is not None:
+            unserved.cancel()
         if (daemon := self._daemons.pop(environment_id, None)) is not None:
             daemon.close()
         way_out = self._ways_out.pop(environment_id, None)
@@ -211,8 +215,9 @@ class Creation:
         command = plan.argv(Roots())
         return Prestart(command=command, options=plan.prestart, environment=tuple(sorted(startup.items())))
 
-    async def _serve_network(self, sandbox: Sandbox) -> None:
-        """The front door on its own port inside; names, 80, 443 and the forwarded ports where the driver has them."""
+    def _serve_network(self, function: FunctionVersion, sandbox: Sandbox) -> None:
+        """The front door on its port, names, 80, 443 and the forwarded ports where the driver has them; X-Ray."""
+        del self._unserved[sandbox.environment_id]
         front = sandbox.listeners.get("front")
         if front is not None:
             self.front_door.adopt(front, sandbox.environment_id, tls=False)
@@ -221,7 +226,9 @@ class Creation:
                 lambda connection, tls: self.front_door.accept(connection, sandbox.environment_id, tls=tls),
                 self.site.front_door_port,
             )
-            await way_out.start(sandbox.listeners)
+            way_out.start(sandbox.listeners)
+        if self.traces is not None:
+            self._daemons[sandbox.environment_id] = XRayDaemon(function, self.traces, sandbox.listeners)
 
     def _process(self, function: FunctionVersion, plan: RuntimePlan, sandbox: Sandbox, given: _Given) -> ProcessSpec:
         roots = Roots(

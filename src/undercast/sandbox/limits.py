@@ -188,9 +188,7 @@ class Group:
         """From now on the share of AWS: memory/1769 of one CPU."""
         quota = max(1000, self._memory_mb * _PERIOD_US // 1769)
         if self._cgroups.cpu_v1:
-            folder = self._cgroups.cpu_v1 / self.name
-            _write(folder / "cpu.cfs_period_us", str(_PERIOD_US))
-            _write(folder / "cpu.cfs_quota_us", str(quota))
+            _write(self._cgroups.cpu_v1 / self.name / "cpu.cfs_quota_us", str(quota))  # the kernel's period is ours
         elif self._unified and "cpu" in self._cgroups.controllers:
             _write(self._unified / "cpu.max", f"{quota} {_PERIOD_US}")
 

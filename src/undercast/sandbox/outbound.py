@@ -28,7 +28,7 @@ class Outbound:
         # Across the host's loopback a function would come back as a stranger, who may be anybody (ADR 0007).
         self._relay = Relay(self._names, ours={front_door_port: self._sniffed})
 
-    async def start(self, listeners: Mapping[str, socket.socket]) -> None:
+    def start(self, listeners: Mapping[str, socket.socket]) -> None:
         """Serve whichever of our listeners the sandbox has; the others are left alone."""
         for name, listening in listeners.items():
             if name == DNS:

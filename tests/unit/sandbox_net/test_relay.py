@@ -190,7 +190,7 @@ async def test_outbound_serves_the_listeners_of_a_sandbox() -> None:
     dns.bind(("127.0.0.1", 0))
     listeners = {name: socket.create_server(("127.0.0.1", 0)) for name in ("http", "https", "tcp:5432", "runtime")}
     ports = {name: listener.getsockname()[1] for name, listener in listeners.items()}
-    await outbound.start({**listeners, "dns": dns})
+    outbound.start({**listeners, "dns": dns})
     for count, name in enumerate(("http", "https"), start=1):
         _, writer = await asyncio.open_connection("127.0.0.1", ports[name])
         await until(partial(holds, served, count))
@@ -229,7 +229,7 @@ async def test_a_front_door_on_443_is_served_in_clear_and_as_tls() -> None:
     https = socket.create_server(("127.0.0.1", 0))
     port = https.getsockname()[1]
     outbound = Outbound(lambda connection, tls: served.append((connection, tls)), front_door_port=port)
-    await outbound.start({"https": https})
+    outbound.start({"https": https})
     _, writer = await asyncio.open_connection("127.0.0.1", port)
     await until(partial(holds, served, 1))
     writer.close()

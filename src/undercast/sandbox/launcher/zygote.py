@@ -69,8 +69,13 @@ def await_restore(order: dict[str, Any]) -> NoReturn:
 def _show(order: dict[str, Any]) -> None:
     argv = order["argv"]
     kernel.set_name(os.path.basename(argv[0]))
-    _rewrite("arg", argv)
-    _rewrite("env", [f"{name}={value}" for name, value in order["environment"].items()])
+    descriptor = os.open("/proc/self/stat", os.O_RDONLY)
+    fields = os.read(descriptor, 4096).rpartition(b")")[2].split()
+    os.close(descriptor)
+    # proc(5): arg_start is field 48, the list begins with field 3.
+    args, args_end, variables, variables_end = map(int, fields[45:49])
+    _rewrite(args, args_end, argv)
+    _rewrite(variables, variables_end, [f"{name}={value}" for name, value in order["environment"].items()])
 
 
 def _settle(ours: set[str]) -> Any:
@@ -92,12 +97,8 @@ def _restore_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _rewrite(area: str, texts: list[str]) -> None:
-    """Make /proc/self/cmdline and environ say what they would after an exec. What does not fit is left out."""
-    with open("/proc/self/stat", "rb") as file:
-        fields = file.read().rpartition(b")")[2].split()
-    # proc(5): arg_start is field 48, the list begins with field 3.
-    start, end = (int(text) for text in (fields[45:47] if area == "arg" else fields[47:49]))
+def _rewrite(start: int, end: int, texts: list[str]) -> None:
+    """Make /proc/self/cmdline, or environ, say what it would after an exec. What does not fit is left out."""
     data = b""
     for text in texts:
         entry = os.fsencode(text) + b"\0"
