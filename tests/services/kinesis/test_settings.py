@@ -36,7 +36,7 @@ def test_encryption_is_shown_by_the_stream_and_its_records(
     assert "EncryptionType" not in put(kinesis, stream, "plain")[0]
 
 
-def test_monitoring_is_kept(kinesis: Any, stream: str) -> None:
+def test_monitoring_is_shown(kinesis: Any, stream: str) -> None:
     """ALL means every metric."""
     answer = kinesis.enable_enhanced_monitoring(StreamName=stream, ShardLevelMetrics=["IncomingBytes"])
     assert (answer["CurrentShardLevelMetrics"], answer["DesiredShardLevelMetrics"]) == ([], ["IncomingBytes"])

@@ -7,8 +7,6 @@ them; those about limits of a request, modes, policies and tags are ours.
 from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
 
-EXCEEDED = "ProvisionedThroughputExceededException"
-
 
 def invalid(text: str) -> ServiceError:
     """A value that is not possible."""
@@ -44,7 +42,7 @@ def limit(text: str) -> ServiceError:
 def exceeded(scope: Scope, stream: str, shard: str) -> ServiceError:
     """A shard's throughput is used up."""
     text = f"Rate exceeded for shard {shard} in stream {stream} under account {scope.account_id}."
-    return ServiceError(EXCEEDED, text)
+    return ServiceError("ProvisionedThroughputExceededException", text)
 
 
 def dry_run() -> ServiceError:

@@ -32,7 +32,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DecreaseStreamRetentionPeriod": _STREAM | {"RetentionPeriodHours"},
     "StartStreamEncryption": _STREAM,
     "StopStreamEncryption": _STREAM | _KMS,
-    "EnableEnhancedMonitoring": _STREAM,
+    "EnableEnhancedMonitoring": _STREAM | {"ShardLevelMetrics"},
     "DisableEnhancedMonitoring": _STREAM | {"ShardLevelMetrics"},
     "UpdateStreamMode": _ARN | {"StreamModeDetails"},
     "UpdateMaxRecordSize": _ARN | {"MaxRecordSizeInKiB"},
@@ -57,7 +57,6 @@ STORED: Mapping[str, Mapping[str, str]] = {
     "StartStreamEncryption": dict.fromkeys(
         _KMS, "shown by the descriptions and by each record; records are not encrypted on disk"
     ),
-    "EnableEnhancedMonitoring": {"ShardLevelMetrics": "shown; CloudWatch gets no metrics of shards"},
 }
 
 _RESERVED = "AWS's model says of it: not implemented, reserved for future use"

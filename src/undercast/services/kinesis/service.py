@@ -69,8 +69,8 @@ MANIFEST = Manifest(
         "Shards are held to their throughput only with --throttle-streams; rates of the other requests are not "
         "limited.",
         "CloudWatch is told IncomingRecords, IncomingBytes, GetRecords.Records, -.Bytes, -.IteratorAgeMilliseconds and "
-        "-.Success, WriteProvisionedThroughputExceeded and ReadProvisionedThroughputExceeded of streams; nothing of "
-        "shards and consumers, and no latencies.",
+        "-.Success, WriteProvisionedThroughputExceeded and ReadProvisionedThroughputExceeded of streams, and what is "
+        "enabled of shards; nothing of consumers, and no latencies.",
         "A stream on demand keeps its four shards, however much is written.",
         "Records are not encrypted on disk; KeyId is looked up in KMS when it is set, and not used.",
         "SubscribeToShard is served over HTTP/1.1, too.",

@@ -121,11 +121,13 @@ async def subscribe_to_shard(kinesis: Kinesis, ctx: RequestContext, params: Para
         return stream, shard, places.place(tx, stream, shard, start, ctx.clock.now())
 
     def page(place: int) -> Page:
-        def look(tx: Tx) -> Page:
+        def look(tx: Tx) -> tuple[Stream, int, Page]:
             stream, shard = _subscribed(tx, arn, params["ShardId"])
-            return read(tx, stream, (shard, place), _EVENT, ctx.clock.now())
+            return stream, shard["number"], read(tx, stream, (shard, place), _EVENT, ctx.clock.now())
 
-        return kinesis.database.read_now(look)
+        found = kinesis.database.read_now(look)
+        kinesis.measures.published(*found)
+        return found[2]
 
     stream, shard, place = kinesis.database.read_now(find)
     if params.get("DryRun"):

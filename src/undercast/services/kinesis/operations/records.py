@@ -13,8 +13,9 @@ from undercast.core.service import Params, operation
 from undercast.events.causality import Edge
 from undercast.services import shard_iterators
 from undercast.services.kinesis import places, store
-from undercast.services.kinesis.errors import EXCEEDED, dry_run, exceeded, invalid
+from undercast.services.kinesis.errors import dry_run, exceeded, invalid
 from undercast.services.kinesis.instance import Kinesis, asked, named
+from undercast.services.kinesis.measures import Sent
 from undercast.services.kinesis.models import (
     AUTO,
     HASH_KEYS,
@@ -83,8 +84,8 @@ async def _put(
         ]
         _note(kinesis, tx, ctx, stream, results)
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
-        sizes = [new.size for (_, new), fits in zip(chosen, taken, strict=True) if fits]
-        tx.after_commit(lambda: kinesis.measures.put(stream.of, sizes, len(taken) - len(sizes)))
+        sent = [Sent(shard["number"], new.size, fits) for (shard, new), fits in zip(chosen, taken, strict=True)]
+        tx.after_commit(lambda: kinesis.measures.put(stream, sent))
         return stream, results
 
     return await kinesis.database.write(write, long=size > _LONG_BYTES or len(entries) > _LONG_RECORDS)
@@ -173,24 +174,20 @@ async def get_records(kinesis: Kinesis, ctx: RequestContext, params: Params) -> 
         raise dry_run()
     limits, of = Limits(params.get("Limit", MAX_RECORDS), MAX_BYTES), named_by_arn(iterator.stream_arn)
 
-    def look(tx: Tx, most: Limits) -> Page:
+    def look(tx: Tx, most: Limits) -> tuple[Stream, int, Page]:
         stream = store.existing(tx, of)
         shard = store.shard_by_id(tx, stream, iterator.shard_id)
-        if not kinesis.throttle.reads(shard["id"]):
-            raise exceeded(stream.of.scope, stream.of.name, shard_name(shard["number"]))
-        return read(tx, stream, (shard, iterator.sequence), most, now)
+        return stream, shard["number"], read(tx, stream, (shard, iterator.sequence), most, now)
 
     inline = Limits(min(limits.records, _INLINE.records), _INLINE.size)
-    try:
-        page = kinesis.database.read_now(lambda tx: look(tx, inline))
-        if page.behind_ms and len(page.records) < limits.records:
-            page = await kinesis.database.read(lambda tx: look(tx, limits), long=True)
-    except ServiceError as error:
-        if error.code == EXCEEDED:
-            kinesis.measures.throttled(of)
-        raise
+    stream, shard, page = kinesis.database.read_now(lambda tx: look(tx, inline))
+    if not kinesis.throttle.reads(iterator.shard_id):
+        kinesis.measures.throttled(stream, shard)
+        raise exceeded(stream.of.scope, stream.of.name, shard_name(shard))
+    if page.behind_ms and len(page.records) < limits.records:
+        stream, shard, page = await kinesis.database.read(lambda tx: look(tx, limits), long=True)
     kinesis.throttle.has_read(iterator.shard_id, page.size)
-    kinesis.measures.got(of, len(page.records), page.size, page.behind_ms)
+    kinesis.measures.got(stream, shard, page)
     answer: dict[str, Any] = {"Records": page.records, "MillisBehindLatest": page.behind_ms}
     if page.following is None:
         return {**answer, "ChildShards": page.children}

@@ -13,19 +13,11 @@ from undercast.core.service import Params, operation
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import invalid
 from undercast.services.kinesis.instance import Kinesis, asked
+from undercast.services.kinesis.measures import SHARD_METRICS
 from undercast.services.kinesis.models import AUTO, BY_KEY, ON_DEMAND, Stream
 from undercast.store.database import Tx
 
 LEAST_HOURS, MOST_HOURS = 24, 8760
-_METRICS = (
-    "IncomingBytes",
-    "IncomingRecords",
-    "OutgoingBytes",
-    "OutgoingRecords",
-    "WriteProvisionedThroughputExceeded",
-    "ReadProvisionedThroughputExceeded",
-    "IteratorAgeMilliseconds",
-)
 _KMS_ERRORS = {
     "NotFoundException": "KMSNotFoundException",
     "AccessDeniedException": "KMSAccessDeniedException",
@@ -101,23 +93,23 @@ async def stop_stream_encryption(kinesis: Kinesis, ctx: RequestContext, params: 
 
 @operation("EnableEnhancedMonitoring")
 async def enable_enhanced_monitoring(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Kept and shown."""
+    """From now on CloudWatch gets these metrics of each shard."""
     return await _monitor(kinesis, ctx, params, enable=True)
 
 
 @operation("DisableEnhancedMonitoring")
 async def disable_enhanced_monitoring(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """Kept and shown."""
+    """No more of these."""
     return await _monitor(kinesis, ctx, params, enable=False)
 
 
 async def _monitor(kinesis: Kinesis, ctx: RequestContext, params: Params, *, enable: bool) -> dict[str, Any]:
-    given = set(_METRICS) if "ALL" in params["ShardLevelMetrics"] else set(params["ShardLevelMetrics"])
+    given = set(SHARD_METRICS) if "ALL" in params["ShardLevelMetrics"] else set(params["ShardLevelMetrics"])
 
     def write(tx: Tx) -> dict[str, Any]:
         stream = asked(tx, ctx, params)
         wanted = set(stream.metrics) | given if enable else set(stream.metrics) - given
-        after = [name for name in _METRICS if name in wanted]
+        after = [name for name in SHARD_METRICS if name in wanted]
         store.change(tx, stream, metrics=json.dumps(after))
         return {
             "StreamName": stream.of.name,
