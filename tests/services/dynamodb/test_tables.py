@@ -161,6 +161,16 @@ def test_tags_and_time_to_live_settings(dynamodb: Any, make_table: Make) -> None
     assert dynamodb.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
 
 
+def test_an_update_of_nothing_is_none(dynamodb: Any, make_table: Make) -> None:
+    """A list without an update in it is nothing, too."""
+    name = make_table()
+    nothings: tuple[dict[str, Any], ...] = ({}, {"GlobalSecondaryIndexUpdates": []})
+    for nothing in nothings:
+        text = message(dynamodb.update_table, TableName=name, **nothing)
+        assert text.startswith("At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, ")
+    dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+
+
 def test_what_is_not_here_is_refused_by_name(dynamodb: Any) -> None:
     """Neither an operation nor a parameter is accepted and ignored."""
     code, text = refused(dynamodb.describe_global_table, GlobalTableName="ttt")

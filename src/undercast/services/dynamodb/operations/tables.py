@@ -129,7 +129,7 @@ async def delete_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
 async def update_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Another billing mode, throughput, stream, or global secondary indexes; a new index is filled at once."""
     of = named(ctx.scope, params["TableName"])
-    if params.keys() <= {"TableName", "AttributeDefinitions"}:
+    if {name for name, value in params.items() if value != []} <= {"TableName", "AttributeDefinitions"}:
         raise invalid(
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
             "SSESpecification or ReplicaUpdates is required"
