@@ -25,6 +25,7 @@ from undercast.services.s3.instance import S3
 from undercast.services.s3.models import OWNERSHIPS, Bucket, ObjectVersion, owner_of
 from undercast.services.s3.operations.configurations import remove, required, save
 from undercast.services.s3.public_access import is_public
+from undercast.services.s3.statements import check_statements
 from undercast.services.s3.versions import announce
 from undercast.store.database import Tx
 
@@ -45,7 +46,7 @@ async def put_bucket_policy(s3: S3, ctx: RequestContext, params: Mapping[str, An
         document = parse_policy(text, "resource")
     except ServiceError as error:
         raise MalformedPolicy(error.message) from error
-    _check_statements(bucket, document)
+    check_statements(bucket.name, document)
     if bucket.blocks("BlockPublicPolicy") and is_public(document):
         raise AccessDenied(
             f"User: {ctx.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
@@ -53,22 +54,6 @@ async def put_bucket_policy(s3: S3, ctx: RequestContext, params: Mapping[str, An
             "Access"
         )
     await save(s3, bucket, "policy", text)
-
-
-def _check_statements(bucket: Bucket, document: Mapping[str, Any]) -> None:
-    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
-    for statement in statements:
-        for action in _texts(statement.get("Action", statement.get("NotAction"))):
-            if action != "*" and not action.lower().startswith("s3:"):
-                raise MalformedPolicy("Policy has invalid action")
-        for resource in _texts(statement.get("Resource", statement.get("NotResource"))):
-            target = resource.partition(":::")[2].partition("/")[0]
-            if resource != "*" and target not in (bucket.name, "*"):
-                raise MalformedPolicy("Policy has invalid resource")
-
-
-def _texts(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value or ())
 
 
 @operation("GetBucketPolicy")
