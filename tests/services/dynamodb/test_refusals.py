@@ -97,6 +97,21 @@ def test_no_update_goes_into_an_index_key(dynamodb: Any, name: str, update: str)
     assert text.endswith("Cannot update attribute pk. This attribute is part of the key")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SELECT n.x FROM {}",
+        "SELECT * FROM {} WHERE n.x = 1",
+        "UPDATE {} SET n.x = 1 WHERE pk = 'a' AND sk = 'b'",
+        "UPDATE {} SET a = n[0] WHERE pk = 'a' AND sk = 'b'",
+        "DELETE FROM {} WHERE pk = 'a' AND sk = 'b' AND size(n.x) = 1",
+    ],
+)
+def test_nor_does_a_statement(dynamodb: Any, name: str, text: str) -> None:
+    """PartiQL has the same words."""
+    assert message(dynamodb.execute_statement, Statement=text.format(f'"{name}"')) == f"{SCALARS}: IndexKey: n"
+
+
 @pytest.mark.parametrize(("index", "key"), [("by-g", "g"), ("by-l", "pk")])
 def test_a_query_filters_by_what_its_index_holds(dynamodb: Any, name: str, index: str, key: str) -> None:
     """Of the rest it would see nothing. A Scan's filter just sees nothing of it."""

@@ -20,7 +20,7 @@ from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
-from undercast.services.dynamodb.keys import Key, key_in, key_of
+from undercast.services.dynamodb.keys import Key, check_scalars, key_in, key_of
 from undercast.services.dynamodb.models import Index, Table, named
 from undercast.services.dynamodb.operations import transactions
 from undercast.services.dynamodb.partiql import plan
@@ -57,6 +57,7 @@ def _bound(params: Mapping[str, Any]) -> tuple[Statement, plan.Values]:
 def _source(dynamo: Dynamo, ctx: RequestContext, statement: Statement) -> tuple[Table, Index | None]:
     of = named(ctx.scope, statement.table)
     table = dynamo.database.read_row(lambda tx: dynamo.tables.get(tx, of))
+    check_scalars(table, statement.used)
     return table, table.index(statement.index) if statement.index else None
 
 

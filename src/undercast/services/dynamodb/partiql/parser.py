@@ -12,6 +12,8 @@ from functools import lru_cache
 from undercast.core.errors import ServiceError
 from undercast.services.dynamodb.cursor import Token
 from undercast.services.dynamodb.errors import invalid
+from undercast.services.dynamodb.expressions import updates
+from undercast.services.dynamodb.expressions.conditions import paths_of
 from undercast.services.dynamodb.expressions.paths import leaf_name
 from undercast.services.dynamodb.expressions.syntax import MAX_DEPTH, Call, Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.expressions.updates import Action
@@ -53,6 +55,8 @@ class Statement:
     values: dict[str, Make] = field(default_factory=dict)
     parameters: int = 0
     """How many ? there are."""
+    used: tuple[Path, ...] = ()
+    """All document paths, wherever they stand."""
 
 
 @lru_cache(maxsize=1024)
@@ -95,6 +99,8 @@ class _Parser:
         if tokens.next.kind != "end":
             raise tokens.wrong()
         found.values, found.parameters = self._values, self._parameters
+        where = paths_of(found.where) if found.where is not None else ()
+        found.used = (*(found.paths or ()), *where, *updates.paths_of(found.actions))
         return found
 
     def _select(self) -> Statement:
