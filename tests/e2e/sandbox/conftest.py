@@ -18,6 +18,7 @@ from undercast.core.ids import SystemIds
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Driver, SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
+from undercast.sandbox.lifecycle import IDLE
 from undercast.sandbox.model import FunctionVersion, Invocation, InvocationResult
 from undercast.sandbox.pool import Pool
 from undercast.sandbox.pool_parts import PoolParts
@@ -26,6 +27,7 @@ from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Family, Runtimes
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
+from undercast.sandbox.waiting import until
 
 CLIENT = Path(undercast.sandbox.__file__).parent / "client"
 DriverName = Literal["namespace", "process"]
@@ -97,6 +99,16 @@ class Stage:
         parsed = answer(result.payload)
         assert isinstance(parsed, dict)
         return parsed
+
+    async def rested(self) -> None:
+        """Wait until no environment is at work: on a busy machine the next invocation would get one of its own."""
+        idle = {str(state) for state in IDLE}
+
+        def all_idle() -> bool:
+            functions = self.pool.status()["functions"]
+            return all(state in idle for one in functions for state in one["environments"].values())
+
+        assert await until(all_idle, 20)
 
 
 @pytest.fixture

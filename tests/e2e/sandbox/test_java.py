@@ -17,13 +17,11 @@ from tests.machine import lacking, program, without
 from undercast.core.config import Config
 from undercast.sandbox.driver import SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
-from undercast.sandbox.lifecycle import IDLE
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
 from undercast.sandbox.runtimes.java import client_folder
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.python import PythonRuntime
-from undercast.sandbox.waiting import until
 
 SOURCE = Path(__file__).parent / "java_function"
 SEARCH = tuple(os.environ["PATH"].split(os.pathsep))
@@ -86,17 +84,6 @@ def function(jvm: Stage, classes: Path, handler: str, **changes: object) -> Func
     return a_function(name=f"j{len(handler)}", handler=handler, code_dir=code, **settings)
 
 
-async def rested(jvm: Stage) -> None:
-    """Wait until no environment is at work: on a busy machine the next invocation would get one of its own."""
-    idle = {str(state) for state in IDLE}
-
-    def all_idle() -> bool:
-        functions = jvm.pool.status()["functions"]
-        return all(state in idle for one in functions for state in one["environments"].values())
-
-    assert await until(all_idle, 20)
-
-
 async def test_a_request_handler(jvm: Stage, driver_name: str, classes: Path) -> None:
     """Event, context, log, an exception with its frames, an exit, and a new JVM behind it."""
     made = function(jvm, classes, "example.App")
@@ -106,12 +93,12 @@ async def test_a_request_handler(jvm: Stage, driver_name: str, classes: Path) ->
     assert 0 < first["left"] <= 20_000
     if driver_name == "namespace":
         assert (first["home"], first["command"]) == ("/var/lang", "/var/lang/bin/java")
-    await rested(jvm)
+    await jvm.rested()
     assert (await jvm.value(made))["count"] == 2
     error = await jvm.error(made, b'{"do": "raise"}')
     assert (error["errorType"], error["errorMessage"]) == ("java.lang.IllegalStateException", "no such luck")
     assert error["stackTrace"][0] == "example.App.handleRequest(App.java:18)"
-    await rested(jvm)
+    await jvm.rested()
     assert (await jvm.error(made, b'{"do": "exit"}'))["errorMessage"].endswith("exit status 7")
     assert (await jvm.value(made))["count"] == 1
     log = jvm.log.messages

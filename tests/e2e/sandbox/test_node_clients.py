@@ -61,7 +61,7 @@ Object.assign(actions, {
   now: (event, context, callback) => {
     context.callbackWaitsForEmptyEventLoop = false;
     setTimeout(() => late++, 60000);
-    callback(null, { late });
+    callback(null, "at once");
   },
   twice: (event, context, callback) => { callback(null, "first"); callback(null, "second"); },
   failed: (event, context, callback) => callback(new Odd("by callback")),
@@ -83,10 +83,11 @@ EVENTS: tuple[dict[str, Any], ...] = (
     {"do": "raise", "why": "it must"},
 )
 CALLBACK_EVENTS: tuple[dict[str, Any], ...] = (
-    *({"do": name} for name in ["later", "now", "echo", "twice", "failed", "done", "fail", "failNothing", "succeed"]),
+    *({"do": name} for name in ["later", "echo", "twice", "failed", "done", "fail", "failNothing", "succeed"]),
     {"do": "raise", "why": "at once"},
     {"do": "echo", "promise": True},
     {"do": "later", "promise": True},
+    {"do": "now"},  # leaves a timer of a minute: whoever waits for an empty loop behind it waits for that, too
 )
 SETTINGS: tuple[dict[str, str], ...] = ({}, {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"})
 
@@ -147,6 +148,7 @@ async def test_ours_answers_and_logs_as_awss(pair: Pair, settings: dict[str, str
         for event in events:
             result = await stage.invoke(function, json.dumps(event).encode(), client_context='{"custom":{"k":1}}')
             answers.append((event["do"], result.function_error, plain(result.payload.decode(), stage, function)))
+            await stage.rested()  # else the next one may have an environment of its own
         seen[name] = answers, records(stage, function)
     assert seen["ours"][0] == seen["aws"][0]
     assert seen["ours"][1] == seen["aws"][1]

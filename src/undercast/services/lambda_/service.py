@@ -196,6 +196,9 @@ MANIFEST = Manifest(
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "Functions have a /dev/shm, which AWS does not mount: Python's multiprocessing.Pool, Queue and Lock work here, "
         "and are OSError 38 there.",
+        "A function's /usr, /bin and /lib are this machine's, whatever Amazon Linux /etc/os-release names: the C "
+        "library and the system's programs have this machine's versions. Under the process driver /etc/os-release and "
+        "the paths of interpreters are this machine's, too.",
         "A link that points out of the package is refused; AWS unpacks it.",
         "FunctionUrl is http://<id>.lambda-url.<region>.localhost:<port>/, which leads to this machine (curl "
         "and browsers resolve *.localhost; whatever does not asks localhost with this name as Host); the same is "
