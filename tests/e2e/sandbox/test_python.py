@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from tests.machine import without
 from tests.memory import Peak
 from undercast.core.memory import give_back
 from undercast.sandbox.model import FunctionVersion, LogEvent
+from undercast.sandbox.runtimes.lookup import Interpreter
 
 
 async def test_event_and_result(stage: Stage) -> None:
@@ -161,6 +163,21 @@ async def test_interpreter_and_library_are_below_var_lang(
     assert seen["elsewhere"] == []
     assert seen["child"] == f"{program} /var/lang {library}/os.py"
     assert seen["bin"] == ["python", "python3", f"python{version}"]
+
+
+@pytest.mark.parametrize("driver_name", ["namespace"])
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNUSED": "1"}], ids=["forked", "fresh"])
+async def test_the_systems_interpreter_is_below_var_lang_too(stage: Stage, environment: dict[str, str]) -> None:
+    """Its library is among the system's own folders: that alone is at AWS's place."""
+    minor = next((number for number in range(14, 9, -1) if Path(f"/usr/bin/python3.{number}").is_file()), 0)
+    if not minor:
+        without("python3 of the system")
+    program = Path(f"/usr/bin/python3.{minor}").resolve()
+    stage.runtimes._found[(3, minor)] = Interpreter(path=program, version=(3, minor), prefixes=())
+    seen = await stage.value(stage.function(PLACES, runtime=f"python3.{minor}", environment=environment))
+    inside, library = f"/var/lang/bin/python3.{minor}", f"/var/lang/lib/python3.{minor}"
+    assert (seen["executable"], seen["library"], seen["elsewhere"]) == (inside, f"{library}/os.py", [])
+    assert seen["child"] == f"{inside} /var/lang {library}/os.py"
 
 
 RELEASE = """
