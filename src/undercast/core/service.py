@@ -100,7 +100,8 @@ class Addresses:
     owns: Callable[[str], bool] = no_host
     """Whether a lower-case host name is one of its own."""
     path: str = ""
-    """Beginning of the paths that are the service's own under every host name, e.g. SNS's certificate. "" for none."""
+    """Beginning of paths that are the service's own, e.g. SNS's certificate, under every host name but S3's and those
+    that a service owns. "" for none."""
 
 
 def operation(name: str) -> Callable[[OperationFunction], OperationFunction]:

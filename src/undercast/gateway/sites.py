@@ -17,7 +17,9 @@ from undercast.gateway import auth_errors
 from undercast.gateway.auth import Gate, Identity
 from undercast.gateway.hosts import name_of
 from undercast.services.registry import Mounted
+from undercast.wire import s3
 from undercast.wire.call import Call
+from undercast.wire.hosts import DEFAULT_HOSTS, host_target
 from undercast.wire.signature import parse_signature
 from undercast.wire.verified import verified_body
 
@@ -39,8 +41,14 @@ class Sites:
 
     def find(self, host_header: str, target: str) -> str | None:
         """The name of the service that answers for a Host header, or for a request target, itself."""
-        if target.startswith(self._prefixes):
-            return next(name for path, name in self._paths.items() if target.startswith(path))
+        owner = self._of_host(host_header)
+        if owner is not None or not target.startswith(self._prefixes):
+            return owner
+        if host_target(host_header, DEFAULT_HOSTS).endpoint == s3.SERVICE:
+            return None  # any path is a key or a bucket there
+        return next(name for path, name in self._paths.items() if target.startswith(path))
+
+    def _of_host(self, host_header: str) -> str | None:
         try:
             return self._known[host_header]
         except KeyError:

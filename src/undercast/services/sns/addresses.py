@@ -1,4 +1,4 @@
-"""The path of the certificate of SNS's signatures, under every host name: SigningCertURL names it.
+"""The path of the certificate of SNS's signatures, which SigningCertURL names.
 
 AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages".
 """
