@@ -36,6 +36,7 @@ from undercast.sandbox.runtime_api import RuntimeState
 from undercast.sandbox.runtime_messages import Answer
 from undercast.sandbox.shutdown import Reason, reason_of, shut_down
 from undercast.sandbox.telemetry import Telemetry
+from undercast.sandbox.vigil import Vigil
 
 INIT_TIMEOUT_S = 10.0
 """Lambda Developer Guide: INIT is limited to 10 s; then it is retried inside the first invoke."""
@@ -131,6 +132,7 @@ class Environment:
         self._clears = False
         self._polled = True
         """Whether the event loop has looked at the pipes since the runtime asked for its next event."""
+        self._vigil = Vigil(self._loop, self._clock)
         self._tasks = Tasks(self._on_defect)
         debugger = launch.debugger
         self._deadline = (debugger.deadline if debugger else Deadline)(self._loop, self._on_deadline)
@@ -308,6 +310,8 @@ class Environment:
         run.restored, beginning.restored = beginning.restored, None
         self._set_phase("invocation", invocation.request_id)
         self._watchers.causes.invoked(invocation, self.id)
+        if invocation.synchronous and not was_frozen:
+            self._vigil.begin()
 
     def on_next(self) -> None:
         """See RuntimeEvents."""
@@ -359,6 +363,7 @@ class Environment:
         self.state = step(self.state, Event.ANSWER)
         run.duration_ms = (self._clock.monotonic() - run.began) * 1000
         run.answered_ms = run.duration_ms
+        self._vigil.end(run.answered_ms)
         run.answer = answer
         if answer.too_large:
             run.fault = errors.response_too_large(answer.limit_bytes)
