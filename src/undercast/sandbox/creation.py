@@ -280,11 +280,11 @@ class Creation:
 
 def _hidden(plan: RuntimePlan) -> str:
     """What the function's log should say of an SDK that its sandbox's own /tmp covers. Raises for the interpreter."""
-    words = [Path(word) for word in plan.argv(Roots())]
-    if plan.lang_dir is not None:
-        words += [link.resolve() for link in programs(plan.lang_dir).iterdir()]
     for prefix in plan.prefixes:
         if reason := hidden_place(prefix):
+            words = [Path(word) for word in plan.argv(Roots())]
+            if plan.lang_dir is not None:
+                words += [link.resolve() for link in programs(plan.lang_dir).iterdir()]
             if any(word.is_relative_to(prefix) for word in words):
                 raise invalid_runtime(reason)
             return reason
