@@ -14,7 +14,7 @@ def env(
     data: DataOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Print export lines that point the AWS CLI, SDKs, SAM and Terraform at the platform: eval "$(undercast env)"."""
+    """Print export lines that point the AWS CLI, SDKs and Terraform at the platform: eval "$(undercast env)"."""
     key, secret = environment.credentials()
     values = {
         "AWS_ENDPOINT_URL": locate(data),

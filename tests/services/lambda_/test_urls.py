@@ -134,13 +134,22 @@ def test_response_is_taken_or_inferred(aws: Account) -> None:
         assert (broken.status, broken.body) == (502, b"Internal Server Error")
 
 
+def assert_forbidden(answer: Answer) -> None:
+    """AWS's 403: where its reasons are explained, the error's name in a header, and an id to ask about."""
+    message = json.loads(answer.body)["Message"]
+    assert (answer.status, answer.header("x-amzn-errortype")) == (403, "AccessDeniedException")
+    assert message.startswith("Forbidden. For troubleshooting Function URL authorization issues, see: https://docs.")
+    assert message.endswith("/lambda/latest/dg/urls-auth.html")
+    assert answer.header("x-amzn-requestid")
+
+
 def test_public_url_needs_both_permissions(aws: Account) -> None:
     """Since October 2025 lambda:InvokeFunctionUrl and lambda:InvokeFunction; else 403 Forbidden."""
     functions = aws.client("lambda")
     aws.create(Code=CODE)
     url = functions.create_function_url_config(FunctionName="f", AuthType="NONE")["FunctionUrl"]
     forbidden = send(aws, url)
-    assert (forbidden.status, json.loads(forbidden.body)) == (403, {"Message": "Forbidden"})
+    assert_forbidden(forbidden)
     allow_everybody(aws)
     assert send(aws, url).status == 200
     functions.remove_permission(FunctionName="f", StatementId="invoke")
@@ -149,7 +158,7 @@ def test_public_url_needs_both_permissions(aws: Account) -> None:
     allow_everybody(aws)
     functions.remove_permission(FunctionName="f", StatementId="url")
     assert send(aws, url).status == 403
-    assert send(aws, url.replace(url[7:12], "zzzzz")).status == 403
+    assert_forbidden(send(aws, url.replace(url[7:12], "zzzzz")))
 
 
 def signed(aws: Account, url: str, account: str, target: str = "/") -> Answer:
@@ -166,7 +175,7 @@ def test_url_with_iam_needs_a_signature_and_a_permission(aws: Account) -> None:
     aws.create(Code=CODE)
     url = functions.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")["FunctionUrl"]
     unsigned = send(aws, url)
-    assert (unsigned.status, json.loads(unsigned.body)) == (403, {"Message": "Forbidden"})
+    assert_forbidden(unsigned)
     answer = signed(aws, url, aws.id, "/x?a=b")
     event = json.loads(answer.body)
     assert (answer.status, event["requestContext"]["accountId"]) == (200, aws.id)

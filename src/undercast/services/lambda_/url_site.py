@@ -26,13 +26,18 @@ from undercast.services.lambda_.url_events import Visitor
 from undercast.services.lambda_.urls import FunctionUrl
 
 _JSON = (("content-type", "application/json"),)
+_FORBIDDEN = (
+    "Forbidden. For troubleshooting Function URL authorization issues, see: "
+    "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+)
+"""As captured in the Lambda Developer Guide's issue 494, "Function URL with AuthType=NONE"."""
 
 
 async def serve(functions: Lambda, visit: Visit) -> HttpResponse:
     """See `core.service.Manifest.site`."""
     url = functions.database.read_now(lambda tx: urls.find_by_host(tx, visit.host))
     if url is None:
-        return _forbidden()
+        return _forbidden(functions.ids.uuid())
     began = functions.clock.host_s()
     answer = await _within_cors(functions, url, visit)
     functions.measures.url_answered(url.reference.arn, answer.status, (functions.clock.host_s() - began) * 1000)
@@ -58,7 +63,7 @@ async def _answer(functions: Lambda, url: FunctionUrl, visit: Visit) -> HttpResp
         body = await visit.body(MAX_SYNC_BYTES)
         return await _invoke(functions, url, visit, ctx, body)
     except ServiceError as error:
-        return _refused(error)
+        return _refused(error, visit.anonymous(url.scope).request_id)
 
 
 async def _admitted(functions: Lambda, url: FunctionUrl, visit: Visit) -> RequestContext:
@@ -73,7 +78,7 @@ async def _admitted(functions: Lambda, url: FunctionUrl, visit: Visit) -> Reques
         ctx = visit.anonymous(url.scope)
         for action, keys in conditions:
             if not await ctx.permits(ctx.principal, action, arn, keys):
-                raise ServiceError("AccessDeniedException", "Forbidden", 403)
+                raise ServiceError("AccessDeniedException", _FORBIDDEN, 403)
         return ctx
     ctx = visit.identified(url.scope)
     policy = functions.catalog.policy(url.reference)
@@ -163,17 +168,20 @@ def _visitor(url: FunctionUrl, visit: Visit, ctx: RequestContext, trace: str) ->
     )
 
 
-def _forbidden() -> HttpResponse:
-    return _message(403, "Forbidden")
+def _forbidden(request_id: str) -> HttpResponse:
+    """AWS's 403 names its error in a header, as the operations of the Lambda API do."""
+    headers = (("x-amzn-requestid", request_id), ("x-amzn-errortype", "AccessDeniedException"))
+    answer = _message(403, _FORBIDDEN)
+    return replace(answer, headers=(*answer.headers, *headers))
 
 
-def _refused(error: ServiceError) -> HttpResponse:
+def _refused(error: ServiceError, request_id: str) -> HttpResponse:
     if error.code == "TooManyRequestsException":
         body = {"Reason": error.members["Reason"], "Type": "User", "message": error.message}
         headers = (*_JSON, ("retry-after", str(error.members["retryAfterSeconds"])))
         return HttpResponse(status=429, headers=headers, body=json.dumps(body).encode())
     if error.code.startswith(("AccessDenied", "MissingAuthenticationToken")):
-        return _forbidden()
+        return _forbidden(request_id)
     if error.status == 413 or error.code == "RequestEntityTooLarge":
         return _message(413, "Request Entity Too Large")
     if error.status >= 500:
