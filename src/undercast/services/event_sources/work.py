@@ -167,7 +167,11 @@ class Work(Generic[T]):
         self._closed.set()
 
     async def process(self, batch: Batch) -> Processed:
-        """Ends when all is done or given up, or when nobody reads any more. Commits how far it has come."""
+        """Ends when all is done or given up, or when nobody reads any more. Commits how far it has come.
+
+        The result is the last attempt's (botocore, EventSourceMappingConfiguration: "the event source mapping's last
+        processing attempt"), whatever failed before it.
+        """
         if batch.window is not None and batch.window.final:
             return await self._finish(batch)
         pieces = deque([Piece(self._attempts.wanted(batch.records))])
@@ -186,6 +190,7 @@ class Work(Generic[T]):
             if attempt.done:
                 await self._move_on(batch, piece.records[attempt.done - 1], attempt.state)
             if not attempt.failed:
+                processed = Processed()
                 continue
             processed = Processed(result=self._attempts.failure)
             again = await self._again(batch, piece, attempt)
@@ -221,13 +226,12 @@ class Work(Generic[T]):
 
     async def _finish(self, batch: Batch) -> Processed:
         """The last attempt for a window; what is behind it waits for its success."""
-        piece, processed = Piece(()), Processed()
+        piece = Piece(())
         while (await self._attempts.attempt(batch, ())).failed:
-            processed = Processed(result=self._attempts.failure)
             if not await self._waited(piece):
-                return processed
+                return Processed(result=self._attempts.failure)
         await self.commit(batch.reader, replace(batch.reader.progress, window=0.0, state=""))
-        return processed
+        return Processed()
 
     def _too_old(self, record: Record) -> bool:
         age_s = self._limits.age_s
