@@ -41,6 +41,8 @@ class Journal:
         self._failure: BaseException | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._flushing: asyncio.Task[None] | None = None
+        self._epoch = 0
+        """How often `empty` was called."""
 
     @classmethod
     def open(cls, path: Path) -> "Journal":
@@ -105,6 +107,7 @@ class Journal:
             self._timer.cancel()
             self._timer = None
         self._batch, self._rows = {}, 0
+        self._epoch += 1
         return asyncio.create_task(self.database.write(fn, long=True))
 
     async def close(self) -> None:
@@ -126,12 +129,12 @@ class Journal:
             self._settled = self._appended  # `empty` has dropped the rest
             return
         batch, self._batch, self._rows = self._batch, {}, 0
-        self._flushing = asyncio.create_task(self._write_batch(batch, self._appended))
+        self._flushing = asyncio.create_task(self._write_batch(batch, self._appended, self._epoch))
         self._flushing.add_done_callback(_tell)
 
-    async def _write_batch(self, batch: Batch, end: int) -> None:
+    async def _write_batch(self, batch: Batch, end: int, epoch: int) -> None:
         try:
-            await self._insert(batch)
+            await self._insert(batch, epoch)
         except BaseException as error:
             self._lost, self._failure = end, error
             raise
@@ -142,10 +145,12 @@ class Journal:
             if self._batch and self._timer is None:
                 self._begin()
 
-    async def _insert(self, batch: Batch) -> None:
+    async def _insert(self, batch: Batch, epoch: int) -> None:
         try:
             await self.database.write(lambda tx: _insert(tx, batch), long=True)
         except sqlite3.IntegrityError:
+            if epoch != self._epoch:
+                return  # `empty` deletes before this second write: its rows would stay
             await self.database.write(lambda tx: _insert_what_fits(tx, batch), long=True)
 
 

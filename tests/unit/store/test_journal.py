@@ -191,3 +191,14 @@ async def test_what_comes_behind_an_emptying_stays(journal: Journal) -> None:
     await journal.empty(delete)
     await journal.flush()
     assert await journal.read(numbers) == []
+
+
+async def test_a_refused_row_brings_nothing_back_behind_an_emptying(journal: Journal) -> None:
+    """The others of its batch are written once more: not behind the wipe of a reset, which waits for the thread."""
+    for number in (1, 2, 2):
+        journal.append(INSERT, (number,))
+    journal._begin()
+    emptied = journal.empty(delete)
+    journal.append(INSERT, (3,))
+    await emptied
+    assert await journal.read(numbers) == [3]
