@@ -133,6 +133,27 @@ def test_logs_of_nothing_says_when_a_group_appears(platform: RunningPlatform) ->
     assert "a log group appears with the first run" in error
 
 
+def test_logs_finds_the_log_group_that_a_function_was_given(platform: RunningPlatform) -> None:
+    """LoggingConfig.LogGroup, in text, for --tail, and where the group of its name is asked for."""
+    source = "def handler(event, context):\n    print('here', event)\n"
+    name = "logs-elsewhere"
+    create_function(platform, "000000000000", name, source, LoggingConfig={"LogGroup": "/mine/shared"})
+    undercast("invoke", name, '{"n": 8}', url=platform.url)
+    assert "here {'n': 8}" in undercast("logs", name, url=platform.url)[0]
+    _, error = undercast("logs", f"/aws/lambda/{name}", url=platform.url, expect=1)
+    assert f"{name} logs to /mine/shared" in error and "first run" not in error
+    _, error = undercast("logs", "/mine/other", url=platform.url, expect=1)
+    assert "undercast logs FUNCTION finds" in error and "first run" not in error
+    command = [sys.executable, "-m", "undercast", "logs", name, "--tail"]
+    environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_REGION": "us-east-1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as following:
+        try:
+            assert following.stdout is not None
+            assert any("here {'n': 8}" in line for line in following.stdout)
+        finally:
+            following.terminate()
+
+
 def test_trace_of_an_unknown_id_says_so(platform: RunningPlatform) -> None:
     """An empty answer would look like a success."""
     _, error = undercast("trace", "no-such-id", url=platform.url, expect=1)
@@ -364,7 +385,7 @@ def test_an_ephemeral_platform_is_named_where_none_answers(tmp_path: Path, monke
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     with running() as platform:
         _, error = undercast("status", expect=1)
-        assert f"; --ephemeral has {platform.data}\n" in error
+        assert f"; ephemeral platforms run in these folders: {platform.data}\n" in error
         url = undercast("env", "--json", "--data", str(platform.data))[0]
         assert json.loads(url)["AWS_ENDPOINT_URL"] == platform.url
 

@@ -116,7 +116,9 @@ def _advice(url: str) -> str:
     running = address_of(folder)
     if running is None or running == url:
         others = temporary_folders()
-        named = f"; --ephemeral has {first_few(map(str, others), len(others))}" if others else ""
+        named = (
+            f"; ephemeral platforms run in these folders: {first_few(map(str, others), len(others))}" if others else ""
+        )
         said = "AWS_ENDPOINT_URL says so; " if environment.endpoint() == url else ""
         return f"{said}start one: undercast start; or name the folder of one that runs: --data DIR{named}"
     return f"AWS_ENDPOINT_URL says so; one runs at {running}: unset AWS_ENDPOINT_URL, or use --data {folder}"

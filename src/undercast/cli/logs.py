@@ -19,6 +19,7 @@ import typer
 
 from undercast.cli import environment, whereabouts
 from undercast.cli.client import DataOption, ask, aws, locate
+from undercast.cli.log_group import log_group_of
 from undercast.cli.output import fail, printable, styled
 
 POLL_S = 0.5
@@ -27,6 +28,8 @@ _STATUS_EVERY = 10
 _SLACK = 5
 """Minutes that a reader may take to repeat the command with the `--since` it was told."""
 _APPEARS = "a log group appears with the first run of its function"
+_BY_NAME = "undercast logs FUNCTION finds a function's log group, whatever its name"
+_DEFAULT = "/aws/lambda/"
 
 
 def logs(
@@ -59,15 +62,15 @@ class _Wish(NamedTuple):
 
 def _logs(function: str, url: str, wish: _Wish) -> None:
     tail, since, as_json = wish
-    group = function if function.startswith("/") else f"/aws/lambda/{function}"
+    group = _group(url, function)
     platform = ask(url, "/_undercast/status")
     told = _told(platform, function, "")
     client = aws(url, "logs")
-    hint = partial(_hint, url, group, told)
     seen: set[str] = set()
     start_ms = int((platform["clock"]["now"] - since * 60) * 1000)
     looks = 0
     while True:
+        hint = partial(_hint, url, function, group, told)
         for event in _events(client, group, start_ms, waits=tail, hint=hint):
             if event["eventId"] in seen:
                 continue
@@ -82,6 +85,22 @@ def _logs(function: str, url: str, wish: _Wish) -> None:
         looks += 1
         if looks % _STATUS_EVERY == 0:
             told = _told(ask(url, "/_undercast/status"), function, told)
+            group = _group(url, function)  # it may have been made, or told to log elsewhere, meanwhile
+
+
+def _group(url: str, function: str) -> str:
+    """Where to look; of a function that is not there, or not the caller's to read, where it logs by default."""
+    return function if function.startswith("/") else _own_group(url, function) or f"{_DEFAULT}{function}"
+
+
+def _own_group(url: str, function: str) -> str:
+    """What the function says; "" where it cannot be asked."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    try:
+        return log_group_of(url, function)
+    except (ClientError, BotoCoreError):
+        return ""
 
 
 def _tell_the_last(client: Any, group: str, since: float, now: float) -> None:
@@ -97,7 +116,7 @@ def _tell_the_last(client: Any, group: str, since: float, now: float) -> None:
 
 def _told(platform: Mapping[str, Any], function: str, before: str) -> str:
     """Why this machine cannot run the function, "" when it can; printed where it is new."""
-    name, key = function.removeprefix("/aws/lambda/"), environment.credentials()[0]
+    name, key = function.removeprefix(_DEFAULT), environment.credentials()[0]
     account = key if re.fullmatch(r"\d{12}", key) else r"\d{12}"  # another key may be of any account
     arn = re.compile(f"arn:aws:lambda:{environment.region()}:{account}:function:{re.escape(name)}", re.ASCII)
     reason = next((one["reason"] for one in platform["cannot_run"] if arn.fullmatch(one["function"])), "")
@@ -106,10 +125,17 @@ def _told(platform: Mapping[str, Any], function: str, before: str) -> str:
     return reason
 
 
-def _hint(url: str, group: str, told: str) -> str:
+def _hint(url: str, function: str, group: str, told: str) -> str:
     """Why a log group is missing; `told` is what was said of its function already."""
-    name = group.removeprefix("/aws/lambda/")
-    return "" if told else (whereabouts.of_function(url, name) if name != group else "") or _APPEARS
+    name = function.removeprefix(_DEFAULT)
+    if told:
+        return ""
+    if name.startswith("/"):
+        return _BY_NAME
+    own = _own_group(url, name)
+    if not own:
+        return whereabouts.of_function(url, name)
+    return _APPEARS if own == group else f"{name} logs to {own}"
 
 
 def _events(client: Any, group: str, start_ms: int, *, waits: bool, hint: Callable[[], str]) -> list[dict[str, Any]]:

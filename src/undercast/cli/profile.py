@@ -19,6 +19,7 @@ import typer
 from undercast.cli import profile_page, whereabouts
 from undercast.cli.client import DataOption, ask, aws, locate, refused
 from undercast.cli.invoke import payload_of
+from undercast.cli.log_group import log_group_of
 from undercast.cli.options import Options, take_options
 from undercast.cli.output import fail, show, table, working, write_page
 
@@ -129,7 +130,7 @@ def _measure(functions: Any, function: str, event: bytes, times: int) -> Profile
 
 def _reports(url: str, function: str, since_ms: int, wanted: Mapping[str, float]) -> dict[str, Report]:
     """By request id; those that are not logged within some seconds are left out."""
-    group = aws(url, "lambda").get_function_configuration(FunctionName=function)["LoggingConfig"]["LogGroup"]
+    group = log_group_of(url, function)
     logs, found = aws(url, "logs"), dict[str, Report]()
     end = time.monotonic() + _PATIENCE_S
     while True:
