@@ -236,6 +236,8 @@ def test_what_was_given_up_is_tried_again(platform: RunningPlatform, function: s
     assert undercast("deliveries", "retry", event_id, url=platform.url)[0] == f"{event_id}\n"
     platform.drain()
     assert event_id not in undercast("deliveries", "list", url=platform.url)[0]
+    kept = json.loads(undercast("deliveries", "list", "--json", url=platform.url)[0])
+    assert json.loads(undercast("status", "--json", url=platform.url)[0])["deliveries"]["dead"] == len(kept)
     assert f"mended {event_id} {{'no': 5}}" in undercast("logs", function, url=platform.url)[0]
     shown = undercast("trace", event_id, url=platform.url)[0]
     places = [

@@ -52,6 +52,7 @@ async def test_it_is_told_what_each_was_why_it_ended_and_where_it_was_sent_on_to
         "sent_to": ["arn:dlq", "arn:b"],
     }
     assert shown[1]["sent_to"] == []
+    assert await DeadDeliveries(bench.state.outbox).count() == len(await kept(bench)) > 2
     await bench.state.database.write(bench.state.outbox.clear)
     assert await kept(bench) == []
 
@@ -73,6 +74,7 @@ async def test_one_is_delivered_anew_under_its_id(tmp_path: Path, clock: FakeClo
         assert bench.target.got == [bench.make("1", due_at=0.0, **made)]
         assert await bench.rows() == []
         assert await kept(bench) == ["2"]
+        assert await DeadDeliveries(bench.state.outbox).count() == 1
         trace = await bench.state.causality.trace("r")
     assert ended == ["dead", "done"]
     assert [(edge.from_id, edge.label) for edge in trace.edges] == [

@@ -127,7 +127,7 @@ class Platform:
             "connections": self.base.door.front_door.connections,
             "tasks": len(asyncio.all_tasks()),
             "memory_in_use": in_use(),
-            "deliveries": self.router.status(),
+            "deliveries": {**self.router.status(), "dead": await self.dead.count()},  # as many as can be listed
             "dead_deliveries": await self.dead.shown(_SHOWN_DEAD),
             "cannot_run": self.services["lambda"].instance.unable.shown(),
             "sandboxes": self.pool.status(),

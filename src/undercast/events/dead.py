@@ -61,6 +61,11 @@ class DeadDeliveries:
         rows = await self._outbox.database.read(lambda tx: tx.all(_LIST, (most,)))
         return [_shown(row) for row in rows]
 
+    async def count(self) -> int:
+        """How many are kept."""
+        row = await self._outbox.database.read(lambda tx: tx.one("SELECT COUNT(*) AS number FROM event_dead"))
+        return 0 if row is None else int(row["number"])
+
     async def retry(self, ids: Sequence[str] | None) -> list[str]:
         """Have these, or all, delivered anew: each under its id, as if it had just been committed. Their ids.
 
