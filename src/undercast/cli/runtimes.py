@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Lambda's runtimes on this machine.", no_args_is_help=True)
 _MB = 1024 * 1024
+_USED = (
+    "a platform that is running uses an interpreter for functions that it has not run yet, and AWS's SDK for "
+    "JavaScript in environments that it starts from now on."
+)
 _A_LINE = 3
 """Identifiers of `runtimes list`."""
 
@@ -69,7 +73,7 @@ def install(
         meter.end()
         fail(str(error))
     meter.end()
-    print(f"{identifier} is installed; a platform that is running uses it for functions that it has not run yet.")
+    print(f"{identifier} is installed; {_USED}")
 
 
 def _rows(group: "Alike") -> Iterator[tuple[str, ...]]:

@@ -37,6 +37,11 @@ class Fleet:
     """Why this SnapStart version is initialised ahead instead of being restored; "" while it is restored."""
 
     @property
+    def plan_is_old(self) -> bool:
+        """Whether what failed for lack of something may not fail in a new environment."""
+        return self.plan is not None and self.plan.is_old
+
+    @property
     def memory_mb(self) -> int:
         """The memory setting of each environment."""
         return self.function.memory_mb

@@ -26,6 +26,8 @@ class Plans:
 
     async def of(self, fleet: Fleet) -> RuntimePlan:
         """The plan of a function's environments. Raises ServiceError, OSError."""
+        if fleet.plan is not None and fleet.plan.is_old:
+            fleet.plan = None
         if fleet.plan is None and fleet.function.runtime in self._prepared:
             fleet.plan = self._runtimes.plan(fleet.function)
         elif fleet.plan is None:

@@ -196,7 +196,7 @@ class Pool:
             fleet = self._fleets[fleet_key(function)] = Fleet(function)
         outcome: asyncio.Future[InvocationResult] = self._loop.create_future()
         environment = fleet.take()
-        while environment is not None and environment.usable_until <= self._clock.now():
+        while environment is not None and self._is_spent(fleet, environment):
             self._tasks.spawn(self._destroy(environment))
             environment = fleet.take()
         if environment is not None:
@@ -328,7 +328,7 @@ class Pool:
         if len(fleet.queue) and not environment.held and self._scaling.gives_way(fleet, self._clock.monotonic()):
             self._evict(environment)
             return
-        if environment.usable_until <= self._clock.now():
+        if self._is_spent(fleet, environment):
             self._tasks.spawn(self._destroy(environment))
             return
         waiter = fleet.queue.pop()
@@ -340,6 +340,10 @@ class Pool:
             self._tasks.spawn(self._destroy(environment))
         else:
             self._rest(fleet, environment)
+
+    def _is_spent(self, fleet: Fleet, environment: Environment) -> bool:
+        """Whether it takes no more invocations: its session ends, or what its INIT lacked has been installed."""
+        return environment.usable_until <= self._clock.now() or (environment.state is State.STALE and fleet.plan_is_old)
 
     def on_gone(self, environment: Environment) -> None:
         """See Owner."""

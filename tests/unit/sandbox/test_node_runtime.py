@@ -149,8 +149,12 @@ def test_the_sdk_is_version_2_up_to_16_and_version_3_from_18(tmp_path: Path) -> 
         install(tmp_path / f".nvm/versions/node/v{version}", version)
     installs = tmp_path / ".cache/undercast/runtimes/sdk"
     assert plan(tmp_path, "nodejs16.x").prefixes == (tmp_path / ".nvm/versions/node/v16.1.0",)
-    (installs / "nodejs-2").mkdir(parents=True)
-    (installs / "nodejs-3").mkdir()
+    before = plan(tmp_path, "nodejs16.x")
+    assert not before.is_old
+    (installs / "nodejs-2/node_modules").mkdir(parents=True)
+    (installs / "nodejs-3/node_modules").mkdir(parents=True)
+    assert before.is_old
+    assert not plan(tmp_path, "nodejs16.x").is_old
     for runtime, sdk in (("nodejs16.x", "nodejs-2"), ("nodejs18.x", "nodejs-3")):
         made = plan(tmp_path, runtime)
         assert installs / sdk in made.prefixes

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.unit.sandbox.conftest import StartBench
 from undercast.core.errors import ServiceError
 from undercast.sandbox.admission import Admission, Demand, Limits, gives_way, urgency
 from undercast.sandbox.model import InvocationResult
+from undercast.sandbox.runtimes.plan import RuntimePlan
 
 MIB_OF_ONE = 128
 
@@ -122,6 +124,23 @@ async def test_who_leaves_while_waiting_for_an_init_takes_no_turn(start: StartBe
     assert comes_later.payload == b"1"
     assert (await invoke(made, "last")).payload == b"1"
     await until(lambda: made.pool.status()["inits"] == 0)
+
+
+async def test_what_failed_for_lack_of_an_sdk_sees_it_once_it_is_installed(start: StartBench, tmp_path: Path) -> None:
+    """An environment whose INIT failed is kept, as on AWS; not where its plan was made before an installation."""
+    sdk = tmp_path / "sdk"
+
+    async def needs_sdk(runtime: FakeRuntime) -> None:
+        if not sdk.is_dir():
+            raise Exit(1)
+        await echo(runtime)
+
+    made = await start(needs_sdk, plan=RuntimePlan(program="{task}/bootstrap", telemetry=True, absent=sdk))
+    first, second = await invoke(made), await invoke(made)
+    assert first.function_error and second.environment_id == first.environment_id
+    sdk.mkdir()
+    third = await invoke(made)
+    assert (third.payload, third.environment_id == first.environment_id) == (b"1", False)
 
 
 async def test_memory_bounds_the_environments_and_waiters_are_served(start: StartBench) -> None:

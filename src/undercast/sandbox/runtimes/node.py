@@ -50,6 +50,7 @@ class NodeRuntime:
                 "packages) and try again"
             )
         sdk = sdk_folder(self.installs_dir, row)
+        modules = sdk / "node_modules"
         command = ("{lang}/node", *_flags(row, found, function), "{runtime}/index.js")
         program, options = with_wrapper(command, function)
         dotted = ".".join(map(str, found.version))
@@ -64,6 +65,7 @@ class NodeRuntime:
             prefixes=(*found.prefixes, *((sdk,) if sdk.is_dir() else ())),
             prestart=("--prestart", "4") if options == command[1:] and program == command[0] else (),
             telemetry=True,
+            absent=None if modules.is_dir() else modules,
             version_label=f"nodejs:{dotted}.undercast",
             notice=_NEAR_WORDS.format(row=row.identifier, found=dotted, wanted=row.version[0]) if near else "",
         )

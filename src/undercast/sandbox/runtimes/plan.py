@@ -58,6 +58,13 @@ class RuntimePlan:
     version_label: str = ""
     notice: str = ""
     """What the user should know of this start, for the function's log."""
+    absent: Path | None = None
+    """A folder that was missing and that `undercast runtimes install` makes: once it is there, the plan is old."""
+
+    @property
+    def is_old(self) -> bool:
+        """Whether something was installed meanwhile that it lacks."""
+        return self.absent is not None and self.absent.is_dir()
 
     def argv(self, roots: Roots) -> tuple[str, ...]:
         """The command as the sandbox sees it."""
