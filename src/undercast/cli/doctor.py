@@ -62,7 +62,7 @@ def _runtimes(states: "tuple[RuntimeState, ...]") -> Iterator[tuple[str, str]]:
         names = [
             f"{one.identifier} ({one.version})" if state == "nearest" else one.identifier
             for one in states
-            if one.state == state
+            if one.state == state or (state == "no SDK" and one.lacks_sdk)
         ]
         if names:
             yield words, ", ".join(names)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from undercast.cli.doctor import _runtimes
 from undercast.sandbox.runtimes.lookup import Interpreter, PythonLookup
 from undercast.sandbox.runtimes.programs import ProgramLookup
 from undercast.sandbox.runtimes.survey import summary, survey
@@ -75,6 +76,10 @@ def test_interpreters_that_lack_something_are_not_ready(tmp_path: Path, monkeypa
     assert states["nodejs22.x"].state == "hidden"
     assert states["nodejs22.x"].fix.startswith("/tmp/n/bin/node lies in /tmp, of which each sandbox has its own")
     assert "AWS's SDK is missing, too" in states["nodejs18.x"].fix
+    assert (states["nodejs18.x"].state, states["nodejs18.x"].lacks_sdk) == ("nearest", True)
+    words = dict(_runtimes(tuple(states.values())))
+    assert "nodejs18.x (20)" in words["runs on another version"]
+    assert {"nodejs18.x", "nodejs20.x"} <= set(words["without AWS's SDK"].split(", "))
     told = summary(tuple(states.values()))
     assert told["java17"].startswith("/jvm/bin/java (found, but AWS's runtime client is missing: undercast runtimes")
     (installs / "sdk/nodejs-3/node_modules").mkdir(parents=True)

@@ -39,6 +39,8 @@ class RuntimeState:
     version: str = ""
     fix: str = ""
     """What installs it, or what to do instead."""
+    lacks_sdk: bool = False
+    """AWS's SDK, which functions may expect, is missing: of `no SDK`, and of `nearest`."""
 
 
 def survey(
@@ -73,8 +75,8 @@ def _with_installed(state: RuntimeState, installs: Path) -> RuntimeState:
     if not lacks:
         return state
     if state.state == "nearest":
-        return replace(state, fix=f"{state.fix or command} (AWS's SDK is missing, too)")
-    return replace(state, state="no SDK", fix=f"{command} (for AWS's SDK)")
+        return replace(state, fix=f"{state.fix or command} (AWS's SDK is missing, too)", lacks_sdk=True)
+    return replace(state, state="no SDK", fix=f"{command} (for AWS's SDK)", lacks_sdk=True)
 
 
 def summary(states: tuple[RuntimeState, ...]) -> Mapping[str, str]:

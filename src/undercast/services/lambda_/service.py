@@ -229,6 +229,9 @@ MANIFEST = Manifest(
         "lambda:InvokeFunction, as on AWS since October 2025; with one of them it answers 403.",
         "Event sources are SQS queues, DynamoDB streams, Kinesis streams and their consumers; Kafka, MQ and DocumentDB "
         "are refused by name.",
+        "AWS filters SQS messages by `body` only, and does not say what another key in FilterCriteria does. Here a "
+        "pattern is compared with the whole record: a key that no record has matches none, and the messages are "
+        "deleted unseen.",
         "A mapping of a consumer (enhanced fan-out) reads the stream itself, after its role was asked whether it may "
         "subscribe; another subscription of the same consumer is not cut.",
         "Aggregated records of the Kinesis Producer Library are not taken apart for a consumer.",
