@@ -245,8 +245,8 @@ class RuntimeApi:
             self._waiter = None
         if connection is self._restoring:
             self._restoring = None
-        if isinstance(connection, Connection) and connection in self._waiting:
-            self._waiting.remove(connection)
+        if connection in self._waiting:
+            self._waiting = deque(one for one in self._waiting if one is not connection)
         if unfinished and self.state is RuntimeState.RUNNING:
             self._events.on_truncated()
         elif connection is self._answering:

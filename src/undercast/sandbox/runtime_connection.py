@@ -160,16 +160,20 @@ class Connection(asyncio.Protocol):
         if message is not None:
             self._api.serve(self, message)
         else:
-            whole = self._parse(first)
-            if whole is None:
+            message = self._parse(first)
+            if message is None:
                 if behind is not None and self._message is not None:
                     self._parse(data[len(first) :])  # inside a payload it is no request
                 return
             if self._requests == 1:
-                self._usual.learn(first, whole)
-        if behind is not None:
-            self.waits, self._behind = True, behind
-            self.loop.call_soon(self._ask)
+                self._usual.learn(first, message)
+        if behind is None:
+            return
+        if self.waits or self.refused or not message.url.endswith(b"/response"):
+            self._parse(data[len(first) :])  # what is before it was no answer, or none that was accepted
+            return
+        self.waits, self._behind = True, behind
+        self.loop.call_soon(self._ask)
 
     def _parse(self, data: bytes) -> Message | None:
         """Serve what is in it; the last request that it ended, unless another has begun or the connection ends."""

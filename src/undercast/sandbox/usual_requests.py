@@ -36,9 +36,9 @@ class UsualRequests:
 
     def parted(self, data: bytes) -> tuple[bytes, Message | None]:
         """What was read, without the `next` behind it, and that `next`; of a runtime that asks before it knows that its
-        answer was accepted."""
+        answer was accepted. What begins with no POST is no answer: it is left whole."""
         asks = self._asks
-        if asks is None or not asks.if_accepted or not data.endswith(self._next) or len(data) == len(self._next):
+        if asks is None or not asks.if_accepted or not data.endswith(self._next) or not data.startswith(_POST):
             return data, None
         return data[: -len(self._next)], asks
 

@@ -14,7 +14,7 @@ from tests.e2e.functions import create_function
 from tests.e2e.golang import build, zipped
 from tests.platform import RunningPlatform
 from tests.security.hostile.conftest import ACCOUNT, SECRET, call
-from tests.security.hostile.functions import DEADLY, FULL_TMP, HARMLESS, KILLED, LOOP, NAMES, THIEF
+from tests.security.hostile.functions import DEADLY, FULL_TMP, HARMLESS, KILLED, LOOP, NAMES, THIEF, TWO_NEXTS
 from undercast.sandbox.resolver import QUESTIONS
 
 GO_SOURCE = Path(__file__).parents[2] / "e2e" / "sandbox" / "go_function"
@@ -107,3 +107,10 @@ def test_a_bucket_that_triggers_itself_is_stopped(hostile: RunningPlatform) -> N
     hostile.drain()
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket="hostile-loop")["Contents"]]
     assert len(keys) == 17  # the first put and sixteen runs
+
+
+def test_two_nexts_in_one_packet_are_cut_off_and_no_event_is_lost(hostile: RunningPlatform) -> None:
+    """An event that went to the connection that has ended would be missed until its function's timeout."""
+    create_function(hostile, ACCOUNT, "asking-twice", TWO_NEXTS, Timeout=10, MemorySize=128)
+    answers = [call(hostile, "asking-twice", {}) for _ in range(3)]
+    assert answers == [("answered", None), ("cut off", None), ("answered", None)]

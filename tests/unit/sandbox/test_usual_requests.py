@@ -184,3 +184,54 @@ async def test_payload_that_ends_like_a_request_is_a_payload() -> None:
     assert (len(seen.answers), seen.nexts) == (1, 2)
     connection.data_received(b"b")
     assert ([one.payload for one in seen.answers[1:]], seen.nexts) == ([payload + b"b"], 2)
+
+
+async def asked_during_a_run() -> tuple[Seen, RuntimeApi, Connection, Wire]:
+    """A second connection that has learned `next` while an event ran, which the first one has answered since."""
+    seen, api, first, _ = await acquainted(IF_ACCEPTED)
+    connection, wire = connected(api)
+    assert isinstance(connection, Connection)
+    connection.data_received(IF_ACCEPTED)
+    first.data_received(answer(SECOND, b'"second"'))
+    await asyncio.sleep(0)
+    wire.written.clear()
+    return seen, api, connection, wire
+
+
+async def test_two_nexts_in_one_read_are_no_answer_with_its_next() -> None:
+    """Who asks again before it was answered is cut off; no event goes where nobody is."""
+    _, api, connection, wire = await asked_during_a_run()
+    connection.data_received(IF_ACCEPTED * 2)
+    await asyncio.sleep(0)
+    assert wire.closed
+    connection.connection_lost(None)
+    another, other_wire = connected(api)
+    another.data_received(IF_ACCEPTED)
+    offer(api, FIRST)
+    assert (wire.written.count(FIRST), other_wire.written.count(FIRST)) == (0, 1)
+
+
+@pytest.mark.parametrize("behind", [IF_ACCEPTED, IF_ACCEPTED * 2], ids=["one", "two"])
+@pytest.mark.parametrize(
+    "before",
+    [
+        b"POST /2020-01-01/extension/register HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{}",
+        answer(FIRST, b'"refused"'),
+        IF_ACCEPTED,
+        NEXT,
+        answer(SECOND, b'"second"') + IF_ACCEPTED,
+    ],
+    ids=["extension", "refused", "next", "another next", "answer and next"],
+)
+async def test_next_behind_anything_but_an_answer_means_what_the_parser_reads(before: bytes, behind: bytes) -> None:
+    """A connection that has learned `next` does as one that has not."""
+    told = []
+    for learned in (True, False):
+        seen, api, connection, wire = await asked_during_a_run()
+        if not learned:
+            connection, wire = connected(api)  # type: ignore[assignment]
+        connection.data_received(before + behind)
+        await asyncio.sleep(0)
+        offer(api, FIRST)
+        told.append((seen.answers, seen.nexts, wire.closed, bytes(wire.written), len(api._waiting)))
+    assert told[0] == told[1]
