@@ -10,7 +10,7 @@ import gc
 import resource
 import signal
 import sqlite3
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +119,7 @@ async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "P
     elif door.config.driver == "auto":
         notice(f"driver {driver.name}")
     _calm_collector()
-    _write_records(asyncio.get_running_loop(), write_ahead())
+    platform.housework.add(asyncio.create_task(_write_records(), name="records"))
     return platform
 
 
@@ -142,10 +142,10 @@ async def _over(*tasks: "asyncio.Task[Any]") -> None:
         raise
 
 
-def _write_records(loop: asyncio.AbstractEventLoop, writing: Iterator[None]) -> None:
+async def _write_records() -> None:
     """One record's method at a time, while others are served: those of a function's first invocation take it 6 ms."""
-    if next(writing, writing) is None:
-        loop.call_later(_WRITE_EVERY_S, _write_records, loop, writing)
+    for _ in write_ahead():
+        await asyncio.sleep(_WRITE_EVERY_S)
 
 
 def _calm_collector() -> None:

@@ -1,6 +1,8 @@
 """Records: data whose methods are written when the first of them is called."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, field, fields, replace
 from typing import Generic, TypeVar
@@ -223,3 +225,10 @@ def test_methods_are_written_ahead_one_record_after_another() -> None:
     assert list(writing) == [None]
     assert own(bucket="b") == own(bucket="b", key="index.html")
     assert next(write_ahead(), "nothing is left") == "nothing is left"
+
+
+def test_a_record_that_nobody_calls_goes_when_its_module_does() -> None:
+    """Written ahead or not: nothing of ours keeps it."""
+    gone = weakref.ref(make())
+    gc.collect()
+    assert gone() is None
