@@ -1,9 +1,12 @@
 """A platform's state without the platform: database, journal, blobs, outbox and causal log in one folder."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from undercast.core.clock import PlatformClock
 from undercast.core.config import Durability
@@ -15,6 +18,8 @@ from undercast.store.blobs import BlobStore
 from undercast.store.database import Database
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate, migrate_all
+
+WAIT_S = 20.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,3 +57,24 @@ async def open_state(
         await blobs.close()
         await journal.close()
         await database.close()
+
+
+@asynccontextmanager
+async def halted_before_commit(database: Database, writing: Coroutine[Any, Any, object]) -> AsyncIterator[None]:
+    """A long write that has changed its rows; it commits, and is awaited, at the end."""
+    reached, proceed = threading.Event(), threading.Event()
+
+    def halt(sql: str) -> None:
+        if sql == "COMMIT":
+            reached.set()
+            proceed.wait(WAIT_S)
+
+    database._threaded.set_trace_callback(halt)
+    task = asyncio.create_task(writing)
+    try:
+        assert await asyncio.to_thread(reached.wait, WAIT_S)
+        yield
+    finally:
+        proceed.set()
+        await task
+        database._threaded.set_trace_callback(None)

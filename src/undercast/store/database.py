@@ -56,6 +56,8 @@ class Database:
         """Held by a long write only: an inline one begins and ends within one step of the loop."""
         self._wal = path.with_name(path.name + "-wal")
         self._sync = GroupSync(self._wal) if durability == "power" else None
+        self._commits = 0
+        """Raised on the loop behind each COMMIT. Not `total_changes`, which grows before it."""
         self._folded_rows = 0
         self._checkpoint: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -108,13 +110,17 @@ class Database:
             tx.end()
 
     @property
-    def changes(self) -> int:
-        """Grows with every row that this process changes: what was read at the same number is still so."""
-        return self._inline.total_changes + self._threaded.total_changes
+    def commits(self) -> int | None:
+        """Grows with every commit of this process: what was read at the same number is still so.
+
+        None while a long write may commit at any moment: what is read then is not to be kept.
+        """
+        return None if self._writer.locked() else self._commits
 
     def write_now(self, fn: Callable[[Tx], T]) -> T:
         """`write` without await: only before anything else uses the database (migrations)."""
         result, tx = _run(self._inline, fn)
+        self._commits += 1
         _tell_committed(tx)
         return result
 
@@ -181,9 +187,10 @@ class Database:
                         raise
 
     def _committed(self, tx: Tx) -> None:
+        self._commits += 1
         if self._sync is not None:
             self._sync.note()
-        rows = self.changes
+        rows = self._inline.total_changes + self._threaded.total_changes
         if rows - self._folded_rows > self._checkpoint_rows and not self._closed:
             self._begin_checkpoint(rows)
         _tell_committed(tx)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 
 from tests.services.dynamodb.conftest import definition
-from tests.state import State, open_state
+from tests.state import State, halted_before_commit, open_state
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.context import EXTERNAL, Cause, RequestContext
@@ -21,6 +21,7 @@ from undercast.core.identity import service_principal
 from undercast.core.ids import SystemIds
 from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
+from undercast.services import table_streams
 from undercast.services.dynamodb import schema
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.instance import Dynamo
@@ -164,6 +165,22 @@ async def test_only_what_can_be_restored_is_kept(ground: Ground) -> None:
     await ground.put(replace(ground.ctx, request_id="4"))
     await Expiry(dynamo).round()
     assert kept() == 0
+
+
+async def test_a_streams_row_from_before_a_long_write_is_not_kept(ground: Ground) -> None:
+    """Whoever reads it before the COMMIT reads it anew afterwards."""
+    database, arn = ground.state.database, ground.stream_arn
+    streams = Streams(database, ground.dynamo.clock, StreamsMeasures(Metrics(), ground.dynamo.clock))
+
+    def found() -> str:
+        row = streams.find(arn)
+        assert row is not None
+        return str(row["policy"])
+
+    writing = database.write(lambda tx: table_streams.set_policy(tx, arn, "new", "1"), long=True)
+    async with halted_before_commit(database, writing):
+        assert found() == ""
+    assert found() == "new"
 
 
 async def test_a_streams_row_is_read_when_something_has_changed(ground: Ground) -> None:

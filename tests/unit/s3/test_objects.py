@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import START
+from tests.state import halted_before_commit
 from tests.unit.s3.bench import Bench
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
@@ -371,3 +372,14 @@ async def test_unknown_values_are_refused(s3: Bench, operation: str, params: dic
     source = {"CopySource": "bkt/a"} if operation == "CopyObject" else {}
     with pytest.raises(ServiceError, match=text):
         await s3.call(operation, Bucket="bkt", Key="a", **source, **params)
+
+
+async def test_what_was_read_before_a_long_delete_committed_is_not_kept(s3: Bench) -> None:
+    """DeleteObjects of many keys runs in the store thread; whoever reads one meanwhile reads it anew afterwards."""
+    await s3.put("gone")
+    objects = [{"Key": "gone"}, *({"Key": f"none-{number}"} for number in range(200))]
+    deleting = s3.call("DeleteObjects", Bucket="bkt", Delete={"Objects": objects})
+    async with halted_before_commit(s3.state.database, deleting):
+        assert (await s3.get("gone"))["Body"] == b"x"
+    with pytest.raises(ServiceError, match="NoSuchKey"):
+        await s3.get("gone")

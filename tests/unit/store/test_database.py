@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.state import halted_before_commit
 from undercast.store.database import Database, SqlValue, Tx
 from undercast.store.errors import StoreError
 
@@ -83,6 +84,23 @@ async def test_inline_write_waits_behind_a_long_one_and_the_loop_goes_on(databas
     proceed.set()
     assert await asyncio.wait_for(inline, WAIT_S) == ["long", "short"]
     await long
+
+
+async def test_commits_is_another_behind_each_commit_alone(database: Database) -> None:
+    """What was read at one number is still so: it is none while a long write may commit, and none is used twice."""
+    before = database.commits
+    with pytest.raises(sqlite3.IntegrityError):
+        await database.write(lambda tx: (insert(tx, "a"), insert(tx, "a")))
+    assert (database.commits, await database.read(names)) == (before, [])
+    await database.write(lambda tx: insert(tx, "inline"))
+    inline = database.commits
+    async with halted_before_commit(database, database.write(lambda tx: insert(tx, "long"), long=True)):
+        assert (database.commits, await database.read(names)) == (None, ["inline"])
+    assert await database.read(names) == ["inline", "long"]
+    long = database.commits
+    database.write_now(lambda tx: insert(tx, "now"))
+    assert None not in (before, inline, long, database.commits)
+    assert len({before, inline, long, database.commits}) == 4
 
 
 async def test_long_read_keeps_its_snapshot_while_others_write(database: Database) -> None:

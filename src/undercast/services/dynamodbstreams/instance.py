@@ -24,14 +24,15 @@ class Streams:
         self.accesses = Accesses()
         self.rounds = Rounds("DynamoDB Streams' trimming", self._round, clock, ROUND_S)
         self._found: Row | None = None
-        self._asked, self._changes = "", -1
+        self._asked = ""
+        self._commits: int | None = None
 
     def find(self, arn: str) -> Row | None:
-        """A stream's row. Read once for authorisation and operation, and again only when something has changed."""
-        changes = self.database.changes
-        if arn != self._asked or changes != self._changes:
+        """A stream's row. Read once for authorisation and operation, and again once something is committed."""
+        commits = self.database.commits
+        if commits is None or commits != self._commits or arn != self._asked:
             self._found = self.database.read_row(lambda tx: table_streams.find(tx, arn))
-            self._asked, self._changes = arn, changes
+            self._asked, self._commits = arn, commits
         return self._found
 
     def forget(self) -> None:
