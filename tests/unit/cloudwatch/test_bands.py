@@ -3,13 +3,18 @@
 AWS: CloudWatch User Guide, "Using CloudWatch anomaly detection", "Alarm events and EventBridge" (samples of reasons).
 """
 
+from dataclasses import replace
+
 import pytest
 
 from tests.unit.cloudwatch.test_math import TIMES, evaluated
 from undercast.core.errors import ServiceError
+from undercast.core.metrics import Series
 from undercast.services.cloudwatch.bands import DAY_S, HOUR_S, WEEK_S, band
+from undercast.services.cloudwatch.expressions import Evaluation, MetricStat, Query, Reader
 from undercast.services.cloudwatch.judging import Condition, judge
 from undercast.services.cloudwatch.lines import Line
+from undercast.services.cloudwatch.statistics import SIMPLE
 
 MONDAY = 4 * DAY_S
 """The epoch was a Thursday."""
@@ -59,6 +64,72 @@ def test_what_has_no_band(arguments: str) -> None:
     with pytest.raises(ServiceError, match="Error in expression") as caught:
         evaluated(f"ANOMALY_DETECTION_BAND({arguments})", m1=[1])
     assert caught.value.code == "ValidationError"
+
+
+def reader_counting(asked: list[str]) -> Reader:
+    """Of empty metrics; notes what it is asked."""
+
+    def line(metric: MetricStat) -> Line:
+        asked.append("line")
+        return Line(metric.series.name, {0: 1.0}, 60)
+
+    def past() -> Reader:
+        asked.append("past")
+        return reader_counting(asked)
+
+    return Reader(line=line, times=lambda _: TIMES, search=lambda *_: [], select=lambda *_: [], past=past)
+
+
+def queries_of(*expressions: str) -> list[Query]:
+    """The metric m1, and e0, e1, ..."""
+    stat = MetricStat(series=Series("1", "r", "N", "m"), period_s=60, stat="Sum", compute=SIMPLE["Sum"])
+    told = [Query(id=f"e{n}", label=None, returns=True, expression=text) for n, text in enumerate(expressions)]
+    return [Query(id="m1", label=None, returns=False, metric=stat), *told]
+
+
+def test_a_band_of_a_band_is_refused_before_anything_doubles() -> None:
+    """Through other queries, too; a chain of them is refused at its second band."""
+    asked: list[str] = []
+    names = ["m1", *(f"e{n}" for n in range(18))]
+    queries = queries_of(*(f"MAX(ANOMALY_DETECTION_BAND({name}))" for name in names))
+    with pytest.raises(ServiceError, match="cannot be part of what another band is computed of") as caught:
+        Evaluation(queries, reader_counting(asked)).result(queries[-1])
+    assert (caught.value.code, asked) == ("ValidationError", ["line", "past", "line"])
+
+
+def test_many_bands_share_their_past() -> None:
+    """Each metric is read once for now and once for then, however many bands there are."""
+    asked: list[str] = []
+    chain = ["m1 + 1", *(f"e{n} + 1" for n in range(200))]
+    queries = queries_of(*chain, *(f"ANOMALY_DETECTION_BAND(e{n})" for n in range(200)))
+    evaluation = Evaluation(queries, reader_counting(asked))
+    assert {len(evaluation.result(query)) for query in queries[-200:]} == {2}
+    assert asked == ["line", "past", "line"]
+
+
+@pytest.mark.parametrize(
+    ("first", "next_one", "reason"),
+    [
+        ("[m1, m1]", "[{0}, {0}]", "too much computing"),
+        ("[m1, m1, m1]", "[ABS({0}), ABS({0}), ABS({0})]", "too much computing"),
+        ("m1" + "+1" * 1000, "{0} + 1", "nested too deeply"),
+    ],
+)
+def test_expressions_cost_only_so_much(first: str, next_one: str, reason: str) -> None:
+    """Arrays that grow from query to query, and trees that are too deep."""
+    queries = queries_of(first, *(next_one.format(f"e{n}") for n in range(40)))
+    with pytest.raises(ServiceError, match=reason) as caught:
+        Evaluation(queries, reader_counting([]), budget=100_000).result(queries[-1])
+    assert caught.value.code == "ValidationError"
+
+
+def test_a_series_that_was_an_array_has_no_band() -> None:
+    """IF chooses by what it sees: over the longer stretch there may be an array."""
+    queries = queries_of("IF(SUM(m1) > 1, METRICS(), m1)", "ANOMALY_DETECTION_BAND(e0)")
+    earlier = replace(reader_counting([]), line=lambda metric: Line("m", {0: 9.0}, 60))
+    reader = replace(reader_counting([]), past=lambda: earlier)
+    with pytest.raises(ServiceError, match="a single time series in the past"):
+        Evaluation(queries, reader).result(queries[-1])
 
 
 SAMPLES = {

@@ -25,6 +25,8 @@ from undercast.services.cloudwatch.transitions import FUNCTIONS, TOPICS
 DAY_S = 86_400
 MAX_QUERIES = 20
 MAX_METRICS = 10
+TRIAL_BUDGET = 100_000
+"""See `expressions.BUDGET`; a trial has no data points, and holds the event loop."""
 _FINE_PERIODS = frozenset({10, 20, 30})
 _OF_METRIC = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
 _SUPPRESSION = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
@@ -150,7 +152,7 @@ def _try(queries: Sequence[Query], band: str | None) -> None:
             past=reader,
         )
 
-    evaluation = Evaluation(queries, reader())
+    evaluation = Evaluation(queries, reader(), TRIAL_BUDGET)
     for query in queries:
         if len(evaluation.result(query)) > 1 and query.returns and query.id != band:
             raise invalid(f"Error in expression '{query.id}': an alarm watches a single time series.")

@@ -27,6 +27,8 @@ _EACH: dict[str, Callable[[float], float]] = {
     "LOG10": math.log10,
 }
 _STEPS = frozenset({"DIFF", "DIFF_TIME", "RATE", "RUNNING_SUM"})
+BUDGET = 20_000_000
+"""What the expressions of one evaluation may cost: a unit for each character, series and data point that is handled."""
 _WORDS = frozenset({"REPEAT", "LINEAR", "ASC", "DESC", "AVG", "MIN", "MAX", "SUM"})
 
 
@@ -72,18 +74,27 @@ class Reader:
 class Evaluation:
     """See the module."""
 
-    def __init__(self, queries: Sequence[Query], reader: Reader) -> None:
+    def __init__(
+        self, queries: Sequence[Query], reader: Reader, budget: int = BUDGET, *, is_past: bool = False
+    ) -> None:
+        """`is_past`: of what bands are computed of; no band can be in it."""
         self._queries = {query.id: query for query in queries}
         self._reader = reader
         self._known: dict[str, Value] = {}
         self._open: list[str] = []
+        self._budget = self._left = budget
+        self._is_past = is_past
+        self._past: Evaluation | None = None
         periods = [query.metric.period_s for query in queries if query.metric is not None]
         said = [query.period_s for query in queries if query.period_s is not None]
         self._period_s = min(periods or said, default=300)
 
     def result(self, query: Query) -> list[Line]:
         """The series of a query. Raises ValidationError for an expression that gives none."""
-        value = self._value(query.id)
+        try:
+            value = self._value(query.id)
+        except RecursionError as error:  # a long chain of operators or of queries
+            raise _problem(query.id, "it is nested too deeply") from error
         if isinstance(value, Line):
             return [value]
         if isinstance(value, list):
@@ -102,6 +113,7 @@ class Evaluation:
             raise _problem(query.id, "The expression refers to itself.")
         self._open.append(query.id)
         try:
+            self._spend(len(query.expression))
             if is_select(query.expression):
                 return self._selected(query)
             return self._node(parse(query.expression))
@@ -109,6 +121,16 @@ class Evaluation:
             raise _problem(query.id, str(problem)) from problem
         finally:
             self._open.pop()
+
+    def _spend(self, units: int) -> None:
+        self._left -= units
+        if self._left < 0:
+            raise MathProblem("the expressions take too much computing")
+
+    def _times(self, period_s: int) -> Sequence[int]:
+        times = self._reader.times(period_s)
+        self._spend(len(times))
+        return times
 
     def _selected(self, query: Query) -> Value:
         if query.period_s is None:
@@ -123,7 +145,7 @@ class Evaluation:
         if isinstance(node, Text):
             return node.value
         if isinstance(node, Listing):
-            return [line for item in node.items for line in _lines(self._node(item))]
+            return self._listing(node)
         if isinstance(node, Name):
             if node.name in self._queries:
                 return self._value(node.name)
@@ -131,6 +153,14 @@ class Evaluation:
                 return node.name
             raise MathProblem(f"Unknown identifier '{node.name}'")
         return self._call(node)
+
+    def _listing(self, listing: Listing) -> list[Line]:
+        found: list[Line] = []
+        for item in listing.items:
+            lines = _lines(self._node(item))
+            self._spend(len(lines))
+            found += lines
+        return found
 
     def _call(self, call: Call) -> Value:
         name = call.function
@@ -144,6 +174,7 @@ class Evaluation:
         function = _TABLE.get(name)
         if function is None:
             raise MathProblem(f"Unsupported function '{name}'")
+        self._spend(sum(map(_size, arguments)))
         try:
             return function(self, name, arguments)
         except MathProblem:
@@ -160,6 +191,8 @@ class Evaluation:
 
     def _band(self, call: Call) -> Value:
         """The band of a query. Its past is what the query itself comes to over a longer stretch."""
+        if self._is_past:
+            raise MathProblem(f"{bands.FUNCTION} cannot be part of what another band is computed of")
         node, *rest = call.arguments or (None,)
         if not isinstance(node, Name) or node.name not in self._queries or len(rest) > 1:
             raise MathProblem(f"{bands.FUNCTION} takes a metric or an expression, and a number")
@@ -167,9 +200,17 @@ class Evaluation:
         line = self._value(node.name)
         if not deviations > 0 or not isinstance(line, Line):
             raise MathProblem(f"{bands.FUNCTION} takes a single time series, and a number above 0")
-        past = Evaluation(tuple(self._queries.values()), self._reader.past())._value(node.name)
-        assert isinstance(past, Line), "a query is what it was"
-        return bands.band(line, past, self._reader.times(line.period_s), deviations)
+        past = self._earlier()._value(node.name)
+        if not isinstance(past, Line):  # IF may choose otherwise over a longer stretch
+            raise MathProblem(f"{bands.FUNCTION} takes what is a single time series in the past, too")
+        self._spend(_size(past))
+        return bands.band(line, past, self._times(line.period_s), deviations)
+
+    def _earlier(self) -> "Evaluation":
+        """The past, for all bands the same: else a band of a band would evaluate all below it twice."""
+        if self._past is None:
+            self._past = Evaluation(tuple(self._queries.values()), self._reader.past(), self._budget, is_past=True)
+        return self._past
 
     # Functions: (name, arguments) -> value
 
@@ -190,16 +231,17 @@ class Evaluation:
 
     def _fill(self, _name: str, arguments: list[Value]) -> Value:
         how = arguments[1]
-        return _over(arguments[0], lambda line: lines.filled(line, how, self._reader.times(line.period_s)))
+        return _over(arguments[0], lambda line: lines.filled(line, how, self._times(line.period_s)))
 
     def _calendar(self, name: str, arguments: list[Value]) -> Value:
-        return _over(arguments[0], lambda line: lines.calendar(name, line, self._reader.times(line.period_s)))
+        return _over(arguments[0], lambda line: lines.calendar(name, line, self._times(line.period_s)))
 
     def _if(self, _name: str, arguments: list[Value]) -> Value:
         return lines.chosen(arguments[0], arguments[1], arguments[2] if len(arguments) > 2 else None)
 
     def _metrics(self, _name: str, arguments: list[Value]) -> Value:
         wanted = arguments[0] if arguments else ""
+        self._spend(len(self._queries))
         return [
             line
             for query in self._queries.values()
@@ -209,7 +251,7 @@ class Evaluation:
 
     def _time_series(self, _name: str, arguments: list[Value]) -> Value:
         value = _scalar(arguments[0])
-        times = self._reader.times(self._period_s) if math.isfinite(value) else ()
+        times = self._times(self._period_s) if math.isfinite(value) else ()
         return Line("", dict.fromkeys(times, value), self._period_s)
 
     def _metric_count(self, _name: str, arguments: list[Value]) -> Value:
@@ -237,7 +279,9 @@ class Evaluation:
         if not isinstance(expression, str) or not isinstance(stat, str):
             raise MathProblem("SEARCH takes a search expression, a statistic and a period")
         period_s = int(_scalar(arguments[2])) if len(arguments) > 2 else self._period_s
-        return self._reader.search(expression, stat, period_s)
+        found = self._reader.search(expression, stat, period_s)
+        self._spend(_size(found))
+        return found
 
 
 _TABLE: dict[str, Callable[[Evaluation, str, list[Value]], Value]] = {
@@ -271,6 +315,13 @@ def _lines(value: Value) -> list[Line]:
     if isinstance(value, list):
         return value
     raise MathProblem("a time series is needed, not a number or a text")
+
+
+def _size(value: Value) -> int:
+    """What it costs to handle it once; see BUDGET."""
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return 1 + len(value.values) if isinstance(value, Line) else 1
 
 
 def _scalar(value: Value) -> float:
