@@ -128,3 +128,10 @@ async def turns(count: int = 20) -> None:
     """Let the loop do what is ready."""
     for _ in range(count):
         await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another thread has a part in."""
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.001)

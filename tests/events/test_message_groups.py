@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.events.recording import DONE, Bench, Recorder, open_bench, turns
+from tests.events.recording import DONE, Bench, Recorder, open_bench, turns, until
 from tests.fakes import FakeClock
 from undercast.events import message_groups
 from undercast.events.delivery import Delivery, Outcome
@@ -202,7 +202,7 @@ async def test_letters_of_a_group_arrive_in_its_order(bench: Bench) -> None:
     bench.target.answer = answer
     bench.targets["letter"] = taken = Recorder()
     await bench.add(*(ordered(bench, group, number) for number in range(3) for group in "ab"))
-    await turns()
+    await until(lambda: len(taken.ids) == 3)
     assert taken.ids == ["b0-letter", "b1-letter", "b2-letter"]
     gate.set()
     await bench.router.drained()

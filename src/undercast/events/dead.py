@@ -3,6 +3,7 @@
 AWS: none; there, what no dead-letter queue and no destination took is lost.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -12,18 +13,21 @@ from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.trace import Edge
-from undercast.store.database import Row, Tx
+from undercast.store.database import Database, Row, Tx
 
 MOST, MOST_BYTES = 1000, 64 * 1024 * 1024
-"""So many are kept, and so many bytes of their events."""
+"""So many are kept, and so many bytes of their events; and up to a part of `_PART` more, before the oldest go."""
+_PART = 32
 _MAX_REASON = 1024
 _SAME = (
     "account_id, region, id, target_arn, kind, payload, created_at, cause_kind, cause_id, cause_environment_id,"
     " source_arn, attributes"
 )
+_COLUMNS = f"{_SAME}, ord, tries, reason, given_up_at, sent_to"
 _BURY = (
-    f"INSERT OR REPLACE INTO event_dead (ord, {_SAME}, tries, reason, given_up_at, sent_to)"
-    f" SELECT ?, {_SAME}, attempts + throttles + 1, ?, ?, ? FROM event_delivery WHERE id = ?"
+    f"INSERT INTO event_dead ({_COLUMNS}) SELECT {_SAME}, ?, attempts + throttles + 1, ?, ?, ? FROM event_delivery"
+    " WHERE id = ? ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS.split(", ") if name != "id")
 )
 _TRIM = (
     "DELETE FROM event_dead WHERE ord IN (SELECT ord FROM (SELECT ord, ROW_NUMBER() OVER newest AS place,"
@@ -41,13 +45,33 @@ def bury(tx: Tx, delivery: Delivery, outcome: Outcome, order: int, now: float) -
 
     What goes back to its sender, which only counts it, is not sent on.
     """
-    sent_to = " ".join(one.target_arn for one in outcome.follow_ups if one.target_arn != delivery.source_arn)
-    tx.execute(_BURY, (order, outcome.reason[:_MAX_REASON], now, sent_to, delivery.id))
+    sent_to = [one.target_arn for one in outcome.follow_ups if one.target_arn != delivery.source_arn]
+    tx.execute(_BURY, (order, outcome.reason[:_MAX_REASON], now, json.dumps(sent_to), delivery.id))
 
 
-def trim(tx: Tx) -> None:
-    """Forget the oldest of those that are too many."""
-    tx.execute(_TRIM, (MOST, MOST_BYTES))
+class Trim:
+    """Says when the oldest go: at the first that dies in this process, then whenever a part has been added.
+
+    To find them all that are kept are looked at, and to remove one its whole event: too much for each that dies.
+    """
+
+    def __init__(self) -> None:
+        self._added, self._added_bytes = MOST // _PART, 0
+
+    def note(self, delivery: Delivery) -> None:
+        """One more is kept."""
+        self._added += 1
+        self._added_bytes += len(delivery.payload)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether enough have been added."""
+        return self._added > MOST // _PART or self._added_bytes > MOST_BYTES // _PART
+
+    async def run(self, database: Database) -> None:
+        """Forget the oldest of those that are too many."""
+        await database.write(lambda tx: tx.execute(_TRIM, (MOST, MOST_BYTES)), long=True)
+        self._added = self._added_bytes = 0
 
 
 class DeadDeliveries:
@@ -58,7 +82,7 @@ class DeadDeliveries:
 
     async def shown(self, most: int) -> list[Mapping[str, Any]]:
         """The newest first: what each was, why and when it was given up, and where the failure was sent."""
-        rows = await self._outbox.database.read(lambda tx: tx.all(_LIST, (most,)))
+        rows = await self._outbox.database.read(lambda tx: tx.all(_LIST, (most,)), long=True)  # behind their events
         return [_shown(row) for row in rows]
 
     async def count(self) -> int:
@@ -124,5 +148,5 @@ def _shown(row: Row) -> Mapping[str, Any]:
         "attempts": row["tries"],
         "reason": row["reason"],
         "at": row["given_up_at"],
-        "sent_to": row["sent_to"].split(),
+        "sent_to": json.loads(row["sent_to"]),
     }

@@ -15,6 +15,12 @@ def _message_groups(tx: Tx) -> None:
     tx.execute("CREATE INDEX event_delivery_due ON event_delivery (target_arn, message_group, due_at, ord, id)")
 
 
+def _lists_as_json(tx: Tx) -> None:
+    """Where a failure was sent was a list with spaces between."""
+    for row in tx.all("SELECT ord, sent_to FROM event_dead"):
+        tx.execute("UPDATE event_dead SET sent_to = ? WHERE ord = ?", (json.dumps(row["sent_to"].split()), row["ord"]))
+
+
 DELIVERY = (
     """
     CREATE TABLE event_delivery (
@@ -35,6 +41,7 @@ DELIVERY = (
         sent_to TEXT NOT NULL
     )
     """,
+    _lists_as_json,
 )
 EDGE = (
     """

@@ -21,7 +21,10 @@ from undercast.events.outbox import Outbox
 from undercast.events.target_queue import Entry, TargetQueue
 from undercast.store.database import Tx
 
-_SETTLED_AT_ONCE = 64
+_SETTLED_AT_ONCE, _BYTES_AT_ONCE = 64, 2 * 1024 * 1024
+"""Outcomes in one transaction, and bytes of events that it copies: other writers wait for it."""
+_INLINE_BYTES = 64 * 1024
+"""Of events, that the event loop copies itself: some 15 ms for each MiB, of the 2 ms that a transaction may take."""
 _BACKOFF = Backoff(longest_s=300.0)
 LAST_AGE_S, FEWEST_TRIES = 24 * 3600.0, 10
 """When a delivery whose target raises every time is given up: older than this, and tried so often. Either alone is no
@@ -71,6 +74,7 @@ class Settlements:
         self._database = outbox.database
         self._clock = outbox.clock
         self._causality = outbox.causality
+        self._dead = dead.Trim()
         self._settled: list[Settlement] = []
         self._settling: asyncio.Task[None] | None = None
 
@@ -87,7 +91,8 @@ class Settlements:
 
     async def _settle(self) -> None:
         """Write outcomes, many in one transaction; while they are written the next ones gather."""
-        batch, self._settled = self._settled[:_SETTLED_AT_ONCE], self._settled[_SETTLED_AT_ONCE:]
+        count = _count_at_once(self._settled)
+        batch, self._settled = self._settled[:count], self._settled[count:]
         try:
             written = await self._write(batch)
             for one, there in written:
@@ -97,6 +102,7 @@ class Settlements:
                     self._tell(one)
             for queue in dict.fromkeys(one.queue for one in batch):
                 self._go_on(queue)
+            await self._trim()
         finally:
             # A task for each batch: an inline write does not suspend, and others want the loop in between.
             self._settling = asyncio.create_task(self._settle()) if self._settled else None
@@ -107,7 +113,8 @@ class Settlements:
         A delivery whose outcome was not written is delivered again.
         """
         try:
-            return await self._database.write(partial(self._apply_all, batch))
+            is_long = sum(map(_copied_bytes, batch)) > _INLINE_BYTES
+            return await self._database.write(partial(self._apply_all, batch), long=is_long)
         except Exception as error:
             if len(batch) > 1:
                 return [pair for one in batch for pair in await self._write([one])]
@@ -125,10 +132,15 @@ class Settlements:
             return []
 
     def _apply_all(self, batch: list[Settlement], tx: Tx) -> list[tuple[Settlement, bool]]:
-        written = [(one, self._apply(tx, one)) for one in batch]
-        if any(one.outcome.kind == "dead" for one in batch):
-            dead.trim(tx)
-        return written
+        return [(one, self._apply(tx, one)) for one in batch]
+
+    async def _trim(self) -> None:
+        if not self._dead.is_due:
+            return
+        try:
+            await self._dead.run(self._database)
+        except Exception as error:
+            _log.warning("deliveries that were given up are kept beyond their number: the store failed with %r", error)
 
     def _apply(self, tx: Tx, one: Settlement) -> bool:
         """Write one outcome; whether the row was still there. What it leads to is behind it in the causal order."""
@@ -161,6 +173,8 @@ class Settlements:
         if not there:
             return
         self.counts[outcome.kind] += 1
+        if outcome.kind == "dead":
+            self._dead.note(delivery)
         if outcome.kind == "retry":
             counted, due_at = int(outcome.counted), outcome.due_at
             if _keeps_its_place(one):
@@ -184,6 +198,22 @@ class Settlements:
             sender.hears(one.delivery, one.outcome)
         except Exception:
             _log.exception("the sender of delivery %s could not be told of its end", one.delivery.id)
+
+
+def _copied_bytes(one: Settlement) -> int:
+    """Of events, by writing the outcome: one that is given up is kept, and what follows is a row each."""
+    kept = len(one.delivery.payload) if one.outcome.kind == "dead" else 0
+    return kept + sum(len(follow_up.payload) for follow_up in one.outcome.follow_ups)
+
+
+def _count_at_once(settled: list[Settlement]) -> int:
+    """How many of the first are written in one transaction: one at least."""
+    size_bytes = 0
+    for count, one in enumerate(settled[:_SETTLED_AT_ONCE]):
+        size_bytes += _copied_bytes(one)
+        if count and size_bytes > _BYTES_AT_ONCE:
+            return count
+    return min(len(settled), _SETTLED_AT_ONCE)
 
 
 def _edge(delivery: Delivery, outcome: Outcome, order: int, now: float) -> Edge:
