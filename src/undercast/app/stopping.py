@@ -1,5 +1,7 @@
 """A stop, of a whole platform or of a start that failed: what has begun ends in the opposite order."""
 
+import contextlib
+import sqlite3
 from collections.abc import Mapping
 from functools import partial
 
@@ -7,6 +9,7 @@ from undercast.app.base import Base
 from undercast.app.ending import Ending, Left, Work
 from undercast.core.record import record
 from undercast.services.registry import Mounted
+from undercast.store.journal import Journal
 
 GRACE_S = 5.0
 """How long requests in flight may take after SIGTERM,"""
@@ -46,10 +49,12 @@ async def stop(begun: Begun, ending: Ending) -> None:
         if mounted.manifest.quiesce is not None
     }
     await ending.together({**begun.deliveries, **works}, QUIESCE_S)
-    for name, mounted in services.items():
-        if mounted.manifest.release is not None:
-            release = partial(mounted.manifest.release, mounted.instance)
-            await ending.part(f"the answers of {name}", release, PART_S)
+    releases = {
+        f"the answers of {name}": partial(mounted.manifest.release, mounted.instance)
+        for name, mounted in services.items()
+        if mounted.manifest.release is not None
+    }
+    await ending.together({**releases, "the rows of the journal": partial(_written, door.journal)}, PART_S)
     grace_s = max(LEAST_GRACE_S, grace_ends - door.host_clock.monotonic())
     await ending.part("the front door", partial(door.front_door.stop_accepting, grace_s), grace_s + PART_S)
     for name, work in begun.sandboxes.items():
@@ -64,3 +69,12 @@ async def stop(begun: Begun, ending: Ending) -> None:
     await ending.part("the request log", base.request_log.stop, PART_S)
     await ending.part("the causal log", base.parts.causality.close, PART_S)
     await ending.part("the blobs", base.parts.blobs.close, PART_S)
+
+
+async def _written(journal: Journal) -> None:
+    """What was acknowledged is in the file before the rest ends: a supervisor's SIGKILL may come before that has.
+
+    `Door.close` writes what comes behind it. What cannot be written the journal tells itself.
+    """
+    with contextlib.suppress(sqlite3.OperationalError):
+        await journal.flush()

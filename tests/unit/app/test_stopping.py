@@ -1,0 +1,62 @@
+"""The order of a stop: what was acknowledged is written before sandboxes end."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from undercast.app import stopping
+from undercast.app.ending import Ending
+from undercast.core.clock import HostClock
+from undercast.core.service import Manifest
+from undercast.services.registry import Mounted
+from undercast.store.database import Tx
+from undercast.store.journal import Journal
+from undercast.store.migrations import migrate
+
+
+async def nothing(*_: Any) -> None:
+    """A part that ends at once."""
+
+
+def base_with(journal: Journal) -> Any:
+    """What a stop ends of it, apart from the journal, has nothing to do."""
+    front_door = SimpleNamespace(stop_accepting=nothing, close=nothing)
+    door = SimpleNamespace(front_door=front_door, host_clock=HostClock(), journal=journal)
+    log = SimpleNamespace(stop=nothing)
+    parts = SimpleNamespace(causality=SimpleNamespace(close=nothing), blobs=SimpleNamespace(close=nothing))
+    return SimpleNamespace(door=door, request_log=log, parts=parts)
+
+
+async def test_answers_are_released_and_rows_written_before_sandboxes_end(tmp_path: Path) -> None:
+    """The journal's timer has not come by then; a service whose release fails keeps no other from it."""
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate(journal.database, "line", ("CREATE TABLE line (number INTEGER PRIMARY KEY);",))
+    released: list[str] = []
+    found: list[tuple[list[str], list[int]]] = []
+
+    def release(name: str) -> None:
+        released.append(name)
+        if name == "logs":
+            raise OSError(name)
+
+    def sandboxes_end() -> None:
+        found.append((list(released), journal.database.read_now(numbers)))
+
+    services = {
+        name: Mounted(manifest=Manifest(name=name, build=str, operations={}, release=release), instance=name)
+        for name in ("logs", "sqs")
+    }
+    ending = Ending()
+    journal.append("INSERT INTO line (number) VALUES (?)", (1,))
+    begun = stopping.Begun(
+        base=base_with(journal), services=services, deliveries={}, sandboxes={"the driver": sandboxes_end}
+    )
+    await stopping.stop(begun, ending)
+    await journal.close()
+    assert ending.failed == ["the answers of logs"]
+    assert found == [(["logs", "sqs"], [1])]
+
+
+def numbers(tx: Tx) -> list[int]:
+    """Of the lines in the file."""
+    return [row["number"] for row in tx.all("SELECT number FROM line")]
