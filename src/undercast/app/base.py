@@ -40,7 +40,8 @@ class Base:
 
 def make_base(door: Door, services: Services) -> Base:
     """The tables are there."""
-    platform_clock = PlatformClock(door.host_clock, clock_offset.offset_of(door.database))
+    offset_s, jumps = clock_offset.offset_of(door.database), clock_offset.jumps_of(door.database)
+    platform_clock = PlatformClock(door.host_clock, offset_s, jumps)
     causality = CausalLog(door.database, door.journal, platform_clock)
     ids, request_log = SystemIds(door.host_clock), RequestLog(door.folder.requests_log)
     tools = Tools(

@@ -157,15 +157,15 @@ def build_platform(base: Base, services: Mapping[str, Mounted], driver: Driver, 
 
 
 def _admin_tools(platform: Platform) -> AdminTools:
-    database = platform.base.door.database
+    database, clock = platform.base.door.database, platform.base.parts.platform_clock
     return AdminTools(
         token=platform.base.door.token,
         host_names=platform.base.door.host_names,
         status=platform.status,
         capabilities=lambda: capabilities_of(platform.driver),
         causality=platform.base.parts.causality,
-        platform_clock=platform.base.parts.platform_clock,
-        keep_offset=lambda offset_s: database.write(lambda tx: clock_offset.keep_offset(tx, offset_s)),
+        platform_clock=clock,
+        keep_offset=lambda offset_s: database.write(lambda tx: clock_offset.keep_offset(tx, offset_s, clock.now())),
         reset=platform.reset,
         debug=partial(debugging.change, platform.pool),
         drained=platform.router.drained,

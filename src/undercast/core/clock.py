@@ -7,8 +7,13 @@ credentials and certificates. `PlatformClock` can be advanced: retries, visibili
 import asyncio
 import heapq
 import time
+from collections import deque
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+MOST_JUMPS = 256
+"""So many are remembered."""
 
 
 def moment(seconds: float) -> datetime:
@@ -38,12 +43,20 @@ class HostClock:
     """Seconds that never run backwards; only differences mean anything."""
 
 
+class Jump(NamedTuple):
+    """A time on the platform clock that was never waited for, because the clock was advanced over it."""
+
+    begins_at: float
+    ends_at: float
+
+
 class PlatformClock:
     """The machine's clock plus an offset that only grows. Sleepers wake when it is advanced past their time."""
 
-    def __init__(self, host: HostClock, offset_s: float = 0.0) -> None:
+    def __init__(self, host: HostClock, offset_s: float = 0.0, jumps: Iterable[Jump] = ()) -> None:
         self._host = host
         self.offset_s = offset_s
+        self._jumps = deque(jumps, maxlen=MOST_JUMPS)
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
         self._serial = 0
 
@@ -59,12 +72,19 @@ class PlatformClock:
         """Move the clock forward and wake whoever has waited long enough. Never backwards."""
         if seconds < 0:
             raise ValueError("the platform clock only moves forward")
+        if seconds:
+            began_at = self.now()
+            self._jumps.append(Jump(began_at, began_at + seconds))
         self.offset_s += seconds
         now = self.now()
         while self._sleepers and self._sleepers[0][0] <= now:
             _, _, sleeper = heapq.heappop(self._sleepers)
             if not sleeper.done():
                 sleeper.set_result(None)
+
+    def jumped_s(self, since: float) -> float:
+        """How much of the time from then until now was jumped over; the rest has really passed."""
+        return sum(max(0.0, jump.ends_at - max(jump.begins_at, since)) for jump in self._jumps)
 
     async def wait_until(self, moment: float) -> None:
         """Return once `now()` has reached the moment, by the passing of time or by `advance`."""

@@ -119,6 +119,24 @@ async def test_moved_clock_passes_the_retries_of_its_hours(world: World) -> None
     assert (await deliver(world, throttled)).reason == "EventAgeExceeded"
 
 
+async def test_waiting_makes_a_retry_too_old(world: World) -> None:
+    """MaximumEventAgeInSeconds: a platform that was stopped for a week tries nothing then; jumps are forgiven alone."""
+    delivery = await event(world)
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=90)
+    world.environments.answer = fail
+    first = await deliver(world, delivery)
+    retry = replace(delivery, attempts=1, due_at=first.due_at)
+    world.clock.advance(3600)
+    assert (await deliver(world, retry)).kind == "retry"
+    world.clock.tick(30)
+    assert (await deliver(world, retry)).kind == "retry"
+    world.clock.tick(1)
+    assert (await deliver(world, retry)).reason == "EventAgeExceeded"
+    again = replace(retry, created_at=world.clock.now(), due_at=world.clock.now() + 60)
+    world.clock.tick(7 * 86_400)
+    assert (await deliver(world, again)).reason == "EventAgeExceeded"
+
+
 async def test_event_whose_target_names_no_function_is_refused(world: World) -> None:
     """What can never be resolved ends at the first attempt, and goes where its sender says."""
     delivery = await event(world)

@@ -16,7 +16,7 @@ from zlib import crc32
 from undercast.core import json_text
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.backoff import Backoff
-from undercast.core.clock import iso_millis
+from undercast.core.clock import PlatformClock, iso_millis
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
@@ -75,7 +75,7 @@ class FunctionTarget:
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Try once. While it is not known what runs, the default maximum age holds."""
         clock = self._functions.clock
-        came_at, began_s = _came_at(delivery, clock.now()), clock.host_s()
+        came_at, began_s = _came_at(delivery, clock), clock.host_s()
         age_s = max(0.0, came_at - delivery.created_at)
         try:
             resolved = await self._functions.catalog.resolve(delivery.scope, delivery.target_arn)
@@ -258,12 +258,14 @@ class FunctionTarget:
         )
 
 
-def _came_at(delivery: Delivery, now: float) -> float:
-    """When its attempt began, as the event sees it: a retry when it came due.
+def _came_at(delivery: Delivery, clock: PlatformClock) -> float:
+    """When its attempt began, as the event sees it: of a retry without what the clock has jumped since it was due.
 
-    Else a clock that is moved by hours would take the retries away that those hours have, as too old.
+    Else a clock that is advanced by hours would take the retries away that those hours have, as too old. Time that
+    passed counts, that of a stopped platform, too.
     """
-    return delivery.due_at or now if delivery.attempts or delivery.throttles else now
+    now = clock.now()
+    return now - clock.jumped_s(delivery.due_at or now) if delivery.attempts or delivery.throttles else now
 
 
 async def _record(delivery: Delivery, resolved: Resolved, condition: str, ran: Ran | None, now: float) -> bytes:
