@@ -13,6 +13,7 @@ from undercast.services.ssm.notices import Notices
 from undercast.store.database import Database, Tx
 
 ROUND_S = 60.0
+_AT_ONCE = 100
 
 
 class Ssm:
@@ -25,12 +26,16 @@ class Ssm:
         self.rounds = Rounds("Parameter Store's policies", self._round, clock, ROUND_S)
 
     async def _round(self) -> None:
-        await self.database.write(self._apply)
+        while await self.database.write(self._apply, long=True):
+            pass
 
-    def _apply(self, tx: Tx) -> None:
+    def _apply(self, tx: Tx) -> bool:
+        """Whether there may be more."""
         now = self.clock.now()
-        for version in store.due(tx, now):
+        found = store.due(tx, now, _AT_ONCE)
+        for version in found:
             self._apply_to(tx, version, now)
+        return len(found) == _AT_ONCE
 
     def _apply_to(self, tx: Tx, version: Version, now: float) -> None:
         for place, policy, at in policies.due(version.policies, version.modified_at, version.applied):

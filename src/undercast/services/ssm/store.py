@@ -127,12 +127,12 @@ def delete(tx: Tx, scope: Scope, name: str) -> bool:
     return bool(tx.execute("DELETE FROM ssm_parameter WHERE account_id = ? AND region = ? AND name = ?", key))
 
 
-def due(tx: Tx, now: float) -> list[Version]:
-    """The newest versions of parameters of which a policy is to be applied."""
+def due(tx: Tx, now: float, limit: int) -> list[Version]:
+    """The newest versions of parameters of which a policy is to be applied, those first that have waited longest."""
     rows = tx.all(
         "SELECT ssm_version.* FROM ssm_parameter JOIN ssm_version USING (account_id, region, name, version)"
-        " WHERE due_at <= ?",
-        (now,),
+        " WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+        (now, limit),
     )
     return [version_of(row) for row in rows]
 
