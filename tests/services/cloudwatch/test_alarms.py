@@ -196,6 +196,25 @@ def test_alarms_on_expressions_and_on_what_is_missing(platform: RunningPlatform,
     assert [one["AlarmName"] for one in found] == ["any", "few"]
 
 
+@pytest.mark.parametrize("value", ["'text'", "[m, m]"])
+def test_an_alarm_that_cannot_be_evaluated_costs_only_itself(
+    platform: RunningPlatform, cloudwatch: Any, value: str
+) -> None:
+    """It goes into INSUFFICIENT_DATA with the reason; the others are evaluated in the same round."""
+    broken = {"Id": "e", "Expression": f"IF(SUM(m) > 10, {value}, m)"}
+    condition = {name: BASE[name] for name in ("EvaluationPeriods", "Threshold", "ComparisonOperator")}
+    cloudwatch.put_metric_alarm(
+        AlarmName="a-bad", Metrics=[_METRIC, broken], **condition, TreatMissingData="notBreaching"
+    )
+    cloudwatch.put_metric_alarm(AlarmName="b-good", **BASE, TreatMissingData="notBreaching")
+    becomes(cloudwatch, "a-bad", "OK")
+    becomes(cloudwatch, "b-good", "OK")
+    put(platform, cloudwatch, 50.0)
+    platform.advance(60)
+    becomes(cloudwatch, "b-good", "ALARM")
+    assert "Error in expression 'e'" in becomes(cloudwatch, "a-bad", "INSUFFICIENT_DATA")["StateReason"]
+
+
 def test_composite_alarms_follow_others(cloudwatch: Any) -> None:
     """Through two levels; children and parents; a child cannot be deleted under a composite, a cycle ends."""
     for name in ("a", "b"):
@@ -321,7 +340,7 @@ _METRIC = {
     "MetricStat": {"Metric": {"Namespace": "App", "MetricName": "m"}, "Period": 60, "Stat": "Sum"},
 }  # fmt: skip
 
-_BAND = {
+_BAND: dict[str, Any] = {
     "ThresholdMetricId": "e",
     "Metrics": [{**_METRIC, "ReturnData": True}, {"Id": "e", "Expression": "ANOMALY_DETECTION_BAND(m)"}],
 }
@@ -341,6 +360,18 @@ _BAND = {
         ({"ComparisonOperator": "GreaterThanUpperThreshold"}, "GreaterThanUpperThreshold for parameter Comparison"),
         ({"ThresholdMetricId": "e"}, "ThresholdMetricId should not be set"),
         ({**NO_METRIC, "ThresholdMetricId": "m", "Metrics": [_METRIC]}, "is not the id of an ANOMALY_DETECTION_BAND"),
+        *[
+            (
+                {**NO_METRIC, **_BAND, "Metrics": [_BAND["Metrics"][0], {"Id": "e", "Expression": text}]},
+                "is not the id of",
+            )
+            for text in (
+                "MAX(ANOMALY_DETECTION_BAND(m))",
+                "FIRST(ANOMALY_DETECTION_BAND(m))",
+                "[m, ANOMALY_DETECTION_BAND(m)]",
+                "m + 'ANOMALY_DETECTION_BAND'",
+            )
+        ],
         ({**NO_METRIC, **_BAND}, "Threshold should not be set if ThresholdMetricId is set."),
         ({**NO_METRIC, **_BAND, "Threshold": None}, "GreaterThanThreshold for parameter ComparisonOperator"),
         ({**NO_METRIC, "Metrics": [_METRIC, {"Id": "e", "Expression": "FOO(m)"}]}, "Unsupported function 'FOO'"),

@@ -6,7 +6,7 @@ refuses the composite's row here, as a power cut behind the child's row would; t
 
 import sqlite3
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from undercast.services.cloudwatch.intake import Intake
 from undercast.services.cloudwatch.schema import JOURNAL_SCHEMA, SCHEMA
 from undercast.services.cloudwatch.service import MANIFEST
 from undercast.services.cloudwatch.transitions import Transitions
+from undercast.store.database import Tx
 from undercast.store.migrations import migrate
 
 SCOPE = Scope(AccountId("111122223333"), Region("us-west-2"))
@@ -157,3 +158,26 @@ async def test_a_composite_alarm_is_put_in_the_state_that_it_has(world: World) -
     await world.composite_is_refused(False)
     await world.call("PutCompositeAlarm", AlarmName="parent", AlarmRule="ALARM(child)")
     assert await world.states() == AFTER
+
+
+async def test_an_alarm_that_fails_costs_only_itself(world: World) -> None:
+    """Its band is none, which PutMetricAlarm took once: it knows nothing, and the others are evaluated."""
+    stat = {"Metric": {"Namespace": "App", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    banded: dict[str, Any] = {
+        "EvaluationPeriods": 1, "ComparisonOperator": "GreaterThanUpperThreshold", "ThresholdMetricId": "e",
+        "Metrics": [
+            {"Id": "m", "MetricStat": stat, "ReturnData": True},
+            {"Id": "e", "Expression": "FIRST(ANOMALY_DETECTION_BAND(m))", "ReturnData": True},
+        ],
+    }  # fmt: skip
+
+    def put_before_it(tx: Tx) -> None:
+        child = alarm_store.find(tx, SCOPE, "child")
+        assert child is not None
+        rest = {name: value for name, value in child.settings.items() if name not in QUIET}
+        state = replace(child.state, value="OK")
+        alarm_store.put(tx, replace(child, name="a-bad", settings={**rest, **banded}, state=state))
+
+    await world.cloudwatch.database.write(put_before_it)
+    await world.cloudwatch.evaluator.round()
+    assert await world.states() == {"a-bad": "INSUFFICIENT_DATA", "child": "ALARM"}

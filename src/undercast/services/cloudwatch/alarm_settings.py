@@ -12,7 +12,7 @@ from undercast.core.service import Params
 from undercast.services.cloudwatch.alarms import ACTIONS
 from undercast.services.cloudwatch.bands import FUNCTION
 from undercast.services.cloudwatch.errors import invalid
-from undercast.services.cloudwatch.expressions import Evaluation, Query, Reader
+from undercast.services.cloudwatch.expressions import Evaluation, Query, Reader, is_band
 from undercast.services.cloudwatch.insights import Select, is_select
 from undercast.services.cloudwatch.judging import BANDS, COMPARISONS, TREATMENTS
 from undercast.services.cloudwatch.lines import Line, MathProblem
@@ -115,7 +115,7 @@ def _check_metrics(scope: Scope, params: Params) -> list[int]:
         raise invalid(f"The collection Metrics must not have a size greater than {MAX_QUERIES}.")
     queries = queries_of(scope, given, "Metrics")
     band = params.get("ThresholdMetricId")
-    if band is not None and not any(query.id == band and FUNCTION in query.expression for query in queries):
+    if band is not None and not any(query.id == band and is_band(query) for query in queries):
         raise invalid(f"ThresholdMetricId {band} is not the id of an {FUNCTION} in the list of Metrics.")
     if sum(query.returns for query in queries if query.id != band) != 1:
         raise invalid("Exactly one element of the metrics list should return data.")

@@ -1,7 +1,8 @@
 """Evaluates metric alarms on the platform's clock: each minute, every ten seconds where a period is shorter.
 
-One task reads what all alarms need in one look at the metrics, and writes only what changes. An alarm is also looked at
-as soon as it was put. What the clock jumps over is not made up for: the state is the one of now.
+One task looks at one alarm after the other, and writes only what changes; one that cannot be evaluated costs only
+itself. An alarm is also looked at as soon as it was put. What the clock jumps over is not made up for: the state is the
+one of now.
 AWS: CloudWatch User Guide, "Evaluating an alarm" (a period that ends now, moving with each evaluation).
 """
 
@@ -9,16 +10,18 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.metrics import Tally
 from undercast.core.record import record
-from undercast.core.recurring import recur
+from undercast.core.recurring import recur, settled
 from undercast.services.cloudwatch import alarm_store, reading
-from undercast.services.cloudwatch.alarms import METRIC, Alarm
+from undercast.services.cloudwatch.alarms import INSUFFICIENT_DATA, METRIC, Alarm
 from undercast.services.cloudwatch.composites import Composites
+from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.expressions import Evaluation, Query
 from undercast.services.cloudwatch.intake import Intake
 from undercast.services.cloudwatch.judging import BANDS, EXTRA_PERIODS, Condition, Points, Verdict, bounds_of, judge
@@ -119,10 +122,14 @@ class Evaluator:
         if not due:
             return
         self._intake.collect()
-        seen = await self._intake.journal.read(lambda tx: [_looked_at(tx, alarm, now_s) for alarm in due])
-        for alarm, one in zip(due, seen, strict=True):
-            if one is not None:
-                await self._settle(alarm, one, now_s)
+        journal = self._intake.journal
+        await journal.read(lambda _: None)  # once behind what was appended: not one flush for each alarm
+        for alarm in due:
+            work = partial(journal.database.read, partial(_change, alarm=alarm, now_s=now_s), long=True)
+            failed = partial(_failed, alarm=alarm, now_s=now_s)
+            change = await settled(f"the evaluation of alarm {alarm.arn}", work, failed)
+            if change is not None and change.value != alarm.state.value:
+                await self._write(alarm, change)
 
     async def _release(self, now_s: float) -> None:
         """Actions of composite alarms whose time of suppression is over."""
@@ -135,12 +142,7 @@ class Evaluator:
 
         await self._database.write(write)
 
-    async def _settle(self, alarm: Alarm, seen: _Seen, now_s: float) -> None:
-        verdict = _judged(alarm, seen)
-        if verdict is None or verdict.state == alarm.state.value:
-            return
-        change = Change(value=verdict.state, reason=verdict.reason, data=_data(alarm, seen, verdict, now_s), at=now_s)
-
+    async def _write(self, alarm: Alarm, change: Change) -> None:
         def write(tx: Tx) -> None:
             current = alarm_store.find(tx, alarm.scope, alarm.name)
             if current == alarm:  # else put, set or deleted meanwhile: the next round looks again
@@ -159,19 +161,32 @@ def _periods(alarm: Alarm) -> list[int]:
     return [period_s for period_s in periods if period_s is not None]
 
 
-def _looked_at(tx: Tx, alarm: Alarm, now_s: float) -> _Seen | None:
-    """None where the expression cannot be computed now."""
+def _change(tx: Tx, alarm: Alarm, now_s: float) -> Change | None:
+    """What the alarm's metric means now. Raises ServiceError where its expression cannot be computed."""
+    seen = _looked_at(tx, alarm, now_s)
+    verdict = _judged(alarm, seen)
+    if verdict is None or verdict.state == alarm.state.value:
+        return None
+    return Change(value=verdict.state, reason=verdict.reason, data=_data(alarm, seen, verdict, now_s), at=now_s)
+
+
+def _failed(error: Exception, alarm: Alarm, now_s: float) -> Change:
+    """AWS: an alarm with an evaluation error has no data to tell by. The reason's words are ours."""
+    why = "the alarm could not be evaluated."
+    if isinstance(error, ServiceError):
+        why = error.message
+        log.warning("alarm %s cannot be evaluated: %s", alarm.arn, error)
+    return Change(value=INSUFFICIENT_DATA, reason=f"Insufficient Data: {why}", data="", at=now_s)
+
+
+def _looked_at(tx: Tx, alarm: Alarm, now_s: float) -> _Seen:
     period_s = max(_periods(alarm))
     step_s = _step(alarm)
     end_s = int(now_s) - int(now_s) % step_s
     count = alarm.settings["EvaluationPeriods"] + EXTRA_PERIODS
     window = Window(end_s - count * period_s, end_s, period_s)
     queries = queries_of(alarm.scope, metrics_of(alarm), "Metrics")
-    try:
-        values, counts, bounds = _values(tx, alarm, queries, window, now_s)
-    except ServiceError as error:
-        log.warning("alarm %s cannot be evaluated: %s", alarm.arn, error)
-        return None
+    values, counts, bounds = _values(tx, alarm, queries, window, now_s)
     points = tuple((at, values.get(at)) for at in window.starts())
     if bounds is not None:  # what has no band yet is as if it were missing
         points = tuple((at, value if at in bounds else None) for at, value in points)
@@ -191,6 +206,8 @@ def _values(
     (watched,) = [query for query in queries if query.returns and query.id != band]
     evaluation = Evaluation(queries, source.reader())
     lines = evaluation.result(watched)
+    if len(lines) > 1:  # IF may choose otherwise with data than it did in the trial
+        raise invalid(f"Error in expression '{watched.id}': an alarm watches a single time series.")
     watched_values: Mapping[int, float] = lines[0].values if lines else {}
     if band is None:
         return watched_values, {}, None

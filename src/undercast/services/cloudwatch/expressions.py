@@ -305,6 +305,15 @@ _TABLE: dict[str, Callable[[Evaluation, str, list[Value]], Value]] = {
 }
 
 
+def is_band(query: Query) -> bool:
+    """Whether a query is a call of ANOMALY_DETECTION_BAND, and nothing more."""
+    try:
+        node = parse(query.expression)
+    except SyntaxProblem:
+        return False
+    return isinstance(node, Call) and node.function == bands.FUNCTION
+
+
 def _problem(query_id: str, reason: str) -> ServiceError:
     return invalid(f"Error in expression '{query_id}': {reason}")
 
