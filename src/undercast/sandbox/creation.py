@@ -135,7 +135,7 @@ class Creation:
             await sandbox.furnished()
             # When its caller next waits, which is for the runtime: until then the kernel keeps who connects.
             loop = asyncio.get_running_loop()
-            self._unserved[environment_id] = loop.call_soon(self._serve_network, function, sandbox)
+            self._unserved[environment_id] = loop.call_soon(self._serve_soon, environment)
         except BaseException:
             await asyncio.gather(issuing, return_exceptions=True)
             await self.release(environment_id)
@@ -215,9 +215,17 @@ class Creation:
         command = plan.argv(Roots())
         return Prestart(command=command, options=plan.prestart, environment=tuple(sorted(startup.items())))
 
+    def _serve_soon(self, environment: Environment) -> None:
+        del self._unserved[environment.id]
+        try:
+            self._serve_network(environment.function, environment.sandbox)
+        except BaseException as error:
+            # Its function would wait for ever for what nobody serves.
+            environment.give_up(f"its network cannot be served: {error}")
+            raise
+
     def _serve_network(self, function: FunctionVersion, sandbox: Sandbox) -> None:
         """The front door on its port, names, 80, 443 and the forwarded ports where the driver has them; X-Ray."""
-        del self._unserved[sandbox.environment_id]
         front = sandbox.listeners.get("front")
         if front is not None:
             self.front_door.adopt(front, sandbox.environment_id, tls=False)

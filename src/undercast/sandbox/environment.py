@@ -80,6 +80,8 @@ class Watchers:
 class Environment:
     """See the module. Only its owner calls `start`, `begin`, `freeze`, `shut_down` and `destroy`."""
 
+    _why_gone = "the sandbox died during INIT"
+
     def __init__(
         self,
         function: FunctionVersion,
@@ -150,7 +152,7 @@ class Environment:
             return
         problem = await self._beginning.initialise(self._init_limit_s(), "init")
         if self.state is State.GONE:
-            raise SandboxError("the sandbox died during INIT")
+            raise SandboxError(self._why_gone)
         if problem is not None:
             await self._clear(reason_of(error_type_of(problem)))
         elif self.state is State.READY:
@@ -169,6 +171,9 @@ class Environment:
     async def _listen(self) -> None:
         self.sandbox.died.add_done_callback(lambda _: self._on_died())
         self._server = await self._loop.create_server(self._api.connection, sock=self.sandbox.listeners["runtime"])
+        if self.state is State.GONE:
+            self._server.close()
+            raise SandboxError(self._why_gone)
         self._set_phase("init", self.id)
 
     def _init_limit_s(self) -> float:
@@ -460,6 +465,11 @@ class Environment:
         self.state = step(self.state, Event.CLEAR)
         self._beginning.duration_ms = None
         self._became_idle()
+
+    def give_up(self, reason: str) -> None:
+        """What it needs is not there: its start fails, and it is never used."""
+        self._why_gone = reason
+        self._on_died()
 
     def _on_died(self) -> None:
         """The sandbox is gone without our doing."""

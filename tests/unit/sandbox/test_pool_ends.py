@@ -1,6 +1,9 @@
 """What the pool does when something ends badly: failing starts and destructions, callers that leave, sessions."""
 
 import asyncio
+import errno
+import socket
+from typing import Any
 
 import pytest
 
@@ -11,7 +14,7 @@ from undercast.core.clock import HostClock
 from undercast.core.errors import ServiceError
 from undercast.core.tasks import NotBegun
 from undercast.sandbox.admission import Limits
-from undercast.sandbox.driver import SandboxError
+from undercast.sandbox.driver import SandboxError, SandboxSpec
 from undercast.sandbox.pool import Pool
 
 
@@ -256,3 +259,33 @@ async def test_an_environment_that_is_made_while_the_pool_is_emptied_has_no_init
 async def _emptied(pool: Pool) -> None:
     async with pool.emptied():
         pass
+
+
+async def test_environment_whose_network_cannot_be_served_is_not_used(
+    start: StartBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its function would wait for its front door until each timeout: the start fails, and says why."""
+    made = await start(echo)
+    create, adopt = made.driver.create, made.door.adopt
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+
+    def full(listener: socket.socket, environment_id: str, *, tls: bool) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with socket.socket() as front:
+
+        async def with_front(spec: SandboxSpec) -> FakeSandbox:
+            sandbox = await create(spec)
+            sandbox.listeners = {**sandbox.listeners, "front": front}
+            return sandbox
+
+        monkeypatch.setattr(made.driver, "create", with_front)
+        monkeypatch.setattr(made.door, "adopt", full)
+        with pytest.raises(ServiceError, match=r"network cannot be served: .*Too many open files"):
+            await invoke(made)
+        await until(lambda: not made.driver.alive)
+        assert [str(context["exception"]) for context in told] == ["[Errno 24] Too many open files"]
+        monkeypatch.setattr(made.door, "adopt", adopt)
+        assert (await invoke(made)).payload == b"1"
+        assert len(made.door.served) == len(made.driver.alive) == 1
