@@ -97,6 +97,8 @@ class NamespaceSandbox:
         self._oom_descriptor = -1
         self._oom_callback: Callable[[], None] | None = None
         self._oom_kills = 0
+        self._killed_in = -1
+        """How often it had been emptied when it last used too much memory."""
         self.emptied = 0
         self._limit_bytes = self._tmp_bytes = 0
         self._init_pid = -1
@@ -307,8 +309,11 @@ class NamespaceSandbox:
         """Kill everything when it uses more memory than it may."""
         self._peak_bytes = max(self._peak_bytes, seen.used_bytes)
         if seen.over:
-            self._oom_kills += 1
             self.kill_all()
+            if self._killed_in == self.emptied:
+                return  # seen while the killed processes were still there: that is no second breach
+            self._killed_in = self.emptied
+            self._oom_kills += 1
             if self._oom_callback is not None:
                 self._oom_callback()
 

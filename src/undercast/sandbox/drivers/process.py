@@ -91,6 +91,8 @@ class ProcessSandbox:
         self._processes: list[PlainProcess] = []
         self._oom_callback: Callable[[], None] | None = None
         self._oom_kills = 0
+        self._killed_in = -1
+        """How often it had been emptied when it last used too much memory."""
         self.emptied = 0
         self._peak_bytes = 0
         self.frozen = False
@@ -194,8 +196,11 @@ class ProcessSandbox:
         """Kill everything when it uses more memory than it may. What left its group ends with `kill_processes`."""
         self._peak_bytes = max(self._peak_bytes, seen.used_bytes)
         if seen.over:
-            self._oom_kills += 1
             self.kill(seen.tree)
+            if self._killed_in == self.emptied:
+                return  # seen while the killed processes were still there: that is no second breach
+            self._killed_in = self.emptied
+            self._oom_kills += 1
             if self._oom_callback is not None:
                 self._oom_callback()
 
