@@ -10,6 +10,7 @@ from dataclasses import asdict
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.cloudwatch.alarms import NOTHING_HELD, Alarm, HistoryItem, State, Suppression
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 HISTORY_S = 30 * 86_400
 
@@ -18,9 +19,12 @@ def put(tx: Tx, alarm: Alarm) -> None:
     """Add or replace an alarm."""
     state = alarm.state
     tx.execute(
-        "INSERT OR REPLACE INTO cloudwatch_alarm (account_id, region, name, kind, settings, actions_enabled, state,"
-        " reason, reason_data, updated_at, transitioned_at, configured_at, tags, suppression)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "cloudwatch_alarm",
+            "account_id, region, name",
+            "kind, settings, actions_enabled, state, reason, reason_data, updated_at, transitioned_at,"
+            " configured_at, tags, suppression",
+        ),
         (
             *(*alarm.scope, alarm.name, alarm.kind, json.dumps(dict(alarm.settings)), int(alarm.actions_enabled)),
             *(state.value, state.reason, state.data, state.updated_at, state.transitioned_at),

@@ -24,8 +24,8 @@ _AT_ONCE = 200
 _PIECES = 5
 
 ADD_SERIES = (
-    "INSERT OR IGNORE INTO cloudwatch_series (key, account_id, region, namespace, name, dimensions)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO cloudwatch_series (key, account_id, region, namespace, name, dimensions)"
+    " VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"
 )
 _MERGED = (
     " ON CONFLICT (series, at, width, unit) DO UPDATE SET count = count + excluded.count,"

@@ -14,6 +14,7 @@ from undercast.services.events.errors import not_found
 from undercast.services.events.event import Event
 from undercast.services.events.models import Archive, BusName, archive_of
 from undercast.store.database import Tx
+from undercast.store.statements import upsert
 
 DAY_S = 86_400.0
 EXPIRED_AT_ONCE = 1000
@@ -69,8 +70,11 @@ def every(tx: Tx, scope: Scope) -> list[Archive]:
 def put(tx: Tx, archive: Archive) -> None:
     """Make it, or write all that it is anew; its events stay."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_archive (account_id, region, name, bus, pattern, description, retention_days,"
-        " kms_key_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "events_archive",
+            "account_id, region, name",
+            "bus, pattern, description, retention_days, kms_key_id, created_at",
+        ),
         (
             *archive.scope,
             archive.name,

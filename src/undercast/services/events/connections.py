@@ -14,6 +14,7 @@ from undercast.core.clock import moment
 from undercast.core.record import record
 from undercast.services.events.errors import not_found
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 AUTHORIZED, DEAUTHORIZED = "AUTHORIZED", "DEAUTHORIZED"
 _ARN = re.compile(
@@ -178,9 +179,12 @@ def destinations(tx: Tx, scope: Scope) -> list[Destination]:
 def put_connection(tx: Tx, one: Connection) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_connection (account_id, region, name, id, description, kind, shown, state,"
-        " secret_arn, kms_key_id, from_sandbox, created_at, changed_at, authorized_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "events_connection",
+            "account_id, region, name",
+            "id, description, kind, shown, state, secret_arn, kms_key_id, from_sandbox, created_at,"
+            " changed_at, authorized_at",
+        ),
         (
             *one.scope,
             one.name,
@@ -202,8 +206,11 @@ def put_connection(tx: Tx, one: Connection) -> None:
 def put_destination(tx: Tx, one: Destination) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_destination (account_id, region, name, id, description, connection, endpoint,"
-        " method, rate, from_sandbox, created_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "events_destination",
+            "account_id, region, name",
+            "id, description, connection, endpoint, method, rate, from_sandbox, created_at, changed_at",
+        ),
         (
             *one.scope,
             one.name,

@@ -18,6 +18,7 @@ from undercast.services.events.event import event_of
 from undercast.services.events.instance import Events
 from undercast.services.events.models import Bus, BusName
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 STARTING, RUNNING, CANCELLING = "STARTING", "RUNNING", "CANCELLING"
 COMPLETED, CANCELLED, FAILED = "COMPLETED", "CANCELLED", "FAILED"
@@ -96,9 +97,12 @@ def every(tx: Tx, scope: Scope) -> list[Replay]:
 def put(tx: Tx, replay: Replay) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_replay (account_id, region, name, description, archive_arn, destination,"
-        " begins_at, ends_at, state, reason, started_at, ended_at, last_at, last_id)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "events_replay",
+            "account_id, region, name",
+            "description, archive_arn, destination, begins_at, ends_at, state, reason, started_at,"
+            " ended_at, last_at, last_id",
+        ),
         (
             *replay.scope,
             replay.name,

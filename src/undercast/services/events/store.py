@@ -24,6 +24,7 @@ from undercast.services.events.models import (
     target_of,
 )
 from undercast.store.database import Database, Row, Tx
+from undercast.store.statements import upsert
 
 _MOST_KEPT = 1024
 _BUS = "account_id = ? AND region = ? AND name = ?"
@@ -123,8 +124,7 @@ def _rules(tx: Tx, name: BusName) -> Iterator[Rule]:
 def put_bus(tx: Tx, bus: Bus, now: float) -> None:
     """Make the bus, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_bus (account_id, region, name, policy, settings, tags, created_at, changed_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("events_bus", "account_id, region, name", "policy, settings, tags, created_at, changed_at"),
         (
             *bus.name.scope,
             bus.name.name,
@@ -158,8 +158,11 @@ def buses(tx: Tx, scope: Scope, prefix: str) -> list[Bus]:
 def put_rule(tx: Tx, rule: Rule, next_at: float | None) -> None:
     """Make the rule, or write all that it is anew; its targets stay."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_rule (account_id, region, bus, name, pattern, schedule, state, description,"
-        " role_arn, created_by, tags, anchored_at, next_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "events_rule",
+            "account_id, region, bus, name",
+            "pattern, schedule, state, description, role_arn, created_by, tags, anchored_at, next_at",
+        ),
         (
             *_key(rule.name),
             rule.pattern,
@@ -193,8 +196,7 @@ def comes_round(tx: Tx, name: RuleName, next_at: float | None) -> None:
 def put_target(tx: Tx, name: RuleName, given: Mapping[str, Any]) -> None:
     """A target, instead of the one that has its id."""
     tx.execute(
-        "INSERT OR REPLACE INTO events_target (account_id, region, bus, rule, id, arn, given)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        upsert("events_target", "account_id, region, bus, rule, id", "arn, given"),
         (*_key(name), given["Id"], given["Arn"], json.dumps(dict(given))),
     )
 

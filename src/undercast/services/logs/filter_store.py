@@ -13,6 +13,7 @@ from undercast.services.logs.models import group_arn
 from undercast.services.logs.store import scope_of
 from undercast.services.logs.subscription import SubscriptionFilter
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 _OF_GROUP = "account_id = ? AND region = ? AND group_name = ?"
 _NAMED = "account_id = ? AND region = ? AND name = ?"
@@ -201,8 +202,7 @@ def query_definitions(tx: Tx, scope: Scope) -> list[QueryDefinition]:
 def put_query_definition(tx: Tx, one: QueryDefinition) -> None:
     """Make it, or change that of the same id."""
     tx.execute(
-        "INSERT OR REPLACE INTO logs_query_definition (account_id, region, id, name, query, groups, modified_ms,"
-        " client_token) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("logs_query_definition", "account_id, region, id", "name, query, groups, modified_ms, client_token"),
         (
             *scope_of(one.scope),
             one.id,

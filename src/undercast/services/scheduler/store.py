@@ -10,6 +10,7 @@ from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.scheduler.errors import no_group, no_schedule
 from undercast.services.scheduler.models import DEFAULT_GROUP, Group, MadeBy, Planned, group_of, planned_of
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 _GROUP = "account_id = ? AND region = ? AND name = ?"
 _KEY = "account_id = ? AND region = ? AND grp = ? AND name = ?"
@@ -66,8 +67,7 @@ def groups(tx: Tx, scope: Scope) -> list[Group]:
 def put_group(tx: Tx, group: Group, now: float) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO scheduler_group (account_id, region, name, tags, token, digest, created_at,"
-        " changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert("scheduler_group", "account_id, region, name", "tags, token, digest, created_at, changed_at"),
         (
             *group.scope,
             group.name,
@@ -110,9 +110,11 @@ def every(tx: Tx, scope: Scope) -> list[Planned]:
 def put(tx: Tx, one: Planned, turn: Turn | None) -> None:
     """Make it, or write all that it is anew."""
     tx.execute(
-        "INSERT OR REPLACE INTO scheduler_schedule (account_id, region, grp, name, given, begins_at, ends_at, token,"
-        " digest, created_at, changed_at, anchored_at, nominal_at, next_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        upsert(
+            "scheduler_schedule",
+            "account_id, region, grp, name",
+            "given, begins_at, ends_at, token, digest, created_at, changed_at, anchored_at, nominal_at, next_at",
+        ),
         (
             *one.scope,
             one.group,

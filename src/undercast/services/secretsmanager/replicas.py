@@ -20,6 +20,7 @@ from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.errors import invalid, refused
 from undercast.services.secretsmanager.models import DEFAULT_KEY, Named, Secret, Version
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 IN_SYNC, FAILED = "InSync", "Failed"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
@@ -98,8 +99,7 @@ async def copies_of(
 def put(tx: Tx, secret: Secret, replica: Replica) -> None:
     """Note a replica, or its state, with its primary."""
     tx.execute(
-        "INSERT OR REPLACE INTO secretsmanager_replica (account_id, region, name, replica_region, kms_key_id, status,"
-        " message) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        upsert("secretsmanager_replica", "account_id, region, name, replica_region", "kms_key_id, status, message"),
         (*secret.scope, secret.name, replica.region, replica.kms_key_id, replica.status, replica.message),
     )
 

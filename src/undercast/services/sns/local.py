@@ -131,7 +131,7 @@ class LocalOutbox:
             raise ServiceError("BadRequest", 'the body is {"phone_number": "+1...", "account_id", "region"}', 400)
         scope = Scope(AccountId(account), Region(region))
         await self._database.write(
-            lambda tx: tx.execute("INSERT OR IGNORE INTO sns_opted_out VALUES (?, ?, ?)", (*scope, number))
+            lambda tx: tx.execute("INSERT INTO sns_opted_out VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (*scope, number))
         )
         return {"stopped": number}
 
@@ -141,8 +141,8 @@ class LocalOutbox:
 
         def write(tx: Tx) -> None:
             query = (
-                "INSERT OR IGNORE INTO sns_invalid_token (application_arn, token)"
-                " SELECT application_arn, token FROM sns_endpoint WHERE arn = ?"
+                "INSERT INTO sns_invalid_token (application_arn, token)"
+                " SELECT application_arn, token FROM sns_endpoint WHERE arn = ? ON CONFLICT DO NOTHING"
             )
             if tx.one("SELECT 1 FROM sns_endpoint WHERE arn = ?", (arn,)) is None:
                 raise ServiceError(

@@ -38,6 +38,7 @@ from undercast.services.sns.models import (
     topic_named,
 )
 from undercast.store.database import Tx
+from undercast.store.statements import upsert
 
 API_VERSION = "2010-03-31"
 """In links: at a host name that is not SNS's own, it says which service an action is of."""
@@ -171,8 +172,7 @@ def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepare
         sequence = topics.next_sequence(tx, topic)
         tx.execute("DELETE FROM sns_deduplication WHERE ends_at <= ?", (prepared.at,))
         tx.execute(
-            "INSERT OR REPLACE INTO sns_deduplication (topic_id, key, message_id, sequence, ends_at)"
-            " VALUES (?, ?, ?, ?, ?)",
+            upsert("sns_deduplication", "topic_id, key", "message_id, sequence, ends_at"),
             (topic.id, key, prepared.message_id, sequence, prepared.at + DEDUPLICATION_S),
         )
     if prepared.receivers or prepared.filtered_out:

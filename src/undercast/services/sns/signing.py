@@ -84,7 +84,9 @@ class Signer:
         if row is None:
             key, certificate = await asyncio.to_thread(signing_key.make, self._clock.now())
             await self._database.write(
-                lambda tx: tx.execute("INSERT OR IGNORE INTO sns_signer VALUES ('', '', ?, ?)", (key, certificate))
+                lambda tx: tx.execute(
+                    "INSERT INTO sns_signer VALUES ('', '', ?, ?) ON CONFLICT DO NOTHING", (key, certificate)
+                )
             )
         else:
             key, certificate = row["private_key"], row["certificate"]

@@ -17,6 +17,7 @@ from undercast.services.sqs.models import (
     encode_attributes,
 )
 from undercast.store.database import Row, Tx
+from undercast.store.statements import upsert
 
 _COLUMNS = (
     "queue_id, id, body, body_md5, attributes, attributes_md5, sender_id, trace_header, group_id, deduplication_id,"
@@ -89,8 +90,7 @@ def send(tx: Tx, queue: Queue, message: NewMessage, now: float) -> Sent:
     sequence = _last_sequence(tx)
     if key:
         tx.execute(
-            "INSERT OR REPLACE INTO sqs_deduplication (queue_id, key, message_id, sequence, ends_at)"
-            " VALUES (?, ?, ?, ?, ?)",
+            upsert("sqs_deduplication", "queue_id, key", "message_id, sequence, ends_at"),
             (queue.id, key, message.id, sequence, now + DEDUPLICATION_S),
         )
     return Sent(message.id, sequence, True, not queue.is_fifo or _lead(tx, queue, [message.group_id]) > 0)

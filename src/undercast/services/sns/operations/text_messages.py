@@ -16,6 +16,7 @@ from undercast.services.sns.errors import invalid, invalid_of
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.pages import page, position
 from undercast.store.database import Tx
+from undercast.store.statements import upsert
 
 _KEPT = frozenset({"DefaultSenderID", "DefaultSMSType", "MonthlySpendLimit"})
 _REFUSED = frozenset({"DeliveryStatusIAMRole", "DeliveryStatusSuccessSamplingRate", "UsageReportS3Bucket"})
@@ -79,7 +80,7 @@ async def set_sms_attributes(sns: Sns, ctx: RequestContext, params: Params) -> d
 
     def write(tx: Tx) -> None:
         merged = {name: value for name, value in {**_settings(tx, ctx), **kept}.items() if value}
-        tx.execute("INSERT OR REPLACE INTO sns_sms_settings VALUES (?, ?, ?)", (*ctx.scope, json.dumps(merged)))
+        tx.execute(upsert("sns_sms_settings", "account_id, region", "attributes"), (*ctx.scope, json.dumps(merged)))
 
     await sns.database.write(write)
     return {}
