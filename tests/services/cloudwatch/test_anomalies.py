@@ -120,9 +120,39 @@ def test_detectors(platform: RunningPlatform, cloudwatch: Any) -> None:
     cloudwatch.delete_anomaly_detector(**single)
     cloudwatch.delete_anomaly_detector(AnomalyDetectorId=other)
     assert cloudwatch.describe_anomaly_detectors()["AnomalyDetectors"] == []
+    assert_no_detector(cloudwatch, other)
+
+
+def test_detectors_of_one_name_are_told_apart_by_their_dimensions(cloudwatch: Any) -> None:
+    """DescribeAnomalyDetectors, Dimensions: "associated with the specified metric dimensions"."""
+    made = cloudwatch.put_anomaly_detector(**METRIC, Stat="Average")["AnomalyDetectorId"]
+    bare = cloudwatch.put_anomaly_detector(Namespace="App", MetricName="m", Stat="Average")["AnomalyDetectorId"]
+
+    def described(**wanted: Any) -> set[str]:
+        found = cloudwatch.describe_anomaly_detectors(**wanted)["AnomalyDetectors"]
+        return {each["AnomalyDetectorId"] for each in found}
+
+    assert described(MetricName="m") == {made, bare}
+    assert described(Dimensions=METRIC["Dimensions"]) == {made}
+    assert described(Dimensions=[{"Name": "a", "Value": "other"}]) == set()
+
+
+def test_a_detector_is_its_accounts_and_regions_own(platform: RunningPlatform, cloudwatch: Any, account: str) -> None:
+    """Who knows its id elsewhere can neither see nor delete it."""
+    made = cloudwatch.put_anomaly_detector(**METRIC, Stat="Average")["AnomalyDetectorId"]
+    elsewhere = platform.client("cloudwatch", account=account, region="eu-central-1")
+    for stranger in (platform.client("cloudwatch", account="999988887777"), elsewhere):
+        assert stranger.describe_anomaly_detectors(AnomalyDetectorIds=[made])["AnomalyDetectors"] == []
+        assert_no_detector(stranger, made)
+    (kept,) = cloudwatch.describe_anomaly_detectors()["AnomalyDetectors"]
+    assert kept["AnomalyDetectorId"] == made
+
+
+def assert_no_detector(cloudwatch: Any, detector: str) -> None:
+    """DeleteAnomalyDetector finds none."""
     with pytest.raises(ClientError) as caught:
-        cloudwatch.delete_anomaly_detector(AnomalyDetectorId=other)
-    assert caught.value.response["Error"]["Code"] in ("ResourceNotFound", "ResourceNotFoundException")
+        cloudwatch.delete_anomaly_detector(AnomalyDetectorId=detector)
+    assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
 @pytest.mark.parametrize(

@@ -69,9 +69,10 @@ async def test_a_decision_is_kept_for_other_conditions_where_none_was_looked_at(
     gate = Authorizer(lambda principal: known[0], FakeHostClock(), "enforce")
     for access in (first, second, GET):
         gate.authorize(context(ALICE), "s3", [access])
-    await refusal(gate, ALICE, replace(first, resource_policy=DENY_ALL))
-    await refusal(gate, ALICE, replace(first, resource_account_id=OTHER))
-    await refusal(gate, ALICE, replace(first, needs_resource_policy=True))
+    others = {"resource_policy": DENY_ALL}, {"resource_account_id": OTHER}, {"needs_resource_policy": True}
+    for other in others:
+        gate.authorize(context(ALICE), "s3", [second])  # what is kept: a refusal takes its place
+        await refusal(gate, ALICE, replace(first, **other))
     gate.authorize(context(ALICE), "s3", [second])
     known[0] = NO_POLICIES
     await refusal(gate, ALICE, second)

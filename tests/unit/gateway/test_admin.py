@@ -9,7 +9,7 @@ import pytest
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.gateway.admin import Admin, AdminTools
-from undercast.gateway.hosts import HostNames
+from undercast.gateway.hosts import NOT_SERVED, HostNames
 
 ELSEWHERE = "192.0.2.9"
 
@@ -86,6 +86,14 @@ async def test_this_machine_reads_without_a_token_and_changes_with_it() -> None:
     assert await ground.ask(request("GET", "/_undercast/status", peer="127.0.0.1")) == (200, {"pid": 1})
     assert (await ground.ask(request("POST", "/_undercast/reset", peer="127.0.0.1")))[0] == 403
     assert ground.resets == 0
+
+
+@pytest.mark.parametrize("path", ["console", "status"])
+async def test_a_page_of_a_host_that_leads_here_sees_nothing(path: str) -> None:
+    """DNS rebinding: to the browser the platform is of the page's own origin, so it sends no Origin."""
+    asked = request("GET", f"/_undercast/{path}", peer="127.0.0.1", host="evil.example:4566")
+    status, answer = await Ground().ask(asked)
+    assert (status, answer["error"], answer["message"]) == (403, "Forbidden", NOT_SERVED)
 
 
 async def test_a_reset_takes_no_members() -> None:

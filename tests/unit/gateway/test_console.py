@@ -15,8 +15,8 @@ DEAD = {"at": 1_700_000_000.0, "id": "d-1", "target": "arn:q", "attempts": 3, "r
 MAIL = {"at": 1_700_000_000.0, "protocol": "email", "destination": "a@b.example", "subject": "s", "body": "news"}
 
 
-def page(*, dead: tuple[Any, ...] = (), items: tuple[Any, ...] = ()) -> str:
-    body = console.response(STATUS, dead, items).body
+def page(*, dead: tuple[Any, ...] = (), items: tuple[Any, ...] = (), status: Any = STATUS) -> str:
+    body = console.response(status, dead, items).body
     assert isinstance(body, bytes)
     return body.decode()
 
@@ -39,8 +39,13 @@ def test_where_there_is_nothing_it_says_so() -> None:
 def test_what_events_hold_is_text_in_it() -> None:
     """A mail's body or a function's error is not the platform's own page; nor may a script of it run."""
     script = "</pre><script>alert(1)</script>"
-    shown = page(dead=({**DEAD, "reason": script},), items=({**MAIL, "body": script, "subject": script},))
+    names = {"function": script, "version": script, "environments": {}, "waiting": 0}
+    shown = page(
+        dead=({**DEAD, "reason": script},),
+        items=({**MAIL, "body": script, "subject": script},),
+        status={**STATUS, "sandboxes": {"functions": [names]}},
+    )
     assert "<script" not in shown
-    assert shown.count("&lt;script&gt;") == 3
+    assert shown.count("&lt;script&gt;") == 5
     policy = dict(console.response(STATUS, (), ()).headers)["content-security-policy"]
     assert policy.startswith("default-src 'none';")

@@ -6,6 +6,23 @@ from undercast.sandbox.releases import FILES, release_of, write
 from undercast.sandbox.rootfs import lang_binds, prefix_binds, template
 from undercast.sandbox.runtimes.lang import lang_folder
 from undercast.sandbox.runtimes.table import RUNTIMES
+from undercast.services.lambda_.runtimes import IDENTIFIERS
+
+OPERATING_SYSTEMS = {
+    "al1": (
+        "nodejs nodejs4.3 nodejs4.3-edge nodejs6.10 nodejs8.10 python2.7 python3.6 python3.7 java8 ruby2.5 go1.x "
+        "dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 provided"
+    ),
+    "al2": (
+        "nodejs10.x nodejs12.x nodejs14.x nodejs16.x nodejs18.x python3.8 python3.9 python3.10 python3.11 "
+        "java8.al2 java11 java17 ruby2.7 ruby3.2 dotnetcore3.1 dotnet6 provided.al2"
+    ),
+    "al2023": (
+        "nodejs20.x nodejs22.x nodejs24.x nodejs26.x python3.12 python3.13 python3.14 python3.15 java8.al2023 "
+        "java11.al2023 java17.al2023 java21 java25 ruby3.3 ruby3.4 ruby4.0 dotnet8 dotnet10 provided.al2023"
+    ),
+}
+"""AWS: Lambda Developer Guide, "Lambda runtimes", of supported and of deprecated ones."""
 
 
 def test_prefixes_keep_their_path_and_system_folders_are_not_bound_twice(tmp_path: Path) -> None:
@@ -53,8 +70,10 @@ def test_a_library_as_a_whole_takes_the_place_of_lib(tmp_path: Path) -> None:
 
 def test_every_runtime_names_a_release(tmp_path: Path) -> None:
     """AWS: "Lambda runtimes", operating system of each identifier; the files are readable for a function's user."""
-    old, two = release_of("go1.x"), release_of("python3.11")
-    assert (old, two, release_of("python3.12"), release_of("nodejs20.x")) == ("al1", "al2", "al2023", "al2023")
+    releases = {release: names.split() for release, names in OPERATING_SYSTEMS.items()}
+    assert sorted(name for names in releases.values() for name in names) == sorted(IDENTIFIERS)
+    for release, names in releases.items():
+        assert {name: release_of(name) for name in names} == dict.fromkeys(names, release)
     write(tmp_path)
     for release in {release_of(runtime) for runtime in RUNTIMES}:
         for name, text in FILES[release].items():

@@ -150,15 +150,13 @@ async def test_closing_cuts_everything_off() -> None:
 @pytest.mark.parametrize("idle_s", [0.0, 3600.0])
 async def test_a_new_connection_takes_the_place_of_the_one_that_is_silent_for_longest(idle_s: float) -> None:
     """Only where that is idle, as it would have ended on AWS; else the new one is refused, and nobody else goes."""
-    loop = asyncio.get_running_loop()
     async with upstream(echo) as port:
         relay = Relay(NameTable(), most=2, idle_s=idle_s)
         relay.listen(socket.create_server((HOST_ADDRESS, port)))
         first, second = [await asyncio.open_connection(HOST_ADDRESS, port) for _ in range(2)]
         assert await echoed(first)
         assert await echoed(second)
-        now = loop.time()
-        await until(lambda: loop.time() > now)  # uvloop's clock has milliseconds
+        await later()
         assert await echoed(first)
         if idle_s:
             assert await is_reset(HOST_ADDRESS, port)
@@ -170,6 +168,48 @@ async def test_a_new_connection_takes_the_place_of_the_one_that_is_silent_for_lo
         for _, writer in (first, second):
             writer.close()
         await relay.close()
+
+
+async def test_a_connection_that_only_hears_is_not_silent() -> None:
+    """Bytes of either side count: who waits for a stream of events says nothing for hours."""
+    told: list[asyncio.StreamWriter] = []
+
+    async def tell(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        told.append(writer)
+        writer.write(b"x")
+        await reader.read()
+        writer.close()
+
+    async with upstream(tell) as port:
+        relay = Relay(NameTable(), most=2, idle_s=0.0)
+        relay.listen(socket.create_server((HOST_ADDRESS, port)))
+        hears, silent = [await greeted(port), await greeted(port)]
+        told[0].write(b"y")
+        assert await asyncio.wait_for(hears[0].readexactly(1), 15) == b"y"
+        await later()
+        third = await greeted(port)
+        with suppress(ConnectionResetError):
+            assert await asyncio.wait_for(silent[0].read(1), 15) == b""
+        told[0].write(b"z")
+        assert await asyncio.wait_for(hears[0].readexactly(1), 15) == b"z"
+        for _, writer in (hears, silent, third):
+            writer.close()
+        await relay.close()
+
+
+async def greeted(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A relayed connection whose other side has sent its first byte; the loop's clock has gone on since."""
+    connection = await asyncio.open_connection(HOST_ADDRESS, port)
+    assert await asyncio.wait_for(connection[0].readexactly(1), 15) == b"x"
+    await later()
+    return connection
+
+
+async def later() -> None:
+    """Until the loop's clock shows another time; uvloop's has milliseconds."""
+    loop = asyncio.get_running_loop()
+    now = loop.time()
+    await until(lambda: loop.time() > now)
 
 
 async def echoed(connection: tuple[asyncio.StreamReader, asyncio.StreamWriter]) -> bool:

@@ -150,6 +150,20 @@ async def test_more_questions_than_a_second_allows_are_answered_in_the_next() ->
         assert [await query_id(client) for _ in range(20)] == list(range(20))
 
 
+async def test_a_resolver_that_ends_while_it_rests_does_not_hear_again() -> None:
+    """Its socket is closed: the end of the second finds nobody who would read it."""
+    loop = asyncio.get_running_loop()
+    problems: list[object] = []
+    loop.set_exception_handler(lambda _, context: problems.append(context))
+    with asking(most=1, span_s=0.2) as (client, _):
+        client.send(query("example.com", query_id=1))
+        assert await query_id(client) == 1
+    over = loop.create_future()
+    loop.call_later(0.3, over.set_result, None)  # timers come in their order
+    await over
+    assert problems == []
+
+
 @contextmanager
 def asking(*, most: int, span_s: float) -> Iterator[tuple[socket.socket, socket.socket]]:
     """A client, and the socket on which a resolver with such a quota answers it."""
