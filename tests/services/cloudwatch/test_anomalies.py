@@ -105,8 +105,7 @@ def test_detectors(platform: RunningPlatform, cloudwatch: Any) -> None:
     one = cloudwatch.put_anomaly_detector(SingleMetricAnomalyDetector=single)["AnomalyDetectorId"]
     assert cloudwatch.put_anomaly_detector(**single)["AnomalyDetectorId"] == one
     other = cloudwatch.put_anomaly_detector(Namespace="App", MetricName="none", Stat="p99")["AnomalyDetectorId"]
-    queries = [{"Id": "m1", "MetricStat": STAT, "ReturnData": False}, {"Id": "e", "Expression": "m1 * 2"}]
-    math = cloudwatch.put_anomaly_detector(MetricMathAnomalyDetector={"MetricDataQueries": queries})
+    doubled = cloudwatch.put_anomaly_detector(**math("m1 * 2"))
     pages = cloudwatch.get_paginator("describe_anomaly_detectors").paginate(PaginationConfig={"PageSize": 1})
     found = {each["AnomalyDetectorId"]: each for page in pages for each in page["AnomalyDetectors"]}
     assert {key: each["StateValue"] for key, each in found.items()} == {
@@ -116,7 +115,7 @@ def test_detectors(platform: RunningPlatform, cloudwatch: Any) -> None:
     (by_name,) = cloudwatch.describe_anomaly_detectors(Namespace="App", MetricName="none")["AnomalyDetectors"]
     assert by_name["AnomalyDetectorId"] == other
     (told,) = cloudwatch.describe_anomaly_detectors(AnomalyDetectorTypes=["METRIC_MATH"])["AnomalyDetectors"]
-    assert (told["AnomalyDetectorId"], told["StateValue"]) == (math["AnomalyDetectorId"], "TRAINED")
+    assert (told["AnomalyDetectorId"], told["StateValue"]) == (doubled["AnomalyDetectorId"], "TRAINED")
     cloudwatch.delete_anomaly_detector(**single)
     cloudwatch.delete_anomaly_detector(AnomalyDetectorId=other)
     assert cloudwatch.describe_anomaly_detectors()["AnomalyDetectors"] == []
@@ -155,12 +154,22 @@ def assert_no_detector(cloudwatch: Any, detector: str) -> None:
     assert caught.value.response["Error"]["Code"] == "ResourceNotFoundException"
 
 
+def math(expression: str) -> dict[str, Any]:
+    """A detector for an expression over m1."""
+    queries = [{"Id": "m1", "MetricStat": STAT, "ReturnData": False}, {"Id": "e", "Expression": expression}]
+    return {"MetricMathAnomalyDetector": {"MetricDataQueries": queries}}
+
+
 @pytest.mark.parametrize(
     ("params", "code"),
     [
         ({}, "MissingParameter"),
         ({"Namespace": "App", "MetricName": "m"}, "MissingParameter"),
         ({"Namespace": "App", "SingleMetricAnomalyDetector": {**METRIC, "Stat": "Sum"}}, "InvalidParameterCombination"),
+        (math("FOO(m1)"), "ValidationError"),
+        (math("m1 +"), "ValidationError"),
+        (math("[m1, m1]"), "ValidationError"),
+        (math("FIRST(ANOMALY_DETECTION_BAND(m1))"), "ValidationError"),
         ({**METRIC, "Stat": "Sum", "Configuration": {"MetricTimezone": "UTC"}}, "NotImplemented"),
     ],
 )

@@ -11,6 +11,8 @@ import pytest
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.metrics import Series, Tally
 from undercast.services.cloudwatch import points
+from undercast.services.cloudwatch.expressions import MetricStat
+from undercast.services.cloudwatch.queries import MAX_LOOKED_AT, Source
 from undercast.services.cloudwatch.schema import JOURNAL_SCHEMA
 from undercast.store.database import Database, Tx
 from undercast.store.migrations import migrate
@@ -99,4 +101,26 @@ async def test_long_samples_are_shortened(database: Database) -> None:
     ((_, _, again, values),) = await database.read(read)
     assert values is not None
     assert (again, sum(values.values())) == (total, 6000)
+    await database.close()
+
+
+@pytest.mark.parametrize(("is_known", "most"), [(True, 3), (False, MAX_LOOKED_AT)])
+async def test_whether_a_metric_has_values_takes_a_bounded_look(database: Database, is_known: bool, most: int) -> None:
+    """It ends with the third value; where the statistic gives none, with so many points."""
+    periods = 0
+
+    def compute(_tally: Tally) -> float | None:
+        nonlocal periods
+        periods += 1
+        return 1.0 if is_known else None
+
+    def write(tx: Tx) -> None:
+        for minute in range(MAX_LOOKED_AT + 50):
+            put(tx, NOW_S - DAY_S * 10 + minute * 60, 1.0)
+
+    await database.write(write)
+    metric = MetricStat(series=SERIES, period_s=60, stat="p50", compute=compute)
+    span = (NOW_S - DAY_S * 14, NOW_S)
+    assert await database.read(lambda tx: Source(tx, SERIES_SCOPE, span, NOW_S).has(metric, 3)) is is_known
+    assert periods == most
     await database.close()

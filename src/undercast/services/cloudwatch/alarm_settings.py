@@ -3,7 +3,7 @@
 AWS: CloudWatch API Reference, PutMetricAlarm, PutCompositeAlarm.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.arn import Scope
@@ -12,21 +12,19 @@ from undercast.core.service import Params
 from undercast.services.cloudwatch.alarms import ACTIONS
 from undercast.services.cloudwatch.bands import FUNCTION
 from undercast.services.cloudwatch.errors import invalid
-from undercast.services.cloudwatch.expressions import Evaluation, Query, Reader, is_band
-from undercast.services.cloudwatch.insights import Select, is_select
+from undercast.services.cloudwatch.expressions import is_band
+from undercast.services.cloudwatch.insights import is_select
 from undercast.services.cloudwatch.judging import BANDS, COMPARISONS, TREATMENTS
-from undercast.services.cloudwatch.lines import Line, MathProblem
 from undercast.services.cloudwatch.queries import queries_of
 from undercast.services.cloudwatch.rules import RuleProblem
 from undercast.services.cloudwatch.rules import parse as parse_rule
 from undercast.services.cloudwatch.statistics import SIMPLE, statistic
 from undercast.services.cloudwatch.transitions import FUNCTIONS, TOPICS
+from undercast.services.cloudwatch.trial import try_alarm
 
 DAY_S = 86_400
 MAX_QUERIES = 20
 MAX_METRICS = 10
-TRIAL_BUDGET = 100_000
-"""See `expressions.BUDGET`; a trial has no data points, and holds the event loop."""
 _FINE_PERIODS = frozenset({10, 20, 30})
 _OF_METRIC = ("MetricName", "Namespace", "Dimensions", "Period", "Unit", "Statistic", "ExtendedStatistic")
 _SUPPRESSION = ("ActionsSuppressorWaitPeriod", "ActionsSuppressorExtensionPeriod")
@@ -117,7 +115,8 @@ def _check_metrics(scope: Scope, params: Params) -> list[int]:
     band = params.get("ThresholdMetricId")
     if band is not None and not any(query.id == band and is_band(query) for query in queries):
         raise invalid(f"ThresholdMetricId {band} is not the id of an {FUNCTION} in the list of Metrics.")
-    if sum(query.returns for query in queries if query.id != band) != 1:
+    watched = [query for query in queries if query.returns and query.id != band]
+    if len(watched) != 1:
         raise invalid("Exactly one element of the metrics list should return data.")
     metrics = [query.metric for query in queries if query.metric is not None]
     periods = [metric.period_s for metric in metrics]
@@ -128,34 +127,8 @@ def _check_metrics(scope: Scope, params: Params) -> list[int]:
         _check_period(period_s)
     if len(set(periods)) > 1:
         raise invalid("All metrics of an alarm must have the same period.")
-    _try(queries, band)
+    try_alarm(queries, watched[0])
     return periods
-
-
-def _try(queries: Sequence[Query], band: str | None) -> None:
-    """Evaluate over nothing: what can never be evaluated is said now. Raises ValidationError."""
-
-    def nothing(_text: str, _stat: str, _period_s: int) -> list[Line]:
-        raise MathProblem("SEARCH is not supported in alarms")
-
-    def group(select: Select, _period_s: int) -> list[Line]:
-        if select.groups:
-            raise MathProblem("GROUP BY is not supported in alarms")
-        return []
-
-    def reader() -> Reader:
-        return Reader(
-            line=lambda metric: Line(metric.series.name, {}, metric.period_s),
-            times=lambda _: (),
-            search=nothing,
-            select=group,
-            past=reader,
-        )
-
-    evaluation = Evaluation(queries, reader(), TRIAL_BUDGET)
-    for query in queries:
-        if len(evaluation.result(query)) > 1 and query.returns and query.id != band:
-            raise invalid(f"Error in expression '{query.id}': an alarm watches a single time series.")
 
 
 def _check_condition(params: Mapping[str, Any], period_s: int) -> None:

@@ -4,7 +4,8 @@ AWS: CloudWatch API Reference, MetricDataQuery, MetricStat, GetMetricData.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, islice
 from typing import Any
 
 from undercast.core.arn import Scope
@@ -25,6 +26,8 @@ LISTED_S = 14 * 86_400
 MAX_FOUND = 500
 MAX_TIMES = 100_800
 """As many as one answer has data points."""
+MAX_LOOKED_AT = 5_000
+"""Points that are read to find out whether a metric has any values."""
 _ID = re.compile(r"[a-z][a-zA-Z0-9_]*")
 
 
@@ -122,6 +125,15 @@ class Source:
         values = {at: value for at, tally in tallies.items() if (value := metric.compute(tally)) is not None}
         return Line(metric.series.name, values, metric.period_s, _properties(metric))
 
+    def has(self, metric: MetricStat, least: int) -> bool:
+        """Whether a metric has so many values, as far as its first points tell."""
+        window, key = self._window(metric.period_s), points.key_of(metric.series)
+        rows = islice(points.points(self._tx, key, window.start_s, window.end_s, self._now_s), MAX_LOOKED_AT)
+        fitting = (row for row in rows if row[1] <= window.period_s and metric.unit in (None, row[2]))
+        periods = groupby(fitting, key=lambda row: (row[0] - window.start_s) // window.period_s)
+        values = (metric.compute(_merged(tally for _, _, _, tally in period)) for _, period in periods)
+        return len(list(islice((value for value in values if value is not None), least))) == least
+
     def search(self, expression: str, stat: str, period_s: int) -> list[Line]:
         """The series that a search expression finds. Raises MathProblem."""
         matches, compute = search(expression), statistic(stat)
@@ -155,6 +167,13 @@ class Source:
     def _window(self, period_s: int) -> Window:
         start_s, end_s = self._span
         return Window(start_s - (start_s - self._anchor_s) % period_s, end_s, period_s)
+
+
+def _merged(tallies: Iterator[Tally]) -> Tally:
+    found = next(tallies)
+    for tally in tallies:
+        found.merge(tally)
+    return found
 
 
 def _properties(metric: MetricStat) -> dict[str, str]:

@@ -5,7 +5,8 @@ AWS: CloudWatch API Reference, PutAnomalyDetector, DescribeAnomalyDetectors, Del
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from undercast.core.arn import Scope
@@ -13,12 +14,13 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.cloudwatch.bands import LEAST, TRAINING_S
+from undercast.services.cloudwatch.bands import HOUR_S, LEAST, TRAINING_S
 from undercast.services.cloudwatch.errors import bad_token, invalid_combination, invalid_value, missing
-from undercast.services.cloudwatch.expressions import Evaluation
+from undercast.services.cloudwatch.expressions import Evaluation, Query
 from undercast.services.cloudwatch.instance import CloudWatch
 from undercast.services.cloudwatch.queries import Source, dimensions_of, queries_of
 from undercast.services.cloudwatch.statistics import statistic
+from undercast.services.cloudwatch.trial import try_detector
 from undercast.store.database import Row, Tx
 
 SINGLE, MATH = "SingleMetricAnomalyDetector", "MetricMathAnomalyDetector"
@@ -26,6 +28,8 @@ _TYPES: Mapping[str, str] = {"SINGLE_METRIC": SINGLE, "METRIC_MATH": MATH}
 _OF_METRIC = ("Namespace", "MetricName", "Dimensions", "Stat")
 _PERIOD_S = 300
 """At which a single metric is looked at, to say how far its training is."""
+_LOOKED_AT_S = (HOUR_S, TRAINING_S)
+"""The last hour mostly tells enough."""
 _MOST_LISTED = 100
 
 
@@ -59,8 +63,11 @@ def _checked(scope: Scope, params: Params) -> tuple[str, dict[str, Any]]:
         raise missing(f"One of {SINGLE} and {MATH} must be specified.")
     if given == [MATH]:
         queries = params[MATH].get("MetricDataQueries") or ()
-        if sum(query.returns for query in queries_of(scope, queries, f"{MATH}.MetricDataQueries")) != 1:
+        read = queries_of(scope, queries, f"{MATH}.MetricDataQueries")
+        returned = [query for query in read if query.returns]
+        if len(returned) != 1:
             raise invalid_value(f"Exactly one element of {MATH}.MetricDataQueries should return data.")
+        try_detector(read, returned[0])
         return MATH, {"MetricDataQueries": list(queries)}
     metric = params[SINGLE] if given else flat
     for name in ("Namespace", "MetricName", "Stat"):
@@ -130,10 +137,11 @@ async def describe_anomaly_detectors(cloudwatch: CloudWatch, ctx: RequestContext
     page = found[:limit]
     now_s = int(cloudwatch.clock.now())
 
-    def states(tx: Tx) -> list[str]:
-        return [_state(tx, ctx.scope, row, now_s) for row in page]
-
-    trained = await cloudwatch.read(states)
+    await cloudwatch.read(lambda _: None)  # once behind what was measured; then a read for each, not to hold others up
+    trained = [
+        await cloudwatch.journal.database.read(partial(_state, scope=ctx.scope, row=row, now_s=now_s), long=True)
+        for row in page
+    ]
     result: dict[str, Any] = {
         "AnomalyDetectors": [_shown(row, state) for row, state in zip(page, trained, strict=True)]
     }
@@ -157,12 +165,20 @@ def _state(tx: Tx, scope: Scope, row: Row, now_s: int) -> str:
         metric = {name: definition[name] for name in ("Namespace", "MetricName", "Dimensions")}
         given = [{"Id": "m1", "MetricStat": {"Metric": metric, "Stat": definition["Stat"], "Period": _PERIOD_S}}]
     queries = queries_of(scope, given, "MetricDataQueries")
-    evaluation = Evaluation(queries, Source(tx, scope, (now_s - TRAINING_S, now_s), now_s).reader())
+    (watched,) = [query for query in queries if query.returns]
+    is_trained = any(_has_values(tx, scope, queries, watched, (now_s - span_s, now_s)) for span_s in _LOOKED_AT_S)
+    return "TRAINED" if is_trained else "TRAINED_INSUFFICIENT_DATA"
+
+
+def _has_values(tx: Tx, scope: Scope, queries: Sequence[Query], watched: Query, span: tuple[int, int]) -> bool:
+    source = Source(tx, scope, span, span[1])
+    if watched.metric is not None:
+        return source.has(watched.metric, LEAST)
     try:
-        lines = next(evaluation.result(query) for query in queries if query.returns)
+        lines = Evaluation(queries, source.reader(), is_past=True).result(watched)
     except ServiceError:
-        return "TRAINED_INSUFFICIENT_DATA"
-    return "TRAINED" if lines and len(lines[0].values) >= LEAST else "TRAINED_INSUFFICIENT_DATA"
+        return False
+    return len(lines) == 1 and len(lines[0].values) >= LEAST
 
 
 def _shown(row: Row, state: str) -> dict[str, Any]:
