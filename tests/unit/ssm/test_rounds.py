@@ -6,6 +6,8 @@ AWS: Systems Manager User Guide, "Assigning parameter policies in Parameter Stor
 import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,15 @@ from undercast.services.ssm.instance import Ssm
 from undercast.services.ssm.models import Version
 from undercast.services.ssm.notices import Notices
 from undercast.services.ssm.schema import SCHEMA
-from undercast.store.database import Database, Tx
+from undercast.store.database import Database, SqlValue, Tx
+from undercast.store.migrations import migrate
 
 SCOPE = Scope(AccountId("000000000000"), Region("us-east-1"))
 HOUR_S = 3600.0
+DAY_S = 24 * HOUR_S
+ENDS = datetime.fromtimestamp(START + 10 * DAY_S, UTC).isoformat()
+EXPIRATION = {"Type": "Expiration", "Version": "1.0", "Attributes": {"Timestamp": ENDS}}
+SOON = {"Type": "ExpirationNotification", "Version": "1.0", "Attributes": {"Before": "1", "Unit": "Days"}}
 UNCHANGED = {"Type": "NoChangeNotification", "Version": "1.0", "Attributes": {"After": "1", "Unit": "Hours"}}
 
 
@@ -100,3 +107,46 @@ async def test_a_round_never_holds_the_loop(world: World) -> None:
     assert sorted(world.told()) == [(f"p{number:03}", "NoChangeNotification") for number in range(250)]
     await world.ssm._round()
     assert len(world.told()) == 250
+
+
+async def test_what_has_expired_does_not_expire_soon(world: World) -> None:
+    """Where both are due in one round, as after a jump of the clock, EventBridge hears of the expiration alone."""
+    await world.put(version("a", EXPIRATION, SOON, UNCHANGED))
+    world.clock.advance(11 * DAY_S)
+    await world.ssm._round()
+    assert world.told() == [("a", "NoChangeNotification"), ("a", "Expiration")]
+
+
+def insert(tx: Tx, *, table: str, row: tuple[SqlValue, ...]) -> None:
+    """A row, its columns in the order of the table's."""
+    tx.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
+
+
+async def test_notifications_of_before_they_were_applied(tmp_path: Path) -> None:
+    """Data of the first version knew when a parameter expires, and nothing else."""
+    old = Database.open(tmp_path / "state.db")
+    migrate(old, "ssm", SCHEMA[:1])
+    for name, given, expires_at in (
+        ("none", "", None),
+        ("quiet", json.dumps([UNCHANGED]), None),
+        ("both", json.dumps([EXPIRATION, SOON]), START + 10 * DAY_S),
+    ):
+        parameter = (*SCOPE, name, 1, "{}", expires_at)
+        row = (*SCOPE, name, 1, "v", "String", "", "", "text", "Advanced", "", "", given, "[]", START, "me")
+        await old.write(partial(insert, table="ssm_parameter", row=parameter))
+        await old.write(partial(insert, table="ssm_version", row=row))
+    await old.close()
+    clock = FakeClock()
+    async with open_state(tmp_path, clock, schemas={"ssm": SCHEMA}) as state:
+        world = World(Ssm(state.database, clock, Notices(state.outbox, CountingIds())), clock)
+        await world.ssm._round()
+        assert world.told() == []
+        clock.advance(2 * HOUR_S)
+        await world.ssm._round()
+        assert world.told() == [("quiet", "NoChangeNotification")]
+        clock.advance(9 * DAY_S)
+        await world.ssm._round()
+        assert world.told()[1:] == [("both", "ExpirationNotification")]
+        clock.advance(DAY_S)
+        await world.ssm._round()
+        assert world.told()[2:] == [("both", "Expiration")]

@@ -38,9 +38,11 @@ class Ssm:
         return len(found) == _AT_ONCE
 
     def _apply_to(self, tx: Tx, version: Version, now: float) -> None:
-        for place, policy, at in policies.due(version.policies, version.modified_at, version.applied):
-            if at > now:
-                break
+        due = [one for one in policies.due(version.policies, version.modified_at, version.applied) if one.at <= now]
+        expires = any(policy["Type"] == policies.EXPIRATION for _, policy, _ in due)
+        for place, policy, _ in due:
+            if expires and policy["Type"] == policies.EXPIRES_SOON:
+                continue  # it would say that the parameter expires in some days
             self.notices.applied(tx, version, policy, now)
             if policy["Type"] == policies.EXPIRATION:
                 store.delete(tx, version.scope, version.name)

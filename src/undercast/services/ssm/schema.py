@@ -1,6 +1,7 @@
 """Parameter Store's tables: a row per parameter, a row per version. Values of SecureStrings are KMS's ciphertext.
 
 `due_at` is when the next of the parameter's policies is to be applied.
+It was of Expiration alone before the third step: 0 has the first round behind it find the time of all.
 """
 
 SCHEMA = (
@@ -21,5 +22,12 @@ SCHEMA = (
     """
     ALTER TABLE ssm_parameter RENAME COLUMN expires_at TO due_at;
     ALTER TABLE ssm_version ADD COLUMN applied TEXT NOT NULL DEFAULT '[]';
+    """,
+    """
+    UPDATE ssm_parameter SET due_at = 0 WHERE EXISTS (
+        SELECT 1 FROM ssm_version WHERE ssm_version.account_id = ssm_parameter.account_id
+        AND ssm_version.region = ssm_parameter.region AND ssm_version.name = ssm_parameter.name
+        AND ssm_version.version = ssm_parameter.version AND ssm_version.policies <> ''
+    );
     """,
 )
