@@ -44,13 +44,14 @@ def heard(platform: RunningPlatform, account: str) -> Hear:
 
 
 def test_every_change_is_told(platform: RunningPlatform, account: str) -> None:
-    """Create, Update, LabelParameterVersion and Delete; what is refused is not."""
+    """Create, Update, LabelParameterVersion and Delete; what is refused, and labels that change nothing, are not."""
     hear, ssm = heard(platform, account), platform.client("ssm", account=account)
     ssm.put_parameter(Name="/a/b", Value="1", Type="String", Description="Sample Parameter")
     with pytest.raises(ClientError):
         ssm.put_parameter(Name="/a/b", Value="1", Type="String")
     ssm.put_parameter(Name="/a/b", Value="2", Overwrite=True)
-    ssm.label_parameter_version(Name="/a/b", Labels=["l"])
+    for label in ("l", "l", "1 is no label"):
+        ssm.label_parameter_version(Name="/a/b", Labels=[label])
     ssm.put_parameter(Name="ami", Value="ami-12345678", Type="String", DataType="aws:ec2:image")
     ssm.delete_parameters(Names=["/a/b", "none"])
     found = hear()

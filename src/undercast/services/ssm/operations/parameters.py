@@ -156,6 +156,8 @@ async def label_parameter_version(ssm: Ssm, ctx: RequestContext, params: Params)
     def write(tx: Tx) -> int:
         version = _of_number(tx, ctx, params)
         together = tuple(dict.fromkeys((*version.labels, *labels)))
+        if together == version.labels:
+            return version.version  # it has them, or none is valid: no change, of which nobody hears
         if len(together) > MAX_LABELS:
             text = (
                 "A parameter version can have maximum 10 labels."
