@@ -516,6 +516,7 @@ def test_logs_tail_goes_on_printing(platform: RunningPlatform, function: str) ->
     """`undercast logs FUNCTION --tail` shows what is logged after it began."""
     environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_REGION": "us-east-1"}
     command = [sys.executable, "-m", "undercast", "logs", function, "--tail"]
+    undercast("invoke", function, '{"n": 776}', url=platform.url)  # else its first line is not there yet
     tail = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
     try:
         assert tail.stdout is not None
