@@ -29,6 +29,7 @@ _DEADLINE = "lambda-runtime-deadline-ms"
 _READ_BYTES, _MOST_READ_BYTES = 65536, 1 << 20
 _JOIN_BYTES = 65536
 """A payload up to here is sent together with its head."""
+_WITHOUT_BODY = (204, 304)
 _NOT_ACCEPTED = "Failed to post invocation response"
 _DIRECT = "127.0.0.1:9001"
 """Here the platform itself listens. Elsewhere may be a proxy, and it may hand two requests on at once."""
@@ -47,6 +48,8 @@ class _Client:
         """Whether the acceptance of an answer is still to be read: it comes with the next event, in one piece."""
         self._rest = b""
         """What has been read behind it."""
+        self._begun = False
+        """Whether something of the last answer was read."""
 
     def initialize_client(self, user_agent: str) -> None:
         """The address is read now, as AWS's module does."""
@@ -60,10 +63,7 @@ class _Client:
     def next(self) -> tuple[bytes, dict[str, str | int | None]]:
         """Wait for an event: its payload, and its headers, None for each that is missing."""
         try:
-            self._send(self._next)
-            if not self._was_accepted():
-                raise RuntimeError(_NOT_ACCEPTED)
-            status, headers, payload = self._answer()
+            status, headers, payload = self._event()
         except OSError:
             raise RuntimeError("Failed to get next") from None
         if not 200 <= status < 300:
@@ -71,6 +71,21 @@ class _Client:
         found: dict[str, str | int | None] = {name: headers.get(low) or None for low, name in _NAMES.items()}
         found["Lambda-Runtime-Deadline-Ms"] = int(headers[_DEADLINE])
         return payload, found
+
+    def _event(self) -> tuple[int, dict[str, str], bytes]:
+        """What `next` is answered. Asked again where a proxy ends a kept connection meanwhile, as libcurl does."""
+        kept = self._address != _DIRECT and self._socket is not None
+        self._begun = False
+        try:
+            self._send(self._next)
+            if not self._was_accepted():
+                raise RuntimeError(_NOT_ACCEPTED)
+            return self._answer()
+        except OSError:
+            if not kept or self._begun:
+                raise
+        self._send(self._next)
+        return self._answer()
 
     def post_invocation_result(
         self, request_id: str, data: bytes, content_type: str, invocation_id: str | None = None
@@ -145,19 +160,24 @@ class _Client:
             if connection is None:
                 raise ConnectionError("the connection to the Runtime API was closed")
             while b"\r\n\r\n" not in read:
+                self._begun = bool(read)
                 read += _read(connection, _READ_BYTES)
+            self._begun = True
             head, _, body = read.partition(b"\r\n\r\n")
             status, *lines = head.decode("utf-8", "replace").split("\r\n")
-            headers = {}
-            for line in lines:
-                name, _, value = line.partition(":")
-                headers[name.lower()] = value.strip()
-            length = int(headers.get("content-length", "0"))
-            if len(body) < length:
+            headers = _fields(lines)
+            length = int(headers.get("content-length", "-1"))
+            ends = status.startswith("HTTP/1.0") or headers.get("connection", "").lower() == "close"
+            if "transfer-encoding" in headers:
+                body, self._rest, trailers = _read_chunks(connection, body)
+                headers |= _fields(trailers)
+            elif length < 0 and int(status[9:12]) not in _WITHOUT_BODY:
+                body, ends = _read_to_end(connection, body), True
+            elif len(body) < length:
                 body = _read_whole(connection, body, length)
             elif len(body) > length:
-                body, self._rest = body[:length], body[length:]
-            if status.startswith("HTTP/1.0") or headers.get("connection", "").lower() == "close":
+                body, self._rest = body[: max(length, 0)], body[max(length, 0) :]
+            if ends:
                 self._close()
             return int(status[9:12]), headers, body
         except BaseException:
@@ -186,6 +206,56 @@ def _has_ended(connection: _socket.socket) -> bool:
         return False
     except ConnectionResetError:
         return True
+
+
+def _fields(lines: list[str]) -> dict[str, str]:
+    """By their names in lower case."""
+    fields = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        fields[name.lower()] = value.strip()
+    return fields
+
+
+def _read_chunks(connection: _socket.socket, read: bytes) -> tuple[bytes, bytes, list[str]]:
+    """The body, what was read behind it, and its trailers, which libcurl takes for headers. RFC 9112, 7.1."""
+    parts = []
+    while True:
+        line, read = _read_line(connection, read)
+        digits = line.partition(b";")[0].strip()
+        try:
+            size = int(digits, 16) if digits.isalnum() else -1
+        except ValueError:
+            size = -1
+        if size < 0:
+            raise ConnectionError("the Runtime API has sent what is no chunk")
+        if not size:
+            break
+        if len(read) < size + 2:
+            read = _read_whole(connection, read, size + 2)
+        parts.append(read[:size])
+        read = read[size + 2 :]
+    trailers: list[str] = []
+    while True:
+        line, read = _read_line(connection, read)
+        if not line:
+            return b"".join(parts), read, trailers
+        trailers.append(line.decode("utf-8", "replace"))
+
+
+def _read_line(connection: _socket.socket, read: bytes) -> tuple[bytes, bytes]:
+    while b"\r\n" not in read:
+        read += _read(connection, _READ_BYTES)
+    line, _, rest = read.partition(b"\r\n")
+    return line, rest
+
+
+def _read_to_end(connection: _socket.socket, begun: bytes) -> bytes:
+    """A body without a length ends with its connection. RFC 9112, 6.3."""
+    parts = [begun]
+    while parts[-1] or len(parts) == 1:
+        parts.append(connection.recv(_READ_BYTES))
+    return b"".join(parts)
 
 
 def _read_whole(connection: _socket.socket, begun: bytes, length: int) -> bytes:
