@@ -11,6 +11,8 @@ from tests.unit.lambda_.conftest import World, fail
 from tests.unit.lambda_.test_target import ARN, deliver, event
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
+from undercast.sandbox.model import Invocation, InvocationResult
+from undercast.sandbox.runtimes.plan import invalid_runtime
 from undercast.services.lambda_.destinations import DestinationTarget
 from undercast.services.lambda_.lineage import MAX_LOOPS, attributes_of, mark
 
@@ -113,6 +115,7 @@ async def test_dead_letter_is_the_event_itself(world: World) -> None:
     [
         ("reserved", None, "Function not invoked. Function isconfigured with zero reserved concurrent executions"),
         ("throttled", "429", "Rate Exceeded."),
+        ("unable", "500", "undercast runtimes install x"),
         ("recursive", "400", "Lambda has detected your function being invoked in a recursive loop"),
     ],
 )
@@ -126,8 +129,12 @@ async def test_dead_letter_of_an_event_that_never_ran_has_invokes_error(
     (delivery,) = world.deliveries()
     if of == "reserved":
         await world.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=0)
-    elif of == "throttled":
-        delivery = replace(delivery, throttles=80, due_at=delivery.created_at + 21_601)
+    elif of in ("throttled", "unable"):
+        if of == "unable":
+            world.environments.answer = lacks_runtime
+            assert (await deliver(world, delivery)).kind == "retry"
+        world.clock.tick(21_601)
+        delivery = replace(delivery, throttles=80, due_at=world.clock.now())
     else:
         chain = attributes_of({mark(ARN): MAX_LOOPS})
         delivery = replace(delivery, attributes={**delivery.attributes, **chain})
@@ -136,6 +143,23 @@ async def test_dead_letter_of_an_event_that_never_ran_has_invokes_error(
     attributes = {name: value["StringValue"] for name, value in kept[0][1]["MessageAttributes"].items()}
     assert (attributes["RequestID"], attributes.get("ErrorCode")) == (delivery.id, code)
     assert attributes["ErrorMessage"].startswith(message)
+
+
+async def test_dead_letter_of_an_event_that_ran_is_not_of_its_throttles(world: World) -> None:
+    """Its last attempts met throttles until it was too old: no caller would have been told of these alone."""
+    await event(world)
+    play(world)
+    await world.call("UpdateFunctionConfiguration", FunctionName="f", DeadLetterConfig={"TargetArn": QUEUE})
+    delivery = world.deliveries()[0]
+    world.clock.tick(21_601)
+    late = replace(delivery, attempts=1, throttles=80, due_at=world.clock.now())
+    (letter,) = (await deliver(world, late)).follow_ups
+    assert (letter.attributes["ErrorCode"], letter.attributes["ErrorMessage"]) == ("200", "")
+
+
+async def lacks_runtime(invocation: Invocation) -> InvocationResult:
+    """Answers as a sandbox that has no runtime for the function."""
+    raise invalid_runtime("undercast runtimes install x")
 
 
 async def test_missing_service_is_named(world: World) -> None:

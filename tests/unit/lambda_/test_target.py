@@ -64,6 +64,20 @@ async def test_function_error_is_retried_after_one_and_two_minutes(world: World)
     assert (third.kind, third.reason) == ("dead", "RetriesExhausted: E")
 
 
+async def test_the_minutes_before_a_retry_begin_with_the_failure(world: World) -> None:
+    """Neither when the event came nor when its run began."""
+    delivery = await event(world)
+
+    async def fail_late(invocation: Invocation) -> InvocationResult:
+        world.clock.tick(30)
+        return await fail(invocation)
+
+    world.environments.answer = fail_late
+    world.clock.tick(600)
+    outcome = await deliver(world, delivery)
+    assert (outcome.counted, outcome.due_at) == (True, world.clock.now() + 60.0)
+
+
 @pytest.mark.parametrize("attempts", [0, 1])
 async def test_retries_can_be_fewer(world: World, attempts: int) -> None:
     """MaximumRetryAttempts 0 to 2."""

@@ -381,3 +381,17 @@ def test_counts_of_admission() -> None:
     assert not admission.has_room(129)
     admission.leave(128)
     assert admission.has_room(10_000)
+
+
+async def test_an_invocation_that_has_waited_does_not_run_on_behind_a_stop(start: StartBench) -> None:
+    """It had to wait for its environment: what the next start does again would have been done twice."""
+    gate = Gate()
+    made = await start(gate)
+    task = invoke(made)
+    await until(lambda: len(gate.inside) == 1)
+    assert len(made.driver.alive) == 1
+    made.pool.end_abandoned()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await until(lambda: not made.driver.alive)
