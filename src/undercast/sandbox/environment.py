@@ -78,7 +78,7 @@ class Watchers:
 
 
 class Environment:
-    """See the module. Only its owner calls `start`, `begin`, `freeze`, `shut_down` and `destroy`."""
+    """See the module. Only its owner calls `start`, `begin`, `freeze`, `shut_down`, `cut_off` and `destroy`."""
 
     _why_gone = "the sandbox died during INIT"
 
@@ -231,8 +231,13 @@ class Environment:
 
     async def destroy(self) -> None:
         """The processes are killed and nothing is left."""
+        if self.cut_off():
+            await self.sandbox.destroy()
+
+    def cut_off(self) -> bool:
+        """Take no answer any more and run nothing again; whether it did. The sandbox is still to be destroyed."""
         if not accepts(self.state, Event.DESTROY):
-            return
+            return False
         self._reporter.flush()
         self.state = step(self.state, Event.DESTROY)
         run, self._run = self._run, None
@@ -240,7 +245,7 @@ class Environment:
             run.abandon("The execution environment was shut down")
         self._tasks.cancel()
         self._close()
-        await self.sandbox.destroy()
+        return True
 
     # INIT
 

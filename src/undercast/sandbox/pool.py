@@ -162,8 +162,15 @@ class Pool:
             return
         for name, fleet in tuple(self._fleet_of.items()):
             environment = fleet.members.get(name)
-            if environment is not None and environment.runs_for(outcome):
-                self._tasks.spawn(self._destroy(environment))
+            if environment is not None and environment.runs_for(outcome) and environment.cut_off():
+                self._tasks.spawn(self._cut_off(environment))
+
+    async def _cut_off(self, environment: Environment) -> None:
+        """End what runs first: the end of its session may wait for a long write, and it could end well meanwhile."""
+        try:
+            await environment.sandbox.kill_processes()
+        finally:
+            await self._bury(environment)
 
     def takes_images(self) -> str:
         """Why container images cannot run here; "" when they can."""
@@ -360,7 +367,7 @@ class Pool:
             self._dispatch()
 
     async def _bury(self, environment: Environment) -> None:
-        """Its sandbox died; take away what is left of it."""
+        """It was given up, or its sandbox died; take away what is left of it."""
         try:
             await self._release(environment)
         finally:

@@ -93,6 +93,32 @@ async def test_who_leaves_while_an_environment_looks_for_work_is_told_that_nothi
     await running
 
 
+async def test_what_a_stop_leaves_to_the_next_start_ends_before_its_session(
+    start: StartBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs again: while the end of its session waits for a long write it could end well, and was done twice."""
+    gate, may_end = Gate(), asyncio.Event()
+    made = await start(gate)
+    running = invoke(made, timeout_s=900)  # its own deadline ends nothing here
+    await until(lambda: len(gate.inside) == 1)
+    credentials = made.pool._parts.credentials
+    whole = credentials.end
+
+    async def waits(environment_id: str) -> None:
+        await may_end.wait()
+        await whole(environment_id)
+
+    monkeypatch.setattr(credentials, "end", waits)
+    made.pool.end_abandoned()
+    running.cancel()
+    await asyncio.wait((running,))
+    (process,) = made.driver.sandboxes[0].processes
+    await until(process.exited.done)
+    assert made.driver.alive
+    may_end.set()
+    await until(lambda: not made.driver.alive and not made.pool.status()["environments"])
+
+
 async def test_function_whose_waiters_expired_waits_no_more(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reaper clears up behind itself."""
     made = await start(echo)
