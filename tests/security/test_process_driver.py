@@ -205,6 +205,25 @@ async def test_a_missing_program_is_told(plain: ProcessDriver, folder: Path) -> 
         await sandbox.spawn(ProcessSpec(argv=("/nowhere/bootstrap",), environment={}, cwd="/"))
 
 
+async def test_a_start_that_is_cancelled_leaves_no_process(plain: ProcessDriver, folder: Path) -> None:
+    """The thread that starts it cannot be stopped: it is killed when it is there. `plain` looks for what is left."""
+    sandbox = await _make(plain, folder)
+    spec = ProcessSpec(argv=("/bin/sleep", "600"), environment={}, cwd="/")
+    starts = [asyncio.create_task(sandbox.spawn(spec)) for _ in range(8)]
+    await asyncio.sleep(0)
+    for start in starts:
+        start.cancel()
+    ends = await asyncio.gather(*starts, return_exceptions=True)
+    assert all(isinstance(end, asyncio.CancelledError) for end in ends)
+
+
+async def test_a_start_that_is_refused_is_told(plain: ProcessDriver, folder: Path) -> None:
+    """What no program can be given is an error of its own, and not an endless wait."""
+    sandbox = await _make(plain, folder)
+    with pytest.raises(ValueError, match="null"):
+        await sandbox.spawn(ProcessSpec(argv=("/bin/true",), environment={"A": "a\0b"}, cwd="/"))
+
+
 async def test_the_configuration_chooses_the_driver(folder: Path) -> None:
     """--driver auto takes what works and says so."""
     assert choose_driver(Config(data_dir=folder, driver="process"), folder).name == "process"

@@ -11,17 +11,13 @@ import os
 import shutil
 import signal
 import socket
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 
-from undercast.core.descriptors import keep_from_children
 from undercast.core.recurring import every, recur
 from undercast.sandbox import polling
 from undercast.sandbox.driver import (
     Capabilities,
-    ExitStatus,
     MemoryUse,
     ProcessSpec,
     Promise,
@@ -29,6 +25,7 @@ from undercast.sandbox.driver import (
     SandboxSpec,
 )
 from undercast.sandbox.drivers import watch
+from undercast.sandbox.drivers.child import Child, Outputs, start
 from undercast.sandbox.drivers.guard import Guard
 from undercast.sandbox.runtimes.lang import programs
 from undercast.sandbox.trees import remove_tree
@@ -43,23 +40,17 @@ _TELEMETRY_VARIABLE = "_LAMBDA_TELEMETRY_LOG_FD"
 class PlainProcess:
     """See `driver.SandboxProcess`."""
 
-    def __init__(self, process: Process, pipes: tuple[int, int, int | None]) -> None:
-        self._process = process
-        self.pid = process.pid
+    def __init__(self, child: Child, pipes: tuple[int, int, int | None]) -> None:
+        self._process = child.process
+        self.pid = child.process.pid
         self.stdout, self.stderr, self.telemetry = pipes
-        self.exited: asyncio.Future[ExitStatus] = asyncio.get_running_loop().create_future()
-        self._reaper = asyncio.ensure_future(self._reap())
+        self.exited = child.exited
 
     def signal(self, number: int) -> None:
         """See `SandboxProcess`."""
         if not self.exited.done():
             with contextlib.suppress(ProcessLookupError):
                 self._process.send_signal(number)
-
-    async def _reap(self) -> None:
-        code = await self._process.wait()
-        if not self.exited.done():
-            self.exited.set_result(ExitStatus(code=code) if code >= 0 else ExitStatus(signal=-code))
 
 
 class ProcessSandbox:
@@ -115,23 +106,19 @@ class ProcessSandbox:
         for read_end in ends:
             os.set_blocking(read_end, False)
         environment = dict(spec.environment)
-        inherited = tuple(write_end for _, write_end in pipes[2:])
-        if inherited:
-            environment[_TELEMETRY_VARIABLE] = str(inherited[0])
+        stdout, stderr, *others = (write_end for _, write_end in pipes)
+        if others:
+            environment[_TELEMETRY_VARIABLE] = str(others[0])
         try:
-            process = await asyncio.create_subprocess_exec(
-                *spec.argv, env=environment, cwd=spec.cwd, stdin=DEVNULL, stdout=pipes[0][1], stderr=pipes[1][1],
-                pass_fds=inherited, start_new_session=True, preexec_fn=partial(keep_from_children, inherited),
-            )  # fmt: skip
-        except OSError as error:
+            child = await start(spec, environment, Outputs(stdout=stdout, stderr=stderr, others=others))
+        except BaseException as error:
             for read_end in ends:
                 os.close(read_end)
+            if not isinstance(error, OSError):
+                raise
             raise SandboxError(f"{spec.argv[0]}: {_name_of(error)}: {error}") from None
-        finally:
-            for _, write_end in pipes:
-                os.close(write_end)
-        self._guard.add(process.pid)
-        started = PlainProcess(process, (ends[0], ends[1], ends[2] if spec.telemetry else None))
+        self._guard.add(child.process.pid)
+        started = PlainProcess(child, (ends[0], ends[1], ends[2] if spec.telemetry else None))
         self._processes.append(started)
         return started
 
