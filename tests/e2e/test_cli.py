@@ -222,9 +222,11 @@ def test_status_shows_what_was_given_up(platform: RunningPlatform, function: str
     assert event_id in [one["id"] for one in dead]
 
 
-def test_what_was_given_up_is_tried_again(platform: RunningPlatform, function: str) -> None:
+def test_what_was_given_up_is_tried_again(platform: RunningPlatform) -> None:
     """With the function mended meanwhile, it is done under the same request id; and is given up no longer."""
     client = platform.client("lambda")
+    function = "cli-mended"  # of its own: other tests read what the shared one prints
+    create_function(platform, "000000000000", function, CODE)
     client.put_function_event_invoke_config(FunctionName=function, MaximumRetryAttempts=0)
     answer = client.invoke(FunctionName=function, InvocationType="Event", Payload=b'{"no": 5}')
     event_id = answer["ResponseMetadata"]["RequestId"]
