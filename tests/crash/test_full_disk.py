@@ -28,7 +28,9 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
     place.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "none", str(place)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True, timeout=30).returncode:
+    if os.geteuid():
+        pytest.skip("only root mounts a disk of its own")
+    if subprocess.run(mount, capture_output=True, timeout=30).returncode:
         lacking("no right to mount a tmpfs")
     yield place
     subprocess.run(["umount", "-l", str(place)], check=True, timeout=30)
