@@ -348,7 +348,7 @@ def test_no_platform_says_how_to_start_one() -> None:
     assert error.startswith("undercast: no platform answers at http://localhost:1 ") and "undercast start" in error
     for words in (("invoke", "f"), ("invoke", "f", "--debug"), ("logs", "f"), ("metrics",), ("watch", "f", ".")):
         shown, told = undercast(*words, expect=1)
-        assert (shown, told.partition("; --ephemeral")[0]) == ("", error.partition("; --ephemeral")[0].rstrip("\n"))
+        assert (shown, told.partition("; ephemeral")[0]) == ("", error.partition("; ephemeral")[0].rstrip("\n"))
 
 
 def test_a_relative_data_folder_is_found_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

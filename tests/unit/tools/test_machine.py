@@ -17,6 +17,7 @@ ASKS_ITSELF = ("tests/machine.py", "tests/e2e/rows/test_cross_cutting.py", "test
 """machine.py answers all others; the two look in another PATH than the test's: without docker, and of a sandbox."""
 
 SKIPPED_FOR = {
+    "only root mounts a disk of its own": "CI is root",
     "only root can become nobody; the other tests run without root already": "CI is root",
     "only root may ask what each process shares": "CI is root",
     "without root there is one uid": "CI is root",

@@ -358,4 +358,4 @@ def _on_one_port() -> tuple[socket.socket, socket.socket]:
 
 
 def _name_of(error: OSError) -> str:
-    return {FileNotFoundError: "ENOENT", PermissionError: "EACCES"}.get(type(error), "EIO")
+    return errno.errorcode.get(error.errno or 0, "EIO")
