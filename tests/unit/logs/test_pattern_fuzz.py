@@ -35,6 +35,7 @@ def test_any_text(pattern: str, message: str) -> None:
 def test_regular_expressions_agree_with_python(pattern: str, message: str) -> None:
     """Where both accept an expression, they find the same. "$" is the very end, which Python writes \\Z."""
     assume("$" not in pattern or not set(pattern) & set("[\\"))
+    assume("{," not in pattern)  # a count from nothing: Python's alone (re, "{m,n}")
     try:
         ours = compile_regex(pattern)
         theirs = re.compile(pattern.replace("$", r"\Z"))
