@@ -512,20 +512,3 @@ def test_state_survives_a_restart(tmp_path: Path) -> None:
         client.put_object(Bucket="kept-bucket", Key="k", Body=b"kept")
     with running(tmp_path / "data") as second:
         assert second.client("s3").get_object(Bucket="kept-bucket", Key="k")["Body"].read() == b"kept"
-
-
-def test_logs_tail_goes_on_printing(platform: RunningPlatform, function: str) -> None:
-    """`undercast logs FUNCTION --tail` shows what is logged after it began."""
-    environment = {**os.environ, "AWS_ENDPOINT_URL": platform.url, "AWS_REGION": "us-east-1"}
-    command = [sys.executable, "-m", "undercast", "logs", function, "--tail"]
-    undercast("invoke", function, '{"n": 776}', url=platform.url)  # else its first line is not there yet
-    tail = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
-    try:
-        assert tail.stdout is not None
-        tail.stdout.readline()
-        undercast("invoke", function, '{"n": 777}', url=platform.url)
-        readable = iter(tail.stdout.readline, "")
-        assert any("hello {'n': 777}" in line for line in readable)
-    finally:
-        tail.terminate()
-        tail.wait(10)

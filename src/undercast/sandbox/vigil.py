@@ -7,11 +7,13 @@ AWS: none.
 
 import asyncio
 import os
+import sys
 
 from undercast.core.clock import HostClock
 
 AWAKE_S = 0.0004
-CORES = os.cpu_count() or 1
+CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+"""That this process may use: taskset, or a container's cpuset, leaves it fewer than the machine has."""
 
 
 class Vigil:
