@@ -8,6 +8,7 @@ alone, are failures. So is each that tells of lost data or of a wall that gave w
 
 import compileall
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -29,6 +30,8 @@ def pytest(root: Path, *arguments: str) -> int:
 
 def run(root: Path, *arguments: str) -> int:
     """The suite of `root`, and again what failed; the exit code of `make test`."""
+    # A shell starts what runs in its background deaf to Ctrl-C, and all that this starts would be: its tests press it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # The suite starts hundreds of platforms. Where PYTHONDONTWRITEBYTECODE is set each of them would compile the tree
     # anew: 1.3 s of processor time a start.
     compileall.compile_dir(root / "src", quiet=1, workers=0)

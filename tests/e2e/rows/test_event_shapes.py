@@ -7,6 +7,7 @@ event of S3 is in test_event_shape.py. The examples are events/testdata of the m
 import base64
 import gzip
 import json
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -26,6 +27,7 @@ def handler(event, context):
     return {"state": {"1": "state1"}}
 """
 REGION = "us-east-1"
+_FRACTION = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 
 
 class Seen:
@@ -70,7 +72,7 @@ def seen(platform: RunningPlatform, account: str) -> Seen:
 
 
 def rounded(value: Any) -> Any:
-    """Times of aws-lambda-go go through a float: to the millisecond they are the same."""
+    """Times of aws-lambda-go go through a float, or lose zeros at their end: to the millisecond they are the same."""
     if isinstance(value, Mapping):
         return {
             name: round(item, 3)
@@ -78,6 +80,8 @@ def rounded(value: Any) -> Any:
             else rounded(item)
             for name, item in value.items()
         }
+    if isinstance(value, str) and _FRACTION.fullmatch(value):
+        return datetime.fromisoformat(value)
     return [rounded(item) for item in value] if isinstance(value, list) else value
 
 

@@ -1,5 +1,6 @@
 """A failure of the crowded suite is asked again alone: once, and only where there are few."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,12 @@ RUN = (
     "import sys; from pathlib import Path; from tools.run_tests import run; sys.exit(run(Path(sys.argv[1]), '-n', '0'))"
 )
 ROOT = Path(__file__).resolve().parents[3]
+HEARS = """
+import signal
+
+def test_hears():
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+"""
 GOES = "def test_goes():\n    pass\n"
 STAYS = "def test_stays():\n    assert False\n"
 ONCE = """
@@ -55,3 +62,12 @@ def suite(folder: Path, *files: str) -> tuple[int, list[str]]:
 def test_the_verdict(tmp_path: Path, files: list[str], code: int, told: list[str]) -> None:
     """What failed twice, or with many others, is a failure; what passed alone is told."""
     assert suite(tmp_path, *files) == (code, told)
+
+
+def test_a_suite_in_the_background_hears_ctrl_c(tmp_path: Path) -> None:
+    """Its shell has it ignored there (bash(1), "SIGNALS")."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert suite(tmp_path, HEARS) == (0, [])
+    finally:
+        signal.signal(signal.SIGINT, before)
