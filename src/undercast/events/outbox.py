@@ -20,6 +20,16 @@ _INSERT = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
+INLINE_BYTES = 64 * 1024
+"""Of events, that the event loop reads, writes or removes itself, of the 2 ms that a transaction may take: a row of
+1 MiB is read in 0.8 ms and removed in 11, for each of its pages goes to a list; one that is written takes 20."""
+WITHOUT_LARGE = (
+    "SELECT account_id, region, id, target_arn, kind, due_at, created_at, cause_kind, cause_id, cause_environment_id,"
+    " source_arn, attributes, attempts, throttles, CASE WHEN LENGTH(payload) <= ? THEN payload END AS payload"
+    " FROM event_delivery WHERE id = ?"
+)
+"""A row; its event only where it is no larger, which SQLite knows without looking at it."""
+
 
 class Listener(Protocol):
     """Hears of deliveries on the event loop, after their commit: the router."""

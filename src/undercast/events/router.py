@@ -15,7 +15,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.tasks import wound_up
 from undercast.events.delivery import UNFINISHED, Delivery, Target, Wide
 from undercast.events.opening import Heard, Opening
-from undercast.events.outbox import Outbox, delivery_of
+from undercast.events.outbox import INLINE_BYTES, WITHOUT_LARGE, Outbox, delivery_of
 from undercast.events.settlement import NOBODY, Senders, Settlement, Settlements, hold, raised, sender_of
 from undercast.events.target_queue import EVERYTHING, Entry, Name, Queues, TargetQueue
 from undercast.store.database import Tx
@@ -182,7 +182,7 @@ class Router:
 
     async def _attempt(self, queue: TargetQueue, entry: Entry) -> None:
         try:
-            delivery = entry.delivery or self._load(entry.id)
+            delivery = entry.delivery or await self._load(entry.id)
         except Exception as error:
             delivery = None
             hold(queue, error, self._clock.now())
@@ -209,9 +209,12 @@ class Router:
             raise LookupError(f"nobody finishes deliveries of {delivery.source_arn}")
         return await sender.finishes(delivery)
 
-    def _load(self, delivery_id: str) -> Delivery | None:
-        query = "SELECT * FROM event_delivery WHERE id = ?"
-        row = self._database.read_now(lambda tx: tx.one(query, (delivery_id,)))
+    async def _load(self, delivery_id: str) -> Delivery | None:
+        """The row; a large event is read in the store's thread: 64 attempts that begin together would hold the loop."""
+        row = self._database.read_now(lambda tx: tx.one(WITHOUT_LARGE, (INLINE_BYTES, delivery_id)))
+        if row is not None and row["payload"] is None:
+            query = "SELECT * FROM event_delivery WHERE id = ?"
+            row = await self._database.read(lambda tx: tx.one(query, (delivery_id,)), long=True)
         return None if row is None else delivery_of(row)
 
     def _ring_at(self, queue: TargetQueue, moment: float) -> None:

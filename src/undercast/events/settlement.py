@@ -7,7 +7,7 @@ AWS: none.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -17,14 +17,14 @@ from undercast.core.backoff import Backoff
 from undercast.events import dead
 from undercast.events.causality import Edge
 from undercast.events.delivery import ORDERED, Delivery, Outcome, refused
-from undercast.events.outbox import Outbox
+from undercast.events.outbox import INLINE_BYTES, Outbox
 from undercast.events.target_queue import Entry, TargetQueue
 from undercast.store.database import Tx
 
 _SETTLED_AT_ONCE, _BYTES_AT_ONCE = 64, 2 * 1024 * 1024
-"""Outcomes in one transaction, and bytes of events that it copies: other writers wait for it."""
-_INLINE_BYTES = 64 * 1024
-"""Of events, that the event loop copies itself: some 15 ms for each MiB, of the 2 ms that a transaction may take."""
+"""Outcomes in one transaction, and bytes of events that it moves: other writers wait for it."""
+_ONE_PAGE_BYTES = 4096
+"""A row with a smaller event goes, or is written anew, with its page."""
 _BACKOFF = Backoff(longest_s=300.0)
 LAST_AGE_S, FEWEST_TRIES = 24 * 3600.0, 10
 """When a delivery whose target raises every time is given up: older than this, and tried so often. Either alone is no
@@ -113,8 +113,7 @@ class Settlements:
         A delivery whose outcome was not written is delivered again.
         """
         try:
-            is_long = sum(map(_copied_bytes, batch)) > _INLINE_BYTES
-            return await self._database.write(partial(self._apply_all, batch), long=is_long)
+            return await self._database.write(partial(self._apply_all, batch), long=_is_long(batch))
         except Exception as error:
             if len(batch) > 1:
                 return [pair for one in batch for pair in await self._write([one])]
@@ -125,7 +124,7 @@ class Settlements:
         """A follow-up that cannot be stored: try this delivery later. A store that takes nothing: hold its queue."""
         later = one._replace(outcome=_throttled(one.delivery, "its outcome could not be written", self._clock.now()))
         try:
-            return [(later, await self._database.write(lambda tx: self._apply(tx, later)))]
+            return [(later, await self._database.write(lambda tx: self._apply(tx, later), long=_is_long([later])))]
         except Exception as error:
             one.queue.end(one.delivery.id)
             hold(one.queue, error, self._clock.now())
@@ -200,17 +199,24 @@ class Settlements:
             _log.exception("the sender of delivery %s could not be told of its end", one.delivery.id)
 
 
-def _copied_bytes(one: Settlement) -> int:
-    """Of events, by writing the outcome: one that is given up is kept, and what follows is a row each."""
-    kept = len(one.delivery.payload) if one.outcome.kind == "dead" else 0
-    return kept + sum(len(follow_up.payload) for follow_up in one.outcome.follow_ups)
+def _is_long(batch: Iterable[Settlement]) -> bool:
+    return sum(map(_moved_bytes, batch)) > INLINE_BYTES
+
+
+def _moved_bytes(one: Settlement) -> int:
+    """Of events, by writing the outcome: its row goes or is written anew, one that is given up is also kept, and what
+    follows is a row each."""
+    own = len(one.delivery.payload)
+    kept = own if one.outcome.kind == "dead" else 0
+    gone = own if own > _ONE_PAGE_BYTES else 0
+    return gone + kept + sum(len(follow_up.payload) for follow_up in one.outcome.follow_ups)
 
 
 def _count_at_once(settled: list[Settlement]) -> int:
     """How many of the first are written in one transaction: one at least."""
     size_bytes = 0
     for count, one in enumerate(settled[:_SETTLED_AT_ONCE]):
-        size_bytes += _copied_bytes(one)
+        size_bytes += _moved_bytes(one)
         if count and size_bytes > _BYTES_AT_ONCE:
             return count
     return min(len(settled), _SETTLED_AT_ONCE)
