@@ -16,6 +16,8 @@ from undercast.core.record import record
 _ENTITY_ARN = re.compile(
     r"arn:aws[a-z-]*:(iam::\d{12}:(root|(user|role)/\S+)|sts::\d{12}:(assumed-role/[^/\s]+/\S+|federated-user/\S+))"
 )
+_CLOUDFRONT = re.compile(r"arn:aws[a-z-]*:iam::cloudfront:user/CloudFront[ _]Origin[ _]Access[ _]Identity[ _][A-Z0-9]+")
+"""An origin access identity (CloudFront Developer Guide, of that name): nobody here."""
 _UNIQUE_ID = re.compile(r"(AROA|AIDA|ARNA)[A-Z0-9]{12,28}")
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|aws\.internal|amazon\.com)")
 _REGION_LABEL = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d(?=\.amazonaws\.)")
@@ -92,7 +94,7 @@ def compile_principals(element: Any, *, inverted: bool = False) -> Principals:
             everyone = True
         elif kind == "AWS" and (account := _account(value)):
             accounts.add(account)
-        elif kind == "AWS" and _ENTITY_ARN.fullmatch(value):
+        elif kind == "AWS" and (_ENTITY_ARN.fullmatch(value) or _CLOUDFRONT.fullmatch(value)):
             arns.add(value)
         elif kind == "AWS" and _UNIQUE_ID.fullmatch(value):
             unique_ids.add(value)

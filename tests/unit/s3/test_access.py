@@ -131,6 +131,15 @@ async def test_malformed_policies(s3: Bench, policy: str) -> None:
     assert (raised.value.code, raised.value.status) == ("MalformedPolicy", 400)
 
 
+async def test_a_principal_that_cannot_be(s3: Bench) -> None:
+    """S3 says no more than that; CloudFront's origin access identity is one, in either spelling."""
+    with pytest.raises(ServiceError, match=r"MalformedPolicy: Invalid principal in policy$"):
+        await s3.call("PutBucketPolicy", Bucket="bkt", Policy=_policy({"AWS": "nobody"}))
+    for name in ("CloudFront Origin Access Identity E1", "CloudFront_Origin_Access_Identity_E1"):
+        identity = {"AWS": f"arn:aws:iam::cloudfront:user/{name}"}
+        await s3.call("PutBucketPolicy", Bucket="bkt", Policy=_policy(identity))
+
+
 async def test_public_policies_are_blocked_by_default(s3: Bench) -> None:
     """BlockPublicPolicy refuses them; RestrictPublicBuckets makes an old one void for strangers."""
     with pytest.raises(ServiceError, match="BlockPublicPolicy setting in S3 Block Public Access"):

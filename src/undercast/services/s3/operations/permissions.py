@@ -10,6 +10,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import operation
 from undercast.policy.document import parse_policy
+from undercast.policy.validation import INVALID_PRINCIPAL
 from undercast.services.s3 import acl, reading, store
 from undercast.services.s3.errors import (
     AccessControlListNotSupported,
@@ -45,7 +46,9 @@ async def put_bucket_policy(s3: S3, ctx: RequestContext, params: Mapping[str, An
     try:
         document = parse_policy(text, "resource")
     except ServiceError as error:
-        raise MalformedPolicy(error.message) from error
+        # S3 does not name the principal: versitygw issue 649.
+        named = error.message.startswith(INVALID_PRINCIPAL)
+        raise MalformedPolicy(INVALID_PRINCIPAL if named else error.message) from error
     check_statements(bucket.name, document)
     if bucket.blocks("BlockPublicPolicy") and is_public(document):
         raise AccessDenied(
