@@ -22,7 +22,7 @@ from undercast.gateway.web_pages import PageAllowed, check_no_web_page
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
 from undercast.wire.decode import Call
-from undercast.wire.signature import SigningKey, SigningKeys, check_expiry, verify
+from undercast.wire.signature import SigningKey, SigningKeys, check_claims, verify
 
 log = logging.getLogger("undercast.iam")
 
@@ -90,7 +90,7 @@ class Authenticator:
             # A function must not become an administrator by signing with a key that it made up (ADR 0007).
             raise auth_errors.unknown_key(call.service, signature.access_key_id)
         check_no_web_page(call, self._page_allowed)
-        check_expiry(signature, self._clock.now())
+        check_claims(signature, call.protocol, self._clock.now())
         account = signature.access_key_id if is_account_id(signature.access_key_id) else DEFAULT_ACCOUNT
         return Identity(principal=root_principal(AccountId(account)))
 

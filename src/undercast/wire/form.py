@@ -22,6 +22,7 @@ from undercast.wire.post_policy import SizeRange, check_policy
 from undercast.wire.protocols.xml import text_of
 from undercast.wire.sigv2 import claims_of
 from undercast.wire.sigv4_claims import ALGORITHM, Signature
+from undercast.wire.sigv4_time import check_s3_scope
 
 CONTENT_TYPE = "multipart/form-data"
 _KEPT_HEADERS = ("host", "origin", "referer", "user-agent")
@@ -146,12 +147,9 @@ def _claims_v4(fields: Mapping[str, str]) -> Signature:
     if fields["x-amz-algorithm"] != ALGORITHM:
         raise errors.unsupported_mechanism()
     scope = fields["x-amz-credential"].rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request" or not scope[0] or scope[3] not in s3.SIGNING_NAMES:
+    if len(scope) != 5 or not scope[0] or scope[3] not in s3.SIGNING_NAMES:
         raise errors.bad_query_credential()
-    if fields["x-amz-date"][:8] != scope[1]:
-        text = f'Invalid credential date "{scope[1]}". This date is not the same as X-Amz-Date: "{{}}".'
-        raise errors.bad_query(text.format(fields["x-amz-date"][:8]))
-    return Signature(
+    claims = Signature(
         kind="form",
         access_key_id=scope[0],
         date=scope[1],
@@ -162,7 +160,10 @@ def _claims_v4(fields: Mapping[str, str]) -> Signature:
         amz_date=fields["x-amz-date"],
         session_token=fields.get("x-amz-security-token"),
         policy=fields["policy"],
+        terminator=scope[4],
     )
+    check_s3_scope(claims)
+    return claims
 
 
 def _missing(name: str) -> ServiceError:

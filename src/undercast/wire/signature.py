@@ -8,9 +8,9 @@ from undercast.core.http import HttpRequest
 from undercast.wire import sigv2, sigv4, sigv4_claims
 from undercast.wire.sigv4 import SignedCall, SigningKey, SigningKeys
 from undercast.wire.sigv4_claims import Signature
-from undercast.wire.sigv4_time import check_s3_time
+from undercast.wire.sigv4_time import check_s3_scope, check_s3_time, check_scope
 
-__all__ = ["Signature", "SigningKey", "SigningKeys", "check_expiry", "parse_signature", "verify"]
+__all__ = ["Signature", "SigningKey", "SigningKeys", "check_claims", "parse_signature", "verify"]
 
 
 def parse_signature(request: HttpRequest) -> Signature | None:
@@ -25,11 +25,21 @@ def verify(call: SignedCall, secret: str, now: float, keys: SigningKeys | None =
     return sigv4.verify(call, secret, now, keys)
 
 
-def check_expiry(claims: Signature, now: float) -> None:
-    """Raises S3's error for a presigned URL that is over: true of any key, whether we hold its secret or not."""
-    if claims.kind != "presigned" or claims.service not in sigv4.SINGLE_ENCODED:
+def check_claims(claims: Signature, protocol: str, now: float) -> None:
+    """Raises AWS's error for a scope that is not the request's, and S3's for a presigned URL that is over.
+
+    That is true of any key, whether we hold its secret or not: AWS looks at the scope before it looks for the key. A
+    form's scope is checked where its fields are read.
+    """
+    if claims.kind == "form":
         return
+    presigned = claims.kind == "presigned"
     if claims.version == 2:
-        sigv2.check_time(claims, now)
-    else:
+        if presigned:
+            sigv2.check_time(claims, now)
+    elif claims.service not in sigv4.SINGLE_ENCODED:
+        check_scope(claims, protocol)
+    elif presigned:
         check_s3_time(claims, now)
+    else:
+        check_s3_scope(claims)

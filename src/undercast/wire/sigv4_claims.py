@@ -15,6 +15,7 @@ from undercast.core.record import record
 from undercast.wire import sigv4_errors as errors
 
 ALGORITHM = "AWS4-HMAC-SHA256"
+TERMINATOR = "aws4_request"
 _USUAL_CHARACTERS = 1024
 
 
@@ -38,6 +39,8 @@ class Signature:
     """Version 2 has no scope: its date and region are "", its service is S3."""
     policy: str = ""
     """What a browser's form signs: its policy document in base64."""
+    terminator: str = TERMINATOR
+    """The end of the credential scope; another than this one is wrong."""
 
 
 def parse_signature(request: HttpRequest) -> Signature | None:
@@ -102,7 +105,7 @@ def _usual(head: str) -> tuple[str, str, str, str, tuple[str, ...]] | None:
     if len(parts) != 3 or parts[2] or not parts[1].startswith("SignedHeaders="):
         return None
     scope = parts[0].removeprefix("Credential=").rsplit("/", 4)
-    if not parts[0].startswith("Credential=") or len(scope) != 5 or scope[4] != "aws4_request" or not scope[0]:
+    if not parts[0].startswith("Credential=") or len(scope) != 5 or scope[4] != TERMINATOR or not scope[0]:
         return None
     names = parts[1].removeprefix("SignedHeaders=")
     return (scope[0], scope[1], scope[2], scope[3], tuple(names.split(";"))) if names else None
@@ -119,7 +122,7 @@ def _from_fields(authorization: str, headers: Mapping[str, str]) -> Signature:
     if missing or not amz_date:
         raise errors.incomplete(missing, amz_date, like_s3)
     scope = fields["Credential"].rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request" or not scope[0]:
+    if len(scope) != 5 or not scope[0]:
         raise errors.bad_credential(like_s3)
     return Signature(
         kind="header",
@@ -131,6 +134,7 @@ def _from_fields(authorization: str, headers: Mapping[str, str]) -> Signature:
         signature=fields["Signature"],
         amz_date=amz_date,
         session_token=headers.get("x-amz-security-token"),
+        terminator=scope[4],
     )
 
 
@@ -148,7 +152,7 @@ def _from_query(query: str) -> Signature | None:
             "X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters."
         )
     scope = fields["X-Amz-Credential"].rsplit("/", 4)
-    if len(scope) != 5 or scope[4] != "aws4_request" or not scope[0]:
+    if len(scope) != 5 or not scope[0]:
         raise errors.bad_query_credential()
     return Signature(
         kind="presigned",
@@ -161,4 +165,5 @@ def _from_query(query: str) -> Signature | None:
         amz_date=fields["X-Amz-Date"],
         session_token=fields.get("X-Amz-Security-Token"),
         expires_s=fields.get("X-Amz-Expires"),
+        terminator=scope[4],
     )

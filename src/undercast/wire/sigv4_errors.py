@@ -5,7 +5,7 @@ Pure. AWS: S3 API Reference, "List of error codes"; IAM User Guide, "Troubleshoo
 
 from undercast.core.errors import ServiceError
 
-_EXPECTED_SCOPE = '"<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request"'
+BAD_CREDENTIAL = 'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".'
 _JSON = ("json", "smithy-rpc-v2-cbor")
 
 
@@ -28,17 +28,21 @@ def incomplete(missing: list[str], amz_date: str, like_s3: bool) -> ServiceError
 def bad_credential(like_s3: bool) -> ServiceError:
     """A Credential of the Authorization header that is no credential scope."""
     if like_s3:
-        text = f"The authorization header is malformed; the Credential is mal-formed; expecting {_EXPECTED_SCOPE}."
-        return ServiceError("AuthorizationHeaderMalformed", text)
+        return bad_scope(BAD_CREDENTIAL, presigned=False)
     text = "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term"
     return ServiceError("IncompleteSignature", text)
 
 
 def bad_query_credential() -> ServiceError:
     """The same in a presigned URL."""
-    return bad_query(
-        f"Error parsing the X-Amz-Credential parameter; the Credential is mal-formed; expecting {_EXPECTED_SCOPE}."
-    )
+    return bad_scope(BAD_CREDENTIAL, presigned=True)
+
+
+def bad_scope(text: str, *, presigned: bool) -> ServiceError:
+    """A part of S3's credential scope that cannot be. S3's texts, as minio (issue 2385) and versitygw repeat them."""
+    if presigned:
+        return bad_query(f"Error parsing the X-Amz-Credential parameter; {text}")
+    return ServiceError("AuthorizationHeaderMalformed", f"The authorization header is malformed; {text}")
 
 
 def bad_query(text: str) -> ServiceError:
@@ -102,6 +106,12 @@ def s3_expired(expires_s: str, expires_at: str, server_time: str) -> ServiceErro
     """A presigned URL behind its time."""
     members = {"X-Amz-Expires": expires_s, "Expires": expires_at, "ServerTime": server_time}
     return ServiceError("AccessDenied", "Request has expired", 403, members=members)
+
+
+def s3_not_yet_valid(signed_at: float, expires_at: str, server_time: str) -> ServiceError:
+    """A presigned URL of the future. Its own date is told in milliseconds: minio issue 2638 has S3's answer."""
+    members = {"X-Amz-Date": str(int(signed_at * 1000)), "Expires": expires_at, "ServerTime": server_time}
+    return ServiceError("AccessDenied", "Request is not yet valid", 403, members=members)
 
 
 def s3_not_signed(names: list[str]) -> ServiceError:

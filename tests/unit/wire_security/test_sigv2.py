@@ -10,7 +10,7 @@ from tests.unit.wire_security.signing import ACCESS_KEY, SECRET, SignedRequest, 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
-from undercast.wire.signature import check_expiry, parse_signature, verify
+from undercast.wire.signature import check_claims, parse_signature, verify
 
 EXAMPLE_KEY = "AKIAIOSFODNN7EXAMPLE"
 EXAMPLE_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
@@ -153,7 +153,7 @@ def test_a_url_ends_when_it_says() -> None:
     """Expires is a moment, not a length of time. It binds whether we hold the secret or not."""
     call = presigned(expires=60)
     verify(call, SECRET, time.time() + 55)
-    for check in (lambda now: verify(call, SECRET, now), lambda now: check_expiry(_claims(call), now)):
+    for check in (lambda now: verify(call, SECRET, now), lambda now: check_claims(_claims(call), call.protocol, now)):
         with pytest.raises(ServiceError) as caught:
             check(time.time() + 62)
         assert (caught.value.code, caught.value.message) == ("AccessDenied", "Request has expired")

@@ -11,7 +11,7 @@ from tests.unit.wire_security.signing import ACCESS_KEY, REGION, SECRET, SignedR
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
-from undercast.wire.signature import Signature, SigningKeys, parse_signature, verify
+from undercast.wire.signature import Signature, SigningKeys, check_claims, parse_signature, verify
 from undercast.wire.sigv4 import DerivedKey, derive_key
 
 CASES: dict[str, dict[str, Any]] = {
@@ -343,3 +343,95 @@ def test_an_incomplete_presigned_url_is_refused(query: str) -> None:
     with pytest.raises(ServiceError) as caught:
         parse_signature(replace(unsigned(), target=f"/b/k?{query}"))
     assert caught.value.code == "AuthorizationQueryParametersError"
+
+
+def by_header(scope: str, like: str) -> tuple[HttpRequest, str]:
+    """A request with this credential scope behind its key, and its protocol; `like` is "s3", "json" or "query"."""
+    header = f"AWS4-HMAC-SHA256 Credential=AKID/{scope}, SignedHeaders=host, Signature=x"
+    headers = {"authorization": header, "x_amz_date": "20260101T000000Z"}
+    if like == "s3":
+        return unsigned(**headers, x_amz_content_sha256="UNSIGNED-PAYLOAD"), "rest-xml"
+    return unsigned(**headers), like
+
+
+def presigned_by(scope: str) -> tuple[HttpRequest, str]:
+    """The same in a URL of S3's."""
+    credential = f"AKID/{scope}".replace("/", "%2F")
+    query = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential={credential}&X-Amz-Date=20260101T000000Z"
+    return replace(unsigned(), target=f"/b/k?{query}&X-Amz-Expires=60&X-Amz-SignedHeaders=host&X-Amz-Signature=x"), "s3"
+
+
+S3_HEADER = "AuthorizationHeaderMalformed", "The authorization header is malformed; "
+S3_URL = "AuthorizationQueryParametersError", "Error parsing the X-Amz-Credential parameter; "
+NO_DAY = 'incorrect date format "{}". This date in the credential must be in the format "yyyyMMdd".'
+OTHER_DAY = 'Invalid credential date "{}". This date is not the same as X-Amz-Date: "20260101".'
+MISMATCH = (
+    "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+    "'{}' != '20260101', from '20260101T000000Z'."
+)
+TERMINATOR = "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5_request'."
+
+
+@pytest.mark.parametrize(
+    ("asked", "code", "text"),
+    [
+        (by_header("20251231/r/s3/aws4_request", "s3"), S3_HEADER[0], S3_HEADER[1] + OTHER_DAY.format("20251231")),
+        (by_header("2026/r/s3/aws4_request", "s3"), S3_HEADER[0], S3_HEADER[1] + NO_DAY.format("2026")),
+        (by_header("20261301/r/s3/aws4_request", "s3"), S3_HEADER[0], S3_HEADER[1] + NO_DAY.format("20261301")),
+        (
+            by_header("20260101/r/s3/aws5_request", "s3"),
+            S3_HEADER[0],
+            S3_HEADER[1] + 'incorrect terminal "aws5_request". This endpoint uses "aws4_request".',
+        ),
+        (presigned_by("20251231/r/s3/aws4_request"), S3_URL[0], OTHER_DAY.format("20251231")),
+        (presigned_by("today/r/s3/aws4_request"), S3_URL[0], S3_URL[1] + NO_DAY.format("today")),
+        (
+            by_header("20251231/r/dynamodb/aws4_request", "json"),
+            "InvalidSignatureException",
+            MISMATCH.format("20251231"),
+        ),
+        (by_header("b/r/sts/aws4_request", "query"), "SignatureDoesNotMatch", MISMATCH.format("b")),
+        (
+            by_header("b/r/dynamodb/aws5_request", "json"),
+            "InvalidSignatureException",
+            f"{TERMINATOR} {MISMATCH.format('b')}",
+        ),
+    ],
+)
+def test_a_scope_that_is_not_the_requests_is_refused(asked: tuple[HttpRequest, str], code: str, text: str) -> None:
+    """Whoever signed it: AWS looks at the scope before it looks for the key."""
+    request, protocol = asked
+    claims = parse_signature(request)
+    assert claims is not None
+    for check in (
+        lambda: check_claims(claims, protocol, 1_767_225_600.0),
+        lambda: verify(SignedRequest(request=request, service="", protocol=protocol), SECRET, 1_767_225_600.0),
+    ):
+        with pytest.raises(ServiceError) as caught:
+            check()
+        assert (caught.value.code, caught.value.message) == (code, text)
+
+
+def test_a_scope_is_that_of_the_date_in_any_of_its_forms() -> None:
+    """RFC 9110, "HTTP-date": a request without X-Amz-Date has its Date."""
+    for date in ("Thu, 01 Jan 2026 00:00:00 GMT", "Thursday, 01-Jan-26 00:00:00 GMT", "Thu Jan  1 00:00:00 2026"):
+        header = f"AWS4-HMAC-SHA256 Credential={SCOPE}, SignedHeaders=host, Signature=x"
+        claims = parse_signature(unsigned(authorization=header, date=date))
+        assert claims is not None
+        check_claims(claims, "query", 0.0)
+        with pytest.raises(ServiceError, match="'20260102' != '20260101'"):
+            check_claims(replace(claims, date="20260102"), "query", 0.0)
+
+
+def test_a_url_of_the_future_is_not_yet_valid() -> None:
+    """minio issue 2638 shows S3's answer."""
+    request, _ = presigned_by("20260101/r/s3/aws4_request")
+    claims = parse_signature(request)
+    assert claims is not None
+    with pytest.raises(ServiceError, match="AccessDenied: Request is not yet valid") as caught:
+        check_claims(claims, "rest-xml", 1_767_225_600.0 - 3600)
+    assert caught.value.members == {
+        "X-Amz-Date": "1767225600000",
+        "Expires": "2026-01-01T00:01:00Z",
+        "ServerTime": "2025-12-31T23:00:00Z",
+    }
