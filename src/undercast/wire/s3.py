@@ -92,6 +92,10 @@ def check_query(operation: str, query: tuple[tuple[str, str], ...]) -> None:
             if name.startswith("response-") and name not in _OVERRIDES:
                 text = f"{name} is not in the set of overridable response headers. {_OVERRIDABLE}"
                 raise ServiceError("InvalidArgument", text, members={"ArgumentName": name, "ArgumentValue": value})
+    elif operation == "UploadPart" and (version_id := dict(query).get("versionId")) is not None:
+        # Recorded from S3 in 2026.
+        members = {"ArgumentName": "versionId", "ArgumentValue": version_id}
+        raise ServiceError("InvalidArgument", "This operation does not accept a version-id.", members=members)
     elif operation in _WRITES and any(name == "partNumber" for name, _ in query):
         text = "This operation does not accept partNumber without uploadId"
         members = {"ArgumentName": "partNumber", "ArgumentValue": "partNumber"}

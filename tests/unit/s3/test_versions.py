@@ -7,6 +7,9 @@ import pytest
 from tests.unit.s3.bench import Bench
 from undercast.core.errors import ServiceError
 
+UNKNOWN = "MhhyTHhmZ4cxSi4Y9SMe5P7UJAz7HLJ9"
+"""An id that no version has."""
+
 
 async def _set(s3: Bench, status: str) -> None:
     await s3.call("PutBucketVersioning", Bucket="bkt", VersioningConfiguration={"Status": status})
@@ -29,9 +32,7 @@ async def test_every_put_makes_a_version(s3: Bench) -> None:
     assert (await s3.get("a", VersionId=first["VersionId"]))["Body"] == b"1"
     assert await _history(s3) == [("a", second["VersionId"], False, True), ("a", first["VersionId"], False, False)]
     with pytest.raises(ServiceError, match="NoSuchVersion"):
-        await s3.get("a", VersionId="none")
-    with pytest.raises(ServiceError, match="Version id cannot be the empty string"):
-        await s3.get("a", VersionId="")
+        await s3.get("a", VersionId=UNKNOWN)
 
 
 async def test_a_delete_adds_a_marker(s3: Bench) -> None:
@@ -62,7 +63,85 @@ async def test_removing_the_newest_version_brings_back_the_one_before(s3: Bench)
     second = await s3.put("a", b"2")
     await s3.call("DeleteObject", Bucket="bkt", Key="a", VersionId=second["VersionId"])
     assert (await s3.get("a"))["Body"] == b"1"
-    assert (await s3.call("DeleteObject", Bucket="bkt", Key="a", VersionId="gone"))["VersionId"] == "gone"
+    assert (await s3.call("DeleteObject", Bucket="bkt", Key="a", VersionId=UNKNOWN))["VersionId"] == UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "operation", ["GetObject", "HeadObject", "GetObjectAcl", "GetObjectTagging", "DeleteObjectTagging", "DeleteObject"]
+)
+async def test_what_can_be_no_versions_id_is_named(s3: Bench, operation: str) -> None:
+    """Also in a bucket without versions, where a delete with an empty id took the object."""
+    await s3.put("a")
+    for version_id, told in (("abc", "Invalid version id specified"), ("", "Version id cannot be the empty string")):
+        with pytest.raises(ServiceError, match=f"InvalidArgument: {told}") as raised:
+            await s3.call(operation, Bucket="bkt", Key="a", VersionId=version_id)
+        assert raised.value.members == {"ArgumentName": "versionId", "ArgumentValue": version_id}
+    assert await s3.keys() == ["a"]
+
+
+async def test_a_batch_delete_knows_no_such_version(s3: Bench) -> None:
+    """An entry whose id can be none is an error of its own; an id that is only not there counts as deleted."""
+    await s3.put("a")
+    objects = [{"Key": "a", "VersionId": version_id} for version_id in ("abc", "", UNKNOWN)]
+    got = await s3.call("DeleteObjects", Bucket="bkt", Delete={"Objects": objects})
+    assert [(error["VersionId"], error["Code"]) for error in got["Errors"]] == [
+        ("abc", "NoSuchVersion"),
+        ("", "NoSuchVersion"),
+    ]
+    assert got["Deleted"] == [{"Key": "a", "VersionId": UNKNOWN}]
+    assert await s3.keys() == ["a"]
+
+
+async def test_a_copy_source_is_no_delete_marker_and_has_a_versions_id(s3: Bench) -> None:
+    """S3 says of an id that is none: InvalidRequest without more to CopyObject, what is wrong to UploadPartCopy."""
+    await _set(s3, "Enabled")
+    await s3.put("a")
+    marker = (await s3.call("DeleteObject", Bucket="bkt", Key="a"))["VersionId"]
+    upload = await s3.call("CreateMultipartUpload", Bucket="bkt", Key="b")
+    part = {"PartNumber": 1, "UploadId": upload["UploadId"]}
+    refers = "InvalidRequest: The source of a copy request may not specifically refer to a delete marker by version id."
+    for version_id, copy, part_copy in (
+        (marker, refers, refers),
+        ("abc", "InvalidRequest: Invalid Request", "InvalidArgument: Invalid version id specified"),
+        ("", "InvalidArgument: Version id cannot be the empty string", "Version id cannot be the empty string"),
+        (UNKNOWN, "NoSuchVersion", "NoSuchVersion"),
+    ):
+        source = f"bkt/a?versionId={version_id}"
+        with pytest.raises(ServiceError, match=copy):
+            await s3.call("CopyObject", Bucket="bkt", Key="b", CopySource=source)
+        with pytest.raises(ServiceError, match=part_copy) as raised:
+            await s3.call("UploadPartCopy", Bucket="bkt", Key="b", CopySource=source, **part)
+        if raised.value.code == "InvalidArgument":
+            assert raised.value.members == {"ArgumentName": "x-amz-copy-source", "ArgumentValue": version_id}
+    with pytest.raises(ServiceError, match="NoSuchKey") as raised:
+        await s3.call("CopyObject", Bucket="bkt", Key="b", CopySource="bkt/a")
+    assert raised.value.headers["x-amz-delete-marker"] == "true"
+    await s3.call("AbortMultipartUpload", Bucket="bkt", Key="b", UploadId=upload["UploadId"])
+
+
+async def test_a_delete_marker_takes_no_acl(s3: Bench) -> None:
+    """405 for PutObjectAcl, with the marker's id or without."""
+    await s3.call(
+        "PutBucketOwnershipControls", Bucket="bkt", OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]}
+    )
+    await _set(s3, "Enabled")
+    await s3.put("a")
+    marker = (await s3.call("DeleteObject", Bucket="bkt", Key="a"))["VersionId"]
+    for named in ({}, {"VersionId": marker}):
+        with pytest.raises(ServiceError, match="MethodNotAllowed") as raised:
+            await s3.call("PutObjectAcl", Bucket="bkt", Key="a", ACL="private", **named)
+        assert raised.value.members == {"Method": "PUT", "ResourceType": "DeleteMarker"}
+        assert raised.value.headers["Allow"] == "DELETE"
+
+
+async def test_a_version_marker_has_a_versions_id(s3: Bench) -> None:
+    """ListObjectVersions; the texts are S3's."""
+    for marker, told in (("abc", "Invalid version id specified"), ("", "A version-id marker cannot be empty.")):
+        with pytest.raises(ServiceError, match=told) as raised:
+            await s3.call("ListObjectVersions", Bucket="bkt", KeyMarker="a", VersionIdMarker=marker)
+        assert raised.value.members == {"ArgumentName": "version-id-marker", "ArgumentValue": marker}
+    for marker in ("null", UNKNOWN):
+        await s3.call("ListObjectVersions", Bucket="bkt", KeyMarker="a", VersionIdMarker=marker)
 
 
 async def test_an_object_from_before_versioning_is_the_null_version(s3: Bench) -> None:

@@ -111,6 +111,12 @@ def test_a_bucket_is_named_by_host_or_path(host: str, target: str) -> None:
         ),
         ("HEAD", "/b/k?response-x=x", "response-x", "response-x is not in the set of overridable response headers"),
         ("PUT", "/b/k?partNumber=1", "partNumber", "This operation does not accept partNumber without uploadId"),
+        (
+            "PUT",
+            "/b/k?partNumber=1&uploadId=u&versionId=",
+            "versionId",
+            "This operation does not accept a version-id.",
+        ),
     ],
 )
 def test_s3_names_what_a_query_may_not_have(method: str, target: str, name: str, message: str) -> None:

@@ -7,13 +7,15 @@ AWS: S3 User Guide, "General purpose bucket naming rules", "Naming Amazon S3 obj
 import re
 from urllib.parse import quote_plus
 
-from undercast.services.s3.errors import InvalidBucketName, KeyTooLongError
+from undercast.services.s3.errors import InvalidArgument, InvalidBucketName, KeyTooLongError
+from undercast.services.s3.models import NULL_VERSION
 
 MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
 _SUFFIXES = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
+_VERSION_ID = re.compile(r"[A-Za-z0-9._]{32}")
 _HIGHEST = 0x10FFFF
 _SURROGATES = range(0xD800, 0xE000)
 
@@ -35,6 +37,18 @@ def check_key(key: str) -> None:
     """Raises KeyTooLongError: 1,024 bytes of UTF-8 are the limit."""
     if len(key) > MAX_KEY_BYTES // 4 and (size := len(key.encode())) > MAX_KEY_BYTES:
         raise KeyTooLongError(members={"Size": str(size), "MaxSizeAllowed": str(MAX_KEY_BYTES)})
+
+
+def is_version_id(text: str) -> bool:
+    """Whether a version's id looks like this. S3 also knows those that it never gave out."""
+    return text == NULL_VERSION or _VERSION_ID.fullmatch(text) is not None
+
+
+def check_version_id(text: str, argument: str = "versionId") -> None:
+    """Raises InvalidArgument for what can be no version's id. Texts and members: recorded from S3 in 2026."""
+    if not is_version_id(text):
+        told = "Invalid version id specified" if text else "Version id cannot be the empty string"
+        raise InvalidArgument(told, members={"ArgumentName": argument, "ArgumentValue": text})
 
 
 def url_encoded(text: str) -> str:

@@ -11,8 +11,9 @@ from typing import Any
 
 from undercast.core.body import BodyStream
 from undercast.services.s3 import store
-from undercast.services.s3.errors import InvalidArgument, MethodNotAllowed, NoSuchKey, NoSuchVersion
+from undercast.services.s3.errors import MethodNotAllowed, NoSuchKey, NoSuchVersion
 from undercast.services.s3.instance import S3
+from undercast.services.s3.keys import check_version_id
 from undercast.services.s3.models import Bucket, ObjectVersion, Part
 from undercast.store.blob_reader import BlobReader
 from undercast.store.database import Tx
@@ -22,12 +23,18 @@ _OPEN_AHEAD = 64
 """So many parts are opened at once; of an object with more, later parts can vanish under a reader."""
 
 
-def find(tx: Tx, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
-    """The version of `params` Key and VersionId. Raises NoSuchKey, NoSuchVersion or MethodNotAllowed."""
+def find(tx: Tx, bucket: Bucket, params: Mapping[str, Any], method: str = "GET") -> ObjectVersion:
+    """The version of `params` Key and VersionId. Raises NoSuchKey, NoSuchVersion, MethodNotAllowed, InvalidArgument.
+
+    `method` PUT is not allowed on a delete marker, whoever names it (PutObjectAcl; recorded from S3 in 2026).
+    """
     key, version_id = params["Key"], params.get("VersionId")
-    if version_id is None:
-        return _readable(store.latest(tx, bucket.name, key), params)
-    return _readable(store.version(tx, bucket.name, key, version_id), params)
+    if version_id is not None:
+        return _readable(store.version(tx, bucket.name, key, version_id), params, method)
+    found = store.latest(tx, bucket.name, key)
+    if method == "PUT" and found is not None and found.is_delete_marker:
+        raise MethodNotAllowed(members=_of_marker(method), headers={"Allow": "DELETE"})
+    return _readable(found, params)
 
 
 def look_up(s3: S3, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
@@ -35,11 +42,8 @@ def look_up(s3: S3, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
     return _readable(s3.lookups.named(bucket.name, params["Key"], params.get("VersionId")), params)
 
 
-def _readable(found: ObjectVersion | None, params: Mapping[str, Any]) -> ObjectVersion:
+def _readable(found: ObjectVersion | None, params: Mapping[str, Any], method: str = "GET") -> ObjectVersion:
     key, version_id = params["Key"], params.get("VersionId")
-    if version_id == "":
-        text = "Version id cannot be the empty string"
-        raise InvalidArgument(text, members={"ArgumentName": "versionId", "ArgumentValue": ""})
     if version_id is None:
         if found is None:
             raise NoSuchKey(members={"Key": key})
@@ -47,12 +51,16 @@ def _readable(found: ObjectVersion | None, params: Mapping[str, Any]) -> ObjectV
             raise NoSuchKey(members={"Key": key}, headers=_marker_headers(found))
         return found
     if found is None:
+        check_version_id(version_id)
         raise NoSuchVersion(members={"Key": key, "VersionId": version_id})
     if found.is_delete_marker:
         allow = {"Allow": "DELETE", "Last-Modified": formatdate(found.last_modified, usegmt=True)}
-        members = {"Method": "GET", "ResourceType": "DeleteMarker"}
-        raise MethodNotAllowed(members=members, headers=_marker_headers(found) | allow)
+        raise MethodNotAllowed(members=_of_marker(method), headers=_marker_headers(found) | allow)
     return found
+
+
+def _of_marker(method: str) -> dict[str, str]:
+    return {"Method": method, "ResourceType": "DeleteMarker"}
 
 
 def _marker_headers(found: ObjectVersion) -> dict[str, str]:

@@ -15,6 +15,7 @@ from undercast.services.s3 import store, uploads
 from undercast.services.s3.changes import Change
 from undercast.services.s3.conditions import check_write
 from undercast.services.s3.instance import S3
+from undercast.services.s3.keys import check_version_id
 from undercast.services.s3.models import NULL_VERSION, Bucket, Content, ObjectVersion, Payload, Upload
 from undercast.services.s3.notifications import WITHOUT_CONTENT, deliveries, left_out, principal_id, requester
 from undercast.store.database import Tx
@@ -81,12 +82,14 @@ def put(s3: S3, tx: Tx, ctx: RequestContext, write: Write) -> ObjectVersion:
 
 
 def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deletion) -> Deleted:
-    """Delete a key or one version. What is not there is no error, as on AWS."""
+    """Delete a key or one version. What is not there is no error, as on AWS; InvalidArgument for what is no id."""
+    if deletion.version_id is not None:
+        check_version_id(deletion.version_id)
     bucket = s3.buckets.confirm(tx, bucket)
     newest = store.latest(tx, bucket.name, deletion.key)
     check_write({"IfMatch": deletion.if_match}, None if newest is None or newest.is_delete_marker else newest)
     if deletion.version_id is not None:
-        return _delete_version(s3, tx, ctx, bucket, deletion)
+        return _delete_version(s3, tx, ctx, bucket, (deletion, deletion.version_id))
     if bucket.versioning == "":
         if newest is not None:
             remove(s3, tx, newest)
@@ -197,8 +200,8 @@ def _supersede(s3: S3, tx: Tx, bucket: Bucket, key: str, newest: ObjectVersion |
     return s3.ids.alnum(32) if bucket.versioning == "Enabled" else NULL_VERSION
 
 
-def _delete_version(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deletion) -> Deleted:
-    version_id = deletion.version_id or NULL_VERSION
+def _delete_version(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, asked: tuple[Deletion, str]) -> Deleted:
+    deletion, version_id = asked
     found = store.version(tx, bucket.name, deletion.key, version_id)
     if found is None:
         return Deleted(version_id=version_id)

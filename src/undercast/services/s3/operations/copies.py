@@ -20,12 +20,13 @@ from undercast.services.s3.errors import (
     AccessDenied,
     InvalidArgument,
     InvalidRequest,
+    MethodNotAllowed,
     NoSuchBucket,
     ObjectNotInActiveTierError,
     OperationAborted,
 )
 from undercast.services.s3.instance import S3
-from undercast.services.s3.keys import check_key
+from undercast.services.s3.keys import check_key, check_version_id, is_version_id
 from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, Content, ObjectVersion, Payload, moment
 from undercast.services.s3.operations.objects import written
 from undercast.services.s3.receiving import MAX_PUT_BYTES
@@ -44,6 +45,7 @@ from undercast.store.errors import BlobMissing
 
 T = TypeVar("T")
 
+_SOURCE = "x-amz-copy-source"
 _ATTEMPTS = 8
 """A source that is overwritten each time, by one that needs another way to be copied, ends in OperationAborted."""
 
@@ -63,7 +65,7 @@ class CopySource:
         A key's own "+" that is not encoded is NoSuchKey on AWS: aws/aws-sdk-js issue 1821, aws/aws-sdk-php issue 236.
         """
         path, _, query = text.partition("?")
-        version_id = query.removeprefix("versionId=") or None
+        version_id = query.removeprefix("versionId=") if query.startswith("versionId=") else None
         bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
         message = None
         if not bucket or not key:  # versitygw issues 1388 and 1389
@@ -71,7 +73,9 @@ class CopySource:
         elif query and not query.startswith("versionId="):
             message = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
         if message is not None:
-            raise InvalidArgument(message, members={"ArgumentName": "x-amz-copy-source", "ArgumentValue": text})
+            raise InvalidArgument(message, members={"ArgumentName": _SOURCE, "ArgumentValue": text})
+        if version_id == "":
+            check_version_id(version_id, _SOURCE)
         return cls(bucket=bucket, key=key, version_id=version_id)
 
     @property
@@ -100,8 +104,16 @@ def source_bucket(s3: S3, params: Mapping[str, Any], source: CopySource) -> Buck
 
 
 def find_source(tx: Tx, bucket: Bucket, params: Mapping[str, Any], source: CopySource) -> ObjectVersion:
-    """The version copied from, its conditions checked."""
-    found = reading.find(tx, bucket, source.read_params)
+    """The version copied from, its conditions checked. What S3 says of versions: recorded from it in 2026."""
+    if source.version_id is not None and not is_version_id(source.version_id):
+        if "PartNumber" in params:
+            check_version_id(source.version_id, _SOURCE)
+        raise InvalidRequest()
+    try:
+        found = reading.find(tx, bucket, source.read_params)
+    except MethodNotAllowed:
+        text = "The source of a copy request may not specifically refer to a delete marker by version id."
+        raise InvalidRequest(text) from None
     check_copy_source(params, found)
     if found.content.storage_class in ARCHIVED:
         raise ObjectNotInActiveTierError()

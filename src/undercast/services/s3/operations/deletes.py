@@ -10,8 +10,9 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import operation
-from undercast.services.s3.errors import MalformedXML
+from undercast.services.s3.errors import MalformedXML, NoSuchVersion
 from undercast.services.s3.instance import S3
+from undercast.services.s3.keys import is_version_id
 from undercast.services.s3.models import Bucket
 from undercast.services.s3.versions import Deleted, Deletion, delete
 from undercast.store.database import Tx
@@ -66,7 +67,11 @@ def _delete_all(
         if place in ctx.refusals:
             found.append((item, ctx.refusals[place]))
             continue
-        deletion = Deletion(key=item["Key"], version_id=item.get("VersionId"), if_match=item.get("ETag"))
+        version_id = item.get("VersionId")
+        if version_id is not None and not is_version_id(version_id):
+            found.append((item, NoSuchVersion()))  # scality/cloudserver's test of versions, which runs against S3, too
+            continue
+        deletion = Deletion(key=item["Key"], version_id=version_id, if_match=item.get("ETag"))
         try:
             # A condition fails before anything is written, so the transaction can go on with the next key.
             found.append((item, delete(s3, tx, ctx, bucket, deletion)))

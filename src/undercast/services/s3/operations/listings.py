@@ -14,7 +14,7 @@ from undercast.core.service import operation
 from undercast.services.s3 import encryption, store, uploads
 from undercast.services.s3.errors import InvalidArgument, NoSuchUpload
 from undercast.services.s3.instance import S3
-from undercast.services.s3.keys import url_encoded
+from undercast.services.s3.keys import check_version_id, url_encoded
 from undercast.services.s3.listing import Page, Query, Source, page, start_after
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload, UploadedPart, moment, owner_of
 from undercast.services.s3.tokens import name_of
@@ -22,6 +22,7 @@ from undercast.store.database import Tx
 
 T = TypeVar("T")
 _MAX_KEYS = 1000
+_VERSION_MARKER = "version-id-marker"
 _INLINE_KEYS = 100
 """Longer pages are read in the store's thread."""
 
@@ -69,7 +70,12 @@ async def list_object_versions(s3: S3, ctx: RequestContext, params: Mapping[str,
     key_marker, version_marker = params.get("KeyMarker") or "", params.get("VersionIdMarker") or ""
     if version_marker and not key_marker:
         text = "A version-id marker cannot be specified without a key marker."
-        raise InvalidArgument(text, members={"ArgumentName": "version-id-marker", "ArgumentValue": version_marker})
+        raise InvalidArgument(text, members={"ArgumentName": _VERSION_MARKER, "ArgumentValue": version_marker})
+    if key_marker and params.get("VersionIdMarker") == "":  # recorded from S3 in 2026
+        text = "A version-id marker cannot be empty."
+        raise InvalidArgument(text, members={"ArgumentName": _VERSION_MARKER, "ArgumentValue": ""})
+    if version_marker:
+        check_version_id(version_marker, _VERSION_MARKER)
 
     def read(tx: Tx) -> Page[ObjectVersion]:
         source: Source[ObjectVersion] = Source(seek=lambda key: store.versions(tx, bucket.name, key), key_of=_key_of)

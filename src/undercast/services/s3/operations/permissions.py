@@ -158,7 +158,7 @@ async def put_object_acl(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
     bucket = s3.buckets.get(ctx, params)
 
     def commit(tx: Tx) -> ObjectVersion:
-        version = reading.find(tx, bucket, params)
+        version = reading.find(tx, bucket, params, "PUT")
         grants = _new_grants(bucket, params, version.content.owner_account_id)
         default = acl.listed((), version.content.owner_account_id)
         store.set_acl(tx, version, () if list(grants) == default else grants)
