@@ -68,6 +68,18 @@ _OVERRIDES = frozenset(
     )
 )
 _OVERRIDABLE = "Please refer to the S3 API documentation for a complete list of overridable response headers."
+_INVALID: Mapping[str, str] = MappingProxyType(
+    {
+        **{
+            name: f"Provided {name} not an integer or within integer range"
+            for name in ("max-keys", "max-parts", "max-uploads", "part-number-marker")
+        },
+        "partNumber": "Part number must be an integer between 1 and 10000, inclusive",
+        "max-buckets": "Argument max-buckets must be an integer between 1 and 10000.",
+    }
+)
+"""What S3 says of a number that is none, or goes beyond 32 bits: openstack/swift, "s3api/controllers" (max-keys,
+max-uploads, partNumber); of parts, its words with their name."""
 _WRITES = ("PutObject", "CopyObject")
 """What a PUT of a part is without the id of its upload."""
 
@@ -100,6 +112,15 @@ def check_query(operation: str, query: tuple[tuple[str, str], ...]) -> None:
         text = "This operation does not accept partNumber without uploadId"
         members = {"ArgumentName": "partNumber", "ArgumentValue": "partNumber"}
         raise ServiceError("InvalidArgument", text, members=members)
+
+
+def invalid_value(place: str, name: str, text: str) -> ServiceError:
+    """The answer to text in a header or query string that is no value of its type."""
+    if name == "x-amz-mp-object-size":  # versitygw, "Value for x-amz-mp-object-size header is invalid" of its tests
+        return ServiceError("InvalidRequest", f"Value for {name} header is invalid.")
+    members = {"ArgumentName": name, "ArgumentValue": text}
+    told = _INVALID.get(name, f"Provided value is not valid for {name} in the {place}")
+    return ServiceError("InvalidArgument", told, members=members)
 
 
 def is_control(request: HttpRequest) -> bool:

@@ -138,6 +138,17 @@ async def test_encoding_type_url_encodes_every_name(s3: Bench) -> None:
     assert [entry["Key"] for entry in got["Contents"]] == ["a%01", "a+b/1"]
 
 
+async def test_an_empty_encoding_or_token_is_refused(s3: Bench) -> None:
+    """Measured at S3, 2026-09: "url" may be written in any way and is told as it was sent."""
+    for params, told in (
+        ({"EncodingType": ""}, "Invalid Encoding Method specified in Request"),
+        ({"ContinuationToken": ""}, "The continuation token provided is incorrect"),
+    ):
+        with pytest.raises(ServiceError, match=f"InvalidArgument: {told}"):
+            await s3.call("ListObjectsV2", Bucket="bkt", **params)
+    assert (await s3.call("ListObjectsV2", Bucket="bkt", EncodingType="URL"))["EncodingType"] == "URL"
+
+
 @pytest.mark.parametrize("operation", ["ListObjects", "ListObjectsV2", "ListObjectVersions"])
 async def test_max_keys(s3: Bench, operation: str) -> None:
     """0 is an empty page that is not truncated; more than 1,000 is 1,000; less than 0 is InvalidArgument."""

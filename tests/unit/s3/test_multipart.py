@@ -87,6 +87,9 @@ async def test_wrong_lists_of_parts(s3: Bench) -> None:
         await _complete(s3, upload, [{**one, "ETag": two["ETag"]}])
     with pytest.raises(ServiceError, match="InvalidPart:"):
         await _complete(s3, upload, [{"PartNumber": 9, "ETag": one["ETag"]}])
+    with pytest.raises(ServiceError, match="InvalidArgument: PartNumber must be >= 1") as raised:
+        await _complete(s3, upload, [{**one, "PartNumber": 0}])
+    assert raised.value.members == {"ArgumentName": "PartNumber", "ArgumentValue": "0"}
     with pytest.raises(ServiceError) as raised:
         await _complete(s3, upload, [one, two, three])
     assert raised.value.code == "EntityTooSmall"
@@ -253,6 +256,10 @@ async def test_the_size_a_client_expects_is_checked(s3: Bench) -> None:
     parts = await _parts(s3, upload, SECOND)
     with pytest.raises(ServiceError, match="x-amz-mp-object-size"):
         await _complete(s3, upload, parts, MpuObjectSize=1)
+    with pytest.raises(
+        ServiceError, match="InvalidRequest: Value for x-amz-mp-object-size header is less than zero: '-1'"
+    ):
+        await _complete(s3, upload, parts, MpuObjectSize=-1)
     await _complete(s3, upload, parts, MpuObjectSize=len(SECOND))
 
 
@@ -356,3 +363,32 @@ async def test_uploads_and_parts_are_listed(s3: Bench) -> None:
     )
     got = await s3.call("ListParts", **first, PartNumberMarker=2)
     assert ([part["Size"] for part in got["Parts"]], got["IsTruncated"]) == ([3], False)
+
+
+@pytest.mark.parametrize(
+    ("operation", "params", "told", "named"),
+    [
+        (
+            "ListParts",
+            {"PartNumberMarker": -1},
+            "Argument part-number-marker must be an integer between 0 and 2147483647",
+            ("part-number-marker", "-1"),
+        ),
+        (
+            "ListMultipartUploads",
+            {"KeyMarker": "k", "UploadIdMarker": "xyz"},
+            "Invalid uploadId marker",
+            ("upload-id-marker", "xyz"),
+        ),
+    ],
+)
+async def test_markers_that_can_be_none(
+    s3: Bench, operation: str, params: dict[str, Any], told: str, named: tuple[str, str]
+) -> None:
+    """InvalidArgument; an upload-id-marker without a key-marker is passed over."""
+    upload = await _begin(s3)
+    with pytest.raises(ServiceError, match=f"InvalidArgument: {told}") as raised:
+        await s3.call(operation, **upload, **params)
+    assert raised.value.members == {"ArgumentName": named[0], "ArgumentValue": named[1]}
+    await s3.call("ListMultipartUploads", Bucket="bkt", UploadIdMarker="xyz")
+    await s3.call("AbortMultipartUpload", **upload)

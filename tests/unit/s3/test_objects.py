@@ -342,6 +342,12 @@ async def test_part_number_of_an_object_without_parts(s3: Bench) -> None:
     assert (s3.last[-1].status, got["Body"], "PartsCount" in got) == (206, b"hello", False)
     with pytest.raises(ServiceError, match="InvalidPartNumber"):
         await s3.get("a", PartNumber=2)
+    for number in (-1, 0, 10_001):  # openstack/swift, test_obj.py, "part_num_invalid"
+        with pytest.raises(
+            ServiceError, match="Part number must be an integer between 1 and 10000, inclusive"
+        ) as raised:
+            await s3.get("a", PartNumber=number)
+        assert raised.value.members == {"ArgumentName": "partNumber", "ArgumentValue": str(number)}
     with pytest.raises(ServiceError, match="Cannot specify both Range header and partNumber"):
         await s3.get("a", PartNumber=1, Range="bytes=0-1")
 

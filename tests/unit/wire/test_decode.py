@@ -129,6 +129,38 @@ def test_s3_names_what_a_query_may_not_have(method: str, target: str, name: str,
     assert decode(request("GET", "/b/k?response-expires=x&x-id=GetObject", service="s3")).operation == "GetObject"
 
 
+@pytest.mark.parametrize("text", ["abc", "2147483648", "-2147483649", "1.5"])
+@pytest.mark.parametrize(
+    ("target", "name", "told"),
+    [
+        ("/b?max-keys={}", "max-keys", "Provided max-keys not an integer or within integer range"),
+        ("/b?uploads&max-uploads={}", "max-uploads", "Provided max-uploads not an integer or within integer range"),
+        ("/b/k?uploadId=u&max-parts={}", "max-parts", "Provided max-parts not an integer or within integer range"),
+        (
+            "/b/k?uploadId=u&part-number-marker={}",
+            "part-number-marker",
+            "Provided part-number-marker not an integer or within integer range",
+        ),
+        ("/b/k?partNumber={}", "partNumber", "Part number must be an integer between 1 and 10000, inclusive"),
+        ("/?max-buckets={}", "max-buckets", "Argument max-buckets must be an integer between 1 and 10000."),
+    ],
+)
+async def test_s3_has_its_own_words_for_numbers_that_are_none(target: str, name: str, told: str, text: str) -> None:
+    """Beyond 32 bits there is no number, either."""
+    call = decode(request("GET", target.format(text), service="s3"))
+    with pytest.raises(ServiceError) as refused:
+        await parse(call, call.request.body)
+    assert (refused.value.code, refused.value.message) == ("InvalidArgument", told)
+    assert refused.value.members == {"ArgumentName": name, "ArgumentValue": text}
+
+
+async def test_the_size_of_an_upload_is_a_number() -> None:
+    """The only one of these that is InvalidRequest."""
+    call = decode(request("POST", "/b/k?uploadId=u", service="s3", x_amz_mp_object_size="size"))
+    with pytest.raises(ServiceError, match="InvalidRequest: Value for x-amz-mp-object-size header is invalid"):
+        await parse(call, call.request.body)
+
+
 def test_an_unsigned_request_is_s3s() -> None:
     """Public objects are read without credentials."""
     call = decode(request("GET", "/b/k"))

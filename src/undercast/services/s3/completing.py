@@ -16,10 +16,10 @@ from undercast.services.s3.errors import (
     InvalidRequest,
     MalformedXML,
 )
+from undercast.services.s3.keys import MAX_PARTS
 from undercast.services.s3.models import Part, Payload, Upload, UploadedPart
 
 MIN_PART_BYTES = 5 * 1024**2
-MAX_PARTS = 10_000
 
 
 def chosen_parts(
@@ -32,6 +32,9 @@ def chosen_parts(
     for item in wanted:
         if "PartNumber" not in item or "ETag" not in item:
             raise MalformedXML()
+        if item["PartNumber"] < 1:  # versitygw, CompleteMultipartUpload
+            named = {"ArgumentName": "PartNumber", "ArgumentValue": str(item["PartNumber"])}
+            raise InvalidArgument("PartNumber must be >= 1", members=named)
         if found and item["PartNumber"] <= found[-1].number:
             raise InvalidPartOrder(members={"UploadId": upload.upload_id})
         found.append(_matching(upload, item, uploaded.get(item["PartNumber"])))
@@ -73,7 +76,9 @@ def payload_of(upload: Upload, chosen: Sequence[UploadedPart], params: Mapping[s
     """The object that the chosen parts make. Raises InvalidRequest or BadDigest when the client expects another."""
     size_bytes = sum(part.size_bytes for part in chosen)
     expected = params.get("MpuObjectSize")
-    if expected is not None and int(expected) != size_bytes:
+    if expected is not None and expected < 0:
+        raise InvalidRequest(f"Value for x-amz-mp-object-size header is less than zero: '{expected}'")
+    if expected is not None and expected != size_bytes:
         sizes = f"{expected} does not match what was computed: {size_bytes}"
         raise InvalidRequest(f"The provided 'x-amz-mp-object-size' header value {sizes}")
     kind = params.get("ChecksumType")

@@ -11,6 +11,8 @@ from undercast.services.s3.errors import InvalidArgument, InvalidBucketName, Key
 from undercast.services.s3.models import NULL_VERSION
 
 MAX_KEY_BYTES = 1024
+MAX_PARTS = 10_000
+"""Of one upload."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _ADDRESS = re.compile(r"[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+")
 _PREFIXES = ("xn--", "sthree-", "amzn-s3-demo-")
@@ -37,6 +39,13 @@ def check_key(key: str) -> None:
     """Raises KeyTooLongError: 1,024 bytes of UTF-8 are the limit."""
     if len(key) > MAX_KEY_BYTES // 4 and (size := len(key.encode())) > MAX_KEY_BYTES:
         raise KeyTooLongError(members={"Size": str(size), "MaxSizeAllowed": str(MAX_KEY_BYTES)})
+
+
+def check_part_number(number: int) -> None:
+    """Raises InvalidArgument unless an upload can have a part of this number."""
+    if not 1 <= number <= MAX_PARTS:
+        text = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
+        raise InvalidArgument(text, members={"ArgumentName": "partNumber", "ArgumentValue": str(number)})
 
 
 def is_version_id(text: str) -> bool:

@@ -10,6 +10,8 @@ from undercast.services.s3.errors import InvalidArgument
 def name_of(token: str) -> str:
     """The name in a token. Raises InvalidArgument for a text that is none of ours."""
     try:
+        if not token:
+            raise ValueError
         return page_tokens.name_of(token)
     except ValueError:
         text = "The continuation token provided is incorrect"

@@ -4,6 +4,7 @@ Functions of a transaction. A part's reference to its blob passes to the object 
 AWS: S3 User Guide, "Uploading and copying objects using multipart upload".
 """
 
+import re
 from collections.abc import Iterator
 
 from undercast.core.arn import AccountId
@@ -16,6 +17,17 @@ _COLUMNS = (
     "checksum_type, checksum_requested, headers, metadata, tags, acl, data_key"
 )
 _PART_COLUMNS = "part_number, size_bytes, etag, blob_id, checksum, last_modified"
+_UPLOAD_ID = re.compile(r"[0-9a-f]{16}[A-Za-z0-9]{48}")
+
+
+def new_id(sequence: int, random: str) -> str:
+    """An id that starts with a time, so that the order of ids is the order of uploads. `random` has 48 characters."""
+    return f"{sequence:016x}{random}"
+
+
+def is_upload_id(text: str) -> bool:
+    """Whether it looks like one, there or not."""
+    return _UPLOAD_ID.fullmatch(text) is not None
 
 
 def add(tx: Tx, bucket: Bucket, upload: Upload) -> None:

@@ -65,9 +65,7 @@ class XmlBodies:
 
     def invalid(self, place: str, name: str, text: str) -> ServiceError:
         """See `BodyFormat`."""
-        members = {"ArgumentName": name, "ArgumentValue": text[:1024]}
-        message = f"Provided value is not valid for {name} in the {place}"
-        return ServiceError("InvalidArgument", message, members=members)
+        return s3.invalid_value(place, name, text[:1024])
 
 
 def encode_failure(failure: Failure) -> Draft:

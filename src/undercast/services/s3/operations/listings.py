@@ -104,6 +104,9 @@ async def list_multipart_uploads(s3: S3, ctx: RequestContext, params: Mapping[st
     """Uploads in progress by key, those of one key by time."""
     bucket, query = s3.buckets.get(ctx, params), _query(params, "MaxUploads")
     key_marker, id_marker = params.get("KeyMarker") or "", params.get("UploadIdMarker") or ""
+    if key_marker and id_marker and not uploads.is_upload_id(id_marker):
+        members = {"ArgumentName": "upload-id-marker", "ArgumentValue": id_marker}
+        raise InvalidArgument("Invalid uploadId marker", members=members)
 
     def read(tx: Tx) -> Page[Upload]:
         source: Source[Upload] = Source(seek=lambda key: uploads.listed(tx, bucket.name, key), key_of=_key_of)
@@ -132,7 +135,9 @@ async def list_parts(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
     """
     bucket = s3.buckets.get(ctx, params)
     limit = _limit(params, "MaxParts")
-    marker = int(params.get("PartNumberMarker") or 0)
+    marker = params.get("PartNumberMarker") or 0
+    if marker < 0:
+        raise _negative("part-number-marker", marker)
 
     def read(tx: Tx) -> tuple[Upload, list[UploadedPart]]:
         upload = uploads.find(tx, bucket.name, params["Key"], params["UploadId"])
@@ -193,15 +198,18 @@ def _limit(params: Mapping[str, Any], name: str) -> int:
     if asked is None:
         return _MAX_KEYS
     if asked < 0:
-        argument = {"MaxKeys": "maxKeys", "MaxUploads": "max-uploads", "MaxParts": "max-parts"}[name]
-        text = f"Argument {argument} must be an integer between 0 and 2147483647"
-        raise InvalidArgument(text, members={"ArgumentName": argument, "ArgumentValue": str(asked)})
+        raise _negative({"MaxKeys": "maxKeys", "MaxUploads": "max-uploads", "MaxParts": "max-parts"}[name], asked)
     return min(int(asked), _MAX_KEYS)
+
+
+def _negative(argument: str, asked: int) -> InvalidArgument:
+    text = f"Argument {argument} must be an integer between 0 and 2147483647"
+    return InvalidArgument(text, members={"ArgumentName": argument, "ArgumentValue": str(asked)})
 
 
 def _encoder(params: Mapping[str, Any]) -> Callable[[str], str]:
     asked = params.get("EncodingType")
-    if asked not in (None, "", "url"):
+    if asked is not None and asked.lower() != "url":
         text = "Invalid Encoding Method specified in Request"
         raise InvalidArgument(text, members={"ArgumentName": "encoding-type", "ArgumentValue": asked})
     return url_encoded if asked else str
@@ -218,7 +226,7 @@ def _common(params: Mapping[str, Any], bucket: Bucket, query: Query, found: Page
     }
     if query.delimiter:
         output["Delimiter"] = encode(query.delimiter)
-    if params.get("EncodingType"):
+    if params.get("EncodingType") is not None:
         output["EncodingType"] = params["EncodingType"]
     return output
 

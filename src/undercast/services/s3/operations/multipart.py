@@ -10,10 +10,10 @@ from urllib.parse import quote
 from undercast.core.context import RequestContext
 from undercast.core.service import operation
 from undercast.services.s3 import checksums, encryption, ranges, reading, store, uploads, versions
-from undercast.services.s3.completing import MAX_PARTS, chosen_parts, payload_of
-from undercast.services.s3.errors import InvalidArgument, InvalidRequest, NoSuchUpload
+from undercast.services.s3.completing import chosen_parts, payload_of
+from undercast.services.s3.errors import InvalidRequest, NoSuchUpload
 from undercast.services.s3.instance import S3
-from undercast.services.s3.keys import check_key
+from undercast.services.s3.keys import check_key, check_part_number
 from undercast.services.s3.models import Bucket, ObjectVersion, Upload, UploadedPart, moment
 from undercast.services.s3.operations.copies import CopySource, find_source, read_source, source_bucket
 from undercast.services.s3.operations.objects import written
@@ -41,8 +41,7 @@ async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[s
         upload = Upload(
             bucket=bucket.name,
             key=params["Key"],
-            # Starts with a time, so that the order of ids is the order of uploads.
-            upload_id=f"{s3.sequence.next(tx):016x}{ctx.ids.alnum(48)}",
+            upload_id=uploads.new_id(s3.sequence.next(tx), ctx.ids.alnum(48)),
             initiated_at=ctx.clock.now(),
             initiator_arn=ctx.principal.arn,
             checksum_algorithm=algorithm,
@@ -166,9 +165,7 @@ async def abort_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[st
 
 async def _open(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> tuple[Bucket, Upload]:
     bucket = s3.buckets.get(ctx, params)
-    if not 1 <= params["PartNumber"] <= MAX_PARTS:
-        text = f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive"
-        raise InvalidArgument(text, members={"ArgumentName": "partNumber", "ArgumentValue": str(params["PartNumber"])})
+    check_part_number(params["PartNumber"])
     upload = s3.database.read_now(lambda tx: _require(tx, bucket, params))
     # UploadPart, "Permissions": kms:Decrypt on the key of the upload.
     await encryption.open_key(ctx, bucket, upload.content.data_key)

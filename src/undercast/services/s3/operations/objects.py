@@ -13,7 +13,7 @@ from undercast.services.s3 import checksums, encryption, ranges, reading, store,
 from undercast.services.s3.conditions import check_read
 from undercast.services.s3.errors import InvalidArgument, InvalidObjectState, InvalidPartNumber, InvalidRequest
 from undercast.services.s3.instance import S3
-from undercast.services.s3.keys import check_key
+from undercast.services.s3.keys import check_key, check_part_number
 from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, ObjectVersion, Payload, moment
 from undercast.services.s3.ranges import ByteRange
 from undercast.services.s3.receiving import receive
@@ -155,6 +155,7 @@ def _overrides(ctx: RequestContext, params: Mapping[str, Any]) -> dict[str, Any]
 def _part(s3: S3, version: ObjectVersion, number: int) -> tuple[ByteRange, Checksum | None]:
     """The bytes of one part. An object that was not uploaded in parts has one."""
     total = version.size_bytes
+    check_part_number(number)
     if not version.parts_count:
         if number != 1:
             raise InvalidPartNumber(members={"PartNumberRequested": str(number), "ActualPartCount": "1"})
