@@ -7,8 +7,9 @@ import inspect
 import os
 from pathlib import Path
 
-from undercast.app import machine
+from undercast.app import ending, machine, stopping
 from undercast.core.config import Config
+from undercast.core.tasks import LAST_S
 from undercast.events import message_groups
 from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
@@ -106,6 +107,14 @@ def test_deliveries_in_flight() -> None:
 def test_message_groups_in_memory() -> None:
     """1,024 of a target, 16 deliveries each before another one has its place."""
     assert (message_groups.MOST_OPEN, message_groups.TURN) == (1024, 16)
+
+
+def test_a_stop() -> None:
+    """60 s for the whole; of those, work and requests end by the 12th, sandboxes by the 50th."""
+    assert (ending.WORK_S, ending.SANDBOXES_S, ending.FILES_S) == (12.0, 50.0, 60.0)
+    assert (stopping.GRACE_S, stopping.LEAST_GRACE_S, stopping.PART_S) == (5.0, 2.0, 10.0)
+    own = stopping.QUIESCE_S + LAST_S + stopping.RELEASE_S + stopping.LEAST_GRACE_S
+    assert own <= ending.WORK_S  # one that hangs takes nothing from requests
 
 
 def test_init_limit() -> None:

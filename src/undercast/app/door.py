@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
-from undercast.app.ending import Ending
+from undercast.app.ending import FILES_S, Ending
 from undercast.app.errors import CannotStart
 from undercast.core.clock import HostClock
 from undercast.core.config import Config
@@ -79,6 +79,7 @@ class Door:
 
     async def close(self, ending: Ending) -> None:
         """Give port and folder back; what was acknowledged is on disk then."""
+        ending.stage(FILES_S)
         await ending.part("the front door", partial(self.front_door.stop_accepting, 0), _CLOSING_S)
         await ending.part("the port", self.listening.close, _CLOSING_S)
         await ending.part("the journal", self.journal.close, _WRITING_S)

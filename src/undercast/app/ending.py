@@ -1,6 +1,7 @@
-"""A stop that goes on whatever one part of it does: each gets its call, and so many seconds.
+"""A stop that goes on whatever one part of it does: each gets its call, and so many seconds of those of the whole.
 
 A part that tells how much it has left may take as long as it gets on: its seconds begin anew whenever there is less.
+Neither it nor the sum of the others goes beyond the moment at which those of its stage have to have ended.
 
 What fails, or does not end, is told to the log and remembered for the exit status; it keeps nobody else from ending:
 what is behind it holds what was acknowledged.
@@ -14,6 +15,9 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from undercast.core.tasks import LAST_S
 
+WORK_S, SANDBOXES_S, FILES_S = 12.0, 50.0, 60.0
+"""When the stages of a stop have to have ended, counted from its begin: work and requests; sandboxes, which may be
+hundreds on a busy machine; journal, database and folder. One that begins early has the longer."""
 _LAST_RESORT_S = 5.0
 """How long a process may take to end whose tasks or threads do not."""
 _log = logging.getLogger(__name__)
@@ -29,6 +33,19 @@ class Ending:
         self.failed: list[str] = []
         """The parts that raised or did not end, in their order."""
         self._late = False
+        self._stage_s = WORK_S
+        self._began: float | None = None
+
+    def stage(self, ends_s: float) -> None:
+        """What is ended from now on has to have ended so many seconds behind the begin of the stop."""
+        self._stage_s = ends_s
+
+    def within(self, limit_s: float) -> float:
+        """So many seconds, or what the stage has left."""
+        now = asyncio.get_running_loop().time()
+        if self._began is None:
+            self._began = now
+        return max(0.0, min(limit_s, self._began + self._stage_s - now))
 
     async def part(self, name: str, work: Work, limit_s: float, left: Left | None = None) -> None:
         """End one part, which has so many seconds; with `left`, so many in which it does not get on."""
@@ -40,19 +57,20 @@ class Ending:
             return
         tasks = {asyncio.ensure_future(_called(work)): name for name, work in works.items()}
         before = left() if left is not None else 0
-        ended, late = await asyncio.wait(tasks, timeout=limit_s)
-        while late and left is not None and (now := left()) < before:
+        given_s = self.within(limit_s)
+        ended, late = await asyncio.wait(tasks, timeout=given_s)
+        while late and left is not None and (now := left()) < before and (given_s := self.within(limit_s)):
             before = now
-            ended, late = await asyncio.wait(tasks, timeout=limit_s)
+            ended, late = await asyncio.wait(tasks, timeout=given_s)
         for task in ended:
             if not task.cancelled() and (error := task.exception()) is not None:
                 self._note(tasks[task], "failed", error)
         for task in late:
             task.cancel()
-            self._note(tasks[task], f"{_gets_on(left)} {limit_s:.1f} s and is left")
+            self._note(tasks[task], f"{_gets_on(left)} {given_s:.1f} s and is left")
         if late:
             self._late = True
-            await asyncio.wait(late, timeout=LAST_S)
+            await asyncio.wait(late, timeout=self.within(LAST_S))
 
     def see_to_the_end(self, limit_s: float = _LAST_RESORT_S) -> None:
         """End the process in a moment where something was late: its task or thread would be waited for, for ever."""

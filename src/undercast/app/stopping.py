@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from undercast.app.base import Base
-from undercast.app.ending import Ending, Left, Work
+from undercast.app.ending import SANDBOXES_S, Ending, Left, Work
 from undercast.core.record import record
 from undercast.services.registry import Mounted
 from undercast.store.journal import Journal
@@ -14,11 +14,13 @@ from undercast.store.journal import Journal
 GRACE_S = 5.0
 """How long requests in flight may take after SIGTERM,"""
 LEAST_GRACE_S = 2.0
-"""and how long at least behind the end of the platform's own work, which has so long:"""
+"""and how long at least behind the end of the platform's own work, which has so long,"""
 QUIESCE_S = 6.0
+RELEASE_S = 3.0
+"""and behind answers without an end, which have so long: together they are within `ending.WORK_S`."""
 PART_S = 10.0
-"""How long any other part of a stop may take; each says less of itself. Sandboxes may take it from one to the next:
-hundreds end within seconds on an idle machine, and on a busy one in as many minutes."""
+"""How long any other part of a stop may take; each says less of itself. Sandboxes may take it from one to the next.
+All of them share what `ending` gives the whole."""
 
 
 @record
@@ -54,9 +56,10 @@ async def stop(begun: Begun, ending: Ending) -> None:
         for name, mounted in services.items()
         if mounted.manifest.release is not None
     }
-    await ending.together({**releases, "the rows of the journal": partial(_written, door.journal)}, PART_S)
-    grace_s = max(LEAST_GRACE_S, grace_ends - door.host_clock.monotonic())
+    await ending.together({**releases, "the rows of the journal": partial(_written, door.journal)}, RELEASE_S)
+    grace_s = ending.within(max(LEAST_GRACE_S, grace_ends - door.host_clock.monotonic()))
     await ending.part("the front door", partial(door.front_door.stop_accepting, grace_s), grace_s + PART_S)
+    ending.stage(SANDBOXES_S)
     for name, work in begun.sandboxes.items():
         await ending.part(name, work, PART_S, begun.left)
     await ending.part("the listeners of sandboxes", door.front_door.close, PART_S)

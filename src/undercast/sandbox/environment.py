@@ -192,6 +192,11 @@ class Environment:
         else:
             self._hand_over(begun(invocation, outcome, self._clock, self._watchers.profile))
 
+    @property
+    def runs(self) -> bool:
+        """Whether an invocation is under way."""
+        return self._run is not None
+
     def runs_for(self, outcome: "asyncio.Future[InvocationResult]") -> bool:
         """Whether that is of what it runs."""
         return self._run is not None and self._run.outcome is outcome

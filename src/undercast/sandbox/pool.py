@@ -92,19 +92,20 @@ class Pool:
 
     async def stop(self) -> None:
         """Destroy every environment; running invocations end with an error. For SHUTDOWN there are 4 s for all; each is
-        destroyed then, which takes as long as it takes."""
+        destroyed then, which takes as long as it takes. What runs is killed before anything else is waited for."""
         self._stopped.set()
         self._freezer.stop()
-        await self._checkpoints.stop()
-        await self._debugging.close()
         if self._settle_timer is not None:
             self._settle_timer.cancel()
         self._fail_waiters(shutting_down())
         members = [fleet.members[name] for name, fleet in self._fleet_of.items() if name in fleet.members]
         self._tasks.cancel()
+        ends = [self._checkpoints.stop(), self._debugging.close(), *(self._destroy(member) for member in members)]
         try:
             async with asyncio.timeout(_STOP_LIMIT_S):
-                await asyncio.gather(*(self._destroy(member) for member in members), return_exceptions=True)
+                for end in await asyncio.gather(*ends, return_exceptions=True):
+                    if isinstance(end, Exception):
+                        _tell(end)
                 await self._tasks.ended()
         except TimeoutError:
             # The driver's own stop takes what is left with it.
@@ -163,14 +164,7 @@ class Pool:
         for name, fleet in tuple(self._fleet_of.items()):
             environment = fleet.members.get(name)
             if environment is not None and environment.runs_for(outcome) and environment.cut_off():
-                self._tasks.spawn(self._cut_off(environment))
-
-    async def _cut_off(self, environment: Environment) -> None:
-        """End what runs first: the end of its session may wait for a long write, and it could end well meanwhile."""
-        try:
-            await environment.sandbox.kill_processes()
-        finally:
-            await self._bury(environment)
+                self._tasks.spawn(self._kill(environment))
 
     def takes_images(self) -> str:
         """Why container images cannot run here; "" when they can."""
@@ -366,14 +360,15 @@ class Pool:
             self._admission.init_over()
             self._dispatch()
 
-    async def _bury(self, environment: Environment) -> None:
-        """It was given up, or its sandbox died; take away what is left of it."""
+    async def _bury(self, environment: Environment, *, evicted: bool = False) -> None:
+        """Nothing runs in it any more: take away what is left of it."""
         try:
             await self._release(environment)
         finally:
             try:
                 await environment.sandbox.destroy()
             finally:
+                self._scaling.evicting -= evicted
                 self._forget(environment)
                 self._dispatch()
 
@@ -493,16 +488,19 @@ class Pool:
 
     async def _destroy(self, environment: Environment, *, evicted: bool = False) -> None:
         """Its room counts as taken until nothing of it is left, or nothing more can be done about it."""
+        runs = environment.runs
         try:
             await environment.shut_down()
-            await self._release(environment)
         finally:
-            try:
-                await environment.destroy()
-            finally:
-                self._scaling.evicting -= evicted
-                self._forget(environment)
-                self._dispatch()
+            end = self._kill if environment.cut_off() and runs else self._bury
+            await end(environment, evicted=evicted)
+
+    async def _kill(self, environment: Environment, *, evicted: bool = False) -> None:
+        """End what runs first: the end of its session may wait for a long write, and it could end well meanwhile."""
+        try:
+            await environment.sandbox.kill_processes()
+        finally:
+            await self._bury(environment, evicted=evicted)
 
     def _forget(self, environment: Environment) -> None:
         fleet = self._fleet_of.pop(environment.id, None)

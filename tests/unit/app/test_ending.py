@@ -98,6 +98,47 @@ async def test_one_that_gets_on_no_more_is_left(caplog: pytest.LogCaptureFixture
     assert "the stop of the driver has not got on for 0.0 s and is left" in caplog.text
 
 
+async def test_parts_share_the_seconds_of_the_whole(caplog: pytest.LogCaptureFixture) -> None:
+    """Each may take ten; together they have those of their stage. Who comes late is called all the same."""
+    called: list[str] = []
+    ending = Ending()
+    ending.stage(0.02)
+    async with asyncio.timeout(5):
+        await ending.part("the router", hangs, 10)
+        await ending.part("pipes", hangs, 10)
+        await ending.part("the port", lambda: called.append("the port"), 10)
+    assert ending.failed == ["the router", "pipes"]
+    assert "the stop of pipes has not ended after 0.0 s and is left" in caplog.text
+    assert called == ["the port"]
+
+
+async def test_a_later_stage_has_seconds_of_its_own() -> None:
+    """What was kept for it, whatever those before it took."""
+
+    async def slow() -> None:
+        await asyncio.sleep(0.05)
+
+    ending = Ending()
+    ending.stage(0.01)
+    await ending.part("the router", hangs, 10)
+    assert ending.within(10) == 0
+    ending.stage(60)
+    await ending.part("the journal", slow, 10)
+    assert ending.failed == ["the router"]
+    assert 40 < ending.within(100) <= 60
+
+
+async def test_one_that_gets_on_is_left_when_the_seconds_of_the_whole_are_over() -> None:
+    """There is less left whenever one looks, and never nothing."""
+    left = iter(range(1_000_000, 0, -1))
+    ending = Ending()
+    ending.stage(0.05)
+    async with asyncio.timeout(5):
+        await ending.part("the driver", hangs, 0.01, lambda: next(left))
+    assert ending.failed == ["the driver"]
+    assert 1 < 1_000_000 - next(left) < 100
+
+
 WOUNDED = """
 import asyncio, sys, threading
 from dataclasses import replace

@@ -1,8 +1,11 @@
 """The order of a stop: what was acknowledged is written before sandboxes end."""
 
+import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import pytest
 
 from undercast.app import stopping
 from undercast.app.ending import Ending
@@ -55,6 +58,45 @@ async def test_answers_are_released_and_rows_written_before_sandboxes_end(tmp_pa
     await journal.close()
     assert ending.failed == ["the answers of logs"]
     assert found == [(["logs", "sqs"], [1])]
+
+
+async def test_a_stop_of_which_every_part_hangs_ends_within_its_seconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of its parts is called, the sandboxes' too; the sum of what each may take by itself is minutes."""
+    called: list[str] = []
+
+    def hang(name: str) -> Any:
+        async def part(*_: Any) -> None:
+            called.append(name)
+            await asyncio.get_running_loop().create_future()
+
+        return part
+
+    journal = Journal.open(tmp_path / "journal.db")
+    migrate(journal.database, "line", ("CREATE TABLE line (number INTEGER PRIMARY KEY);",))
+    base = base_with(journal)
+    base.door.front_door = SimpleNamespace(stop_accepting=hang("front door"), close=hang("listeners"))
+    base.parts.blobs.close = hang("blobs")
+    parts = {"quiesce": hang("quiesce"), "release": hang("release"), "stop": hang("service")}
+    manifest = Manifest(name="sqs", build=str, operations={}, **parts)
+    sandboxes = {name: hang(name) for name in ("pool", "driver")}
+    ending = Ending()
+    ending.stage(0.05)
+    monkeypatch.setattr(stopping, "SANDBOXES_S", 0.1)
+    begun = stopping.Begun(
+        base=base,
+        services={"sqs": Mounted(manifest=manifest, instance="sqs")},
+        deliveries={"router": hang("router")},
+        sandboxes=sandboxes,
+    )
+    async with asyncio.timeout(10):
+        await stopping.stop(begun, ending)
+    await journal.close()
+    assert called == [
+        "router", "quiesce", "release", "front door", "pool", "driver", "listeners", "service", "blobs",
+    ]  # fmt: skip
+    assert len(ending.failed) == len(called)
 
 
 def numbers(tx: Tx) -> list[int]:

@@ -119,6 +119,31 @@ async def test_what_a_stop_leaves_to_the_next_start_ends_before_its_session(
     await until(lambda: not made.driver.alive and not made.pool.status()["environments"])
 
 
+async def test_a_stop_kills_what_runs_before_anything_else_is_waited_for(
+    start: StartBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function may have 15 minutes left; the end of its session, or of a debugger, may hang."""
+    gate, may_end = Gate(), asyncio.Event()
+    made = await start(gate)
+    running = invoke(made, timeout_s=900)
+    await until(lambda: len(gate.inside) == 1)
+
+    async def waits(*_: object) -> None:
+        await may_end.wait()
+
+    monkeypatch.setattr(made.pool._parts.credentials, "end", waits)
+    monkeypatch.setattr(made.pool._debugging, "close", waits)
+    (process,) = made.driver.sandboxes[0].processes
+    stopping = asyncio.ensure_future(made.pool.stop())
+    await until(process.exited.done)
+    with pytest.raises(ServiceError, match="shut down"):
+        await running
+    assert not stopping.done()
+    may_end.set()
+    await stopping
+    assert not made.driver.alive
+
+
 async def test_function_whose_waiters_expired_waits_no_more(start: StartBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """The reaper clears up behind itself."""
     made = await start(echo)

@@ -4,6 +4,7 @@ A function is named as users name it: by its name, in whatever account and regio
 AWS: none.
 """
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -58,8 +59,7 @@ class Debugging:
 
     async def close(self) -> None:
         """At the end of the platform."""
-        for name in tuple(self._functions):
-            await self.end(name)
+        await asyncio.gather(*(self.end(name) for name in tuple(self._functions)))
 
     def applied(self, invocation: Invocation) -> Invocation:
         """The invocation, of a function that is started with its debugger if it is to be debugged."""
