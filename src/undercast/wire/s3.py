@@ -83,6 +83,13 @@ max-uploads, partNumber); of parts, its words with their name."""
 _WRITES = ("PutObject", "CopyObject")
 """What a PUT of a part is without the id of its upload."""
 
+CONDITIONAL_DATES = frozenset(
+    f"{start}if-{kind}-since" for start in ("", "x-amz-copy-source-") for kind in ("modified", "unmodified")
+)
+"""Headers whose value is passed over where it is no HTTP-date: RFC 9110, section 13.1.3; minio issue 4082 tried S3."""
+FREE_DATES = frozenset({"expires", "response-expires"})
+"""What goes with an object as it was sent, a date or not; botocore gives it as ExpiresString for that."""
+
 BARE_TEXT = frozenset({"LocationConstraint"})
 """Root elements that hold the text of the output's only member directly (GetBucketLocation)."""
 

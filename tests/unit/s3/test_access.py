@@ -37,6 +37,18 @@ NEEDS: list[tuple[str, dict[str, Any], list[tuple[str, str]]]] = [
         [("s3:PutObject", OBJECT), ("s3:PutObjectTagging", OBJECT), ("s3:PutObjectAcl", OBJECT)],
     ),
     (
+        "PutObject",
+        {"Bucket": "bkt", "Key": "k", "IfMatch": '"e"'},
+        [("s3:PutObject", OBJECT), ("s3:GetObject", OBJECT)],
+    ),
+    ("PutObject", {"Bucket": "bkt", "Key": "k", "IfNoneMatch": "*"}, [("s3:PutObject", OBJECT)]),
+    (
+        "DeleteObject",
+        {"Bucket": "bkt", "Key": "k", "IfMatch": '"e"'},
+        [("s3:DeleteObject", OBJECT), ("s3:GetObject", OBJECT)],
+    ),
+    ("DeleteObject", {"Bucket": "bkt", "Key": "k", "IfMatch": "*"}, [("s3:DeleteObject", OBJECT)]),
+    (
         "CopyObject",
         {"Bucket": "bkt", "Key": "k", "CopySource": "other/x%20y"},
         [("s3:PutObject", OBJECT), ("s3:GetObject", "arn:aws:s3:::other/x y")],

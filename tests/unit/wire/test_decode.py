@@ -1,6 +1,7 @@
 """The head of a request: service, operation, protocol, and what of the path and query string goes with it."""
 
 import gzip
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
 from undercast.wire.decode import decode, parse
+from undercast.wire.encode import encode_output
 
 
 async def params_of(sent: HttpRequest) -> tuple[str, str, str, dict[str, Any]]:
@@ -152,6 +154,29 @@ async def test_s3_has_its_own_words_for_numbers_that_are_none(target: str, name:
         await parse(call, call.request.body)
     assert (refused.value.code, refused.value.message) == ("InvalidArgument", told)
     assert refused.value.members == {"ArgumentName": name, "ArgumentValue": text}
+
+
+@pytest.mark.parametrize("text", ["garbage", "0", "2026-01-01T00:00:00Z", "Thu, 32 Jan 2026 00:00:00 GMT"])
+async def test_a_condition_whose_date_is_none_is_passed_over(text: str) -> None:
+    """The date has one of the three forms of RFC 9110."""
+    call = decode(request("GET", "/b/k", service="s3", if_modified_since=text, if_unmodified_since=text))
+    assert (await parse(call, call.request.body))[1] == {"Bucket": "b", "Key": "k"}
+    for date in ("Thu, 01 Jan 2026 00:00:00 GMT", "Thursday, 01-Jan-26 00:00:00 GMT", "Thu Jan  1 00:00:00 2026"):
+        call = decode(request("GET", "/b/k", service="s3", if_modified_since=date))
+        assert (await parse(call, call.request.body))[1]["IfModifiedSince"] == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_expires_is_kept_as_it_was_sent() -> None:
+    """ "0" and "-1" are what many a tool sends; botocore has ExpiresString for what comes back."""
+    put = decode(request("PUT", "/b/k", service="s3", expires="-1"))
+    assert (await parse(put, put.request.body))[1]["Expires"] == "-1"
+    get = decode(request("GET", "/b/k?response-expires=soon", service="s3"))
+    params = (await parse(get, get.request.body))[1]
+    assert params["ResponseExpires"] == "soon"
+    assert ("Expires", "soon") in encode_output(get, {"Expires": params["ResponseExpires"], "Body": b""}, "id").headers
+    moment = datetime(2030, 1, 2, tzinfo=UTC)
+    answer = encode_output(get, {"Expires": moment, "Body": b""}, "id")
+    assert ("Expires", "Wed, 02 Jan 2030 00:00:00 GMT") in answer.headers
 
 
 async def test_the_size_of_an_upload_is_a_number() -> None:

@@ -131,7 +131,11 @@ def _companions(operation: str, params: Mapping[str, Any]) -> list[str]:
         found.append("PutObjectTagging")
     if writes and acl.asked_for(params):
         found.append("PutObjectAcl")
-    if operation == "GetObjectAttributes":
+    conditional = writes or operation in ("CompleteMultipartUpload", "DeleteObject")
+    # S3 User Guide, "How to prevent object overwrites with conditional writes", "How to perform conditional deletes":
+    # whoever learns of an ETag whether it is the object's must be allowed to read that.
+    by_etag = conditional and params.get("IfMatch") not in (None, "*")
+    if by_etag or operation == "GetObjectAttributes":
         found.append("GetObject")
     return found
 

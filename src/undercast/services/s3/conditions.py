@@ -14,8 +14,14 @@ from undercast.services.s3.errors import NoSuchKey, NotModified, PreconditionFai
 from undercast.services.s3.models import ObjectVersion
 
 
-def check_read(params: Mapping[str, Any], version: ObjectVersion) -> None:
-    """Raises PreconditionFailed (412) or NotModified (304) for a GetObject or HeadObject."""
+def check_read(params: Mapping[str, Any], version: ObjectVersion, now: float) -> None:
+    """Raises PreconditionFailed (412) or NotModified (304) for a GetObject or HeadObject.
+
+    An If-Modified-Since of the future counts as none: apache/opendal PR 5500 met that at S3.
+    """
+    since = params.get("IfModifiedSince")
+    if since is not None and _seconds(since) > now:
+        params = {name: value for name, value in params.items() if name != "IfModifiedSince"}
     failed = _failed(params, "", version)
     if failed in ("If-Match", "If-Unmodified-Since"):
         raise PreconditionFailed(members={"Condition": failed})

@@ -7,10 +7,12 @@ AWS: Smithy, "HTTP bindings".
 import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import datetime
 from typing import Any, Protocol
 
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
+from undercast.core.http_dates import read_http_date
 from undercast.core.record import record
 from undercast.wire import s3
 from undercast.wire.call import Call
@@ -99,12 +101,27 @@ def _places(shape: Shape, location: str) -> tuple[_Place, ...]:
         _Place(
             member=name,
             wire_name=(member.wire_name or name).lower() if location[:6] == "header" else member.wire_name or name,
-            read=_text_reader(member),
+            read=_place_reader(member),
             kind="map of lists" if member.type == "map" and member.value.type == "list" else member.type,
         )
         for name, member in shape.members.items()
         if member["location"] == location
     )
+
+
+def _place_reader(shape: Shape) -> Callable[[str], Any]:
+    """`_text_reader`, but for S3's dates: no other service has headers of these names."""
+    name = (shape.wire_name or "").lower()
+    if name in s3.CONDITIONAL_DATES:
+        return _date_if_one
+    return str if name in s3.FREE_DATES else _text_reader(shape)
+
+
+def _date_if_one(text: str) -> datetime | None:
+    try:
+        return read_http_date(text.strip())
+    except ValueError:
+        return None
 
 
 def _text_reader(shape: Shape) -> Callable[[str], Any]:
@@ -162,7 +179,9 @@ def _read_headers(places: _Places, call: Call, fmt: BodyFormat, found: dict[str,
     for name, text in headers.items():
         place = places.headers.get(name)
         if place is not None and (text or place.kind == "string"):
-            found[place.member] = _read(fmt, "header", place, _unicode(text))
+            value = _read(fmt, "header", place, _unicode(text))
+            if value is not None:
+                found[place.member] = value
     for place in places.prefixes:
         cut = len(place.wire_name)
         matching = {name[cut:]: _unicode(text) for name, text in headers.items() if name.startswith(place.wire_name)}
@@ -263,7 +282,9 @@ def _header_writer(shape: Shape) -> Callable[[Mapping[str, Any], Draft], None]:
             if (member.wire_name or name).lower() == "content-length":
                 length_member = name
             else:
-                single[name] = member.wire_name or name, _header_text(member)
+                text = _header_text(member)
+                wire_name = member.wire_name or name
+                single[name] = wire_name, _as_sent(text) if wire_name.lower() in s3.FREE_DATES else text
         elif member["location"] == "headers":
             prefixed.append((name, member.wire_name or ""))
 
@@ -279,6 +300,10 @@ def _header_writer(shape: Shape) -> Callable[[Mapping[str, Any], Draft], None]:
                 draft.headers.append((prefix + key, value))
 
     return write
+
+
+def _as_sent(write: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: value if isinstance(value, str) else write(value)
 
 
 def _header_text(shape: Shape) -> Callable[[Any], str]:

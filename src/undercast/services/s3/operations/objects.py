@@ -80,7 +80,7 @@ async def get_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
     version = reading.look_up(s3, bucket, params)
     if version.content.data_key is not None:
         version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up(s3, bucket, params))
-    check_read(params, version)
+    check_read(params, version, ctx.clock.now())
     if version.content.storage_class in ARCHIVED:
         raise InvalidObjectState(members={"StorageClass": version.content.storage_class})
     output, span = _described(s3, ctx, bucket, version, params)
@@ -97,7 +97,7 @@ async def head_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     if checksums.asked_for(params) and version.checksum is not None:
         # HeadObject, "ChecksumMode": the checksum of an object under a key of KMS is encrypted, too.
         version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up(s3, bucket, params))
-    check_read(params, version)
+    check_read(params, version, ctx.clock.now())
     output, span = _described(s3, ctx, bucket, version, params)
     return Reply(output=output, status=None if span is None else 206)
 
