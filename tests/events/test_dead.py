@@ -13,7 +13,7 @@ from tests.fakes import FakeClock
 from undercast.core.errors import ServiceError
 from undercast.events import dead, settlement
 from undercast.events.dead import DeadDeliveries
-from undercast.events.delivery import Delivery, Outcome
+from undercast.events.delivery import FORGIVEN, Delivery, Outcome
 from undercast.events.schema import DELIVERY
 from undercast.events.settlement import Sender
 from undercast.store.database import Database, Tx
@@ -69,8 +69,9 @@ async def test_one_is_delivered_anew_under_its_id(tmp_path: Path, clock: FakeClo
     sender = Sender(hears=lambda delivery, outcome: ended.append(outcome.kind))
     made: dict[str, Any] = {"payload": b"\x00\xff", "cause": called("r"), "attributes": {"a": "b"}}
     made["source_arn"] = "arn:aws:sns:r:1:t"
+    forgiven = {**made, "attributes": {"a": "b", FORGIVEN: "3600.0"}}
     async with open_bench(tmp_path, clock, answer=gives_up, senders={"sns": sender}) as bench:
-        first = bench.make("1", attempts=2, throttles=3, **made)
+        first = bench.make("1", attempts=2, throttles=3, **forgiven)
         await bench.add(first, bench.make("2"))
         await bench.router.drained()
     clock.advance(86400)

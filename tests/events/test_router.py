@@ -156,6 +156,40 @@ async def test_retry_keeps_its_id_and_counts_attempts_and_throttles(bench: Bench
     assert await bench.rows() == []
 
 
+async def test_what_a_target_notes_of_an_attempt_is_there_at_the_next_one_behind_a_restart(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """Beside the attributes that were committed: what has to be finished has so again."""
+
+    async def answer(delivery: Delivery) -> Outcome:
+        if delivery.attempts == 2:
+            return DONE
+        noted = {"ended": f"{delivery.attempts}"} if delivery.id == "1" else {}
+        return Outcome(kind="retry", due_at=clock.now() + 60, noted=noted)
+
+    async def finishes(delivery: Delivery) -> Delivery:
+        attributes = {name: value for name, value in delivery.attributes.items() if name != UNFINISHED}
+        return replace(delivery, payload=b"whole", attributes=attributes)
+
+    given = {UNFINISHED: "m", "a": "b"}
+    seen: list[tuple[str, bytes, dict[str, str]]] = []
+    for _ in range(3):
+        async with open_bench(tmp_path, clock, answer=answer, senders={"sns": Sender(finishes=finishes)}) as bench:
+            if not seen:
+                source = "arn:aws:sns:r:1:t"
+                await bench.add(
+                    *(bench.make(one, payload=b"half", source_arn=source, attributes=given) for one in "12")
+                )
+            await bench.router.drained()
+            seen += sorted((got.id, got.payload, dict(got.attributes)) for got in bench.target.got)
+        clock.advance(60)
+    assert [attributes for one, _, attributes in seen if one == "1"] == [
+        {"a": "b"}, {"a": "b", "ended": "0"}, {"a": "b", "ended": "1"},
+    ]  # fmt: skip
+    assert [attributes for one, _, attributes in seen if one == "2"] == [{"a": "b"}] * 3
+    assert {payload for _, payload, _ in seen} == {b"whole"}
+
+
 async def test_exception_backs_off_from_one_second_to_five_minutes(bench: Bench, clock: FakeClock) -> None:
     """1, 2, 4, ... 256, 300, 300 seconds, never counted as an attempt."""
 

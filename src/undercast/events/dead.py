@@ -10,7 +10,7 @@ from typing import Any
 
 from undercast.core.context import EXTERNAL
 from undercast.core.errors import ServiceError
-from undercast.events.delivery import Delivery, Outcome
+from undercast.events.delivery import FORGIVEN, Delivery, Outcome
 from undercast.events.outbox import Outbox, delivery_of
 from undercast.events.trace import Edge
 from undercast.store.database import Database, Row, Tx
@@ -103,7 +103,8 @@ class DeadDeliveries:
     def _again(self, tx: Tx, row: Row, now: float) -> str:
         """Its attempts and its age begin anew. What led to it, the trace knows already."""
         delivery = delivery_of({**dict(row), "due_at": 0.0, "attempts": 0, "throttles": 0})
-        delivery = replace(delivery, created_at=now)
+        attributes = {name: value for name, value in delivery.attributes.items() if name != FORGIVEN}
+        delivery = replace(delivery, created_at=now, attributes=attributes)
         self._outbox.causality.note_with(tx, self._asked(delivery, now))
         self._outbox.add(tx, delivery, (EXTERNAL.kind, EXTERNAL.id))
         return delivery.id

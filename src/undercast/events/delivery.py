@@ -46,6 +46,8 @@ class Delivery:
 
 GROUP = "group_id"
 """Attribute: the message group."""
+FORGIVEN = "forgiven_s"
+"""Attribute: seconds of its age that count for nothing, because the platform's clock was moved over them."""
 UNFINISHED = "unfinished"
 """Attribute of a delivery whose payload lacks something that its sender puts in before each attempt."""
 ORDERED = "ordered"
@@ -68,6 +70,8 @@ class Outcome:
     counted: bool = True
     reason: str = ""
     follow_ups: tuple[Delivery, ...] = ()
+    noted: Mapping[str, str] = field(default_factory=dict)
+    """Of a retry: attributes that the delivery has from then on, beside its own; what the target has to know later."""
     is_refused: bool = False
     """Whether the target did not take it, whatever became of what it took."""
 

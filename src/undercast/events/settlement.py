@@ -5,6 +5,7 @@ AWS: none.
 """
 
 import asyncio
+import json
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -25,6 +26,10 @@ _SETTLED_AT_ONCE, _BYTES_AT_ONCE = 64, 2 * 1024 * 1024
 """Outcomes in one transaction, and bytes of events that it moves: other writers wait for it."""
 _ONE_PAGE_BYTES = 4096
 """A row with a smaller event goes, or is written anew, with its page."""
+_AGAIN = (
+    "UPDATE event_delivery SET due_at = ?, attempts = attempts + ?, throttles = throttles + ?,"
+    " attributes = COALESCE(?, attributes) WHERE id = ?"
+)
 _BACKOFF = Backoff(longest_s=300.0)
 LAST_AGE_S, FEWEST_TRIES = 24 * 3600.0, 10
 """When a delivery whose target raises every time is given up: older than this, and tried so often. Either alone is no
@@ -147,13 +152,7 @@ class Settlements:
         order = self._causality.next_order() if outcome.kind != "done" else 0
         if outcome.kind == "retry":
             counted, due_at = int(outcome.counted), one.entry.due_at if _keeps_its_place(one) else outcome.due_at
-            there = bool(
-                tx.execute(
-                    "UPDATE event_delivery SET due_at = ?, attempts = attempts + ?, throttles = throttles + ?"
-                    " WHERE id = ?",
-                    (due_at, counted, 1 - counted, delivery.id),
-                )
-            )
+            there = bool(tx.execute(_AGAIN, (due_at, counted, 1 - counted, _noted(tx, one), delivery.id)))
         else:
             if outcome.kind == "dead":
                 dead.bury(tx, delivery, outcome, order, self._clock.now())
@@ -183,6 +182,7 @@ class Settlements:
                 due_at=due_at,
                 attempts=delivery.attempts + counted,
                 throttles=delivery.throttles + 1 - counted,
+                attributes={**delivery.attributes, **outcome.noted},
             )
             queue.add(Entry.of(due_at, one.entry.order, again))
         else:
@@ -220,6 +220,17 @@ def _count_at_once(settled: list[Settlement]) -> int:
         if count and size_bytes > _BYTES_AT_ONCE:
             return count
     return min(len(settled), _SETTLED_AT_ONCE)
+
+
+def _noted(tx: Tx, one: Settlement) -> str | None:
+    """The attributes that its row has from now on; None for those that it has.
+
+    Of the row, not of the delivery that was tried: that one may have been finished, and the row is to stay as it is.
+    """
+    if not one.outcome.noted:
+        return None
+    row = tx.one("SELECT attributes FROM event_delivery WHERE id = ?", (one.delivery.id,))
+    return None if row is None else json.dumps({**json.loads(row["attributes"]), **one.outcome.noted})
 
 
 def _edge(delivery: Delivery, outcome: Outcome, order: int, now: float) -> Edge:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from tests.unit.lambda_.conftest import World, fail
-from tests.unit.lambda_.test_target import ARN, deliver, event
+from tests.unit.lambda_.test_target import ARN, again, deliver, event
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.model import Invocation, InvocationResult
 from undercast.sandbox.runtimes.plan import invalid_runtime
 from undercast.services.lambda_.destinations import DestinationTarget
+from undercast.services.lambda_.errors import throttled
 from undercast.services.lambda_.lineage import MAX_LOOPS, attributes_of, mark
 
 QUEUE = "arn:aws:sqs:us-west-2:111122223333:dead"
@@ -114,7 +115,6 @@ async def test_dead_letter_is_the_event_itself(world: World) -> None:
     ("of", "code", "message"),
     [
         ("reserved", None, "Function not invoked. Function isconfigured with zero reserved concurrent executions"),
-        ("throttled", "429", "Rate Exceeded."),
         ("unable", "500", "undercast runtimes install x"),
         ("recursive", "400", "Lambda has detected your function being invoked in a recursive loop"),
     ],
@@ -129,10 +129,9 @@ async def test_dead_letter_of_an_event_that_never_ran_has_invokes_error(
     (delivery,) = world.deliveries()
     if of == "reserved":
         await world.call("PutFunctionConcurrency", FunctionName="f", ReservedConcurrentExecutions=0)
-    elif of in ("throttled", "unable"):
-        if of == "unable":
-            world.environments.answer = lacks_runtime
-            assert (await deliver(world, delivery)).kind == "retry"
+    elif of == "unable":
+        world.environments.answer = lacks_runtime
+        assert (await deliver(world, delivery)).kind == "retry"
         world.clock.tick(21_601)
         delivery = replace(delivery, throttles=80, due_at=world.clock.now())
     else:
@@ -145,16 +144,91 @@ async def test_dead_letter_of_an_event_that_never_ran_has_invokes_error(
     assert attributes["ErrorMessage"].startswith(message)
 
 
-async def test_dead_letter_of_an_event_that_ran_is_not_of_its_throttles(world: World) -> None:
-    """Its last attempts met throttles until it was too old: no caller would have been told of these alone."""
-    await event(world)
+async def throttle(invocation: Invocation) -> InvocationResult:
+    """Answers as a function whose concurrency is taken."""
+    raise throttled("ConcurrentInvocationLimitExceeded")
+
+
+async def with_both(world: World, max_age_s: int) -> Delivery:
+    """An event of a function with a dead-letter queue and an on-failure destination."""
     play(world)
-    await world.call("UpdateFunctionConfiguration", FunctionName="f", DeadLetterConfig={"TargetArn": QUEUE})
-    delivery = world.deliveries()[0]
-    world.clock.tick(21_601)
-    late = replace(delivery, attempts=1, throttles=80, due_at=world.clock.now())
-    (letter,) = (await deliver(world, late)).follow_ups
-    assert (letter.attributes["ErrorCode"], letter.attributes["ErrorMessage"]) == ("200", "")
+    await world.create(DeadLetterConfig={"TargetArn": QUEUE})
+    destinations = {"OnFailure": {"Destination": BUS}}
+    settings = {"MaximumEventAgeInSeconds": max_age_s, "DestinationConfig": destinations}
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", **settings)
+    await world.call("Invoke", FunctionName="f", Payload=b'{"a": 1}', InvocationType="Event")
+    (delivery,) = world.deliveries()
+    return delivery
+
+
+def told(outcome: Outcome) -> tuple[Any, ...]:
+    """Of an event that was given up: condition, count and response of its record; code and text of its dead letter."""
+    record, letter = outcome.follow_ups
+    body, attributes = json.loads(record.payload), letter.attributes
+    context = body["requestContext"]
+    response = (body.get("responseContext"), body.get("responsePayload"))
+    about = (context["condition"], context["approximateInvokeCount"])
+    return (*about, *response, attributes.get("ErrorCode"), attributes.get("ErrorMessage"))
+
+
+THROTTLED = ({"statusCode": 429}, None, "429", "Rate Exceeded.")
+
+
+async def test_an_event_that_was_throttled_until_it_was_too_old_tells_so(world: World) -> None:
+    """As recorded from AWS: the record has a response without a payload. It is given up when its next attempt would
+    come too late, after 31 of its 60 s at the latest."""
+    delivery = await with_both(world, 60)
+    world.environments.answer = throttle
+    began = world.clock.now()
+    for _ in range(10):
+        outcome = await deliver(world, delivery)
+        if outcome.kind == "dead":
+            break
+        delivery = again(delivery, outcome)
+        world.clock.tick(outcome.due_at - world.clock.now())
+    assert told(outcome) == ("EventAgeExceeded", 0, *THROTTLED)
+    assert outcome.reason == "EventAgeExceeded: Rate Exceeded."
+    assert world.clock.now() - began <= 60
+
+
+@pytest.mark.parametrize("late_s", [0, 400])
+async def test_an_event_that_ran_and_was_throttled_then_tells_of_its_last_attempt(late_s: float, world: World) -> None:
+    """ErrorCode and ErrorMessage are of one attempt: not 200 without a text, of a run that is long over.
+
+    Also where it is found to be too old before another attempt, by a platform that was stopped meanwhile.
+    """
+    delivery = await with_both(world, 300)
+    world.environments.answer = fail
+    delivery = again(delivery, await deliver(world, delivery))
+    assert (delivery.attributes["ended_code"], delivery.attributes["ended_message"]) == ("200", '{"errorType":"E"}')
+    world.clock.tick(60)
+    world.environments.answer = throttle
+    delivery = again(delivery, await deliver(world, replace(delivery, throttles=7)))
+    world.clock.tick(late_s)
+    assert told(await deliver(world, replace(delivery, throttles=9))) == ("EventAgeExceeded", 1, *THROTTLED)
+
+
+async def test_an_event_whose_retry_would_come_too_late_is_given_up_with_its_answer(world: World) -> None:
+    """As recorded from AWS: EventAgeExceeded at the end of the attempt, with the function's response."""
+    delivery = await with_both(world, 60)
+    world.environments.answer = fail
+    first = await deliver(world, delivery)
+    assert first.kind == "retry"  # due when it is 60 s old, and no older
+    world.clock.tick(1)
+    ran = {"statusCode": 200, "executedVersion": "$LATEST", "functionError": "Unhandled"}
+    answer = ({"errorType": "E"}, "200", '{"errorType":"E"}')
+    assert told(await deliver(world, delivery)) == ("EventAgeExceeded", 1, ran, *answer)
+
+
+async def test_an_event_that_failed_and_was_late_then_tells_of_its_failure(world: World) -> None:
+    """The platform was stopped: its answer is gone, but for its text. One that was never tried has not even that."""
+    delivery = await with_both(world, 300)
+    late = replace(delivery, due_at=world.clock.now() + 60)
+    world.environments.answer = fail
+    failed_once = again(delivery, await deliver(world, delivery))
+    world.clock.tick(400)
+    assert told(await deliver(world, failed_once)) == ("EventAgeExceeded", 1, None, None, "200", '{"errorType":"E"}')
+    assert told(await deliver(world, late)) == ("EventAgeExceeded", 0, None, None, None, None)
 
 
 async def lacks_runtime(invocation: Invocation) -> InvocationResult:

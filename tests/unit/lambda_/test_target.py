@@ -29,6 +29,19 @@ async def deliver(world: World, delivery: Delivery) -> Outcome:
     return await FunctionTarget(world.functions).deliver(delivery)
 
 
+def again(delivery: Delivery, outcome: Outcome) -> Delivery:
+    """What the router makes of a retry."""
+    assert outcome.kind == "retry"
+    counted = int(outcome.counted)
+    return replace(
+        delivery,
+        due_at=outcome.due_at,
+        attempts=delivery.attempts + counted,
+        throttles=delivery.throttles + 1 - counted,
+        attributes={**delivery.attributes, **outcome.noted},
+    )
+
+
 async def test_success_is_done(world: World) -> None:
     """The request id is the delivery's on every attempt; its cause is the delivery."""
     delivery = await event(world)
@@ -136,7 +149,7 @@ async def test_moved_clock_passes_the_retries_of_its_hours(world: World) -> None
 async def test_waiting_makes_a_retry_too_old(world: World) -> None:
     """MaximumEventAgeInSeconds: a platform that was stopped for a week tries nothing then; jumps are forgiven alone."""
     delivery = await event(world)
-    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=90)
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumEventAgeInSeconds=210)
     world.environments.answer = fail
     first = await deliver(world, delivery)
     retry = replace(delivery, attempts=1, due_at=first.due_at)
@@ -145,10 +158,58 @@ async def test_waiting_makes_a_retry_too_old(world: World) -> None:
     world.clock.tick(30)
     assert (await deliver(world, retry)).kind == "retry"
     world.clock.tick(1)
+    assert (await deliver(world, retry)).reason == "EventAgeExceeded: E"  # the next one would come too late
+    world.clock.tick(120)
     assert (await deliver(world, retry)).reason == "EventAgeExceeded"
-    again = replace(retry, created_at=world.clock.now(), due_at=world.clock.now() + 60)
+    later = replace(retry, created_at=world.clock.now(), due_at=world.clock.now() + 60)
     world.clock.tick(7 * 86_400)
-    assert (await deliver(world, again)).reason == "EventAgeExceeded"
+    assert (await deliver(world, later)).reason == "EventAgeExceeded"
+
+
+@pytest.mark.parametrize("retries", [0, 1, 2])
+@pytest.mark.parametrize("jumps", [(), ("fail",), ("throttle",), ("fail", "throttle")])
+async def test_a_moved_clock_takes_no_retry_and_gives_none(jumps: tuple[str, ...], retries: int, world: World) -> None:
+    """MaximumRetryAttempts and one: however the clock is moved behind failures and throttles between them.
+
+    A throttle waits behind the jump: no clock that is moved ends it, and nobody wants 80 attempts at once.
+    """
+    delivery = await event(world)
+    await world.call("PutFunctionEventInvokeConfig", FunctionName="f", MaximumRetryAttempts=retries)
+    script = ["throttle", "fail", "throttle", "throttle"] * 4
+    ran = attempts = 0
+
+    async def answer(invocation: Invocation) -> InvocationResult:
+        nonlocal ran
+        if script[attempts] == "throttle":
+            raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429)
+        ran += 1
+        return await fail(invocation)
+
+    world.environments.answer = answer
+    while (outcome := await deliver(world, delivery)).kind == "retry":
+        if script[attempts] in jumps:
+            world.clock.advance(7 * 3600)
+        attempts += 1
+        delivery = again(delivery, outcome)
+        world.clock.tick(max(0.0, outcome.due_at - world.clock.now()))
+    assert (outcome.reason, ran) == ("RetriesExhausted: E", retries + 1)
+
+
+async def test_time_that_passes_between_jumps_counts(world: World) -> None:
+    """Six hours, of a throttled event whose clock is moved by days; what a jump has of a delay was waited for."""
+    delivery = await event(world)
+
+    async def throttle(invocation: Invocation) -> InvocationResult:
+        raise ServiceError("TooManyRequestsException", "Rate Exceeded.", 429)
+
+    world.environments.answer = throttle
+    began_s = world.clock.host_s()
+    while (outcome := await deliver(world, delivery)).kind == "retry":
+        world.clock.advance(86_400)
+        delivery = again(delivery, outcome)
+        world.clock.tick(1000)
+    assert outcome.reason == "EventAgeExceeded: Rate Exceeded."
+    assert 15_000 <= world.clock.host_s() - began_s <= 21_600
 
 
 async def test_event_whose_target_names_no_function_is_refused(world: World) -> None:

@@ -188,9 +188,9 @@ MANIFEST = Manifest(
     reset=_reset,
     differences=(
         "Every runtime identifier that Lambda ever had can be created; AWS refuses the ones past their block date.",
-        "ErrorCode of a dead letter is 200 for a function's error; of an event that never ran it is what Invoke "
-        "answers then, 429 where it was throttled, and there is none with a reserved concurrency of 0. AWS documents "
-        "it as a 3-digit HTTP error code only.",
+        "ErrorCode of a dead letter is 200 for a function's error and 429 where the last attempt was throttled, as on "
+        "AWS; of what was not run for another reason it is what Invoke answers then. AWS documents it as a 3-digit "
+        "HTTP error code only.",
         "A program or script in a package runs even when the zip has no run bit for it.",
         "A layer version of another account that is not on this platform is InvalidParameterValueException, on AWS "
         "AccessDeniedException.",
