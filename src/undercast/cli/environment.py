@@ -67,6 +67,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         debug_wait=values["debug_wait"],
         throttle_tables=values["throttle_tables"],
         throttle_streams=values["throttle_streams"],
+        throttle_requests=values["throttle_requests"],
         hot_reload_root=_folder("--hot-reload-root", values["hot_reload_root"]),
         image_root=_folder("--image-root", values["image_root"]),
         otlp_endpoint=_url("--otlp-endpoint", values["otlp_endpoint"]),

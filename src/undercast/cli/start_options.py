@@ -62,6 +62,7 @@ OPTIONS = (
     Option("debug_wait", bool, False, "Functions of --debug wait in INIT until a debugger is attached."),
     Option("throttle_tables", bool, False, "Hold DynamoDB's tables to their provisioned throughput."),
     Option("throttle_streams", bool, False, "Hold the shards of Kinesis's streams to their throughput."),
+    Option("throttle_requests", bool, False, "Hold requests of Lambda's control plane to AWS's rates."),
     Option("hot_reload_root", Path, None, "Functions may have folders below it as code (bucket name hot-reload)."),
     Option("image_root", Path, None, "An ImageUri may name container images below it (oci:PATH, docker-archive:PATH)."),
     Option("otlp_endpoint", str, "", "Send X-Ray's segments as OpenTelemetry spans to this URL (OTLP/HTTP, JSON)."),

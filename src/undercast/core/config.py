@@ -44,6 +44,8 @@ class Config:
     """Whether DynamoDB's tables are held to their provisioned throughput."""
     throttle_streams: bool = False
     """Whether Kinesis's shards are held to their throughput."""
+    throttle_requests: bool = False
+    """Whether requests of Lambda's control plane are held to AWS's rates."""
     init_dir: Path | None = None
     debug: tuple[str, ...] = ()
     """Functions that run under their debuggers, by name or ARN: on `debug_port` and the ports behind it."""

@@ -36,6 +36,7 @@ from undercast.services.lambda_.locations import CodeLocations
 from undercast.services.lambda_.mappings import mappings
 from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.provisioning import Provisioning
+from undercast.services.lambda_.request_rates import RequestRates
 from undercast.services.lambda_.schema import SCHEMA
 from undercast.services.lambda_.service import MANIFEST
 from undercast.services.lambda_.streams import Streams
@@ -259,6 +260,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
         mappings=mappings(database, clock),
         provisioning=Provisioning(database, catalog, environments),
         concurrency=concurrency,
+        rates=RequestRates(clock, enabled=False),
         lineages=Lineages(),
         measures=Measures(Metrics(), clock),
         locations=CodeLocations(blobs, clock.host, b"secret"),

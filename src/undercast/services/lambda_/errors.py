@@ -71,6 +71,12 @@ def throttled(reason: str) -> ServiceError:
     return ServiceError("TooManyRequestsException", "Rate Exceeded.", 429, members=members)
 
 
+def too_many_requests() -> ServiceError:
+    """429 of the control plane, in AWS's words: no full stop, and nothing of when to come again."""
+    members = {"Type": "User", "Reason": "CallerRateLimitExceeded"}
+    return ServiceError("TooManyRequestsException", "Rate exceeded", 429, members=members)
+
+
 def too_large(message: str) -> ServiceError:
     """413: a payload or an upload is over its limit."""
     return ServiceError("RequestEntityTooLargeException", message, 413, members={"Type": "User"})

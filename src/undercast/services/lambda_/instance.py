@@ -25,6 +25,7 @@ from undercast.services.lambda_.measures import Measures
 from undercast.services.lambda_.models import Function, Version
 from undercast.services.lambda_.names import LATEST, Reference, number_of
 from undercast.services.lambda_.provisioning import Provisioning
+from undercast.services.lambda_.request_rates import RequestRates
 from undercast.services.lambda_.streams import Streams
 from undercast.services.lambda_.unable import Unable
 from undercast.services.parts import Internal
@@ -51,6 +52,7 @@ class Lambda:
     provisioning: Provisioning
     mappings: Mappings
     concurrency: Concurrency
+    rates: RequestRates
     lineages: Lineages
     measures: Measures
     locations: CodeLocations

@@ -53,6 +53,7 @@ from undercast.services.lambda_.operations import (
 )
 from undercast.services.lambda_.provisioning import Provisioning
 from undercast.services.lambda_.queue_work import QueueWork
+from undercast.services.lambda_.request_rates import RequestRates, held_to_rates
 from undercast.services.lambda_.source_checks import is_queue
 from undercast.services.lambda_.stream_attempts import StreamAttempts
 from undercast.services.lambda_.streams import Streams
@@ -95,6 +96,7 @@ def build(parts: Parts, pool: Pool) -> Lambda:
         mappings=mappings(parts.database, parts.platform_clock),
         provisioning=Provisioning(parts.database, catalog, pool),
         concurrency=concurrency,
+        rates=RequestRates(parts.platform_clock, enabled=parts.config.throttle_requests),
         lineages=Lineages(),
         measures=Measures(parts.metrics, parts.platform_clock),
         locations=CodeLocations(parts.blobs, parts.host_clock, secrets.token_bytes(32)),
@@ -155,24 +157,26 @@ def _reset(instance: Lambda) -> None:
 MANIFEST = Manifest(
     name="lambda",
     build=build,
-    operations=operations_of(
-        aliases,
-        code_signing,
-        event_invoke_configs,
-        event_source_mappings,
-        functions,
-        invoke,
-        layers,
-        policies,
-        provisioned_concurrency,
-        resource_policies,
-        runtime_management,
-        settings,
-        stream,
-        tags,
-        updates,
-        urls,
-        versions,
+    operations=held_to_rates(
+        operations_of(
+            aliases,
+            code_signing,
+            event_invoke_configs,
+            event_source_mappings,
+            functions,
+            invoke,
+            layers,
+            policies,
+            provisioned_concurrency,
+            resource_policies,
+            runtime_management,
+            settings,
+            stream,
+            tags,
+            updates,
+            urls,
+            versions,
+        )
     ),
     needs_pool=True,
     access=access,
@@ -187,6 +191,8 @@ MANIFEST = Manifest(
     stop=_stop,
     reset=_reset,
     differences=(
+        "Requests of the control plane are held to AWS's rates (GetFunction 100 a second, GetPolicy 15, all others "
+        "together 15, for each account and region) only with --throttle-requests: deployments are quick without it.",
         "Every runtime identifier that Lambda ever had can be created; AWS refuses the ones past their block date.",
         "ErrorCode of a dead letter is 200 for a function's error and 429 where the last attempt was throttled, as on "
         "AWS; of what was not run for another reason it is what Invoke answers then. AWS documents it as a 3-digit "
