@@ -20,7 +20,9 @@ _AT_ONCE, _BYTES_AT_ONCE = 16, 65_536
 _LAST_TURNS = 16
 PACKETS_PER_S, BYTES_PER_S = 2600, 4 * 1024 * 1024
 """X-Ray's quota of segments is an account's and region's, here each environment's; that of bytes is ours. What is
-beyond is dropped."""
+beyond is not read before the second is over: what does not fit into the socket then the kernel drops, which costs us
+nothing.
+"""
 _MAX_CONNECTIONS = 16
 TCP, UDP = "xray", "xray-udp"
 """The names of the listeners in `Sandbox.listeners`."""
@@ -36,18 +38,25 @@ class XRayDaemon:
         self._watched: list[socket.socket] = []
         self._second, self._packets, self._bytes = 0, 0, 0
         self._told_at = -1
+        self._rest: asyncio.TimerHandle | None = None
         self._connections: list[asyncio.Transport] = []
         self._entering: set[asyncio.Task[None]] = set()
-        self._watch(listeners.get(UDP), self._receive)
-        self._watch(listeners.get(TCP), self._accept)
+        try:
+            self._watch(listeners.get(UDP), self._receive)
+            self._watch(listeners.get(TCP), self._accept)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Take what has come, and look at the sockets no more."""
+        if self._rest is not None:
+            self._rest.cancel()
         for one in self._watched:
             self._loop.remove_reader(one)
             if one.type == socket.SOCK_DGRAM:
                 for _ in range(_LAST_TURNS):
-                    self._receive(one)
+                    self._take(one)
         for task in self._entering:
             task.cancel()
         for connection in self._connections:
@@ -56,35 +65,51 @@ class XRayDaemon:
     def _watch(self, one: socket.socket | None, arrived: Callable[[socket.socket], None]) -> None:
         if one is not None:
             one.setblocking(False)
-            self._watched.append(one)
             self._loop.add_reader(one, arrived, one)
+            self._watched.append(one)
+
+    def _hear(self, datagrams: socket.socket) -> None:
+        self._rest = None
+        self._loop.add_reader(datagrams, self._receive, datagrams)
 
     def _receive(self, datagrams: socket.socket) -> None:
+        """One turn; beyond the quota the socket rests until the second is over."""
+        if (rest_s := self._take(datagrams)) > 0:
+            self._loop.remove_reader(datagrams)
+            self._rest = self._loop.call_later(rest_s, self._hear, datagrams)
+
+    def _take(self, datagrams: socket.socket) -> float:
+        """What has come, as much as one turn and the quota have; for how long nothing more is to be read."""
         taken_bytes = 0
         for _ in range(_AT_ONCE):
+            if (rest_s := self._rest_s()) > 0:
+                return rest_s
             try:
                 packet = datagrams.recv(_MAX_PACKET_BYTES)
             except OSError:
-                return
+                break
             taken_bytes += len(packet)
-            if self._within_quota(len(packet)):
+            self._packets += 1
+            self._bytes += len(packet)
+            if self._bytes <= BYTES_PER_S:
                 self._sink.segment(self._function, packet)
             if taken_bytes >= _BYTES_AT_ONCE:
-                return
+                break
+        return 0.0
 
-    def _within_quota(self, size: int) -> bool:
-        second = int(self._loop.time())
+    def _rest_s(self) -> float:
+        """0 within the quota, else what is left of the second. Of a packet the size is known once it has been read."""
+        now = self._loop.time()
+        second = int(now)
         if second != self._second:
             self._second, self._packets, self._bytes = second, 0, 0
-        if self._packets < PACKETS_PER_S and self._bytes + size <= BYTES_PER_S:
-            self._packets += 1
-            self._bytes += size
-            return True
+        if self._packets < PACKETS_PER_S and self._bytes < BYTES_PER_S:
+            return 0.0
         if self._told_at != second:
             self._told_at = second
             text = "%s sends more than %d packets or %d bytes a second to X-Ray"
             log.warning(text, self._function.arn, PACKETS_PER_S, BYTES_PER_S)
-        return False
+        return second + 1 - now
 
     def _accept(self, listener: socket.socket) -> None:
         for _ in range(_AT_ONCE):

@@ -1,8 +1,10 @@
 """The X-Ray daemon of an environment: what comes to its two sockets reaches the sink."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -105,3 +107,46 @@ async def test_what_came_before_the_end_is_taken(sockets: dict[str, socket.socke
             sender.sendto(text, sockets[UDP].getsockname())
     daemon.close()
     assert sink.packets == [b"one", b"two"]
+
+
+async def test_beyond_the_quota_nothing_is_read_before_the_second_is_over(
+    sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood costs the loop its quota, and no more: what is beyond stays in the socket, or is the kernel's to drop."""
+    monkeypatch.setattr(xray_daemon, "PACKETS_PER_S", 3)
+    sink, loop = Sink(), asyncio.get_running_loop()
+    now = loop.time()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    monkeypatch.setattr(loop, "time", lambda: int(now) + 0.5, raising=False)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(5):
+            sender.sendto(b"%d" % number, sockets[UDP].getsockname())
+        await asyncio.wait_for(sink.came.wait(), 10)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert sink.packets == [b"0", b"1", b"2"]
+        assert loop.remove_reader(sockets[UDP]) is False, "it is looked at while it rests"
+        sink.came.clear()
+        monkeypatch.undo()
+        await asyncio.wait_for(sink.came.wait(), 10)
+        assert sink.packets == [b"0", b"1", b"2", b"3", b"4"]
+    daemon.close()
+    assert loop.remove_reader(sockets[UDP]) is False
+
+
+async def test_a_socket_that_cannot_be_watched_leaves_none_watched(
+    sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second of the two, for want of memory say: the sandbox closes both, and a number would be another's then."""
+    loop = asyncio.get_running_loop()
+    add_reader = loop.add_reader
+
+    def add(one: socket.socket, *call: Any) -> None:
+        if one.type == socket.SOCK_STREAM:
+            raise OSError(errno.ENOMEM, "Cannot allocate memory")
+        add_reader(one, *call)
+
+    monkeypatch.setattr(loop, "add_reader", add, raising=False)
+    with pytest.raises(OSError, match="Cannot allocate memory"):
+        XRayDaemon(a_function(), Sink(), sockets)
+    assert loop.remove_reader(sockets[UDP]) is False
