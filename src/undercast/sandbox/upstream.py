@@ -17,8 +17,9 @@ from undercast.sandbox.resolver import HOST_NAME
 CONNECT_TIMEOUT_S = 10.0
 LOOKUPS = 2
 """So many names of one sandbox are looked up at the same time; each has a thread meanwhile."""
-SERVICE_LOOKUPS = 16
-"""So many of those that a service sends to because functions said so."""
+SERVICE_LOOKUPS = 64
+"""So many of all those that a service sends to because functions said so; `LOOKUPS` for each role that named some."""
+_OWNERS_KEPT = 256
 WEB_PORTS = (80, 443)
 """Those that every sandbox reaches."""
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -28,6 +29,8 @@ Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Host name, port -> IP addresses in the order to try. Raises OSError."""
 Connect = Callable[[str, int], Awaitable[socket.socket]]
 """Host name, port -> a connected, non-blocking socket. Raises OSError."""
+ConnectFor = Callable[[str], Connect]
+"""The ARN of the role that named the host -> `Connect`: names that do not answer hold its own others up alone."""
 
 
 class Refused(OSError):
@@ -75,6 +78,11 @@ class Lookups:
         self._free = asyncio.Semaphore(at_a_time)
         self._running: dict[tuple[str, int], asyncio.Task[list[str]]] = {}
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits for an answer."""
+        return not self._running
+
     async def __call__(self, name: str, port: int) -> list[str]:
         """Wait for a turn and for the answer."""
         asking = self._running.get((name, port))
@@ -115,26 +123,47 @@ async def connect(name: str, port: int, resolve: Lookup = lookup) -> socket.sock
         raise problem
 
 
-def connecting(resolve: Lookup = lookup, lookups_at_a_time: int = LOOKUPS) -> Connect:
-    """`connect` for one sandbox, or for one service."""
-    lookups = Lookups(resolve, lookups_at_a_time)
+def connecting(resolve: Lookup = lookup) -> Connect:
+    """`connect` for one sandbox."""
+    lookups = Lookups(resolve)
     return lambda name, port: connect(name, port, lookups)
 
 
-def as_a_sandbox(forward_ports: Iterable[int], to: Connect | None = None) -> Connect:
+class _Shared:
+    """The lookups of a service: those of each owner by themselves, and no more threads than all together may have."""
+
+    def __init__(self) -> None:
+        self._all = asyncio.Semaphore(SERVICE_LOOKUPS)
+        self._owners: dict[str, Lookups] = {}
+
+    def of(self, owner: str) -> Lookups:
+        """The owner's own."""
+        if owner not in self._owners and len(self._owners) >= _OWNERS_KEPT:
+            self._owners = {name: one for name, one in self._owners.items() if not one.idle}
+        return self._owners.setdefault(owner, Lookups(self._ask))
+
+    async def _ask(self, name: str, port: int) -> list[str]:
+        async with self._all:
+            return await lookup(name, port)
+
+
+def as_a_sandbox(forward_ports: Iterable[int], to: Connect | None = None) -> ConnectFor:
     """`connect` for what the platform sends because a function said so: to the ports that the function reaches itself.
 
     Others raise Refused, by whatever name the host is called.
     """
     ports = frozenset((*WEB_PORTS, *forward_ports))
-    reach = to or connecting(lookups_at_a_time=SERVICE_LOOKUPS)
+    shared = _Shared()
 
-    async def connect_within(name: str, port: int) -> socket.socket:
-        if port not in ports:
-            raise Refused(f"functions do not reach port {port} of {name} (--forward-ports)")
-        return await reach(name, port)
+    def connect_for(owner: str) -> Connect:
+        async def connect_within(name: str, port: int) -> socket.socket:
+            if port not in ports:
+                raise Refused(f"functions do not reach port {port} of {name} (--forward-ports)")
+            return await (to(name, port) if to is not None else connect(name, port, shared.of(owner)))
 
-    return connect_within
+        return connect_within
+
+    return connect_for
 
 
 async def _connect(address: str, port: int) -> socket.socket:

@@ -57,7 +57,7 @@ def bridge(state: State, clock: FakeClock) -> Events:
         measures=Measures(Metrics(), clock),
         alarm=Alarm(state.database, clock, store.next_round),
         ca_bundle=Path("none"),
-        connect_as_sandbox=nobody,
+        connect_as_sandbox=lambda _: nobody,
     )
 
 

@@ -367,22 +367,33 @@ def silence(monkeypatch: pytest.MonkeyPatch) -> Silence:
 async def test_names_whose_servers_do_not_answer_keep_no_others_names_waiting(silence: Silence) -> None:
     """Neither other functions', nor those that SNS and EventBridge send to, nor this machine's."""
     async with upstream(echo) as port:
-        services = as_a_sandbox((port,)), as_a_sandbox((port,))
-        async with silence.lasting(services[0], *(connecting() for _ in range(20))):
-            await until(lambda: len(silence.asked) == 20 * LOOKUPS + SERVICE_LOOKUPS)
+        service, other = as_a_sandbox((port,)), as_a_sandbox((port,))
+        async with silence.lasting(service("a"), *(connecting() for _ in range(20))):
+            await until(lambda: len(silence.asked) == 20 * LOOKUPS + LOOKUPS)
             assert await asyncio.wait_for(Lookups()("localhost", port), 10)
-            for to in (services[1], connect_anywhere):
+            for to in (other("a"), connect_anywhere):
                 (await asyncio.wait_for(to(HOST_NAME, port), 10)).close()
 
 
-async def test_what_a_service_sends_for_functions_asks_for_few_names_at_a_time(silence: Silence) -> None:
-    """Endpoints of topics and of event buses have names of their owners' choice, too. One more is another's."""
-    send, other = as_a_sandbox(()), as_a_sandbox(())
-    async with silence.lasting(send):
+async def test_silent_names_of_one_function_keep_those_of_others_waiting_nowhere(silence: Silence) -> None:
+    """Endpoints of topics and of event buses have names of their owners' choice, too: twenty of a function that do not
+    answer are its own to wait for, in the same service."""
+    service = as_a_sandbox(())
+    async with silence.lasting(service("a")):
+        await until(lambda: len(silence.asked) == LOOKUPS)
+        with pytest.raises(Refused, match="localhost has no address"):
+            await asyncio.wait_for(service("b")("localhost", 80), 10)
+        assert len(silence.asked) == LOOKUPS
+
+
+async def test_what_a_service_sends_for_functions_asks_for_so_many_names_at_a_time(silence: Silence) -> None:
+    """However many roles there are. Another service has its own."""
+    service, other = as_a_sandbox(()), as_a_sandbox(())
+    async with silence.lasting(*(service(f"role {number}") for number in range(SERVICE_LOOKUPS))):
         await until(lambda: len(silence.asked) == SERVICE_LOOKUPS)
-        async with silence.lasting(other):
-            await until(lambda: len(silence.asked) >= 2 * SERVICE_LOOKUPS)
-            assert len(silence.asked) == 2 * SERVICE_LOOKUPS
+        async with silence.lasting(other("a")):
+            await until(lambda: len(silence.asked) >= SERVICE_LOOKUPS + LOOKUPS)
+            assert len(silence.asked) == SERVICE_LOOKUPS + LOOKUPS
 
 
 async def test_a_name_that_is_not_found_is_told_and_makes_room() -> None:
@@ -472,7 +483,7 @@ async def test_what_is_sent_for_a_function_goes_to_the_functions_ports() -> None
         asked.append((name, port))
         return socket.socket()
 
-    connect_within = as_a_sandbox((5432,), to)
+    connect_within = as_a_sandbox((5432,), to)("role")
     for port in (80, 443, 5432):
         (await connect_within(HOST_NAME, port)).close()
     for name in (HOST_NAME, "other.example"):

@@ -42,6 +42,7 @@ class Connection:
     secret_arn: str
     kms_key_id: str
     from_sandbox: bool
+    made_by: str
     created_at: float
     changed_at: float
     authorized_at: float | None
@@ -79,6 +80,8 @@ class Destination:
     rate: int | None
     from_sandbox: bool
     """Whether a function made it: requests then reach what the function itself may reach."""
+    made_by: str
+    """Whose role that was; "" before this was kept."""
     created_at: float
     changed_at: float
 
@@ -125,6 +128,7 @@ def connection_of(row: Row) -> Connection:
         secret_arn=row["secret_arn"],
         kms_key_id=row["kms_key_id"],
         from_sandbox=bool(row["from_sandbox"]),
+        made_by=row["made_by"],
         created_at=row["created_at"],
         changed_at=row["changed_at"],
         authorized_at=row["authorized_at"],
@@ -143,6 +147,7 @@ def destination_of(row: Row) -> Destination:
         method=row["method"],
         rate=row["rate"],
         from_sandbox=bool(row["from_sandbox"]),
+        made_by=row["made_by"],
         created_at=row["created_at"],
         changed_at=row["changed_at"],
     )
@@ -182,7 +187,7 @@ def put_connection(tx: Tx, one: Connection) -> None:
         upsert(
             "events_connection",
             "account_id, region, name",
-            "id, description, kind, shown, state, secret_arn, kms_key_id, from_sandbox, created_at,"
+            "id, description, kind, shown, state, secret_arn, kms_key_id, from_sandbox, made_by, created_at,"
             " changed_at, authorized_at",
         ),
         (
@@ -196,6 +201,7 @@ def put_connection(tx: Tx, one: Connection) -> None:
             one.secret_arn,
             one.kms_key_id,
             int(one.from_sandbox),
+            one.made_by,
             one.created_at,
             one.changed_at,
             one.authorized_at,
@@ -209,7 +215,7 @@ def put_destination(tx: Tx, one: Destination) -> None:
         upsert(
             "events_destination",
             "account_id, region, name",
-            "id, description, connection, endpoint, method, rate, from_sandbox, created_at, changed_at",
+            "id, description, connection, endpoint, method, rate, from_sandbox, made_by, created_at, changed_at",
         ),
         (
             *one.scope,
@@ -221,6 +227,7 @@ def put_destination(tx: Tx, one: Destination) -> None:
             one.method,
             one.rate,
             int(one.from_sandbox),
+            one.made_by,
             one.created_at,
             one.changed_at,
         ),

@@ -104,11 +104,13 @@ class HttpTarget:
 
     async def _invoke(self, delivery: Delivery, destination: Destination, connection: Connection) -> Answer:
         auth = await self._auth(connection)
-        connect: Connect = self._events.connect_as_sandbox if destination.from_sandbox else connect_anywhere
         of_target = json.loads(delivery.attributes.get("http", "{}"))
         text = delivery.payload.decode()
         request = web_requests.invocation(destination.endpoint, destination.method, text, of_target, auth)
-        return await self._send(request, connect)
+        return await self._send(request, self._connect(destination))
+
+    def _connect(self, one: Connection | Destination) -> Connect:
+        return self._events.connect_as_sandbox(one.made_by) if one.from_sandbox else connect_anywhere
 
     async def _send(self, request: WebRequest, connect: Connect) -> Answer:
         if web_requests.is_own(request.url):
@@ -130,8 +132,7 @@ class HttpTarget:
         now, kept = self._events.host_clock.now(), self._tokens.get(key)
         if kept is not None and kept.ends_at > now:
             return kept.text
-        connect: Connect = self._events.connect_as_sandbox if connection.from_sandbox else connect_anywhere
-        answer = await self._send(web_requests.token_request(oauth), connect)
+        answer = await self._send(web_requests.token_request(oauth), self._connect(connection))
         token = _token_of(answer, now)
         if token is None:
             raise WebError(f"the authorization endpoint answered {answer.status} and no token")

@@ -12,7 +12,7 @@ from undercast.core.tasks import Tasks
 from undercast.events.alarm import Alarm
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
-from undercast.events.web import Connect
+from undercast.sandbox.upstream import ConnectFor
 from undercast.services.events.measures import Measures
 from undercast.services.events.store import Buses
 from undercast.services.parts import Internal
@@ -44,7 +44,7 @@ class Events:
     """Rings when a schedule comes round (`rounds.Rounds`)."""
     ca_bundle: Path
     """Whom HTTPS endpoints may be certified by: the machine's authorities and the platform's own."""
-    connect_as_sandbox: Connect
+    connect_as_sandbox: ConnectFor
     """To the endpoints that a function named: what a sandbox reaches."""
     tasks: Tasks = field(default_factory=lambda: Tasks(_tell))
     """What runs beside the requests: schedules, replays."""

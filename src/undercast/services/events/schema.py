@@ -59,4 +59,8 @@ SCHEMA = (
     """
     CREATE INDEX events_archived_age ON events_archived (account_id, region, archive, stored_at, size);
     """,
+    """
+    ALTER TABLE events_connection ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+    ALTER TABLE events_destination ADD COLUMN made_by TEXT NOT NULL DEFAULT '';
+    """,
 )

@@ -32,8 +32,9 @@ _TOO_MANY = 429
 class HttpTarget:
     """See `events.delivery.Target`.
 
-    Attributes of a delivery: `endpoint`, `message_type`, `message_id`, `raw` ("true"), `sandbox` ("true" where a
-    function subscribed), `trace_header`. `ca_bundle` holds the authorities that endpoints may be certified by.
+    Attributes of a delivery: `endpoint`, `message_type`, `message_id`, `raw` ("true"), `sandbox` (who
+    subscribed, where a function did), `trace_header`. `ca_bundle` holds the authorities that endpoints may be certified
+    by.
     """
 
     def __init__(self, sns: Sns, ca_bundle: Path) -> None:
@@ -88,8 +89,8 @@ class HttpTarget:
         request = WebRequest(
             url=delivery.attributes["endpoint"], headers=_headers(delivery, policy), body=delivery.payload
         )
-        from_sandbox = delivery.attributes.get("sandbox")
-        connect: Connect = self._sns.connect_as_sandbox if from_sandbox else connect_anywhere
+        role = delivery.attributes.get("sandbox")
+        connect: Connect = self._sns.connect_as_sandbox(role) if role else connect_anywhere
         answer = await send(request, connect=connect, tls=self._context, timeout_s=TIMEOUT_S)
         asks = answer.headers.get("www-authenticate", "").lower()
         if answer.status == 401 and request.credentials and asks.startswith("basic"):

@@ -10,7 +10,7 @@ from undercast.core.ids import Ids
 from undercast.core.record import record
 from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
-from undercast.events.web import Connect
+from undercast.sandbox.upstream import ConnectFor
 from undercast.services.parts import Internal
 from undercast.services.sns.errors import invalid, no_subscription
 from undercast.services.sns.local import LocalOutbox
@@ -37,7 +37,7 @@ class Sns:
     ids: Ids
     ca_bundle: Path
     """Whom HTTPS endpoints may be certified by: the machine's authorities and the platform's own."""
-    connect_as_sandbox: Connect
+    connect_as_sandbox: ConnectFor
     """To the endpoints that a function named: what a sandbox reaches."""
     accesses: Accesses = field(default_factory=Accesses)
 

@@ -334,7 +334,7 @@ def addressed(
         target_arn, target_scope = subscription.arn, subscription.scope
         attributes["endpoint"] = subscription.endpoint
         if subscription.from_sandbox:
-            attributes["sandbox"] = "true"
+            attributes["sandbox"] = subscription.principal
     else:
         arn = Arn.parse(subscription.endpoint)
         target_arn, target_scope = subscription.endpoint, Scope(AccountId(arn.account_id), Region(arn.region))

@@ -64,6 +64,7 @@ async def create_api_destination(events: Events, ctx: RequestContext, params: Pa
         method=params["HttpMethod"],
         rate=params.get("InvocationRateLimitPerSecond"),
         from_sandbox=ctx.cause.kind != "external",
+        made_by=ctx.principal.role_arn or ctx.principal.arn,
         created_at=now,
         changed_at=now,
     )
@@ -93,6 +94,7 @@ async def update_api_destination(events: Events, ctx: RequestContext, params: Pa
             method=params.get("HttpMethod", old.method),
             rate=params.get("InvocationRateLimitPerSecond", old.rate),
             from_sandbox=old.from_sandbox or ctx.cause.kind != "external",
+            made_by=old.made_by if ctx.cause.kind == "external" else ctx.principal.role_arn or ctx.principal.arn,
             changed_at=ctx.clock.now(),
         )
         connections.put_destination(tx, changed)

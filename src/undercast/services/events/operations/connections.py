@@ -56,6 +56,7 @@ async def create_connection(events: Events, ctx: RequestContext, params: Params)
         secret_arn=await _new_secret(ctx, f"events!connection/{name}/{identifier}", auth, params),
         kms_key_id=params.get("KmsKeyIdentifier") or "",
         from_sandbox=ctx.cause.kind != "external",
+        made_by=ctx.principal.role_arn or ctx.principal.arn,
         created_at=now,
         changed_at=now,
         authorized_at=now,
@@ -92,6 +93,7 @@ async def update_connection(events: Events, ctx: RequestContext, params: Params)
         changed_at=now,
         description=params.get("Description", old.description),
         from_sandbox=old.from_sandbox or ctx.cause.kind != "external",
+        made_by=old.made_by if ctx.cause.kind == "external" else ctx.principal.role_arn or ctx.principal.arn,
     )
     if params.get("AuthParameters"):
         auth = _checked(kind, params["AuthParameters"])
