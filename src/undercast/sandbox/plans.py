@@ -28,6 +28,7 @@ class Plans:
         """The plan of a function's environments. Raises ServiceError, OSError."""
         if fleet.plan is not None and fleet.plan.is_old:
             fleet.plan = None
+            self._prepared.discard(fleet.function.runtime)  # its folder is to be built anew
         if fleet.plan is None and fleet.function.runtime in self._prepared:
             fleet.plan = self._runtimes.plan(fleet.function)
         elif fleet.plan is None:

@@ -104,7 +104,7 @@ for answer in answers:
             connection = listening.accept()[0]
         buffer += data
     head, _, buffer = buffer.partition(b"\\r\\n\\r\\n")
-    length = re.search(rb"content-length: (\\d+)", head)
+    length = re.search(rb"(?i)content-length: (\\d+)", head)
     length = int(length[1]) if length else 0
     while len(buffer) < length:
         buffer += connection.recv(1 << 20)
@@ -195,7 +195,8 @@ if sys.argv[3] == "awslambdaric":
     client.initialize_client("agent/1")
     client.next()
 else:
-    import undercast_runtime_client
+    import undercast_runtime_client, undercast_transport
+    undercast_transport._DIRECT = os.environ["AWS_LAMBDA_RUNTIME_API"]
     client = undercast_runtime_client.LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"])
     client.wait_next_invocation()
 server.join()
@@ -218,6 +219,61 @@ def test_broken_connection_is_an_error_where_sigpipe_kills(below: str, error: se
     )  # fmt: skip
     assert told.returncode == 0, told.stderr
     assert told.stdout.strip() in error
+
+
+OLDER_CLIENT = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+import undercast_runtime_client
+client = undercast_runtime_client.LambdaRuntimeClient(sys.argv[2])
+for name, given in json.load(sys.stdin):
+    try:
+        if name == "next":
+            headers, payload = client.wait_next_invocation()
+            print(json.dumps([payload.decode(), sorted(headers)]), flush=True)
+        else:
+            print(client.post("invocation/id/response", given[1].encode()), flush=True)
+    except (IOError, OSError) as error:
+        print("failed", flush=True)
+"""
+
+
+def test_the_client_of_other_pythons_reads_the_same_answers() -> None:
+    """In chunks, without a length, from HTTP/1.0, on a connection that a proxy has ended or ends while it is asked."""
+    environment = {"PYTHONHASHSEED": "1"}
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment
+    ) as server:
+        assert server.stdin is not None and server.stdout is not None
+        port = int(server.stdout.readline())
+        server.stdin.write("".join(f"{(answer or b'').hex()}\n" for answer in ANSWERS))
+        server.stdin.close()
+        told = subprocess.run(
+            [sys.executable, "-c", OLDER_CLIENT, str(OURS), f"127.0.0.1:{port}"], env=environment, text=True,
+            input=json.dumps([(name, given) for name, given, _ in CALLS]), capture_output=True, timeout=15, check=False,
+        )  # fmt: skip
+        server.kill()
+    assert told.returncode == 0, told.stderr
+    seen = [line if line == "failed" else json.loads(line) for line in told.stdout.splitlines()]
+    assert seen == [_expected(name, answer) for name, _, answer in CALLS]
+
+
+def _expected(name: str, answer: bytes | tuple[bytes | None, ...] | None) -> object:
+    last = answer[-1] if isinstance(answer, tuple) else answer
+    if last is None:
+        return "failed"
+    head, _, body = last.partition(b"\r\n\r\n")
+    if name != "next":
+        return int(head[9:12])
+    names = [line.partition(b":")[0].decode().lower() for line in head.split(b"\r\n")[1:]]
+    if b"chunked" in head:
+        parts = []
+        while size := int(body.partition(b"\r\n")[0].partition(b";")[0], 16):
+            parts.append(body.partition(b"\r\n")[2][:size])
+            body = body.partition(b"\r\n")[2][size + 2 :]
+        names += [line.partition(b":")[0].decode().lower() for line in body.split(b"\r\n")[1:] if line]
+        body = b"".join(parts)
+    return [body.decode(), sorted(set(names))]
 
 
 BESIDE_A_SERVER = """

@@ -13,7 +13,7 @@ from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
-from undercast.sandbox.runtimes.python import PythonRuntime
+from undercast.sandbox.runtimes.python import PythonRuntime, sdk_folder
 from undercast.sandbox.runtimes.table import RUNTIMES, RuntimeRow
 from undercast.sandbox.variables import Roots
 
@@ -239,3 +239,21 @@ def test_a_native_program_of_the_other_architecture_fails_at_init_by_name(
     assert fault is not None
     assert (fault.error_type, fault.text.startswith(f"fork/exec /var/task/{name}: exec format error")) == (kind, True)
     assert fault.text.endswith(f"this machine is {here}")
+
+
+def test_sdk_of_an_old_python_is_taken_once_it_is_installed(tmp_path: Path) -> None:
+    """`undercast runtimes install python3.8` while the platform runs: the plan is old then, the next has the SDK."""
+    install(tmp_path / "home/.pyenv/versions/3.8.20", "3.8")
+    lookup, installs = PythonLookup((), tmp_path / "home"), tmp_path / "installs"
+    python = PythonRuntime(runtimes_dir=tmp_path / "runtimes", client_dir=CLIENT, installs_dir=installs)
+    planned = Runtimes(lookup, python)
+    function = a_function(runtime="python3.8", code_dir=tmp_path)
+    before = planned.plan(function)
+    assert before.runtime_dir is not None and not before.is_old
+    for version in ("1.37.38", "1.37.39"):
+        package = sdk_folder(installs, (3, 8)) / f"boto3-{version}.dist-info"
+        package.mkdir(parents=True)
+        after = planned.plan(function)
+        assert before.is_old and not after.is_old
+        assert after.runtime_dir is not None and (after.runtime_dir / package.name).is_dir()
+    assert not (before.runtime_dir / package.name).exists()

@@ -1,8 +1,8 @@
 # mypy: ignore-errors
 """A runtime client for interpreters that AWS's awslambdaric has no build for.
 
-One file, standard library only, Python 2.7 and 3.6 upwards. Answers, errors, context and log lines are those of
-awslambdaric; the tests compare both.
+With `undercast_transport` beside it; standard library only, Python 2.7 and 3.6 upwards. Answers, errors, context and
+log lines are those of awslambdaric; the tests compare both.
 AWS: Lambda Developer Guide, "Using the Lambda runtime API", "AWS Lambda context object in Python".
 """
 
@@ -14,15 +14,15 @@ import json
 import logging
 import os
 import re
-import socket
 import sys
 import time
 import traceback
 
+from undercast_transport import Connection
+
 _PREFIX = "/2018-06-01/runtime/"
 _INDENT = "\u00a0"
 _MAX_XRAY_BYTES = 1024 * 1024
-_NO_SIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)  # a function may have given SIGPIPE its default back
 _TEXT_FRAMES = {0: 0x03, 10: 0x0B, 20: 0x0F, 30: 0x13, 40: 0x17, 50: 0x1B}
 _JSON_FRAMES = {0: 0x02, 10: 0x0A, 20: 0x0E, 30: 0x12, 40: 0x16, 50: 0x1A}
 _DECIMAL_MARK = "\u0001decimal\u0001"
@@ -59,20 +59,16 @@ class LambdaRuntimeClient(object):
     """
 
     def __init__(self, address):
-        host, _, port = address.partition(":")
-        self._address = (host, int(port or 80))
-        self._host = address
-        self._socket = None
-        self._buffer = b""
+        self._connection = Connection(address)
 
     def wait_next_invocation(self):
         """Wait for an event: its headers by lower-case name, and its payload."""
-        _, headers, body = self._request("GET", "invocation/next", None, ())
+        _, headers, body = self._connection.ask_again(_PREFIX + "invocation/next")
         return headers, body
 
     def post(self, path, body, headers=()):
         """Post an answer; what the API says to it matters to nobody."""
-        return self._request("POST", path, body, headers)[0]
+        return self._connection.request("POST", _PREFIX + path, body, headers)[0]
 
     def post_init_error(self, error):
         """Tell that the function could not be loaded."""
@@ -89,50 +85,6 @@ class LambdaRuntimeClient(object):
         if len(cause) < _MAX_XRAY_BYTES:
             headers.append(("Lambda-Runtime-Function-XRay-Error-Cause", cause.replace("\n", " ")))
         self.post("invocation/%s/error" % request_id, error.encode("utf-8"), headers)
-
-    def _request(self, method, path, body, headers):
-        lines = ["%s %s%s HTTP/1.1" % (method, _PREFIX, path), "Host: %s" % self._host]
-        lines.append("User-Agent: undercast-python/%d.%d.%d" % sys.version_info[:3])
-        lines.extend("%s: %s" % header for header in headers)
-        if body is not None:
-            lines.append("Content-Length: %d" % len(body))
-        message = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1", "replace") + (body or b"")
-        self._connect()
-        self._socket.sendall(message, _NO_SIGNAL)
-        return self._response()
-
-    def _connect(self):
-        if self._socket is None:
-            self._socket = socket.create_connection(self._address)
-            self._socket.settimeout(None)
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-    def _response(self):
-        while b"\r\n\r\n" not in self._buffer:
-            self._receive()
-        head, _, self._buffer = self._buffer.partition(b"\r\n\r\n")
-        lines = head.decode("utf-8", "replace").split("\r\n")
-        headers = {}
-        for line in lines[1:]:
-            name, _, value = line.partition(":")
-            headers[name.strip().lower()] = value.strip()
-        length = int(headers.get("content-length", "0"))
-        parts, have = [self._buffer], len(self._buffer)
-        while have < length:
-            part = self._socket.recv(min(1 << 20, length - have))
-            if not part:
-                raise IOError("the Runtime API closed the connection")
-            parts.append(part)
-            have += len(part)
-        whole = b"".join(parts)
-        self._buffer = whole[length:]
-        return int(lines[0].split()[1]), headers, whole[:length]
-
-    def _receive(self):
-        part = self._socket.recv(65536)
-        if not part:
-            raise IOError("the Runtime API closed the connection")
-        self._buffer += part
 
 
 class _Fields(object):

@@ -90,6 +90,8 @@ class PreparedPython:
     interpreter: Interpreter
     runtime_dir: Path
     lang_dir: Path
+    absent: Path | None = None
+    """See `RuntimePlan`."""
 
 
 def expand(template: str, roots: Roots) -> str:
@@ -158,7 +160,10 @@ class Runtimes:
                 "and try again"
             )
         return PreparedPython(
-            interpreter=found, runtime_dir=self._python.folder(found), lang_dir=self._python.lang_folder(found)
+            interpreter=found,
+            absent=self._python.missing_sdk(found),  # asked first: what is installed from here on makes the plan old
+            runtime_dir=self._python.folder(found),
+            lang_dir=self._python.lang_folder(found),
         )
 
     def _python_plan(self, row: RuntimeRow, python: PreparedPython, function: FunctionVersion) -> RuntimePlan:
@@ -179,6 +184,7 @@ class Runtimes:
             forkable=program == interpreter and _forkable(function),
             telemetry=True,
             version_label=f"python:{dotted}.undercast",
+            absent=python.absent,
             notice=near if found.version != row.version else "",
         )
 

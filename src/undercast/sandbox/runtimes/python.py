@@ -26,7 +26,7 @@ SDK_SINCE = (3, 10)
 """Below, the SDK that we ship has syntax that the interpreter cannot read: `undercast runtimes install` brings one."""
 _LAYOUT = b"3"
 """Of the folder: a new number makes new folders."""
-_OWN = ("bootstrap.py", "undercast_runtime_client.py", "runtime_client.py")
+_OWN = ("bootstrap.py", "undercast_runtime_client.py", "undercast_transport.py", "runtime_client.py")
 _COMPILED = "runtime_client."
 """awslambdaric's compiled module, for which ours stands in (ADR 68)."""
 
@@ -39,7 +39,8 @@ class PythonRuntime:
     client_dir: Path
     installs_dir: Path | None = None
     """What the user installed: SDKs of Pythons that ours does not run on."""
-    _ready: dict[Interpreter, Path] = field(default_factory=dict, compare=False)
+    _ready: dict[tuple[Interpreter, tuple[str, ...]], Path] = field(default_factory=dict, compare=False)
+    """By what the user has installed for it, too, which may come while the platform runs."""
     _building: threading.Lock = field(default_factory=threading.Lock, compare=False)
 
     def folder(self, interpreter: Interpreter) -> Path:
@@ -47,12 +48,20 @@ class PythonRuntime:
 
         Called in threads, by the first invocations of several functions at once.
         """
-        ready = self._ready.get(interpreter)
+        key = (interpreter, _names(self._installed_sdk(interpreter)))
+        ready = self._ready.get(key)
         if ready is None:
             with self._building:
-                ready = self._ready.get(interpreter) or self._build(interpreter)
-                self._ready[interpreter] = ready
+                ready = self._ready.get(key) or self._build(interpreter)
+                self._ready[key] = ready
         return ready
+
+    def missing_sdk(self, interpreter: Interpreter) -> Path | None:
+        """Where the SDK of a Python would be that ours does not run on, and nothing is installed yet."""
+        if self.installs_dir is None or interpreter.version >= SDK_SINCE:
+            return None
+        folder = sdk_folder(self.installs_dir, interpreter.version)
+        return None if folder.is_dir() else folder
 
     def lang_folder(self, interpreter: Interpreter) -> Path:
         """What its functions see as /var/lang."""
@@ -99,12 +108,17 @@ class PythonRuntime:
     def _name(self, interpreter: Interpreter, packages: tuple[str, ...], sdk: Path | None) -> str:
         digest = hashlib.sha256(_LAYOUT)
         if sdk is not None:
-            digest.update("".join(sorted(path.name for path in sdk.iterdir())).encode())
+            digest.update("".join(_names(sdk)).encode())
         for name in packages:
             digest.update(f"{name}=={metadata.version(name)};".encode())
         for name in _OWN:
             digest.update((self.client_dir / name).read_bytes())
         return f"python{'.'.join(map(str, interpreter.version))}-{digest.hexdigest()[:16]}"
+
+
+def _names(sdk: Path | None) -> tuple[str, ...]:
+    """What is in it: packages and their versions."""
+    return () if sdk is None else tuple(sorted(path.name for path in sdk.iterdir()))
 
 
 def _install(distribution: metadata.Distribution, target: Path) -> None:
