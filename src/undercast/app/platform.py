@@ -33,6 +33,7 @@ from undercast.sandbox.driver import Driver
 from undercast.sandbox.pool import Pool
 from undercast.sandbox.pool_parts import PoolParts
 from undercast.sandbox.runtimes.families import Ground, installs_dir, language_families
+from undercast.sandbox.runtimes.leftovers import put_aside, remove_unused
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.plan import Runtimes
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -69,6 +70,8 @@ class Platform:
         admin = Admin(_admin_tools(self))
         self.base.door.entrance.complete(admin.handle, self.driver.name)
         self.housework.add(asyncio.create_task(self.base.parts.blobs.sweep(), name="sweep"))  # safe beside traffic
+        leftovers = asyncio.to_thread(remove_unused, self.base.door.folder.runtimes)
+        self.housework.add(asyncio.create_task(leftovers, name="leftovers"))
         memory = Memory(lambda: self.base.request_log.written)
         self.recurring.add(asyncio.create_task(recur("giving memory back", memory.look, every(_LOOK_AT_MEMORY_S))))
 
@@ -136,6 +139,7 @@ class Platform:
 
 async def start_pool(base: Base, services: Mapping[str, Mounted], driver: Driver) -> Pool:
     """Where functions run. The services are there that it writes to. Raises CannotStart for what `--debug` asked."""
+    put_aside(base.door.folder.runtimes, base.door.host_clock.now())
     logs = FunctionLogs(services["logs"].instance.intake)
     credentials = RoleCredentials(base.parts.internal, services["sts"].instance.end)
     traces = Traces(services["xray"].instance.intake, base.parts.internal)
@@ -187,14 +191,14 @@ def _pool_parts(base: Base, credentials: RoleCredentials, driver: Driver, logs: 
         runtimes=Runtimes(
             PythonLookup(config.search_path, config.home_dir),
             PythonRuntime(
-                runtimes_dir=door.folder.path / "runtimes",
+                runtimes_dir=door.folder.runtimes,
                 client_dir=client,
                 installs_dir=installs_dir(config.home_dir),
             ),
             language_families(
                 Ground(
                     lookup=ProgramLookup(config.search_path, config.home_dir),
-                    runtimes_dir=door.folder.path / "runtimes",
+                    runtimes_dir=door.folder.runtimes,
                     client_dir=client,
                     installs_dir=installs_dir(config.home_dir),
                     ca_bundle=door.folder.ca / "bundle.pem",

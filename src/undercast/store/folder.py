@@ -62,6 +62,11 @@ class DataFolder:
         return self.path / "code"
 
     @property
+    def runtimes(self) -> Path:
+        """What functions see as /var/runtime and /var/lang, by runtime."""
+        return self.path / "runtimes"
+
+    @property
     def ca(self) -> Path:
         """The local certificate authority."""
         return self.path / "ca"

@@ -15,6 +15,7 @@ from pathlib import Path
 from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lang import lang_folder
+from undercast.sandbox.runtimes.leftovers import used
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -93,7 +94,7 @@ def client_folder(installs_dir: Path) -> Path:
 
 def _build(folder: Path, client: Path, pem: str) -> Path:
     if folder.is_dir():
-        return folder
+        return used(folder)
     draft = folder.with_name(f"{folder.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     (draft / "lib").mkdir(parents=True, mode=0o755)

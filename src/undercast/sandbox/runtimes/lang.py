@@ -12,6 +12,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
+from undercast.sandbox.runtimes.leftovers import used
+
 _LINKS, _PLACES = "links", "places"
 _building = threading.Lock()
 
@@ -23,7 +25,7 @@ def lang_folder(runtimes_dir: Path, places: Mapping[str, Path]) -> Path:
     with _building:
         if not folder.is_dir():
             _build(folder, places)
-    return folder
+    return used(folder)
 
 
 def programs(folder: Path) -> Path:

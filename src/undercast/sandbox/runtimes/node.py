@@ -15,6 +15,7 @@ from pathlib import Path
 from undercast.core.record import record
 from undercast.sandbox.model import FunctionVersion
 from undercast.sandbox.runtimes.lang import lang_folder
+from undercast.sandbox.runtimes.leftovers import used
 from undercast.sandbox.runtimes.lookup import Interpreter
 from undercast.sandbox.runtimes.plan import RuntimePlan, invalid_runtime, with_wrapper
 from undercast.sandbox.runtimes.programs import ProgramLookup
@@ -83,7 +84,7 @@ class NodeRuntime:
             digest.update(file.read_bytes())
         folder = self.runtimes_dir / f"{sdk.name}-{digest.hexdigest()[:16]}"
         if folder.is_dir():
-            return folder
+            return used(folder)
         # A folder that has its name is complete: what a killed platform left half done is a draft.
         draft = folder.with_name(f"{folder.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from undercast.core.record import record
 from undercast.sandbox.runtimes.lang import lang_folder
+from undercast.sandbox.runtimes.leftovers import used
 from undercast.sandbox.runtimes.lookup import Interpreter
 
 _CLIENT = ("awslambdaric", "simplejson")
@@ -79,7 +80,7 @@ class PythonRuntime:
         sdk = self._installed_sdk(interpreter)
         folder = self.runtimes_dir / self._name(interpreter, packages, sdk)
         if folder.is_dir():
-            return folder
+            return used(folder)
         # A folder that has its name is complete: what a killed platform left half done is a draft.
         draft = folder.with_name(f"{folder.name}.draft")
         shutil.rmtree(draft, ignore_errors=True)
