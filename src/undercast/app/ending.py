@@ -32,6 +32,8 @@ class Ending:
     def __init__(self) -> None:
         self.failed: list[str] = []
         """The parts that raised or did not end, in their order."""
+        self.tell: Callable[[str], None] = lambda part: None
+        """Gets the names of the parts that are about to end, for `undercast stop`."""
         self._late = False
         self._stage_s = WORK_S
         self._began: float | None = None
@@ -55,6 +57,7 @@ class Ending:
         """End several at the same time. `works` is by the names for the log."""
         if not works:
             return
+        self.tell(", ".join(works))
         tasks = {asyncio.ensure_future(_called(work)): name for name, work in works.items()}
         before = left() if left is not None else 0
         given_s = self.within(limit_s)

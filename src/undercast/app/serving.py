@@ -84,6 +84,7 @@ async def _serve(config: Config, ready: Callable[[Door], None], notice: Callable
             await _either(ended, rest)
             await ended.wait()
     finally:
+        ending.tell = door.folder.tell_ending
         await _end(door, rest, ending)
 
 

@@ -19,7 +19,7 @@ import typer
 from undercast.cli import environment
 from undercast.cli.output import fail
 from undercast.core.listing import first_few
-from undercast.store.folder import address_of, holder, temporary_folders
+from undercast.store.folder import address_of, holder, killed, temporary_folders
 
 TIMEOUT_S = 30.0
 STARTING_S = 10.0
@@ -39,8 +39,19 @@ DataOption = Annotated[
 def locate(data: Path | None) -> str:
     """Where the platform is reached. Exits with a hint when none runs on a folder that was named."""
     if data is not None:
-        return _address(data) or fail(f"no platform runs on {data}", f"start one: undercast start --data {data}")
+        return _address(data) or fail(*nothing_on(data, f"start one: undercast start --data {data}"))
     return environment.endpoint() or _address(environment.default_data_dir()) or DEFAULT_URL
+
+
+def nothing_on(folder: Path, fix: str) -> tuple[str, str]:
+    """What to say where no platform runs on a folder, and what to do; `fix` where the last one was not killed."""
+    pid = killed(folder)
+    if pid is None:
+        return f"no platform runs on {folder}", fix
+    return (
+        f"no platform runs on {folder}: the last one (pid {pid}) was killed",
+        f"the next start goes on with what the folder has: undercast start --data {folder}",
+    )
 
 
 def _address(folder: Path) -> str | None:
@@ -120,6 +131,8 @@ def _advice(url: str) -> str:
             f"; ephemeral platforms run in these folders: {first_few(map(str, others), len(others))}" if others else ""
         )
         said = "AWS_ENDPOINT_URL says so; " if environment.endpoint() == url else ""
+        if (pid := killed(folder)) is not None:
+            said += f"the platform on {folder} (pid {pid}) was killed; "
         return f"{said}start one: undercast start; or name the folder of one that runs: --data DIR{named}"
     return f"AWS_ENDPOINT_URL says so; one runs at {running}: unset AWS_ENDPOINT_URL, or use --data {folder}"
 

@@ -3,6 +3,7 @@
 The lock is flock(2) on a file that also holds the owner's pid: the kernel drops it however the process ends.
 """
 
+import contextlib
 import fcntl
 import os
 import shutil
@@ -14,6 +15,7 @@ from undercast.store.errors import FolderInUse, NewerData, StoreError
 
 LAYOUT = 1
 _PREFIX = "undercast-ephemeral-"
+_ENDING = "ending"
 _BEING_MADE_S = 60.0
 """A folder without a lock is younger than this while another platform makes it."""
 
@@ -108,9 +110,15 @@ class DataFolder:
             shutil.rmtree(self.path, ignore_errors=True)
         else:
             self.address.unlink(missing_ok=True)
+            (self.run / _ENDING).unlink(missing_ok=True)
             os.ftruncate(self._lock, 0)
         os.close(self._lock)
         self._lock = None
+
+    def tell_ending(self, part: str) -> None:
+        """Say what part of a stop is under way, for `ending_of`."""
+        with contextlib.suppress(OSError):  # a full disk ends nothing later
+            (self.run / _ENDING).write_text(part)
 
     def _take(self, descriptor: int) -> None:
         try:
@@ -122,7 +130,9 @@ class DataFolder:
                 "or start with another folder (--data DIR, --ephemeral)."
             ) from None
         self._check_layout()
-        self.address.unlink(missing_ok=True)  # a killed platform's; the new one writes its own once it listens
+        # A killed platform's; the new one writes its own once it listens, and when it stops.
+        for path in (self.address, self.run / _ENDING):
+            path.unlink(missing_ok=True)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         for folder in (self.blobs, self.code, self.ca, self.run):
@@ -166,18 +176,40 @@ def _flock(descriptor: int) -> None:
 
 def holder(path: Path) -> int | None:
     """The pid of the process that holds the folder, or None when nobody does."""
+    pid, is_held = _last(path)
+    return pid if is_held else None
+
+
+def killed(path: Path) -> int | None:
+    """The pid of the process that held the folder last and ended without giving it back; None for none such."""
+    pid, is_held = _last(path)
+    return None if is_held else pid
+
+
+def _last(path: Path) -> tuple[int | None, bool]:
+    """The pid that is written down, and whether its process holds the folder."""
     try:
         descriptor = os.open(path / "lock", os.O_RDWR)
     except OSError:
-        return None
+        return None, False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
+        is_held = False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_held = True
         text = os.pread(descriptor, 32, 0).decode(errors="replace").strip()
-        return int(text) if text.isdigit() else None
+        return (int(text) if text.isdigit() else None), is_held
     finally:
         os.close(descriptor)
-    return None
+
+
+def ending_of(path: Path) -> str:
+    """What part of its stop the platform on the folder has come to; "" before and behind it."""
+    try:
+        return (path / "run" / _ENDING).read_text()
+    except OSError:
+        return ""
 
 
 def address_of(path: Path) -> str | None:

@@ -9,10 +9,11 @@ from typing import IO
 
 import pytest
 
-from undercast.cli.stop import goes
+from undercast.cli.stop import Left, goes
+from undercast.store.folder import DataFolder, killed
 
 HOLD = """
-import signal, subprocess, sys
+import os, signal, subprocess, sys
 from pathlib import Path
 from undercast.store.folder import DataFolder
 
@@ -21,6 +22,11 @@ folder.lock()
 environments = [subprocess.Popen(["sleep", "600"]) for _ in range(int(sys.argv[2]))]
 
 def give_back(*_):
+    for part in sys.argv[3:]:
+        folder.tell_ending(part)
+        print(part, flush=True)
+        if not os.read(0, 3):
+            return
     for each in environments:
         each.kill()
         each.wait()
@@ -50,10 +56,10 @@ def line_of(pipe: IO[str] | None) -> str:
 
 
 @contextmanager
-def held(folder: Path, environments: int = 0) -> Iterator[subprocess.Popen[str]]:
-    """A process that holds the folder."""
+def held(folder: Path, environments: int = 0, parts: tuple[str, ...] = ()) -> Iterator[subprocess.Popen[str]]:
+    """A process that holds the folder; at SIGTERM it is at each of the parts until it is told to go on."""
     with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(folder), str(environments)],
+        [sys.executable, "-c", HOLD, str(folder), str(environments), *parts],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
     ) as process:  # fmt: skip
         assert line_of(process.stdout) == "locked\n"
@@ -97,10 +103,67 @@ def test_a_stop_that_gets_on_is_waited_for(tmp_path: Path) -> None:
         assert line_of(stopping.stdout) == f"stopped (pid {holding.pid})\n"
 
 
+def test_a_stop_that_is_at_another_of_its_parts_gets_on(tmp_path: Path) -> None:
+    """Without a process that ends: the answers in flight, the journal, the database take their time, too."""
+    with held(tmp_path, parts=("the front door", "the database")) as holding, stop(tmp_path, 2) as stopping:
+        assert holding.stdin is not None
+        assert line_of(holding.stdout) == "the front door\n"
+        assert line_of(stopping.stderr) == "still stopping (the front door), processes left: 1\n"
+        holding.stdin.write("on\n")
+        holding.stdin.flush()
+        assert line_of(holding.stdout) == "the database\n"
+        assert line_of(stopping.stderr) == "still stopping (the database), processes left: 1\n"
+        _, error = stopping.communicate(timeout=60)
+        assert f"the platform (pid {holding.pid}) has not got on for 2 s, at the end of the database" in error
+        assert stopping.returncode == 1
+
+
+def test_a_platform_that_is_killed_while_it_stops_has_not_stopped(tmp_path: Path) -> None:
+    """By the user, or by a supervisor who waits no longer."""
+    with held(tmp_path, parts=("the database",)) as holding, stop(tmp_path, 60) as stopping:
+        assert line_of(holding.stdout) == "the database\n"
+        holding.kill()
+        said, error = stopping.communicate(timeout=60)
+        assert (said, stopping.returncode) == ("", 1)
+        assert f"the platform (pid {holding.pid}) was killed before it had stopped" in error
+
+
+def test_a_killed_platform_is_told_from_one_that_never_was(tmp_path: Path) -> None:
+    """Every command that is to find it says so, until the next one has the folder."""
+    with held(tmp_path) as holding:
+        holding.kill()
+        holding.wait(60)
+    for command in ("stop", "status"):
+        told = subprocess.run(
+            [sys.executable, "-m", "undercast", command, "--data", str(tmp_path)],
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        assert told.returncode == 1
+        assert f"no platform runs on {tmp_path}: the last one (pid {holding.pid}) was killed\n" in told.stderr
+        assert f"undercast start --data {tmp_path}" in told.stderr
+    folder = DataFolder(tmp_path)
+    folder.lock()
+    folder.unlock()
+    assert killed(tmp_path) is None
+
+
+def lefts(*processes: int) -> list[Left]:
+    """All at the same part."""
+    return [Left("the driver", number) for number in processes]
+
+
 @pytest.mark.parametrize(
-    ("left", "ends"), [([300, 200, 100], True), ([300, 200, 200], False), ([400], False), ([399, 400], False)]
+    ("left", "ends"),
+    [
+        (lefts(300, 200, 100), True),
+        (lefts(300, 200, 200), False),
+        (lefts(400), False),
+        (lefts(399, 400), False),
+        ([Left("the journal", 400), Left("the database", 400)], True),
+        ([Left("the journal", 400), Left("the journal", 400)], False),
+    ],
 )
-def test_a_stop_is_given_up_when_nothing_ends_any_more(left: list[int], ends: bool) -> None:
+def test_a_stop_is_given_up_when_nothing_ends_any_more(left: list[Left], ends: bool) -> None:
     """It is gone behind the last look."""
     waits: list[float] = []
 
@@ -108,5 +171,5 @@ def test_a_stop_is_given_up_when_nothing_ends_any_more(left: list[int], ends: bo
         waits.append(seconds)
         return len(waits) > len(left)
 
-    assert goes(gone, lambda: left[len(waits) - 1], 400, 15.0) is ends
+    assert goes(gone, lambda: left[len(waits) - 1], Left("the driver", 400), 15.0) is ends
     assert waits == [15.0] * (len(left) + ends)
