@@ -152,9 +152,10 @@ async def _write_records() -> None:
 def _calm_collector() -> None:
     """Leave what start-up made out of every later collection, and collect less often.
 
-    Requests make few cycles; with Python's defaults collections took 13 % of an invoke's CPU.
+    Requests make few cycles; with Python's defaults collections took 13 % of an invoke's CPU. The garbage among it (the
+    class of each record that its slots replaced) goes in the first idle moment (`core/memory.py`): looking for it here
+    would hold up, for 50 ms, whoever calls right behind the start.
     """
-    gc.collect()  # garbage would stay, too: the class of each record that its slots replaced
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()

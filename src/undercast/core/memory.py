@@ -13,12 +13,16 @@ from collections.abc import Callable
 
 
 class Memory:
-    """Asked now and then; acts once behind each busy time. `done` counts what was done, and never runs backwards."""
+    """Asked now and then; acts once behind the start and behind each busy time.
+
+    `done` counts what was done, and never runs backwards.
+    """
 
     def __init__(self, done: Callable[[], int]) -> None:
         self._done = done
         self._seen = -1
         self._given_at = -1
+        self._is_first = True
 
     async def look(self) -> None:
         """Give back, when something was done since the last time and nothing since the last look."""
@@ -26,7 +30,17 @@ class Memory:
         self._seen = now
         if now == before and now != self._given_at:
             self._given_at = now
+            if self._is_first:
+                self._is_first = False
+                _settle()
             give_back()
+
+
+def _settle() -> None:
+    """Free the garbage of the start, which was frozen with all that the start made: what lives is frozen again."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
 
 
 def give_back() -> None:

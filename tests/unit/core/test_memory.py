@@ -23,6 +23,7 @@ def no_automatic_collection() -> Iterator[None]:
     """As far as these objects are concerned the collector is very calm."""
     gc.disable()
     yield
+    gc.unfreeze()
     gc.enable()
 
 
@@ -51,6 +52,26 @@ async def test_an_idle_platform_does_it_once() -> None:
     await memory.look()
     await memory.look()
     assert garbage() is None
+
+
+async def test_garbage_of_the_start_goes_in_the_first_idle_moment() -> None:
+    """The start freezes it with the rest, and does not look for it: first calls may be under way."""
+    counts = iter((10, 20, 20, 20, 30, 30))
+    memory = Memory(lambda: next(counts))
+    of_the_start, kept = weakref.ref(Link()), Link()
+    gc.freeze()
+    frozen = gc.get_freeze_count()
+    for _ in range(2):
+        await memory.look()
+        assert of_the_start() is not None and gc.get_freeze_count() == frozen
+    await memory.look()
+    assert of_the_start() is None
+    assert kept.other is kept and gc.get_freeze_count() > frozen / 2, "what lives is looked at by no later collection"
+    later = weakref.ref(Link())
+    gc.freeze()
+    for _ in range(3):
+        await memory.look()
+    assert later() is not None, "that is done once"
 
 
 @pytest.mark.skipif(sys.platform != "linux" or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""), reason="glibc")
