@@ -11,12 +11,12 @@ from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 
+from undercast.app import tables
 from undercast.app.ending import FILES_S, Ending
 from undercast.app.errors import CannotStart
 from undercast.core.clock import HostClock
 from undercast.core.config import Config
 from undercast.core.record import record
-from undercast.events.schema import DELIVERY, EDGE
 from undercast.gateway.entrance import Entrance
 from undercast.gateway.health import Health
 from undercast.gateway.hosts import HostNames
@@ -24,7 +24,6 @@ from undercast.gateway.server import FrontDoor, bind
 from undercast.http.limits import HttpLimits
 from undercast.http.tls import CertificateAuthority
 from undercast.services import catalogue
-from undercast.store import schema as store_schema
 from undercast.store.database import Database
 from undercast.store.errors import StoreError
 from undercast.store.folder import DataFolder
@@ -73,9 +72,9 @@ class Door:
 
     def migrate(self) -> None:
         """Make the tables, or bring them to this program's version. In any thread, before anything uses them."""
-        schemas = _schemas()
-        migrate_all(self.database, schemas.state)
-        migrate_all(self.journal.database, schemas.journal)
+        schemas = tables.schemas()
+        migrate_all(self.database, schemas.state, partial(tables.whole, "state"))
+        migrate_all(self.journal.database, schemas.journal, partial(tables.whole, "journal"))
 
     async def close(self, ending: Ending) -> None:
         """Give port and folder back; what was acknowledged is on disk then."""
@@ -152,19 +151,12 @@ def _open_state(config: Config, opened: ExitStack) -> tuple[DataFolder, Database
         journal = Journal.open(folder.journal_db)
         opened.callback(journal.database.drop)
         if versions_in(database) or versions_in(journal.database):
-            schemas = _schemas()
+            schemas = tables.schemas()
             check_all(database, schemas.state)
             check_all(journal.database, schemas.journal)
     except StoreError as error:
         raise CannotStart(str(error)) from error
     return folder, database, journal
-
-
-def _schemas() -> catalogue.Schemas:
-    """Of the services, and of what all of them share."""
-    services = catalogue.schemas()
-    shared = {"blob": store_schema.BLOB, "event": DELIVERY, "causality": EDGE, "clock": store_schema.CLOCK}
-    return catalogue.Schemas({**shared, **services.state}, {"causality": EDGE, **services.journal})
 
 
 def _token(folder: DataFolder) -> str:

@@ -7,7 +7,16 @@ import pytest
 
 from undercast.store.database import Database
 from undercast.store.errors import NewerData
-from undercast.store.migrations import check_all, migrate, migrate_all, statements, versions_in
+from undercast.store.migrations import (
+    Whole,
+    check_all,
+    migrate,
+    migrate_all,
+    script_of,
+    statements,
+    versions_in,
+    whole_of,
+)
 
 ONE = "CREATE TABLE a_thing (id TEXT PRIMARY KEY); CREATE INDEX a_thing_id ON a_thing (id);"
 TWO = "ALTER TABLE a_thing ADD COLUMN note TEXT NOT NULL DEFAULT ';';"
@@ -62,6 +71,37 @@ async def test_to_check_a_file_changes_nothing(tmp_path: Path) -> None:
     migrate_all(database, {"a": (ONE,)})
     check_all(database, {"a": (ONE,)})
     assert versions_in(database) == {"a": 1}
+    await database.close()
+
+
+async def test_a_file_without_tables_gets_them_at_once_and_then_what_is_newer(tmp_path: Path) -> None:
+    """As all steps leave them. One that has tables already goes step by step, and nobody asks for the whole."""
+    old = Database.open(tmp_path / "old.db")
+    migrate(old, "a", (ONE, TWO))
+    made = whole_of(script_of(old))
+    assert (made.versions, len(made.statements)) == ({"a": 2}, 2)
+    new = Database.open(tmp_path / "new.db")
+    migrate_all(new, {"a": (ONE, TWO, "CREATE TABLE c (x TEXT);"), "b": ("CREATE TABLE b (x TEXT);",)}, lambda: made)
+    assert versions_in(new) == {"a": 3, "b": 1}
+    assert tables(new) == {"schema_version", "a_thing", "b", "c"}
+    await new.write(lambda tx: tx.execute("INSERT INTO a_thing (id) VALUES ('x')"))
+    assert [tuple(row) for row in await new.read(lambda tx: tx.all("SELECT * FROM a_thing"))] == [("x", ";")]
+
+    def never() -> Whole:
+        raise AssertionError("it has tables")
+
+    migrate_all(old, {"a": (ONE, TWO), "b": ("CREATE TABLE b (x TEXT);",)}, never)
+    assert versions_in(old) == {"a": 2, "b": 1}
+    for database in (old, new):
+        await database.close()
+
+
+async def test_rows_that_steps_make_are_in_no_script_of_tables(tmp_path: Path) -> None:
+    """It would leave them out of a new folder."""
+    database = Database.open(tmp_path / "state.db")
+    migrate(database, "a", (ONE, "INSERT INTO a_thing (id) VALUES ('made');"))
+    with pytest.raises(ValueError, match="rows of a_thing"):
+        script_of(database)
     await database.close()
 
 
