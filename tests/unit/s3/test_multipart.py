@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -46,6 +47,18 @@ async def test_parts_become_one_object(s3: Bench) -> None:
     got = await s3.get("big")
     assert got["Body"] == FIRST + SECOND
     assert (got["ContentType"], got["Metadata"], got["TagCount"]) == ("text/plain", {"k": "v"}, 1)
+
+
+async def test_the_answer_says_where_the_object_is(s3: Bench) -> None:
+    """A bucket that the host names stands in no path."""
+    for endpoint, expected in (
+        ("http://localhost:4566", "http://localhost:4566/bkt/a%2Fb+c"),
+        ("http://bkt.localhost:4566", "http://bkt.localhost:4566/a%2Fb+c"),
+    ):
+        bench = replace(s3, ctx=replace(s3.ctx, endpoint=endpoint))
+        upload = await _begin(bench, "a/b c")
+        parts = await _parts(bench, upload, b"x")
+        assert (await _complete(bench, upload, parts))["Location"] == expected
 
 
 async def test_ranges_and_parts_of_a_multipart_object(s3: Bench) -> None:

@@ -5,7 +5,7 @@ AWS: S3 User Guide, "Uploading and copying objects using multipart upload"; S3 A
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote_plus
 
 from undercast.core.context import RequestContext
 from undercast.core.service import operation
@@ -117,13 +117,20 @@ async def complete_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping
     await encryption.open_key(ctx, bucket, begun.content.data_key if begun is not None else None)
     version = await s3.database.write(commit, long=len(wanted) > _INLINE_PARTS)
     return {
-        "Location": f"{ctx.endpoint}/{bucket.name}/{quote(version.key)}",
+        "Location": _location(ctx, version),
         "Bucket": bucket.name,
         "Key": version.key,
         "ETag": version.quoted_etag,
         **checksums.members(version.checksum),
         **written(bucket, version),
     }
+
+
+def _location(ctx: RequestContext, version: ObjectVersion) -> str:
+    """The object's address where it was asked for. S3 encodes slashes of the key, and spaces as "+": aws/aws-sdk-go
+    issues 645 and 1385."""
+    named_by_host = ctx.endpoint.partition("://")[2].startswith(f"{version.bucket}.")
+    return f"{ctx.endpoint}{'' if named_by_host else f'/{version.bucket}'}/{quote_plus(version.key, safe='')}"
 
 
 def _wanted(params: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
