@@ -9,17 +9,22 @@ from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
 from undercast.services.logs import resource_policies
 from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.instance import Logs
-from undercast.services.logs.models import group_arn
+from undercast.services.logs.models import group_arn, group_of_arn
 
 _NO_RESOURCE = frozenset({
     "GetQueryResults", "StopQuery", "DescribeQueries", "GetLogRecord", "PutQueryDefinition", "TestMetricFilter",
     "DescribeQueryDefinitions", "DeleteQueryDefinition", "DescribeExportTasks", "CancelExportTask",
     "PutResourcePolicy", "DescribeResourcePolicies", "DeleteResourcePolicy",
 })  # fmt: skip
+
+_NAMES = ("resourceArn", "resourceIdentifier", "logGroupIdentifier", "logGroupName")
+"""How a request names its group; the operations refuse one that does so in two ways. Prefixes and patterns name none:
+AWS asks for DescribeLogGroups on "log-group::log-stream:" whatever the prefix (terraform-provider-aws issue 8804)."""
 
 
 async def access(logs: Logs, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -34,9 +39,7 @@ async def access(logs: Logs, ctx: RequestContext, operation: str, params: Params
         return tuple(
             Access(action=f"logs:{operation}", resource=f"{_group_arn(ctx, one)}:log-stream:") for one in several
         )
-    named = params.get("resourceArn") or params.get("resourceIdentifier") or ""
-    named = named or params.get("logGroupName") or ""
-    group = _group_arn(ctx, named)
+    group = _group_arn(ctx, next((params[member] for member in _NAMES if params.get(member)), ""))
     if "resourceArn" in params:
         return (Access(action=f"logs:{operation}", resource=group),)
     stream = params.get("logStreamName", "") if operation != "CreateLogStream" else params["logStreamName"]
@@ -52,7 +55,13 @@ async def policy_of(logs: Logs, arn: str) -> Mapping[str, Any] | None:
 
 
 def _group_arn(ctx: RequestContext, named: str) -> str:
-    return named.removesuffix(":*") if named.startswith("arn:") else group_arn(ctx.scope, named)
+    """As policies write it, however the request does: what the operation takes for a group is guarded as that group."""
+    if not named.startswith("arn:"):
+        return group_arn(ctx.scope, named)
+    try:
+        return group_arn(ctx.scope, group_of_arn(ctx.scope, named))
+    except ServiceError:
+        return named.removesuffix(":*")  # the operation says what is wrong with it
 
 
 def _on_destination(ctx: RequestContext, operation: str, params: Params) -> Iterator[Access]:
