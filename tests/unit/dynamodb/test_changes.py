@@ -22,10 +22,11 @@ from undercast.core.ids import SystemIds
 from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
 from undercast.services import table_streams
-from undercast.services.dynamodb import schema
+from undercast.services.dynamodb import schema, tables
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.measures import Measures
+from undercast.services.dynamodb.models import TableName
 from undercast.services.dynamodb.service import MANIFEST
 from undercast.services.dynamodb.tables import Tables
 from undercast.services.dynamodb.throttle import Throttle
@@ -33,6 +34,7 @@ from undercast.services.dynamodbstreams import schema as streams_schema
 from undercast.services.dynamodbstreams.instance import Streams
 from undercast.services.dynamodbstreams.measures import Measures as StreamsMeasures
 from undercast.services.dynamodbstreams.service import MANIFEST as STREAMS
+from undercast.store.database import Tx
 
 ACCOUNT = AccountId("000000000000")
 
@@ -101,6 +103,23 @@ async def test_a_commit_rings_the_bell_of_the_stream(ground: Ground) -> None:
         with pytest.raises(ServiceError):
             await ground.put(replace(ground.ctx, request_id="2"), ConditionExpression="attribute_not_exists(pk)")
         assert not bell.is_set()
+
+
+async def test_a_table_as_a_transaction_saw_it_that_was_rolled_back_is_not_kept(ground: Ground) -> None:
+    """Within it the change is seen; behind it the table is what it was."""
+    dynamo, of = ground.dynamo, TableName(ground.ctx.scope, "watched")
+
+    def change(tx: Tx) -> None:
+        tables.set_tags(tx, tables.existing(tx, of), {"a": "b"})
+        dynamo.tables.changed(tx, of)
+        assert dynamo.tables.get(tx, of).tags == {"a": "b"}
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        await dynamo.database.write(change)
+    found = dynamo.tables.find(of)
+    assert found is not None
+    assert found.tags == {}
 
 
 async def test_a_large_table_is_gone_at_once_and_swept_in_pieces(ground: Ground) -> None:

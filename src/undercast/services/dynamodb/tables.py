@@ -11,52 +11,32 @@ from typing import Any
 from undercast.core.arn import Scope
 from undercast.services.dynamodb.errors import in_use, no_resource
 from undercast.services.dynamodb.models import Table, TableName, table_of
+from undercast.services.kept import Kept
 from undercast.store.database import Database, Row, Tx
 
-_MOST_KEPT = 4096
 _MEASURED_ITEMS = 5000
 _SWEPT_AT_ONCE = 1000
 
 
-class Tables:
+class Tables(Kept[TableName, Table]):
     """See the module."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: dict[TableName, Table] = {}
+        super().__init__(database, find)
 
     def get(self, tx: Tx, of: TableName) -> Table:
         """For a data operation. Raises ResourceNotFoundException, also for a table that is being imported."""
-        kept = self._kept.get(of)
-        if kept is not None:
-            return kept
-        table = self._keep(find(tx, of))
-        if table is None or table.is_importing:
-            raise no_resource()
-        return table
+        return _active(self.within(tx, of))
 
-    def _keep(self, table: Table | None) -> Table | None:
-        if table is not None and not table.is_importing:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            self._kept[table.of] = table
-        return table
+    def existing(self, of: TableName) -> Table:
+        """The same, where no transaction runs."""
+        return _active(self.find(of))
 
-    def find(self, of: TableName) -> Table | None:
-        """None where there is no such table."""
-        return self._kept.get(of) or self._keep(self._database.read_row(lambda tx: find(tx, of)))
 
-    def changed(self, tx: Tx, of: TableName) -> None:
-        """Read the row again, now and once this transaction has committed."""
-        self._kept.pop(of, None)
-        tx.after_commit(lambda: self._forget_one(of))
-
-    def _forget_one(self, of: TableName) -> None:
-        self._kept.pop(of, None)
-
-    def forget(self) -> None:
-        """The rows were deleted behind our back."""
-        self._kept.clear()
+def _active(table: Table | None) -> Table:
+    if table is None or table.is_importing:
+        raise no_resource()
+    return table
 
 
 def find(tx: Tx, of: TableName) -> Table | None:

@@ -8,19 +8,17 @@ import json
 from collections.abc import Iterator, Mapping
 
 from undercast.core.arn import Scope
+from undercast.services.kept import Kept
 from undercast.services.sns.errors import no_topic
 from undercast.services.sns.models import Subscription, Topic, TopicName, subscription_of, topic_of
 from undercast.store.database import Database, Tx
 
-_MOST_KEPT = 1024
 
-
-class Topics:
+class Topics(Kept[TopicName, Topic]):
     """See the module."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: dict[TopicName, Topic] = {}
+        super().__init__(database, find)
 
     def get(self, name: TopicName) -> Topic:
         """Raises NotFound."""
@@ -28,28 +26,6 @@ class Topics:
         if topic is None:
             raise no_topic()
         return topic
-
-    def find(self, name: TopicName) -> Topic | None:
-        """None where there is no such topic."""
-        topic = self._kept.get(name)
-        if topic is None:
-            topic = self._database.read_now(lambda tx: find(tx, name))
-            if topic is not None:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept.clear()
-                self._kept[name] = topic
-        return topic
-
-    def changed(self, tx: Tx, name: TopicName) -> None:
-        """Read the rows again once this transaction has committed."""
-        tx.after_commit(lambda: self._forget_one(name))
-
-    def _forget_one(self, name: TopicName) -> None:
-        self._kept.pop(name, None)
-
-    def forget(self) -> None:
-        """The rows were deleted behind our back."""
-        self._kept.clear()
 
 
 def find(tx: Tx, name: TopicName) -> Topic | None:

@@ -8,19 +8,17 @@ import json
 from collections.abc import Iterator, Mapping
 
 from undercast.core.arn import Scope
+from undercast.services.kept import Kept
 from undercast.services.sqs.errors import no_queue
 from undercast.services.sqs.models import Queue, QueueName, queue_of
 from undercast.store.database import Database, Tx
 
-_MOST_KEPT = 4096
 
-
-class Queues:
+class Queues(Kept[QueueName, Queue]):
     """See the module."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: dict[QueueName, Queue] = {}
+        super().__init__(database, find)
 
     def get(self, name: QueueName) -> Queue:
         """Raises QueueDoesNotExist."""
@@ -28,28 +26,6 @@ class Queues:
         if queue is None:
             raise no_queue()
         return queue
-
-    def find(self, name: QueueName) -> Queue | None:
-        """None where there is no such queue."""
-        queue = self._kept.get(name)
-        if queue is None:
-            queue = self._database.read_row(lambda tx: find(tx, name))
-            if queue is not None:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept.clear()
-                self._kept[name] = queue
-        return queue
-
-    def changed(self, tx: Tx, name: QueueName) -> None:
-        """Read the row again once this transaction has committed."""
-        tx.after_commit(lambda: self._forget_one(name))
-
-    def _forget_one(self, name: QueueName) -> None:
-        self._kept.pop(name, None)
-
-    def forget(self) -> None:
-        """The rows were deleted behind our back."""
-        self._kept.clear()
 
 
 def find(tx: Tx, name: QueueName) -> Queue | None:

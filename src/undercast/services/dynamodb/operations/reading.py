@@ -78,7 +78,7 @@ async def scan(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str,
 
 def _source(dynamo: Dynamo, ctx: RequestContext, params: Params) -> tuple[Table, Index | None]:
     of = named(ctx.scope, params["TableName"])
-    table = dynamo.database.read_row(lambda tx: dynamo.tables.get(tx, of))
+    table = dynamo.tables.existing(of)
     if "IndexName" not in params:
         return table, None
     index = table.index(params["IndexName"])

@@ -56,7 +56,7 @@ def _bound(params: Mapping[str, Any]) -> tuple[Statement, plan.Values]:
 
 def _source(dynamo: Dynamo, ctx: RequestContext, statement: Statement) -> tuple[Table, Index | None]:
     of = named(ctx.scope, statement.table)
-    table = dynamo.database.read_row(lambda tx: dynamo.tables.get(tx, of))
+    table = dynamo.tables.existing(of)
     check_scalars(table, statement.used)
     return table, table.index(statement.index) if statement.index else None
 
