@@ -70,6 +70,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
         database=database,
         arrivals=unused,
         causality=unused,
+        streams=unused,
         policies=unused,
         subscriptions=unused,
         housekeeping=unused,

@@ -59,7 +59,7 @@ def _on(kinesis: Kinesis, action: str, arn: str) -> Access:
 
 def _policy(kinesis: Kinesis, arn: str) -> str:
     try:
-        return kinesis.policies.find(arn)
+        return kinesis.policies.find(arn) or ""
     except ServiceError:
         return ""
 

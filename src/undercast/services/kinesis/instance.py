@@ -1,6 +1,8 @@
 """Kinesis as its operations see it."""
 
+from collections.abc import Callable
 from dataclasses import field
+from typing import TypeVar
 
 from undercast.core.accesses import Accesses
 from undercast.core.clock import PlatformClock
@@ -10,15 +12,17 @@ from undercast.core.record import record
 from undercast.core.service import Params
 from undercast.events.arrivals import Arrivals
 from undercast.events.causality import CausalLog
+from undercast.services.kept import Kept
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import in_use, invalid, no_stream
 from undercast.services.kinesis.housekeeping import Housekeeping
 from undercast.services.kinesis.measures import Measures
-from undercast.services.kinesis.models import Stream, StreamName, named_by_arn
-from undercast.services.kinesis.policies import Policies
+from undercast.services.kinesis.models import OpenStream, Stream, StreamName, named_by_arn
 from undercast.services.kinesis.subscriptions import Subscriptions
 from undercast.services.kinesis.throttle import Throttle
 from undercast.store.database import Database, Tx
+
+T = TypeVar("T")
 
 
 @record
@@ -28,7 +32,9 @@ class Kinesis:
     database: Database
     arrivals: Arrivals
     causality: CausalLog
-    policies: Policies
+    streams: Kept[StreamName, OpenStream]
+    policies: Kept[str, str]
+    """By the ARN of a stream or a consumer; "" for none. Every request asks for one."""
     subscriptions: Subscriptions
     housekeeping: Housekeeping
     throttle: Throttle
@@ -36,6 +42,15 @@ class Kinesis:
     clock: PlatformClock
     ids: Ids
     accesses: Accesses = field(default_factory=Accesses)
+
+    async def change(self, of: StreamName, fn: Callable[[Tx], T], *, long: bool = False) -> T:
+        """Run a transaction that changes more of a stream than its records: its row or its shards."""
+
+        def write(tx: Tx) -> T:
+            self.streams.changed(tx, of)
+            return fn(tx)
+
+        return await self.database.write(write, long=long)
 
 
 def named(ctx: RequestContext, params: Params) -> StreamName:

@@ -71,6 +71,14 @@ class Stream:
         return now - self.retention_hours * HOUR_S
 
 
+class OpenStream(NamedTuple):
+    """A stream with its open shards, the lowest hash keys first, as writers need it."""
+
+    stream: Stream
+    """Its `newest` may be old: a put raises it."""
+    shards: Sequence[Row]
+
+
 @record
 class Consumer:
     """A registered consumer (enhanced fan-out)."""

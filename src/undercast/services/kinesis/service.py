@@ -4,13 +4,14 @@ AWS: Kinesis Data Streams API Reference.
 """
 
 from undercast.core.service import Manifest, operations_of
+from undercast.services.kept import Kept
+from undercast.services.kinesis import store
 from undercast.services.kinesis.access import access, policy_of
 from undercast.services.kinesis.housekeeping import Housekeeping
 from undercast.services.kinesis.instance import Kinesis
 from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.kinesis.operations import consumers, policies, records, settings, shards, streams, tags
-from undercast.services.kinesis.policies import Policies
 from undercast.services.kinesis.subscriptions import Subscriptions
 from undercast.services.kinesis.throttle import Throttle
 from undercast.services.parts import Parts
@@ -22,7 +23,8 @@ def build(parts: Parts) -> Kinesis:
         database=parts.database,
         arrivals=parts.arrivals,
         causality=parts.causality,
-        policies=Policies(parts.database),
+        streams=Kept(parts.database, store.opened),
+        policies=Kept(parts.database, store.policy),
         subscriptions=Subscriptions(parts.platform_clock, parts.arrivals),
         housekeeping=Housekeeping(parts.database, parts.platform_clock),
         throttle=Throttle(parts.platform_clock, enabled=parts.config.throttle_streams),
@@ -47,6 +49,7 @@ async def _stop(kinesis: Kinesis) -> None:
 def _reset(kinesis: Kinesis) -> None:
     kinesis.subscriptions.end_all()
     kinesis.throttle.forget()
+    kinesis.streams.forget()
     kinesis.policies.forget()
 
 

@@ -11,6 +11,7 @@ from undercast.core.arn import Scope
 from undercast.services.kinesis.errors import no_shard, no_stream
 from undercast.services.kinesis.models import (
     Consumer,
+    OpenStream,
     Stream,
     StreamName,
     consumer_of,
@@ -68,6 +69,12 @@ def existing(tx: Tx, of: StreamName) -> Stream:
     return stream
 
 
+def opened(tx: Tx, of: StreamName) -> OpenStream | None:
+    """A stream with its open shards, or None."""
+    stream = find(tx, of)
+    return None if stream is None else OpenStream(stream, tuple(open_shards(tx, stream.id)))
+
+
 def listed(tx: Tx, scope: Scope, after: str, limit: int) -> list[Stream]:
     """By name, behind one."""
     rows = tx.all(
@@ -100,6 +107,13 @@ def change(tx: Tx, stream: Stream, **values: str | int) -> None:
     assert values.keys() <= _CHANGEABLE
     columns = ", ".join(f"{name} = ?" for name in values)
     tx.execute(f"UPDATE kinesis_stream SET {columns} WHERE id = ?", (*values.values(), stream.id))
+
+
+def newest(tx: Tx, stream_id: int) -> int:
+    """The last sequence number that it has given."""
+    row = tx.one("SELECT newest FROM kinesis_stream WHERE id = ?", (stream_id,))
+    assert row is not None
+    return int(row["newest"])
 
 
 def take_places(tx: Tx, stream_id: int, count: int) -> int:

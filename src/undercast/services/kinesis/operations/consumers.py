@@ -49,7 +49,7 @@ async def deregister_stream_consumer(kinesis: Kinesis, ctx: RequestContext, para
     def write(tx: Tx) -> None:
         consumer = _meant(tx, params)
         tx.execute("DELETE FROM kinesis_consumer WHERE id = ?", (consumer.id,))
-        kinesis.policies.changed(tx)
+        kinesis.policies.changed(tx, consumer.arn)
         tx.after_commit(lambda: kinesis.arrivals.ring(named_by_arn(consumer.arn).arn))
 
     await kinesis.database.write(write)

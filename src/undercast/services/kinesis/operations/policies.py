@@ -12,7 +12,7 @@ from undercast.core.service import Params, operation
 from undercast.policy.document import parse_policy
 from undercast.services.kinesis.errors import invalid
 from undercast.services.kinesis.instance import Kinesis
-from undercast.services.kinesis.models import Stream
+from undercast.services.kinesis.models import Stream, named_by_arn
 from undercast.services.kinesis.operations.tags import resource
 from undercast.store.database import Tx
 
@@ -30,7 +30,7 @@ async def put_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Par
         raise invalid(f"The policy is malformed: {error.message}") from error
     except (ValueError, RecursionError):
         raise invalid("The policy is no JSON.") from None
-    await kinesis.database.write(lambda tx: _set(kinesis, tx, params["ResourceARN"], params["Policy"]))
+    await _set(kinesis, params["ResourceARN"], params["Policy"])
     return {}
 
 
@@ -46,12 +46,15 @@ async def get_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Par
 @operation("DeleteResourcePolicy")
 async def delete_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Take it away."""
-    await kinesis.database.write(lambda tx: _set(kinesis, tx, params["ResourceARN"], ""))
+    await _set(kinesis, params["ResourceARN"], "")
     return {}
 
 
-def _set(kinesis: Kinesis, tx: Tx, arn: str, policy: str) -> None:
-    owner = resource(tx, arn)
-    table = "kinesis_stream" if isinstance(owner, Stream) else "kinesis_consumer"
-    tx.execute(f"UPDATE {table} SET policy = ? WHERE id = ?", (policy, owner.id))
-    kinesis.policies.changed(tx)
+async def _set(kinesis: Kinesis, arn: str, policy: str) -> None:
+    def write(tx: Tx) -> None:
+        owner = resource(tx, arn)
+        table = "kinesis_stream" if isinstance(owner, Stream) else "kinesis_consumer"
+        tx.execute(f"UPDATE {table} SET policy = ? WHERE id = ?", (policy, owner.id))
+        kinesis.policies.changed(tx, arn)
+
+    await kinesis.change(named_by_arn(arn), write)

@@ -13,13 +13,15 @@ from undercast.core.service import Params, operation
 from undercast.events.causality import Edge
 from undercast.services import shard_iterators
 from undercast.services.kinesis import places, store
-from undercast.services.kinesis.errors import dry_run, exceeded, invalid
+from undercast.services.kinesis.errors import dry_run, exceeded, invalid, no_stream
 from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.measures import Sent
 from undercast.services.kinesis.models import (
     AUTO,
     HASH_KEYS,
+    OpenStream,
     Stream,
+    StreamName,
     explicit_key,
     hash_key,
     named_by_arn,
@@ -67,12 +69,11 @@ async def _put(
         raise invalid("Records size exceeds 10 MB limit")
 
     def write(tx: Tx) -> tuple[Stream, list[dict[str, Any]]]:
-        stream = asked(tx, ctx, params)
+        stream, open_shards = _opened(kinesis, tx, named(ctx, params))
         news = [_new(kinesis, stream, entry) for entry in entries]
-        _check_ordering(stream, params.get("SequenceNumberForOrdering"))
+        _check_ordering(tx, stream, params.get("SequenceNumberForOrdering"))
         if params.get("DryRun"):
             raise dry_run()
-        open_shards = store.open_shards(tx, stream.id)
         chosen = [(shard_for(open_shards, new.hash_key), new) for new in news]
         taken = [kinesis.throttle.writes(shard["id"], new.size) for shard, new in chosen]
         placed = iter(
@@ -89,6 +90,13 @@ async def _put(
         return stream, results
 
     return await kinesis.database.write(write, long=size > _LONG_BYTES or len(entries) > _LONG_RECORDS)
+
+
+def _opened(kinesis: Kinesis, tx: Tx, of: StreamName) -> OpenStream:
+    found = kinesis.streams.within(tx, of)
+    if found is None:
+        raise no_stream(of.scope, of.name)
+    return found
 
 
 def _new(kinesis: Kinesis, stream: Stream, entry: Mapping[str, Any]) -> New:
@@ -109,11 +117,11 @@ def _new(kinesis: Kinesis, stream: Stream, entry: Mapping[str, Any]) -> New:
     return new
 
 
-def _check_ordering(stream: Stream, text: str | None) -> None:
+def _check_ordering(tx: Tx, stream: Stream, text: str | None) -> None:
     if text is None:
         return
     found = read_sequence(text)
-    if found is None or found.stream_id != stream.id or found.place > stream.newest:
+    if found is None or found.stream_id != stream.id or found.place > store.newest(tx, stream.id):
         raise invalid(f"SequenceNumberForOrdering {text} did not come from stream {stream.of.name}.")
 
 

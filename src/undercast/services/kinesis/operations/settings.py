@@ -12,7 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import invalid
-from undercast.services.kinesis.instance import Kinesis, asked
+from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.measures import SHARD_METRICS
 from undercast.services.kinesis.models import AUTO, BY_KEY, ON_DEMAND, Stream
 from undercast.store.database import Tx
@@ -56,7 +56,7 @@ async def _retain(kinesis: Kinesis, ctx: RequestContext, params: Params, *, long
             raise invalid(f"Minimum allowed retention period is {LEAST_HOURS} hours. {text} is too short.")
         store.change(tx, stream, retention_hours=hours)
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}
 
 
@@ -73,7 +73,9 @@ async def start_stream_encryption(kinesis: Kinesis, ctx: RequestContext, params:
     if found["KeyState"] != "Enabled":
         state = "KMSDisabledException" if found["KeyState"] == "Disabled" else "KMSInvalidStateException"
         raise ServiceError(state, f"{found['Arn']} is {found['KeyState']}.")
-    await kinesis.database.write(lambda tx: store.change(tx, asked(tx, ctx, params), key_id=params["KeyId"]))
+    await kinesis.change(
+        named(ctx, params), lambda tx: store.change(tx, asked(tx, ctx, params), key_id=params["KeyId"])
+    )
     return {}
 
 
@@ -87,7 +89,7 @@ async def stop_stream_encryption(kinesis: Kinesis, ctx: RequestContext, params: 
             raise invalid(f"Stream {stream.of.name} is not encrypted with {params['KeyId']}.")
         store.change(tx, stream, key_id="")
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}
 
 
@@ -118,7 +120,7 @@ async def _monitor(kinesis: Kinesis, ctx: RequestContext, params: Params, *, ena
             "DesiredShardLevelMetrics": after,
         }
 
-    return await kinesis.database.write(write)
+    return await kinesis.change(named(ctx, params), write)
 
 
 @operation("UpdateStreamMode")
@@ -132,7 +134,7 @@ async def update_stream_mode(kinesis: Kinesis, ctx: RequestContext, params: Para
             store.change(tx, stream, distribution=BY_KEY)
         store.change(tx, stream, mode=mode)
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}
 
 
@@ -140,7 +142,7 @@ async def update_stream_mode(kinesis: Kinesis, ctx: RequestContext, params: Para
 async def update_max_record_size(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """For the records from now on."""
     size = params["MaxRecordSizeInKiB"]
-    await kinesis.database.write(lambda tx: store.change(tx, asked(tx, ctx, params), max_record_kib=size))
+    await kinesis.change(named(ctx, params), lambda tx: store.change(tx, asked(tx, ctx, params), max_record_kib=size))
     return {}
 
 
@@ -154,5 +156,5 @@ async def update_distribution(kinesis: Kinesis, ctx: RequestContext, params: Par
             raise invalid("The record distribution strategy is only supported for streams in on-demand mode.")
         store.change(tx, stream, distribution=params["RecordDistributionStrategy"])
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}

@@ -10,7 +10,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kinesis import resharding, store
 from undercast.services.kinesis.errors import limit
-from undercast.services.kinesis.instance import Kinesis, asked
+from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.models import Stream, explicit_key
 from undercast.store.database import Tx
 
@@ -40,7 +40,7 @@ async def split_shard(kinesis: Kinesis, ctx: RequestContext, params: Params) -> 
         resharding.split(tx, stream, shard, start, ctx.clock.now())
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}
 
 
@@ -54,7 +54,7 @@ async def merge_shards(kinesis: Kinesis, ctx: RequestContext, params: Params) ->
         resharding.merge(tx, stream, shard, other, ctx.clock.now())
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}
 
 
@@ -72,7 +72,7 @@ async def update_shard_count(kinesis: Kinesis, ctx: RequestContext, params: Para
         shown = {"StreamName": stream.of.name, "StreamARN": stream.of.arn}
         return {**shown, "CurrentShardCount": current, "TargetShardCount": target}
 
-    return await kinesis.database.write(write, long=True)
+    return await kinesis.change(named(ctx, params), write, long=True)
 
 
 def _check_count(current: int, target: int) -> None:

@@ -14,7 +14,7 @@ from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import in_use, invalid
-from undercast.services.kinesis.instance import Kinesis, asked, refuse_second
+from undercast.services.kinesis.instance import Kinesis, asked, named, refuse_second
 from undercast.services.kinesis.models import (
     AUTO,
     BY_KEY,
@@ -63,7 +63,7 @@ async def create_stream(kinesis: Kinesis, ctx: RequestContext, params: Params) -
         for start, end in zip(starts, [*starts[1:], HASH_KEYS], strict=True):
             store.add_shard(tx, stream.id, Range(start, end - 1), Origin(), now)
 
-    await kinesis.database.write(create, long=count > 100)
+    await kinesis.change(of, create, long=count > 100)
     return {}
 
 
@@ -92,10 +92,10 @@ async def delete_stream(kinesis: Kinesis, ctx: RequestContext, params: Params) -
                 "EnforceConsumerDeletion to delete them with it."
             )
         tx.execute("DELETE FROM kinesis_stream WHERE id = ?", (stream.id,))
-        kinesis.policies.changed(tx)
+        tx.after_commit(kinesis.policies.forget)
         tx.after_commit(lambda: kinesis.arrivals.ring(stream.of.arn))
 
-    await kinesis.database.write(delete, long=True)
+    await kinesis.change(named(ctx, params), delete, long=True)
     return {}
 
 

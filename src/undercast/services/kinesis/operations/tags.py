@@ -11,7 +11,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import invalid, no_consumer
-from undercast.services.kinesis.instance import Kinesis, asked
+from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.models import Consumer, Stream, is_consumer, named_by_arn
 from undercast.store.database import Tx
 
@@ -56,14 +56,14 @@ async def add_tags_to_stream(kinesis: Kinesis, ctx: RequestContext, params: Para
         stream = asked(tx, ctx, params)
         _put(tx, stream, check_tags(stream.tags, params["Tags"]))
 
-    await kinesis.database.write(write)
+    await kinesis.change(named(ctx, params), write)
     return {}
 
 
 @operation("RemoveTagsFromStream")
 async def remove_tags_from_stream(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Keys that are not there are passed over."""
-    await kinesis.database.write(lambda tx: _remove(tx, asked(tx, ctx, params), params["TagKeys"]))
+    await kinesis.change(named(ctx, params), lambda tx: _remove(tx, asked(tx, ctx, params), params["TagKeys"]))
     return {}
 
 
@@ -85,14 +85,15 @@ async def tag_resource(kinesis: Kinesis, ctx: RequestContext, params: Params) ->
         owner = resource(tx, params["ResourceARN"])
         _put(tx, owner, check_tags(owner.tags, params["Tags"]))
 
-    await kinesis.database.write(write)
+    await kinesis.change(named_by_arn(params["ResourceARN"]), write)
     return {}
 
 
 @operation("UntagResource")
 async def untag_resource(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Keys that are not there are passed over."""
-    await kinesis.database.write(lambda tx: _remove(tx, resource(tx, params["ResourceARN"]), params["TagKeys"]))
+    arn, keys = params["ResourceARN"], params["TagKeys"]
+    await kinesis.change(named_by_arn(arn), lambda tx: _remove(tx, resource(tx, arn), keys))
     return {}
 
 
