@@ -316,6 +316,21 @@ def test_keys_that_cannot_be_are_refused(kms: Any, params: dict[str, Any], expec
     assert code(kms.create_key, **params) == expected
 
 
+def test_a_dry_run_may_do_without_a_ciphertext(kms: Any) -> None:
+    """DryRunModifiers IGNORE_CIPHERTEXT: only whether the caller may, and the key can, is asked."""
+    key_id, signs = make(kms), make(kms, KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")
+    dry: dict[str, Any] = {"DryRun": True, "DryRunModifiers": ["IGNORE_CIPHERTEXT"]}
+    between = {"SourceKeyId": key_id, "DestinationKeyId": key_id}
+    assert code(kms.decrypt, KeyId=key_id, **dry) == "DryRunOperationException"
+    assert code(kms.re_encrypt, **between, **dry) == "DryRunOperationException"
+    assert code(kms.decrypt, **dry) == "ValidationException"
+    assert code(kms.decrypt, KeyId=key_id, DryRunModifiers=["IGNORE_CIPHERTEXT"]) == "ValidationException"
+    assert code(kms.decrypt, KeyId=signs, **dry) == "InvalidKeyUsageException"
+    kms.disable_key(KeyId=key_id)
+    assert code(kms.decrypt, KeyId=key_id, **dry) == "DisabledException"
+    assert code(kms.re_encrypt, **between, **dry) == "DisabledException"
+
+
 def test_a_dry_run_changes_nothing(kms: Any) -> None:
     """It only tells whether the request would have succeeded."""
     key_id = make(kms)

@@ -75,7 +75,9 @@ MANIFEST = Manifest(
         "-.Success, WriteProvisionedThroughputExceeded and ReadProvisionedThroughputExceeded of streams, and what is "
         "enabled of shards; nothing of consumers, and no latencies.",
         "A stream on demand keeps its four shards, however much is written.",
-        "Records are not encrypted on disk; KeyId is looked up in KMS when it is set, and not used.",
+        "Records are not encrypted on disk. KMS is asked in the caller's name at each put and each read, and when a "
+        "subscription to a shard begins, about the key that the stream has then; what was written under an earlier key "
+        "needs that one no more.",
         "SubscribeToShard is served over HTTP/1.1, too.",
         "UpdateShardCount is not limited to ten calls a day.",
         "Channels, queues, account settings and warm throughput are missing, and named.",

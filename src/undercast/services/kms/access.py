@@ -86,7 +86,8 @@ def _on(kms: Kms, ctx: RequestContext, key: Key | None, use: _Use) -> tuple[Acce
     }
     if use.context:
         conditions["kms:EncryptionContextKeys"] = tuple(use.context)
-    conditions["kms:CallerAccount"] = ctx.principal.account_id
+    if ctx.principal.kind != "service":  # whose account is AWS's own: no managed key's policy lets it in
+        conditions["kms:CallerAccount"] = ctx.principal.account_id
     if ctx.via:
         conditions["kms:ViaService"] = f"{ctx.via}.{ctx.region}.amazonaws.com"
     return (

@@ -90,7 +90,8 @@ MANIFEST = Manifest(
         'endpoint ({"endpoint_arn": ...}), which stands for an app that was uninstalled. The next message disables the '
         "endpoint, with EndpointUpdated and, of a message published to it directly, DeliveryFailure.",
         "The attributes ...FeedbackRoleArn and ...SampleRate of topics and platform applications are kept and shown; "
-        "the status of deliveries is not logged. KmsMasterKeyId is kept and shown; messages are not encrypted on disk. "
+        "the status of deliveries is not logged. Messages are not encrypted on disk; KMS is asked in the publisher's "
+        "name at each publish about the topic's KmsMasterKeyId. "
         "TracingConfig "
         "is kept and shown; trace headers are passed on either way.",
         "Certificates of signatures are self-signed by this platform. SigningCertURL, SubscribeURL and UnsubscribeURL "

@@ -13,11 +13,11 @@ from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.core.identity import service_principal
 from undercast.events.delivery import Delivery, Outcome, Refusal, refused
-from undercast.services.sns import sending
+from undercast.services.sns import encryption, sending
 from undercast.services.sns.contents import check
 from undercast.services.sns.envelope import undelivered
 from undercast.services.sns.instance import Sns
-from undercast.services.sns.models import QUEUES, topic_named
+from undercast.services.sns.models import QUEUES, Topic, topic_named
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +50,8 @@ class TopicTarget:
             sending.check_order(topic, message)
         except ServiceError as error:
             return self._refused(delivery, error.message)
+        if (reason := await self._barred(delivery, topic)) is not None:
+            return self._refused(delivery, reason, "forbidden")
         principal = service_principal("sns.amazonaws.com", topic.scope.account_id)
         ctx = self._sns.internal(topic.scope, principal, Cause(kind="delivery", id=delivery.id))
         prepared = await sending.prepare(self._sns, ctx, topic, message)
@@ -66,6 +68,19 @@ class TopicTarget:
         conditions = {"aws:SourceArn": delivery.source_arn, "aws:SourceAccount": account}
         ctx = self._sns.internal(delivery.scope, principal)
         return await ctx.permits(principal, "sns:Publish", delivery.target_arn, conditions)
+
+    async def _barred(self, delivery: Delivery, topic: Topic) -> str | None:
+        """Why a service may not use the topic's key; a sender that was authorised before is not asked again."""
+        account = delivery.attributes.get("source_account")
+        if account is None:
+            return None
+        host = f"{Arn.parse(delivery.source_arn).service}.amazonaws.com"
+        ctx = self._sns.internal(topic.scope, service_principal(host, AccountId(account), delivery.source_arn))
+        try:
+            await encryption.check_publish(replace(ctx, service="sns"), topic)
+        except ServiceError as error:
+            return error.message
+        return None
 
     def _refused(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:
         log.warning("the message %s for %s is refused: %s", delivery.id, delivery.target_arn, reason)

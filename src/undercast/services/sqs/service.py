@@ -82,7 +82,8 @@ MANIFEST = Manifest(
         "A queue's name can be used again at once after DeleteQueue; AWS makes one wait 60 seconds.",
         "The approximate numbers of GetQueueAttributes are exact, and changes of attributes hold at once.",
         "Standard queues give each message once per visibility timeout and in the order in which they became visible.",
-        "KmsMasterKeyId and SqsManagedSseEnabled are kept and shown; messages are not encrypted on disk.",
+        "Messages are not encrypted on disk. KMS is asked in the caller's name at each send and receive about the key "
+        "that the queue has then; KmsDataKeyReusePeriodSeconds is kept and shown.",
         "Request rates and the number of messages in flight are not limited (RequestThrottled and OverLimit are never "
         "raised for them).",
         "CloudWatch is told NumberOfMessagesSent, -Received, -Deleted, NumberOfEmptyReceives, SentMessageSize "

@@ -6,14 +6,15 @@ AWS: SQS Developer Guide, "Basic examples of Amazon SQS policies" (services are 
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn
-from undercast.core.context import Cause
+from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
 from undercast.events.delivery import Delivery, Outcome, Refusal, refused
-from undercast.services.sqs import sending
+from undercast.services.sqs import encryption, sending
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.models import Queue, decode_attributes, named_by_arn
 
@@ -48,6 +49,8 @@ class QueueTarget:
             checked = sending.check(self._sqs, ctx, queue, _entry(delivery))
         except ServiceError as error:
             return self._refused(delivery, error.message)
+        if (reason := await _barred(ctx, delivery, queue)) is not None:
+            return self._refused(delivery, reason, "forbidden")
         await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked))
         return Outcome(kind="done")
 
@@ -64,10 +67,21 @@ class QueueTarget:
         return await ctx.permits(principal, "sqs:SendMessage", queue.arn, conditions)
 
 
+async def _barred(ctx: RequestContext, delivery: Delivery, queue: Queue) -> str | None:
+    """Why a service may not use the queue's key; a sender that was authorised before is not asked again."""
+    if "source_account" not in delivery.attributes:
+        return None
+    try:
+        await encryption.check_send(replace(ctx, service="sqs"), queue)
+    except ServiceError as error:
+        return error.message
+    return None
+
+
 def _sender(delivery: Delivery) -> Principal:
     service = Arn.parse(delivery.source_arn).service if delivery.source_arn else "lambda"
     account = AccountId(delivery.attributes.get("source_account") or delivery.scope.account_id)
-    return service_principal(f"{service}.amazonaws.com", account)
+    return service_principal(f"{service}.amazonaws.com", account, delivery.source_arn)
 
 
 def _entry(delivery: Delivery) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.kinesis import places, store
+from undercast.services.kinesis import encryption, places, store
 from undercast.services.kinesis.errors import dry_run, in_use, invalid, limit, no_consumer
 from undercast.services.kinesis.instance import Kinesis
 from undercast.services.kinesis.models import Consumer, Stream, named_by_arn
@@ -130,6 +130,7 @@ async def subscribe_to_shard(kinesis: Kinesis, ctx: RequestContext, params: Para
         return found[2]
 
     stream, shard, place = kinesis.database.read_now(find)
+    await encryption.check_subscription(ctx, stream)
     if params.get("DryRun"):
         raise dry_run()
     held = kinesis.subscriptions.begin(arn, shard["id"])

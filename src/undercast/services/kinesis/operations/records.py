@@ -12,7 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.events.causality import Edge
 from undercast.services import shard_iterators
-from undercast.services.kinesis import places, store
+from undercast.services.kinesis import encryption, places, store
 from undercast.services.kinesis.errors import dry_run, exceeded, invalid, no_stream
 from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.measures import Sent
@@ -67,9 +67,12 @@ async def _put(
     size = sum(len(entry["Data"]) for entry in entries)
     if size + sum(len(entry.get("PartitionKey", "").encode()) for entry in entries) > MAX_BYTES:
         raise invalid("Records size exceeds 10 MB limit")
+    of = named(ctx, params)
+    known = kinesis.streams.find(of)
+    await encryption.check_write(ctx, None if known is None else known.stream)
 
     def write(tx: Tx) -> tuple[Stream, list[dict[str, Any]]]:
-        stream, open_shards = _opened(kinesis, tx, named(ctx, params))
+        stream, open_shards = _opened(kinesis, tx, of)
         news = [_new(kinesis, stream, entry) for entry in entries]
         _check_ordering(tx, stream, params.get("SequenceNumberForOrdering"))
         if params.get("DryRun"):
@@ -194,6 +197,7 @@ async def get_records(kinesis: Kinesis, ctx: RequestContext, params: Params) -> 
         raise exceeded(stream.of.scope, stream.of.name, shard_name(shard))
     if page.behind_ms and len(page.records) < limits.records:
         stream, shard, page = await kinesis.database.read(lambda tx: look(tx, limits), long=True)
+    await encryption.check_read(ctx, stream, page.records)
     kinesis.throttle.has_read(iterator.shard_id, page.size)
     kinesis.measures.got(stream, shard, page)
     answer: dict[str, Any] = {"Records": page.records, "MillisBehindLatest": page.behind_ms}

@@ -10,7 +10,9 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
+from undercast.services.customer_keys import told
 from undercast.services.kinesis import store
+from undercast.services.kinesis.encryption import CODES
 from undercast.services.kinesis.errors import invalid
 from undercast.services.kinesis.instance import Kinesis, asked, named
 from undercast.services.kinesis.measures import SHARD_METRICS
@@ -18,11 +20,6 @@ from undercast.services.kinesis.models import AUTO, BY_KEY, ON_DEMAND, Stream
 from undercast.store.database import Tx
 
 LEAST_HOURS, MOST_HOURS = 24, 8760
-_KMS_ERRORS = {
-    "NotFoundException": "KMSNotFoundException",
-    "AccessDeniedException": "KMSAccessDeniedException",
-    "DisabledException": "KMSDisabledException",
-}
 
 
 @operation("IncreaseStreamRetentionPeriod")
@@ -69,7 +66,7 @@ async def start_stream_encryption(kinesis: Kinesis, ctx: RequestContext, params:
     try:
         found = (await ctx.call("kms", "DescribeKey", {"KeyId": params["KeyId"]}))["KeyMetadata"]
     except ServiceError as error:
-        raise ServiceError(_KMS_ERRORS.get(error.code, error.code), error.message) from error
+        raise told(error, CODES) from error
     if found["KeyState"] != "Enabled":
         state = "KMSDisabledException" if found["KeyState"] == "Disabled" else "KMSInvalidStateException"
         raise ServiceError(state, f"{found['Arn']} is {found['KeyState']}.")

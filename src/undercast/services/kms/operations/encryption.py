@@ -38,6 +38,15 @@ class Opened(NamedTuple):
     algorithm: str
 
 
+def ignores_ciphertext(params: Params) -> bool:
+    """Whether only the permissions are asked about. AWS: KMS API Reference, Decrypt, DryRunModifiers."""
+    if not params.get("DryRunModifiers"):
+        return False
+    if not params.get("DryRun"):
+        raise invalid("DryRunModifiers can only be specified with DryRun.")
+    return True
+
+
 def dry_run(params: Params) -> None:
     """Raises DryRunOperationException when the caller only wanted to know whether it may."""
     if params.get("DryRun"):
@@ -74,6 +83,18 @@ class Sealed:
     algorithm: str
     action: str
     """What IAM calls it."""
+
+
+async def check_opener(kms: Kms, ctx: RequestContext, key_id: str, algorithm: str) -> None:
+    """Whether a key can decrypt now, with nothing to decrypt. Raises AWS's errors for state, usage and algorithm."""
+    if not key_id:
+        raise invalid("The key is required where the ciphertext is ignored.")
+    key = await kms.key(ctx, key_id)
+    key.require_usable()
+    if key.usage != ENCRYPT:
+        raise invalid_usage(key.arn, key.usage)
+    if (algorithm or SYMMETRIC) not in key.algorithms:
+        raise invalid_algorithm(algorithm or SYMMETRIC, key.spec)
 
 
 async def unseal(kms: Kms, ctx: RequestContext, sealed: Sealed) -> Opened:
@@ -134,6 +155,9 @@ def _sealed(params: Params, source: str, action: str) -> Sealed:
 @operation("Decrypt")
 async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """What Encrypt, GenerateDataKey and ReEncrypt gave."""
+    if ignores_ciphertext(params):
+        await check_opener(kms, ctx, params.get("KeyId", ""), params.get("EncryptionAlgorithm", ""))
+        dry_run(params)
     opened = await unseal(kms, ctx, _sealed(params, "", "kms:Decrypt"))
     dry_run(params)
     return {"KeyId": opened.key.arn, "Plaintext": opened.plaintext, "EncryptionAlgorithm": opened.algorithm}
@@ -142,9 +166,14 @@ async def decrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, An
 @operation("ReEncrypt")
 async def re_encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Decrypt and encrypt again without showing the plaintext."""
-    opened = await unseal(kms, ctx, _sealed(params, "Source", "kms:ReEncryptFrom"))
     target, chosen = await kms.key(ctx, params["DestinationKeyId"]), params.get("DestinationEncryptionAlgorithm", "")
-    blob = await seal(kms, target, opened.plaintext, params.get("DestinationEncryptionContext") or _NO_CONTEXT, chosen)
+    context = params.get("DestinationEncryptionContext") or _NO_CONTEXT
+    if ignores_ciphertext(params):
+        await check_opener(kms, ctx, params.get("SourceKeyId", ""), params.get("SourceEncryptionAlgorithm", ""))
+        await seal(kms, target, b"", context, chosen)
+        dry_run(params)
+    opened = await unseal(kms, ctx, _sealed(params, "Source", "kms:ReEncryptFrom"))
+    blob = await seal(kms, target, opened.plaintext, context, chosen)
     dry_run(params)
     return {
         "CiphertextBlob": blob,

@@ -11,7 +11,7 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.sns import local, sending
+from undercast.services.sns import encryption, local, sending
 from undercast.services.sns.contents import Message, check, shown_attributes
 from undercast.services.sns.endpoints import PHONE
 from undercast.services.sns.errors import invalid, invalid_of
@@ -40,6 +40,7 @@ async def publish(sns: Sns, ctx: RequestContext, params: Params) -> dict[str, An
     topic = sns.topic(ctx, params[named[0]], named[0])
     message = check(params, max_bytes=topic.max_bytes, trace_header=_trace(ctx))
     sending.check_order(topic, message)
+    await encryption.check_publish(ctx, topic)
     prepared = await sending.prepare(sns, ctx, topic, message)
     sent = await sns.database.write(lambda tx: sending.store(sns, tx, ctx, topic, prepared), long=prepared.is_long)
     return _told(topic, sent)
@@ -109,6 +110,8 @@ async def publish_batch(sns: Sns, ctx: RequestContext, params: Params) -> dict[s
     if sum(message.size_bytes for _, message in accepted) > topic.max_bytes:
         text = "The length of all the batch messages put together is more than the limit."
         raise ServiceError("BatchRequestTooLongException", text)
+    if accepted:
+        await encryption.check_publish(ctx, topic)
     prepared = [(identifier, await sending.prepare(sns, ctx, topic, message)) for identifier, message in accepted]
 
     def write(tx: Tx) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.identity import PLATFORM
 from undercast.core.service import Params, operation
-from undercast.services.sqs import sending
+from undercast.services.sqs import encryption, sending
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.operations.messages import change_one, delete, give_back, sent_output, to_delete
 from undercast.store.database import Tx
@@ -47,6 +47,8 @@ async def send_message_batch(sqs: Sqs, ctx: RequestContext, params: Params) -> d
             for entry, one in accepted
         ]
 
+    if accepted:
+        await encryption.check_send(ctx, queue)
     successful = await sqs.database.write(write) if accepted else []
     return {"Successful": successful, "Failed": failed}
 

@@ -6,12 +6,12 @@ AWS: SQS API Reference, the operations of these names.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.sqs import messages, sending
+from undercast.services.sqs import encryption, messages, sending
 from undercast.services.sqs.errors import bad_receipt_handle, invalid_value, invalid_value_of
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.lineage import moved
@@ -30,6 +30,7 @@ async def send_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict[st
     """One message at the end of the queue."""
     queue = sqs.queue(ctx, params["QueueUrl"])
     checked = sending.check(sqs, ctx, queue, params)
+    await encryption.check_send(ctx, queue)
     sent = await sqs.database.write(lambda tx: sending.store(sqs, tx, ctx, queue, checked))
     return sent_output(queue, checked, sent)
 
@@ -59,7 +60,8 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     while True:
         wish = wish._replace(now=sqs.clock.now())
         dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
-        taken = await _committed(sqs, partial(_take, sqs, ctx, (queue, dead_letters), wish))
+        source = _Source(queue, dead_letters, await encryption.refusal(ctx, queue))
+        taken = await _committed(sqs, partial(_take, sqs, ctx, source, wish))
         if dead_letters is not None and taken.dead:
             sqs.waiting.wake(dead_letters.id, len(taken.dead))
         if taken.is_full and not taken.rows:
@@ -96,9 +98,19 @@ async def _committed(sqs: Sqs, take: Callable[[Tx], Taken]) -> Taken:
         return taken
 
 
-def _take(sqs: Sqs, ctx: RequestContext, places: tuple[Queue, Queue | None], wish: Wish, tx: Tx) -> Taken:
-    queue, dead_letters = places
+class _Source(NamedTuple):
+    """Where messages are taken from, where the dead ones go, and why the caller may read none, if so."""
+
+    queue: Queue
+    dead_letters: Queue | None
+    barred: ServiceError | None
+
+
+def _take(sqs: Sqs, ctx: RequestContext, source: _Source, wish: Wish, tx: Tx) -> Taken:
+    queue, dead_letters, barred = source
     taken = messages.receive(tx, queue, dead_letters, wish, _nonce(ctx))
+    if barred is not None and taken.rows:
+        raise barred  # nothing of it has happened
     if dead_letters is not None:
         for row in taken.dead:
             sqs.causality.record(tx, moved(row, dead_letters, wish.now))
