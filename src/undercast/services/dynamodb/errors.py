@@ -30,6 +30,11 @@ def no_resource(name: str = "") -> ServiceError:
     return ServiceError("ResourceNotFoundException", f"Requested resource not found{shown}")
 
 
+def key_refused(error: ServiceError) -> ServiceError:
+    """KMS does not let the caller use the key of a table."""
+    return ServiceError("AccessDeniedException", f"KMS key access denied error: {error.message}")
+
+
 def in_use(message: str) -> ServiceError:
     """A table that is there already, or is being changed."""
     return ServiceError("ResourceInUseException", message)

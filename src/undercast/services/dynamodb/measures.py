@@ -21,6 +21,7 @@ from undercast.services.dynamodb.models import Table, TableName, named
 _READS = frozenset({"GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems"})
 _WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"})
 _STATEMENTS = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
+ON_ITEMS = _READS | _WRITES | _STATEMENTS
 _EXCEEDED, _CONDITION = "ProvisionedThroughputExceededException", "ConditionalCheckFailedException"
 
 
@@ -69,8 +70,7 @@ class Measures:
 
 def measured(operations: Mapping[str, OperationFunction]) -> dict[str, OperationFunction]:
     """The operations; those on items tell how they went."""
-    of_items = _READS | _WRITES | _STATEMENTS
-    return {name: _measured(name, one) if name in of_items else one for name, one in operations.items()}
+    return {name: _measured(name, one) if name in ON_ITEMS else one for name, one in operations.items()}
 
 
 def _measured(name: str, function: OperationFunction) -> OperationFunction:

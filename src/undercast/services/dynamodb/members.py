@@ -17,14 +17,14 @@ _READ = _VALUES | _CAPACITY | {
 _TABLE = frozenset({"TableName"})
 _RESTORED = frozenset({
     "TargetTableName", "BillingModeOverride", "GlobalSecondaryIndexOverride", "LocalSecondaryIndexOverride",
-    "ProvisionedThroughputOverride",
+    "ProvisionedThroughputOverride", "SSESpecificationOverride",
 })  # fmt: skip
 
 EFFECTIVE: Mapping[str, frozenset[str]] = {
     "CreateTable": _TABLE | {
         "AttributeDefinitions", "KeySchema", "LocalSecondaryIndexes", "GlobalSecondaryIndexes", "BillingMode",
         "ProvisionedThroughput", "StreamSpecification", "Tags", "DeletionProtectionEnabled",
-        "ResourcePolicy",
+        "ResourcePolicy", "SSESpecification",
     },
     "PutResourcePolicy": frozenset({
         "ResourceArn", "Policy", "ExpectedRevisionId", "ConfirmRemoveSelfResourceAccess",
@@ -33,7 +33,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
     "DeleteResourcePolicy": frozenset({"ResourceArn", "ExpectedRevisionId"}),
     "UpdateTable": _TABLE | {
         "AttributeDefinitions", "BillingMode", "ProvisionedThroughput", "GlobalSecondaryIndexUpdates",
-        "StreamSpecification", "DeletionProtectionEnabled",
+        "StreamSpecification", "DeletionProtectionEnabled", "SSESpecification",
     },
     "DescribeTable": _TABLE,
     "DeleteTable": _TABLE,
@@ -93,12 +93,11 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
 _ONE_PLACE = "there is one machine and one kind of disk"
 _STORED = {
     "TableClass": _ONE_PLACE,
-    "SSESpecification": "the data folder is the user's own; the key is shown, items are not encrypted with it",
     "OnDemandThroughput": "requests are not limited",
     "WarmThroughput": "requests are not limited",
 }
 
-_STORED_OVERRIDES = {f"{member}Override": _STORED[member] for member in ("SSESpecification", "OnDemandThroughput")}
+_STORED_OVERRIDES = {"OnDemandThroughputOverride": _STORED["OnDemandThroughput"]}
 
 STORED: Mapping[str, Mapping[str, str]] = {
     "CreateTable": _STORED,

@@ -10,10 +10,11 @@ from undercast.core.record import record
 from undercast.core.service import Manifest, operations_of
 from undercast.services.dynamodb import exporting, importing
 from undercast.services.dynamodb.access import access, policy_of
+from undercast.services.dynamodb.encryption import under_keys
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.forwarding import KIND, KinesisTarget
 from undercast.services.dynamodb.instance import Dynamo
-from undercast.services.dynamodb.measures import Measures, measured
+from undercast.services.dynamodb.measures import ON_ITEMS, Measures, measured
 from undercast.services.dynamodb.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.dynamodb.operations import (
     backups,
@@ -98,20 +99,23 @@ MANIFEST = Manifest(
     name="dynamodb",
     build=build,
     operations=measured(
-        operations_of(
-            backups,
-            batches,
-            exports,
-            forwarding,
-            imports,
-            items,
-            policies,
-            reading,
-            restoring,
-            statements,
-            tables,
-            tagging,
-            transactions,
+        under_keys(
+            operations_of(
+                backups,
+                batches,
+                exports,
+                forwarding,
+                imports,
+                items,
+                policies,
+                reading,
+                restoring,
+                statements,
+                tables,
+                tagging,
+                transactions,
+            ),
+            ON_ITEMS,
         )
     ),
     access=access,
@@ -128,8 +132,11 @@ MANIFEST = Manifest(
         "UPDATING or DELETING.",
         "Every read is consistent, also one of a global secondary index; capacity is counted as AWS does.",
         "Tables are held to their provisioned throughput only with --throttle-tables, those on demand never.",
-        "SSESpecification, OnDemandThroughput and WarmThroughput of an import's table and of an index are kept or left "
-        "out without effect, as those of CreateTable: requests are not limited, items are not encrypted with a key.",
+        "OnDemandThroughput and WarmThroughput of an import's table and of an index are kept or left out without "
+        "effect, as those of CreateTable: requests are not limited.",
+        "Items are not encrypted with a customer managed key of SSESpecification. KMS is asked about it at each "
+        "request on items, in the caller's name (kms:Decrypt), when a table gets it, and when the table is described; "
+        "reading a stream, backups, exports and a restored table's making do not ask, and a table is not archived.",
         "DescribeLimits gives AWS's default quotas; nothing here is limited by them.",
         "ItemCount is exact, TableSizeBytes an estimate beyond 5,000 items; an index shows those of its table.",
         "A Kinesis destination is ACTIVE at once; a change is not told to a stream that was deleted meanwhile.",

@@ -11,7 +11,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services import table_streams
-from undercast.services.dynamodb import backup_rows, index_rows, tables
+from undercast.services.dynamodb import backup_rows, encryption, index_rows, tables
 from undercast.services.dynamodb.definitions import checked_definition, checked_stream, updated_definition
 from undercast.services.dynamodb.describe import described
 from undercast.services.dynamodb.errors import in_use, invalid, invalid_value
@@ -34,6 +34,7 @@ async def create_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
     now = dynamo.clock.now()
     if "ResourcePolicy" in params:
         checked_policy(params["ResourcePolicy"])
+    await encryption.check_use(ctx, of, definition)
 
     def write(tx: Tx) -> Table:
         if tables.find(tx, of) is not None:
@@ -72,11 +73,12 @@ async def describe_table(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
     """A table, its indexes, its stream."""
     of = named(ctx.scope, params["TableName"])
 
-    def read(tx: Tx) -> dict[str, Any]:
+    def read(tx: Tx) -> tuple[Table, dict[str, Any]]:
         table = tables.existing(tx, of)
-        return described(table, tables.counts(tx, table))
+        return table, described(table, tables.counts(tx, table))
 
-    return {"Table": await dynamo.database.read(read, long=True)}  # it counts the items
+    found = await dynamo.database.read(read, long=True)  # it counts the items
+    return {"Table": await encryption.told(ctx, *found)}
 
 
 @operation("ListTables")
@@ -134,6 +136,7 @@ async def update_table(dynamo: Dynamo, ctx: RequestContext, params: Params) -> d
             "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
             "SSESpecification or ReplicaUpdates is required"
         )
+    await encryption.check_use(ctx, of, params)
 
     def write(tx: Tx) -> dict[str, Any]:
         table = tables.ready(tx, of)
