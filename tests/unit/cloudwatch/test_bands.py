@@ -11,6 +11,7 @@ from tests.unit.cloudwatch.test_math import TIMES, evaluated
 from undercast.core.errors import ServiceError
 from undercast.core.metrics import Series
 from undercast.services.cloudwatch.bands import DAY_S, HOUR_S, WEEK_S, band
+from undercast.services.cloudwatch.budget import Budget
 from undercast.services.cloudwatch.expressions import Evaluation, MetricStat, Query, Reader
 from undercast.services.cloudwatch.judging import Condition, judge
 from undercast.services.cloudwatch.lines import Line
@@ -112,14 +113,14 @@ def test_many_bands_share_their_past() -> None:
     [
         ("[m1, m1]", "[{0}, {0}]", "too much computing"),
         ("[m1, m1, m1]", "[ABS({0}), ABS({0}), ABS({0})]", "too much computing"),
-        ("m1" + "+1" * 1000, "{0} + 1", "nested too deeply"),
+        ("m1" + "+1" * 1000, "{0} + 1" + " + 1" * 500, "too much computing"),
     ],
 )
 def test_expressions_cost_only_so_much(first: str, next_one: str, reason: str) -> None:
-    """Arrays that grow from query to query, and trees that are too deep."""
+    """Arrays that grow from query to query, and long sums one over the other."""
     queries = queries_of(first, *(next_one.format(f"e{n}") for n in range(40)))
     with pytest.raises(ServiceError, match=reason) as caught:
-        Evaluation(queries, reader_counting([]), budget=100_000).result(queries[-1])
+        Evaluation(queries, reader_counting([]), Budget(100_000)).result(queries[-1])
     assert caught.value.code == "ValidationError"
 
 

@@ -204,7 +204,7 @@ def _values(
     source = Source(tx, alarm.scope, (window.start_s, window.end_s), now_s, anchor_s=window.end_s)
     band = alarm.settings.get("ThresholdMetricId")
     (watched,) = [query for query in queries if query.returns and query.id != band]
-    evaluation = Evaluation(queries, source.reader())
+    evaluation = Evaluation(queries, source.reader(), source.budget)
     lines = evaluation.result(watched)
     if len(lines) > 1:  # IF may choose otherwise with data than it did in the trial
         raise invalid(f"Error in expression '{watched.id}': an alarm watches a single time series.")

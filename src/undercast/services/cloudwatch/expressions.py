@@ -5,14 +5,26 @@ AWS: CloudWatch User Guide, "Metric math syntax and functions"; API Reference, M
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.metrics import Series
 from undercast.core.record import record
 from undercast.services.cloudwatch import bands, lines
+from undercast.services.cloudwatch.budget import Budget
 from undercast.services.cloudwatch.errors import invalid
-from undercast.services.cloudwatch.grammar import Call, Listing, Name, Node, Number, SyntaxProblem, Text, parse
+from undercast.services.cloudwatch.grammar import (
+    Call,
+    Chain,
+    Listing,
+    Name,
+    Node,
+    Number,
+    SyntaxProblem,
+    Text,
+    names_in,
+    parse,
+)
 from undercast.services.cloudwatch.insights import Select, is_select
 from undercast.services.cloudwatch.insights import parse as parse_select
 from undercast.services.cloudwatch.lines import Line, MathProblem, Value
@@ -27,8 +39,6 @@ _EACH: dict[str, Callable[[float], float]] = {
     "LOG10": math.log10,
 }
 _STEPS = frozenset({"DIFF", "DIFF_TIME", "RATE", "RUNNING_SUM"})
-BUDGET = 20_000_000
-"""What the expressions of one evaluation may cost: a unit for each character, series and data point that is handled."""
 _WORDS = frozenset({"REPEAT", "LINEAR", "ASC", "DESC", "AVG", "MIN", "MAX", "SUM"})
 
 
@@ -75,14 +85,14 @@ class Evaluation:
     """See the module."""
 
     def __init__(
-        self, queries: Sequence[Query], reader: Reader, budget: int = BUDGET, *, is_past: bool = False
+        self, queries: Sequence[Query], reader: Reader, budget: Budget | None = None, *, is_past: bool = False
     ) -> None:
-        """`is_past`: of what bands are computed of; no band can be in it."""
+        """`reader` spends of the same budget. `is_past`: of what bands are computed of; no band can be in it."""
         self._queries = {query.id: query for query in queries}
         self._reader = reader
         self._known: dict[str, Value] = {}
-        self._open: list[str] = []
-        self._budget = self._left = budget
+        self._trees: dict[str, Node] = {}
+        self._budget = budget or Budget()
         self._is_past = is_past
         self._past: Evaluation | None = None
         periods = [query.metric.period_s for query in queries if query.metric is not None]
@@ -91,41 +101,55 @@ class Evaluation:
 
     def result(self, query: Query) -> list[Line]:
         """The series of a query. Raises ValidationError for an expression that gives none."""
-        try:
-            value = self._value(query.id)
-        except RecursionError as error:  # a long chain of operators or of queries
-            raise _problem(query.id, "it is nested too deeply") from error
+        value = self._value(query.id)
         if isinstance(value, Line):
-            return [value]
-        if isinstance(value, list):
-            return value
-        raise _problem(query.id, "The result of an expression must be a time series or an array of time series.")
+            value = [value]
+        if not isinstance(value, list):
+            raise _problem(query.id, "The result of an expression must be a time series or an array of time series.")
+        try:
+            self._spend(_size(value))  # each query gives its own
+        except MathProblem as problem:
+            raise _problem(query.id, str(problem)) from problem
+        return value
 
     def _value(self, query_id: str) -> Value:
-        if query_id not in self._known:
-            self._known[query_id] = self._computed(self._queries[query_id])
+        """Without recursion: what an expression needs is computed before it, however long the chain of queries is."""
+        waiting: dict[str, Iterator[str]] = {}
+        needed: str | None = query_id
+        while needed is not None or waiting:
+            if needed is not None and needed not in self._known:
+                if needed in waiting:
+                    raise _problem(needed, "The expression refers to itself.")
+                waiting[needed] = iter(self._needs(self._queries[needed]))
+            elif needed is None:
+                last, _ = waiting.popitem()
+                self._known[last] = self._computed(self._queries[last])
+            needed = next(waiting[next(reversed(waiting))], None) if waiting else None
         return self._known[query_id]
 
-    def _computed(self, query: Query) -> Value:
-        if query.metric is not None:
-            return self._reader.line(query.metric)
-        if query.id in self._open:
-            raise _problem(query.id, "The expression refers to itself.")
-        self._open.append(query.id)
+    def _needs(self, query: Query) -> list[str]:
+        """The queries whose values an expression names."""
+        if query.metric is not None or is_select(query.expression):
+            return []
         try:
             self._spend(len(query.expression))
-            if is_select(query.expression):
-                return self._selected(query)
-            return self._node(parse(query.expression))
+            tree = self._trees[query.id] = parse(query.expression)
         except (SyntaxProblem, MathProblem) as problem:
             raise _problem(query.id, str(problem)) from problem
-        finally:
-            self._open.pop()
+        return [name for name in dict.fromkeys(names_in(tree)) if name in self._queries]
+
+    def _computed(self, query: Query) -> Value:
+        try:
+            if query.metric is not None:
+                return self._reader.line(query.metric)
+            if is_select(query.expression):
+                return self._selected(query)
+            return self._node(self._trees[query.id])
+        except MathProblem as problem:
+            raise _problem(query.id, str(problem)) from problem
 
     def _spend(self, units: int) -> None:
-        self._left -= units
-        if self._left < 0:
-            raise MathProblem("the expressions take too much computing")
+        self._budget.spend(units)
 
     def _times(self, period_s: int) -> Sequence[int]:
         times = self._reader.times(period_s)
@@ -135,6 +159,7 @@ class Evaluation:
     def _selected(self, query: Query) -> Value:
         if query.period_s is None:
             raise MathProblem("a Metrics Insights query needs a Period")
+        self._spend(len(query.expression))
         select = parse_select(query.expression)
         lines = self._reader.select(select, query.period_s)
         return lines if select.groups else lines[0] if lines else Line(select.name, {}, query.period_s)
@@ -152,7 +177,13 @@ class Evaluation:
             if node.name in _WORDS:
                 return node.name
             raise MathProblem(f"Unknown identifier '{node.name}'")
-        return self._call(node)
+        return self._chain(node) if isinstance(node, Chain) else self._call(node)
+
+    def _chain(self, chain: Chain) -> Value:
+        value = self._node(chain.first)
+        for sign, node in chain.rest:
+            value = self._applied(sign, [value, self._node(node)])
+        return value
 
     def _listing(self, listing: Listing) -> list[Line]:
         found: list[Line] = []
@@ -170,7 +201,9 @@ class Evaluation:
             return float(self._period_of(call))
         if name == bands.FUNCTION:
             return self._band(call)
-        arguments = [self._node(one) for one in call.arguments]
+        return self._applied(name, [self._node(one) for one in call.arguments])
+
+    def _applied(self, name: str, arguments: list[Value]) -> Value:
         function = _TABLE.get(name)
         if function is None:
             raise MathProblem(f"Unsupported function '{name}'")
@@ -209,12 +242,16 @@ class Evaluation:
     def _earlier(self) -> "Evaluation":
         """The past, for all bands the same: else a band of a band would evaluate all below it twice."""
         if self._past is None:
-            self._past = Evaluation(tuple(self._queries.values()), self._reader.past(), self._budget, is_past=True)
+            queries = tuple(self._queries.values())
+            self._past = Evaluation(queries, self._reader.past(), self._budget, is_past=True)
         return self._past
 
     # Functions: (name, arguments) -> value
 
     def _binary(self, name: str, arguments: list[Value]) -> Value:
+        for one, other in (arguments, arguments[::-1]):
+            if isinstance(one, list) and isinstance(other, Line):  # it is handled once for each
+                self._spend(len(one) * _size(other))
         return lines.binary(name, arguments[0], arguments[1])
 
     def _minus(self, _name: str, arguments: list[Value]) -> Value:
@@ -327,7 +364,7 @@ def _lines(value: Value) -> list[Line]:
 
 
 def _size(value: Value) -> int:
-    """What it costs to handle it once; see BUDGET."""
+    """What it costs to handle it once; see `budget`."""
     if isinstance(value, list):
         return sum(map(_size, value))
     return 1 + len(value.values) if isinstance(value, Line) else 1

@@ -5,6 +5,7 @@ AWS: CloudWatch User Guide, "Metric math syntax and functions".
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from undercast.core.record import record
@@ -57,13 +58,36 @@ class Call:
 
 
 @record(kw_only=False)
+class Chain:
+    """Operators of one precedence, from the left: however many there are, it is no deeper than one."""
+
+    first: "Node"
+    rest: tuple[tuple[str, "Node"], ...]
+
+
+@record(kw_only=False)
 class Listing:
     """Several of them, in brackets."""
 
     items: tuple["Node", ...]
 
 
-Node = Number | Text | Name | Call | Listing
+Node = Number | Text | Name | Call | Chain | Listing
+
+
+def names_in(node: Node) -> Iterator[str]:
+    """Each name of a tree whose value it needs: PERIOD asks only what a metric is."""
+    if isinstance(node, Name):
+        yield node.name
+        return
+    if isinstance(node, Call):
+        parts: Iterable[Node] = () if node.function == "PERIOD" else node.arguments
+    elif isinstance(node, Chain):
+        parts = (node.first, *(one for _, one in node.rest))
+    else:
+        parts = node.items if isinstance(node, Listing) else ()
+    for part in parts:
+        yield from names_in(part)
 
 
 class _Token(NamedTuple):
@@ -111,10 +135,11 @@ class _Reader:
         if number == len(_LEVELS):
             return self._unary()
         node = self.level(number + 1)
+        rest: list[tuple[str, Node]] = []
         while self.look().kind in ("mark", "name") and self.look().text in _LEVELS[number]:
             sign = self._take().text
-            node = Call({"OR": "||", "AND": "&&"}.get(sign, sign), (node, self.level(number + 1)))
-        return node
+            rest.append(({"OR": "||", "AND": "&&"}.get(sign, sign), self.level(number + 1)))
+        return Chain(node, tuple(rest)) if rest else node
 
     def _unary(self) -> Node:
         if self.look() == ("mark", "-"):

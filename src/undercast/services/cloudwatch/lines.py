@@ -7,7 +7,6 @@ AWS: CloudWatch User Guide, "Metric math syntax and functions" (basic arithmetic
 
 import math
 import operator
-import statistics
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
@@ -114,8 +113,9 @@ def _kept(pairs: Iterable[tuple[int, float | None]]) -> dict[int, float]:
 
 
 def deviation(values: Sequence[float]) -> float:
-    """The standard deviation of all there is."""
-    return statistics.pstdev(values)
+    """The standard deviation of all there is. Not `statistics.pstdev`, which computes with fractions."""
+    mean = math.fsum(values) / len(values)
+    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
 
 
 AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
@@ -139,12 +139,14 @@ def aggregate(name: str, value: Value) -> Value:
         raise MathProblem(f"{name} needs time series")
     if not value:
         return []
-    values: dict[int, float] = {}
-    for at in sorted({at for line in value for at in line.values}):
-        there = [line.values[at] for line in value if at in line.values]
-        if name == "AVG":  # a value that is missing counts as 0
-            there += [0.0] * (len(value) - len(there))
-        values[at] = float(function(there))
+    there: dict[int, list[float]] = {}
+    for line in value:
+        for at, one in line.values.items():
+            there.setdefault(at, []).append(one)
+    if name == "AVG":  # a value that is missing counts as 0
+        values = {at: math.fsum(there[at]) / len(value) for at in sorted(there)}
+    else:
+        values = {at: float(function(there[at])) for at in sorted(there)}
     return Line(name, values, min(line.period_s for line in value))
 
 

@@ -12,6 +12,7 @@ from undercast.core.arn import Scope
 from undercast.core.metrics import Series, Tally
 from undercast.services.cloudwatch import points, reading
 from undercast.services.cloudwatch.bands import TRAINING_S
+from undercast.services.cloudwatch.budget import ROW, Budget
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.expressions import MetricStat, Query, Reader
 from undercast.services.cloudwatch.insights import Select
@@ -98,6 +99,8 @@ class Source:
     """Reads metrics for an evaluation. `anchor_s` is a moment at which a period begins, whatever its length."""
 
     def __init__(self, tx: Tx, scope: Scope, span: tuple[int, int], now_s: float, anchor_s: int = 0) -> None:
+        self.budget = Budget()
+        """Of the evaluation, too."""
         self._tx = tx
         self._scope = scope
         self._span = span
@@ -110,7 +113,9 @@ class Source:
 
     def _past(self) -> Reader:
         span = (self._span[0] - TRAINING_S, self._span[1])
-        return Source(self._tx, self._scope, span, self._now_s, self._anchor_s).reader()
+        past = Source(self._tx, self._scope, span, self._now_s, self._anchor_s)
+        past.budget = self.budget
+        return past.reader()
 
     def _times(self, period_s: int) -> range:
         times = self._window(period_s).starts()
@@ -121,6 +126,7 @@ class Source:
     def line(self, metric: MetricStat) -> Line:
         """The values of a metric."""
         window = self._window(metric.period_s)
+        self.budget.spend(ROW)  # looking for it costs something, too
         tallies = reading.of_unit(self._tx, metric.series, window, self._now_s, metric.unit)
         values = {at: value for at, tally in tallies.items() if (value := metric.compute(tally)) is not None}
         return Line(metric.series.name, values, metric.period_s, _properties(metric))
@@ -139,9 +145,7 @@ class Source:
         matches, compute = search(expression), statistic(stat)
         if compute is None or not reading.is_period(period_s):
             raise MathProblem("SEARCH takes a statistic and a period of AWS's")
-        found = [
-            one for one in points.listed(self._tx, self._scope, None, None, int(self._now_s) - LISTED_S) if matches(one)
-        ]
+        found = [one for one in self._listed(None, None) if matches(one)]
         lines = [
             self.line(MetricStat(series=one, period_s=period_s, stat=stat, compute=compute))
             for one in found[:MAX_FOUND]
@@ -150,14 +154,19 @@ class Source:
 
     def select(self, select: Select, period_s: int) -> list[Line]:
         """A line for each group of a Metrics Insights query."""
-        since_s = int(self._now_s) - LISTED_S
         groups: dict[tuple[str, ...], dict[int, Tally]] = {}
-        for series in points.listed(self._tx, self._scope, select.namespace, select.name, since_s):
+        window = self._window(period_s)
+        for series in self._listed(select.namespace, select.name):
             if not select.wants(series):
                 continue
             group = groups.setdefault(select.group_of(series), {})
-            reading.merge(group, reading.of_unit(self._tx, series, self._window(period_s), self._now_s, None))
+            reading.merge(group, reading.of_unit(self._tx, series, window, self._now_s, None))
         return select.ordered([self._grouped(select, group, group_of, period_s) for group_of, group in groups.items()])
+
+    def _listed(self, namespace: str | None, name: str | None) -> Iterator[Series]:
+        for series in points.listed(self._tx, self._scope, namespace, name, int(self._now_s) - LISTED_S):
+            self.budget.spend(ROW)
+            yield series
 
     def _grouped(self, select: Select, tallies: dict[int, Tally], group: tuple[str, ...], period_s: int) -> Line:
         values = {at: value for at, tally in sorted(tallies.items()) if (value := select.value(tally)) is not None}
@@ -166,7 +175,7 @@ class Source:
 
     def _window(self, period_s: int) -> Window:
         start_s, end_s = self._span
-        return Window(start_s - (start_s - self._anchor_s) % period_s, end_s, period_s)
+        return Window(start_s - (start_s - self._anchor_s) % period_s, end_s, period_s, self.budget.spend)
 
 
 def _merged(tallies: Iterator[Tally]) -> Tally:

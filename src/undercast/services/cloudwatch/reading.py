@@ -4,13 +4,19 @@ Synchronous, within one reading transaction. Points that have become wider than 
 AWS: CloudWatch API Reference, GetMetricStatistics (how times are rounded); User Guide, "Periods".
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from undercast.core.metrics import Series, Tally
 from undercast.services.cloudwatch import points
+from undercast.services.cloudwatch.budget import ROW
 from undercast.store.database import Tx
 
 HIGH_RESOLUTION_PERIODS = frozenset({1, 5, 10, 20, 30})
+
+
+def _free(_units: int) -> None:
+    """What reads one metric only is bounded by that."""
 
 
 class Window(NamedTuple):
@@ -19,6 +25,8 @@ class Window(NamedTuple):
     start_s: int
     end_s: int
     period_s: int
+    spend: Callable[[int], None] = _free
+    """Told of each stored point that is read in it; see `budget`."""
 
     def starts(self) -> range:
         """Where the periods begin."""
@@ -35,6 +43,7 @@ def by_unit(tx: Tx, series: Series, window: Window, now_s: float) -> dict[str, d
     found: dict[str, dict[int, Tally]] = {}
     key = points.key_of(series)
     for at_s, width_s, unit, tally in points.points(tx, key, window.start_s, window.end_s, now_s):
+        window.spend(ROW)
         if width_s > window.period_s:
             continue
         begin_s = at_s - (at_s - window.start_s) % window.period_s

@@ -6,13 +6,14 @@ AWS: CloudWatch API Reference, PutMetricAlarm, PutAnomalyDetector.
 
 from collections.abc import Callable, Sequence
 
+from undercast.services.cloudwatch.budget import Budget
 from undercast.services.cloudwatch.errors import invalid
 from undercast.services.cloudwatch.expressions import Evaluation, Query, Reader
 from undercast.services.cloudwatch.insights import Select
 from undercast.services.cloudwatch.lines import Line, MathProblem
 
-BUDGET = 100_000
-"""See `expressions.BUDGET`."""
+UNITS = 100_000
+"""See `budget`."""
 
 
 def try_alarm(queries: Sequence[Query], watched: Query) -> None:
@@ -29,7 +30,7 @@ def try_alarm(queries: Sequence[Query], watched: Query) -> None:
     def reader() -> Reader:
         return _nothing(search, select, reader)
 
-    _try(Evaluation(queries, reader(), BUDGET), queries, watched, "an alarm watches a single time series.")
+    _try(Evaluation(queries, reader(), Budget(UNITS)), queries, watched, "an alarm watches a single time series.")
 
 
 def try_detector(queries: Sequence[Query], watched: Query) -> None:
@@ -38,7 +39,7 @@ def try_detector(queries: Sequence[Query], watched: Query) -> None:
     def reader() -> Reader:
         return _nothing(lambda *_: [], lambda *_: [], reader)
 
-    evaluation = Evaluation(queries, reader(), BUDGET, is_past=True)
+    evaluation = Evaluation(queries, reader(), Budget(UNITS), is_past=True)
     _try(evaluation, queries, watched, "an anomaly detector is for a single time series.")
 
 

@@ -50,7 +50,8 @@ async def get_metric_data(cloudwatch: CloudWatch, ctx: RequestContext, params: P
     span = (int(start.timestamp()), math.ceil(end.timestamp()))
 
     def read(tx: Tx) -> list[_Result]:
-        evaluation = Evaluation(queries, Source(tx, ctx.scope, span, cloudwatch.clock.now()).reader())
+        source = Source(tx, ctx.scope, span, cloudwatch.clock.now())
+        evaluation = Evaluation(queries, source.reader(), source.budget)
         return [one for query in queries if query.returns for one in _results(evaluation, query, newest_first)]
 
     results = await cloudwatch.read(read)
