@@ -60,6 +60,50 @@ def test_a_select_of_a_partition_is_a_query(dynamodb: Any, music: str) -> None:
     assert found["Items"] == [{"song": {"S": "Happy Day"}, "x": {"BOOL": True}}]
 
 
+def test_functions_of_a_set_stand_within_one_another(dynamodb: Any, make_table: Make) -> None:
+    """As in an update expression: a list that may not be there yet is appended to."""
+    name = make_table()
+    dynamodb.execute_statement(Statement=f"INSERT INTO \"{name}\" VALUE {{'pk': 'a', 'k': [0]}}")
+
+    def updated(value: str, **more: Any) -> Any:
+        statement = f"UPDATE \"{name}\" SET l = {value} WHERE pk = 'a' RETURNING ALL NEW *"
+        return dynamodb.execute_statement(Statement=statement, **more)["Items"][0]["l"]
+
+    one, two = {"N": "1"}, {"N": "2"}
+    assert updated("list_append(if_not_exists(l, []), ?)", Parameters=[{"L": [one]}]) == {"L": [one]}
+    assert updated("list_append(if_not_exists(l, l), [2])") == {"L": [one, two]}
+    assert updated("if_not_exists(nothing, if_not_exists(l, k))") == {"L": [one, two]}
+    assert updated("if_not_exists(nothing, 1) + if_not_exists(nothing, 1)") == two
+    for value, reason in (
+        ("if_not_exists(1, 2)", "requires a document path"),
+        ("list_append(list_append(k, k), k)", "not allowed to be used this way"),
+        ("if_not_exists(l, list_append(k, k))", "not allowed to be used this way"),
+        ("list_append(k, k) + 1", "not allowed to be used this way"),
+        ("if_not_exists(nothing, nothing)", "an attribute that does not exist in the item"),
+        ("if_not_exists(x, " * 400 + "1" + ")" * 400, "nested too deeply"),
+    ):
+        statement = f"UPDATE \"{name}\" SET l = {value} WHERE pk = 'a'"
+        assert reason in message(dynamodb.execute_statement, Statement=statement)
+
+
+def test_sets_of_binaries(dynamodb: Any, make_table: Make) -> None:
+    """There is no literal of a binary: as parameters, alone or in a bag."""
+    name, a, b, c = make_table(), {"B": b"a"}, {"B": b"b"}, {"BS": [b"c"]}
+    dynamodb.execute_statement(
+        Statement=f"INSERT INTO \"{name}\" VALUE {{'pk': 'x', 's': <<?, ?>>}}", Parameters=[b, a]
+    )
+    where = f'FROM "{name}" WHERE'
+    for condition, parameters in (("s = ?", [{"BS": [b"b", b"a"]}]), ("s = <<?, ?>>", [a, b]), ("contains(s, ?)", [a])):
+        found = dynamodb.execute_statement(Statement=f"SELECT s {where} {condition}", Parameters=parameters)
+        assert found["Items"] == [{"s": {"BS": [b"a", b"b"]}}]
+    for function, parameters in (("set_add(s, ?)", [c]), ("set_delete(s, <<?>>)", [a])):
+        update = f"UPDATE \"{name}\" SET s = {function} WHERE pk = 'x' RETURNING ALL NEW *"
+        found = dynamodb.execute_statement(Statement=update, Parameters=parameters)
+    assert found["Items"] == [{"pk": {"S": "x"}, "s": {"BS": [b"b", b"c"]}}]
+    twice = f"INSERT INTO \"{name}\" VALUE {{'pk': 'y', 's': <<?, ?>>}}"
+    assert "contains duplicates" in message(dynamodb.execute_statement, Statement=twice, Parameters=[a, a])
+
+
 @pytest.mark.parametrize(
     ("where", "expected"),
     [

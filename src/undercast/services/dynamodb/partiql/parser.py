@@ -208,20 +208,25 @@ class _Parser:
             return Action("ADD" if name == "set_add" else "DELETE", path, literal)
         left = self._set_operand()
         if self._tokens.sees("+", "-"):
-            return Action(section, path, Call(self._tokens.take().text, (left, self._set_operand())))
+            return Action(section, path, _computed(self._tokens.take().text, (left, self._set_operand())))
         return Action(section, path, left)
 
-    def _set_operand(self) -> Node:
+    def _set_operand(self, depth: int = 0) -> Node:
+        """What a SET may compute of: as in an update expression, within one another."""
         name = self._tokens.next.text.lower()
-        if name in ("list_append", "if_not_exists") and self._tokens.after_next.text == "(":
-            self._tokens.take()
-            self._tokens.take()
-            first = self._operand(0)
-            self._tokens.expect(",")
-            second = self._operand(0)
-            self._tokens.expect(")")
-            return Call(name, (first, second))
-        return self._operand(0)
+        if name not in ("list_append", "if_not_exists") or self._tokens.after_next.text != "(":
+            return self._operand(depth)
+        if depth > MAX_DEPTH:
+            raise _too_deep()
+        self._tokens.take()
+        self._tokens.take()
+        first = self._set_operand(depth + 1)
+        self._tokens.expect(",")
+        second = self._set_operand(depth + 1)
+        self._tokens.expect(")")
+        if name == "if_not_exists" and not isinstance(first, Path):
+            raise invalid(f"Operator or function requires a document path; operator or function: {name}")
+        return _computed(name, (first, second))
 
     def _delete(self) -> Statement:
         self._tokens.expect("FROM")
@@ -432,6 +437,13 @@ class _Parser:
                 raise invalid(f"Duplicate keys in tuple. Key: {name} under {'.'.join(['root', *within])} at {place}")
             members[name] = self._value_in(name, depth)
         return lambda parameters: {"M": {name: make(parameters) for name, make in members.items()}}
+
+
+def _computed(name: str, operands: tuple[Node, Node]) -> Call:
+    """Only a whole value can be a list_append."""
+    if any(isinstance(one, Call) and one.name == "list_append" for one in operands):
+        raise invalid("The function is not allowed to be used this way in an expression; function: list_append")
+    return Call(name, operands)
 
 
 def _text(quoted: str) -> str:
