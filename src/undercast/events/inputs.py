@@ -1,16 +1,20 @@
 """What a target gets of an event: a part of it, or a text with parts of it.
 
 Pure. Paths are EventBridge's subset of JSONPath: names, indices and [*]. What a path does not find is left out.
-AWS: EventBridge User Guide, "Amazon EventBridge input transformation"; API Reference, InputTransformer.
+AWS: EventBridge User Guide, "Amazon EventBridge input transformation"; API Reference, InputTransformer. Where its
+answers and deliveries were recorded, they are what holds: https://github.com/radkawar/stackd, recordings of
+EventBridge of September 2026, and https://github.com/localstack/localstack, of June 2024.
 """
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-_STEP = re.compile(r"\.([\w\-/:@ ]+|\*)|\[(\d+|\*)\]|\[['\"]([^'\"\]]+)['\"]\]")
+_STEP = re.compile(r"\.([\w\-/:@ ]+)|\[(\d+|\*)\]")
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
+_NAME = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*:)', re.DOTALL)
+_SPACE = re.compile(r"\s*")
 _WITH_PATHS = re.compile(r"<(\$[^<>\"]*|[A-Za-z0-9_.\-]+)>")
 MISSING: Any = object()
 
@@ -28,8 +32,7 @@ def parse_path(text: str) -> tuple[str | int, ...]:
         found = _STEP.match(text, at)
         if found is None:
             raise InvalidPath(text)
-        name = found[1] or found[3]
-        steps.append(name if name is not None else found[2] if found[2] == "*" else int(found[2]))
+        steps.append(found[1] or (found[2] if found[2] == "*" else int(found[2])))
         at = found.end()
     return tuple(steps)
 
@@ -52,8 +55,7 @@ def _walk(value: Any, steps: tuple[str | int, ...]) -> Iterator[Any]:
         return
     step, rest = steps[0], steps[1:]
     if step == "*":
-        inner = value if isinstance(value, list) else list(value.values()) if isinstance(value, dict) else []
-        for one in inner:
+        for one in value if isinstance(value, list) else ():
             yield from _walk(one, rest)
     elif isinstance(step, int):
         if isinstance(value, list) and step < len(value):
@@ -72,23 +74,83 @@ def placeholders(template: str) -> list[str]:
     return [found[1] for found in _PLACEHOLDER.finditer(template)]
 
 
-def fill(template: str, variables: Mapping[str, Any], document: Any = MISSING) -> str:
-    """The template with the variables' values: JSON where they stand by themselves, plain text inside of quotes.
+def is_object(template: str) -> bool:
+    """Whether it is a JSON object, in which variables are JSON; any other is a text, also one that is an array."""
+    return template.lstrip().startswith("{")
 
-    A variable that is not there leaves nothing inside of quotes, and "" where a value should be. A template that is
-    JSON then goes out without blanks. Where a document is given, placeholders may be paths into it: <$.a.b>.
+
+def names_a_member(template: str) -> bool:
+    """Whether a variable is, or is in, the name of a member."""
+    return any(_PLACEHOLDER.search(found[0]) for found in _NAME.finditer(template))
+
+
+def without_variables(template: str) -> str:
+    """The text whose syntax AWS checks: null for each variable."""
+    return _PLACEHOLDER.sub("null", template)
+
+
+def json_error(text: str) -> json.JSONDecodeError | None:
+    """Why a text is not one JSON value behind the other, as AWS takes them; None where it is."""
+    decoder, at = json.JSONDecoder(), 0
+    try:
+        while True:
+            _, at = decoder.raw_decode(text, _SPACE.match(text, at).end())  # type: ignore[union-attr]
+            if not text[at:].strip():
+                return None
+    except json.JSONDecodeError as error:
+        return error
+    except RecursionError:
+        return json.JSONDecodeError("Nested too deeply", text, at)
+
+
+def fill(template: str, variables: Mapping[str, Any]) -> str:
+    """The template with the variables' values. What is no variable stays.
+
+    In an object they are JSON, "" where there is no value; inside of quotes texts are escaped, objects and arrays are
+    not: their quotes end the string, and the whole is no JSON. A text has plain values: objects and arrays lose their
+    quotes, and what has no value leaves nothing. An object goes out without blanks.
+    Recorded from AWS: each of these; its documentation has some of them ("Common issues with transforming input").
     """
+    if is_object(template):
+        return _minified(_filled(template, _PLACEHOLDER, variables.__getitem__, _in_object))
+    return _filled(template, _PLACEHOLDER, variables.__getitem__, lambda value, quoted: _plain(value))
+
+
+def fill_paths(template: str, variables: Mapping[str, Any], document: Any) -> str:
+    """The same of a pipe, where placeholders may be paths into a document, <$.a.b>, and JSON by themselves.
+
+    AWS: EventBridge User Guide, "Amazon EventBridge Pipes input transformation": inside of a string, objects lose
+    their quotes.
+    """
+
+    def value_of(name: str) -> Any:
+        return at_path(document, name) if name.startswith("$") else variables.get(name, MISSING)
+
+    def shown(value: Any, quoted: bool) -> str:
+        return _plain(value) if quoted else _in_object(value, quoted)
+
+    return _minified(_filled(template, _WITH_PATHS, value_of, shown))
+
+
+def _filled(
+    template: str, pattern: re.Pattern[str], value_of: Callable[[str], Any], shown: Callable[[Any, bool], str]
+) -> str:
     parts: list[str] = []
     at, quoted = 0, False
-    for found in (_PLACEHOLDER if document is MISSING else _WITH_PATHS).finditer(template):
-        before, name = template[at : found.start()], found[1]
+    for found in pattern.finditer(template):
+        before = template[at : found.start()]
         quoted = _ends_quoted(before, quoted)
         parts.append(before)
-        value = at_path(document, name) if name.startswith("$") else variables.get(name, MISSING)
-        parts.append(_text(value, quoted))
+        try:
+            parts.append(shown(value_of(found[1]), quoted))
+        except KeyError:
+            parts.append(found[0])
         at = found.end()
     parts.append(template[at:])
-    text = "".join(parts)
+    return "".join(parts)
+
+
+def _minified(text: str) -> str:
     try:
         return compact(json.loads(text))
     except (ValueError, RecursionError):
@@ -107,11 +169,16 @@ def _ends_quoted(text: str, quoted: bool) -> bool:
     return quoted
 
 
-def _text(value: Any, quoted: bool) -> str:
-    if not quoted:
-        return '""' if value is MISSING else compact(value)
+def _in_object(value: Any, quoted: bool) -> str:
+    if value is MISSING:
+        return "" if quoted else '""'
+    text = compact(value)
+    return text[1:-1] if quoted and isinstance(value, str) else text
+
+
+def _plain(value: Any) -> str:
     if value is MISSING:
         return ""
     if isinstance(value, str):
         return value
-    return compact(value).replace('"', '\\"') if isinstance(value, dict | list) else compact(value)
+    return compact(value).replace('\\"', "").replace('"', "")

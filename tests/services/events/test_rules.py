@@ -89,14 +89,60 @@ def test_a_target_gets_what_its_input_says(platform: RunningPlatform, account: s
     assert (message["Body"], message["Attributes"]["MessageGroupId"]) == ('"i-1"', "g")
 
 
-def test_a_placeholder_that_stands_for_nothing_is_refused(events: Any, queue: Queue) -> None:
-    """User Guide, "Amazon EventBridge input transformation": those of InputPathsMap, and the reserved ones."""
+def transformed(template: str, **paths: str) -> dict[str, Any]:
+    """The InputTransformer of a target."""
+    return {"InputTransformer": {"InputTemplate": template, **({"InputPathsMap": paths} if paths else {})}}
+
+
+def test_a_template_that_can_make_no_input_is_refused(events: Any, queue: Queue) -> None:
+    """User Guide, "Amazon EventBridge input transformation"; the texts are recorded from AWS."""
     events.put_rule(Name="a", EventPattern='{"source": ["app"]}')
-    target = {"Id": "one", "Arn": queue.arn, "InputTransformer": {"InputTemplate": '"<who> <aws.events.rule-name>"'}}
-    assert refusal(events.put_targets, Rule="a", Targets=[target]) == (
-        "ValidationException", "InputTemplate for target one contains invalid placeholder who.",
-    )  # fmt: skip
+    cases = [
+        (transformed('"<who> <aws.events.rule-name>"', it="$.detail"),
+         "InputTemplate for target one contains invalid placeholder who."),
+        (transformed('"all of <aws.events.event.json>"'),
+         "InputTemplate for target one contains placeholder aws.events.event.json valid only for JSON template."),
+        (transformed('{"<it>": 1}', it="$.detail.it"),
+         "InputTemplate placeholder present as a JSON object key for target one."),
+        (transformed('{"a": <it>', it="$.detail.it"), "Invalid InputTemplate for target one : [Source: (String)"),
+        ({"InputPath": "detail"}, "InputPath for target one is invalid."),
+        (transformed('"<it>"', it="detail"), "InputPath for target one is invalid."),
+        ({"Input": '{"a": }'}, "JSON syntax error in input for target one: [Source: (String)\"{\"a\": }\"; line: 1,"),
+    ]  # fmt: skip
+    for given, text in cases:
+        target = {"Id": "one", "Arn": queue.arn, **given}
+        code, told = refusal(events.put_targets, Rule="a", Targets=[target])
+        assert (code, told[: len(text)]) == ("ValidationException", text)
     assert events.list_targets_by_rule(Rule="a")["Targets"] == []
+    rule(events, {"source": ["app"]}, {"Arn": queue.arn, **transformed('"before <undefined>"')})
+    put(events, {})
+    (message,) = queue.messages()
+    assert message["Body"] == '"before <undefined>"'  # without an InputPathsMap
+
+
+def test_the_events_own_variables(events: Any, queue: Queue) -> None:
+    """aws.events.event is without the detail, its time in milliseconds; aws.events.event.json is all of it."""
+    template = '{"head": <aws.events.event>, "all": <aws.events.event.json>, "at": <aws.events.event.ingestion-time>}'
+    rule(events, {"source": ["app"]}, {"Arn": queue.arn, **transformed(template)})
+    at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    sent = put(events, {"n": 1}, Time=at)
+    (made,) = queue.letters()
+    head = made["head"]
+    assert list(head) == ["id", "account", "detailType", "time", "source", "region", "resources", "version"]
+    assert (head["id"], head["detailType"], head["time"]) == (sent, "Done", int(at.timestamp() * 1000))
+    assert (made["all"]["id"], made["all"]["detail"], made["all"]["time"]) == (sent, {"n": 1}, "2026-01-02T03:04:05Z")
+    assert datetime.fromisoformat(made["at"]).tzinfo == UTC and made["at"][-5:-4] == "."
+
+
+def test_a_path_to_nothing_gives_an_empty_object(events: Any, queue: Queue) -> None:
+    """Recorded from AWS: an InputPath that finds nothing, or null."""
+    for path in ("$.detail.none", "$.detail.null"):
+        rule(events, {"source": ["app"]}, {"Arn": queue.arn, "InputPath": path})
+    put(events, {"null": None})
+    bodies: list[str] = []
+    while len(bodies) < 2:
+        bodies += [message["Body"] for message in queue.messages()]
+    assert bodies == ["{}", "{}"]
 
 
 def test_rules_are_kept_and_listed(events: Any, queue: Queue) -> None:
@@ -190,7 +236,7 @@ def test_events_go_from_bus_to_bus_and_to_another_account(platform: RunningPlatf
     (message,) = dead.messages()
     assert json.loads(message["Body"])["id"] == refused
     told = {name: value["StringValue"] for name, value in message["MessageAttributes"].items()}
-    assert (told["ERROR_CODE"], told["TARGET_ARN"], told["RETRY_ATTEMPTS"]) == ("NO_PERMISSIONS", bus, "0")
+    assert (told["ERROR_CODE"], told["TARGET_ARN"], "RETRY_ATTEMPTS" in told) == ("NO_PERMISSIONS", bus, False)
     assert told["RULE_ARN"].endswith(":rule/out")
     there.put_permission(EventBusName="in", StatementId="s", Principal=account, Action="events:PutEvents")
     sent = put(events, {"n": 2})
@@ -208,7 +254,9 @@ def test_events_go_from_bus_to_bus_and_to_another_account(platform: RunningPlatf
 def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(
     platform: RunningPlatform, account: str, events: Any, queue: Queue
 ) -> None:
-    """A queue that lets nobody in, a function that is not there, an input that is no JSON for a function."""
+    """A queue that lets nobody in, a function that is not there, inputs that are no JSON. Recorded from AWS: the body
+    is what the target would have got, and what was not tried again tells of no retries.
+    """
     closed = queue_of(platform, account, service="sns")
     dead = {"DeadLetterConfig": {"Arn": queue.arn}}
     function = f"arn:aws:lambda:us-east-1:{account}:function:none"
@@ -216,15 +264,23 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(
         events, {"source": ["app"]},
         {"Arn": closed.arn, "InputPath": "$.detail", **dead},
         {"Arn": function, **dead},
-        {"Arn": function, "InputTransformer": {"InputTemplate": "no json"}, **dead},
+        {"Arn": function, **transformed("<text>", text="$.detail.text"), **dead},
+        {"Arn": queue.arn, **transformed('{"o": "<all>"}', all="$.detail"), **dead},
     )  # fmt: skip
-    sent = put(events, {"n": 1})
+    sent = put(events, {"n": 1, "text": "hello"})
     messages: list[dict[str, Any]] = []
-    while len(messages) < 3:
+    while len(messages) < 4:
         messages += queue.messages()
-    assert {json.loads(message["Body"])["id"] for message in messages} == {sent}
-    codes = [message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in messages]
-    assert sorted(codes) == ["INVALID_JSON", "NO_PERMISSIONS", "NO_RESOURCE"]
+    named = {"ERROR_CODE", "ERROR_MESSAGE", "RULE_ARN", "TARGET_ARN"}
+    assert all(set(message["MessageAttributes"]) == named for message in messages)
+    found = [(message["MessageAttributes"]["ERROR_CODE"]["StringValue"], message["Body"]) for message in messages]
+    gone = [body for code, body in found if code == "NO_RESOURCE"]
+    assert [json.loads(body)["id"] for body in gone] == [sent]
+    assert sorted(one for one in found if one[1] not in gone) == [
+        ("INVALID_JSON", "hello"),
+        ("INVALID_JSON", '{"o": "{"n":1,"text":"hello"}"}'),
+        ("NO_PERMISSIONS", '{"n":1,"text":"hello"}'),
+    ]
 
 
 def test_cloudwatch_is_told_of_rules(platform: RunningPlatform, account: str, events: Any, queue: Queue) -> None:

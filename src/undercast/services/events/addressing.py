@@ -7,14 +7,16 @@ EventBridge; everything else by EventBridge's own adapters. AWS: EventBridge Use
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from undercast.core.arn import Arn
+from undercast.core.clock import iso_millis
 from undercast.core.context import Cause
 from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.events.inputs import MISSING, at_path, compact, fill
-from undercast.services.events.event import Event, iso_seconds
+from undercast.services.events.event import Event
 from undercast.services.events.models import Rule, Target
 from undercast.services.events.web_requests import parameters
 from undercast.services.target_calls import scope_of
@@ -57,8 +59,6 @@ def delivery(sending: Sending, target: Target, identifier: str) -> Delivery:
     attributes |= {"failure_kind": DEAD_LETTERS, "failure_arn": target.dead_letter_arn or rule.name.arn}
     if target.dead_letter_arn:
         attributes["dead_letter"] = target.dead_letter_arn
-        if text != event.text:
-            attributes["event"] = event.text
     attributes |= _carried(sending, target)
     if kind not in DIRECT:
         attributes |= {"max_attempts": str(target.attempts), "max_age_s": str(target.age_s)}
@@ -100,6 +100,8 @@ PREDEFINED = frozenset({
     "aws.events.event.ingestion-time",
 })  # fmt: skip
 """The variables that a template has without an InputPathsMap."""
+OBJECTS = frozenset({"aws.events.event", "aws.events.event.json"})
+"""Those that only a template which is a JSON object may have."""
 
 
 def payload(sending: Sending, target: Target) -> str:
@@ -109,7 +111,7 @@ def payload(sending: Sending, target: Target) -> str:
         return str(given["Input"])
     if "InputPath" in given:
         value = at_path(event.document, given["InputPath"])
-        return "null" if value is MISSING else compact(value)
+        return "{}" if value is MISSING or value is None else compact(value)
     if "InputTransformer" in given:
         return fill(given["InputTransformer"]["InputTemplate"], _variables(sending, given["InputTransformer"]))
     return event.text
@@ -123,7 +125,15 @@ def _variables(sending: Sending, transformer: Mapping[str, Any]) -> dict[str, An
         **found,
         "aws.events.rule-arn": sending.rule.name.arn,
         "aws.events.rule-name": sending.rule.name.name,
-        "aws.events.event": {name: value for name, value in document.items() if name != "detail"},
+        "aws.events.event": _head(document),
         "aws.events.event.json": dict(document),
-        "aws.events.event.ingestion-time": iso_seconds(sending.now),
+        "aws.events.event.ingestion-time": iso_millis(sending.now),
     }
+
+
+def _head(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The event without its detail, in the shape in which AWS has it. Recorded from AWS: inputs.py says where."""
+    at = datetime.fromisoformat(document["time"])
+    head = {"id": "id", "account": "account", "detailType": "detail-type", "time": "time", "source": "source",
+            "region": "region", "resources": "resources", "version": "version"}  # fmt: skip
+    return {own: int(at.timestamp() * 1000) if own == "time" else document[name] for own, name in head.items()}

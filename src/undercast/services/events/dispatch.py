@@ -8,17 +8,17 @@ import logging
 from collections.abc import Iterable
 
 from undercast.core.context import Cause, RequestContext
-from undercast.core.json_text import is_json
 from undercast.core.listing import first_few
 from undercast.core.record import record
 from undercast.events.causality import Edge
 from undercast.events.delivery import Delivery, Outcome
+from undercast.events.inputs import json_error
 from undercast.services.events import archives
 from undercast.services.events.addressing import BUSES, Sending, delivery
 from undercast.services.events.event import Event
 from undercast.services.events.failures import give_up
 from undercast.services.events.instance import Events
-from undercast.services.events.models import Archive, Bus, BusName, Rule
+from undercast.services.events.models import Archive, Bus, BusName, Rule, Target
 from undercast.store.database import Tx
 
 log = logging.getLogger(__name__)
@@ -73,18 +73,18 @@ def store(events: Events, tx: Tx, one: Arrival) -> None:
         sending = Sending(rule=rule, event=one.event, now=now, cause=one.cause)
         for target in rule.targets:
             made = delivery(sending, target, events.ids.uuid())
-            for added in _checked(made, now):
+            for added in _checked(made, target, now):
                 events.outbox.add(tx, added, origin=("event", one.event.id), named=one.named)
 
 
-def _checked(made: Delivery, now: float) -> tuple[Delivery, ...]:
+def _checked(made: Delivery, target: Target, now: float) -> tuple[Delivery, ...]:
     """The delivery; what cannot be one goes where its target's failures go."""
     problem: Outcome | None = None
     if made.kind == BUSES and "hop" in made.attributes:
         text = "An event that came from another event bus is not sent to a third one."
         problem = give_up(made, "THIRD_ACCOUNT_HOP_DETECTED", text, now)
-    elif ":lambda:" in made.target_arn and not is_json(made.payload.decode()):
-        problem = give_up(made, "INVALID_JSON", "The input of a function must be JSON.", now)
+    elif "InputTransformer" in target.given and json_error(made.payload.decode()) is not None:
+        problem = give_up(made, "INVALID_JSON", "Invalid input for target.", now)  # recorded from AWS: of any target
     return (made,) if problem is None else problem.follow_ups
 
 

@@ -1,8 +1,9 @@
 """Deliveries that did not succeed: tried again as the target's RetryPolicy says, then to its dead-letter queue.
 
-What no retry mends (permissions, a target that is gone) goes to the queue at once. The queue gets the event, with what
-happened as message attributes. AWS: EventBridge User Guide, "How EventBridge retries delivering events", "Using
-dead-letter queues to process undelivered events in EventBridge" (attributes, error codes).
+What no retry mends (permissions, a target that is gone) goes to the queue at once, with what happened as message
+attributes. AWS: EventBridge User Guide, "How EventBridge retries delivering events", "Using
+dead-letter queues to process undelivered events in EventBridge" (attributes, error codes). Recorded from AWS: the body
+is what the target would have got, and what was not tried again has no RETRY_ATTEMPTS.
 """
 
 import json
@@ -25,7 +26,9 @@ _CODES = {"missing": "NO_RESOURCE", "forbidden": "NO_PERMISSIONS"}
 def give_up(delivery: Delivery, code: str, reason: str, now: float, condition: str = "") -> Outcome:
     """No further attempt."""
     log.warning("the event of %s for %s is given up: %s", delivery.source_arn, delivery.target_arn, reason)
-    told = {"error_code": code, "retries": str(delivery.attempts)}
+    told = {"error_code": code}
+    if delivery.attempts:
+        told["retries"] = str(delivery.attempts)
     if condition:
         told["condition"] = condition
     return refused(replace(delivery, attributes={**delivery.attributes, **told}), reason, now)
@@ -82,7 +85,6 @@ def _letter(delivery: Delivery) -> Delivery:
         delivery,
         id=f"{delivery.id}-queue",
         kind="sqs",
-        payload=attributes["event"].encode() if "event" in attributes else delivery.payload,
         scope=Scope(AccountId(arn.account_id), Region(arn.region)),
         cause=Cause(kind="delivery", id=delivery.id),
         attributes={
@@ -106,7 +108,7 @@ def _message_attributes(delivery: Delivery) -> dict[str, dict[str, str]]:
         "TARGET_ARN": attributes["target"],
         "ERROR_CODE": attributes.get("error_code") or _CODES.get(attributes.get("refusal", ""), "ERROR_FROM_TARGET"),
         "ERROR_MESSAGE": reason,
-        "RETRY_ATTEMPTS": attributes.get("retries", "0"),
+        "RETRY_ATTEMPTS": attributes.get("retries", ""),
         "EXHAUSTED_RETRY_CONDITION": attributes.get("condition", ""),
     }
     return {

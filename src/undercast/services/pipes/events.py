@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.json_text import is_json
-from undercast.events.inputs import MISSING, at_path, compact, fill
+from undercast.events.inputs import MISSING, at_path, compact, fill_paths
 from undercast.services.pipes.models import Pipe
 
 
@@ -62,7 +62,7 @@ def shaped(pipe: Pipe, template: str, event: Any, now: str) -> str:
         "aws.pipes.event": event,
         "aws.pipes.event.json": view,
     }
-    return fill(template, variables, view)
+    return fill_paths(template, variables, view)
 
 
 def batch_text(texts: list[str]) -> str:

@@ -4,17 +4,25 @@ AWS: EventBridge API Reference, PutTargets, ListTargetsByRule, RemoveTargets, Ta
 """
 
 import re
+from json import JSONDecodeError
 from typing import Any
 
 from undercast.core.arn import is_fifo
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
-from undercast.core.json_text import is_json
 from undercast.core.service import Params, operation
-from undercast.events.inputs import InvalidPath, parse_path, placeholders
+from undercast.events.inputs import (
+    InvalidPath,
+    is_object,
+    json_error,
+    names_a_member,
+    parse_path,
+    placeholders,
+    without_variables,
+)
 from undercast.services import target_calls
 from undercast.services.events import connections, store
-from undercast.services.events.addressing import DIRECT, OWN, PREDEFINED
+from undercast.services.events.addressing import DIRECT, OBJECTS, OWN, PREDEFINED
 from undercast.services.events.errors import invalid, no_rule, too_many
 from undercast.services.events.instance import Events
 from undercast.services.events.models import bus_of_arn
@@ -86,21 +94,40 @@ async def _check(ctx: RequestContext, target: Params, rule_role: str) -> None:
 
 
 def _check_input(target: Params) -> None:
+    """Recorded from AWS: the texts; inputs.py says where."""
     identifier = target["Id"]
-    if "Input" in target and not is_json(target["Input"]):
-        raise invalid(f"JSON syntax error in Input for target {identifier}.")
+    if "Input" in target and (error := json_error(target["Input"])) is not None:
+        raise invalid(f"JSON syntax error in input for target {identifier}: {_source(error)}")
     transformer = target.get("InputTransformer") or {}
     paths = transformer.get("InputPathsMap") or {}
     if any(name.lower().startswith(_RESERVED) for name in paths):
         raise invalid(f"InputPathsMap of target {identifier} has a key that starts with AWS.")
-    for path in [*paths.values(), *([target["InputPath"]] if "InputPath" in target else [])]:
+    own = target.get("InputPath")
+    for path in [*paths.values(), *([own] if own else [])]:
         try:
             parse_path(path)
         except InvalidPath:
-            raise invalid(f"Invalid InputPath for target {identifier}.") from None
-    for name in placeholders(transformer.get("InputTemplate", "")):
-        if name not in paths and name not in PREDEFINED:
+            raise invalid(f"InputPath for target {identifier} is invalid.") from None
+    if transformer:
+        _check_template(identifier, transformer["InputTemplate"], paths)
+
+
+def _check_template(identifier: str, template: str, paths: Params) -> None:
+    for name in placeholders(template):
+        if paths and name not in paths and name not in PREDEFINED:
             raise invalid(f"InputTemplate for target {identifier} contains invalid placeholder {name}.")
+        if name in OBJECTS and not is_object(template):
+            text = f"contains placeholder {name} valid only for JSON template."
+            raise invalid(f"InputTemplate for target {identifier} {text}")
+    if is_object(template) and names_a_member(template):
+        raise invalid(f"InputTemplate placeholder present as a JSON object key for target {identifier}.")
+    if (error := json_error(without_variables(template))) is not None:
+        raise invalid(f"Invalid InputTemplate for target {identifier} : {_source(error)}.")
+
+
+def _source(error: JSONDecodeError) -> str:
+    """The place of a syntax error, as Jackson writes it."""
+    return f'[Source: (String)"{error.doc}"; line: {error.lineno}, column: {error.colno}]'
 
 
 async def _check_kind(ctx: RequestContext, target: Params, role_arn: str) -> None:
