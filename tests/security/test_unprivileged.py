@@ -11,7 +11,14 @@ from tests.machine import lacking
 from tests.unprivileged import ROOT, environment, run_tests
 
 HERE = Path(__file__).parent
-MODULES = ("test_isolation.py", "test_limits.py", "test_lifecycle.py", "test_zygote.py", "test_process_driver.py")
+MODULES = (
+    "test_isolation.py",
+    "test_limits.py",
+    "test_lifecycle.py",
+    "test_exhaustion.py",
+    "test_zygote.py",
+    "test_process_driver.py",
+)
 
 
 _REFUSED = """

@@ -397,6 +397,10 @@ class NamespaceSandbox:
             self._pidfd = -1
 
     def _on_message(self, message: dict[str, Any], descriptors: list[int]) -> None:
+        if "error" in message:
+            close_all(descriptors)
+            self._failed(message.get("failed", message.get("connected")), SandboxError(message["error"]))
+            return
         if "planted" in message:
             self._pidfd = descriptors[0]
             self._init_pid = polling.pid_of(self._pidfd)
@@ -413,15 +417,17 @@ class NamespaceSandbox:
         close_all(descriptors)
         if "started" in message:
             self._settle(message["started"], message["pid"])
-        elif "failed" in message:
-            self._settle(message["failed"], SandboxError(message["error"]))
         elif "exited" in message:
             self._exited(message["exited"], ExitStatus(code=message["code"], signal=message["signal"]))
-        elif "empty" in message:
-            if self._emptied is not None and not self._emptied.done():
-                self._emptied.set_result(None)
-        elif "error" in message:
-            self._advance(SandboxError(message["error"]))
+        elif "empty" in message and self._emptied is not None and not self._emptied.done():
+            self._emptied.set_result(None)
+
+    def _failed(self, serial: int | None, failure: SandboxError) -> None:
+        """What init was asked for, or the making of the sandbox."""
+        if serial is None:
+            self._advance(failure)
+        else:
+            self._settle(serial, failure)
 
     def _advance(self, failure: SandboxError | None) -> None:
         if self._step.done():

@@ -7,6 +7,7 @@ with it. With `preload` it is the zygote of its interpreter: what it has importe
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -47,29 +48,46 @@ class Factory:
         groups = Groups(self._config["cgroups"])
         while (request := frames.receive(self._link)) is not None:
             message, descriptors = request
-            if message["op"] == "place":
-                self._place(placing, message, descriptors)
-            elif message["op"] in OPERATIONS:
-                operate(self._link, message, descriptors)
-            else:
-                groups.add(message["group"])
-                if kernel.fork(_NAMESPACES) == 0:
-                    self._link.close()
-                    placing.forget()
-                    return Init(self._config, pages, message, descriptors).serve()
+            forked = False
+            try:
+                forked = self._obey(placing, groups, message, descriptors)
+            except OSError as error:
+                self._refuse(message, descriptors, str(error))
+            if forked:
+                self._link.close()
+                placing.forget()
+                return Init(self._config, pages, message, descriptors).serve()
             for descriptor in descriptors:
                 os.close(descriptor)
         groups.end()
         return None
 
-    def _place(self, placing: Placing, message: dict[str, Any], descriptors: list[int]) -> None:
-        answer = {"done": message["serial"]}
-        try:
+    def _obey(self, placing: Placing, groups: Groups, message: dict[str, Any], descriptors: list[int]) -> bool:
+        """Carry out one order; True in the process that is to be a sandbox's first. Raises OSError."""
+        if "error" in message:
+            raise OSError(errno.EMFILE, message["error"])
+        if message["op"] == "place":
             placing.place(message, descriptors)
-        except OSError as error:
-            answer["error"] = str(error)
+            self._tell(self._link, {"done": message["serial"]})
+        elif message["op"] in OPERATIONS:
+            operate(self._link, message, descriptors)
+        else:
+            groups.add(message["group"])
+            return kernel.fork(_NAMESPACES) == 0
+        return False
+
+    def _refuse(self, message: dict[str, Any], descriptors: list[int], reason: str) -> None:
+        """One sandbox has failed. The others live as long as this process does: it goes on."""
+        if "serial" in message:
+            self._tell(self._link, {"done": message["serial"], "error": reason})
+        elif descriptors:
+            link = socket.socket(fileno=descriptors[0])
+            self._tell(link, {"error": reason})
+            link.detach()
+
+    def _tell(self, link: socket.socket, answer: dict[str, Any]) -> None:
         with contextlib.suppress(OSError):  # the control plane is gone: the next read sees it
-            frames.send(self._link, answer)
+            frames.send(link, answer)
 
     def _start(self) -> Placing:
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel

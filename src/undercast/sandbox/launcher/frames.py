@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import array
 import json
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any
 
 MAX_BYTES = 128 * 1024
 _MAX_DESCRIPTORS = 64
+_NO_NUMBERS = "EMFILE: too many open files; raise their limit (ulimit -n), or lower --max-environments"
 
 
 class Oversized(Exception):
@@ -30,10 +32,13 @@ def send(link: socket.socket, message: dict[str, Any], descriptors: Sequence[int
 
 
 def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
-    """Read one message and its descriptors (close-on-exec); None when the other side is gone."""
+    """Read one message and its descriptors (close-on-exec); None when the other side is gone.
+
+    Whoever has no numbers left for them gets none, and an "error" in the message.
+    """
     numbers = array.array("i")
     try:
-        data, rights, _, _ = link.recvmsg(
+        data, rights, flags, _ = link.recvmsg(
             MAX_BYTES, socket.CMSG_SPACE(_MAX_DESCRIPTORS * numbers.itemsize), socket.MSG_CMSG_CLOEXEC
         )
     except ConnectionResetError:
@@ -43,4 +48,9 @@ def receive(link: socket.socket) -> tuple[dict[str, Any], list[int]] | None:
             numbers.frombytes(payload[: len(payload) - len(payload) % numbers.itemsize])
     if not data:
         return None
-    return json.loads(data), list(numbers)
+    message: dict[str, Any] = json.loads(data)
+    if flags & socket.MSG_CTRUNC:
+        for number in numbers:
+            os.close(number)
+        return {**message, "error": _NO_NUMBERS}, []
+    return message, list(numbers)

@@ -141,7 +141,7 @@ class Init:
     def _answer(self, message: dict[str, Any], descriptors: list[int]) -> Become | None:
         operation = message["op"]
         if operation == "spawn":
-            outcome = start(message, descriptors)
+            outcome = message["error"] if "error" in message else start(message, descriptors)
             if isinstance(outcome, Become):
                 return outcome
             if isinstance(outcome, int):

@@ -5,6 +5,7 @@ Sources: man pages unshare(2), mount(2), mount_setattr(2), pivot_root(2), prctl(
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import signal
@@ -60,6 +61,14 @@ _PIDFD_OPEN, _CLOSE_RANGE, _MOUNT_SETATTR = 434, 436, 442
 _PIVOT_ROOT, _CLONE = (41, 220) if os.uname().machine == "aarch64" else (155, 56)
 
 _libc = ctypes.CDLL(None, use_errno=True)
+_python = ctypes.PyDLL(None, use_errno=True)  # ctypes.pythonapi keeps no errno
+
+_REMEDIES = {
+    errno.EAGAIN: "raise the limit of processes (ulimit -u, pids.max of the platform's cgroup)",
+    errno.ENOMEM: "free memory of the machine or of the platform's cgroup",
+    errno.ENOSPC: "raise the limits of namespaces (sysctl user.max_pid_namespaces and its like)",
+}
+"""fork(2), clone(2), ERRORS."""
 
 
 class _MountAttributes(ctypes.Structure):
@@ -87,19 +96,22 @@ def unshare(flags: int) -> None:
 
 
 def fork(flags: int) -> int:
-    """os.fork() whose child is in new namespaces.
+    """os.fork() whose child is in new namespaces. The text of an OSError says what to do.
 
     unshare and os.fork would do for the first child; but a rootless launcher may not return to its own pid namespace.
     The C library's fork handlers are skipped: they mind the locks of other threads, and we have none.
     """
-    python = ctypes.pythonapi
-    python.PyOS_BeforeFork()
-    pid = python.syscall(_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0)
+    _python.PyOS_BeforeFork()
+    pid: int = _python.syscall(_CLONE, flags | signal.SIGCHLD, 0, 0, 0, 0)
     if pid == 0:
-        python.PyOS_AfterFork_Child()
-    else:
-        python.PyOS_AfterFork_Parent()
-    return _check(pid, f"clone({flags:#x})")
+        _python.PyOS_AfterFork_Child()
+        return pid
+    number = ctypes.get_errno()
+    _python.PyOS_AfterFork_Parent()
+    if pid < 0:
+        remedy = _REMEDIES.get(number, "see fork(2)") + ", or lower --max-environments"
+        raise OSError(number, f"clone({flags:#x}): {os.strerror(number)}; {remedy}")
+    return pid
 
 
 def mount(source: str, target: str, kind: str, flags: int = 0, data: str = "") -> None:

@@ -19,8 +19,8 @@ _LIMIT_S = 30
 
 
 def operate(link: socket.socket, message: dict[str, Any], descriptors: list[int]) -> None:
-    """Begin it; the outcome is told to the control plane."""
-    if os.fork() != 0:
+    """Begin it; the outcome is told to the control plane. Raises OSError when it cannot begin."""
+    if kernel.fork(0) != 0:
         return
     try:
         kernel.die_with_parent()

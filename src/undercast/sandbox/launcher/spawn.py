@@ -121,6 +121,8 @@ def _await_order(pages: Touchable | None = None) -> dict[str, Any]:
 def _enter(message: dict[str, Any], pipes: list[int], report: int) -> dict[str, Any]:
     """Take descriptors and folder, then execute the program; or return the order in the zygote's child."""
     try:
+        if "error" in message:  # the pipes did not come
+            raise OSError(errno.EMFILE, message["error"])
         resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
         _own_descriptors(pipes, report)
         os.chdir(message["cwd"])

@@ -1,0 +1,98 @@
+"""A machine that gives no more: what cannot be made fails alone, and says what to do; everybody else lives on."""
+
+import asyncio
+import contextlib
+import os
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.machine import lacking
+from tests.security.conftest import PREFIXES, Make, close_pipes, run
+from tests.security.tables import launchers
+from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
+from undercast.sandbox.drivers.namespace import NamespaceDriver
+
+SLEEP = ProcessSpec(argv=("/bin/sleep", "600"), environment={})
+PIDS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))
+
+
+def _another(folder: Path) -> SandboxSpec:
+    """Of a kind that none stands ready of, by the launcher that `make` uses."""
+    return SandboxSpec(environment_id="another", code_dir=folder, prefixes=PREFIXES, front_door_port=5555)
+
+
+@contextlib.contextmanager
+def _no_more_processes(pid: int) -> Iterator[None]:
+    """Have every fork of this process fail with EAGAIN: a cgroup's limit as root, whom the user's does not bind."""
+    if os.geteuid() != 0:
+        before = resource.prlimit(pid, resource.RLIMIT_NPROC)
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (1, before[1]))
+        yield
+        resource.prlimit(pid, resource.RLIMIT_NPROC, before)
+        return
+    group = next((place for place in PIDS if "pids" in _controllers(place)), None)
+    if group is None:
+        lacking("no cgroup limits processes here")
+    group = group / f"undercast-test-{os.getpid()}"
+    group.mkdir()
+    try:
+        (group / "pids.max").write_text("1")
+        (group / "cgroup.procs").write_text(str(pid))
+        yield
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            (group.parent / "cgroup.procs").write_text(str(pid))
+        group.rmdir()
+
+
+def _controllers(place: Path) -> list[str]:
+    if place.name == "pids":
+        return ["pids"] if place.exists() else []
+    control = place / "cgroup.subtree_control"
+    return control.read_text().split() if control.exists() else []
+
+
+async def test_a_launcher_that_cannot_fork_ends_nobody(
+    make: Make, driver: NamespaceDriver, folder: Path, elsewhere: frozenset[int]
+) -> None:
+    """One function that uses up the machine's processes kills no other function in the middle of its invocation."""
+    victim = await make()
+    process = await victim.spawn(SLEEP)
+    (launcher,) = launchers(os.getpid(), elsewhere)
+    with _no_more_processes(launcher):
+        with pytest.raises(SandboxError, match=r"Errno 11.*Resource temporarily unavailable; raise .*pids\.max"):
+            await driver.create(_another(folder))
+        with pytest.raises(SandboxError, match="Resource temporarily unavailable"):
+            await victim.snapshot()
+    assert not process.exited.done()
+    assert (await run(victim, "/bin/cat", "hello.txt")).stdout == "hello"
+    await (await driver.create(_another(folder))).destroy()
+    assert launchers(os.getpid(), elsewhere) == [launcher]
+    close_pipes(process)
+
+
+async def test_a_launcher_without_descriptors_ends_nobody(
+    make: Make, driver: NamespaceDriver, folder: Path, elsewhere: frozenset[int]
+) -> None:
+    """Each order brings some: those that it cannot take fail, also that to put a function's files into its sandbox."""
+    victim = await make()
+    process = await victim.spawn(SLEEP)
+    await driver.warm(_another(folder))
+    await asyncio.gather(*driver._spares._ready.values())
+    (launcher,) = launchers(os.getpid(), elsewhere)
+    soft, hard = resource.prlimit(launcher, resource.RLIMIT_NOFILE)
+    resource.prlimit(launcher, resource.RLIMIT_NOFILE, (3, hard))
+    without_files = await driver.create(_another(folder))
+    with pytest.raises(SandboxError, match="EMFILE: too many open files; raise"):
+        await without_files.furnished()
+    await without_files.destroy()
+    with pytest.raises(SandboxError, match="the sandbox died while it was made"):
+        await make(front_door_port=5556)
+    resource.prlimit(launcher, resource.RLIMIT_NOFILE, (soft, hard))
+    assert not process.exited.done()
+    await (await driver.create(_another(folder))).destroy()
+    assert launchers(os.getpid(), elsewhere) == [launcher]
+    close_pipes(process)
