@@ -48,14 +48,22 @@ _NOT_OF_THE_OBJECT = frozenset(
     }
 )
 _FILENAME = "${filename}"
+_SIGNING_FIELDS = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature")
+"""Of version 4, in the spelling and order in which S3 misses them; a form with none of them is anonymous."""
 
 
 def form_call(request: HttpRequest, path: str) -> Call | None:
-    """The unread call of a form; None when the request is none. `path` is in path style."""
+    """The unread call of a form; None for what is no POST to a bucket. `path` is in path style.
+
+    Raises PreconditionFailed for one of another content type; the text: danialfarid/ng-file-upload issue 2054.
+    """
     bucket = path.strip("/")
-    is_form = request.method == "POST" and request.headers.get("content-type", "").lower().startswith(CONTENT_TYPE)
-    if not (is_form and bucket and "/" not in bucket):
+    if request.method != "POST" or not bucket or "/" in bucket:
         return None
+    if not request.headers.get("content-type", "").lower().startswith(CONTENT_TYPE):
+        members = {"Condition": "Bucket POST must be of the enclosure-type multipart/form-data"}
+        text = "At least one of the pre-conditions you specified did not hold"
+        raise ServiceError("PreconditionFailed", text, 412, members=members)
     return Call(request=request, service=s3.SERVICE, operation="", protocol="rest-xml", labels={"Bucket": bucket})
 
 
@@ -129,11 +137,11 @@ def _filled_in(form: Form) -> dict[str, str]:
 
 def _claims(fields: Mapping[str, str]) -> Signature | None:
     """Who signed the policy; None for a form without one."""
-    if "x-amz-signature" in fields or "x-amz-credential" in fields:
+    if not fields.keys().isdisjoint(name.lower() for name in _SIGNING_FIELDS):
         return _claims_v4(fields)
-    if not fields.keys() & {"awsaccesskeyid", "signature", "policy"}:
+    if fields.keys().isdisjoint(("awsaccesskeyid", "signature")):
         return None
-    for name in ("AWSAccessKeyId", "signature", "policy"):
+    for name in ("AWSAccessKeyId", "Signature", "policy"):
         if not fields.get(name.lower()):
             raise _missing(name)
     token = fields.get("x-amz-security-token")
@@ -141,8 +149,8 @@ def _claims(fields: Mapping[str, str]) -> Signature | None:
 
 
 def _claims_v4(fields: Mapping[str, str]) -> Signature:
-    for name in ("policy", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"):
-        if not fields.get(name):
+    for name in (*_SIGNING_FIELDS, "policy"):
+        if not fields.get(name.lower()):
             raise _missing(name)
     if fields["x-amz-algorithm"] != ALGORITHM:
         raise errors.unsupported_mechanism()

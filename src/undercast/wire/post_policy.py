@@ -1,7 +1,9 @@
 """The policy document of a browser upload: what its signer lets the form say.
 
 Pure. Time is the host clock's: a policy is signed by a clock that nobody moves.
-AWS: S3 API Reference, "POST Policy" (expiration, condition matching, each field of the form needs a condition).
+AWS: S3 API Reference, "POST Policy" (expiration, condition matching, each field of the form needs a condition). What it
+says of documents that are none: versitygw, "PostObject". That a condition on a field which the form lacks fails, also
+"starts-with" nothing: waynehoover/s3_direct_upload issue 29.
 """
 
 import base64
@@ -16,6 +18,7 @@ from undercast.core.record import record
 
 _NEED_NO_CONDITION = frozenset({"awsaccesskeyid", "file", "policy", "signature", "x-amz-signature"})
 _IGNORED_PREFIX = "x-ignore-"
+_OPERATORS = ("eq", "starts-with", "content-length-range")
 
 
 @record
@@ -42,12 +45,13 @@ def check_policy(text: str, fields: Mapping[str, str], now: float) -> SizeRange 
             size = _size(name, value)
             continue
         field = str(name).lower().removeprefix("$")
-        if not _holds(operator, field, value, fields.get(field, "")):
-            raise _refused(f"Policy Condition failed: {json.dumps([operator, name, value], ensure_ascii=False)}")
+        given = fields.get(field) if str(name).startswith("$") else None
+        if given is None or not _holds(operator, field, value, given):
+            raise _failed(operator, name, value)
         covered.add(field)
-    extra = [name for name in fields if name not in covered and not name.startswith(_IGNORED_PREFIX)]
-    if extra:
-        raise _refused(f"Extra input fields: {', '.join(sorted(extra))}")
+    for name in fields:
+        if name not in covered and not name.startswith(_IGNORED_PREFIX):
+            raise _refused(f"Extra input fields: {name}")
     return size
 
 
@@ -61,8 +65,10 @@ def _read(text: str) -> tuple[float, list[Any]]:
         raise _invalid("Invalid JSON.")
     if "expiration" not in document:
         raise _invalid("Policy missing expiration.")
-    if not isinstance(document.get("conditions"), list):
+    if "conditions" not in document:
         raise _invalid("Policy missing conditions.")
+    if not isinstance(document["conditions"], list):
+        raise _invalid("Invalid 'conditions' value: must be a List.")
     try:
         moment = datetime.fromisoformat(document["expiration"])
         if moment.tzinfo is None:
@@ -79,17 +85,31 @@ def _parts(condition: Any) -> tuple[str, Any, Any]:
             text = "Simple-Conditions must have exactly one property specified."
             raise _invalid(f"Invalid Simple-Condition: {text}")
         [(name, value)] = condition.items()
+        if not isinstance(value, str):
+            raise _invalid("Invalid Simple-Condition: value must be a string.")
         return "eq", f"${name}", value
-    if not (isinstance(condition, list) and len(condition) == 3 and isinstance(condition[0], str)):
-        raise _refused(f"Policy Condition failed: {json.dumps(condition)}")
-    return condition[0].lower(), condition[1], condition[2]
+    if not isinstance(condition, list):
+        raise _invalid("Invalid condition test: must be a List or Object.")
+    if not condition or not isinstance(condition[0], str):
+        raise _invalid("Invalid Condition: missing operation identifier.")
+    operator = condition[0].lower()
+    if operator not in _OPERATORS:
+        raise _invalid(f"Invalid Condition: unknown operation '{condition[0]}'.")
+    if len(condition) != 3:
+        raise _invalid(f"Invalid {operator}: wrong number of arguments.")
+    return operator, condition[1], condition[2]
 
 
 def _size(least: Any, most: Any) -> SizeRange:
-    try:
-        return SizeRange(least_bytes=int(least), most_bytes=int(most))
-    except (TypeError, ValueError, OverflowError):
-        raise _invalid("Invalid content-length-range.") from None
+    """Numbers may be texts of digits; another text is a condition that fails."""
+    limits = []
+    for limit in (least, most):
+        if isinstance(limit, str) and not (limit.isascii() and limit.isdigit()):
+            raise _failed("content-length-range", least, most)
+        if not isinstance(limit, str | int) or isinstance(limit, bool) or int(limit) < 0:
+            raise _invalid("Invalid content-length-range.")
+        limits.append(int(limit))
+    return SizeRange(least_bytes=limits[0], most_bytes=limits[1])
 
 
 def _holds(operator: str, field: str, value: Any, given: str) -> bool:
@@ -97,8 +117,6 @@ def _holds(operator: str, field: str, value: Any, given: str) -> bool:
         return False
     if operator == "eq":
         return given == value
-    if operator != "starts-with":
-        return False
     if field == "content-type" and "," in given:
         return all(entry.strip().startswith(value) for entry in given.split(","))
     return given.startswith(value)
@@ -106,6 +124,10 @@ def _holds(operator: str, field: str, value: Any, given: str) -> bool:
 
 def _invalid(text: str) -> ServiceError:
     return ServiceError("InvalidPolicyDocument", f"Invalid Policy: {text}")
+
+
+def _failed(operator: str, name: Any, value: Any) -> ServiceError:
+    return _refused(f"Policy Condition failed: {json.dumps([operator, name, value], ensure_ascii=False)}")
 
 
 def _refused(text: str) -> ServiceError:

@@ -154,11 +154,11 @@ def test_a_form_signed_with_another_secret_is_refused(presigner: Any, target: st
 def test_forms_that_lack_a_field(presigner: Any, target: str) -> None:
     """InvalidArgument names the field; without a file, and with no form at all."""
     post = presigner.generate_presigned_post(target, "k")
-    for left_out in set(post["fields"]) - {"x-amz-algorithm"}:
+    for left_out in post["fields"]:
         fields = {name: value for name, value in post["fields"].items() if name != left_out}
         status, code, message = error(submit({**post, "fields": fields}, b""))
         assert (status, code) == (400, "InvalidArgument")
-        assert message.startswith(f"Bucket POST must contain a field named '{left_out}'.")
+        assert message.lower().startswith(f"bucket post must contain a field named '{left_out.lower()}'.")
     path = urlsplit(post["url"]).path
     body, content_type = multipart(post["fields"], b"")
     no_file = body.replace(b'name="file"', b'name="data"')

@@ -3,6 +3,7 @@
 import base64
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -107,7 +108,7 @@ async def test_the_policy_binds_before_anybody_is_asked() -> None:
 
 async def test_an_anonymous_form_and_its_content() -> None:
     """Checksums are fields like any other; headers of the form itself are nobody's."""
-    fields = {"key": "k", "x-amz-checksum-crc32": "AAAAAA==", "x-amz-date": "x", "x-amz-trailer": "y"}
+    fields = {"key": "k", "x-amz-checksum-crc32": "AAAAAA==", "policy": "anything", "x-amz-trailer": "y"}
     call = await opened(decode(request(encoded(fields), "/bucket/", "localhost:4566")), NOW)
     assert call.anonymous
     assert set(call.request.headers) == {"host", "x-amz-checksum-crc32"}
@@ -115,6 +116,35 @@ async def test_an_anonymous_form_and_its_content() -> None:
     with pytest.raises(ServiceError) as caught:
         await params["Body"].read()
     assert caught.value.code == "BadDigest"
+
+
+@pytest.mark.parametrize(
+    ("lacks", "named"),
+    [
+        (("X-Amz-Algorithm", "X-Amz-Credential"), "X-Amz-Algorithm"),
+        (("X-Amz-Signature",), "X-Amz-Signature"),
+        (("X-Amz-Date", "Policy"), "X-Amz-Date"),
+        (("Policy",), "policy"),
+    ],
+)
+async def test_what_a_signed_form_lacks_is_named(lacks: tuple[str, ...], named: str) -> None:
+    """InvalidArgument, in S3's spelling and order."""
+    fields = {name: value for name, value in SAMPLE.items() if name not in lacks}
+    with pytest.raises(ServiceError, match=f"InvalidArgument: Bucket POST must contain a field named '{named}'"):
+        await opened(decode(request(encoded(fields))), NOW)
+
+
+def test_a_bucket_takes_nothing_but_forms() -> None:
+    """412 for a POST of another type; S3's table has a code that it does not answer with."""
+    posted = replace(
+        request(b"{}"), headers={"host": "localhost", "content-type": "application/json"}, target="/bucket"
+    )
+    with pytest.raises(ServiceError, match="PreconditionFailed") as caught:
+        decode(posted)
+    assert (caught.value.status, caught.value.members) == (
+        412,
+        {"Condition": "Bucket POST must be of the enclosure-type multipart/form-data"},
+    )
 
 
 def test_only_a_bucket_takes_forms() -> None:

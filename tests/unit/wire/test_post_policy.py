@@ -39,7 +39,6 @@ def test_a_form_that_keeps_the_conditions_passes() -> None:
     assert check([{"bUcKeT": "b"}, ["StArTs-WiTh", "$KeY", "user/"], {"AcL": "private"}, *COVERED[3:]]) is None
     more = {"x-ignore-submit": "go", "signature": "s", "awsaccesskeyid": "a", "x-amz-signature": "s"}
     assert check(COVERED, {**FIELDS, **more}) is None
-    assert check([*COVERED, ["starts-with", "$x-amz-meta-n", ""]]) is None
 
 
 def test_a_range_limits_the_file() -> None:
@@ -54,11 +53,11 @@ def test_a_range_limits_the_file() -> None:
         (["eq", "$key", "user/b.txt"], '["eq", "$key", "user/b.txt"]'),
         (["starts-with", "$key", "other/"], '["starts-with", "$key", "other/"]'),
         (["starts-with", "$Content-Type", "text/"], '["starts-with", "$Content-Type", "text/"]'),
-        (["ends-with", "$key", "txt"], '["ends-with", "$key", "txt"]'),
+        (["eq", "key", "user/a.txt"], '["eq", "key", "user/a.txt"]'),
+        (["starts-with", "$x-amz-meta-n", ""], '["starts-with", "$x-amz-meta-n", ""]'),
+        (["content-length-range", "test", "10"], '["content-length-range", "test", "10"]'),
         (["eq", "$x-amz-meta-n", "v"], '["eq", "$x-amz-meta-n", "v"]'),
-        (["eq", "$key"], '["eq", "$key"]'),
         ({"bucket": "other"}, '["eq", "$bucket", "other"]'),
-        ({"acl": 1}, '["eq", "$acl", 1]'),
     ],
 )
 def test_a_condition_that_does_not_hold_names_itself(condition: Any, shown: str) -> None:
@@ -76,12 +75,9 @@ def test_every_entry_of_a_list_of_types_must_match() -> None:
 
 
 def test_each_field_needs_a_condition() -> None:
-    """The bucket counts as a field."""
+    """The bucket counts as a field; the first without one is named."""
     extra = refusal(COVERED, {**FIELDS, "x-amz-meta-n": "v", "success_action_status": "201"})
-    assert extra == (
-        "AccessDenied",
-        "Invalid according to Policy: Extra input fields: success_action_status, x-amz-meta-n",
-    )
+    assert extra == ("AccessDenied", "Invalid according to Policy: Extra input fields: x-amz-meta-n")
     assert refusal(COVERED[1:])[1] == "Invalid according to Policy: Extra input fields: bucket"
 
 
@@ -97,12 +93,19 @@ def test_a_policy_ends() -> None:
         ({"expiration": "tomorrow"}, "Invalid 'expiration' value: 'tomorrow'"),
         ({"expiration": "2030-01-01T00:00:00"}, "Invalid 'expiration' value: '2030-01-01T00:00:00'"),
         ({"expiration": 5}, "Invalid 'expiration' value: '5'"),
-        ({"conditions": {}}, "Policy missing conditions."),
+        ({"conditions": {}}, "Invalid 'conditions' value: must be a List."),
+        ({"conditions": ["key"]}, "Invalid condition test: must be a List or Object."),
+        ({"conditions": [[]]}, "Invalid Condition: missing operation identifier."),
+        ({"conditions": [["Ends-with", "$key", "txt"]]}, "Invalid Condition: unknown operation 'Ends-with'."),
+        ({"conditions": [["eq", "$key"]]}, "Invalid eq: wrong number of arguments."),
+        ({"conditions": [{"acl": 1}]}, "Invalid Simple-Condition: value must be a string."),
+        ({"conditions": [["content-length-range", 0]]}, "Invalid content-length-range: wrong number of arguments."),
+        ({"conditions": [["content-length-range", -1, 0]]}, "Invalid content-length-range."),
         (
             {"conditions": [{"acl": "private", "key": "k"}]},
             "Invalid Simple-Condition: Simple-Conditions must have exactly one property specified.",
         ),
-        ({"conditions": [["content-length-range", "a", 1]]}, "Invalid content-length-range."),
+        ({"conditions": [["content-length-range", 0.5, 1]]}, "Invalid content-length-range."),
     ],
 )
 def test_a_document_that_is_no_policy_is_refused(document: dict[str, Any], text: str) -> None:
