@@ -136,6 +136,13 @@ async def test_composite_checksums(s3: Bench) -> None:
     got = await s3.call("GetObjectAttributes", Bucket="bkt", Key="big", ObjectAttributes=["ObjectParts", "Checksum"])
     assert got["ObjectParts"]["TotalPartsCount"] == 2
     assert [part["Size"] for part in got["ObjectParts"]["Parts"]] == [len(FIRST), len(SECOND)]
+    asked = {"Bucket": "bkt", "Key": "big", "ObjectAttributes": ["ObjectParts"]}
+    one = (await s3.call("GetObjectAttributes", **asked, MaxParts=1))["ObjectParts"]
+    assert (one["IsTruncated"], one["NextPartNumberMarker"], len(one["Parts"])) == (True, 1, 1)
+    assert (await s3.call("GetObjectAttributes", **asked, MaxParts=0))["ObjectParts"]["Parts"] == []
+    for member, name in (("MaxParts", "max-parts"), ("PartNumberMarker", "part-number-marker")):
+        with pytest.raises(ServiceError, match=f"InvalidArgument: Argument {name} must be an integer between 0 and"):
+            await s3.call("GetObjectAttributes", **asked, **{member: -1})
     assert got["Checksum"]["ChecksumSHA256"] == base64.b64encode(raw).decode()
 
 

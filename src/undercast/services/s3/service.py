@@ -99,6 +99,10 @@ MANIFEST = Manifest(
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
         "Signature Version 2 is taken for every bucket; AWS refuses it in newer regions and for newer buckets.",
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",
+        "A version id that nobody gave out is NoSuchVersion where it has the form of one; S3 knows its own, and says "
+        '"Invalid version id specified".',
+        "DeleteObjects with an ETag of an object asks for s3:DeleteObject alone, DeleteObject with If-Match for "
+        "s3:GetObject, too.",
         "Events that have no cause here (Replication, ObjectRestore, IntelligentTiering, ReducedRedundancyLostObject) "
         "may be configured, as on AWS, and never come.",
         "A website (BUCKET.s3-website-REGION.amazonaws.com, BUCKET.s3-website.REGION.amazonaws.com, "

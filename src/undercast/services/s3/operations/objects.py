@@ -203,8 +203,11 @@ def _attribute_checksum(checksum: Checksum) -> dict[str, str]:
 
 
 def _object_parts(s3: S3, version: ObjectVersion, params: Mapping[str, Any]) -> dict[str, Any]:
-    marker, limit = int(params.get("PartNumberMarker") or 0), int(params.get("MaxParts") or 1000)
-    limit = min(limit, 1000)
+    marker, limit = params.get("PartNumberMarker") or 0, min(params.get("MaxParts", 1000), 1000)
+    for name, number in (("x-amz-part-number-marker", marker), ("x-amz-max-parts", limit)):
+        if number < 0:
+            text = f"Argument {name.removeprefix('x-amz-')} must be an integer between 0 and 2147483647"
+            raise InvalidArgument(text, members={"ArgumentName": name, "ArgumentValue": str(number)})
     parts = s3.database.read_now(lambda tx: store.parts(tx, version.sequence))
     output: dict[str, Any] = {"TotalPartsCount": len(parts)}
     if version.checksum is None or version.checksum.type != "COMPOSITE":
