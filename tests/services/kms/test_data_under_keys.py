@@ -205,6 +205,22 @@ def test_a_service_is_let_in_by_the_keys_policy(
     assert counted == {"ApproximateNumberOfMessages": "1" if arrives else "0"}
 
 
+def test_who_has_messages_moved_needs_the_keys(platform: RunningPlatform, account: str, as_user: As, key: str) -> None:
+    """That of the dead-letter queue to read, and that of the destination to write."""
+    sqs = platform.client("sqs", account=account)
+    under = {"KmsMasterKeyId": key}
+    arns = {}
+    for name, attributes in (("dead", under), ("other", under), ("plain", {})):
+        url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+        arns[name] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    policy = json.dumps({"deadLetterTargetArn": arns["dead"], "maxReceiveCount": 1})
+    sqs.create_queue(QueueName="source", Attributes={"RedrivePolicy": policy})
+    client = as_user(*SERVICES, DECRYPT)("sqs")
+    moved = {"SourceArn": arns["dead"], "DestinationArn": arns["other"]}
+    assert code(client.start_message_move_task, **moved) == "KMS.AccessDeniedException"
+    client.start_message_move_task(**{**moved, "DestinationArn": arns["plain"]})
+
+
 def test_a_stream_whose_encryption_is_stopped_needs_no_key(platform: RunningPlatform, account: str, key: str) -> None:
     """A known difference: what was written under a key is read with the one that the stream has now."""
     place, client = stream(platform, account, key), platform.client("kinesis", account=account)

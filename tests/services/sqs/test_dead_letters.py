@@ -8,6 +8,7 @@ import json
 import time
 from typing import Any
 
+from tests import platform as platforms
 from tests.platform import RunningPlatform
 from tests.services.sqs.actions import arn, bodies, counts, receive, refusal, send
 
@@ -104,6 +105,56 @@ def test_a_move_task_brings_messages_back(sqs: Any) -> None:
     back = receive(sqs, source, AttributeNames=["All"])
     assert {message["Attributes"]["ApproximateReceiveCount"] for message in back} == {"1"}
     assert not {message["MessageId"] for message in back} & ids
+
+
+def test_a_move_task_survives_kills(tmp_path: Any) -> None:
+    """It goes on at each start, moves each message once, and its handle still cancels it."""
+    running = platforms.start(tmp_path / "data")
+    sqs = running.client("sqs")
+    _, dead = with_dead_letters(sqs)
+    dead_arn, target = arn(sqs, dead), sqs.create_queue(QueueName="target")["QueueUrl"]
+    send(sqs, dead, *(str(number) for number in range(300)))
+    given = {"SourceArn": dead_arn, "DestinationArn": arn(sqs, target), "MaxNumberOfMessagesPerSecond": 100}
+    sqs.start_message_move_task(**given)
+    running.kill()
+    running = platforms.start(tmp_path / "data")
+    sqs = running.client("sqs")
+    (task,) = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"]
+    assert (task["Status"], task["ApproximateNumberOfMessagesToMove"]) == ("RUNNING", 300)
+    running.kill()
+    with platforms.running(tmp_path / "data") as again:
+        sqs = again.client("sqs")
+        dead, target = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("dead", "target"))
+        for _ in range(300):
+            (task,) = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"]
+            if task["Status"] != "RUNNING":
+                break
+            time.sleep(0.05)
+        assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("COMPLETED", 300)
+        assert (counts(sqs, dead), counts(sqs, target)) == ((0, 0, 0), (300, 0, 0))
+        moved = [body for _ in range(30) for body in bodies(receive(sqs, target))]
+        assert sorted(map(int, moved)) == list(range(300))
+
+
+def test_a_move_task_that_a_kill_interrupted_can_be_cancelled(tmp_path: Any) -> None:
+    """By the handle that it had before; then it stays so."""
+    running = platforms.start(tmp_path / "data")
+    sqs = running.client("sqs")
+    source, dead = with_dead_letters(sqs)
+    dead_arn = arn(sqs, dead)
+    send(sqs, dead, *"abc")
+    given = {"SourceArn": dead_arn, "DestinationArn": arn(sqs, source), "MaxNumberOfMessagesPerSecond": 1}
+    handle = sqs.start_message_move_task(**given)["TaskHandle"]
+    running.kill()
+    running = platforms.start(tmp_path / "data")
+    moved = running.client("sqs").cancel_message_move_task(TaskHandle=handle)["ApproximateNumberOfMessagesMoved"]
+    running.kill()
+    with platforms.running(tmp_path / "data") as again:
+        sqs = again.client("sqs")
+        (task,) = sqs.list_message_move_tasks(SourceArn=dead_arn)["Results"]
+        assert (task["Status"], task["ApproximateNumberOfMessagesMoved"]) == ("CANCELLED", moved)
+        left, there = (counts(sqs, sqs.get_queue_url(QueueName=name)["QueueUrl"])[0] for name in ("dead", "source"))
+        assert (left, there) == (3 - moved, moved)
 
 
 def test_a_move_task_can_be_cancelled(sqs: Any, queue: str) -> None:

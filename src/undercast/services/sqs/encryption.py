@@ -25,6 +25,17 @@ async def check_send(ctx: RequestContext, queue: Queue) -> None:
         await key.check_read(ctx)  # a new data key is verified before it is used
 
 
+async def check_move(ctx: RequestContext, source: Queue, destination: Queue | None) -> None:
+    """The same for who has messages moved: they are read, and written where it says so.
+
+    AWS: SQS Developer Guide, "Configure a dead-letter queue redrive" (permissions for encrypted queues).
+    """
+    if (key := _key(source)) is not None:
+        await key.check_read(ctx)
+    if destination is not None:
+        await check_send(ctx, destination)
+
+
 async def refusal(ctx: RequestContext, queue: Queue) -> ServiceError | None:
     """Why the caller cannot read the queue's messages, if it cannot: an error only where there is one to read."""
     if (key := _key(queue)) is not None:

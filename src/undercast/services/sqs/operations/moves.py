@@ -10,7 +10,7 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
-from undercast.services.sqs import messages, moving, queues
+from undercast.services.sqs import encryption, messages, moving, queues
 from undercast.services.sqs.errors import invalid_value, invalid_value_of, no_resource, unsupported
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.models import Queue, named_by_arn
@@ -28,6 +28,9 @@ async def start_message_move_task(sqs: Sqs, ctx: RequestContext, params: Params)
     if "MaxNumberOfMessagesPerSecond" in params and not 1 <= rate <= MAX_RATE:
         raise invalid_value_of("MaxNumberOfMessagesPerSecond", rate, "It must be an integer between 1 and 500.")
     task_id = ctx.ids.uuid()
+    if (known := sqs.queues.find(named_by_arn(source_arn))) is not None:
+        target = sqs.queues.find(named_by_arn(destination_arn)) if destination_arn else None
+        await encryption.check_move(ctx, known, target)
 
     def write(tx: Tx) -> None:
         source = _existing(tx, source_arn)
