@@ -86,9 +86,19 @@ def test_a_groups_policy_ends_with_it(logs: Any, account: str) -> None:
 
 
 def test_a_groups_key(platform: RunningPlatform, account: str, logs: Any) -> None:
-    """A symmetric key that is enabled, by its ARN; AWS's text for every other."""
+    """A symmetric key that is enabled and lets CloudWatch Logs in, by its ARN; AWS's text for every other.
+
+    The policy is the guide's: the region's service, for the group's ARN as encryption context.
+    """
     kms = platform.client("kms", account=account)
     key = kms.create_key()["KeyMetadata"]
+    own = {"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{account}:root"}, "Action": "kms:*", "Resource": "*"}
+    service = {
+        "Effect": "Allow",
+        "Principal": {"Service": "logs.us-east-1.amazonaws.com"},
+        "Action": ["kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:Describe*"],
+        "Resource": "*",
+    }
     pair = kms.create_key(KeySpec="RSA_2048", KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]["Arn"]
     arn = f"arn:aws:logs:us-east-1:{account}:log-group:g"
     text = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{arn}'"
@@ -99,6 +109,14 @@ def test_a_groups_key(platform: RunningPlatform, account: str, logs: Any) -> Non
     logs.create_log_group(logGroupName="g")
     for one in wrong:
         assert refusal(logs.associate_kms_key, logGroupName="g", kmsKeyId=one)[1] == text
+    for group in (None, "other", "g"):
+        if group is not None:
+            named = f"arn:aws:logs:us-east-1:{account}:log-group:{group}"
+            condition = {"ArnEquals": {"kms:EncryptionContext:aws:logs:arn": named}}
+            document = {"Version": "2012-10-17", "Statement": [own, {**service, "Condition": condition}]}
+            kms.put_key_policy(KeyId=key["KeyId"], PolicyName="default", Policy=json.dumps(document))
+        if group != "g":
+            assert refusal(logs.associate_kms_key, logGroupName="g", kmsKeyId=key["Arn"])[1] == text
     logs.associate_kms_key(logGroupName="g", kmsKeyId=key["Arn"])
     assert logs.describe_log_groups()["logGroups"][0]["kmsKeyId"] == key["Arn"]
     logs.disassociate_kms_key(resourceIdentifier=arn)

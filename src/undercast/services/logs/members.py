@@ -80,7 +80,7 @@ EFFECTIVE: Mapping[str, frozenset[str]] = {
 
 _UNMASK = {"unmask": "there are no data protection policies, so nothing is masked"}
 
-_NO_CIPHER = "checked and shown; logs are not encrypted here, and the key's policy is not asked"
+_NO_CIPHER = "checked and shown; logs are not encrypted here, and can be read when the key is disabled later"
 
 STORED: Mapping[str, Mapping[str, str]] = {
     "CreateLogGroup": {

@@ -4,10 +4,13 @@ AWS: CloudWatch Logs API Reference, AssociateKmsKey, DisassociateKmsKey; User Gu
 Logs using AWS Key Management Service".
 """
 
+from dataclasses import replace
+
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
-from undercast.core.identity import root_principal
+from undercast.core.identity import root_principal, service_principal
 from undercast.core.service import Params, operation
+from undercast.services.customer_keys import CustomerKey
 from undercast.services.logs import store
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.instance import Logs, existing_group
@@ -30,7 +33,8 @@ async def disassociate_kms_key(logs: Logs, ctx: RequestContext, params: Params) 
 
 
 async def check_key(ctx: RequestContext, group: str, key_arn: str) -> None:
-    """Raises InvalidParameterException for what is no ARN of a symmetric key that is enabled."""
+    """Raises InvalidParameterException for what is no ARN of a symmetric key that is enabled, or one that its policy
+    does not let CloudWatch Logs use for this group."""
     arn = group_arn(ctx.scope, group)
     text = f"The specified KMS key does not exist or is not allowed to be used with LogGroup '{arn}'"
     if not key_arn.startswith("arn:") or ":kms:" not in key_arn:
@@ -42,6 +46,16 @@ async def check_key(ctx: RequestContext, group: str, key_arn: str) -> None:
     key = described["KeyMetadata"]
     if key["KeyState"] != "Enabled" or key["KeySpec"] != "SYMMETRIC_DEFAULT":
         raise invalid(text)
+    wanted = CustomerKey(id=key_arn, scope=ctx.scope, context={"aws:logs:arn": arn}, codes={})
+    for host in (f"logs.{ctx.region}.amazonaws.com", "logs.amazonaws.com"):
+        service = replace(ctx, principal=service_principal(host, ctx.account_id, arn))
+        try:
+            await wanted.check_write(service)
+            await wanted.check_read(service)
+        except ServiceError:
+            continue
+        return
+    raise invalid(text)
 
 
 async def _set(logs: Logs, ctx: RequestContext, name: str, key: str) -> None:
