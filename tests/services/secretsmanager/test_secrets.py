@@ -152,6 +152,29 @@ def test_lists_filter_and_page(secrets: Any) -> None:
     assert [one["ErrorCode"] for one in batch["Errors"]] == ["ResourceNotFoundException"]
 
 
+@pytest.mark.parametrize("with_value", [False, True])
+def test_another_key_takes_over_what_is_labelled(
+    platform: RunningPlatform, account: str, secrets: Any, with_value: bool
+) -> None:
+    """AWSCURRENT, AWSPENDING and AWSPREVIOUS are encrypted anew; a version with other labels stays under its key."""
+    kms = platform.client("kms", account=account)
+    first, second = (kms.create_key()["KeyMetadata"]["KeyId"] for _ in range(2))
+    secrets.create_secret(Name="s", SecretString="old", KmsKeyId=first)
+    secrets.put_secret_value(SecretId="s", SecretString="mine", VersionStages=["MINE"])
+    secrets.put_secret_value(SecretId="s", SecretString="new")
+    secrets.update_secret(SecretId="s", KmsKeyId=second, **({"SecretString": "newest"} if with_value else {}))
+    kms.disable_key(KeyId=first)
+    assert read(secrets, "s") == ("newest" if with_value else "new")
+    assert read(secrets, "s", VersionStage="AWSPREVIOUS") == ("new" if with_value else "old")
+    assert refusal(secrets.get_secret_value, SecretId="s", VersionStage="MINE")[0] == "DecryptionFailure"
+    kms.disable_key(KeyId=second)
+    assert refusal(secrets.get_secret_value, SecretId="s")[0] == "DecryptionFailure"
+    none = "11111111-2222-3333-4444-555555555555"
+    kms.enable_key(KeyId=second)
+    assert refusal(secrets.update_secret, SecretId="s", KmsKeyId=none)[0] == "EncryptionFailure"
+    assert secrets.describe_secret(SecretId="s")["KmsKeyId"] == second
+
+
 def test_another_account_needs_policy_and_key(platform: RunningPlatform, account: str, secrets: Any) -> None:
     """The secret's policy and the key's policy; AWS's own key lets nobody in from outside."""
     kms = platform.client("kms", account=account)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from undercast.core.arn import Scope
+from undercast.services.sealing import Sealed
 from undercast.services.secretsmanager.errors import not_found
 from undercast.services.secretsmanager.models import (
     CURRENT,
@@ -121,6 +122,14 @@ def add_version(tx: Tx, secret: Secret, made: Version) -> None:
         ),
     )
     _drop_deprecated(tx, secret)
+
+
+def reseal(tx: Tx, secret: Secret, one: Version, sealed: Sealed) -> None:
+    """Keep the same value under another key, unless it was sealed anew meanwhile."""
+    tx.execute(
+        f"UPDATE secretsmanager_version SET blob = ?, data_key = ? WHERE {_KEY} AND id = ? AND data_key = ?",
+        (sealed.blob, sealed.data_key, *secret.scope, secret.name, one.id, one.sealed.data_key),
+    )
 
 
 def move_stage(tx: Tx, secret: Secret, stage: str, to: str | None) -> None:

@@ -22,9 +22,11 @@ from undercast.services.secretsmanager.models import CURRENT, PENDING, Named, Se
 from undercast.services.secretsmanager.operations.replication import replicate
 from undercast.services.secretsmanager.operations.values import (
     NewValue,
+    Resealed,
     given_value,
     new_version,
     put_once,
+    resealed,
     store_value,
 )
 from undercast.store.database import Tx
@@ -114,22 +116,30 @@ async def update_secret(manager: SecretsManager, ctx: RequestContext, params: Pa
         for member, column in (("Description", "description"), ("KmsKeyId", "kms_key_id"))
         if member in params
     }
+    key_id = columns.get("kms_key_id", secret.kms_key_id)
+    under = () if key_id == secret.kms_key_id else await resealed(manager, ctx, secret, key_id)
     if value is None:
-        await _changed(manager, ctx, params, lambda secret: {"changed_at": ctx.clock.now(), **columns})
+        await _changed(manager, ctx, params, lambda secret: {"changed_at": ctx.clock.now(), **columns}, under)
         return dict(secret.named())
-    version_id = params.get("ClientRequestToken") or ctx.ids.uuid()
-    made = await store_value(manager, ctx, params["SecretId"], NewValue(value, version_id, (CURRENT,), columns))
+    new = NewValue(value, params.get("ClientRequestToken") or ctx.ids.uuid(), (CURRENT,), columns, under)
+    made = await store_value(manager, ctx, params["SecretId"], new)
     return {**secret.named(), "VersionId": made.id}
 
 
 async def _changed(
-    manager: SecretsManager, ctx: RequestContext, params: Params, change: Callable[[Secret], dict[str, Any]]
+    manager: SecretsManager,
+    ctx: RequestContext,
+    params: Params,
+    change: Callable[[Secret], dict[str, Any]],
+    under: Resealed = (),
 ) -> Secret:
     """Set columns of the secret, and of its replicas."""
 
     def write(tx: Tx) -> Secret:
         secret = primary(tx, ctx, params["SecretId"])
         store.change(tx, secret, **change(secret))
+        for one, sealed in under:
+            store.reseal(tx, secret, one, sealed)
         changed = store.existing(tx, parse_id(secret.arn, ctx.scope))
         replicas.follow(tx, changed)
         return changed

@@ -4,7 +4,8 @@ AWS: Secrets Manager API Reference, the operations of these names.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,14 +14,16 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services import sealing
+from undercast.services.sealing import Sealed
 from undercast.services.secretsmanager import filters, replicas, store
 from undercast.services.secretsmanager.errors import exists, invalid, no_value
 from undercast.services.secretsmanager.instance import SecretsManager, primary
-from undercast.services.secretsmanager.models import CURRENT, PENDING, Secret, Version, parse_id
+from undercast.services.secretsmanager.models import CURRENT, PENDING, PREVIOUS, Secret, Version, parse_id
 from undercast.store.database import Tx
 
 MAX_BYTES = 65_536
 DAY_S = 86_400.0
+_RESEALED = frozenset({CURRENT, PENDING, PREVIOUS})
 
 
 def given_value(params: Params) -> tuple[str, bytes] | None:
@@ -84,6 +87,31 @@ async def put_secret_value(manager: SecretsManager, ctx: RequestContext, params:
     return {**secret.named(), "VersionId": stored.id, "VersionStages": list(stored.stages)}
 
 
+Resealed = Sequence[tuple[Version, Sealed]]
+"""Versions, and how they are kept under another key."""
+
+
+async def resealed(manager: SecretsManager, ctx: RequestContext, secret: Secret, key_id: str) -> Resealed:
+    """The versions with AWS's labels under another key: none where the caller may not use that, or the one before.
+
+    AWS: Secrets Manager API Reference, UpdateSecret, KmsKeyId. Raises DecryptionFailure, EncryptionFailure.
+    """
+    found, there = [], replace(secret, kms_key_id=key_id)
+    for one in manager.database.read_now(lambda tx: store.versions(tx, secret)):
+        if not _RESEALED.intersection(one.stages):
+            continue
+        context, failure = {"SecretARN": secret.arn, "SecretVersionId": one.id}, "DecryptionFailure"
+        try:
+            content = await sealing.unseal(ctx, one.sealed, context)
+            failure = "EncryptionFailure"
+            found.append((one, await sealing.seal(ctx, there.key_id, context, content)))
+        except ServiceError as error:
+            if error.code == "AccessDeniedException":
+                return ()
+            raise _of_kms(error, failure) from None
+    return found
+
+
 class NewValue(NamedTuple):
     """A version to be: its kind and bytes, its id, its labels, and what else changes of the secret."""
 
@@ -91,6 +119,7 @@ class NewValue(NamedTuple):
     version_id: str
     stages: tuple[str, ...]
     columns: Mapping[str, Any]
+    resealed: Resealed = ()
 
 
 async def store_value(manager: SecretsManager, ctx: RequestContext, secret_id: str, new: NewValue) -> Version:
@@ -98,7 +127,8 @@ async def store_value(manager: SecretsManager, ctx: RequestContext, secret_id: s
     while True:
         secret = manager.secret(ctx, secret_id)
         known = manager.database.read_now(partial(replicas.of, secret=secret))
-        made = await new_version(ctx, secret, new.value, new.version_id, new.stages)
+        under = replace(secret, kms_key_id=new.columns.get("kms_key_id", secret.kms_key_id))
+        made = await new_version(ctx, under, new.value, new.version_id, new.stages)
         copies = await replicas.copies_of(ctx, secret, known, made, new.value[1])
         stored = await manager.database.write(partial(_store, ctx, secret_id, new, (made, copies)))
         if stored is not None:
@@ -115,6 +145,8 @@ def _store(
         return None
     stored = put_once(tx, there, version)
     store.change(tx, there, changed_at=ctx.clock.now(), **new.columns)
+    for one, sealed in new.resealed:
+        store.reseal(tx, there, one, sealed)
     replicas.follow(tx, store.existing(tx, parse_id(there.arn, ctx.scope)), copies)
     return stored
 
