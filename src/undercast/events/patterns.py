@@ -6,8 +6,9 @@ AWS: EventBridge User Guide, "Comparison operators for use in event patterns"; S
 constraints", "String value matching", "Numeric value matching"; Lambda Developer Guide, "Control which events ...".
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Any
 
 from undercast.core.record import record
@@ -22,6 +23,9 @@ _COMPARES: Mapping[str, Callable[[float, float], bool]] = {
 }
 _MAX_NUMBER = 5 * 10**9
 """EventBridge's: -5.0e9 to 5.0e9."""
+_MAX_INTEGER = 2**31 - 1
+_INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
+_LIKE_AN_ADDRESS = re.compile(r"[0-9]+(?:\.[0-9]+){3}|[0-9a-fA-F:]*:[0-9a-fA-F:]*")
 Matcher = Callable[[Any], bool]
 """Asked with one value of the event, never with an array or object; `_MISSING` where the field is not there."""
 Test = Callable[[Any], bool]
@@ -333,18 +337,38 @@ def _is_number(value: Any) -> bool:
 
 
 def _cidr(argument: Any) -> Matcher:
-    try:
-        network = ip_network(_of_text("cidr", argument), strict=False)
-    except ValueError as error:
-        raise InvalidPattern("Malformed CIDR, one '/' required") from error
+    """Of https://github.com/aws/event-ruler, CIDR.java: the texts, their order, and a range from the address given."""
+    if not isinstance(argument, str):
+        raise InvalidPattern("prefix match pattern must be a string")
+    address, slash, mask = argument.rstrip("/").partition("/")
+    if not slash or "/" in mask:
+        raise InvalidPattern("Malformed CIDR, one '/' required")
+    if not _INTEGER.fullmatch(mask) or abs(int(mask)) > _MAX_INTEGER:
+        raise InvalidPattern("Malformed CIDR, mask bits must be an integer")
+    bits = int(mask)
+    if bits < 0:
+        raise InvalidPattern("Malformed CIDR, mask bits must not be negative")
+    first = _address(address)
+    if bits >= first.max_prefixlen:
+        raise InvalidPattern(f"IPv{first.version} mask bits must be < {first.max_prefixlen}")
+    last = ip_network((first, bits), strict=False).broadcast_address
 
     def inside(value: Any) -> bool:
         try:
-            return isinstance(value, str) and ip_address(value) in network
+            found = ip_address(value) if isinstance(value, str) else None
         except ValueError:
             return False
+        return found is not None and found.version == first.version and int(first) <= int(found) <= int(last)
 
     return inside
+
+
+def _address(text: str) -> IPv4Address | IPv6Address:
+    try:
+        return ip_address(text)
+    except ValueError:
+        kind = "Invalid" if _LIKE_AN_ADDRESS.fullmatch(text) else "Nonstandard"
+        raise InvalidPattern(f"{kind} IP address: {text}") from None
 
 
 _OPERATORS: Mapping[str, Callable[[Any], Matcher]] = {
