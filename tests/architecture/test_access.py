@@ -83,7 +83,6 @@ NOT_ASKED: Mapping[str, Mapping[str, str]] = {
     "sns": {
         "AWSAccountId": "what the statement says that is made",
         "ActionName": "what the statement says that is made",
-        "AttributeName": PART,
         "Message(Deduplication|Group)Id": PART,
         "ReturnSubscriptionArn": "true or false",
     },

@@ -12,6 +12,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services.events.instance import Events
 from undercast.services.events.models import PRINCIPAL, BusName, RuleName, bus_named, bus_of_arn
+from undercast.services.roles import passed_role
 
 _OF_ACCOUNT = frozenset(
     {
@@ -54,7 +55,7 @@ async def access(events: Events, ctx: RequestContext, operation: str, params: Pa
         return (Access(action=action, resource=str(Arn.of(ctx.scope, "events", path))),)
     if "ResourceARN" in params:
         return (Access(action=action, resource=params["ResourceARN"]),)
-    return (_on_rule(events, ctx, action, params), *_passed_roles(params))
+    return (_on_rule(events, ctx, action, params), *_passed_roles(ctx, params))
 
 
 def _of_entry(events: Events, ctx: RequestContext, entry: Params) -> Access:
@@ -93,12 +94,11 @@ def _on_rule(events: Events, ctx: RequestContext, action: str, params: Params) -
     )
 
 
-def _passed_roles(params: Params) -> Iterator[Access]:
+def _passed_roles(ctx: RequestContext, params: Params) -> Iterator[Access]:
     """The roles that EventBridge is given."""
     given = [params.get("RoleArn"), *(target.get("RoleArn") for target in params.get("Targets") or ())]
     for role_arn in dict.fromkeys(one for one in given if one):
-        conditions = {"iam:PassedToService": PRINCIPAL}
-        yield Access(action="iam:PassRole", resource=role_arn, conditions=conditions)
+        yield passed_role(ctx, role_arn, PRINCIPAL)
 
 
 async def policy_of(events: Events, arn: str) -> Mapping[str, Any] | None:

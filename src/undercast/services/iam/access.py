@@ -14,6 +14,7 @@ from undercast.core.service import Access
 from undercast.services.iam import entities
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.kinds import GROUP, ROLE, USER, Kind
+from undercast.services.roles import passed_role
 
 Params = Mapping[str, Any]
 _TRUSTS_ANYBODY: Mapping[str, Any] = MappingProxyType(
@@ -32,8 +33,7 @@ async def access(iam: Iam, ctx: RequestContext, operation: str, params: Params) 
     if operation != "AddRoleToInstanceProfile":
         return (needs,)
     role = await _arn(iam, ctx, ROLE, params["RoleName"], None)
-    passed = {"iam:PassedToService": "ec2.amazonaws.com"}
-    return (needs, Access(action="iam:PassRole", resource=role, conditions=passed))
+    return (needs, passed_role(ctx, role, "ec2.amazonaws.com"))
 
 
 async def _resource(iam: Iam, ctx: RequestContext, operation: str, params: Params) -> str:

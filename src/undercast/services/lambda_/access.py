@@ -14,6 +14,7 @@ from undercast.services.lambda_ import layer_store, mapping_store
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.layers import LayerReference, parse_layer, parse_layer_arn
 from undercast.services.lambda_.names import function_arn, parse_function_arn, parse_reference
+from undercast.services.roles import passed_role
 
 _ACTIONS = {
     "Invoke": "lambda:InvokeFunction",
@@ -42,15 +43,14 @@ async def access(functions: Lambda, ctx: RequestContext, operation: str, params:
         return (_on_arn(action, params["CodeSigningConfigArn"]),)
     needed = [_on_function(functions, ctx, action, params)]
     if operation in _CONFIGURING:
-        needed += _on_what_it_uses(functions, params)
+        needed += _on_what_it_uses(functions, ctx, params)
     return tuple(needed)
 
 
-def _on_what_it_uses(functions: Lambda, params: Params) -> Iterator[Access]:
+def _on_what_it_uses(functions: Lambda, ctx: RequestContext, params: Params) -> Iterator[Access]:
     """The role that is passed on, and the layers: their own account or their policy must let the caller have them."""
     if params.get("Role"):
-        conditions = {"iam:PassedToService": PRINCIPAL}
-        yield Access(action="iam:PassRole", resource=params["Role"], conditions=conditions)
+        yield passed_role(ctx, params["Role"], PRINCIPAL)
     for arn in params.get("Layers") or ():
         reference = parse_layer_arn(arn)
         if reference is not None and (needed := _layer_access(functions, "lambda:GetLayerVersion", reference)):

@@ -14,7 +14,7 @@ from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
 from undercast.services.lambda_.deployments import Deployments, Environments
-from undercast.services.lambda_.errors import function_not_found, invalid, user_error
+from undercast.services.lambda_.errors import function_not_found, invalid
 from undercast.services.lambda_.hot_reload import HotReload
 from undercast.services.lambda_.images.library import Images
 from undercast.services.lambda_.limits import Limits, limits_of
@@ -119,14 +119,12 @@ def unqualified(reference: Reference) -> Reference:
 
 
 async def check_role(ctx: RequestContext, role_arn: str, session_name: str) -> None:
-    """Raises for another account's role, and when the trust policy refuses Lambda.
+    """Raises when the trust policy refuses Lambda.
 
     An unknown role passes, as its calls will. Makes no session.
 
     AWS: Lambda Developer Guide, "Defining Lambda function permissions with an execution role".
     """
-    if role_arn.split(":")[4:5] != [ctx.account_id]:
-        raise user_error("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
     principal = service_principal(PRINCIPAL, ctx.account_id)
     if not await ctx.permits(principal, "sts:AssumeRole", role_arn, {"sts:RoleSessionName": session_name}):
         raise invalid("The role defined for the function cannot be assumed by Lambda.")

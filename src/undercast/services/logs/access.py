@@ -15,6 +15,7 @@ from undercast.services.logs import resource_policies
 from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.models import group_arn, group_of_arn
+from undercast.services.roles import passed_role
 
 _NO_RESOURCE = frozenset({
     "GetQueryResults", "StopQuery", "DescribeQueries", "GetLogRecord", "PutQueryDefinition", "TestMetricFilter",
@@ -68,7 +69,7 @@ def _on_destination(ctx: RequestContext, operation: str, params: Params) -> Iter
     arn = f"arn:aws:logs:{ctx.region}:{ctx.account_id}:destination:{params.get('destinationName', '*')}"
     yield Access(action=f"logs:{operation}", resource=arn)
     if "roleArn" in params:
-        yield _passed(params["roleArn"])
+        yield _passed(ctx, params["roleArn"])
 
 
 def _on_subscription(logs: Logs, ctx: RequestContext, params: Params) -> Iterator[Access]:
@@ -80,8 +81,10 @@ def _on_subscription(logs: Logs, ctx: RequestContext, params: Params) -> Iterato
         owner = destination.scope.account_id
         yield Access(action=action, resource=arn, resource_policy=policy, resource_account_id=owner)
     if "roleArn" in params:
-        yield _passed(params["roleArn"])
+        yield _passed(ctx, params["roleArn"])
 
 
-def _passed(role_arn: str) -> Access:
-    return Access(action="iam:PassRole", resource=role_arn, conditions={"iam:PassedToService": PRINCIPAL})
+def _passed(ctx: RequestContext, role_arn: str) -> Access:
+    # Its own text: HashiCorp's support, "Terraform Error creating Cloudwatch log subscription filter".
+    refusal = ServiceError("AccessDeniedException", "Cross-account role passing is not allowed.")
+    return passed_role(ctx, role_arn, PRINCIPAL, refusal=refusal)

@@ -7,6 +7,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services.pipes.instance import Pipes
 from undercast.services.pipes.models import PRINCIPAL, pipe_arn
+from undercast.services.roles import passed_role
 
 
 async def access(pipes: Pipes, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -19,5 +20,4 @@ async def access(pipes: Pipes, ctx: RequestContext, operation: str, params: Para
     needed = (Access(action=action, resource=pipe_arn(ctx.scope, params["Name"])),)
     if "RoleArn" not in params:
         return needed
-    conditions = {"iam:PassedToService": PRINCIPAL}
-    return (*needed, Access(action="iam:PassRole", resource=params["RoleArn"], conditions=conditions))
+    return (*needed, passed_role(ctx, params["RoleArn"], PRINCIPAL))

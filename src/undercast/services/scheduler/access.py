@@ -6,6 +6,7 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
+from undercast.services.roles import passed_role
 from undercast.services.scheduler.instance import Scheduler
 from undercast.services.scheduler.models import DEFAULT_GROUP, PRINCIPAL, schedule_arn
 
@@ -26,5 +27,4 @@ async def access(scheduler: Scheduler, ctx: RequestContext, operation: str, para
     needed = (Access(action=action, resource=resource),)
     if "Target" not in params:
         return needed
-    conditions = {"iam:PassedToService": PRINCIPAL}
-    return (*needed, Access(action="iam:PassRole", resource=params["Target"]["RoleArn"], conditions=conditions))
+    return (*needed, passed_role(ctx, params["Target"]["RoleArn"], PRINCIPAL))

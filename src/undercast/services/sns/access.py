@@ -14,6 +14,7 @@ from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
+from undercast.services.roles import passed_role
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.models import subscription_named, topic_named
 
@@ -33,16 +34,32 @@ async def access(sns: Sns, ctx: RequestContext, operation: str, params: Params) 
     if operation in _BY_TOKEN and (ctx.principal.kind == "anonymous" or operation == "ConfirmSubscription"):
         return ()
     action = f"sns:{operation.removesuffix('Batch')}"
+    passed = _passed_roles(ctx, params)
     if operation in _OF_ACCOUNT or (operation == "Publish" and _topic_arn(params) == ""):
-        return (Access(action=action, resource="*"),)
+        return (Access(action=action, resource="*"), *passed)
     if operation == "CreateTopic":
-        return (Access(action=action, resource=str(Arn.of(ctx.scope, "sns", params["Name"]))),)
+        return (Access(action=action, resource=str(Arn.of(ctx.scope, "sns", params["Name"]))), *passed)
     if operation in _OF_SUBSCRIPTION:
         return (_of_subscription(sns, ctx, action, params["SubscriptionArn"]),)
     arn = _topic_arn(params)
     if ":app/" in arn or ":endpoint/" in arn:
-        return (Access(action=action, resource=arn, resource_account_id=AccountId(Arn.parse(arn).account_id)),)
-    return (_of_topic(sns, action, arn, params),)
+        needed = Access(action=action, resource=arn, resource_account_id=AccountId(Arn.parse(arn).account_id))
+        return (needed, *passed)
+    return (_of_topic(sns, action, arn, params), *passed)
+
+
+def _passed_roles(ctx: RequestContext, params: Params) -> list[Access]:
+    """The roles that SNS is to write logs of deliveries as: Developer Guide, "Amazon SNS message delivery status"."""
+    if "AttributeName" in params:
+        given = {params["AttributeName"]: params.get("AttributeValue")}
+    else:
+        given = params.get("Attributes") or {}
+    refusal = ServiceError("AuthorizationError", "Cross-account pass role is not allowed.", 403)
+    return [
+        passed_role(ctx, value, "sns.amazonaws.com", refusal=refusal)
+        for name, value in given.items()
+        if name.endswith("FeedbackRoleArn") and value
+    ]
 
 
 def _topic_arn(params: Params) -> str:
