@@ -32,6 +32,7 @@ NOT_ASKED: Mapping[str, Mapping[str, str]] = {
     },
     "dynamodb": {
         "BackupName": TEXT,
+        "ExpressionAttributeNames": "condition_keys.py",
         "ExclusiveStart(BackupArn|TableName)": PAGE,
         "ExpectedRevisionId": REVISION,
         "S3SseKmsKeyId": CALLERS_WORK,

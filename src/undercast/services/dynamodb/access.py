@@ -1,43 +1,47 @@
-"""What each DynamoDB request needs: its action on each table or index that it names, with its partition keys.
+"""What each DynamoDB request needs: its action on each table or index that it names, with its condition keys.
 
-AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB"; Developer Guide,
-"Using IAM policy conditions for fine-grained access control" (dynamodb:LeadingKeys).
+AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon DynamoDB".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
-from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
 from undercast.services import table_streams
+from undercast.services.dynamodb import condition_keys
 from undercast.services.dynamodb.errors import invalid
-from undercast.services.dynamodb.expressions.binding import compiled
-from undercast.services.dynamodb.expressions.syntax import Compare, Literal, Logic, Node, Path
 from undercast.services.dynamodb.instance import Dynamo
-from undercast.services.dynamodb.models import Table, TableName, named, named_by_arn
+from undercast.services.dynamodb.models import TableName, named, named_by_arn
 from undercast.services.dynamodb.operations.restoring import source
 from undercast.services.dynamodb.partiql.parser import Statement, attempted, parsed
-from undercast.services.item_text import Value
 
 _BATCHES = ("BatchGetItem", "BatchWriteItem")
 _TRANSACTIONS = ("TransactGetItems", "TransactWriteItems")
 _STATEMENTS = ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction")
 _ALIKE = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem",
           "Get": "GetItem"}  # fmt: skip
-_KEYS = {"Select": "dynamodb:Select", "ReturnValues": "dynamodb:ReturnValues",
-         "ReturnConsumedCapacity": "dynamodb:ReturnConsumedCapacity"}  # fmt: skip
+_CAPACITY = "dynamodb:ReturnConsumedCapacity"
 
 
 async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     """See `core.service.Manifest.access`."""
+    needed = await _needed(dynamo, ctx, operation, params)
+    of_all: dict[str, str] = {}
+    if "ReturnConsumedCapacity" in params:
+        of_all[_CAPACITY] = params["ReturnConsumedCapacity"]
+    if operation in (*_TRANSACTIONS, "ExecuteTransaction"):
+        of_all["dynamodb:EnclosingOperation"] = operation
+    return tuple(replace(one, conditions={**one.conditions, **of_all}) for one in needed) if of_all else needed
+
+
+async def _needed(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     action = f"dynamodb:{operation}"
     if operation in _BATCHES:
         return tuple(
-            _access(dynamo, action, named(ctx.scope, name), {"Items": one})
+            _access(dynamo, action, named(ctx.scope, name), one if operation == "BatchGetItem" else {"Requests": one})
             for name, one in params["RequestItems"].items()
         )
     if operation in _TRANSACTIONS:
@@ -104,40 +108,28 @@ def _target(ctx: RequestContext, params: Params) -> TableName:
 
 
 def _of_statement(dynamo: Dynamo, ctx: RequestContext, params: Mapping[str, Any]) -> Access:
-    """PartiQLSelect, PartiQLInsert, PartiQLUpdate or PartiQLDelete, with the partition key of a whole key."""
+    """PartiQLSelect, PartiQLInsert, PartiQLUpdate or PartiQLDelete."""
     statement = parsed(params["Statement"])
     of = named(ctx.scope, statement.table)
     kind = "Select" if statement.kind == "EXISTS" else statement.kind.capitalize()
-    given: dict[str, Any] = {"IndexName": statement.index} if statement.index else {}
-    parameters = params.get("Parameters") or ()
-    if len(parameters) == statement.parameters and (table := dynamo.tables.find(of)) is not None:
-        with suppress(
-            ServiceError
-        ):  # of values that cannot be: the operation tells it, a batch in the statement's place
-            given |= _item_or_key(table, statement, parameters)
-    return _access(dynamo, f"dynamodb:PartiQL{kind}", of, given)
-
-
-def _item_or_key(table: Table, statement: Statement, parameters: Sequence[Value]) -> dict[str, Any]:
-    if statement.item is not None:
-        return {"Item": statement.item(parameters).get("M", {})}
-    values = {name: make(parameters) for name, make in statement.values.items()}
-    found = ((name, literal) for name in table.key.names for literal in _compared(name, statement.where))
-    return {"Key": {name: values[literal] for name, literal in found}}
+    table = dynamo.tables.find(of)
+    keys = condition_keys.of_statement(table, statement, params.get("Parameters") or ())
+    resource = f"{of.arn}/index/{statement.index}" if statement.index else of.arn
+    return _on(dynamo, f"dynamodb:PartiQL{kind}", of, resource, keys)
 
 
 def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any]) -> Access:
-    conditions: dict[str, str | tuple[str, ...]] = {
-        key: params[member] for member, key in _KEYS.items() if member in params
-    }
-    table = dynamo.tables.find(of)
-    if table is not None and (keys := tuple(dict.fromkeys(_leading_keys(table, params)))):
-        conditions["dynamodb:LeadingKeys"] = keys
+    keys = condition_keys.of_request(dynamo.tables.find(of), action.partition(":")[2], params)
     resource = f"{of.arn}/index/{params['IndexName']}" if "IndexName" in params else of.arn
+    return _on(dynamo, action, of, resource, keys)
+
+
+def _on(dynamo: Dynamo, action: str, of: TableName, resource: str, keys: condition_keys.Keys) -> Access:
+    table = dynamo.tables.find(of)
     return Access(
         action=action,
         resource=resource,
-        conditions=conditions,
+        conditions=keys,
         resource_account_id=of.scope.account_id,
         resource_policy=table.policy if table is not None else None,
     )
@@ -162,53 +154,3 @@ async def policy_of(dynamo: Dynamo, arn: str) -> Mapping[str, Any] | None:
         return dynamo.database.read_row(lambda tx: table_streams.policy(tx, arn))
     table = dynamo.tables.find(named_by_arn(arn))
     return table.policy if table is not None else None
-
-
-def _leading_keys(table: Table, params: Mapping[str, Any]) -> Iterator[str]:
-    """The values of the partition key, as far as the request says them."""
-    name = table.key.hash
-    if "IndexName" in params:
-        for index in table.indexes:
-            if index.name == params["IndexName"]:
-                name = index.key.hash
-    if "Items" in params:
-        given = params["Items"]
-        items = given["Keys"] if isinstance(given, Mapping) else [_written(one) for one in given]
-    else:
-        items = [params[member] for member in ("Key", "Item") if member in params]
-    for item in items:
-        if name in item:
-            yield from map(str, item[name].values())
-    yield from _queried(name, params)
-
-
-def _written(request: Mapping[str, Any]) -> Mapping[str, Any]:
-    put, delete = request.get("PutRequest"), request.get("DeleteRequest")
-    found: Mapping[str, Any] = put["Item"] if put else delete["Key"] if delete else {}
-    return found
-
-
-def _queried(name: str, params: Mapping[str, Any]) -> Iterator[str]:
-    if "KeyConditionExpression" in params:
-        names = tuple((params.get("ExpressionAttributeNames") or {}).items())
-        try:
-            node = compiled("KeyConditionExpression", params["KeyConditionExpression"], names).node
-        except ServiceError:
-            return  # the operation says what is wrong
-        for literal in _compared(name, node):
-            value = (params.get("ExpressionAttributeValues") or {}).get(literal)
-            if value:
-                yield from map(str, value.values())
-    elif name in (params.get("KeyConditions") or {}):
-        for value in params["KeyConditions"][name].get("AttributeValueList") or ():
-            yield from map(str, value.values())
-
-
-def _compared(name: str, node: Node | None) -> Iterator[str]:
-    if isinstance(node, Logic):
-        for part in node.parts:
-            yield from _compared(name, part)
-    elif isinstance(node, Compare):
-        sides = (node.left, node.right)
-        if Path((name,)) in sides:
-            yield from (side.name for side in sides if isinstance(side, Literal))

@@ -152,6 +152,7 @@ MANIFEST = Manifest(
         "SuccessfulRequestLatency, ReturnedItemCount, ThrottledRequests, ReadThrottleEvents, WriteThrottleEvents, "
         "ConditionalCheckFailedRequests, UserErrors and SystemErrors; of statements and transactions, whose tables are "
         "inside, the capacity alone. A request that breaks a constraint of the model is no UserError.",
-        "dynamodb:Attributes is not a condition key here; dynamodb:LeadingKeys is.",
+        'dynamodb:Attributes has "*" besides in a read without a projection: who may read certain attributes must name '
+        "them.",
     ),
 )
