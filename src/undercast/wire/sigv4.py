@@ -168,13 +168,25 @@ def verify(call: SignedCall, secret: str, now: float, keys: SigningKeys | None =
     return key
 
 
+def declared_hash(claims: Signature | None, request: HttpRequest) -> str | None:
+    """What the head says of the payload, None for nothing: its hash, or how its chunks are signed.
+
+    A URL that is presigned for S3 may say it in its query, which is signed; the header need not be.
+    """
+    if claims is not None and claims.kind == "presigned" and claims.service in SINGLE_ENCODED:
+        said = dict(query_pairs(request.query)).get("X-Amz-Content-Sha256")
+        if said:
+            return said
+    return request.headers.get("x-amz-content-sha256")
+
+
 def _payload_hash(claims: Signature, request: HttpRequest, is_s3: bool) -> str | None:
     """The last line of the canonical request; None when only the end of the body tells."""
-    declared = request.headers.get("x-amz-content-sha256")
-    if claims.kind == "presigned" and is_s3:
-        return dict(query_pairs(request.query)).get("X-Amz-Content-Sha256") or declared or UNSIGNED_PAYLOAD
+    declared = declared_hash(claims, request)
     if declared is not None:
         return declared
+    if claims.kind == "presigned" and is_s3:
+        return UNSIGNED_PAYLOAD
     if is_s3:
         text = "Missing required header for this request: x-amz-content-sha256"
         raise ServiceError("InvalidRequest", text)

@@ -16,7 +16,7 @@ from undercast.core.body import Blocks, BodyStream
 from undercast.core.errors import ServiceError, not_implemented
 from undercast.wire.aws_chunked import ChunkDecoder, malformed_trailer
 from undercast.wire.checksums import DIGEST_BYTES, PREFIX, Checksum, decode_digest, new_checksum
-from undercast.wire.sigv4 import INLINE_HASH_BYTES, UNSIGNED_PAYLOAD, SignedCall, SigningKey
+from undercast.wire.sigv4 import INLINE_HASH_BYTES, UNSIGNED_PAYLOAD, SignedCall, SigningKey, declared_hash
 
 _SIGNED_CHUNKS = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD"
 _SIGNED_CHUNKS_AND_TRAILER = "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER"
@@ -209,8 +209,7 @@ class _VerifiedBlocks:
 
 def _plan(call: VerifiableCall, key: SigningKey | None, checks: Checks) -> None:
     """Decide which digests run."""
-    headers = call.request.headers
-    stated = headers.get("x-amz-content-sha256")
+    stated = declared_hash(call.signature, call.request)
     if key is not None and key.pending_head is not None:
         checks.signed_head = key, key.pending_head
         checks.running["payload"] = hashlib.sha256()
@@ -282,7 +281,7 @@ def _algorithm(name: str) -> str:
 
 def _decoder(call: VerifiableCall, key: SigningKey | None) -> ChunkDecoder | None:
     headers = call.request.headers
-    payload = headers.get("x-amz-content-sha256", "")
+    payload = declared_hash(call.signature, call.request) or ""
     if payload in (_SIGNED_CHUNKS, _SIGNED_CHUNKS_AND_TRAILER):
         return ChunkDecoder(key, signs_trailer=payload == _SIGNED_CHUNKS_AND_TRAILER)
     if payload.startswith("STREAMING-AWS4-ECDSA"):

@@ -11,7 +11,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import S3SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -445,3 +448,28 @@ def test_every_algorithm_has_its_digest_length() -> None:
     assert {name.lower() for name in ALGORITHMS} == set(DIGEST_BYTES)
     for name, size in DIGEST_BYTES.items():
         assert len(base64.b64decode(base64_of(name, b"x"))) == size
+
+
+class _HashedUrl(S3SigV4QueryAuth):
+    """Presigns for one payload, as clients may; botocore's own signs for any."""
+
+    def payload(self, request: Any) -> str:
+        """Its hash, which is the last line of the canonical request."""
+        return hashlib.sha256(b"good").hexdigest()
+
+
+@pytest.mark.parametrize("piece", [0, 2])
+@pytest.mark.parametrize("header", [None, "UNSIGNED-PAYLOAD", hashlib.sha256(b"evil").hexdigest()])
+def test_a_presigned_hash_is_that_of_the_payload(header: str | None, piece: int) -> None:
+    """X-Amz-Content-Sha256 in the query is signed, and no header takes its place. Bodies in memory and in pieces."""
+    url = f"https://b.s3.amazonaws.com/k?X-Amz-Content-Sha256={hashlib.sha256(b'good').hexdigest()}"
+    request = AWSRequest(method="PUT", url=url)
+    _HashedUrl(Credentials(ACCESS_KEY, SECRET), "s3", REGION).add_auth(request)
+    bare = received(request.prepare(), "s3", "rest-xml")
+    call, evil = (bare.with_request(body=BodyStream.of(body)) for body in (b"good", b"evil"))
+    if header is not None:
+        call, evil = (one.with_headers(x_amz_content_sha256=header) for one in (call, evil))
+    if piece:
+        call, evil = (streamed(one, piece) for one in (call, evil))
+    assert read(call, known(call))[0] == b"good"
+    assert refused(evil, known(evil)).code == "XAmzContentSHA256Mismatch"
