@@ -5,6 +5,8 @@ AWS: IAM User Guide, "Principal", "Unique identifiers", "Temporary security cred
 
 from collections.abc import Mapping
 from dataclasses import field
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, Literal
 
 from undercast.core.arn import AccountId
@@ -70,3 +72,9 @@ def platform_principal(account_id: AccountId) -> Principal:
 def anonymous_principal(account_id: AccountId) -> Principal:
     """A caller without credentials."""
     return Principal(kind="anonymous", account_id=account_id, arn="anonymous")
+
+
+@lru_cache(maxsize=1024)
+def canonical_id(account_id: str) -> str:
+    """The 64-digit canonical user id of an account; S3's ACLs, Owner elements and bucket policies use it."""
+    return sha256(f"undercast canonical user {account_id}".encode()).hexdigest()

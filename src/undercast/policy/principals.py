@@ -10,7 +10,7 @@ from enum import IntEnum
 from typing import Any
 
 from undercast.core.arn import is_account_id
-from undercast.core.identity import Principal
+from undercast.core.identity import Principal, canonical_id
 from undercast.core.record import record
 
 _ENTITY_ARN = re.compile(
@@ -19,6 +19,7 @@ _ENTITY_ARN = re.compile(
 _CLOUDFRONT = re.compile(r"arn:aws[a-z-]*:iam::cloudfront:user/CloudFront[ _]Origin[ _]Access[ _]Identity[ _][A-Z0-9]+")
 """An origin access identity (CloudFront Developer Guide, of that name): nobody here."""
 _UNIQUE_ID = re.compile(r"(AROA|AIDA|ARNA)[A-Z0-9]{12,28}")
+_CANONICAL_ID = re.compile(r"[0-9a-f]{64}")
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|aws\.internal|amazon\.com)")
 _REGION_LABEL = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d(?=\.amazonaws\.)")
 _KINDS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
@@ -52,6 +53,8 @@ class Principals:
     arns: frozenset[str]
     unique_ids: frozenset[str]
     services: frozenset[str]
+    canonical_ids: frozenset[str] = frozenset()
+    """Accounts as bucket policies may name them."""
     inverted: bool = False
     """NotPrincipal."""
 
@@ -75,7 +78,9 @@ class Principals:
             caller.role_arn in self.arns or caller.user_id.partition(":")[0] in self.unique_ids
         ):
             return Meant.ROLE
-        if caller.account_id in self.accounts:
+        if caller.account_id in self.accounts or (
+            self.canonical_ids and canonical_id(caller.account_id) in self.canonical_ids
+        ):
             return Meant.SELF if caller.kind == "root" else Meant.ACCOUNT
         return Meant.NOT
 
@@ -86,6 +91,7 @@ def compile_principals(element: Any, *, inverted: bool = False) -> Principals:
     arns: set[str] = set()
     unique_ids: set[str] = set()
     services: set[str] = set()
+    canonical_ids: set[str] = set()
     everyone = element == "*"
     if not everyone and not isinstance(element, Mapping):
         raise InvalidPrincipal("AWS", element)
@@ -100,10 +106,18 @@ def compile_principals(element: Any, *, inverted: bool = False) -> Principals:
             unique_ids.add(value)
         elif kind == "Service" and _SERVICE.fullmatch(value):
             services |= {value, _global(value)}
-        elif kind in ("AWS", "Service"):
+        elif kind == "CanonicalUser" and _CANONICAL_ID.fullmatch(value):
+            canonical_ids.add(value)
+        elif kind != "Federated":
             raise InvalidPrincipal(kind.upper() if kind == "Service" else kind, value)
     return Principals(
-        everyone, frozenset(accounts), frozenset(arns), frozenset(unique_ids), frozenset(services), inverted
+        everyone=everyone,
+        accounts=frozenset(accounts),
+        arns=frozenset(arns),
+        unique_ids=frozenset(unique_ids),
+        services=frozenset(services),
+        canonical_ids=frozenset(canonical_ids),
+        inverted=inverted,
     )
 
 

@@ -17,7 +17,8 @@ from tests.unit.policy.callers import (
     document,
     statement,
 )
-from undercast.core.identity import Principal
+from undercast.core.errors import ServiceError
+from undercast.core.identity import Principal, canonical_id
 from undercast.policy.document import parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, evaluate, matching
 
@@ -129,6 +130,27 @@ def test_services_and_strangers_are_allowed_by_resource_policies_alone() -> None
     assert decide(NOBODY, resource=to("*")).allowed
     assert decide(NOBODY, resource=to({"AWS": "*"})).allowed
     assert not decide(NOBODY, resource=to({"AWS": ACCOUNT})).allowed
+
+
+def test_a_canonical_user_is_its_account() -> None:
+    """ "AWS JSON policy elements: Principal": another identifier of the account, in bucket policies."""
+    mine, other = ({"CanonicalUser": canonical_id(account)} for account in (ACCOUNT, OTHER))
+    for caller in (ALICE, SESSION, ROOT):
+        assert decide(caller, identity=ALLOW, resource=to(mine, "Deny")).explicit_deny is True
+        assert decide(caller, identity=ALLOW, resource=to(other, "Deny")).allowed is True
+    foreign: dict[str, Any] = {"resource_account_id": OTHER}
+    assert decide(identity=ALLOW, resource=to(mine), **foreign).allowed is True
+    assert decide(identity=ALLOW, resource=to(other), **foreign).allowed is False
+    assert decide(NOBODY, resource=to(mine)).allowed is False
+    several = {"CanonicalUser": [canonical_id(OTHER), canonical_id(ACCOUNT)]}
+    assert decide(identity=ALLOW, resource=to(several, "Deny")).explicit_deny is True
+
+
+@pytest.mark.parametrize("named", ["", "x", "arn:aws:iam::111111111111:root", "A" * 64, "a" * 63])
+def test_what_is_no_canonical_user_is_no_principal(named: str) -> None:
+    """It would mean nobody: a Deny without an effect."""
+    with pytest.raises(ServiceError, match="Invalid principal in policy"):
+        parse_policy(to({"CanonicalUser": named}), "resource")
 
 
 def test_a_regional_service_principal_is_the_service() -> None:

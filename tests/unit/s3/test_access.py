@@ -8,10 +8,9 @@ import pytest
 from tests.unit.s3.bench import ACCOUNT, Bench
 from undercast.core.arn import AccountId
 from undercast.core.errors import ServiceError
-from undercast.core.identity import Principal, anonymous_principal
+from undercast.core.identity import Principal, anonymous_principal, canonical_id
 from undercast.services.s3.acl import ALL_USERS
 from undercast.services.s3.cors import cors_headers
-from undercast.services.s3.models import canonical_id
 from undercast.services.s3.public_access import is_public
 
 BUCKET, OBJECT = "arn:aws:s3:::bkt", "arn:aws:s3:::bkt/k"

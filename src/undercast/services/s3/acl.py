@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from undercast.core.identity import canonical_id
 from undercast.services.s3.errors import InvalidArgument, InvalidRequest, MalformedACLError
-from undercast.services.s3.models import canonical_id
 
 Grant = Mapping[str, Any]
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"

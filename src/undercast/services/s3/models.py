@@ -7,10 +7,10 @@ AWS: S3 User Guide, "Buckets overview", "Objects overview", "Multipart upload ov
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Any, Literal
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.identity import canonical_id
 from undercast.core.record import record
 
 NULL_VERSION = "null"
@@ -28,11 +28,6 @@ ChecksumType = Literal["FULL_OBJECT", "COMPOSITE"]
 def moment(seconds: float) -> datetime:
     """Seconds since the epoch as the timestamps that operations return, cut to milliseconds as S3 does."""
     return datetime.fromtimestamp(int(seconds * 1000) / 1000, UTC)
-
-
-def canonical_id(account_id: str) -> str:
-    """The 64-digit canonical user id of an account; S3's ACLs and Owner elements use it."""
-    return sha256(f"undercast canonical user {account_id}".encode()).hexdigest()
 
 
 def owner_of(account_id: str) -> dict[str, str]:
