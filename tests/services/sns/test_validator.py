@@ -1,14 +1,18 @@
-"""AWS's own validator of messages (npm sns-validator), unmodified, in functions that get messages of each kind.
+"""AWS's own validators of messages, unmodified, in functions: npm sns-validator, and SnsMessageManager of Java's SDK 1.
 
-It takes certificates of https://sns.REGION.amazonaws.com alone, and verifies signatures of both versions.
-AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages"; aws/aws-js-sns-message-validator.
+They take certificates of https://sns.REGION.amazonaws.com alone, and verify signatures of both versions.
+AWS: SNS Developer Guide, "Verifying the signatures of Amazon SNS messages"; aws/aws-js-sns-message-validator; AWS SDK
+for Java 1, com.amazonaws.services.sns.message.
 """
 
 import io
 import json
+import os
+import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,30 +24,30 @@ from tests.machine import lacking, program
 from tests.platform import RunningPlatform
 from tests.services.sns.web import Endpoint, listening
 
+APP = Path(__file__).parent / "java_validator" / "App.java"
+LIBRARIES = ("aws-java-sdk-core-1", "commons-", "httpclient-4", "httpcore-4", "jackson-", "joda-time-", "jmespath-java")
 VALIDATES = """
-const https = require("https");
 const MessageValidator = require("sns-validator");
 const validator = new MessageValidator();
 
 const judged = (letter) =>
   new Promise((resolve) => validator.validate(letter, (error) => resolve(error ? error.message : "valid")));
-const asked = (url) =>
-  new Promise((resolve, reject) => https.get(url, (answer) => answer.resume().on("end", resolve)).on("error", reject));
 
 exports.handler = async (event) => {
   const letter = event.Records ? event.Records[0].Sns : event;
   const forged = await judged({ ...letter, Message: letter.Message + "." });
   const told = await judged({ ...letter });
-  if (letter.Type === "SubscriptionConfirmation") await asked(letter.SubscribeURL);
   const found = [letter.Type, letter.SignatureVersion, told, forged];
   console.log("JUDGED " + JSON.stringify(found));
   return found;
 };
 """
 SUBSCRIBES = """
-import boto3
+import urllib.request, boto3
 
 def handler(event, context):
+    if "url" in event:
+        return urllib.request.urlopen(event["url"], timeout=10).status
     region = "us-east-1"
     client = boto3.client("sns", region_name=region, endpoint_url=f"https://sns.{region}.amazonaws.com")
     return client.subscribe(**event)["SubscriptionArn"]
@@ -60,31 +64,49 @@ def endpoint() -> Iterator[Endpoint]:
 @pytest.fixture(scope="module")
 def own(endpoint: Endpoint) -> Iterator[RunningPlatform]:
     """A platform whose functions have AWS's names."""
-    program("node")
+    home = {"HOME": str(installed("home/.ready").resolve().parent)}
     port = endpoint.url.rpartition(":")[2]
-    with platforms.running(options=("--forward-ports", port)) as running:
+    with platforms.running(options=("--forward-ports", port), environment=home) as running:
         if running.driver == "process":
             lacking("the process driver has no resolver of its own")
         yield running
 
 
-def with_validator(platform: RunningPlatform, account: str) -> str:
-    """A function that says in its log what the validator says; its ARN."""
+Files = dict[str, str | Path]
+
+
+def node() -> Files:
+    """npm's validator."""
+    program("node")
+    folder = "node_modules/sns-validator"
+    files: Files = {f"{folder}/{name}": installed(f"node/{folder}/{name}") for name in ("index.js", "package.json")}
+    return {"app.js": VALIDATES, **files}
+
+
+def java(folder: Path) -> Files:
+    """That of Java's SDK 1, compiled into a folder."""
+    jars = [installed("java/jars/aws-java-sdk-sns-1.12.780.jar")]
+    jars += [one for one in jars[0].parent.glob("*.jar") if one.name.startswith(LIBRARIES)]
+    path = os.pathsep.join(map(str, jars))
+    subprocess.run([program("javac"), "--release", "11", "-cp", path, "-d", str(folder), str(APP)], check=True)
+    return {"App.class": folder / "App.class", **{f"lib/{jar.name}": jar for jar in jars}}
+
+
+def with_validator(platform: RunningPlatform, account: str, runtime: str, handler: str, files: Files) -> str:
+    """A function that says what its validator says; its ARN."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("app.js", VALIDATES)
-        for name in ("index.js", "package.json"):
-            path = f"node_modules/sns-validator/{name}"
-            archive.write(installed(f"node/{path}"), path)
+        for name, content in files.items():
+            archive.writestr(name, content if isinstance(content, str) else content.read_bytes())
     functions = platform.client("lambda", account=account)
-    role = f"arn:aws:iam::{account}:role/unknown"
     arn: str = functions.create_function(
         FunctionName="validator",
-        Runtime="nodejs20.x",
-        Role=role,
-        Handler="app.handler",
+        Runtime=runtime,
+        Role=f"arn:aws:iam::{account}:role/unknown",
+        Handler=handler,
         Code={"ZipFile": packed.getvalue()},
-        Timeout=30,
+        Timeout=60,
+        MemorySize=512,
     )["FunctionArn"]
     functions.get_waiter("function_active_v2").wait(FunctionName="validator", WaiterConfig={"Delay": 1})
     functions.add_permission(
@@ -108,6 +130,7 @@ def judged(platform: RunningPlatform, account: str) -> list[str]:
     raise AssertionError("the validator said nothing")
 
 
+NODE, JAVA = ("nodejs20.x", "app.handler"), ("java17", "App::handle")
 FORGED = "The message signature is invalid."
 
 
@@ -116,30 +139,44 @@ def test_a_functions_event_is_valid(own: RunningPlatform, account: str, version:
     """SigningCertUrl, as in an event; a message that was changed is not."""
     sns = own.client("sns", account=account)
     topic = sns.create_topic(Name="t", Attributes={"SignatureVersion": version})["TopicArn"]
-    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=with_validator(own, account))
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=with_validator(own, account, *NODE, node()))
     sns.publish(TopicArn=topic, Message="x", Subject="s")
     assert judged(own, account) == ["Notification", version, "valid", FORGED]
 
 
+def called(platform: RunningPlatform, account: str, name: str, event: Any) -> Any:
+    """What a function answers."""
+    answer = platform.client("lambda", account=account).invoke(FunctionName=name, Payload=json.dumps(event))
+    payload = answer["Payload"].read()
+    assert "FunctionError" not in answer, payload
+    return json.loads(payload)
+
+
 @pytest.mark.parametrize("version", ["1", "2"])
-def test_an_endpoints_messages_are_valid(own: RunningPlatform, account: str, endpoint: Endpoint, version: str) -> None:
+@pytest.mark.parametrize("language", ["node", "java"])
+def test_an_endpoints_messages_are_valid(
+    own: RunningPlatform, account: str, endpoint: Endpoint, tmp_path: Path, language: str, version: str
+) -> None:
     """Of a subscription that was made at SNS's own host name: its messages name a certificate there.
 
-    An UnsubscribeConfirmation is not asked about: sns-validator 0.3.5 leaves out its Token, which AWS's guide signs.
+    Node's is not asked about an UnsubscribeConfirmation: 0.3.5 leaves out its Token, which AWS's guide signs.
     """
-    sns, functions = own.client("sns", account=account), own.client("lambda", account=account)
+    files, forged = (node(), FORGED) if language == "node" else (java(tmp_path), "Signature in SNS message was invalid")
+    with_validator(own, account, *(NODE if language == "node" else JAVA), files)
+    sns = own.client("sns", account=account)
     topic = sns.create_topic(Name="t", Attributes={"SignatureVersion": version})["TopicArn"]
-    with_validator(own, account)
     create_function(own, account, "subscribes", SUBSCRIBES, Timeout=30)
-
-    def called(name: str, event: Any) -> Any:
-        answer = functions.invoke(FunctionName=name, Payload=json.dumps(event))
-        assert "FunctionError" not in answer, answer["Payload"].read()
-        return json.loads(answer["Payload"].read())
-
     url = endpoint.url.replace("127.0.0.1", "host.undercast.internal")
-    called("subscribes", {"TopicArn": topic, "Protocol": "http", "Endpoint": url})
+    called(own, account, "subscribes", {"TopicArn": topic, "Protocol": "http", "Endpoint": url})
     confirmation = endpoint.next().letter
-    assert called("validator", confirmation) == ["SubscriptionConfirmation", version, "valid", FORGED]
+    judged = called(own, account, "validator", confirmation)
+    assert judged == ["SubscriptionConfirmation", version, "valid", forged]
+    sns.confirm_subscription(TopicArn=topic, Token=confirmation["Token"])
     sns.publish(TopicArn=topic, Message="x", Subject="s")
-    assert called("validator", endpoint.next().letter) == ["Notification", version, "valid", FORGED]
+    notification = endpoint.next().letter
+    assert called(own, account, "validator", notification) == ["Notification", version, "valid", forged]
+    called(own, account, "subscribes", {"url": notification["UnsubscribeURL"]})
+    farewell = endpoint.next().letter
+    assert farewell["Type"] == "UnsubscribeConfirmation"
+    if language == "java":
+        assert called(own, account, "validator", farewell) == [farewell["Type"], version, "valid", forged]
