@@ -10,6 +10,7 @@ from dataclasses import field
 from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.events.patterns import InvalidPattern, Pattern, compile_pattern
 from undercast.services import unparsed
@@ -216,6 +217,14 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _kept(text: str) -> Pattern:
+    """The pattern of a row. One that an older version took, and that is refused now, matches nothing."""
+    try:
+        return compiled(text)
+    except ServiceError:
+        return Pattern(matches=lambda event: False, keys=0, combinations=1, is_nested=False)
+
+
 def archive_of(row: Row) -> Archive:
     """What a row of events_archive says."""
     return Archive(
@@ -223,7 +232,7 @@ def archive_of(row: Row) -> Archive:
         name=row["name"],
         bus=row["bus"],
         pattern=row["pattern"],
-        compiled=compiled(row["pattern"]) if row["pattern"] else None,
+        compiled=_kept(row["pattern"]) if row["pattern"] else None,
         description=row["description"],
         retention_days=row["retention_days"],
         kms_key_id=row["kms_key_id"],
@@ -251,7 +260,7 @@ def rule_of(row: Row, targets: tuple[Target, ...] = ()) -> Rule:
     return Rule(
         name=RuleName(BusName(scope, row["bus"]), row["name"]),
         pattern=row["pattern"],
-        compiled=compiled(row["pattern"]) if row["pattern"] else None,
+        compiled=_kept(row["pattern"]) if row["pattern"] else None,
         schedule=row["schedule"],
         state=row["state"],
         description=row["description"],
