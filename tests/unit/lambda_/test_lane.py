@@ -20,6 +20,7 @@ from undercast.services.event_sources.lane import (
 )
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.records import Listing, Page, Record
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window
 
 CTX: Any = None
 """The stream asks for none."""
@@ -109,6 +110,20 @@ async def test_a_tumbling_window_is_not_closed_before_all_of_it_is_read() -> Non
     assert batch is not None
     assert batch.window is not None
     assert batch.window.final
+
+
+async def test_a_tumbling_window_whose_state_is_too_large_ends_before_more_is_read() -> None:
+    """The platform was killed behind the attempt that made the state, before the window's last invocation."""
+    reader = LaneReader(
+        Lane("shard", 1, 0), Progress(sequence="5", window=60.0, state=json.dumps("x" * MAX_STATE_BYTES))
+    )
+    batch = await reader.read(Stream(wanted=True, length=20), CTX, rules(tumbling_s=60), 100.0)
+    assert batch is not None
+    assert (batch.records, batch.window) == ((), Window(start=60.0, length_s=60, final=True, early=True))
+    reader = LaneReader(Lane("shard", 1, 0), Progress(sequence="5", window=60.0, state="é" * 400_000))
+    batch = await reader.read(Stream(wanted=True, length=20), CTX, rules(tumbling_s=60), 200.0)
+    assert batch is not None
+    assert [record.sequence for record in batch.records] == ["10", "20"]
 
 
 async def test_a_page_with_nothing_behind_it_is_the_last_one(reader: LaneReader) -> None:

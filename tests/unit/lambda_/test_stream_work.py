@@ -15,6 +15,7 @@ from undercast.services.event_sources.kinds import kind_of
 from undercast.services.event_sources.lane import Batch, LaneReader
 from undercast.services.event_sources.progress import Lane, Progress, Table
 from undercast.services.event_sources.records import Record
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window
 from undercast.services.event_sources.work import Attempt, GivenUp, Means, Work, limits_of
 
 ARN = "arn:aws:kinesis:us-west-2:111122223333:stream/s"
@@ -28,6 +29,10 @@ class Script:
     outcomes: list[Attempt[None]] = field(default_factory=list)
     tried: list[list[str]] = field(default_factory=list)
     given_up: list[tuple[list[str], int, str]] = field(default_factory=list)
+    closes_at_last: bool = False
+    """Whether nobody reads any more, once a window's last invocation was tried."""
+    work: Work[None] | None = None
+    window: Window | None = None
     failure: str = "PROBLEM"
     too_old: str = "Old"
 
@@ -38,6 +43,8 @@ class Script:
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[None]:
         """See `Attempts`."""
         self.tried.append([record.sequence for record in records])
+        if not records and self.closes_at_last and self.work is not None:
+            self.work.close()
         return self.outcomes.pop(0) if self.outcomes else Attempt(failed=False, done=len(records))
 
     async def letter(self, given_up: GivenUp[None]) -> Delivery | None:
@@ -66,9 +73,10 @@ async def process(
         progress=Table(table="lambda_event_source_progress", owner="lambda_event_source_mapping", id="m"),
         book=Book({}, 1),
     )
-    batch = Batch(reader=reader, records=records, end=Progress(sequence="9"))
+    batch = Batch(reader=reader, records=records, end=Progress(sequence="9"), window=script.window)
+    script.work = Work(script, means)
     async with asyncio.timeout(30):
-        task = asyncio.get_running_loop().create_task(Work(script, means).process(batch))
+        task = asyncio.get_running_loop().create_task(script.work.process(batch))
         while not task.done():
             world.clock.advance(1.0)
             await asyncio.sleep(0)  # the work's turn
@@ -123,3 +131,23 @@ async def test_the_old_and_the_unwanted_are_not_tried(world: World) -> None:
     processed, progress = await process(world, script, records, MaximumRecordAgeInSeconds=60)
     assert (script.tried, script.given_up) == ([["3"]], [(["1"], 0, "Old")])
     assert (processed.result, progress.sequence) == ("OK", "9")
+
+
+async def test_a_window_whose_state_is_too_large_ends_before_the_rest_of_its_batch(world: World) -> None:
+    """Split, with a part done: the last invocation, then what is left, in the window anew. Where nobody reads any more
+    before that succeeded, nothing follows it, and the state stays for who reads next.
+    """
+    large, window = json.dumps("x" * MAX_STATE_BYTES), Window(start=START, length_s=60)
+    fails: Attempt[None] = Attempt(failed=True)
+    part: Attempt[None] = Attempt(failed=True, done=1, splits=False, state=large)
+    records, settings = [record(number) for number in (1, 2, 3, 4)], {"BisectBatchOnFunctionError": True}
+    script = Script([fails, part, fails], window=window)
+    processed, progress = await process(world, script, records, **settings)
+    assert script.tried == [["1", "2", "3", "4"], ["1", "2"], [], [], ["2"], ["3", "4"]]
+    assert (processed.result, progress.sequence, progress.window, progress.state) == ("OK", "9", START, "")
+    half: Attempt[None] = Attempt(failed=False, done=2, state=large)
+    script = Script([fails, half, fails], closes_at_last=True, window=window)
+    processed, progress = await process(world, script, records, **settings)
+    assert script.tried == [["1", "2", "3", "4"], ["1", "2"], []]
+    assert (processed.result, progress.sequence, progress.window) == ("PROBLEM", "2", START)
+    assert progress.state == large

@@ -21,7 +21,7 @@ from undercast.services.event_sources.kinds import Kind
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.reading import Watch
 from undercast.services.event_sources.records import Page, Record, filter_view
-from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, window_of
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, is_too_large, window_of
 
 AT_ONCE = 1000
 MOST_PAGES = 32
@@ -169,6 +169,8 @@ class LaneReader:
         if now < self.again_at:
             return None
         self.again_at = 0.0
+        if rules.tumbling_s and self.progress.window and is_too_large(self.progress.state):  # killed before it ended
+            return self._final(rules, early=True)
         if not self.full and not self.at_end:
             await self._gather(_Turn(kind, ctx, rules, now))
         if not self.gathered:

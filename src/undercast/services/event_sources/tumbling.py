@@ -58,5 +58,10 @@ def state_of(payload: bytes) -> str | None:
     return json.dumps(answer["state"], ensure_ascii=False)
 
 
+def is_too_large(state: str) -> bool:
+    """Whether a window with this state has to end at once."""
+    return 4 * len(state) > MAX_STATE_BYTES and len(state.encode()) > MAX_STATE_BYTES
+
+
 def _shown(at: float) -> str:
     return moment(at).strftime("%Y-%m-%dT%H:%M:%SZ")

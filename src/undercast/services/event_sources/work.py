@@ -23,7 +23,7 @@ from undercast.services.event_sources.lane import Batch, LaneReader
 from undercast.services.event_sources.progress import Progress, Table
 from undercast.services.event_sources.reading import moment_or
 from undercast.services.event_sources.records import Record
-from undercast.services.event_sources.tumbling import MAX_STATE_BYTES
+from undercast.services.event_sources.tumbling import is_too_large
 from undercast.store.database import Database, Tx
 
 BACKOFF = Backoff(longest_s=60.0)
@@ -187,8 +187,8 @@ class Work(Generic[T]):
                 processed = Processed(result=self._attempts.failure)
                 continue
             attempt = await self._attempts.attempt(batch, piece.records)
-            if attempt.done:
-                await self._move_on(batch, piece.records[attempt.done - 1], attempt.state)
+            if attempt.done and not await self._move_on(batch, piece.records[attempt.done - 1], attempt.state):
+                return Processed(result=self._attempts.failure)
             if not attempt.failed:
                 processed = Processed()
                 continue
@@ -214,15 +214,19 @@ class Work(Generic[T]):
             return Piece(rest.records[:half]), Piece(rest.records[half:])
         return (rest,) if await self._waited(rest) else None
 
-    async def _move_on(self, batch: Batch, last: Record, state: str) -> None:
-        """Commit what is done up to a record; a window whose state is too large ends early."""
+    async def _move_on(self, batch: Batch, last: Record, state: str) -> bool:
+        """Commit what is done up to a record; a window whose state is too large ends early.
+
+        False when it has not ended and nobody reads any more: who reads next ends it first.
+        """
         progress = replace(batch.reader.progress, sequence=last.sequence, state=state)
         if batch.window is None:
             await self.commit(batch.reader, progress)
-            return
+            return True
         await self.commit(batch.reader, replace(progress, window=batch.window.start))
-        if len(state.encode()) > MAX_STATE_BYTES:
+        if is_too_large(state):
             await self._finish(replace(batch, records=(), window=replace(batch.window, final=True, early=True)))
+        return not is_too_large(batch.reader.progress.state)
 
     async def _finish(self, batch: Batch) -> Processed:
         """The last attempt for a window; what is behind it waits for its success."""
