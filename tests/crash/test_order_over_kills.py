@@ -43,6 +43,9 @@ LEAST = 5
 """So many a group are answered in each life before a kill is on its way, however busy the machine."""
 PATIENCE_S = 120.0
 """Without one more that the function has met."""
+PACE_S = 0.1
+"""Between two sends of a group while the function is not at work yet: what nobody takes in this life is the last one's
+to take, and holds nothing more of the order."""
 
 Send = Callable[[str, str], object]
 
@@ -55,10 +58,14 @@ class Senders:
     _number: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
     def send_until_killed(self, platform: RunningPlatform, senders: dict[str, Send], kill_after_s: float) -> None:
-        """The kill comes so long after every group has its `LEAST` and the function works, while all go on sending."""
-        at_work = threading.Barrier(len(GROUPS) + 1)
+        """The kill comes so long after every group has its `LEAST` and the function works, while all go on sending.
+
+        Each of them as fast as it is answered by then.
+        """
+        at_work, is_met = threading.Barrier(len(GROUPS) + 1), threading.Event()
         threads = [
-            threading.Thread(target=self._send, args=(group, senders[group], at_work), daemon=True) for group in GROUPS
+            threading.Thread(target=self._send, args=(group, senders[group], at_work, is_met), daemon=True)
+            for group in GROUPS
         ]
         for thread in threads:
             thread.start()
@@ -69,13 +76,14 @@ class Senders:
         while _count(platform) == before:
             assert time.monotonic() < ends, "the function met nothing in this life"
             time.sleep(0.02)
+        is_met.set()
         time.sleep(kill_after_s)
         platform.kill()
         for thread in threads:
             thread.join(PATIENCE_S)
             assert not thread.is_alive()
 
-    def _send(self, group: str, send: Send, at_work: threading.Barrier) -> None:
+    def _send(self, group: str, send: Send, at_work: threading.Barrier, is_met: threading.Event) -> None:
         done = 0
         with suppress(BotoCoreError, ClientError):
             while True:
@@ -86,6 +94,8 @@ class Senders:
                 done += 1
                 if done == LEAST:
                     at_work.wait(PATIENCE_S)
+                if done >= LEAST:
+                    is_met.wait(PACE_S)
 
 
 def _queue(platform: RunningPlatform) -> None:
