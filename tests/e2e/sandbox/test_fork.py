@@ -8,7 +8,7 @@ from tests.e2e.sandbox.conftest import Stage
 from tests.machine import without
 
 SOURCE = """
-import locale, os, signal, sys
+import json, locale, os, signal, sys
 def handler(event, context):
     status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
     keys = ("Umask", "SigBlk", "SigIgn", "SigCgt", "Threads", "Seccomp", "NoNewPrivs", "CapEff", "CapBnd", "Uid")
@@ -20,6 +20,8 @@ def handler(event, context):
         "signals": [str(signal.getsignal(number)) for number in (2, 13, 15, 17, 25)],
         "main": sys.modules["__main__"].__name__, "modules": sorted(sys.modules),
         "command": open("/proc/self/cmdline").read().rstrip("\\0 "), "name": open("/proc/self/comm").read(),
+        "exe": os.readlink("/proc/self/exe"), "from": [os.__file__, json.__file__],
+        "code": [os.walk.__code__.co_filename, json.loads.__code__.co_filename],
     }
 """
 
@@ -42,6 +44,7 @@ async def test_forked_and_fresh_look_the_same(stage: Stage, version: str) -> Non
     fresh["environ"].sort()
     extra = _taken(forked, "modules") - _taken(fresh, "modules")
     assert forked == fresh
+    assert forked["exe"] == f"/var/lang/bin/python{version}", "AWS's interpreters are there"
     assert not [name for name in extra if name.startswith(("undercast.", "boto", "bootstrap"))]
 
 

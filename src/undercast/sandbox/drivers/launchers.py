@@ -151,8 +151,7 @@ class Launcher:
         link = Link(lambda message, rights: link_box[0]._on_message(message, rights), lambda: link_box[0]._on_close())
         python = key.python or ground.python
         main = Path(launcher_package.__path__[0]) / "main.py"
-        flags = () if key.python else ("-I", "-S")
-        arguments = (*flags, str(main), str(link.theirs.fileno()), str(Path(undercast.__path__[0]).parent))
+        arguments = ("-I", "-S", str(main), str(link.theirs.fileno()), str(Path(undercast.__path__[0]).parent))
         with (folder / "launcher.log").open("ab") as log:
             process = await asyncio.create_subprocess_exec(
                 str(python), *arguments, env=_environment(key), cwd="/", stdin=DEVNULL, stdout=DEVNULL, stderr=log,

@@ -1,7 +1,9 @@
 """Makes sandboxes: stands in the template root, and forks one init process for each.
 
 Single-threaded, so that leaving a namespace concerns nobody else. It ends when the control plane does, and every init
-with it. With `preload` it is the zygote of its interpreter: what it has imported, the forked runtime has too.
+with it. With `preload` it is the zygote of its interpreter: what it has imported, the forked runtime has too. A zygote
+executes its interpreter again once it stands in its root, at the place where functions see it: so that all that says
+where it is from (sys.prefix, a module's __file__, /proc/self/exe) says what it does in a fresh one.
 """
 
 from __future__ import annotations
@@ -9,10 +11,12 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
+import json
 import os
 import signal
 import socket
-from typing import Any
+import sys
+from typing import Any, NoReturn
 
 from undercast.sandbox.launcher import frames, kernel
 from undercast.sandbox.launcher.farewell import Groups
@@ -28,18 +32,29 @@ _NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWIPC | k
 class Factory:
     """One launcher process."""
 
-    def __init__(self, link: socket.socket) -> None:
+    def __init__(self, link: socket.socket, order: int | None = None) -> None:
+        """`order` has, behind the exec, what came through the link before it."""
         self._link = link
+        self._order = order
         self._config: dict[str, Any] = {}
 
     def serve(self) -> Become | None:
         """Answer requests until the control plane is gone. Returns in a forked runtime: what it is to become."""
-        first = frames.receive(self._link)
-        if first is None:
+        if self._order is not None:
+            with open(self._order, "rb") as file:
+                self._config = json.load(file)
+        elif (first := frames.receive(self._link)) is not None:
+            self._config = first[0]
+        else:
             return None
-        self._config = first[0]
         try:
-            placing = self._start()
+            if self._order is None:
+                self._stand()
+            placing = Placing(os.open(f"{HOST}/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC))
+            if self._config["preload"]:
+                preload()
+            gc.collect()
+            gc.freeze()
             pages = rehearse(self._config["python"]) if self._config["preload"] else None
         except (OSError, ImportError, SyntaxError) as error:
             frames.send(self._link, {"error": str(error)})
@@ -89,7 +104,8 @@ class Factory:
         with contextlib.suppress(OSError):  # the control plane is gone: the next read sees it
             frames.send(link, answer)
 
-    def _start(self) -> Placing:
+    def _stand(self) -> None:
+        """Be in the template root, with the host's tree at HOST; a zygote does not return."""
         signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is the control plane's to handle
         os.umask(0o022)
@@ -97,15 +113,26 @@ class Factory:
             _become_root_of_user_namespace()
         kernel.unshare(kernel.CLONE_NEWNS)
         kernel.mount("none", "/", "", kernel.MS_REC | kernel.MS_PRIVATE)
-        placing = Placing(os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC))
         _build(self._config["root"], self._config["template"])
         kernel.pivot_root(self._config["root"], self._config["root"] + HOST)
         os.chdir("/")
         if self._config["preload"]:
-            preload(self._config["lang"])
-        gc.collect()
-        gc.freeze()
-        return placing
+            self._begin_again()
+
+    def _begin_again(self) -> NoReturn:
+        """Execute the interpreter where functions see it, as `python main.py LINK FOLDER ORDER`."""
+        order = os.open("/", os.O_TMPFILE | os.O_RDWR, 0o600)
+        os.write(order, json.dumps(self._config).encode())
+        os.lseek(order, 0, os.SEEK_SET)
+        for descriptor in (order, self._link.fileno()):
+            os.set_inheritable(descriptor, True)
+        major, minor = sys.version_info[:2]
+        lang = self._config["lang"]
+        program = f"{lang}/bin/python{major}.{minor}" if lang else self._config["python"]
+        main, _, folder, *_ = sys.argv
+        argv = [program, HOST + main, str(self._link.fileno()), HOST + folder, str(order)]
+        # PEP 538: what Python has set for itself is no wish of ours.
+        os.execve(program, argv, {name: text for name, text in os.environ.items() if name != "LC_CTYPE"})
 
 
 def _become_root_of_user_namespace() -> None:

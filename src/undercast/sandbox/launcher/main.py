@@ -1,5 +1,6 @@
 """Entry point of the launcher process: `python main.py <descriptor of the link> <folder that holds undercast>`.
 
+A zygote begins twice (`factory`): the second time with the descriptor of its order as one more argument.
 Kept small: it is the module __main__ of the zygote until the runtime replaces it.
 """
 
@@ -11,8 +12,9 @@ import sys
 
 def main() -> None:
     """Serve; in a forked runtime, run it."""
-    link = int(sys.argv[1])
-    _close_all_but(link)
+    link, *order = map(int, (sys.argv[1], *sys.argv[3:]))
+    if not order:
+        _close_all_but(link)
     before = set(sys.modules)
     path = list(sys.path)
     sys.path[:] = [sys.argv[2], *path]
@@ -20,7 +22,7 @@ def main() -> None:
 
     sys.path[:] = path[1:]
     ours = {name for name in set(sys.modules) - before if name.partition(".")[0] == "undercast"}
-    become = Factory(socket.socket(fileno=link)).serve()
+    become = Factory(socket.socket(fileno=link), *order).serve()
     if become is not None:
         become.run(ours)
 

@@ -16,16 +16,13 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from undercast.sandbox.launcher import kernel
-from undercast.sandbox.launcher.relocation import relocate
 
 RUNTIME = "/var/runtime"
 _BOOTSTRAP = "bootstrap"
 
 
-def preload(lang: str) -> None:
-    """Import the runtime client and what it needs, from where a fresh interpreter would. `lang` is /var/lang or ""."""
-    if lang:
-        relocate(lang)
+def preload() -> None:
+    """Import the runtime client and what it needs, from where a fresh interpreter would."""
     sys.path.insert(0, RUNTIME)
     bootstrap = importlib.import_module(_BOOTSTRAP)
     for name in ("encodings.idna", *getattr(bootstrap, "PRELOAD", ())):
