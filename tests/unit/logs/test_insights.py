@@ -9,7 +9,7 @@ import pytest
 from tests.unit.logs.conftest import World
 from tests.unit.logs.test_logs import refused
 from undercast.services.logs import queries
-from undercast.services.logs.insights import run
+from undercast.services.logs.insights import aggregates, run
 from undercast.services.logs.insights.aggregates import TooMuch
 from undercast.services.logs.insights.run import Query
 from undercast.services.logs.insights.tokens import QueryError
@@ -284,14 +284,99 @@ def rows_of(count: int, size: int) -> list[dict[str, Any]]:
     return [{"@timestamp": number, "@message": f"{number:0{size}}", "n": number} for number in range(count)]
 
 
+def fed(text: str, count: int) -> tuple[Query, bool]:
+    """A query that has got so many rows, a page at a time, and whether it wants more."""
+    query, rows, wanted = Query(text), rows_of(count, 1), True
+    for begin in range(0, count, 700):
+        wanted = wanted and query.add(rows[begin : begin + 700])
+    return query, wanted
+
+
+def values(query: Query) -> list[str]:
+    """The first column of the results."""
+    return [row[0]["value"] for row in query.results()]
+
+
 @pytest.mark.parametrize("text", ["fields @message", "fields @message | sort n asc", "limit 90", "dedup n"])
 def test_rows_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """The newest are kept, as of too many."""
+    """A part of the rows would be a wrong answer: the query fails."""
     monkeypatch.setattr(run, "MAX_BYTES", 50_000)
-    query = Query(text)
-    assert not query.add(rows_of(100, 10_000))
-    assert len(query.results()) == 5
-    assert query.size == 0
+    with pytest.raises(TooMuch):
+        Query(text).add(rows_of(100, 10_000))
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("fields n | sort n desc | limit 3", ["8999", "8998", "8997"]),
+        ("fields n | sort n - 8000 desc | display n | limit 2", ["8999", "8998"]),
+        ("fields n | sort n % 2, n desc | limit 2", ["8998", "8996"]),
+        ("fields n % 3 as m | dedup m | display m", ["0", "1", "2"]),
+        ("fields n % 3 as m | dedup m | sort m desc | limit 1 | display m", ["2"]),
+        ("fields n % 3 as m | dedup m | stats count(*)", ["3"]),
+        ("filter n > 8997 | fields n", ["8998", "8999"]),
+    ],
+)
+def test_all_rows_are_looked_at_and_few_kept(monkeypatch: pytest.MonkeyPatch, text: str, rows: list[str]) -> None:
+    """What decides may be the oldest row of all."""
+    monkeypatch.setattr(run, "MAX_ROWS", 50)
+    monkeypatch.setattr(run, "MAX_BYTES", 500_000)
+    query, wanted = fed(text, 9000)
+    assert wanted
+    assert query.size < 500_000
+    assert values(query) == rows
+
+
+def test_rows_that_sort_alike_stay_newest_first() -> None:
+    """Also when those of several pages are sorted and cut."""
+    query, _ = fed("fields n | sort n % 2 | limit 4", 9000)
+    assert values(query) == ["0", "2", "4", "6"]
+
+
+@pytest.mark.parametrize("behind", ["filter n > 1", "dedup n", "stats count(*)", "sort @timestamp"])
+def test_sorted_rows_are_bounded_where_all_are_needed(monkeypatch: pytest.MonkeyPatch, behind: str) -> None:
+    """So many and no more."""
+    monkeypatch.setattr(run, "MAX_ROWS", 50)
+    assert Query(f"sort n desc | {behind} | limit 1").add(rows_of(50, 1))
+    with pytest.raises(TooMuch):
+        Query(f"sort n desc | {behind} | limit 1").add(rows_of(51, 1))
+
+
+def test_groups_are_bounded() -> None:
+    """Counts of the groups that come first would be a wrong answer."""
+    query, _ = fed("stats count(*) by n", aggregates.MAX_GROUPS)
+    query.add(rows_of(aggregates.MAX_GROUPS, 1))
+    assert len(query.results()) == aggregates.MAX_GROUPS == 10_000
+    with pytest.raises(TooMuch, match="10000 groups"):
+        fed("stats count(*) by n", aggregates.MAX_GROUPS + 1)
+    with pytest.raises(TooMuch, match="10000 groups"):
+        fed("sort n | stats count(*) by n", aggregates.MAX_GROUPS + 1)[0].results()
+
+
+def test_results_have_ten_thousand_rows_without_a_limit() -> None:
+    """AWS: CloudWatch Logs User Guide, "limit": the default is 10,000; no older event is read for it."""
+    query, wanted = fed("fields n", run.DEFAULT_LIMIT + 1)
+    assert not wanted
+    assert len(query.results()) == run.DEFAULT_LIMIT == 10_000
+    query, wanted = fed("fields n | sort n desc", run.DEFAULT_LIMIT + 1)
+    found = values(query)
+    assert (wanted, len(found), found[0], found[-1]) == (True, 10_000, "10000", "1")
+
+
+async def test_statistics_tell_what_was_read(filled: World) -> None:
+    """Scanned: what was read; matched: what the filters let through, whatever dedup leaves of it."""
+    now = filled.now_ms // 1000
+    given = {"logGroupName": "g", "startTime": now - 3600, "endTime": now + 60}
+    text = "filter level = 'ERROR' | dedup level | display level"
+    started = await filled.call("StartQuery", queryString=text, **given)
+    async with asyncio.timeout(20):
+        while (told := await filled.call("GetQueryResults", **started))["status"] == "Running":
+            await asyncio.sleep(0.001)
+    size = sum(len(line) + 26 for line in LINES)
+    assert told["statistics"] == {
+        "recordsScanned": 4.0, "recordsMatched": 2.0, "bytesScanned": float(size), "resultCount": 1.0,
+        "logGroupsScanned": 1.0, "estimatedRecordsSkipped": 0.0, "estimatedBytesSkipped": 0.0,
+    }  # fmt: skip
 
 
 def test_a_group_keeps_of_its_events_what_it_shows() -> None:

@@ -63,7 +63,7 @@ class Started:
     task: "asyncio.Task[None] | None" = None
 
     def statistics(self) -> dict[str, float]:
-        """QueryStatistics."""
+        """QueryStatistics. Only indexed fields let queries skip events (API Reference): there are none here."""
         return {
             "recordsMatched": float(self.query.matched),
             "recordsScanned": float(self.scanned),
@@ -162,7 +162,7 @@ class Queries:
             if self._size() > MAX_BYTES:
                 self._forget()
                 if self._size() > MAX_BYTES:
-                    raise TooMuch
+                    raise TooMuch(f"all queries together have to keep more than {MAX_BYTES} bytes")
             if page:
                 last = page[-1][2]
                 place = Position(last["timestamp_ms"], last["id"])

@@ -19,6 +19,7 @@ from undercast.services.logs.insights.syntax import Aggregate, Stats
 from undercast.services.logs.insights.values import Value, number_of, order_key, text_of
 
 MAX_GROUPS = 10_000
+"""Ours. Which groups come first says nothing: a query with more of them has no result."""
 _OVERHEAD_BYTES = 64
 """About what a thing that is kept takes beside its text."""
 
@@ -122,13 +123,13 @@ class Grouping:
         """More rows. Raises TooMuch."""
         for row in rows:
             if self.size > most_bytes:
-                raise TooMuch
+                raise TooMuch(f"stats has to keep more than {most_bytes} bytes")
             values = [evaluate(row) for evaluate in self._by]
             key = tuple(None if value is None else text_of(value) for value in values)
             group = self._groups.get(key)
             if group is None:
                 if len(self._groups) >= MAX_GROUPS:
-                    continue
+                    raise TooMuch(f"stats has to count more than {MAX_GROUPS} groups")
                 named = {item.name: value for item, value in zip(self._stats.by, values, strict=True)}
                 first = {name: row[name] for name in self._shown & row.keys()}
                 group = self._groups[key] = (named, first, [Gathered(one) for one in self._aggregates])
