@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -136,6 +137,32 @@ def test_where_the_address_is_wrong_the_right_one_is_named(found: RunningPlatfor
     variables = {"AWS_ENDPOINT_URL": NOWHERE, "UNDERCAST_DATA": str(found.data)}
     _, error = undercast("status", variables=variables, expect=1)
     assert f"one runs at {found.url}" in error
+
+
+def test_where_another_address_is_asked_for_the_environment_is_not_blamed(found: RunningPlatform) -> None:
+    """AWS_ENDPOINT_URL says nothing here: the address came from somewhere else."""
+    code = "import sys; from undercast.cli.client import ask; ask(sys.argv[1], '/_undercast/status', 0.5)"
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections as a platform does that is stopped
+        for port, advice in ((silent.getsockname()[1], "takes connections and does not answer"), (1, "start one")):
+            done = subprocess.run(
+                [sys.executable, "-c", code, f"http://127.0.0.1:{port}"],
+                env={**_SEARCHED, "UNDERCAST_DATA": str(found.data)},
+                capture_output=True, text=True, timeout=60, check=False,
+            )  # fmt: skip
+            assert (done.returncode, advice in done.stderr) == (1, True), done.stderr
+            assert "AWS_ENDPOINT_URL" not in done.stderr
+
+
+def test_what_is_not_there_ends_with_status_1_and_a_way_on(found: RunningPlatform, tmp_path: Path) -> None:
+    """Also in JSON: an empty graph with status 0 would say that all is well."""
+    for command, fix in (
+        (("trace", "nosuch", "--json"), "it takes the request id"),
+        (("images", "remove", "nosuch:1"), "undercast images list"),
+        (("images", "load", str(tmp_path / "none.tar")), f"docker save NAME -o {tmp_path / 'none.tar'}"),
+        (("deliveries", "retry", "abc"), "undercast deliveries list"),
+    ):
+        out, error = undercast(*command, "--data", str(found.data), variables={}, expect=1)
+        assert (out, fix in error) == ("", True), error
 
 
 def test_log_times_are_the_platform_clocks(tmp_path: Path) -> None:

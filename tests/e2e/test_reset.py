@@ -123,7 +123,7 @@ def test_the_command_asks_before_it_empties_the_platform() -> None:
         s3.create_bucket(Bucket="reset-bucket")
         command = [sys.executable, "-m", "undercast", "reset", "--data", str(platform.data)]
         refused = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        assert (refused.returncode, "undercast reset --yes" in refused.stderr) == (1, True)
+        assert (refused.returncode, f"undercast reset --yes --data {platform.data}\n" in refused.stderr) == (1, True)
         assert len(s3.list_buckets()["Buckets"]) == 1
         done = subprocess.run([*command, "--yes"], capture_output=True, text=True, check=True)
         assert done.stdout == f"{platform.url} is empty\n"

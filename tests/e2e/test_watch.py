@@ -1,6 +1,7 @@
 """`undercast watch` as a user runs it: a process beside a running platform, files saved in between."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -144,6 +145,24 @@ def test_mistakes_are_told_before_it_watches(platform: RunningPlatform, folder: 
         (folder / "app.py").write_text("")
         ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
         assert (ended.returncode, text in ended.stderr) == (1, True), ended.stderr
+
+
+def test_a_folder_that_is_too_large_to_send_has_another_way(platform: RunningPlatform, folder: Path) -> None:
+    """Code can be mounted; a layer cannot, and is published from S3."""
+    create_function(platform, ACCOUNT, "large", constant("zip"))
+    for name in ("code", "layer", "projects/large"):
+        (folder / name).mkdir(parents=True)
+    (folder / "code" / "app.py").write_text(constant("code"))
+    (folder / "layer" / "data").write_bytes(os.urandom(51 * 2**20))
+    (folder / "projects" / "large" / "data").hardlink_to(folder / "layer" / "data")
+    for words, fix in (
+        ([str(folder / "code"), "--layer", f"big={folder / 'layer'}"], "--layer-name big --content S3Bucket="),
+        ([str(folder / "projects/large")], f"undercast start --hot-reload-root {folder / 'projects'}\n"),
+    ):
+        command = [sys.executable, "-m", "undercast", "watch", "large", *words, "--data", str(platform.data)]
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT_S, check=False)
+        assert (ended.returncode, "has more than 50 MB as a zip" in ended.stderr) == (1, True), ended.stderr
+        assert fix in ended.stderr
 
 
 def test_its_lines_are_in_the_order_in_which_things_happen(platform: RunningPlatform, folder: Path) -> None:

@@ -27,6 +27,10 @@ POLL_S = 0.05
 _LONG_S = 3600.0
 _FOREVER_S = 7 * 86400
 DEFAULT_URL = "http://localhost:4566"
+_STUCK = (
+    "what runs there takes connections and does not answer: it is stopped (SIGSTOP) or has too much to do; "
+    "`undercast stop`, with the same --data, ends it or says which process it is"
+)
 
 DataOption = Annotated[
     Path | None,
@@ -62,25 +66,29 @@ def _address(folder: Path) -> str | None:
     return found
 
 
-def ask(url: str, path: str) -> dict[str, Any]:
+def ask(url: str, path: str, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
     """GET one of the platform's own endpoints. Exits with a hint when no platform answers."""
-    return _answer(url, path, urllib.request.Request(url.rstrip("/") + path))
+    return _answer(url, path, urllib.request.Request(url.rstrip("/") + path), timeout_s)
 
 
-def change(url: str, path: str, wish: Mapping[str, Any]) -> dict[str, Any]:
-    """POST to one of them; the token is in the platform's data folder. Exits with a hint when that is not here."""
+def change(url: str, path: str, wish: Mapping[str, Any], *, missing: str = "") -> dict[str, Any]:
+    """POST to one of them; the token is in the platform's data folder. Exits with a hint when that is not here.
+
+    `missing`: what to do where what is named is not there.
+    """
     headers = {"X-Undercast-Token": _token(url), "Content-Type": "application/json"}
     body = json.dumps(wish).encode()
-    return _answer(url, path, urllib.request.Request(url.rstrip("/") + path, data=body, headers=headers))
+    request = urllib.request.Request(url.rstrip("/") + path, data=body, headers=headers)
+    return _answer(url, path, request, missing=missing)
 
 
-def send(url: str, path: str, method: str, file: IO[bytes] | None) -> dict[str, Any]:
+def send(url: str, path: str, method: str, file: IO[bytes] | None, *, missing: str = "") -> dict[str, Any]:
     """The same with a file as the body, which may be large; the answer may take long."""
     headers = {"X-Undercast-Token": _token(url), "Content-Type": "application/octet-stream"}
     if file is not None:
         headers["Content-Length"] = str(os.fstat(file.fileno()).st_size)
     request = urllib.request.Request(url.rstrip("/") + path, data=file, headers=headers, method=method)
-    return _answer(url, path, request, _LONG_S)
+    return _answer(url, path, request, _LONG_S, missing)
 
 
 def _token(url: str) -> str:
@@ -91,18 +99,20 @@ def _token(url: str) -> str:
         return fail(f"the token in {folder} cannot be read: {error.strerror}", "run this as the platform's user")
 
 
-def _answer(url: str, path: str, request: urllib.request.Request, timeout_s: float = TIMEOUT_S) -> dict[str, Any]:
+def _answer(
+    url: str, path: str, request: urllib.request.Request, timeout_s: float = TIMEOUT_S, missing: str = ""
+) -> dict[str, Any]:
     try:
         with urllib.request.urlopen(request, timeout=timeout_s) as answer:
             parsed: dict[str, Any] = json.load(answer)
             return parsed
     except urllib.error.HTTPError as error:
         if said := _message(error.read().decode(errors="replace")):
-            return fail(said)  # a platform is there
+            return fail(said, missing if error.code == 404 else "")  # a platform is there
         return fail(f"no platform answers at {url}: {path} is {error.code} there", _advice(url))
     except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", error)
-        return fail(f"no platform answers at {url} ({reason})", _advice(url))
+        return fail(f"no platform answers at {url} ({reason})", _STUCK if _is_late(reason) else _advice(url))
 
 
 def refused(url: str, error: Exception, fix: str = "") -> NoReturn:
@@ -122,15 +132,21 @@ def _message(text: str) -> str:
         return ""
 
 
+def _is_late(reason: object) -> bool:
+    """Whether something is there that takes connections."""
+    return isinstance(reason, TimeoutError) and reason.errno is None  # ETIMEDOUT: not even that
+
+
 def _advice(url: str) -> str:
     folder = environment.default_data_dir()
     running = address_of(folder)
-    if running is None or running == url:
+    is_configured = environment.endpoint() == url
+    if running is None or running == url or not is_configured:
         others = temporary_folders()
         named = (
             f"; ephemeral platforms run in these folders: {first_few(map(str, others), len(others))}" if others else ""
         )
-        said = "AWS_ENDPOINT_URL says so; " if environment.endpoint() == url else ""
+        said = "AWS_ENDPOINT_URL says so; " if is_configured else ""
         if (pid := killed(folder)) is not None:
             said += f"the platform on {folder} (pid {pid}) was killed; "
         return f"{said}start one: undercast start; or name the folder of one that runs: --data DIR{named}"

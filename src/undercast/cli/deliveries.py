@@ -48,7 +48,8 @@ def retry(
     if bool(ids) == every:
         fail("which deliveries?", "undercast deliveries retry ID [ID ...], or --all; undercast deliveries list")
     wish = {"all": True} if every else {"ids": ids}
-    answer = change(locate(data), f"{_PATH}/retry", wish)
+    missing = "the ids of those that are kept: undercast deliveries list"
+    answer = change(locate(data), f"{_PATH}/retry", wish, missing=missing)
     for one in answer["retried"]:
         print(one)
 

@@ -35,7 +35,8 @@ def load(
 ) -> None:
     """Keep an image under a name."""
     if not archive.exists():
-        fail(f"{archive} does not exist")
+        command = f"docker save NAME -o {archive}"
+        fail(f"{archive} does not exist", f"to make one: {command}; a folder is an OCI layout")
     with _opened(archive) as file:
         made = send(locate(data), f"{_PATH}?{urlencode({'name': name} if name else {})}", "POST", file)
     print(f"{made['name']}  {made['digest']}")
@@ -59,7 +60,8 @@ def list_images(
 @app.command("remove")
 def remove(name: Annotated[str, typer.Argument(help="As `list` shows it.")], data: DataOption = None) -> None:
     """Forget a name. Functions that have the image keep it."""
-    send(locate(data), f"{_PATH}?{urlencode({'name': name})}", "DELETE", None)
+    path = f"{_PATH}?{urlencode({'name': name})}"
+    send(locate(data), path, "DELETE", None, missing="what is loaded: undercast images list")
 
 
 @contextmanager

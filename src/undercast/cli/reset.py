@@ -1,5 +1,6 @@
 """`undercast reset`: empty a running platform, as `POST /_undercast/reset` does."""
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -18,7 +19,8 @@ def reset(
     folder = ask(url, "/_undercast/status")["data"]
     if not yes:
         if not sys.stdin.isatty():
-            fail(f"this would empty the platform at {url} (data {folder})", "to do so: undercast reset --yes")
+            command = "undercast reset --yes" + (f" --data {shlex.quote(str(data))}" if data is not None else "")
+            fail(f"this would empty the platform at {url} (data {folder})", f"to do so: {command}")
         typer.confirm(f"Empty the platform at {url} (data {folder})?", abort=True)
     with working("emptying the platform"):
         change(url, "/_undercast/reset", {})

@@ -33,11 +33,11 @@ def trace(
     """
     asked = record_id(request_id)
     answer = ask(locate(data), f"/_undercast/trace/{quote(asked, safe='')}")
+    if not answer["nodes"]:
+        fail(f"nothing is known of {request_id}", hint(request_id))
     if as_json:
         show(answer, True)
         return
-    if not answer["nodes"]:
-        fail(f"nothing is known of {request_id}", hint(request_id))
     for line in Tree(nodes=answer["nodes"], edges=answer["edges"], asked=asked, folds=not every).lines():
         print(line)
     if not answer["complete"]:

@@ -60,13 +60,25 @@ def watch(
     try:
         session.run()
     except TooLarge as error:
-        fail(str(error), f"mount it instead: undercast start --hot-reload-root {place.parent}")
+        fail(str(error), _other_way(error.folder, place, function, layers))
     except (ClientError, BotoCoreError) as error:
         refused(url, error, whereabouts.of_error(url, error))
     except (UpdateFailed, OSError) as error:
         fail(str(error))
     except KeyboardInterrupt:
         session.tell({"event": "stopped", "function": function, "live": session.live})
+
+
+def _other_way(folder: Path, place: Path, function: str, layers: Mapping[str, Path]) -> str:
+    """What to do with a folder that is too large to send: code can be mounted, a layer is published from S3."""
+    if folder == place:
+        return f"mount it instead: undercast start --hot-reload-root {place.parent}"
+    name = next(name for name, path in layers.items() if path == folder)
+    return (
+        f"leave this --layer out and publish it from S3: aws s3 cp layer.zip s3://BUCKET; aws lambda "
+        f"publish-layer-version --layer-name {name} --content S3Bucket=BUCKET,S3Key=layer.zip; then aws lambda "
+        f"update-function-configuration --function-name {function} --layers ARN"
+    )
 
 
 def _folder(path: Path) -> Path:

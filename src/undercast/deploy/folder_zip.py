@@ -21,6 +21,10 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 class TooLarge(Exception):
     """The folder does not fit into a request."""
 
+    def __init__(self, folder: Path) -> None:
+        super().__init__(f"{folder} has more than {MAX_ZIP_BYTES // 2**20} MB as a zip")
+        self.folder = folder
+
 
 def packed(folder: Path) -> bytes:
     """The archive. A file that goes away meanwhile is left out. Raises TooLarge, OSError."""
@@ -32,7 +36,7 @@ def packed(folder: Path) -> bytes:
         for path, status in files:
             _add(archive, path, str(path.relative_to(folder)), status.st_mode)
             if buffer.tell() > MAX_ZIP_BYTES:
-                raise TooLarge(f"{folder} has more than {MAX_ZIP_BYTES // 2**20} MB as a zip")
+                raise TooLarge(folder)
     return buffer.getvalue()
 
 
