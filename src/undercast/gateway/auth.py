@@ -22,7 +22,7 @@ from undercast.gateway.web_pages import PageAllowed, check_no_web_page
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
 from undercast.wire.decode import Call
-from undercast.wire.signature import SigningKey, SigningKeys, check_claims, verify
+from undercast.wire.signature import SigningKey, SigningKeys, check_addressee, check_claims, verify
 
 log = logging.getLogger("undercast.iam")
 
@@ -83,6 +83,7 @@ class Authenticator:
             if call.service in _MAYBE_UNSIGNED:
                 return Identity(principal=anonymous_principal(DEFAULT_ACCOUNT))
             raise auth_errors.missing_token(call.service)
+        check_addressee(call)
         credential = self._issued(signature.access_key_id)
         if credential is not None:
             return self._verified(call, credential)

@@ -31,10 +31,11 @@ def lambda_call(key: str | None, *, secret: str = SECRET, token: str | None = No
     return _call("GET", "/2015-03-31/functions/", b"", "lambda", key, secret, token)
 
 
-def dynamodb_call(key: str | None) -> Call:
-    """ListTables."""
-    headers = {"x-amz-target": "DynamoDB_20120810.ListTables", "content-type": "application/x-amz-json-1.0"}
-    return _call("POST", "/", b"{}", "dynamodb", key, SECRET, None, headers)
+def dynamodb_call(key: str | None, service: str = "dynamodb", prefix: str = "DynamoDB_20120810") -> Call:
+    """ListTables, or ListStreams with the prefix of DynamoDB Streams; signed for a service."""
+    target = f"{prefix}.{'ListStreams' if 'Streams' in prefix else 'ListTables'}"
+    headers = {"x-amz-target": target, "content-type": "application/x-amz-json-1.0"}
+    return _call("POST", "/", b"{}", service, key, SECRET, None, headers)
 
 
 def s3_call(key: str | None, *, secret: str = SECRET, token: str | None = None) -> Call:

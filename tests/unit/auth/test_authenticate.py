@@ -126,6 +126,28 @@ def test_an_inactive_key_is_refused_and_not_taken_for_a_foreign_one(call: Callab
     assert refusal(gate(disabled), call(ALICES.access_key_id)).code == code
 
 
+@pytest.mark.parametrize("key", [ALICES.access_key_id, "123456789012", "test"])
+@pytest.mark.parametrize("service", ["sts", "nonsense", "s3", "streams.dynamodb"])
+def test_a_signature_for_another_service_is_refused(service: str, key: str) -> None:
+    """As on AWS, whoever signed; DynamoDB Streams has the signing name of DynamoDB."""
+    error = refusal(gate(ALICES), dynamodb_call(key, service))
+    assert (error.code, error.status) == ("InvalidSignatureException", 400)
+    assert error.message == "Credential should be scoped to correct service: 'dynamodb'."
+    for prefix in ("DynamoDB_20120810", "DynamoDBStreams_20120810"):
+        gate(ALICES).authenticate(dynamodb_call(key, prefix=prefix))
+
+
+@pytest.mark.parametrize("call", [dynamodb_call, lambda_call, sts_call])
+def test_a_signature_that_does_not_cover_the_host_is_refused(call: Callable[..., Call]) -> None:
+    """It would be good at every host."""
+    signed = call(ALICES.access_key_id)
+    assert signed.signature is not None
+    claims = replace(signed.signature, signed_headers=("x-amz-date",))
+    error = refusal(gate(ALICES), replace(signed, signature=claims))
+    assert error.code == ("SignatureDoesNotMatch" if call is sts_call else "InvalidSignatureException")
+    assert error.message == "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+
+
 def test_an_unsigned_request_is_refused_but_for_s3() -> None:
     """Any web page can send unsigned requests to loopback; S3 asks the bucket's policy."""
     error = refusal(gate(), lambda_call(None))
