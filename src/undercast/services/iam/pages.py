@@ -27,6 +27,18 @@ def page(items: Sequence[T], name: Callable[[T], str], params: Mapping[str, Any]
     return given, {"IsTruncated": True, "Marker": token_of(name(given[-1]))}
 
 
+def page_of_numbers(items: range, params: Mapping[str, Any]) -> tuple[range, dict[str, Any]]:
+    """The same of what has numbers instead of names; nothing is made of what is on other pages."""
+    after = _decoded(params["Marker"]) if params.get("Marker") else "-1"
+    if not after.removeprefix("-").isdecimal() or len(after) > 20:
+        raise validation_error(f"Invalid Marker: {params['Marker']}")
+    rest = items[int(after) + 1 :]
+    given = rest[: int(params.get("MaxItems", _DEFAULT_ITEMS))]
+    if len(given) == len(rest):
+        return given, {"IsTruncated": False}
+    return given, {"IsTruncated": True, "Marker": token_of(str(given[-1]))}
+
+
 def _decoded(marker: str) -> str:
     try:
         return name_of(marker)

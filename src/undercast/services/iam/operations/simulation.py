@@ -3,6 +3,7 @@
 AWS: IAM API Reference, "SimulatePrincipalPolicy", "SimulateCustomPolicy".
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,7 @@ from undercast.services.iam.entities import Entity
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.kinds import KINDS, ROLE, USER
 from undercast.services.iam.knowledge import user_principal
-from undercast.services.iam.pages import page
+from undercast.services.iam.pages import page_of_numbers
 from undercast.store.database import Tx
 
 Params = Mapping[str, Any]
@@ -53,7 +54,7 @@ async def simulate_custom_policy(iam: Iam, ctx: RequestContext, params: Params) 
     caller = Principal(kind="assumed-role", account_id=ctx.account_id, arn=root_principal(ctx.account_id).arn)
     if "CallerArn" in params:
         caller = await iam.read(lambda tx: _principal(_entity(tx, params["CallerArn"])))
-    return _results(_setting(params, caller, (), ()), params)
+    return await asyncio.to_thread(_simulated, params, caller, (), ())
 
 
 @operation("SimulatePrincipalPolicy")
@@ -71,6 +72,11 @@ async def simulate_principal_policy(iam: Iam, ctx: RequestContext, params: Param
         return _principal(caller), sources, (iam.knowledge.compiled(boundary),) if boundary else ()
 
     caller, sources, boundary = await iam.read(read)
+    return await asyncio.to_thread(_simulated, params, caller, sources, boundary)
+
+
+def _simulated(params: Params, caller: Principal, sources: tuple[Source, ...], boundary: tuple[Policy, ...]) -> Params:
+    """In a thread: a page of a thousand results of large policies takes seconds."""
     return _results(_setting(params, caller, sources, boundary), params)
 
 
@@ -93,9 +99,10 @@ def _setting(params: Params, caller: Principal, sources: tuple[Source, ...], bou
 
 
 def _results(setting: Setting, params: Params) -> Params:
-    pairs = [(action, arn) for action in params["ActionNames"] for arn in params.get("ResourceArns") or ["*"]]
-    shown, rest = page(list(enumerate(pairs)), lambda entry: f"{entry[0]:06d}", params)
-    return {"EvaluationResults": [_result(setting, *pair) for _, pair in shown], **rest}
+    actions, arns = params["ActionNames"], params.get("ResourceArns") or ["*"]
+    numbers, rest = page_of_numbers(range(len(actions) * len(arns)), params)
+    pairs = ((actions[number // len(arns)], arns[number % len(arns)]) for number in numbers)
+    return {"EvaluationResults": [_result(setting, *pair) for pair in pairs], **rest}
 
 
 def _result(setting: Setting, action: str, resource: str) -> dict[str, Any]:
