@@ -222,7 +222,7 @@ class Authorizer:
         request = AuthorizationRequest(
             principal=principal,
             action=access.action,
-            resource=access.resource,
+            resource=_as_made_here(access.resource),
             resource_account_id=access.resource_account_id,
             conditions=access.conditions,
             late_conditions=request_keys,
@@ -286,6 +286,13 @@ class Gate:
 
     authenticator: Authenticator
     authorizer: Authorizer
+
+
+def _as_made_here(resource: str) -> str:
+    """The ARN in the only partition that is here: services look at no partition, policies do."""
+    if not resource.startswith("arn:") or resource.startswith("arn:aws:"):
+        return resource
+    return ":".join(("arn", "aws", *resource.split(":")[2:]))
 
 
 def _foreign(principal: Principal, access: Access) -> bool:

@@ -40,7 +40,7 @@ class Condition:
         """Whether the request fulfils the condition."""
         values = keys(self.key.lower())
         if self.must_be_null:
-            return (values is None) in self.must_be_null
+            return (not values) in self.must_be_null
         if not values:
             return self._holds_without_key()
         if self.quantifier == "ForAllValues":

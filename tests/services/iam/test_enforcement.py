@@ -203,3 +203,20 @@ def test_the_aws_cli(platform: RunningPlatform, account: str, tmp_path: Path, tr
     run("iam", "attach-role-policy", "--role-name", "r", "--policy-arn", arn)
     assert run("iam", "get-role", "--role-name", "r")["Role"]["AssumeRolePolicyDocument"] == json.loads(trust)
     assert run("iam", "list-attached-role-policies", "--role-name", "r")["AttachedPolicies"][0]["PolicyArn"] == arn
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-cn", "aws-us-gov"])
+def test_a_denied_topic_is_denied_in_every_partition(
+    iam: Any, alice: tuple[str, str], platform: RunningPlatform, account: str, signed_in: Clients, refusal: Refusal,
+    partition: str,
+) -> None:  # fmt: skip
+    """SNS looks at no partition: whatever it takes for the topic is the topic that the policy means."""
+    topic = platform.client("sns", account=account).create_topic(Name="secret")["TopicArn"]
+    statements = [{"Effect": "Allow", "Action": "sns:*", "Resource": "*"},
+                  {"Effect": "Deny", "Action": "sns:*", "Resource": topic}]  # fmt: skip
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_user_policy(UserName="alice", PolicyName="p", PolicyDocument=policy)
+    sns, named = signed_in("sns", *alice), topic.replace(":aws:", f":{partition}:")
+    for call, more in ((sns.publish, {"Message": "m"}), (sns.get_topic_attributes, {}), (sns.delete_topic, {})):
+        code, text, status = refusal(call, TopicArn=named, **more)
+        assert (code, "explicit deny" in text, status) == ("AuthorizationError", True, 403)

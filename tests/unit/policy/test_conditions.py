@@ -111,6 +111,7 @@ def test_null_asks_whether_the_key_is_there() -> None:
     assert holds({"Null": {"aws:TokenIssueTime": "true"}}, {})
     assert not holds({"Null": {"aws:TokenIssueTime": "true"}}, {"aws:TokenIssueTime": "1"})
     assert holds({"Null": {"aws:TokenIssueTime": False}}, {"aws:TokenIssueTime": "1"})
+    assert holds({"Null": {"aws:TagKeys": "true"}}, {"aws:TagKeys": ()})  # "or its value is null"
 
 
 def test_operators_and_keys_are_anded() -> None:
