@@ -20,7 +20,7 @@ from undercast.wire.call import AWS_CBOR, Call, Protocol
 from undercast.wire.codec import codec, router
 from undercast.wire.form import form_call
 from undercast.wire.hosts import DEFAULT_HOSTS, HostRules, HostTarget, host_target
-from undercast.wire.large import LARGE_BYTES, parse_large
+from undercast.wire.large import is_large, parse_large
 from undercast.wire.model import OperationModel, catalogue
 from undercast.wire.signature import Signature, parse_signature
 
@@ -62,7 +62,7 @@ def parse_now(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]] | Non
     if compiled.streams_input:
         return call, compiled.parse(call, body)
     data = body.buffered
-    if data is None or len(data) > LARGE_BYTES or "content-encoding" in call.request.headers:
+    if data is None or is_large(data) or "content-encoding" in call.request.headers:
         return None
     return call, compiled.parse(call, data)
 
@@ -86,7 +86,7 @@ async def parse(
         if named is not None:
             await named(call.service, call.operation)
     compiled = codec(call.service, call.operation, call.protocol)
-    if len(data) > LARGE_BYTES:
+    if is_large(data):
         return call, await parse_large(compiled, call, data)
     return call, compiled.parse(call, data)
 

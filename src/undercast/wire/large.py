@@ -16,10 +16,20 @@ from undercast.wire.codec import Codec
 from undercast.wire.model import Shape
 
 LARGE_BYTES = 256 * 1024
+_MANY = 2000
+"""Maps and lists in a document: reading and checking so many takes ten milliseconds, however small they are."""
+_SMALL_BYTES = 8 * _MANY
+"""What cannot hold so many: each takes a name besides its brackets."""
 _PIECE_BYTES = 1024 * 1024  # a multiple of four: each piece is base64 of its own
 _JSON = ("json", "rest-json")
 
 Path = tuple[str, ...]
+
+
+def is_large(data: bytes) -> bool:
+    """Whether reading it would hold up the event loop."""
+    size = len(data)
+    return size > LARGE_BYTES or (size > _SMALL_BYTES and data.count(b"{") + data.count(b"[") > _MANY)
 
 
 async def parse_large(codec: Codec, call: Call, data: bytes) -> dict[str, Any]:

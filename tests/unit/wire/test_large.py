@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.unit.wire.requests import request
+from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
-from undercast.wire.decode import decode, parse
+from undercast.wire.decode import decode, parse, parse_now
 from undercast.wire.large import LARGE_BYTES, position
 
 BLOB = bytes(range(256)) * 8192
@@ -62,3 +63,16 @@ def test_a_search_in_pieces_finds_what_lies_across_two(edge: int) -> None:
     assert position(data, b"key", 0, len(data)) == data.find(b"key") == before
     assert position(data, b"key", 0, before + 2) == -1
     assert position(data, b"key", before + 1, len(data)) == -1
+
+
+@pytest.mark.parametrize(("lists", "at_once"), [(1500, True), (5000, False)])
+async def test_many_small_lists_are_read_beside_the_loop(lists: int, at_once: bool) -> None:
+    """What a document costs is how much there is in it, not how long it is."""
+    item = {"p": {"S": "a"}, "x": {"L": [{"L": []}] * (lists // 2)}}
+    body = json.dumps({"TableName": "table", "Item": item}).encode()
+    assert len(body) < LARGE_BYTES
+    sent = request("POST", "/", service="dynamodb", body=body, x_amz_target="DynamoDB_20120810.PutItem")
+    call = decode(sent)
+    assert (parse_now(call, sent.body) is not None) is at_once
+    _, params = await parse(call, BodyStream.of(body))
+    assert params == {"TableName": "table", "Item": item}
