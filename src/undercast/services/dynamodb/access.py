@@ -12,9 +12,10 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services import table_streams
 from undercast.services.dynamodb import condition_keys
+from undercast.services.dynamodb.condition_keys import Later
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.instance import Dynamo
-from undercast.services.dynamodb.models import TableName, named, named_by_arn
+from undercast.services.dynamodb.models import Table, TableName, named, named_by_arn
 from undercast.services.dynamodb.operations.restoring import source
 from undercast.services.dynamodb.partiql.parser import Statement, attempted, parsed
 
@@ -34,7 +35,11 @@ async def access(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Pa
         of_all[_CAPACITY] = params["ReturnConsumedCapacity"]
     if operation in (*_TRANSACTIONS, "ExecuteTransaction"):
         of_all["dynamodb:EnclosingOperation"] = operation
-    return tuple(replace(one, conditions={**one.conditions, **of_all}) for one in needed) if of_all else needed
+    return tuple(_with(one, of_all) for one in needed) if of_all else needed
+
+
+def _with(one: Access, of_all: Mapping[str, str]) -> Access:
+    return replace(one, conditions=Later(lambda: {**one.conditions, **of_all}))
 
 
 async def _needed(dynamo: Dynamo, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
@@ -113,19 +118,19 @@ def _of_statement(dynamo: Dynamo, ctx: RequestContext, params: Mapping[str, Any]
     of = named(ctx.scope, statement.table)
     kind = "Select" if statement.kind == "EXISTS" else statement.kind.capitalize()
     table = dynamo.tables.find(of)
-    keys = condition_keys.of_statement(table, statement, params.get("Parameters") or ())
+    keys = Later(lambda: condition_keys.of_statement(table, statement, params.get("Parameters") or ()))
     resource = f"{of.arn}/index/{statement.index}" if statement.index else of.arn
-    return _on(dynamo, f"dynamodb:PartiQL{kind}", of, resource, keys)
+    return _on(table, f"dynamodb:PartiQL{kind}", of, resource, keys)
 
 
 def _access(dynamo: Dynamo, action: str, of: TableName, params: Mapping[str, Any]) -> Access:
-    keys = condition_keys.of_request(dynamo.tables.find(of), action.partition(":")[2], params)
-    resource = f"{of.arn}/index/{params['IndexName']}" if "IndexName" in params else of.arn
-    return _on(dynamo, action, of, resource, keys)
-
-
-def _on(dynamo: Dynamo, action: str, of: TableName, resource: str, keys: condition_keys.Keys) -> Access:
     table = dynamo.tables.find(of)
+    keys = Later(lambda: condition_keys.of_request(table, action.partition(":")[2], params))
+    resource = f"{of.arn}/index/{params['IndexName']}" if "IndexName" in params else of.arn
+    return _on(table, action, of, resource, keys)
+
+
+def _on(table: Table | None, action: str, of: TableName, resource: str, keys: Later) -> Access:
     return Access(
         action=action,
         resource=resource,

@@ -6,7 +6,7 @@ conditions for fine-grained access control", "IAM security policies with PartiQL
 """
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +25,30 @@ _CONDITIONS = ("ConditionExpression", "FilterExpression", "KeyConditionExpressio
 _LEGACY = ("Expected", "AttributeUpdates", "ScanFilter", "QueryFilter", "KeyConditions")
 EVERY = "*"
 """In dynamodb:Attributes of a read without a projection: who may read certain attributes only must name them."""
+
+
+class Later(Mapping[str, str | tuple[str, ...]]):
+    """Keys that are made when a policy first asks for one: of most requests none does."""
+
+    __slots__ = ("_found", "_make")
+
+    def __init__(self, make: Callable[[], Keys]) -> None:
+        self._make = make
+        self._found: Keys | None = None
+
+    def _keys(self) -> Keys:
+        if self._found is None:
+            self._found = self._make()
+        return self._found
+
+    def __getitem__(self, key: str) -> str | tuple[str, ...]:
+        return self._keys()[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._keys())
+
+    def __len__(self) -> int:
+        return len(self._keys())
 
 
 def of_request(table: Table | None, operation: str, params: Mapping[str, Any]) -> Keys:
