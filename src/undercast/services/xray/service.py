@@ -5,6 +5,7 @@ AWS: X-Ray API Reference.
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.parts import Parts
+from undercast.services.xray.access import access
 from undercast.services.xray.export import exporter_to
 from undercast.services.xray.instance import XRay
 from undercast.services.xray.intake import Intake
@@ -47,6 +48,7 @@ def _reset(xray: XRay) -> None:
 MANIFEST = Manifest(
     name="xray",
     build=build,
+    access=access,
     operations=operations_of(segments, traces, groups, rules),
     effective=EFFECTIVE,
     stored=STORED,
