@@ -78,11 +78,19 @@ class Listener:
         return len(self._connections) + len(self._sniffing) + len(self._opening)
 
     def serve(self, connection: socket.socket) -> None:
-        """Serve a connection that somebody else has accepted; the socket is ours from here."""
-        connection.setblocking(False)
-        if self._closed:
+        """Serve a connection that somebody else has accepted; the socket is ours from here.
+
+        Beyond the limit the longest idle one is closed for it, or, where all are busy, the new one: it cannot wait.
+        """
+        full = self.connections >= self._options.limits.max_connections
+        if self._closed or (full and not self._evict()):
             connection.close()
-        elif self._tls_mode == "sniff":
+        else:
+            self._take(connection)
+
+    def _take(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        if self._tls_mode == "sniff":
             self._sniff(connection)
         else:
             self._open(connection, secure=self._tls_mode == "always")
@@ -152,7 +160,7 @@ class Listener:
                 self._evict()
                 self._wait_to_accept()
                 return
-            self.serve(connection)
+            self._take(connection)
 
     def _wait_to_accept(self) -> None:
         """Leave new connections in the kernel's queue for a moment: level-triggered readiness would spin."""

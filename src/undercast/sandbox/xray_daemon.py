@@ -24,6 +24,7 @@ beyond is not read before the second is over: what does not fit into the socket 
 nothing.
 """
 _MAX_CONNECTIONS = 16
+_RETRY_S = 0.1
 TCP, UDP = "xray", "xray-udp"
 """The names of the listeners in `Sandbox.listeners`."""
 
@@ -38,7 +39,7 @@ class XRayDaemon:
         self._watched: list[socket.socket] = []
         self._second, self._packets, self._bytes = 0, 0, 0
         self._told_at = -1
-        self._rest: asyncio.TimerHandle | None = None
+        self._resting: dict[socket.socket, asyncio.TimerHandle] = {}
         self._connections: list[asyncio.Transport] = []
         self._entering: set[asyncio.Task[None]] = set()
         try:
@@ -50,8 +51,8 @@ class XRayDaemon:
 
     def close(self) -> None:
         """Take what has come, and look at the sockets no more."""
-        if self._rest is not None:
-            self._rest.cancel()
+        for timer in self._resting.values():
+            timer.cancel()
         for one in self._watched:
             self._loop.remove_reader(one)
             if one.type == socket.SOCK_DGRAM:
@@ -68,15 +69,19 @@ class XRayDaemon:
             self._loop.add_reader(one, arrived, one)
             self._watched.append(one)
 
-    def _hear(self, datagrams: socket.socket) -> None:
-        self._rest = None
-        self._loop.add_reader(datagrams, self._receive, datagrams)
+    def _let_rest(self, one: socket.socket, arrived: Callable[[socket.socket], None], rest_s: float) -> None:
+        """Look at it later: what waits in it would call us in every turn of the loop."""
+        self._loop.remove_reader(one)
+        self._resting[one] = self._loop.call_later(rest_s, self._look_again, one, arrived)
+
+    def _look_again(self, one: socket.socket, arrived: Callable[[socket.socket], None]) -> None:
+        del self._resting[one]
+        self._loop.add_reader(one, arrived, one)
 
     def _receive(self, datagrams: socket.socket) -> None:
         """One turn; beyond the quota the socket rests until the second is over."""
         if (rest_s := self._take(datagrams)) > 0:
-            self._loop.remove_reader(datagrams)
-            self._rest = self._loop.call_later(rest_s, self._hear, datagrams)
+            self._let_rest(datagrams, self._receive, rest_s)
 
     def _take(self, datagrams: socket.socket) -> float:
         """What has come, as much as one turn and the quota have; for how long nothing more is to be read."""
@@ -115,7 +120,11 @@ class XRayDaemon:
         for _ in range(_AT_ONCE):
             try:
                 connection, _ = listener.accept()
-            except OSError:
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return
+            except OSError as error:  # no descriptors are left
+                log.warning("accepting a connection to the X-Ray daemon failed: %s", error)
+                self._let_rest(listener, self._accept, _RETRY_S)
                 return
             self._connections = [one for one in self._connections if not one.is_closing()]
             if len(self._connections) + len(self._entering) >= _MAX_CONNECTIONS:

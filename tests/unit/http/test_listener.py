@@ -180,6 +180,35 @@ async def test_busy_clients_make_new_ones_wait() -> None:
         assert [(await client.response())[0] for client in clients] == [200] * 3
 
 
+async def test_connections_that_were_accepted_elsewhere_are_limited_too() -> None:
+    """Idle ones make room; where all are busy the new one is closed, for its sender has no queue to wait in."""
+    go = asyncio.Event()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.target == "/slow":
+            await go.wait()
+        return HttpResponse(status=200, body=b"ok")
+
+    async with serving(handler, max_connections=2) as listener, contextlib.AsyncExitStack() as stack:
+        elsewhere = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+
+        async def another() -> Client:
+            reader, writer = await asyncio.open_connection(*elsewhere.getsockname())
+            stack.callback(writer.transport.abort)
+            listener.serve(elsewhere.accept()[0])
+            return Client(reader, writer)
+
+        first = await another()
+        assert (await (await first.send(GET)).response())[0] == 200
+        busy = [await (await another()).send(b"GET /slow HTTP/1.1\r\n\r\n") for _ in range(2)]
+        assert await first.rest() == b""
+        await until(lambda: listener.connections == 2 and not any(one.idle for one in listener._connections))
+        assert await (await another()).rest() == b""
+        assert listener.connections == 2
+        go.set()
+        assert [(await client.response())[2] for client in busy] == [b"ok"] * 2
+
+
 @pytest.fixture
 def few_descriptors() -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

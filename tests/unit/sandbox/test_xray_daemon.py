@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import resource
 import socket
 from collections.abc import Iterator
 from typing import Any
@@ -132,6 +133,25 @@ async def test_beyond_the_quota_nothing_is_read_before_the_second_is_over(
         assert sink.packets == [b"0", b"1", b"2", b"3", b"4"]
     daemon.close()
     assert loop.remove_reader(sockets[UDP]) is False
+
+
+async def test_without_descriptors_a_connection_waits(sockets: dict[str, socket.socket]) -> None:
+    """EMFILE: the listener stays readable, and is looked at again a little later."""
+    loop = asyncio.get_running_loop()
+    daemon = XRayDaemon(a_function(), Sink(), sockets)
+    with socket.create_connection(sockets[TCP].getsockname()) as client:
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1, limits[1]))
+        try:
+            daemon._accept(sockets[TCP])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert loop.remove_reader(sockets[TCP]) is False, "it is looked at while it rests"
+        client.setblocking(False)
+        await loop.sock_sendall(client, b"hello")
+        assert await asyncio.wait_for(loop.sock_recv(client, 5), 10) == b"hello"
+    daemon.close()
+    assert loop.remove_reader(sockets[TCP]) is False
 
 
 async def test_a_socket_that_cannot_be_watched_leaves_none_watched(
