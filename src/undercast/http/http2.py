@@ -8,9 +8,9 @@ AWS: RFC 9113; Kinesis API Reference, SubscribeToShard ("over HTTP/2").
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
 from typing import Protocol
 
+from undercast.core.closing import close
 from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpResponse
 from undercast.http import frames
@@ -407,8 +407,13 @@ class Http2Protocol(asyncio.Protocol):
     # Responses.
 
     async def _write(self, stream: Stream, response: HttpResponse) -> None:
-        if stream.gone:
-            return
+        try:
+            if not (stream.gone or self._lost):
+                await self._respond(stream, response)
+        finally:
+            await close(response.body)  # whoever makes it works for nobody from here
+
+    async def _respond(self, stream: Stream, response: HttpResponse) -> None:
         body = b"" if stream.is_head or response.status in (204, 304) else response.body
         headers = head_of(response, self._options.clock.now())
         length = response.length if response.length is not None or not isinstance(body, bytes) else len(body)
@@ -421,15 +426,7 @@ class Http2Protocol(asyncio.Protocol):
                 await self._outflow.send(stream, body, ends=True)
             return
         stream.live = True
-        await self._stream_body(stream, aiter(body))
-
-    async def _stream_body(self, stream: Stream, body: AsyncIterator[bytes]) -> None:
-        try:
-            async for part in body:
-                if part:
-                    await self._outflow.send(stream, part, ends=False)
-        finally:
-            close = getattr(body, "aclose", None)
-            if close is not None:
-                await close()
+        async for part in body:
+            if part:
+                await self._outflow.send(stream, part, ends=False)
         await self._outflow.send(stream, b"", ends=True)

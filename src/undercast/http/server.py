@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import cast
 
+from undercast.core.closing import close
 from undercast.core.deadline import Deadline
 from undercast.core.http import HttpHandler, HttpRequest, HttpResponse
 from undercast.http.direct import DirectBody
@@ -314,9 +315,7 @@ class HttpProtocol(asyncio.Protocol):
                 await writer.stream(exchange, response, iterator, now)
         finally:
             self._streaming = self._live = False
-            close = getattr(iterator, "aclose", None)
-            if close is not None:
-                await close()
+            await close(iterator)
 
     def _fail(self, exchange: Exchange) -> None:
         """The handler or the writing broke: 500 when nothing is out yet, else cut the connection."""

@@ -93,7 +93,13 @@ class ResponseStream:
                     return
                 await self._rung()
         finally:
-            self._abandon()
+            await self.aclose()
+
+    async def aclose(self) -> None:
+        """The caller has left; also one that has never taken a piece, whose iteration has not begun."""
+        self._abandoned = True
+        self._pieces.clear()
+        self._go_on()
 
     def _take(self) -> bytes:
         """Everything that waits, as one piece: who is slow is not made slower."""
@@ -102,11 +108,6 @@ class ResponseStream:
         self._waiting_bytes = 0
         self._go_on()
         return piece
-
-    def _abandon(self) -> None:
-        self._abandoned = True
-        self._pieces.clear()
-        self._go_on()
 
     def _go_on(self) -> None:
         if self._rests and self._source is not None:

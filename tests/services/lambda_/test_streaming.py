@@ -8,9 +8,16 @@ import contextlib
 import hashlib
 import http.client
 import json
+import socket
+import struct
 import time
 from typing import Any
 from urllib.parse import urlsplit
+
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from tests.services.lambda_.conftest import Account, package
 from tests.services.lambda_.test_urls import allow_everybody
@@ -22,6 +29,8 @@ host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].split(":")
 BASE = "/2018-06-01/runtime/invocation/"
 
 def answer(request_id, event):
+    print("asked", flush=True)
+    time.sleep(event.get("silent_s", 0))
     connection = socket.create_connection((host, int(port)))
     head = [f"POST {BASE}{request_id}/response HTTP/1.1", f"Host: {host}", "Transfer-Encoding: chunked",
             "Lambda-Runtime-Function-Response-Mode: streaming",
@@ -144,13 +153,45 @@ def test_the_function_goes_on_when_its_caller_leaves(aws: Account) -> None:
     answer = aws.client("lambda").invoke_with_response_stream(FunctionName="f", Payload=json.dumps(event).encode())
     next(iter(answer["EventStream"]))
     answer["EventStream"].close()
+    assert is_logged(aws, "streamed"), "the function did not get to its end"
+
+
+def is_logged(aws: Account, pattern: str) -> bool:
+    """Whether the function logs it soon."""
     logs = aws.client("logs")
-    for _ in range(200):
+    for _ in range(100):
         with contextlib.suppress(logs.exceptions.ResourceNotFoundException):  # until something is logged
-            if logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern="streamed")["events"]:
-                return
+            if logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern=pattern)["events"]:
+                return True
         time.sleep(0.1)
-    raise AssertionError("the function did not get to its end")
+    return False
+
+
+@pytest.mark.parametrize("way", ["invoke", "url", "url with a prelude"])
+def test_the_function_goes_on_when_its_caller_leaves_before_it_answers(aws: Account, way: str) -> None:
+    """A connection that is reset before the head of the answer is written: the rest goes to waste all the same."""
+    aws.create(Code={"ZipFile": package(app=RUNTIME)}, Timeout=6)
+    event: dict[str, Any] = {"silent_s": 2, "parts": [text("x", 8 * 1024 * 1024), text("end")]}
+    path, headers = "/2021-11-15/functions/f/response-streaming-invocations", {}
+    if way != "invoke":
+        config = aws.client("lambda").create_function_url_config(
+            FunctionName="f", AuthType="NONE", InvokeMode="RESPONSE_STREAM"
+        )
+        allow_everybody(aws)
+        path, headers = "/", {"Host": urlsplit(config["FunctionUrl"]).netloc, "Content-Type": "application/json"}
+    if way == "url with a prelude":
+        event["type"] = "application/vnd.awslambda.http-integration-response"
+        event["parts"].insert(0, text("{}" + "\0" * 8))
+    request = AWSRequest("POST", aws.platform.url + path, data=json.dumps(event).encode(), headers=headers)
+    if way == "invoke":
+        SigV4Auth(Credentials(aws.id, "secret"), "lambda", "us-east-1").add_auth(request)
+    where = urlsplit(aws.platform.url)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port or 0)
+    connection.request("POST", path, request.data, dict(request.prepare().headers))
+    assert is_logged(aws, "asked")
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+    assert is_logged(aws, "streamed"), "the function did not get to its end"
 
 
 def test_a_dry_run_streams_nothing(aws: Account) -> None:

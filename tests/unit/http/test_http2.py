@@ -35,6 +35,10 @@ class Http2Client:
     def send(self, *parts: bytes) -> None:
         self._writer.write(b"".join(parts))
 
+    def abort(self) -> None:
+        """Reset the connection."""
+        self._writer.transport.abort()
+
     def ask(self, stream: int, path: str = "/", body: bytes | None = None, method: str = "POST") -> None:
         """A request in as few frames as it takes."""
         headers = [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path)]
@@ -250,6 +254,45 @@ async def test_a_stream_that_is_cancelled_ends_its_events() -> None:
             await closed.wait()
         client.ask(3, "/x")
         assert await client.answer() == (3, 200, b"POST /x 0 ")
+
+
+@pytest.mark.parametrize("leave", ["stream", "connection"])
+async def test_a_body_whose_client_has_left_before_it_began_is_closed(leave: str) -> None:
+    """Its maker may hold back a function that streams."""
+    asked, go, closed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class Pieces:
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self
+
+        async def __anext__(self) -> bytes:
+            await asyncio.Event().wait()
+            return b""
+
+        async def aclose(self) -> None:
+            closed.set()
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        if request.path == "/events":
+            asked.set()
+            await go.wait()
+            return HttpResponse(status=200, body=Pieces())
+        return await describe(request)
+
+    async with speaking(handler) as (client, listener), asyncio.timeout(PATIENCE_S):
+        client.ask(1, "/events")
+        await asked.wait()
+        if leave == "stream":
+            client.send(frames.reset(1, frames.CANCEL))
+            client.ask(3, "/x")
+            assert await client.answer() == (3, 200, b"POST /x 0 ")
+        else:
+            client.abort()
+            (connection,) = listener._connections
+            while not cast(Http2Protocol, connection)._lost:
+                await asyncio.sleep(0.001)
+        go.set()
+        await closed.wait()
 
 
 async def test_the_end_of_the_connection_ends_its_events() -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from undercast.core.closing import Closing
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpResponse
@@ -137,12 +138,17 @@ async def _streamed(
             break
     answer = url_events.streamed_response(head)
     if answer is None or url_events.NULS not in head:
+        await begun.stream.aclose()
         return None
     assert isinstance(answer.body, bytes)
     return replace(answer, body=_rest(begun, answer.body))
 
 
-async def _rest(begun: streaming.Streaming, first: bytes) -> AsyncIterator[bytes]:
+def _rest(begun: streaming.Streaming, first: bytes) -> AsyncIterator[bytes]:
+    return Closing(_body(begun, first), begun.stream)
+
+
+async def _body(begun: streaming.Streaming, first: bytes) -> AsyncIterator[bytes]:
     """The body; a function that fails in the middle of it ends the connection, for its status is sent."""
     if first:
         yield first

@@ -7,6 +7,7 @@ AWS: Smithy, "Amazon Event Stream specification"; S3 API Reference, "Appendix: S
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
+from undercast.core.closing import Closing
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.wire.draft import Draft, Encode
@@ -61,7 +62,7 @@ def messages_of(
         except ServiceError as error:
             yield _exception(error, kinds, stream)
 
-    return messages
+    return lambda events, initial: Closing(messages(events, initial), events)
 
 
 def _event(shape: Shape, writer_of: WriterOf, content_type: str) -> _Event:

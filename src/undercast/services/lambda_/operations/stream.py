@@ -8,6 +8,7 @@ import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
+from undercast.core.closing import Closing
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, Reply, operation
 from undercast.sandbox.response_stream import ResponseStream
@@ -29,7 +30,7 @@ async def invoke_with_response_stream(functions: Lambda, ctx: RequestContext, pa
     output = {
         "StatusCode": 200,
         "ExecutedVersion": invocation.function.version,
-        "EventStream": _events(begun, tail=invocation.tail_log),
+        "EventStream": Closing(_events(begun, tail=invocation.tail_log), begun.stream),
     }
     return Reply(output=output)
 
