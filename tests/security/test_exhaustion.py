@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import errno
 import os
 import resource
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.security.conftest import PREFIXES, Make, close_pipes, run
 from tests.security.tables import launchers
 from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
 from undercast.sandbox.drivers.namespace import NamespaceDriver
+from undercast.sandbox.tmpdisk import TmpDisk
 
 SLEEP = ProcessSpec(argv=("/bin/sleep", "600"), environment={})
 PIDS = (Path("/sys/fs/cgroup/pids"), Path("/sys/fs/cgroup"))
@@ -72,6 +74,20 @@ async def test_a_launcher_that_cannot_fork_ends_nobody(
     await (await driver.create(_another(folder))).destroy()
     assert launchers(os.getpid(), elsewhere) == [launcher]
     close_pipes(process)
+
+
+async def test_a_spare_tmp_that_could_not_be_made_fails_no_later_start(make: Make, driver: NamespaceDriver) -> None:
+    """The disk was full for a while, long ago: whoever takes the spare gets a new one."""
+    failed: asyncio.Future[TmpDisk] = asyncio.get_running_loop().create_future()
+    failed.set_exception(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+    driver._disks._spare = asyncio.ensure_future(_of(failed))
+    assert (await run(await make(), "/bin/sh", "-c", "echo room > /tmp/x; cat /tmp/x")).stdout == "room\n"
+    if not driver._disks.limited:
+        driver._disks._spare = None
+
+
+async def _of(outcome: asyncio.Future[TmpDisk]) -> TmpDisk:
+    return await outcome
 
 
 async def test_a_launcher_without_descriptors_ends_nobody(

@@ -74,7 +74,7 @@ class TmpDisks:
         if os.geteuid() == 0:
             try:
                 (await asyncio.to_thread(self._make, _DEFAULT_MB)).close()
-            except (OSError, subprocess.SubprocessError):
+            except OSError:
                 return
             self.limited = True
 
@@ -88,6 +88,8 @@ class TmpDisks:
                 except asyncio.CancelledError:
                     self._spare = self._spare or spare
                     raise
+                except OSError:
+                    pass  # it may have failed long ago, for want of room that there is now
             return await asyncio.to_thread(self._make, size_mb)
         place = self._folder / name
         place.mkdir(mode=0o700)
@@ -220,4 +222,10 @@ def _copy_sparse(source: Path, target: Path) -> None:
 
 def _run(*arguments: str) -> None:
     command = (shutil.which(arguments[0], path=_TOOLS) or arguments[0], *arguments[1:])
-    subprocess.run(command, check=True, capture_output=True, timeout=_FORMAT_LIMIT_S, stdin=subprocess.DEVNULL, env={})
+    limit_s, nothing = _FORMAT_LIMIT_S, subprocess.DEVNULL
+    try:
+        subprocess.run(command, check=True, capture_output=True, timeout=limit_s, stdin=nothing, env={})
+    except subprocess.CalledProcessError as error:
+        raise OSError(errno.EIO, f"{arguments[0]}: {error.stderr.decode(errors='replace').strip()}") from error
+    except subprocess.TimeoutExpired as error:
+        raise OSError(errno.ETIMEDOUT, str(error)) from error
