@@ -90,6 +90,31 @@ async def _of(outcome: asyncio.Future[TmpDisk]) -> TmpDisk:
     return await outcome
 
 
+async def test_a_process_with_too_many_variables_is_refused_and_leaves_nothing(make: Make) -> None:
+    """A container image may have more than fit into an order; the sandbox takes the next one."""
+    sandbox = await make()
+    for _ in range(2):  # to the process that waits for its program, and to the one that forks
+        large = {f"V{number}": "x" * 1000 for number in range(140)}
+        with pytest.raises(SandboxError, match="/bin/true: its command and its variables are more than 131072 bytes"):
+            await sandbox.spawn(ProcessSpec(argv=("/bin/true",), environment=large))
+        assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
+async def test_without_descriptors_no_process_is_started_and_none_is_lost(make: Make) -> None:
+    """EMFILE in the platform between two pipes of a process."""
+    sandbox = await make()
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 3, limits[1]))
+    try:
+        with pytest.raises(SandboxError, match="Too many open files"):
+            await sandbox.spawn(SLEEP)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
 async def test_a_launcher_without_descriptors_ends_nobody(
     make: Make, driver: NamespaceDriver, folder: Path, elsewhere: frozenset[int]
 ) -> None:

@@ -8,11 +8,27 @@ import json
 import os
 
 from undercast.core.record import record
-from undercast.sandbox.driver import Prestart, ProcessSpec
+from undercast.sandbox.driver import Prestart, ProcessSpec, SandboxError
 from undercast.sandbox.launcher.link import close_all
 
 _LINE_BYTES = 60_000
 """A pipe takes 64 KiB at once: the control plane never waits for the function."""
+
+
+def open_pipes(count: int) -> tuple[list[int], list[int]]:
+    """Our ends, read without blocking, and those that go into the sandbox. Raises SandboxError."""
+    ours: list[int] = []
+    theirs: list[int] = []
+    try:
+        for _ in range(count):
+            read_end, write_end = os.pipe2(os.O_CLOEXEC)
+            ours.append(read_end)
+            theirs.append(write_end)
+            os.set_blocking(read_end, False)
+    except OSError as error:
+        close_all([*ours, *theirs])
+        raise SandboxError(str(error)) from error
+    return ours, theirs
 
 
 @record
@@ -26,15 +42,15 @@ class Ahead:
 
     @classmethod
     def make(cls, prestart: Prestart) -> tuple["Ahead", list[int]]:
-        """Ours, and the four ends that go into the sandbox."""
-        outputs = [os.pipe2(os.O_CLOEXEC) for _ in range(3)]
-        for read_end, _ in outputs:
-            os.set_blocking(read_end, False)
-        theirs, line = os.pipe2(os.O_CLOEXEC)
+        """Ours, and the four ends that go into the sandbox. Raises SandboxError."""
+        (out, errors, telemetry), outputs = open_pipes(3)
+        try:
+            theirs, line = os.pipe2(os.O_CLOEXEC)
+        except OSError as error:
+            close_all([out, errors, telemetry, *outputs])
+            raise SandboxError(str(error)) from error
         os.set_blocking(line, False)
-        (out, _), (errors, _), (telemetry, _) = outputs
-        ours = cls(prestart=prestart, pipes=(out, errors, telemetry), line=line)
-        return ours, [*(write_end for _, write_end in outputs), theirs]
+        return cls(prestart=prestart, pipes=(out, errors, telemetry), line=line), [*outputs, theirs]
 
     def assign(self, spec: ProcessSpec) -> bool:
         """Tell it whose runtime it is; False when it cannot be this one's."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from undercast.sandbox import polling, releases, rootfs
 from undercast.sandbox.driver import ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
-from undercast.sandbox.drivers.ahead import Ahead
+from undercast.sandbox.drivers.ahead import Ahead, open_pipes
 from undercast.sandbox.drivers.launchers import XRAY_HOST, XRAY_PORT, Kind, Launcher
+from undercast.sandbox.launcher.frames import Oversized
 from undercast.sandbox.launcher.link import Link, close_all
 from undercast.sandbox.limits import Group
 from undercast.sandbox.tmpdisk import TmpDisk
@@ -180,23 +181,21 @@ class NamespaceSandbox:
         await self.furnished()
         if (assigned := self._assign(spec)) is not None:
             return assigned
-        pipes = [os.pipe2(os.O_CLOEXEC) for _ in range(3 if spec.telemetry else 2)]
-        for read_end, _ in pipes:
-            os.set_blocking(read_end, False)
-        ends = [read_end for read_end, _ in pipes]
+        ends, theirs = open_pipes(3 if spec.telemetry else 2)
         process = NamespaceProcess(self._link, (ends[0], ends[1], ends[2] if spec.telemetry else None))
-        serial = self._send_order(spec, process, [write_end for _, write_end in pipes])
-        close_all([write_end for _, write_end in pipes])
+        serial = -1
         try:
+            serial = self._send_order(spec, process, theirs)
             async with asyncio.timeout(_ANSWER_LIMIT_S):
                 process.pid = await self._starting[serial]
                 if spec.image is not None:
                     await self._operate("restore", process.pid, [spec.image])
-        except (SandboxError, TimeoutError) as error:
+        except (SandboxError, Oversized, TimeoutError) as error:
             self._processes.pop(serial, None)
             close_all(ends)
             raise SandboxError(f"{spec.argv[0]}: {error or 'no answer from the sandbox'}") from None
         finally:
+            close_all(theirs)
             self._starting.pop(serial, None)
         return process
 
@@ -214,24 +213,25 @@ class NamespaceSandbox:
         return process
 
     def _send_order(self, spec: ProcessSpec, process: NamespaceProcess, pipes: list[int]) -> int:
-        """To the runner that waits for it, else to init, which forks; returns the process's number."""
+        """To the runner that waits for it, else to init, which forks; returns the process's number.
+
+        Raises Oversized. Whoever is sent an order answers in a later turn of the loop.
+        """
         environment = {**spec.environment, _TELEMETRY_VARIABLE: "3"} if spec.telemetry else dict(spec.environment)
         order: dict[str, Any] = {"argv": spec.argv, "environment": environment, "cwd": spec.cwd, "zygote": spec.zygote}
         if spec.image is not None:
             order["restore"] = True
             pipes = [*pipes, spec.image]
         fits = self._has_runner and spec.zygote == self._runner_is_zygote
-        if fits and self._runner_pid and not self._runner.closed:
+        if fits and self._runner_pid and not self._runner.closed and self._runner.send(order, pipes):
             self._expect(_RUNNER, process)
-            if self._runner.send(order, pipes):
-                return _RUNNER
-            del self._processes[_RUNNER], self._starting[_RUNNER]
-        self._serial += 1
-        self._expect(self._serial, process)
+            return _RUNNER
         if spec.image is not None:
-            self._settle(self._serial, SandboxError("only a new sandbox can start from a snapshot"))
-        elif not self._link.send({"op": "spawn", "serial": self._serial, **order}, pipes):
-            self._settle(self._serial, SandboxError("the sandbox is gone"))
+            raise SandboxError("only a new sandbox can start from a snapshot")
+        self._serial += 1
+        if not self._link.send({"op": "spawn", "serial": self._serial, **order}, pipes):
+            raise SandboxError("the sandbox is gone")
+        self._expect(self._serial, process)
         return self._serial
 
     def _expect(self, serial: int, process: NamespaceProcess) -> None:

@@ -26,7 +26,7 @@ def send(link: socket.socket, message: dict[str, Any], descriptors: Sequence[int
     """Write one message. Raises OSError when the other side is gone."""
     data = json.dumps(message, separators=(",", ":")).encode()
     if len(data) > MAX_BYTES:
-        raise Oversized(f"message of {len(data)} bytes")
+        raise Oversized(f"its command and its variables are more than {MAX_BYTES} bytes")
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors).tobytes())] if descriptors else []
     link.sendmsg([data], rights, socket.MSG_NOSIGNAL)
 
