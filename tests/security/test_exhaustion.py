@@ -115,6 +115,20 @@ async def test_without_descriptors_no_process_is_started_and_none_is_lost(make: 
     assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
 
 
+async def test_an_interpreter_that_is_gone_fails_its_functions_and_nothing_else(
+    make: Make, driver: NamespaceDriver, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its launcher cannot be started; the end of the platform takes everything down all the same."""
+    sandbox = await make()
+    with pytest.raises(SandboxError, match=r"the launcher for /nowhere/python3 cannot be started: .*No such file"):
+        await make(python=Path("/nowhere/python3"))
+    assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+    parents = driver._cgroups.parents()
+    await driver.stop()
+    assert [parent for parent in parents if parent.exists()] == []
+    assert "sweeps what is left" not in caplog.text
+
+
 async def test_a_launcher_without_descriptors_ends_nobody(
     make: Make, driver: NamespaceDriver, folder: Path, elsewhere: frozenset[int]
 ) -> None:

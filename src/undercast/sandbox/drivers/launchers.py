@@ -152,11 +152,17 @@ class Launcher:
         python = key.python or ground.python
         main = Path(launcher_package.__path__[0]) / "main.py"
         arguments = ("-I", "-S", str(main), str(link.theirs.fileno()), str(Path(undercast.__path__[0]).parent))
-        with (folder / "launcher.log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                str(python), *arguments, env=_environment(key), cwd="/", stdin=DEVNULL, stdout=DEVNULL, stderr=log,
-                pass_fds=(link.theirs.fileno(),), start_new_session=True,
-            )  # fmt: skip
+        try:
+            with (folder / "launcher.log").open("ab") as log:
+                process = await asyncio.create_subprocess_exec(
+                    str(python), *arguments, env=_environment(key), cwd="/", stdin=DEVNULL, stdout=DEVNULL, stderr=log,
+                    pass_fds=(link.theirs.fileno(),), start_new_session=True,
+                )  # fmt: skip
+        except BaseException as error:
+            link.close()
+            if isinstance(error, OSError):
+                raise SandboxError(f"the launcher for {python} cannot be started: {error}") from error
+            raise
         self = cls(process)
         self.link = link
         link_box.append(self)

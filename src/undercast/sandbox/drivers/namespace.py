@@ -5,7 +5,6 @@ launchers and sandboxes alive and takes them down.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import os
@@ -97,11 +96,9 @@ class NamespaceDriver:
         """See `Driver`."""
         await self._spares.stop()
         ends = await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)), return_exceptions=True)
+        ends += await asyncio.gather(*map(_stop, self._launchers.values()), return_exceptions=True)
         for problem in (end for end in ends if isinstance(end, BaseException)):
             log.warning("the next start sweeps what is left: %s", problem)
-        for task in self._launchers.values():
-            with contextlib.suppress(driver.SandboxError):
-                await (await task).stop()
         self._launchers.clear()
         await self._disks.stop()
         await asyncio.to_thread(remove_tree, self._folder)
@@ -219,6 +216,14 @@ class NamespaceDriver:
 
     def _running(self) -> list[NamespaceSandbox]:
         return [sandbox for sandbox in self._sandboxes if not sandbox.frozen]
+
+
+async def _stop(starting: asyncio.Task[Launcher]) -> None:
+    try:
+        launcher = await starting
+    except (driver.SandboxError, OSError):
+        return  # whoever wanted it has been told
+    await launcher.stop()
 
 
 def _may_give_uids(uid_map: str) -> bool:
