@@ -7,6 +7,7 @@ Linux: proc(5), /proc/meminfo (MemAvailable); elsewhere sysconf(3), on macOS of 
 
 import os
 import re
+import sys
 from pathlib import Path
 
 from undercast.core.config import Config
@@ -27,6 +28,8 @@ def machine_limits(config: Config, meminfo: Path = _MEMINFO) -> Limits:
     """
     return Limits(
         inits=2 * (os.cpu_count() or 1),
+        # taskset, or a container's cpuset, leaves us fewer than the machine has.
+        cores=len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1,
         environments=config.max_environments,
         memory_mb=(config.max_environments or 0) * _LARGEST_MB or max(_LEAST_MB, free_bytes(meminfo) // 2 // 2**20),
     )

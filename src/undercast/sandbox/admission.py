@@ -32,6 +32,8 @@ class Limits:
 
     inits: int
     """INITs at once: twice the cores."""
+    cores: int = 1
+    """That this process may use; with one, nobody could answer while it waits awake (`vigil`)."""
     environments: int | None = None
     """--max-environments; None: only memory counts."""
     memory_mb: int

@@ -72,6 +72,8 @@ class Watchers:
     flow: LogFlow
     billing: Billing
     owner: Owner
+    cores: int
+    """That this process may use."""
     profile: Profile = "current"
     log_payloads: bool = False
     traces: TraceSink | None = None
@@ -134,7 +136,7 @@ class Environment:
         self._clears = False
         self._polled = True
         """Whether the event loop has looked at the pipes since the runtime asked for its next event."""
-        self._vigil = Vigil(self._loop, self._clock)
+        self._vigil = Vigil(self._loop, self._clock, watchers.cores)
         self._tasks = Tasks(self._on_defect)
         debugger = launch.debugger
         self._deadline = (debugger.deadline if debugger else Deadline)(self._loop, self._on_deadline)

@@ -67,6 +67,7 @@ def watchers(parts: PoolParts, owner: Owner) -> Watchers:
         host_clock=parts.host_clock,
         platform_clock=parts.platform_clock,
         ids=parts.ids,
+        cores=parts.limits.cores,
         flow=LogFlow(),
         billing=ERAS[parts.config.billing],
         log_payloads=parts.config.log_payloads,

@@ -6,20 +6,16 @@ AWS: none.
 """
 
 import asyncio
-import os
-import sys
 
 from undercast.core.clock import HostClock
 
 AWAKE_S = 0.0004
-CORES = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
-"""That this process may use: taskset, or a container's cpuset, leaves it fewer than the machine has."""
 
 
 class Vigil:
     """Of one execution environment."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: HostClock, cores: int = CORES) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: HostClock, cores: int) -> None:
         """With one core nobody could answer meanwhile."""
         self._loop = loop
         self._clock = clock

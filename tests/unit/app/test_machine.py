@@ -1,6 +1,7 @@
 """How many environments this machine is taken to have room for."""
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,15 @@ def test_a_system_without_meminfo_is_asked_by_sysconf(tmp_path: Path, monkeypatc
     assert free_bytes(missing) == os.sysconf("SC_PHYS_PAGES") * page
     monkeypatch.setattr(os, "sysconf_names", {})
     assert free_bytes(missing) == 2 << 30
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process has all cores")
+def test_cores_that_this_process_may_not_use_do_not_count(tmp_path: Path) -> None:
+    """taskset, or a container's cpuset: nobody could answer while an invocation is awaited awake."""
+    before = os.sched_getaffinity(0)
+    assert machine_limits(Config(data_dir=tmp_path)).cores == len(before)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        assert machine_limits(Config(data_dir=tmp_path)).cores == 1
+    finally:
+        os.sched_setaffinity(0, before)

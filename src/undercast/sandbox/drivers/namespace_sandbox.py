@@ -24,7 +24,6 @@ from undercast.sandbox.tmpdisk import TmpDisk
 from undercast.sandbox.waiting import until
 
 _MIB = 1024 * 1024
-"""Looks at memory per look at /tmp, which costs more."""
 RUNTIME_API = "127.0.0.1:9001"
 _RPC_PORT = 9002
 _ANSWER_LIMIT_S = 10.0
