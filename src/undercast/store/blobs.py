@@ -76,7 +76,8 @@ class BlobStore:
     def __init__(self, folder: Path, database: Database) -> None:
         self.folder = folder
         self._database = database
-        self._power = database.durability == "power"
+        self.survives_power_cuts = database.durability == "power"
+        """Whether what has its final name is on the device."""
         self._threads = ThreadPoolExecutor(4, thread_name_prefix="blobs")
         self._holds: Counter[str] = Counter()
         self._dropped: deque[str] = deque()
@@ -260,8 +261,8 @@ class BlobStore:
 
     async def _place(self, intake: Intake, blob_id: str) -> None:
         final = self.path_of(blob_id)
-        if self._power or intake.size_bytes > OFF_LOOP_BYTES:
-            await self._in_thread(lambda: intake.place(final, sync=self._power))
+        if self.survives_power_cuts or intake.size_bytes > OFF_LOOP_BYTES:
+            await self._in_thread(lambda: intake.place(final, sync=self.survives_power_cuts))
         else:
             intake.place(final, sync=False)
 

@@ -28,3 +28,16 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(root: Path) -> None:
+    """Have the device hold a folder with everything in it; links lie in their folders."""
+    for folder, _, names in os.walk(root, topdown=False):
+        for path in (Path(folder, name) for name in names):
+            if not path.is_symlink():
+                descriptor = os.open(path, os.O_RDONLY)
+                try:
+                    sync_file(descriptor)
+                finally:
+                    os.close(descriptor)
+        sync_folder(Path(folder))

@@ -24,6 +24,7 @@ from undercast.services.lambda_ import package
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.package import Entry, UnsafePackage
 from undercast.store.blobs import BlobDraft, BlobStore
+from undercast.store.files import sync_folder, sync_tree
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -89,7 +90,8 @@ class CodeStore:
             if self.present(sha256):
                 return
             with self._blobs.open(sha256) as archive:
-                await self._in_thread(_unpack, archive, self._scratch(), self.folder(sha256))
+                synced = self._blobs.survives_power_cuts
+                await self._in_thread(_unpack, archive, self._scratch(), self.folder(sha256), synced=synced)
 
     async def make(self, sha256: str, build: Callable[[Path, Path], None]) -> None:
         """Make the folder by other means unless it is there; `build` gets a scratch folder and the final one."""
@@ -168,8 +170,8 @@ async def _pieces(source: IO[bytes]) -> AsyncIterator[bytes]:
         yield piece
 
 
-def _unpack(archive_file: IO[bytes], scratch: Path, destination: Path) -> None:
-    """Blocking. What has the destination's name is whole."""
+def _unpack(archive_file: IO[bytes], scratch: Path, destination: Path, *, synced: bool = False) -> None:
+    """Blocking. What has the destination's name is whole; where it is `synced`, also behind a power cut."""
     scratch.mkdir(parents=True)
     try:
         with zipfile.ZipFile(archive_file) as archive:
@@ -177,7 +179,11 @@ def _unpack(archive_file: IO[bytes], scratch: Path, destination: Path) -> None:
             for entry in package.plan(infos):
                 _create(scratch, entry, archive, infos[entry.index])
         scratch.chmod(_FOLDER_MODE)
+        if synced:  # else the device could have the name before the content, and `present` trusts the name
+            sync_tree(scratch)
         scratch.rename(destination)
+        if synced:
+            sync_folder(destination.parent)
     except (UnsafePackage, ServiceError, *package.ZIP_ERRORS) as error:
         if not package.blames_the_archive(error):
             raise
