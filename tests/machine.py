@@ -6,6 +6,7 @@ for rights and UNDERCAST_REQUIRE_TOOLS=1 for programs, and what is lacking is a 
 
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,6 +47,24 @@ def lacking(reason: str) -> NoReturn:
     if os.environ.get("UNDERCAST_REQUIRE_NAMESPACE") == "1":
         pytest.fail(f"this machine is said to have what the test needs, but: {reason}")
     pytest.skip(reason)
+
+
+def without_namespaces(reason: str) -> NoReturn:
+    """Skip where this machine makes no namespaces. Where it does, the driver's refusal is a fault of ours: fail."""
+    if makes_namespaces():
+        pytest.fail(f"unshare(1) makes namespaces and mounts in them here, but: {reason}")
+    lacking(reason)
+
+
+def makes_namespaces() -> bool:
+    """Whether the kernel lets this user have what a sandbox needs, as another program finds it."""
+    user = () if os.geteuid() == 0 else ("--user", "--map-root-user")
+    kinds = (*user, "--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--mount-proc")
+    tool = find("unshare")
+    if tool is None:
+        return False
+    mounts = ("sh", "-c", "mount -t tmpfs none /mnt")
+    return subprocess.run([tool, *kinds, *mounts], capture_output=True, check=False, timeout=60).returncode == 0
 
 
 def without(tool: str, detail: str = "") -> NoReturn:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.machine import lacking
+from tests.machine import without_namespaces
 from tests.security.tables import FOLDERS, left_over, machine_tables, others
 from undercast.sandbox.driver import ExitStatus, Sandbox, SandboxError, SandboxProcess, SandboxSpec
 from undercast.sandbox.driver import ProcessSpec as Spec
@@ -100,7 +100,7 @@ async def driver(folder: Path, elsewhere: frozenset[int]) -> AsyncIterator[Names
     try:
         await driver.start()
     except SandboxError as error:
-        lacking(str(error))
+        without_namespaces(str(error))
     yield driver
     await driver.stop()
     left = functools.partial(left_over, before)

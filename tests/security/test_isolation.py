@@ -14,7 +14,7 @@ import pytest
 import uvloop
 
 from tests.calls import refused_calls
-from tests.machine import lacking
+from tests.machine import without_namespaces
 from tests.security.conftest import PREFIXES, PYTHON, Make, Output, close_pipes, finish, run, run_python
 from undercast.sandbox import polling, seccomp
 from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
@@ -254,7 +254,7 @@ async def _descriptors_of_a_runtime(folder: Path, python: Path | None) -> Output
     try:
         await driver.start()
     except SandboxError as error:
-        lacking(str(error))
+        without_namespaces(str(error))
     try:
         places: dict[str, Any] = {"code_dir": folder / "code", "runtime_dir": folder / "runtime", "prefixes": PREFIXES}
         sandbox = await driver.create(SandboxSpec(environment_id="many", python=python, **places))

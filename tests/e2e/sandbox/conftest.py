@@ -11,7 +11,7 @@ import uvloop
 
 import undercast.sandbox
 from tests.fakes_sandbox import Causes, ClosedDoor, FixedCredentials, MemoryLog, a_function, answer
-from tests.machine import lacking
+from tests.machine import without_namespaces
 from undercast.core.clock import HostClock, PlatformClock
 from undercast.core.config import Config
 from undercast.core.ids import SystemIds
@@ -119,7 +119,7 @@ async def stage(tmp_path: Path, runtimes_dir: Path, driver_name: DriverName) -> 
     try:
         await driver.start()
     except SandboxError as error:
-        lacking(f"no {driver_name} driver here: {error}")
+        without_namespaces(f"no {driver_name} driver here: {error}")
     made = make_stage(driver, config, PythonRuntime(runtimes_dir=runtimes_dir, client_dir=CLIENT))
     await made.pool.start()
     yield made

@@ -13,7 +13,7 @@ import pytest
 from tests.conformance.sdks.programs import installed
 from tests.e2e.sandbox.conftest import CLIENT, DriverName, Stage, make_stage
 from tests.fakes_sandbox import a_function
-from tests.machine import lacking, program, without
+from tests.machine import program, without, without_namespaces
 from undercast.core.config import Config
 from undercast.sandbox.driver import SandboxError
 from undercast.sandbox.drivers.choice import choose_driver
@@ -67,7 +67,7 @@ async def jvm(tmp_path: Path, driver_name: DriverName) -> AsyncIterator[Stage]:
     try:
         await driver.start()
     except SandboxError as error:
-        lacking(f"no {driver_name} driver here: {error}")
+        without_namespaces(f"no {driver_name} driver here: {error}")
     made = make_stage(driver, config, PythonRuntime(runtimes_dir=tmp_path / "python", client_dir=CLIENT), others)
     await made.pool.start()
     yield made

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.machine import OPTIONAL, REQUIRED, lacking, program, without
+from tests.machine import OPTIONAL, REQUIRED, lacking, makes_namespaces, program, without, without_namespaces
 from undercast.sandbox.runtimes.table import RUNTIMES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,6 +70,21 @@ def test_where_ci_requires_rights_a_missing_one_fails(bare: pytest.MonkeyPatch) 
     bare.setenv("UNDERCAST_REQUIRE_NAMESPACE", "1")
     with pytest.raises(pytest.fail.Exception, match="no cgroups"):
         lacking("no cgroups")
+
+
+@pytest.mark.needs("unshare")
+def test_where_namespaces_are_made_a_driver_that_refuses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of ours in the launcher looks like a machine that has no namespaces: another program is asked."""
+    for name in ("UNDERCAST_REQUIRE_TOOLS", "UNDERCAST_REQUIRE_NAMESPACE"):
+        monkeypatch.delenv(name, raising=False)
+    outcome = pytest.fail.Exception if makes_namespaces() else pytest.skip.Exception
+    with pytest.raises(outcome, match="refused"):
+        without_namespaces("refused")
+    monkeypatch.setenv("PATH", "/nonexistent")
+    monkeypatch.setattr(sys, "executable", "/nonexistent/python")
+    assert not makes_namespaces()
+    with pytest.raises(pytest.skip.Exception, match="refused"):
+        without_namespaces("refused")
 
 
 @pytest.mark.parametrize(("required", "told"), [("0", "1 skipped"), ("1", "1 error")])
