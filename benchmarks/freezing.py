@@ -24,7 +24,9 @@ def pause_adds(subject: Any, function: str) -> tuple[float, float]:
         for kind, pause_s in (("frozen", _PAUSE_S), ("warm", 0.0)):
             time.sleep(pause_s)
             began = time.perf_counter()
-            connection.call()
+            status, body = connection.call()
             times[kind].append((time.perf_counter() - began) * 1000)
+            if status != 200:
+                raise RuntimeError(f"{function} answered {status} {body[:200]!r}")
     least = min(times["frozen"]) - min(times["warm"])
     return least, statistics.median(times["frozen"]) - statistics.median(times["warm"])

@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from botocore.credentials import Credentials
+
 from benchmarks import (
     bench_lambda,
     burst,
@@ -292,7 +294,13 @@ def services(plan: Plan) -> Round:
         found |= s3.measured(subjects, plan.objects)
     with ours() as mine:
         found |= _events(mine, plan)
-        found |= lag.loop_lag(mine.host, mine.port, mine.client("s3"), mine.client("lambda"))
+        found |= lag.loop_lag(
+            mine.host,
+            mine.port,
+            mine.client("s3"),
+            mine.client("lambda"),
+            Credentials(mine.args.access_key, mine.args.secret_key),
+        )
     if command := peers.ministack():
         port = peers.free_port()
         with peers.serving([str(command)], port, GATEWAY_PORT=str(port)) as pid:

@@ -15,7 +15,7 @@ STARTS = 3
 _WAIT_S, _BETWEEN_S = 60.0, 0.005
 _SCOPE = "test/20261121/us-east-1/s3/aws4_request"
 _HEADERS = {
-    # A key that no server here issued: there is none yet, so nobody can check a signature.
+    # A key that no server here issued: a new data folder has none yet, so nobody can check a signature.
     "Authorization": f"AWS4-HMAC-SHA256 Credential={_SCOPE}, SignedHeaders=host, Signature={'0' * 64}",
     "X-Amz-Date": "20261121T000000Z",
     "X-Amz-Content-Sha256": "UNSIGNED-PAYLOAD",
