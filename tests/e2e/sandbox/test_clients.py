@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,34 @@ async def test_every_interpreter_of_this_machine(stage: Stage, version: str) -> 
     messages = "".join(stage.log.messages)
     assert "grün\n" in messages
     assert re.search(r"\[WARNING\]\t\S+Z\t[0-9a-f-]{36}\twarned\n", messages)
+
+
+async def test_a_package_of_python_2s_byte_code_runs(stage: Stage) -> None:
+    """As eawsy's proxy is packed: `handler.Handle` in handler/*.pyc, and no source."""
+    found = stage.runtimes.find((2, 7))
+    if found is None:
+        without("python2.7")
+    function = stage.function("", runtime="python2.7", handler="handler.Handle")
+    package = function.code_dir / "handler"
+    package.mkdir()
+    (package / "__init__.py").write_text("from handler.proxy import Handle\n")
+    (package / "proxy.py").write_text(
+        "def Handle(event, context):\n"
+        "    print 'only Python 2 reads this'\n"
+        "    names = ('log_stream_name', 'log_group_name', 'aws_request_id', 'memory_limit_in_mb')\n"
+        "    values = [str(getattr(context, name)) for name in names]\n"
+        "    return {'event': event, 'values': values, 'left': context.get_remaining_time_in_millis()}\n"
+    )
+    subprocess.run([found.path, "-m", "compileall", "-q", package], check=True)
+    for source in package.glob("*.py"):
+        source.unlink()
+    answer = await stage.value(function, b'{"a": [1, null]}')
+    assert answer["event"] == {"a": [1, None]}
+    stream, group, request_id, memory = answer["values"]
+    assert ("[$LATEST]" in stream, group) == (True, f"/aws/lambda/{function.arn.split(':')[6]}")
+    assert (len(request_id), memory) == (36, str(function.memory_mb))
+    assert 0 < answer["left"] <= function.timeout_s * 1000
+    assert "only Python 2 reads this\n" in "".join(stage.log.messages)
 
 
 def _plain(text: str, stage: Stage, arn: str) -> str:
