@@ -197,6 +197,8 @@ MANIFEST = Manifest(
         "ErrorCode of a dead letter is 200 for a function's error and 429 where the last attempt was throttled, as on "
         "AWS; of what was not run for another reason it is what Invoke answers then. AWS documents it as a 3-digit "
         "HTTP error code only.",
+        "No account here belongs to an organization: what AddPermission grants with PrincipalOrgID, and "
+        "AddLayerVersionPermission with OrganizationId, is kept and shown, and nobody meets its condition.",
         "A program or script in a package runs even when the zip has no run bit for it.",
         "A layer version of another account that is not on this platform is InvalidParameterValueException, on AWS "
         "AccessDeniedException.",

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Address
 
 import re2
 
-from undercast.core.errors import ServiceError
+from undercast.core.errors import ServiceError, refused_member
 from undercast.services.ssm.errors import invalid
 
 STANDARD, ADVANCED, INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
@@ -59,6 +59,9 @@ def check_pattern(pattern: str, value: str) -> None:
 
 def check_data_type(data_type: str, value: str) -> None:
     """Raises ValidationException where the value is none of its data type."""
+    if data_type == "aws:ssm:integration":
+        # Systems Manager User Guide, "Creating webhook integrations for Automation": only its runbooks read them.
+        raise refused_member("PutParameter", f"DataType={data_type}", "there is no Automation for its webhook")
     check = _DATA_TYPES.get(data_type)
     if check is None:
         raise invalid(f"The following data type is not supported: {data_type} (Data type names are all lowercase.)")
@@ -83,7 +86,6 @@ def _is_jsonc(value: str) -> bool:
 _DATA_TYPES: Mapping[str, Callable[[str], bool]] = {
     "text": lambda value: True,
     "aws:ec2:image": lambda value: _AMI.fullmatch(value) is not None,
-    "aws:ssm:integration": lambda value: True,
     "aws:region": lambda value: _REGION.fullmatch(value) is not None,
     "aws:account:id": lambda value: re.fullmatch(r"\d{12}", value) is not None,
     "boolean": lambda value: value in ("true", "false"),
