@@ -104,6 +104,25 @@ async def test_halves_begin_to_count_anew(world: World) -> None:
     assert script.given_up == []
 
 
+async def test_a_batch_of_which_no_retry_is_allowed_is_split_all_the_same(world: World) -> None:
+    """AWS: "Splitting a batch does not count towards the retry quota". Only the one that fails alone is given up."""
+    fails: Attempt[None] = Attempt(failed=True)
+    script = Script([fails, fails, fails])
+    settings = {"MaximumRetryAttempts": 0, "BisectBatchOnFunctionError": True}
+    await process(world, script, [record(1), record(2), record(3), record(4)], **settings)
+    assert script.tried == [["1", "2", "3", "4"], ["1", "2"], ["1"], ["2"], ["3", "4"]]
+    assert script.given_up == [(["1"], 1, "RetryAttemptsExhausted")]
+
+
+async def test_a_function_that_says_what_failed_has_split_the_batch_there(world: World) -> None:
+    """Both ReportBatchItemFailures and bisecting: what is left begins anew, so that what is behind it is not lost."""
+    script = Script([Attempt(failed=True, done=1, splits=False), Attempt(failed=True), Attempt(failed=True)])
+    settings = {"MaximumRetryAttempts": 0, "BisectBatchOnFunctionError": True}
+    await process(world, script, [record(1), record(2), record(3)], **settings)
+    assert script.tried == [["1", "2", "3"], ["2", "3"], ["2"], ["3"]]
+    assert script.given_up == [(["2"], 1, "RetryAttemptsExhausted")]
+
+
 async def test_what_fails_too_often_is_given_up_and_the_rest_goes_on(world: World) -> None:
     """The condition, and how often it was tried; what is behind it in the batch follows."""
     fails: Attempt[None] = Attempt(failed=True)

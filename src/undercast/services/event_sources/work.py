@@ -9,6 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import Any, Generic, Protocol, TypeVar
 
 from undercast.core.backoff import Backoff
@@ -63,7 +64,7 @@ class Attempt(Generic[T]):
     counted: bool = True
     """Whether it was one of the retries: not where nobody could be asked."""
     splits: bool = True
-    """Whether what is left may be split."""
+    """Whether what is left may be halved; else it is split already, behind what is done."""
     state: str = ""
     """Of the tumbling window behind what is done, as JSON."""
     known: T | None = None
@@ -151,6 +152,21 @@ class Piece:
     """How often it has waited. A half has not: it is tried at once, as AWS tells of no wait before it."""
 
 
+def parts_of(records: Sequence[Record], attempt: Attempt[Any]) -> Sequence[Piece]:
+    """What a failed batch is split into; nothing where no record can be parted from another.
+
+    AWS: "Splitting a batch does not count towards the retry quota", so each part begins anew, and a batch of which no
+    retry is allowed is split, too. With ReportBatchItemFailures it is split where the function says that it failed.
+    """
+    rest = records[attempt.done :]
+    if len(rest) < 2:
+        return ()
+    if attempt.splits:
+        half = len(rest) // 2
+        return Piece(rest[:half]), Piece(rest[half:])
+    return (Piece(rest),) if attempt.done else ()
+
+
 class Work(Generic[T]):
     """Of one consumer of one stream."""
 
@@ -180,7 +196,7 @@ class Work(Generic[T]):
             piece = pieces.popleft()
             if not piece.records:
                 continue
-            if old := sum(1 for record in piece.records if self._too_old(record)):
+            if old := sum(1 for _ in takewhile(self._too_old, piece.records)):
                 expired = Piece(piece.records[:old], piece.attempts)
                 await self._give_up(batch, expired, self._attempts.too_old, None)
                 pieces.appendleft(Piece(piece.records[old:], piece.attempts, piece.waits))
@@ -204,14 +220,12 @@ class Work(Generic[T]):
 
     async def _again(self, batch: Batch, piece: Piece, attempt: Attempt[T]) -> Sequence[Piece] | None:
         """What of a piece is tried again, after the wait for it; None when nobody reads any more."""
+        if self._limits.bisects and (parts := parts_of(piece.records, attempt)):
+            return parts
         rest = Piece(piece.records[attempt.done :], piece.attempts + attempt.counted, piece.waits)
         if attempt.counted and 0 <= self._limits.retries < rest.attempts:
             await self._give_up(batch, rest, EXHAUSTED, attempt.known)
             return ()
-        if attempt.splits and self._limits.bisects and len(rest.records) > 1:
-            half = len(rest.records) // 2
-            # AWS: splitting does not count as a retry.
-            return Piece(rest.records[:half]), Piece(rest.records[half:])
         return (rest,) if await self._waited(rest) else None
 
     async def _move_on(self, batch: Batch, last: Record, state: str) -> bool:
