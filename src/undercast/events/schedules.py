@@ -129,13 +129,18 @@ def _at(day: date, time: tuple[int, int], zone: tzinfo) -> float | None:
 
 
 @lru_cache(maxsize=1024)
-def parse_schedule(text: str, *, once: bool = False) -> Schedule:
-    """Raises InvalidSchedule. `once` says whether at() is one, too."""
+def parse_schedule(text: str, *, of_scheduler: bool = False) -> Schedule:
+    """Raises InvalidSchedule. EventBridge Scheduler has at(), too, and minds no plural; rules have neither.
+
+    AWS: EventBridge Scheduler API Reference, CreateSchedule: "a value as a positive integer, and a unit with the
+    following options: minute | minutes | hour | hours | day | days".
+    """
     if (found := _RATE.fullmatch(text)) is not None:
-        return _rate(int(found[1]), found[2], bool(found[3]))
+        is_plural = int(found[1]) > 1 if of_scheduler else bool(found[3])
+        return _rate(int(found[1]), found[2], is_plural)
     if (found := _CRON.fullmatch(text)) is not None:
         return _cron(found[1].split())
-    if once and (found := _AT.fullmatch(text)) is not None:
+    if of_scheduler and (found := _AT.fullmatch(text)) is not None:
         try:
             return Once(local=datetime.fromisoformat(found[1]))
         except ValueError as error:
@@ -144,7 +149,7 @@ def parse_schedule(text: str, *, once: bool = False) -> Schedule:
 
 
 def _rate(value: int, unit: str, is_plural: bool) -> Rate:
-    """One minute, two minutes: AWS takes no "1 minutes"."""
+    """One minute, two minutes: a rule takes no "1 minutes"."""
     if value < 1 or (value > 1) is not is_plural:
         raise InvalidSchedule(unit)
     return Rate(period_s=value * _UNITS_S[unit])

@@ -260,6 +260,14 @@ def test_parameters_are_those_of_the_targets_kind(platform: RunningPlatform) -> 
         assert code == "ValidationException", (arn, parameters)
 
 
+def test_a_rate_may_be_plural_whatever_it_is(platform: RunningPlatform) -> None:
+    """Both forms of a unit for any value: Terraform's example of a schedule says rate(1 hours)."""
+    clerk = Clerk(platform)
+    for expression in ("rate(1 hours)", "rate(5 minute)"):
+        clerk.plan(expression, clerk.queue().arn, expression[5])
+        assert clerk.scheduler.get_schedule(Name=expression[5])["ScheduleExpression"] == expression
+
+
 def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     """AWS's errors; idempotent by ClientToken; groups with tags; pages; a deleted group takes its schedules along."""
     clerk = Clerk(platform)
@@ -273,7 +281,7 @@ def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     assert arn == f"arn:aws:scheduler:us-east-1:{clerk.account}:schedule/default/s"
     shown = scheduler.get_schedule(Name="s")
     assert (shown["State"], shown["ActionAfterCompletion"], shown["Description"]) == ("ENABLED", "NONE", "d")
-    for expression in ("rate(1 days)", "cron(0 12 * * * *)", "at(2026-01-01)", "every day"):
+    for expression in ("rate(0 days)", "cron(0 12 * * * *)", "at(2026-01-01)", "every day"):
         assert refusal(clerk.plan, expression=expression, arn=queue.arn, name="x") == (
             "ValidationException", f"Invalid Schedule Expression {expression}.",
         )  # fmt: skip

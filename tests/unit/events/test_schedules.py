@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from undercast.events import schedules
-from undercast.events.schedules import InvalidSchedule, parse_schedule
+from undercast.events.schedules import InvalidSchedule, Rate, parse_schedule
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -19,7 +19,7 @@ def times(expression: str, begin: str, zone: ZoneInfo | None = None) -> list[str
     where = zone or UTC
     at: float | None = datetime.fromisoformat(begin).replace(tzinfo=where).timestamp()
     found: list[str] = []
-    schedule = parse_schedule(expression, once=True)
+    schedule = parse_schedule(expression, of_scheduler=True)
     while at is not None and len(found) < 3:
         at = schedule.after(at, anchor=0.0, zone=where)
         if at is not None:
@@ -60,7 +60,7 @@ def test_daylight_saving_time() -> None:
 @pytest.mark.parametrize(
     "expression",
     [
-        "rate(1 minutes)", "rate(5 minute)", "rate(0 minutes)", "rate(5 seconds)", "rate 5 minutes",
+        "rate(0 minutes)", "rate(0 minute)", "rate(5 seconds)", "rate 5 minutes",
         "rate( 5 minutes )", "rate(5 minutess)", "rate(-5 minutes)", "rate()",
         "cron(* * * * * *)",
         "cron(0 10 ? * ? *)", "cron(0 10 * * ?)", "cron(60 0 * * ? *)", "cron(0 24 * * ? *)", "cron(0 0 32 * ? *)",
@@ -72,7 +72,24 @@ def test_daylight_saving_time() -> None:
 def test_what_is_no_schedule(expression: str) -> None:
     """AWS refuses them."""
     with pytest.raises(InvalidSchedule):
-        parse_schedule(expression, once=True)
+        parse_schedule(expression, of_scheduler=True)
+
+
+@pytest.mark.parametrize(
+    ("expression", "minutes"),
+    [
+        ("rate(1 minutes)", 1),
+        ("rate(1 hours)", 60),
+        ("rate(1 days)", 1440),
+        ("rate(5 minute)", 5),
+        ("rate(2 day)", 2880),
+    ],
+)
+def test_only_a_rule_minds_the_plural(expression: str, minutes: int) -> None:
+    """EventBridge Scheduler names both forms of each unit, for any value; rules take one of them."""
+    assert parse_schedule(expression, of_scheduler=True) == Rate(period_s=60.0 * minutes)
+    with pytest.raises(InvalidSchedule):
+        parse_schedule(expression)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +105,7 @@ def test_what_is_no_schedule(expression: str) -> None:
 )
 def test_the_last_time_of_a_span_is_that_before_the_next(expression: str, zone: tzinfo) -> None:
     """Walked and looked up: the same, over both changes of the clock."""
-    schedule, anchor = parse_schedule(expression, once=True), datetime(2026, 1, 1, tzinfo=UTC).timestamp()
+    schedule, anchor = parse_schedule(expression, of_scheduler=True), datetime(2026, 1, 1, tzinfo=UTC).timestamp()
     for begin, days in (("2026-03-28T05:17:00", 3), ("2026-10-24T23:59:59", 40)):
         first = at = datetime.fromisoformat(begin).replace(tzinfo=UTC).timestamp()
         until, last = first + days * 86_400, None

@@ -115,7 +115,7 @@ class Planned:
         """When it comes round behind a moment; None when it is over, and while it is disabled."""
         if self.given["State"] != "ENABLED":
             return None
-        schedule, zone = parse_schedule(self.given["ScheduleExpression"], once=True), zone_of(self.given)
+        schedule, zone = parse_schedule(self.given["ScheduleExpression"], of_scheduler=True), zone_of(self.given)
         if isinstance(schedule, Once):
             return schedule.after(at, anchor=self.anchored_at, zone=zone)
         found = schedule.after(self._begins(at), anchor=self._anchor(schedule), zone=zone)
@@ -125,7 +125,7 @@ class Planned:
         """When it comes round for the last time behind the first moment of a span, up to the second one."""
         if self.given["State"] != "ENABLED":
             return None
-        schedule, zone = parse_schedule(self.given["ScheduleExpression"], once=True), zone_of(self.given)
+        schedule, zone = parse_schedule(self.given["ScheduleExpression"], of_scheduler=True), zone_of(self.given)
         ends_at = span[1] if self.ends_at is None or isinstance(schedule, Once) else min(span[1], self.ends_at)
         if ends_at <= span[0]:
             return None
@@ -160,7 +160,7 @@ def zone_of(given: Mapping[str, Any]) -> tzinfo:
 def expression_of(text: str) -> Schedule:
     """Raises ValidationException."""
     try:
-        return parse_schedule(text, once=True)
+        return parse_schedule(text, of_scheduler=True)
     except InvalidSchedule:
         raise invalid(f"Invalid Schedule Expression {text}.") from None
 
