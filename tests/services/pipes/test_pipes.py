@@ -255,3 +255,33 @@ def test_pipe_that_gets_nothing_done_says_why(plumber: Plumber, what: str, text:
     assert found["CurrentState"] == "RUNNING"
     assert text in found["StateReason"]
     assert plumber.pipes.list_pipes()["Pipes"][0]["StateReason"] == found["StateReason"]
+
+
+@pytest.mark.parametrize(("kind", "text"), [("bus", "DetailType is not valid"), ("queue", "MessageGroupId")])
+def test_what_the_target_refuses_of_a_batch_is_told(plumber: Plumber, kind: str, text: str) -> None:
+    """The trace of the message has the reason, StateReason too; the others of its batch are through."""
+    source, (target, parameters) = plumber.queue(), _refusing(plumber, kind)
+    given = {"SqsQueueParameters": {"BatchSize": 10, "MaximumBatchingWindowInSeconds": 1}}
+    ids = [
+        source.sqs.send_message(QueueUrl=source.url, MessageBody=json.dumps({"kind": one}))["MessageId"]
+        for one in ("good", "x" * 129)
+    ]
+    plumber.lay(source.arn, target, SourceParameters=given, TargetParameters=parameters)
+
+    def errors(message_id: str) -> list[str]:
+        nodes = plumber.platform.ask(f"/_undercast/trace/{message_id}")["nodes"]
+        return [node["label"] for node in nodes if node["kind"] == "error"]
+
+    until(lambda: any(one.startswith(f"{ids[1]}: ") and text in one for one in errors(ids[1])))
+    assert not any(ids[0] in one for one in errors(ids[0]))
+    assert text in plumber.pipes.describe_pipe(Name="p")["StateReason"]
+
+
+def _refusing(plumber: Plumber, kind: str) -> tuple[str, dict[str, Any]]:
+    """A target that takes no text of the event that is too long."""
+    if kind == "bus":
+        bus = f"arn:aws:events:us-east-1:{plumber.account}:event-bus/default"
+        return bus, {"EventBridgeEventBusParameters": {"DetailType": "$.body.kind", "Source": "s"}}
+    return plumber.queue(fifo=True).arn, {
+        "SqsQueueParameters": {"MessageGroupId": "$.body.kind", "MessageDeduplicationId": "$.messageId"}
+    }

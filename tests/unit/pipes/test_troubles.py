@@ -10,7 +10,7 @@ import pytest
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.errors import ServiceError
 from undercast.services.pipes.models import RUNNING, Pipe
-from undercast.services.pipes.troubles import CALL, SOURCE, Troubles, told
+from undercast.services.pipes.troubles import CALL, MOST_TOLD, SOURCE, Troubles, told
 
 PIPE = Pipe(
     id="1", scope=Scope(AccountId("1" * 12), Region("us-east-1")), name="p", given={}, tags={}, desired=RUNNING,
@@ -18,8 +18,8 @@ PIPE = Pipe(
 )  # fmt: skip
 
 
-def test_log_has_one_line_until_the_pipe_begins_again(caplog: pytest.LogCaptureFixture) -> None:
-    """However often it fails, and works in between; StateReason has what fails now."""
+def test_log_has_one_line_for_each_cause_until_the_pipe_begins_again(caplog: pytest.LogCaptureFixture) -> None:
+    """However often it fails, and works in between; StateReason has what fails now. Causes without end are not told."""
     troubles = Troubles()
     with caplog.at_level(logging.WARNING):
         troubles.failed(PIPE, SOURCE, "no queue")
@@ -30,10 +30,19 @@ def test_log_has_one_line_until_the_pipe_begins_again(caplog: pytest.LogCaptureF
         assert len(troubles.reason(PIPE)) == 512
         troubles.worked(PIPE, CALL)
         assert troubles.reason(PIPE) == ""
-        assert [record.getMessage() for record in caplog.records] == ["pipe p cannot use its source: no queue"]
+        for _ in range(3):
+            troubles.failed(PIPE, CALL, "no function")
+        lines = [record.getMessage()[:60] for record in caplog.records]
+        assert lines == [
+            "pipe p cannot use its source: no queue",
+            "pipe p cannot use its enrichment or target: no function",
+            "pipe p cannot use its enrichment or target: " + "x" * 16,
+        ]
         troubles.forget(PIPE)
-        troubles.failed(PIPE, SOURCE, "no queue")
-    assert len(caplog.records) == 2
+        caplog.clear()
+        for number in range(50):
+            troubles.failed(PIPE, SOURCE, f"no queue {number}")
+    assert len(caplog.records) == MOST_TOLD
 
 
 def test_what_a_function_raised_is_not_told() -> None:

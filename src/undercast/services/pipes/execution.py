@@ -1,6 +1,7 @@
 """One execution of a pipe: a batch of events through enrichment to the target.
 
-What the target has not taken is named by its messageId or eventID, so that it comes again alone.
+What the target has not taken is named by its messageId or eventID, so that it comes again alone, and its reason is
+noted as that of a failure of the whole is.
 AWS: EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency" (partial batch failure), "Event
 enrichment in Amazon EventBridge Pipes".
 """
@@ -8,6 +9,7 @@ enrichment in Amazon EventBridge Pipes".
 import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from undercast.core.arn import Arn
@@ -24,7 +26,11 @@ from undercast.services.pipes.troubles import CALL, told
 from undercast.services.target_calls import scope_of
 
 Event = Any
-_NOTHING: frozenset[str] = frozenset()
+Failed = Mapping[str, str]
+"""Why, by the event's id."""
+_NOTHING: Failed = MappingProxyType({})
+MOST_NAMED = 100
+"""So many of the events of one execution that have failed have a note of their own."""
 
 
 class Execution:
@@ -46,10 +52,23 @@ class Execution:
             self._pipes.causality.not_delivered(execution_id, told(error), self._pipe.scope)
             self._pipes.troubles.failed(self._pipe, CALL, told(error))
             raise
-        self._pipes.troubles.worked(self._pipe, CALL)
-        return failed
+        if failed:
+            self._note(execution_id, failed)
+        else:
+            self._pipes.troubles.worked(self._pipe, CALL)
+        return failed.keys()
 
-    async def _run(self, events: Sequence[Mapping[str, Any]], execution_id: str) -> Collection[str]:
+    def _note(self, execution_id: str, failed: Failed) -> None:
+        """Why events of it have failed, each by itself; the rest, where there are very many, as a number."""
+        for one, why in tuple(failed.items())[:MOST_NAMED]:
+            self._pipes.causality.not_delivered(execution_id, f"{one}: {why}", self._pipe.scope)
+        if len(failed) > MOST_NAMED:
+            more = f"{len(failed) - MOST_NAMED} more have failed"
+            self._pipes.causality.not_delivered(execution_id, more, self._pipe.scope)
+        for why in sorted(frozenset(failed.values())):
+            self._pipes.troubles.failed(self._pipe, CALL, why)
+
+    async def _run(self, events: Sequence[Mapping[str, Any]], execution_id: str) -> Failed:
         ids = [identifier_of(event) for event in events]
         ctx = await self._consumer.as_role(Cause(kind="delivery", id=execution_id))
         through: Sequence[Event] = events
@@ -85,7 +104,7 @@ class Execution:
         now = iso_seconds(self._pipes.clock.now())
         return batch_text([shaped(self._pipe, template, event, now) for event in events])
 
-    async def _sent(self, ctx: RequestContext, events: Sequence[Event], ids: frozenset[str]) -> Collection[str]:
+    async def _sent(self, ctx: RequestContext, events: Sequence[Event], ids: frozenset[str]) -> Failed:
         pipe = self._pipe
         service, template = Arn.parse(pipe.target).service, pipe.target_parameters.get("InputTemplate") or ""
         if service == "lambda":
@@ -96,9 +115,9 @@ class Execution:
         texts = tuple(shaped(pipe, template, event, iso_seconds(now)) for event in events)
         sending = Sending(pipe=pipe, events=tuple(events), texts=texts, now=now)
         failed = await SENDERS[service](ctx, sending)
-        return self._named([events[place] for place in failed], ids)
+        return self._named([(events[place], why) for place, why in failed.items()], ids)
 
-    async def _sent_to_function(self, ctx: RequestContext, text: str, ids: frozenset[str]) -> Collection[str]:
+    async def _sent_to_function(self, ctx: RequestContext, text: str, ids: frozenset[str]) -> Failed:
         how = (self._pipe.target_parameters.get("LambdaFunctionParameters") or {}).get("InvocationType")
         if how == "FIRE_AND_FORGET":
             params = {"FunctionName": self._pipe.target, "InvocationType": "Event", "Payload": text.encode()}
@@ -106,13 +125,13 @@ class Execution:
             return _NOTHING
         answer = await invoked(ctx, self._pipe.target, text)
         failed = failed_items(answer, ids)
-        return _NOTHING if failed is None else failed
+        return dict.fromkeys(sorted(failed or ()), "the function names it in batchItemFailures")
 
     @staticmethod
-    def _named(events: Sequence[Event], ids: frozenset[str]) -> Collection[str]:
+    def _named(failed: Sequence[tuple[Event, str]], ids: frozenset[str]) -> Failed:
         """All of the batch where an event that failed does not say which one it came from."""
-        named = [identifier_of(event) for event in events]
-        return frozenset(named) if ids.issuperset(named) else ids
+        named = {identifier_of(event): why for event, why in failed}
+        return named if ids.issuperset(named) else dict.fromkeys(sorted(ids), failed[0][1])
 
 
 async def invoked(ctx: RequestContext, function: str, text: str) -> bytes:

@@ -1,7 +1,7 @@
 """The targets of pipes that take several events at once: queues, topics, buses, streams, log groups.
 
-Each gives the places of the events that it did not take. AWS: EventBridge User Guide, "Amazon EventBridge Pipes
-targets", "Batching behavior" (batch sizes); Pipes API Reference, PipeTargetParameters.
+Each gives the places of the events that it did not take, and why. AWS: EventBridge User Guide, "Amazon EventBridge
+Pipes targets", "Batching behavior" (batch sizes); Pipes API Reference, PipeTargetParameters.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -22,7 +22,8 @@ MOST: Mapping[str, int] = MappingProxyType({"sqs": 10, "sns": 10, "events": 10, 
 _LOG_SPAN_MS = 24 * 3_600_000
 _LOG_BYTES = 1_048_576
 """Limits of one PutLogEvents. AWS: CloudWatch Logs API Reference, PutLogEvents."""
-Failed = Sequence[int]
+Failed = Mapping[int, str]
+"""Why, by the event's place."""
 
 
 @record
@@ -51,6 +52,16 @@ async def _call(
     return await ctx.checked_call(service, operation, params, scope=scope_of(sending.pipe.target, ctx.scope))
 
 
+def _why(code: str, message: str | None) -> str:
+    return f"{code}: {message}" if message else code
+
+
+def _refused(entries: Sequence[Mapping[str, Any]]) -> Failed:
+    """Those of PutEvents and PutRecords."""
+    told = {place: (one.get("ErrorCode"), one.get("ErrorMessage")) for place, one in enumerate(entries)}
+    return {place: _why(code, message) for place, (code, message) in told.items() if code}
+
+
 async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
     given = sending.parameters("SqsQueueParameters")
     entries = []
@@ -62,14 +73,14 @@ async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
         entries.append(entry)
     params = {"QueueUrl": queue_url(sending.pipe.target), "Entries": entries}
     answer = await _call(ctx, sending, "sqs", "SendMessageBatch", params)
-    return [int(one["Id"]) for one in answer.get("Failed", ())]
+    return {int(one["Id"]): _why(one["Code"], one.get("Message")) for one in answer.get("Failed", ())}
 
 
 async def _to_topic(ctx: RequestContext, sending: Sending) -> Failed:
     entries = [{"Id": str(place), "Message": text} for place, text in enumerate(sending.texts)]
     params = {"TopicArn": sending.pipe.target, "PublishBatchRequestEntries": entries}
     answer = await _call(ctx, sending, "sns", "PublishBatch", params)
-    return [int(one["Id"]) for one in answer.get("Failed", ())]
+    return {int(one["Id"]): _why(one["Code"], one.get("Message")) for one in answer.get("Failed", ())}
 
 
 async def _to_bus(ctx: RequestContext, sending: Sending) -> Failed:
@@ -87,7 +98,7 @@ async def _to_bus(ctx: RequestContext, sending: Sending) -> Failed:
             entry["Time"] = _moment(dynamic(given["Time"], event))
         entries.append(entry)
     answer = await _call(ctx, sending, "events", "PutEvents", {"Entries": entries})
-    return [place for place, one in enumerate(answer["Entries"]) if "ErrorCode" in one]
+    return _refused(answer["Entries"])
 
 
 def _moment(text: str) -> datetime:
@@ -109,7 +120,7 @@ async def _to_stream(ctx: RequestContext, sending: Sending) -> Failed:
         for event, text in zip(sending.events, sending.texts, strict=True)
     ]
     answer = await _call(ctx, sending, "kinesis", "PutRecords", {"StreamARN": sending.pipe.target, "Records": records})
-    return [place for place, one in enumerate(answer["Records"]) if one.get("ErrorCode")]
+    return _refused(answer["Records"])
 
 
 @record
@@ -128,13 +139,13 @@ async def _to_logs(ctx: RequestContext, sending: Sending) -> Failed:
     """
     given = sending.parameters("CloudWatchLogsParameters")
     streams: dict[str, list[_Line]] = {}
-    failed: list[int] = []
+    failed: dict[int, str] = {}
     refusals: list[ServiceError] = []
     for place, (event, text) in enumerate(zip(sending.events, sending.texts, strict=True)):
         try:
             at = _moment(dynamic(given["Timestamp"], event)).timestamp() if given.get("Timestamp") else sending.now
         except ServiceError as error:
-            failed.append(place)
+            failed[place] = error.message
             refusals.append(error)
             continue
         stream = dynamic(given.get("LogStreamName") or sending.pipe.name, event)
@@ -142,9 +153,9 @@ async def _to_logs(ctx: RequestContext, sending: Sending) -> Failed:
     for stream, lines in streams.items():
         for one in _puts(lines):
             try:
-                failed += await _put_lines(ctx, sending, stream, one)
+                failed |= await _put_lines(ctx, sending, stream, one)
             except ServiceError as error:
-                failed += [line.place for line in one]
+                failed |= dict.fromkeys((line.place for line in one), error.message)
                 refusals.append(error)
     if refusals and len(failed) == len(sending.events):
         raise refusals[0]
@@ -166,7 +177,7 @@ def _puts(lines: list[_Line]) -> list[list[_Line]]:
 
 
 async def _put_lines(ctx: RequestContext, sending: Sending, stream: str, lines: list[_Line]) -> Failed:
-    """The places of those that are too old, expired or too new. Raises the error of Logs."""
+    """Those that are too old, expired or too new. Raises the error of Logs."""
     group = Arn.parse(sending.pipe.target).resource.removeprefix("log-group:").removesuffix(":*")
     where = {"logGroupName": group, "logStreamName": stream}
     try:
@@ -179,7 +190,7 @@ async def _put_lines(ctx: RequestContext, sending: Sending, stream: str, lines: 
     told = answer.get("rejectedLogEventsInfo") or {}
     first = max(told.get("tooOldLogEventEndIndex", 0), told.get("expiredLogEventEndIndex", 0))
     rejected = lines[:first] + lines[told.get("tooNewLogEventStartIndex", len(lines)) :]
-    return [line.place for line in rejected]
+    return dict.fromkeys((line.place for line in rejected), "the log group takes no event of this time")
 
 
 SENDERS: Mapping[str, Callable[[RequestContext, Sending], Awaitable[Failed]]] = MappingProxyType(

@@ -1,5 +1,7 @@
 """Why pipes that run get nothing done: the last failure of each, for DescribePipe and once for the platform's log.
 
+What is refused of a batch is a failure, too: it comes again until it expires.
+
 In memory: what still fails fails again after a start. Nothing of an event, nor of a function's answer, is kept.
 AWS: EventBridge User Guide, "Error handling and troubleshooting" ("explanatory message in the StateReason"); there the
 pipe may be disabled as well.
@@ -14,6 +16,8 @@ from undercast.services.pipes.models import Pipe
 
 SOURCE, CALL = "source", "enrichment or target"
 MAX_REASON = 512
+MOST_TOLD = 10
+"""Reasons of one pipe in the log: one may have an id in it, and be another each time."""
 _log = logging.getLogger(__name__)
 
 
@@ -22,13 +26,14 @@ class Troubles:
 
     def __init__(self) -> None:
         self._reasons: dict[str, dict[str, str]] = {}
-        self._told: set[str] = set()
+        self._told: dict[str, set[tuple[str, str]]] = {}
 
     def failed(self, pipe: Pipe, what: str, reason: str) -> None:
-        """The log gets one line for each time that a pipe begins to run."""
+        """The log gets one line for each reason, each time that a pipe begins to run."""
         self._reasons.setdefault(pipe.id, {})[what] = reason
-        if pipe.id not in self._told:
-            self._told.add(pipe.id)
+        told = self._told.setdefault(pipe.id, set())
+        if (what, reason) not in told and len(told) < MOST_TOLD:
+            told.add((what, reason))
             _log.warning("pipe %s cannot use its %s: %s", pipe.name, what, reason)
 
     def worked(self, pipe: Pipe, what: str) -> None:
@@ -42,7 +47,7 @@ class Troubles:
     def forget(self, pipe: Pipe) -> None:
         """It begins to run, or ends."""
         self._reasons.pop(pipe.id, None)
-        self._told.discard(pipe.id)
+        self._told.pop(pipe.id, None)
 
 
 def told(error: ServiceError) -> str:
