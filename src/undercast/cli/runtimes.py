@@ -54,10 +54,15 @@ def list_runtimes(
 
 @app.command("install")
 def install(
-    identifier: Annotated[str, typer.Argument(help="A runtime identifier, such as nodejs22.x; debugpy or delve.")],
+    identifiers: Annotated[
+        list[str], typer.Argument(help="Runtime identifiers, such as nodejs22.x; debugpy or delve.", show_default=False)
+    ],
     package: Annotated[list[str] | None, typer.Option("--package", help="Another npm package beside the SDK.")] = None,
 ) -> None:
-    """Install what a runtime needs and this machine has not: interpreter, AWS's SDK, runtime client."""
+    """Install what runtimes need and this machine has not: interpreter, AWS's SDK, runtime client.
+
+    One that cannot be installed ends it; those before it are.
+    """
     from undercast.sandbox.runtimes.families import installs_dir
     from undercast.sandbox.runtimes.install.command import Installer
     from undercast.sandbox.runtimes.install.downloads import InstallError
@@ -68,12 +73,14 @@ def install(
         pythons=pythons, programs=programs, installs=installs_dir(Path.home()), progress=meter.progress
     )
     try:
-        installer.install(identifier, tuple(package or ()))
+        installer.check(identifiers, tuple(package or ()))
+        for identifier in identifiers:
+            installer.install(identifier, tuple(package or ()))
+            meter.end()
+            print(f"{identifier} is installed; {_USED}")
     except InstallError as error:
         meter.end()
         fail(str(error))
-    meter.end()
-    print(f"{identifier} is installed; {_USED}")
 
 
 def _rows(group: "Alike") -> Iterator[tuple[str, ...]]:
@@ -89,8 +96,8 @@ def _lookups() -> "tuple[PythonLookup, ProgramLookup]":
     from undercast.sandbox.runtimes.lookup import PythonLookup
     from undercast.sandbox.runtimes.programs import ProgramLookup
 
-    search_path, home = environment.search_path(), Path.home()
-    return PythonLookup(search_path, home), ProgramLookup(search_path, home)
+    search = environment.search_path(), Path.home()
+    return PythonLookup(*search), ProgramLookup(*search)
 
 
 class _Meter:

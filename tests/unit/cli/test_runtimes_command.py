@@ -52,10 +52,11 @@ def test_a_name_that_is_no_runtimes_is_an_error_with_the_fix(options: tuple[str,
         (("go1.x",), "go1.x needs nothing"),
         (("python3.9", "--package", "x"), "--package is for Node.js runtimes"),
         (("dotnet8",), "Undercast does not serve it yet"),
+        (("debugpy", "cobol74"), "there is no runtime cobol74; `undercast runtimes list` has all"),
     ],
 )
 def test_what_cannot_be_installed_is_an_error_that_says_why(words: tuple[str, ...], told: str) -> None:
     """Exit status 1 and one line."""
     done = undercast("runtimes", "install", *words)
-    assert done.returncode == 1
+    assert (done.returncode, done.stdout) == (1, "")
     assert told in done.stderr

@@ -182,3 +182,20 @@ def test_what_cannot_be_installed_says_so(tmp_path: Path, identifier: str, told:
     installer = Installer(pythons=lookups[0], programs=lookups[1], installs=tmp_path, progress=quiet)
     with pytest.raises(InstallError, match=told):
         installer.install(identifier)
+
+
+def test_what_sandboxes_would_not_see_is_not_fetched(tmp_path: Path) -> None:
+    """Each has a /tmp of its own: an interpreter below it is of no use, whether it is there or would be."""
+    home = Path("/tmp/undercast-nobody")
+    steps: list[str] = []
+    installer = Installer(
+        pythons=PythonLookup((), home), programs=ProgramLookup((), home), installs=home / "installs",
+        progress=lambda what, done, total: steps.append(what),
+    )  # fmt: skip
+    with pytest.raises(InstallError) as raised:
+        installer.check(["debugpy", "nodejs10.x"])
+    assert str(raised.value) == (
+        "/tmp/undercast-nobody/installs/nodejs lies in /tmp, of which each sandbox has its own: install it elsewhere, "
+        "with HOME or its own variable set to another folder"
+    )
+    assert steps == []

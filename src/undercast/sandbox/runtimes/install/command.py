@@ -1,9 +1,11 @@
 """What `undercast runtimes install ID` does for each language; idempotent, so that it repairs and updates, too."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from undercast.core.record import record
 from undercast.sandbox.debugging.programs import debugpy_folder
+from undercast.sandbox.rootfs import hidden_place
 from undercast.sandbox.runtimes.install import debuggers, java, node, python
 from undercast.sandbox.runtimes.install.downloads import InstallError, Progress
 from undercast.sandbox.runtimes.java import client_folder
@@ -26,31 +28,57 @@ class Installer:
     installs: Path
     progress: Progress
 
+    def check(self, identifiers: Sequence[str], packages: tuple[str, ...] = ()) -> None:
+        """Before anything is fetched: raises InstallError for one that cannot be installed, or could not be used."""
+        for identifier in identifiers:
+            row = self._row(identifier, packages)
+            if row is not None and (place := hidden_place(self._place(row))):
+                raise InstallError(f"{place}, with HOME or its own variable set to another folder")
+
     def install(self, identifier: str, packages: tuple[str, ...] = ()) -> None:
         """Whatever of the runtime is not on this machine. `packages` are further ones of npm. Raises InstallError.
 
         Two debuggers are installed the same way: debugpy and delve.
         """
-        if identifier in ("debugpy", "delve") and not packages:
+        row = self._row(identifier, packages)
+        if row is None:
             self._debugger(identifier)
-            return
+        elif row.family == "nodejs":
+            self._node(row, packages)
+        elif row.family == "python":
+            self._python(row)
+        else:
+            self._java(row)
+
+    @staticmethod
+    def _row(identifier: str, packages: tuple[str, ...]) -> RuntimeRow | None:
+        """None for a debugger. Raises InstallError for what cannot be installed."""
+        if identifier in ("debugpy", "delve") and not packages:
+            return None
         row = RUNTIMES.get(identifier)
         if row is None:
             raise InstallError(f"there is no runtime {identifier}; `undercast runtimes list` has all")
         if packages and row.family != "nodejs":
             raise InstallError("--package is for Node.js runtimes")
-        if row.family == "nodejs":
-            self._node(row, packages)
-        elif row.family == "python":
-            self._python(row)
-        elif row.family == "java":
-            self._java(row)
-        elif row.family == "ruby":
+        if row.family == "ruby":
             raise InstallError(f"no registry has Ruby itself: {install_hint(row)}")
-        elif row.family in ("go", "provided"):
+        if row.family in ("go", "provided"):
             raise InstallError(f"{identifier} needs nothing: the package brings its own program")
-        else:
+        if row.family not in ("nodejs", "python", "java"):
             raise InstallError(f"{identifier} cannot be installed: Undercast does not serve it yet")
+        return row
+
+    def _place(self, row: RuntimeRow) -> Path:
+        """Where its interpreter is, or will be; functions see AWS's SDK and clients at places of their own."""
+        if row.family == "java":
+            versions = (row.version, *row.nearest)
+            found = next((hit for one in versions if (hit := self.programs.find("java", one))), None)
+            return found.path if found is not None else Path("/")  # which is not fetched
+        if row.family == "python":
+            found = self.pythons.find(row.version)
+            return found.path if found is not None else python.interpreters_dir()
+        found = self.programs.find("nodejs", (_node_major(row),))
+        return found.path if found is not None else self.installs / "nodejs"
 
     def _debugger(self, name: str) -> None:
         if name == "debugpy":
@@ -59,7 +87,7 @@ class Installer:
             debuggers.install_delve(self.installs / "delve", self.progress)
 
     def _node(self, row: RuntimeRow, packages: tuple[str, ...]) -> None:
-        major = max(row.version[0], _OLDEST_NODE)
+        major = _node_major(row)
         if self.programs.find("nodejs", (major,)) is None:
             node.install_interpreter(major, self.installs, self.progress)
         found = self.programs.find("nodejs", (major,))
@@ -84,3 +112,7 @@ class Installer:
             python.install_interpreter(row.version, self.progress)
         if row.version in python.SDK and not python_sdk(self.installs, row.version).is_dir():
             python.install_sdk(row.version, self.installs, self.progress)
+
+
+def _node_major(row: RuntimeRow) -> int:
+    return max(row.version[0], _OLDEST_NODE)

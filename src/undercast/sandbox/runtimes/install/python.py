@@ -38,6 +38,12 @@ def install_interpreter(version: tuple[int, ...], progress: Progress) -> None:
     run_step([uv, "python", "install", dotted], f"uv could not install Python {dotted}; `pyenv install {dotted}` may")
 
 
+def interpreters_dir() -> Path:
+    """Where uv would install one, as it says itself; "/" where there is no uv to say so."""
+    uv = shutil.which("uv")
+    return Path(run_step([uv, "python", "dir"], "uv does not say where it installs").strip() if uv else "/")
+
+
 def install_sdk(version: tuple[int, ...], installs: Path, progress: Progress) -> None:
     """Install boto3 for a Python version. Raises InstallError."""
     place = sdk_folder(installs, version)
@@ -61,11 +67,12 @@ def pip() -> list[str]:
     raise InstallError("there is no pip; install it (`python3 -m ensurepip`, or your system's python3-pip)")
 
 
-def run_step(command: list[str], failure: str) -> None:
-    """Run a program to its end. Raises InstallError with what it said."""
+def run_step(command: list[str], failure: str) -> str:
+    """Run a program to its end; what it printed. Raises InstallError with what it said."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_LIMIT_S, check=False)
     except (OSError, subprocess.SubprocessError) as error:
         raise InstallError(f"{failure}: {error}") from error
     if done.returncode:
         raise InstallError(f"{failure}: {(done.stderr or done.stdout).strip()[-2000:]}")
+    return done.stdout
