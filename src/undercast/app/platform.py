@@ -189,7 +189,7 @@ def _pool_parts(base: Base, credentials: RoleCredentials, driver: Driver, logs: 
     return PoolParts(
         driver=driver,
         runtimes=Runtimes(
-            PythonLookup(config.search_path, config.home_dir),
+            PythonLookup(config.search_path, config.home_dir, config.moved_homes),
             PythonRuntime(
                 runtimes_dir=door.folder.runtimes,
                 client_dir=client,
@@ -197,7 +197,7 @@ def _pool_parts(base: Base, credentials: RoleCredentials, driver: Driver, logs: 
             ),
             language_families(
                 Ground(
-                    lookup=ProgramLookup(config.search_path, config.home_dir),
+                    lookup=ProgramLookup(config.search_path, config.home_dir, config.moved_homes),
                     runtimes_dir=door.folder.runtimes,
                     client_dir=client,
                     installs_dir=installs_dir(config.home_dir),

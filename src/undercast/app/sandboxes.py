@@ -46,7 +46,7 @@ async def examine(config: Config) -> tuple[Mapping[str, Any], tuple[RuntimeState
         driver = choose_driver(config, folder.run)
         await driver.start()
         try:
-            search = (config.search_path, config.home_dir)
+            search = (config.search_path, config.home_dir, config.moved_homes)
             lookups, installs = (PythonLookup(*search), ProgramLookup(*search)), installs_dir(config.home_dir)
             return capabilities_of(driver), survey(*lookups, installs, own_tmp=not driver.takes_images())
         finally:

@@ -44,6 +44,13 @@ def search_path() -> tuple[str, ...]:
     return tuple(part for part in folders if part != own)
 
 
+def moved_homes() -> Mapping[str, str]:
+    """The variables that say where version managers keep interpreters, as far as they are set."""
+    from undercast.sandbox.runtimes.homes import MOVED
+
+    return {name: os.environ[name] for name in MOVED if os.environ.get(name)}
+
+
 def config_from(values: Mapping[str, Any]) -> Config:
     """The platform's configuration from the values of `start_options` and this user's environment."""
     return Config(
@@ -74,6 +81,7 @@ def config_from(values: Mapping[str, Any]) -> Config:
         log_payloads=values["log_payloads"],
         search_path=search_path(),
         home_dir=Path.home(),
+        moved_homes=moved_homes(),
     )
 
 

@@ -96,7 +96,7 @@ def _lookups() -> "tuple[PythonLookup, ProgramLookup]":
     from undercast.sandbox.runtimes.lookup import PythonLookup
     from undercast.sandbox.runtimes.programs import ProgramLookup
 
-    search = environment.search_path(), Path.home()
+    search = environment.search_path(), Path.home(), environment.moved_homes()
     return PythonLookup(*search), ProgramLookup(*search)
 
 

@@ -3,6 +3,7 @@
 Sizes are in bytes, times in seconds, as the names say.
 """
 
+from collections.abc import Mapping
 from dataclasses import field
 from pathlib import Path
 from typing import Literal
@@ -65,3 +66,5 @@ class Config:
     search_path: tuple[str, ...] = field(default=("/usr/local/bin", "/usr/bin", "/bin"))
     """Where interpreters are looked for (PATH of the user who started the platform)."""
     home_dir: Path = Path("/root")
+    moved_homes: Mapping[str, str] = field(default_factory=dict)
+    """PYENV_ROOT, NVM_DIR and their like, as far as they are set (`sandbox.runtimes.homes`)."""

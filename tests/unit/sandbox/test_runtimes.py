@@ -10,9 +10,11 @@ import undercast.sandbox
 from tests.fakes_sandbox import a_function
 from undercast.core.errors import ServiceError
 from undercast.sandbox.model import FunctionVersion
+from undercast.sandbox.runtimes.homes import MOVED, Homes
 from undercast.sandbox.runtimes.lookup import PythonLookup
 from undercast.sandbox.runtimes.machine import mismatch
 from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
+from undercast.sandbox.runtimes.programs import PLACES
 from undercast.sandbox.runtimes.python import PythonRuntime, sdk_folder
 from undercast.sandbox.runtimes.table import RUNTIMES, RuntimeRow
 from undercast.sandbox.variables import Roots
@@ -55,6 +57,57 @@ def test_pyenv_interpreter_is_found_newest_patch_first(tmp_path: Path) -> None:
     assert found is not None
     assert found.path == (tmp_path / "home/.pyenv/versions/3.9.18/bin/python3.9").resolve()
     assert found.prefixes == (found.path.parent.parent,)
+
+
+@pytest.mark.parametrize(
+    ("variable", "folder"),
+    [
+        ("PYENV_ROOT", "versions/3.9.18"),
+        ("UV_PYTHON_INSTALL_DIR", "cpython-3.9.18-linux-x86_64-gnu"),
+        ("ASDF_DATA_DIR", "installs/python/3.9.18"),
+        ("MISE_DATA_DIR", "installs/python/3.9.18"),
+        ("XDG_DATA_HOME", "uv/python/cpython-3.9.18-linux-x86_64-gnu"),
+        ("XDG_DATA_HOME", "mise/installs/python/3.9.18"),
+    ],
+)
+def test_a_python_is_found_where_its_version_manager_was_moved_to(tmp_path: Path, variable: str, folder: str) -> None:
+    """Before another one at the usual place of the same manager; a relative folder is nobody's."""
+    moved, home = tmp_path / "moved", tmp_path / "home"
+    install(moved / folder, "3.9")
+    install(home / MOVED[variable] / folder.replace("3.9.18", "3.9.19"), "3.9")
+    for root, patch in ((str(moved), "3.9.18"), ("moved", "3.9.19")):
+        hit = PythonLookup((), home, {variable: root}).find((3, 9))
+        assert hit is not None
+        assert patch in str(hit.path)
+
+
+@pytest.mark.parametrize(
+    ("family", "variable", "program"),
+    [
+        ("nodejs", "NVM_DIR", "versions/node/v22.9.0/bin/node"),
+        ("nodejs", "FNM_DIR", "node-versions/v22.9.0/installation/bin/node"),
+        ("nodejs", "VOLTA_HOME", "tools/image/node/22.9.0/bin/node"),
+        ("nodejs", "NODENV_ROOT", "versions/22.9.0/bin/node"),
+        ("nodejs", "N_PREFIX", "n/versions/node/22.9.0/bin/node"),
+        ("nodejs", "ASDF_DATA_DIR", "installs/nodejs/22.9.0/bin/node"),
+        ("java", "SDKMAN_DIR", "candidates/java/22.9.0-tem/bin/java"),
+        ("java", "MISE_DATA_DIR", "installs/java/temurin-22.9.0/bin/java"),
+        ("ruby", "RBENV_ROOT", "versions/22.9.0/bin/ruby"),
+        ("ruby", "rvm_path", "rubies/ruby-22.9.0/bin/ruby"),
+        ("ruby", "XDG_DATA_HOME", "mise/installs/ruby/22.9.0/bin/ruby"),
+    ],
+)
+def test_a_program_is_looked_for_where_its_version_manager_was_moved_to(
+    tmp_path: Path, family: str, variable: str, program: str
+) -> None:
+    """Each manager's own variable, and XDG's where it keeps to that."""
+    wanted = tmp_path / program
+    wanted.parent.mkdir(parents=True)
+    wanted.touch()
+    homes, seen = Homes(home=tmp_path / "home", moved={variable: str(tmp_path)}), []
+    for pattern, inside in PLACES[family].installs:
+        seen += [folder / inside for folder in homes.installs(pattern.format(v="22"))]
+    assert wanted in seen
 
 
 def test_an_interpreter_that_is_installed_meanwhile_is_found(tmp_path: Path) -> None:

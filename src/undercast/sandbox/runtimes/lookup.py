@@ -4,15 +4,21 @@ Looks at names only and runs nothing: pythonX.Y that is a real program, never a 
 platform's own virtual environment (links are followed to the interpreter behind it).
 """
 
-import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from undercast.core.record import record
+from undercast.sandbox.runtimes.homes import UNMOVED, Homes
 
 _PROGRAM_MAGIC = (b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _SYSTEM = ("/usr", "/bin", "/lib")
+_INSTALLS = (
+    ".pyenv/versions/{v}.*",
+    ".local/share/uv/python/cpython-{v}.*",
+    ".asdf/installs/python/{v}.*",
+    ".local/share/mise/installs/python/{v}.*",
+)
 
 
 @record
@@ -27,9 +33,9 @@ class Interpreter:
 class PythonLookup:
     """Where interpreters may be; remembers what it found."""
 
-    def __init__(self, search_path: tuple[str, ...], home: Path) -> None:
+    def __init__(self, search_path: tuple[str, ...], home: Path, moved: Mapping[str, str] = UNMOVED) -> None:
         self._search_path = search_path
-        self._home = home
+        self._homes = Homes(home=home, moved=moved)
         self._found: dict[tuple[int, ...], Interpreter] = {}
 
     def find(self, version: tuple[int, ...]) -> Interpreter | None:
@@ -52,15 +58,8 @@ class PythonLookup:
         if sys.version_info[:2] == version:
             yield Path(sys.base_prefix, "bin", name)
         yield from (Path(folder, name) for folder in self._search_path)
-        dotted = ".".join(map(str, version))
-        installs = (
-            (self._home / ".pyenv/versions", f"{dotted}.*"),
-            (self._home / ".local/share/uv/python", f"cpython-{dotted}.*"),
-            (self._home / ".asdf/installs/python", f"{dotted}.*"),
-            (self._home / ".local/share/mise/installs/python", f"{dotted}.*"),
-        )
-        for folder, pattern in installs:
-            for install in sorted(folder.glob(pattern), key=_patch_level, reverse=True):
+        for pattern in _INSTALLS:
+            for install in self._homes.installs(pattern.format(v=".".join(map(str, version)))):
                 yield install / "bin" / name
         yield from (Path(folder, name) for folder in ("/usr/local/bin", "/usr/bin", "/opt/homebrew/bin"))
 
@@ -85,7 +84,3 @@ def prefixes_of(real: Path) -> tuple[Path, ...]:
     """The folder that an interpreter in PREFIX/bin needs; none when it is one of the system's."""
     prefix = real.parent.parent
     return () if str(prefix) == "/usr" or str(prefix).startswith(tuple(f"{root}/" for root in _SYSTEM)) else (prefix,)
-
-
-def _patch_level(path: Path) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", path.name)[:3])

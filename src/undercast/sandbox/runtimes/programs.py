@@ -11,6 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from undercast.core.record import record
+from undercast.sandbox.runtimes.homes import UNMOVED, Homes
 from undercast.sandbox.runtimes.lookup import Interpreter, is_program, prefixes_of
 
 _ASK_LIMIT_S = 5.0
@@ -25,7 +26,7 @@ class Places:
     ask: tuple[str, ...]
     """Arguments with which it prints its version."""
     installs: tuple[tuple[str, str], ...]
-    """Pattern of an installation's folder -> the program in it."""
+    """Pattern of an installation's folder -> the program in it. See `Homes`."""
 
 
 NODE = Places(
@@ -81,9 +82,9 @@ PLACES: Mapping[str, Places] = MappingProxyType({"nodejs": NODE, "java": JAVA, "
 class ProgramLookup:
     """Where interpreters may be; remembers what it found."""
 
-    def __init__(self, search_path: tuple[str, ...], home: Path) -> None:
+    def __init__(self, search_path: tuple[str, ...], home: Path, moved: Mapping[str, str] = UNMOVED) -> None:
         self._search_path = search_path
-        self._home = home
+        self._homes = Homes(home=home, moved=moved)
         self._found: dict[tuple[str, tuple[int, ...]], Interpreter] = {}
         self._versions: dict[tuple[Path, int], tuple[int, ...]] = {}
 
@@ -113,9 +114,7 @@ class ProgramLookup:
         for name in (places.program, f"{places.program}{dotted}"):  # Debian has ruby3.3 without a ruby
             yield from (Path(folder, name) for folder in self._search_path)
         for pattern, inside in places.installs:
-            wanted = pattern.format(v=dotted)
-            root, relative = (Path("/"), wanted[1:]) if wanted.startswith("/") else (self._home, wanted)
-            for install in sorted(root.glob(relative), key=_numbers, reverse=True):
+            for install in self._homes.installs(pattern.format(v=dotted)):
                 yield install / inside
 
     def _version(self, program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
@@ -139,7 +138,3 @@ def _told_version(program: Path, ask: tuple[str, ...]) -> tuple[int, ...]:
     numbers = tuple(int(number) for number in told[0].split("."))
     # Java 8 calls itself 1.8.
     return numbers[1:] if program.name == "java" and numbers[:1] == (1,) else numbers
-
-
-def _numbers(path: Path) -> tuple[int, ...]:
-    return tuple(int(number) for number in re.findall(r"\d+", path.name)[:3])
