@@ -5,6 +5,8 @@ AWS: Kinesis Developer Guide, "Reshard a stream"; API Reference, SplitShard, Mer
 
 from typing import Any
 
+import pytest
+
 from tests.services.kinesis.conftest import WHOLE, iterator, make, put, refused, texts
 
 
@@ -43,6 +45,33 @@ def test_a_shard_is_split_and_merged(kinesis: Any, stream: str) -> None:
         kinesis.split_shard, StreamName=stream, ShardToSplit="shardId-000000000099", NewStartingHashKey="5"
     )
     assert code == "ResourceNotFoundException"
+
+
+@pytest.mark.parametrize("name", ["0", "shardId-0", "x-0", "-000", "shardId-000000000000", "x-0-5"])
+def test_a_shard_is_named_by_its_number(kinesis: Any, name: str) -> None:
+    """Whatever stands before it, as recorded from AWS by kinesalite's tests."""
+    stream = make(kinesis, 1)
+    put(kinesis, stream, "a")
+    got = kinesis.get_shard_iterator(StreamName=stream, ShardId=name, ShardIteratorType="TRIM_HORIZON")
+    assert texts(kinesis, got["ShardIterator"]) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("5", "Shard shardId-000000000005 in stream {} under account {} does not exist"),
+        ("x-2147483647", "Shard shardId-002147483647 in stream {} under account {} does not exist"),
+        ("2147483648", "Could not find shard 2147483648 in stream {} under account {}."),
+        ("2.14E4", "Could not find shard 2.14E4 in stream {} under account {}."),
+        ("0-x", "Could not find shard 0-x in stream {} under account {}."),
+    ],
+)
+def test_a_shard_that_is_not_there_is_told_apart_from_a_name_of_none(kinesis: Any, name: str, text: str) -> None:
+    """AWS's two texts."""
+    stream = make(kinesis, 1)
+    asked = {"StreamName": stream, "ShardId": name, "ShardIteratorType": "LATEST"}
+    account = kinesis.describe_stream(StreamName=stream)["StreamDescription"]["StreamARN"].split(":")[4]
+    assert refused(kinesis.get_shard_iterator, **asked) == ("ResourceNotFoundException", text.format(stream, account))
 
 
 def test_shards_that_are_not_adjacent_are_not_merged(kinesis: Any) -> None:

@@ -24,6 +24,12 @@ def no_shard(scope: Scope, stream: str, shard: str) -> ServiceError:
     return ServiceError("ResourceNotFoundException", text)
 
 
+def shard_is_gone(scope: Scope, stream: str, shard: str) -> ServiceError:
+    """It would be a shard's name. AWS's text is another one then."""
+    text = f"Shard {shard} in stream {stream} under account {scope.account_id} does not exist"
+    return ServiceError("ResourceNotFoundException", text)
+
+
 def no_consumer(name: str) -> ServiceError:
     """There is no such consumer."""
     return ServiceError("ResourceNotFoundException", f"Consumer {name} not found.")

@@ -21,7 +21,7 @@ AUTO, BY_KEY = "AUTO", "USER_PARTITION_KEY"
 HASH_KEYS = 2**128
 HOUR_S = 3600.0
 _SEQUENCE = re.compile(r"49([0-9]{14})([0-9]{30})([0-9]{10})")
-_SHARD = re.compile(r"shardId-([0-9]{12})")
+_MAX_SHARD = 2**31 - 1
 _CONSUMER = re.compile(r"stream/([a-zA-Z0-9_.-]+)/consumer/([a-zA-Z0-9_.-]+):([0-9]+)")
 
 
@@ -157,9 +157,15 @@ def shard_name(number: int) -> str:
 
 
 def shard_number(name: str) -> int | None:
-    """The other way round; None for what is no shard's name."""
-    found = _SHARD.fullmatch(name)
-    return None if found is None else int(found[1])
+    """The other way round; None for what is no shard's name.
+
+    AWS minds the number alone: 0, shardId-0 and x-0 are shardId-000000000000. As recorded from AWS by the tests of
+    github.com/mhart/kinesalite, test/getShardIterator.js.
+    """
+    text = (name.split("-")[1:2] or [name])[0]
+    if not (text.isascii() and text.isdigit()) or int(text) > _MAX_SHARD:
+        return None
+    return int(text)
 
 
 def shown_sequence(stream_id: int, place: int, shard: int) -> str:

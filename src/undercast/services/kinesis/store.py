@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from undercast.core.arn import Scope
-from undercast.services.kinesis.errors import no_shard, no_stream
+from undercast.services.kinesis.errors import no_shard, no_stream, shard_is_gone
 from undercast.services.kinesis.models import (
     Consumer,
     OpenStream,
@@ -18,6 +18,7 @@ from undercast.services.kinesis.models import (
     is_consumer,
     named_by_arn,
     padded,
+    shard_name,
     shard_number,
     stream_of,
 )
@@ -166,9 +167,11 @@ def shards(tx: Tx, stream: Stream, now: float) -> list[Row]:
 def shard(tx: Tx, stream: Stream, name: str) -> Row:
     """A shard by its name. Raises ResourceNotFoundException."""
     number = shard_number(name)
+    if number is None:
+        raise no_shard(stream.of.scope, stream.of.name, name)
     row = tx.one("SELECT * FROM kinesis_shard WHERE stream_id = ? AND number = ?", (stream.id, number))
     if row is None:
-        raise no_shard(stream.of.scope, stream.of.name, name)
+        raise shard_is_gone(stream.of.scope, stream.of.name, shard_name(number))
     return row
 
 
