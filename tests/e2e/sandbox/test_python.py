@@ -246,6 +246,27 @@ async def test_exit_and_recovery(stage: Stage, statement: str, text: str | None)
     assert good.environment_id == failed.environment_id
 
 
+@pytest.mark.parametrize("driver_name", ["namespace"])
+@pytest.mark.parametrize("environment", [{}, {"PYTHONUNUSED": "1"}], ids=["forked", "fresh"])
+@pytest.mark.parametrize("statement", ["raise KeyboardInterrupt", "return 'x' * (6 * 1024 * 1024 + 100)"])
+async def test_what_ends_the_runtime_is_told_without_the_machines_paths(
+    stage: Stage, environment: dict[str, str], statement: str
+) -> None:
+    """The trace in the log begins in the runtime, forked as fresh: the launcher is none of AWS's frames."""
+    source = f"def handler(event, context):\n    if event:\n        {statement}\n"
+    function = stage.function(source, environment=environment)
+    error = await stage.error(function, b"1")
+    if "Interrupt" in statement:
+        assert error["errorMessage"].endswith("signal: interrupt")
+    paths: list[str] = []
+    async with asyncio.timeout(20):
+        while not paths:  # what a runtime prints as it ends may come behind the next one's lines
+            assert await stage.value(function, b"0") is None
+            paths = re.findall(r'File "([^"]+)"', "\n".join(stage.log.messages))
+    assert paths[0] == "/var/runtime/bootstrap.py"
+    assert [path for path in paths if not path.startswith(("/var/", "<"))] == []
+
+
 async def test_endless_loop_is_stopped_at_the_timeout(stage: Stage) -> None:
     """Sandbox.Timedout, Duration is the timeout, and the next invoke works (S3d-18)."""
     function = stage.function(

@@ -53,7 +53,12 @@ class Become:
             os.environ["LC_CTYPE"] = coerced
         time.tzset()
         _show(order)
-        bootstrap.main()
+        try:
+            bootstrap.main()
+        except SystemExit:
+            raise
+        except BaseException as error:  # noqa: BLE001  whatever it is, Python would print it with our frames
+            raise _ended(error) from None
 
 
 def await_restore(order: dict[str, Any]) -> NoReturn:
@@ -61,6 +66,19 @@ def await_restore(order: dict[str, Any]) -> NoReturn:
     _show(order)
     while True:
         signal.pause()
+
+
+def _ended(error: BaseException) -> SystemExit:
+    """As a fresh interpreter ends with what nobody has caught: its trace begins in the runtime, not in the launcher."""
+    trace = error.__traceback__
+    error.__traceback__ = trace.tb_next if trace is not None else None
+    sys.excepthook(type(error), error, error.__traceback__)
+    if isinstance(error, KeyboardInterrupt):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    return SystemExit(1)
 
 
 def _show(order: dict[str, Any]) -> None:
