@@ -328,3 +328,48 @@ def test_a_resource_that_gets_another_policy_is_asked_again() -> None:
         for policy in (allows, allows, denies, denies, allows)
     ]
     assert answers == [True, True, False, False, True]
+
+
+def test_what_a_resource_permits_one_it_permits_no_other() -> None:
+    """The answer that is kept is for the same caller, action, resource and conditions only."""
+    arn = "arn:aws:lambda:us-east-1:111111111111:function:f"
+    keys = {"aws:SourceVpc": "vpc-1", "lambda:FunctionUrlAuthType": "NONE"}
+    policy = document(
+        statement(
+            action="lambda:InvokeFunction",
+            resource=arn,
+            Principal={"AWS": ALICE.arn},
+            Condition={"StringEquals": keys},
+        )
+    )
+    allowed: tuple[Principal, str, str, dict[str, str]] = (ALICE, "lambda:InvokeFunction", arn, keys)
+    others = (
+        (replace(ALICE, arn=ALICE.arn + "2"), *allowed[1:]),
+        (replace(ALICE, kind="service"), *allowed[1:]),
+        (ALICE, "lambda:GetFunction", arn, keys),
+        (ALICE, "lambda:InvokeFunction", f"{arn}2", keys),
+        (ALICE, "lambda:InvokeFunction", arn, {**keys, "lambda:FunctionUrlAuthType": "AWS_IAM"}),
+        (ALICE, "lambda:InvokeFunction", arn, {"lambda:FunctionUrlAuthType": "NONE"}),
+    )
+    gate = authorizer()
+    for asked in others:
+        assert gate.resource_permits(policy, *allowed)
+        assert not gate.resource_permits(policy, *asked), asked
+        assert not gate.resource_permits(policy, *asked), asked
+    acts_for = statement(
+        action="lambda:InvokeFunction",
+        resource=arn,
+        Principal={"Service": "s3.amazonaws.com"},
+        Condition={
+            "StringEquals": {"AWS:SourceAccount": S3.account_id},
+            "ArnEquals": {"AWS:SourceArn": "arn:aws:s3:::a"},
+        },
+    )
+    policy, caller = document(acts_for), replace(S3, source_arn="arn:aws:s3:::a")
+    for one, answer in (
+        (caller, True),
+        (replace(caller, source_arn="arn:aws:s3:::b"), False),
+        (caller, True),
+        (replace(caller, account_id=OTHER), False),
+    ):
+        assert gate.resource_permits(policy, one, "lambda:InvokeFunction", arn, {}) is answer

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from tests.fakes import FakeClock
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.gateway.admin import Admin, AdminTools
@@ -20,6 +22,8 @@ class Ground:
     def __init__(self) -> None:
         self.resets = 0
         self.retried: list[Sequence[str] | None] = []
+        self.clock = FakeClock()
+        self.kept: list[tuple[float, float]] = []
         nothing: Any = None
         self.admin = Admin(
             AdminTools(
@@ -28,8 +32,8 @@ class Ground:
                 status=self._status,
                 capabilities=dict,
                 causality=nothing,
-                platform_clock=nothing,
-                keep_offset=nothing,
+                platform_clock=self.clock,
+                keep_offset=self._keep_offset,
                 reset=self._reset,
                 drained=nothing,
                 dead=self._dead,
@@ -45,6 +49,9 @@ class Ground:
 
     async def _status(self) -> dict[str, Any]:
         return {"pid": 1}
+
+    async def _keep_offset(self, offset_s: float) -> None:
+        self.kept.append((offset_s, self.clock.offset_s))
 
     async def _reset(self) -> None:
         self.resets += 1
@@ -126,3 +133,34 @@ async def test_retried_is_what_was_named_or_all(body: str) -> None:
         assert ground.retried.pop() == ids
     shown = await ground.ask(request("GET", "/_undercast/deliveries?limit=2", peer="127.0.0.1"))
     assert shown == (200, {"deliveries": [{"id": "0"}, {"id": "1"}]})
+
+
+@pytest.mark.parametrize("token", ["", "secret"])
+@pytest.mark.parametrize(("method", "path"), [("GET", "status"), ("GET", "trace/x"), ("POST", "reset")])
+async def test_a_function_is_not_let_in(method: str, path: str, token: str) -> None:
+    """Its listener is on this machine, and it may have found the token: the platform's endpoints are not for it."""
+    ground = Ground()
+    asked = request(method, f"/_undercast/{path}", peer="127.0.0.1", x_undercast_token=token)
+    status, answer = await ground.ask(replace(asked, environment_id="e1"))
+    assert (status, answer["error"], ground.resets) == (403, "Forbidden", 0)
+
+
+async def test_an_advance_is_kept_before_the_clock_moves() -> None:
+    """Else a kill in between would let the next start begin in the past of what it has written."""
+    ground = Ground()
+    for seconds in (60, 30.5):
+        body = json.dumps({"advance_s": seconds}).encode()
+        asked = request("POST", "/_undercast/clock", peer="127.0.0.1", body=body, x_undercast_token="secret")
+        assert (await ground.ask(asked))[0] == 200
+    assert ground.kept == [(60.0, 0.0), (90.5, 60.0)]
+    assert ground.clock.offset_s == 90.5
+
+
+@pytest.mark.parametrize(
+    ("limit", "shown"), [("1", 1), ("1000", 1000), ("0", None), ("1001", None), ("-1", None), ("x", None), ("²", None)]
+)
+async def test_a_list_has_a_bound(limit: str, shown: int | None) -> None:
+    """1 to 1,000 of the newest; whatever else is refused."""
+    asked = request("GET", f"/_undercast/deliveries?limit={limit}", peer="127.0.0.1")
+    status, answer = await Ground().ask(asked)
+    assert (status, len(answer.get("deliveries", ()))) == ((200, shown) if shown else (400, 0))

@@ -98,6 +98,10 @@ def test_a_missing_key(operator: str, result: bool) -> None:
         ("ForAnyValue:StringEquals", ["a", "b"], ("c", "b"), True),
         ("ForAnyValue:StringEquals", ["a", "b"], ("c", "d"), False),
         ("ForAnyValue:StringLike", ["a*"], ("c", "ab"), True),
+        ("StringNotEquals", ["a", "b"], ("c", "d"), True),
+        ("StringNotEquals", ["a", "b"], ("c", "a"), False),
+        ("StringNotLike", ["a*"], ("ab", "c"), False),
+        ("ForAnyValue:StringNotEquals", ["a", "b"], ("a", "c"), True),
         ("forallvalues:stringlike", ["a*"], ("aa", "ab"), True),
     ],
 )

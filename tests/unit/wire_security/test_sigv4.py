@@ -435,3 +435,25 @@ def test_a_url_of_the_future_is_not_yet_valid() -> None:
         "Expires": "2026-01-01T00:01:00Z",
         "ServerTime": "2025-12-31T23:00:00Z",
     }
+
+
+@pytest.mark.parametrize("case", ["s3", "s3 presigned"])
+def test_s3_signatures_cover_the_host(case: str) -> None:
+    """S3 API: the host header must be signed; else a signature for one bucket's name were good for another's."""
+    call = sign(**CASES[case])
+    header = call.request.headers.get("authorization", "")
+    unsigned = header.replace("SignedHeaders=content-md5;host;", "SignedHeaders=content-md5;")
+    target = call.request.target.replace("X-Amz-SignedHeaders=host", "X-Amz-SignedHeaders=content-md5")
+    assert (unsigned, target) != (header, call.request.target)
+    if header:
+        call = call.with_headers(authorization=unsigned)
+    error = rejected(call.with_request(target=target))
+    assert (error.code, error.members["HeadersNotSigned"]) == ("AccessDenied", "host")
+
+
+def test_a_signed_url_of_the_future_is_not_yet_valid() -> None:
+    """Also of a key that is known: more than 15 minutes before its date."""
+    call = sign(**CASES["s3 presigned"])
+    verify(call, SECRET, time.time() - 14 * 60)
+    error = rejected(call, time.time() - 16 * 60)
+    assert (error.code, error.message) == ("AccessDenied", "Request is not yet valid")
