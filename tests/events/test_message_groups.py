@@ -226,3 +226,15 @@ async def test_rows_of_an_older_version_have_their_groups(tmp_path: Path) -> Non
     rows = await database.read(lambda tx: tx.all("SELECT id, message_group FROM event_delivery ORDER BY id"))
     assert [tuple(row) for row in rows] == [("1", "g"), ("2", ""), ("3", "")]
     await database.close()
+
+
+def test_the_names_of_waiting_groups_are_bounded() -> None:
+    """The others are read from the database when there is room; a name that is known is not counted again."""
+    groups = message_groups.MessageGroups()
+    for number in [*range(message_groups.MOST_NAMES), 0, 1]:
+        groups.wait(str(number))
+    assert (groups.are_left, groups.needs_page) == (True, False)
+    groups.wait("one more")
+    told = [groups.following(0) for _ in range(message_groups.MOST_NAMES)]
+    assert told == [str(number) for number in range(message_groups.MOST_NAMES)]
+    assert (groups.following(0), groups.are_left, groups.needs_page) == (None, True, True)

@@ -18,8 +18,10 @@ from awscrt import checksums
 
 from tests.fakes import FakeClock
 from tests.state import State, open_state
+from undercast.store import intake
 from undercast.store.blobs import BlobStore, SweepResult
 from undercast.store.errors import BlobMissing
+from undercast.store.files import sync_folder
 from undercast.store.intake import INLINE_BYTES
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -317,4 +319,39 @@ async def test_power_durability_gives_the_same_store(tmp_path: Path) -> None:
         await store(state, SMALL)
         await state.database.write(lambda tx: state.blobs.release(tx, blob_id))
         assert await state.blobs.audit() == ()
+        assert files(state) == []
+
+
+async def test_power_durability_has_files_and_names_on_the_device_before_the_commit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """fsync(2): that a file is on the device does not say that the entry in its folder is; nor that of a new folder."""
+    synced: list[Path] = []
+
+    def sync(folder: Path) -> None:
+        synced.append(folder)
+        sync_folder(folder)
+
+    monkeypatch.setattr(intake, "sync_folder", sync)
+    async with open_state(tmp_path, FakeClock(), durability="power") as state:
+        blob_id = await store(state, LARGE)
+        assert synced == [state.blobs.folder / blob_id[:2], state.blobs.folder]
+
+
+async def test_a_file_goes_only_when_the_commit_that_dropped_it_is_on_the_device(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a power cut in between leaves a row without its file."""
+    on_device = asyncio.Event()
+    async with open_state(tmp_path, FakeClock(), durability="power") as state:
+        blob_id = await store(state, LARGE)
+        await store(state, SMALL)  # the draft of before is forgotten
+        with monkeypatch.context() as patch:
+            patch.setattr(state.database, "durable", on_device.wait)
+            await state.database.write(lambda tx: state.blobs.release(tx, blob_id))
+            for _ in range(20):
+                await asyncio.sleep(0)
+            assert files(state) == [path_in_store(LARGE)]
+            on_device.set()
+            await state.blobs.audit()
         assert files(state) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from undercast.store.errors import FolderInUse, NewerData, StoreError
-from undercast.store.folder import LAYOUT, DataFolder, holder
+from undercast.store.folder import LAYOUT, DataFolder, address_of, holder
 
 HOLD = """
 import sys, time
@@ -133,3 +133,18 @@ def test_temporary_folder_is_gone_after_unlock(tmp_path: Path, monkeypatch: pyte
     next_one.unlock()
     used.unlock()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_takes_away_the_address_of_a_killed_platform(tmp_path: Path) -> None:
+    """From the moment that the new one holds the folder the old address would be believed."""
+    folder = DataFolder(tmp_path / "data")
+    folder.lock()
+    folder.address.write_text("http://localhost:1\n")
+    assert address_of(folder.path) == "http://localhost:1"
+    killed = folder.address.read_text()
+    folder.unlock()
+    folder.address.write_text(killed)
+    assert address_of(folder.path) is None
+    folder.lock()
+    assert (address_of(folder.path), folder.address.exists()) == (None, False)
+    folder.unlock()
