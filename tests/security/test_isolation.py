@@ -94,6 +94,16 @@ print(*writable)
     assert "Read-only" in kernel.stderr and kernel.exited.code != 0
 
 
+@pytest.mark.parametrize("members", [{}, {"memory_mb": 512}])
+async def test_what_can_be_written_has_no_devices_and_no_setuid(make: Make, members: dict[str, Any]) -> None:
+    """mount(8): nosuid, nodev; also where a remount has given /dev/shm the function's size."""
+    sandbox = await make(**members)
+    mounts = (await run(sandbox, "/bin/cat", "/proc/self/mounts")).stdout.splitlines()
+    options = {line.split()[1]: set(line.split()[3].split(",")) for line in mounts}
+    for place in ("/tmp", "/dev/shm"):
+        assert {"rw", "nosuid", "nodev"} <= options[place], place
+
+
 async def test_the_code_cannot_be_changed(make: Make) -> None:
     """The deployment package is mounted read-only."""
     sandbox = await make()
