@@ -1,6 +1,6 @@
 """What `undercast runtimes install ID` does for each language; idempotent, so that it repairs and updates, too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from undercast.core.record import record
@@ -32,8 +32,9 @@ class Installer:
         """Before anything is fetched: raises InstallError for one that cannot be installed, or could not be used."""
         for identifier in identifiers:
             row = self._row(identifier, packages)
-            if row is not None and (place := hidden_place(self._place(row))):
-                raise InstallError(f"{place}, with HOME or its own variable set to another folder")
+            for place in self._places(row):
+                if hidden := hidden_place(place):
+                    raise InstallError(f"{hidden}, with HOME or its own variable set to another folder")
 
     def install(self, identifier: str, packages: tuple[str, ...] = ()) -> None:
         """Whatever of the runtime is not on this machine. `packages` are further ones of npm. Raises InstallError.
@@ -68,17 +69,23 @@ class Installer:
             raise InstallError(f"{identifier} cannot be installed: Undercast does not serve it yet")
         return row
 
-    def _place(self, row: RuntimeRow) -> Path:
-        """Where its interpreter is, or will be; functions see AWS's SDK and clients at places of their own."""
-        if row.family == "java":
+    def _places(self, row: RuntimeRow | None) -> Iterator[Path]:
+        """Of what a sandbox sees where it lies: an interpreter that is there, or will be, Node.js's SDK, a debugger."""
+        if row is None or row.family == "nodejs":
+            yield self.installs
+        if row is None:
+            return
+        if row.family == "java":  # whose client is copied, and which is not fetched itself
             versions = (row.version, *row.nearest)
             found = next((hit for one in versions if (hit := self.programs.find("java", one))), None)
-            return found.path if found is not None else Path("/")  # which is not fetched
-        if row.family == "python":
+        elif row.family == "python":
             found = self.pythons.find(row.version)
-            return found.path if found is not None else python.interpreters_dir()
-        found = self.programs.find("nodejs", (_node_major(row),))
-        return found.path if found is not None else self.installs / "nodejs"
+            if found is None:
+                yield python.interpreters_dir()
+        else:
+            found = self.programs.find("nodejs", (_node_major(row),))
+        if found is not None:
+            yield found.path
 
     def _debugger(self, name: str) -> None:
         if name == "debugpy":
