@@ -17,7 +17,7 @@ from undercast.core.errors import ServiceError
 from undercast.events.dead import DeadDeliveries
 from undercast.events.delivery import UNFINISHED, Delivery, Outcome
 from undercast.events.settlement import Sender
-from undercast.events.target_queue import WINDOW
+from undercast.events.target_queue import KEPT_PAYLOAD_BYTES, WINDOW, Entry
 
 
 async def forever(delivery: Delivery) -> Outcome:
@@ -461,6 +461,14 @@ async def test_burst_shrinks_to_a_window_and_still_arrives(bench: Bench) -> None
     gate.set()
     await bench.router.drained()
     assert sorted(map(int, bench.target.ids)) == list(range(3000))
+
+
+@pytest.mark.parametrize(("more", "is_kept"), [(0, True), (1, False)])
+async def test_only_small_payloads_wait_in_memory(bench: Bench, more: int, is_kept: bool) -> None:
+    """Also those of a message group, which has a window of its own: a thousand groups are a thousand windows."""
+    for attributes in ({}, {"ordered": "true", "group_id": "a"}):
+        delivery = bench.make("1", payload=b"x" * (KEPT_PAYLOAD_BYTES + more), attributes=attributes)
+        assert Entry.of(1.0, 1, delivery).delivery == (delivery if is_kept else None)
 
 
 async def test_large_payload_is_read_when_its_turn_comes(bench: Bench) -> None:

@@ -1,16 +1,20 @@
 """`undercast stop` says "stopped" of a process that is gone, not of one that has only given its folder back."""
 
+import json
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import IO
 
 import pytest
 
 from undercast.cli.stop import Left, goes
-from undercast.store.folder import DataFolder, killed
+from undercast.store.folder import DataFolder, holder, killed
 
 HOLD = """
 import os, signal, subprocess, sys
@@ -173,3 +177,26 @@ def test_a_stop_is_given_up_when_nothing_ends_any_more(left: list[Left], ends: b
 
     assert goes(gone, lambda: left[len(waits) - 1], Left("the driver", 400), 15.0) is ends
     assert waits == [15.0] * (len(left) + ends)
+
+
+def test_an_address_that_names_another_process_stops_nothing(holding: subprocess.Popen[str], tmp_path: Path) -> None:
+    """The platform at AWS_ENDPOINT_URL may run in a container, or elsewhere: its pid and folder are not ours."""
+
+    class Status(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = json.dumps({"data": str(tmp_path), "pid": holding.pid + 1}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    with HTTPServer(("127.0.0.1", 0), Status) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        told = subprocess.run(
+            [sys.executable, "-m", "undercast", "stop"],
+            env={**os.environ, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        server.shutdown()
+    assert (told.returncode, told.stdout, "is not a process of this machine" in told.stderr) == (1, "", True)
+    assert holder(tmp_path) == holding.pid

@@ -556,3 +556,44 @@ async def test_a_head_that_does_not_go_on_ends_the_connection(begun: bytes) -> N
             await asyncio.sleep(0.005)
     assert transport.last == frames.goaway(0, frames.ENHANCE_YOUR_CALM)
     protocol.connection_lost(None)
+
+
+async def test_a_connection_that_goes_gives_back_what_its_bodies_held() -> None:
+    """Else clients that leave in the middle of a body fill what all connections may hold, and nobody is served."""
+    async with speaking(held_bytes=50_000) as (client, listener):
+        async with serving_client(listener) as gone:
+            gone.send(frames.header_frames(1, HEAD, ends=False), frames.frame(frames.DATA, 0, 1, b"x" * 16_000) * 2)
+            gone.send(frames.frame(frames.PING, 0, 0, b"12345678"))
+            await gone.frame(frames.PING)
+        async with asyncio.timeout(PATIENCE_S):
+            while listener.connections > 1:
+                await asyncio.sleep(0.001)
+        client.ask(1, "/", b"y" * 30_000)
+        assert (await client.answer())[:2] == (1, 200)
+
+
+async def test_a_connection_that_makes_room_has_ended() -> None:
+    """Whoever closes the listener waits for each connection: this one has nothing more to do."""
+    protocol, transport = unread()
+    assert protocol.idle
+    protocol.evict()
+    assert (transport.is_aborted, protocol.closed.done()) == (True, True)
+
+
+async def test_a_request_begins_once_whatever_comes_behind_its_end() -> None:
+    """RFC 9113, 5.1, "half-closed (remote)": the client has ended the stream; more of it runs nothing again."""
+    release, begun = asyncio.Event(), 0
+
+    async def handler(request: HttpRequest) -> HttpResponse:
+        nonlocal begun
+        begun += 1
+        await release.wait()
+        return await describe(request)
+
+    async with speaking(handler) as (client, _):
+        client.ask(1, "/", b"x")
+        client.send(frames.header_frames(1, b"", ends=True), frames.frame(frames.PING, 0, 0, b"12345678"))
+        await client.frame(frames.PING)
+        release.set()
+        assert await client.answer() == (1, 200, b"POST / 1 x")
+        assert begun == 1
