@@ -9,6 +9,8 @@ import pytest
 from tests.events.recording import SCOPE, Bench, called
 from tests.fakes import FakeClock
 from tests.state import open_state
+from tests.unit.auth.requests import context
+from tests.unit.policy.callers import ALICE
 from undercast.core.arn import AccountId, Region
 from undercast.core.context import EXTERNAL, Cause
 from undercast.events.causality import CausalLog, Edge, Retention
@@ -207,6 +209,17 @@ async def test_what_one_call_makes_has_its_places_at_its_time(bench: Bench) -> N
     pairs = [(one.from_id, one.to_id) for one in trace.edges]
     assert pairs == [("put", "a"), ("put", "b"), ("put", "c"), ("b", "effect")]
     assert len({one.order for one in trace.edges}) == 4
+
+
+@pytest.mark.parametrize("cause", [EXTERNAL, Cause(kind="invocation", id="run")])
+async def test_all_that_a_call_makes_is_its(bench: Bench, cause: Cause) -> None:
+    """Of a batch every message is: from outside, and from a function."""
+    log = bench.state.causality
+    ctx = replace(context(ALICE), cause=cause)
+    await bench.state.database.write(lambda tx: log.asked(tx, ctx, edge("send", "a"), "q", ("b", "c")))
+    assert [(one.from_id, one.to_id) for one in (await log.trace("send")).edges] == [
+        ("send", "a"), ("send", "b"), ("send", "c"),
+    ]  # fmt: skip
 
 
 async def test_a_call_that_is_rolled_back_leaves_no_edge(bench: Bench) -> None:

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from undercast.events.settlement import hold
 from undercast.events.target_queue import EVERYTHING, NOTHING, WINDOW, Entry, Name, TargetQueue, Turns
 
 Rows = dict[str, tuple[float, int]]
@@ -51,3 +52,15 @@ def test_every_row_is_taken_once(early: list[int], late: list[int], seed: int) -
     assert rows == {}
     assert queue.is_over
     assert queue.turns.in_flight == 0
+
+
+def test_a_queue_whose_store_fails_waits_longer_each_time() -> None:
+    """Twice as long behind each failure in a row, at most five minutes; its rows are read again then."""
+    queue, waits = TargetQueue(Name("arn:a"), Turns()), []
+    for _ in range(12):
+        queue.add(Entry(0.0, 1, "row"))
+        hold(queue, OSError("disk full"), 100.0)
+        waits.append(queue.held_until - 100.0)
+        assert (queue.take(1000.0), queue.horizon) == (None, NOTHING)
+    assert waits[:4] == [1.0, 2.0, 4.0, 8.0]
+    assert waits[-1] == 300.0

@@ -72,6 +72,18 @@ def test_images_are_a_fourth_of_the_room_and_the_longest_unused_gives_way() -> N
     assert kept.size_bytes == 0
 
 
+def test_an_image_beyond_the_room_is_kept_alone_and_a_new_one_of_its_version_replaces_it() -> None:
+    """A function whose image no room is large enough for still has it; two of one version nobody would use."""
+    kept, key = Snapshots(400), ("arn", "1", "r")
+    small, large, larger = (_snapshot(size) for size in (40, 101, 200))
+    assert kept.keep(("arn", "2", "r"), small) == []
+    assert kept.keep(key, large) == [small]
+    assert kept.get(key) is large
+    assert kept.keep(key, larger) == [large]
+    assert (kept.get(key), kept.size_bytes) == (larger, 200 << 20)
+    kept.clear()
+
+
 def test_the_report_line_names_the_restore() -> None:
     """Restore Duration and Billed Restore Duration; Billed Duration has the latter in it."""
     report = Report(
