@@ -25,11 +25,13 @@ from undercast.services.events.models import Target
 from undercast.services.lambda_.images import library, manifest, unpack
 from undercast.services.logs import loops, subscriptions
 from undercast.services.logs.insights import aggregates, run
+from undercast.services.registry import discover
 from undercast.services.scheduler import models as scheduler
 from undercast.services.sns import http_target as sns_endpoint
 from undercast.services.xray import assembly, export, upkeep
 from undercast.store import journal
 from undercast.wire import model, multipart
+from undercast.wire.bodies import GUEST_BYTES, HELD_BYTES, OPERATION_BYTES, UNSIGNED_BYTES
 from undercast.wire.sigv4_time import SKEW_S
 
 KIB, GIB = 1024, 1024**3
@@ -44,6 +46,15 @@ def test_limits_of_a_connection() -> None:
     assert (limits.min_body_rate, limits.write_timeout_s, limits.held_bytes) == (16.0, 60.0, 64 * 1024 * KIB)
     fields = Config.__dataclass_fields__
     assert (fields["max_head_bytes"].default, fields["max_body_bytes"].default) == (64 * KIB, 6 * GIB)
+
+
+def test_bodies_that_are_parsed_whole() -> None:
+    """8 MiB, 1 MiB unsigned; 384 MiB at once, 96 MiB of one guest; more for three services."""
+    mib = 1024 * KIB
+    assert (8 * mib, mib, 384 * mib, 96 * mib) == (OPERATION_BYTES, UNSIGNED_BYTES, HELD_BYTES, GUEST_BYTES)
+    largest = {manifest.name: dict(manifest.largest) for manifest in discover() if manifest.largest}
+    packages = dict.fromkeys(("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"), 96 * mib)
+    assert largest == {"dynamodb": {"": 16 * mib}, "kinesis": {"": 16 * mib}, "lambda": packages}
 
 
 def test_clock_skew() -> None:

@@ -56,10 +56,14 @@ class BodyStream:
         """A body that is wholly in memory."""
         return cls(None, len(data), data)
 
-    async def read(self, limit_bytes: int | None = None) -> bytes:
-        """The whole body. Raises RequestEntityTooLarge above the limit."""
+    async def read(
+        self, limit_bytes: int | None = None, held: Callable[[int], object] = lambda size_bytes: None
+    ) -> bytes:
+        """The whole body. Raises RequestEntityTooLarge above the limit. `held` hears how many bytes are held further,
+        and may raise."""
         if self.buffered is not None:
             data = self.buffered
+            held(len(data))
         else:
             parts: list[bytes] = []
             size = 0
@@ -67,6 +71,7 @@ class BodyStream:
                 size += len(part)
                 if limit_bytes is not None and size > limit_bytes:
                     break
+                held(len(part))
                 parts.append(part)
             if limit_bytes is None or size <= limit_bytes:
                 # 50 MB as base64 take 42 ms, most of it the new pages: not on the loop.

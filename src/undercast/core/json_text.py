@@ -1,7 +1,8 @@
-"""Whether a text is JSON, found out without building its value and without holding the event loop.
+"""Whether a text is JSON, and what it says, found out without holding the event loop.
 
 A large text is looked at in windows; between two of them others have their turn. Within a window one regular expression
-runs over all that is not nested deeply; its quantifiers are possessive, so that nothing is looked at twice.
+runs over all that is not nested deeply; its quantifiers are possessive, so that nothing is looked at twice. A value is
+built window by window, too: the parser in C keeps the interpreter's lock for as long as its text is long.
 RFC 8259. A nesting deeper than 1,000 is refused, as AWS's own parser (Jackson) does.
 """
 
@@ -11,6 +12,7 @@ import re
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
 from json import JSONDecodeError
+from typing import Any
 
 SMALL_CHARACTERS = 65_536
 """Up to here the parser in C is done within some milliseconds."""
@@ -79,8 +81,20 @@ def check_small(text: str) -> None:
         raise JSONDecodeError("Nested too deeply", text, 0) from error
 
 
+def load(text: str, look: Callable[[Any], object], pause: Callable[[], object]) -> Any:
+    """The value of a text; raises JSONDecodeError, a ValueError, for one that is no JSON.
+
+    For a thread: it calls `pause` between two windows, to let others run. `look` sees what was made of each piece with
+    an escaped character in it, and may raise.
+    """
+    scan = _Load(text, look)
+    for _ in scan.windows():
+        pause()
+    return scan.value
+
+
 class _Scan:
-    """One pass over a text."""
+    """One pass over a text. What it comes by is for those to see who make something of it (`_Load`)."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -108,6 +122,9 @@ class _Scan:
         if self._open:
             run = _elements_in(self._open[-1])
             self._at = self._end(run, self._at + _WINDOW)
+            if self._at > before:
+                self._passed(before, self._at)
+                self._skip()  # the window may have ended behind a comma
         self._spent += self._at - before + _STEP_COST
         if self._spent >= _WINDOW:
             self._spent = 0
@@ -117,16 +134,20 @@ class _Scan:
         first = text[self._at : self._at + 1]
         if first in ("[", "{"):
             return self._enter("]" if first == "[" else "}")
+        start = self._at
         if first == '"':
             yield from self._string()
+            self._ended(start)
             return True
         if (plain := _PLAIN.match(text, self._at)) is None:
             raise self._wrong("Expecting value")
         self._at = plain.end()
+        self._ended(start)
         return True
 
     def _enter(self, closing: str) -> bool:
         self._open.append(closing)
+        self._entered()
         if len(self._open) > MAX_DEPTH:
             raise self._wrong("Nested too deeply")
         self._at += 1
@@ -135,12 +156,14 @@ class _Scan:
             return False
         self._at += 1
         self._open.pop()
+        self._left()
         return True
 
     def _close_or_comma(self) -> bool:
         found = self._text[self._at : self._at + 1]
         if found == self._open[-1]:
             self._open.pop()
+            self._left()
         elif found != ",":
             raise self._wrong("Expecting ',' delimiter")
         self._at += 1
@@ -151,7 +174,9 @@ class _Scan:
     def _key(self) -> Iterator[None]:
         if self._text[self._at : self._at + 1] != '"':
             raise self._wrong("Expecting property name enclosed in double quotes")
+        start = self._at
         yield from self._string()
+        self._named(start)
         self._skip()
         if self._text[self._at : self._at + 1] != ":":
             raise self._wrong("Expecting ':' delimiter")
@@ -183,6 +208,75 @@ class _Scan:
 
     def _wrong(self, message: str) -> JSONDecodeError:
         return JSONDecodeError(message, self._text, self._at)
+
+    def _passed(self, start: int, end: int) -> None:
+        """Whole elements or members of the innermost container stand there, a comma behind each."""
+
+    def _named(self, start: int) -> None:
+        """A member's name begins there."""
+
+    def _ended(self, start: int) -> None:
+        """A string or another plain value begins there."""
+
+    def _entered(self) -> None:
+        """A container has begun, the last of `_open`."""
+
+    def _left(self) -> None:
+        """The innermost container has ended."""
+
+
+class _Load(_Scan):
+    """A pass that builds the value."""
+
+    def __init__(self, text: str, look: Callable[[Any], object]) -> None:
+        super().__init__(text)
+        self._look = look
+        self._whole: list[Any] = []
+        self._holders: list[Any] = [self._whole]
+        self._names: list[str] = []
+        """Of members whose value is to come."""
+
+    @property
+    def value(self) -> Any:
+        """What the whole text says, once it has been passed."""
+        return self._whole[0]
+
+    def _passed(self, start: int, end: int) -> None:
+        elements = self._text[start:end].rstrip(" \t\n\r")[:-1]
+        if self._open[-1] == "]":
+            self._holders[-1].extend(self._seen(elements, _DECODER.decode(f"[{elements}]")))
+        else:
+            self._holders[-1].update(self._seen(elements, _DECODER.decode(f"{{{elements}}}")))
+
+    def _named(self, start: int) -> None:
+        self._names.append(self._scalar(start))
+
+    def _ended(self, start: int) -> None:
+        self._put(self._scalar(start))
+
+    def _entered(self) -> None:
+        made: Any = [] if self._open[-1] == "]" else {}
+        self._put(made)
+        self._holders.append(made)
+
+    def _left(self) -> None:
+        self._holders.pop()
+
+    def _put(self, value: Any) -> None:
+        holder = self._holders[-1]
+        if isinstance(holder, list):
+            holder.append(value)
+        else:
+            holder[self._names.pop()] = value
+
+    def _scalar(self, start: int) -> Any:
+        value, end = _SCAN(self._text, start)
+        return self._seen(self._text[start:end], value)
+
+    def _seen(self, text: str, value: Any) -> Any:
+        if "\\u" in text:
+            self._look(value)
+        return value
 
 
 def _refuse_constant(text: str) -> None:

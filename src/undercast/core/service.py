@@ -157,6 +157,8 @@ class Manifest:
     site: Callable[[Any, Visit], Awaitable[HttpResponse]] | None = None
     """(instance, visit) -> the answer at an address of the service's own, which its `addresses.py` says. Errors are
     answers, too."""
+    largest: Mapping[str, int] = field(default_factory=dict)
+    """Operation -> bytes that its body may have, where that is not `wire.bodies.OPERATION_BYTES`; "" for any other."""
     waits: frozenset[str] = frozenset()
     """Operations that wait for something to happen, and take it: they end when their client goes."""
     targets: Callable[[Any], Mapping[str, Any]] | None = None

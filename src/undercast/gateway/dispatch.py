@@ -28,7 +28,8 @@ from undercast.gateway.request_log import RequestLine, RequestLog
 from undercast.gateway.sites import Sites, SiteVisit, serve_site
 from undercast.services.registry import Mounted, Services
 from undercast.wire import in_process
-from undercast.wire.decode import Call, decode, parse, parse_now
+from undercast.wire.bodies import OPERATION_BYTES, Bodies
+from undercast.wire.decode import Call, Reading, decode, parse, parse_now
 from undercast.wire.encode import encode_error, encode_output
 from undercast.wire.form import opened
 from undercast.wire.hosts import DEFAULT_HOSTS, host_target
@@ -61,6 +62,7 @@ class Dispatcher:
         self._mounted = services.mounted
         self._sites = tools.sites
         self._gate: Gate | None = None
+        self._bodies = Bodies()
 
     def guard(self, gate: Gate) -> None:
         """Set who guards the services; once, after those were built that it asks (they hold our `internal`)."""
@@ -130,7 +132,7 @@ class Dispatcher:
         # Before the body is read: whatever is in it, and in whatever format, the operation is not here.
         found = self._find(call.service, call.operation) if call.operation else None
         body = verified_body(call, identity.signing_key)
-        call, params = parse_now(call, body) or await parse(call, body, self._find_later)
+        call, params = parse_now(call, body) or await parse(call, body, self._reading(call, identity))
         line.operation = f"{call.service}:{call.operation}"
         function, mounted = found or self._find(call.service, call.operation)
         ctx = self._context(call, identity, request_id)
@@ -143,9 +145,20 @@ class Dispatcher:
             return encode_output(call, result.output, request_id, status=result.status, headers=result.headers)
         return encode_output(call, result or {}, request_id)
 
-    async def _find_later(self, service: str, operation: str) -> None:
+    def _reading(self, call: Call, identity: Identity) -> Reading:
+        guest = "" if call.signature is None else None
+        return Reading(
+            bodies=self._bodies,
+            sender=call.request.environment_id or identity.environment_id or guest,
+            allowed=self._allowed,
+        )
+
+    async def _allowed(self, service: str, operation: str) -> int:
+        """The most bytes that a body may have. Raises NotImplemented for an operation that is not here."""
         await self._services.get(service)
-        self._find(service, operation)
+        _, mounted = self._find(service, operation)
+        largest = mounted.manifest.largest
+        return largest.get(operation) or largest.get("", OPERATION_BYTES)
 
     def _find(self, service: str, operation: str) -> tuple[OperationFunction, Mounted]:
         mounted = self._mounted.get(service)

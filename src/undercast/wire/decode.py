@@ -5,6 +5,7 @@ the answer is a Call or a ServiceError with a 4xx status.
 AWS: Smithy's AWS protocol specifications; Signature Version 4, "credential scope".
 """
 
+import asyncio
 import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -15,7 +16,9 @@ from urllib.parse import unquote_plus
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest
+from undercast.core.record import record
 from undercast.wire import s3
+from undercast.wire.bodies import OPERATION_BYTES, UNSIGNED_BYTES, Bodies
 from undercast.wire.call import AWS_CBOR, Call, Protocol
 from undercast.wire.codec import codec, router
 from undercast.wire.form import form_call
@@ -24,14 +27,26 @@ from undercast.wire.large import is_large, parse_large
 from undercast.wire.model import OperationModel, catalogue
 from undercast.wire.signature import Signature, parse_signature
 
-__all__ = ["Call", "decode", "parse", "parse_now"]
-
-MAX_BUFFERED_BYTES = 128 * 1024 * 1024
-"""Bodies that have to be whole before they can be parsed; the largest that AWS takes is CreateFunction's 70 MB."""
+__all__ = ["Call", "Reading", "decode", "parse", "parse_now"]
 
 _FORM = "application/x-www-form-urlencoded"
 _DATED_REST = ("lambda",)
 """Services that an unsigned request on a plain host may mean, by the date in its path; else it is S3's."""
+
+
+async def _any(service: str, operation: str) -> int:
+    return OPERATION_BYTES
+
+
+@record
+class Reading:
+    """What `parse` has to know of the platform."""
+
+    bodies: Bodies
+    sender: str | None = None
+    """Who shares what guests may have others hold, see `Bodies.claim`."""
+    allowed: Callable[[str, str], Awaitable[int]] = _any
+    """(service, operation) -> the most bytes that its body may have. May raise, before the body is looked at."""
 
 
 def decode(request: HttpRequest, hosts: HostRules = DEFAULT_HOSTS) -> Call:
@@ -67,28 +82,32 @@ def parse_now(call: Call, body: BodyStream) -> tuple[Call, dict[str, Any]] | Non
     return call, compiled.parse(call, data)
 
 
-async def parse(
-    call: Call, body: BodyStream, named: Callable[[str, str], Awaitable[object]] | None = None
-) -> tuple[Call, dict[str, Any]]:
+async def parse(call: Call, body: BodyStream, reading: Reading | None = None) -> tuple[Call, dict[str, Any]]:
     """Read the body and give the parameters as botocore's client takes them, validated.
 
-    The call comes back completed: a query request names its operation in the body. `named` hears of it and may raise
-    before the parameters are looked at. Blobs are bytes, streaming blobs are the `body` itself, timestamps are datetime
-    in UTC. Raises ServiceError in AWS's words.
+    The call comes back completed: a query request names its operation in the body. Blobs are bytes, streaming blobs are
+    the `body` itself, timestamps are datetime in UTC. Raises ServiceError in AWS's words.
     """
     if (parsed := parse_now(call, body)) is not None:
         return parsed
-    data = await body.read(MAX_BUFFERED_BYTES)
-    if call.request.headers.get("content-encoding") == "gzip" and _may_be_compressed(call):
-        data = _inflate(data)
-    if not call.operation:
-        call, data = _completed(call, data), b""
-        if named is not None:
-            await named(call.service, call.operation)
-    compiled = codec(call.service, call.operation, call.protocol)
-    if is_large(data):
-        return call, await parse_large(compiled, call, data)
-    return call, compiled.parse(call, data)
+    reading = reading or Reading(bodies=Bodies())
+    limit = await reading.allowed(call.service, call.operation) if call.operation else OPERATION_BYTES
+    if call.signature is None:
+        limit = min(limit, UNSIGNED_BYTES)
+    with reading.bodies.claim(reading.sender) as claim:
+        data = await body.read(limit, claim.grow)
+        if call.request.headers.get("content-encoding") == "gzip" and _may_be_compressed(call):
+            data = _inflate(data, limit)
+            claim.grow(len(data))
+        if not is_large(data):
+            if not call.operation:
+                call, data = await _completed(call, _form_pairs(data), reading), b""
+            return call, codec(call.service, call.operation, call.protocol).parse(call, data)
+        async with reading.bodies.turn(reading.sender):
+            if not call.operation:
+                pairs = await asyncio.to_thread(_form_pairs, data)
+                call, data = await _completed(call, pairs, reading), b""
+            return call, await parse_large(codec(call.service, call.operation, call.protocol), call, data)
 
 
 def query_pairs(query: str) -> tuple[tuple[str, str], ...]:
@@ -180,14 +199,19 @@ def _query_call(
     return _named(call, named) if "Action" in named else call
 
 
-def _completed(call: Call, data: bytes) -> Call:
-    """A query call whose parameters came in the body."""
+def _form_pairs(data: bytes) -> tuple[tuple[str, str], ...]:
     try:
         text = data.decode("ascii")
     except UnicodeDecodeError:
         raise ServiceError("MalformedQueryString", "The request body is not form-encoded.") from None
-    pairs = query_pairs(text)
-    return _named(replace(call, query=call.query + pairs), dict(pairs))
+    return query_pairs(text)
+
+
+async def _completed(call: Call, pairs: tuple[tuple[str, str], ...], reading: Reading) -> Call:
+    """A query call whose parameters came in the body. Raises what is wrong before they are looked at."""
+    named = _named(replace(call, query=call.query + pairs), dict(pairs))
+    await reading.allowed(named.service, named.operation)
+    return named
 
 
 def _named(call: Call, parameters: dict[str, str]) -> Call:
@@ -315,11 +339,11 @@ def _may_be_compressed(call: Call) -> bool:
     return "requestcompression" in catalogue().service(call.service).operations[call.operation].raw
 
 
-def _inflate(data: bytes) -> bytes:
+def _inflate(data: bytes, limit_bytes: int) -> bytes:
     """A body that the SDK compressed. Stops at the size that an uncompressed body may have."""
     inflater = zlib.decompressobj(wbits=31)
     try:
-        plain = inflater.decompress(data, MAX_BUFFERED_BYTES)
+        plain = inflater.decompress(data, limit_bytes)
     except zlib.error:
         raise ServiceError("SerializationException", "The request body is not valid gzip.") from None
     if inflater.unconsumed_tail or not inflater.eof:

@@ -14,6 +14,9 @@ from undercast.core.record import record
 from undercast.wire.call import Call
 from undercast.wire.model import ServiceModel, Shape
 
+LARGE_BYTES = 256 * 1024
+"""A body above this is parsed in a thread, and in pieces."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Draft:

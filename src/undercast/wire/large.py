@@ -1,7 +1,8 @@
 """Bodies too large to parse on the event loop: parsed in a thread, their base64 cut out first.
 
 json.loads, base64 and a search hold the interpreter's lock for as long as they run, so a thread alone would not let the
-loop go on: a blob of 50 MB is looked for and decoded piece by piece, and the document is parsed without it.
+loop go on: a blob of 50 MB is looked for and decoded piece by piece, and the document is parsed without it. So are the
+documents themselves (`protocols.json`, `protocols.xml`).
 AWS: CreateFunction takes a zip of 50 MB inside its JSON.
 """
 
@@ -13,9 +14,9 @@ from typing import Any
 from undercast.core.errors import ServiceError
 from undercast.wire.call import Call
 from undercast.wire.codec import Codec
+from undercast.wire.draft import LARGE_BYTES
 from undercast.wire.model import Shape
 
-LARGE_BYTES = 256 * 1024
 _MANY = 2000
 """Maps and lists in a document: reading and checking so many takes ten milliseconds, however small they are."""
 _SMALL_BYTES = 8 * _MANY

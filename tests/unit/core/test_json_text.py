@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from undercast.core import json_text
@@ -101,3 +101,86 @@ async def test_nesting_is_bounded(size: int) -> None:
     await check("[" + filler + "[" * (MAX_DEPTH // 2) + "]" * (MAX_DEPTH // 2) + "]")
     with pytest.raises(json.JSONDecodeError):
         await check("[" + filler + "[" * 20_000 + "]" * 20_000 + "]")
+
+
+def loaded(text: str) -> object:
+    """What `load` makes of it, with windows so small that there are many."""
+    return json_text.load(text, lambda value: json.dumps(value, ensure_ascii=False).encode(), lambda: None)
+
+
+@settings(max_examples=200)
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]))
+def test_a_value_is_built_like_the_parser_builds_it(value: object, ascii_only: bool, indent: int | None) -> None:
+    """Whatever it is, with and without white space and escapes."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    assert repr(loaded(text)) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("window", [16, 64])
+@pytest.mark.parametrize("indent", [None, 2])
+@given(value=VALUES)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_windows_may_end_anywhere(
+    monkeypatch: pytest.MonkeyPatch, window: int, indent: int | None, value: object
+) -> None:
+    """A run of elements is cut where its window ends; what is deeper than the expression goes is stepped into."""
+    monkeypatch.setattr(json_text, "_WINDOW", window)
+    text = json.dumps(value, indent=indent)
+    assert scanned(text)
+    assert repr(loaded(text)) == repr(json.loads(text))
+
+
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": "), (" ,\n ", "\t: ")])
+@pytest.mark.parametrize("element", [7, "x", {"a": 1}, [[[[1]]]], {"a": {"b": {"c": {"d": [None]}}}}])
+def test_a_list_is_taken_wherever_its_windows_end(
+    monkeypatch: pytest.MonkeyPatch, element: object, separators: tuple[str, str]
+) -> None:
+    """Twenty beginnings, so that a window ends before, within and behind each separator."""
+    monkeypatch.setattr(json_text, "_WINDOW", 256)
+    for shift in range(20):
+        text = json.dumps(["y" * shift, *[element] * (3_000 // len(json.dumps(element)))], separators=separators)
+        assert scanned(text)
+        assert loaded(text) == json.loads(text)
+
+
+def test_a_long_event_with_spaces_is_json() -> None:
+    """As `json.dumps` writes it: a window that ended between a comma and its space was taken for a mistake."""
+    for count in range(30_000, 30_040):
+        assert scanned(json.dumps([7] * count))
+
+
+def test_the_last_of_equal_names_counts() -> None:
+    """As in the parser in C, wherever a window ends."""
+    text = '{"a": 1, "b": [[[[1]]]], "a": {"c": [[[[2]]]]}, "b": 3}'
+    assert loaded(text) == json.loads(text)
+
+
+@settings(max_examples=200)
+@given(SOUP | st.builds(lambda value, at, bit: _wounded(json.dumps(value), at, bit), VALUES, st.integers(0), SOUP))
+def test_what_is_no_json_is_not_built(text: str) -> None:
+    """Same verdict as the parser's; a half of a surrogate pair is refused by the look."""
+    try:
+        built = loaded(text)
+    except ValueError:
+        assert not parsed(text) or not encodable(json.loads(text))
+    else:
+        assert repr(built) == repr(json.loads(text))
+
+
+def encodable(value: object) -> bool:
+    """Whether all its texts are."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def test_a_long_text_gives_others_their_turn() -> None:
+    """Once for two windows of 32,768 characters, or what costs as much."""
+    turns: list[None] = []
+    for unit in ('"ab",', "[[[[[[1]]]]]],", f'"{"x" * 3000}",'):
+        text = f'{{"a": [{unit * (400_000 // len(unit))}0]}}'
+        turns.clear()
+        assert json_text.load(text, lambda value: None, lambda: turns.append(None)) == json.loads(text)
+        assert len(turns) >= 6

@@ -10,7 +10,8 @@ from tests.unit.wire.requests import request
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.wire.decode import decode, parse, parse_now
-from undercast.wire.large import LARGE_BYTES, position
+from undercast.wire.draft import LARGE_BYTES
+from undercast.wire.large import position
 
 BLOB = bytes(range(256)) * 8192
 TEXT = b64encode(BLOB).decode()

@@ -98,6 +98,7 @@ def _reset(dynamo: RunningDynamo) -> None:
 MANIFEST = Manifest(
     name="dynamodb",
     build=build,
+    largest={"": 16 * 1024 * 1024},  # Developer Guide, BatchWriteItem: a request has 16 MB at most
     operations=measured(
         under_keys(
             operations_of(

@@ -56,6 +56,7 @@ def _reset(kinesis: Kinesis) -> None:
 MANIFEST = Manifest(
     name="kinesis",
     build=build,
+    largest={"": 16 * 1024 * 1024},  # 10 MiB of records, in base64
     operations=operations_of(consumers, policies, records, settings, shards, streams, tags),
     access=access,
     policy_of=policy_of,

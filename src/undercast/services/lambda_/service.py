@@ -154,9 +154,13 @@ def _reset(instance: Lambda) -> None:
     instance.unable.clear()
 
 
+_PACKAGE_REQUEST_BYTES = 96 * 1024 * 1024
+"""More than AWS's 70,167,211, so that a package that is too large is told by the operation, in its own words."""
+
 MANIFEST = Manifest(
     name="lambda",
     build=build,
+    largest=dict.fromkeys(("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"), _PACKAGE_REQUEST_BYTES),
     operations=held_to_rates(
         operations_of(
             aliases,

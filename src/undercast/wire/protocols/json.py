@@ -7,15 +7,17 @@ AWS: Smithy, "AWS JSON 1.0 protocol", "AWS JSON 1.1 protocol", "awsQueryCompatib
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from undercast.core import json_text
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.wire.call import Call
-from undercast.wire.draft import Draft, Encode, Failure, Parse
+from undercast.wire.draft import LARGE_BYTES, Draft, Encode, Failure, Parse
 from undercast.wire.model import OperationModel, ServiceModel, Shape
 from undercast.wire.protocols.stream import event_stream_draft
 from undercast.wire.protocols.tree import Leaves, TreeCompiler, Walk, wrong_type
@@ -90,12 +92,23 @@ _ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=
 def load(data: bytes) -> Any:
     """A JSON document. Raises SerializationException for anything else, lone surrogates included."""
     try:
+        if len(data) > LARGE_BYTES:
+            return json_text.load(data.decode(), _check_text, _let_others_run)
         value = _DECODE(data.decode())
         if b"\\u" in data:
-            _ENCODE(value).encode()
+            _check_text(value)
         return value
     except (ValueError, RecursionError):
         raise ServiceError("SerializationException", "The request body is not a valid JSON document.") from None
+
+
+def _check_text(value: Any) -> None:
+    """Raises UnicodeEncodeError, a ValueError, for a lone surrogate."""
+    _ENCODE(value).encode()
+
+
+def _let_others_run() -> None:
+    time.sleep(0)  # not to wait, but to give the interpreter's lock away
 
 
 def dump(value: Any) -> bytes:

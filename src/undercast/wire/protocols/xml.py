@@ -4,11 +4,13 @@ Writing appends strings to a list; reading walks what expat parsed. Each shape i
 AWS: Smithy, "XML bindings".
 """
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
 from undercast.core.errors import ServiceError
+from undercast.wire.draft import LARGE_BYTES
 from undercast.wire.model import Shape
 from undercast.wire.protocols.once import once
 from undercast.wire.values import (
@@ -271,7 +273,14 @@ def parse_document(data: bytes) -> ElementTree.Element:
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise malformed()
     try:
-        return ElementTree.fromstring(data)
+        if len(data) <= LARGE_BYTES:
+            return ElementTree.fromstring(data)
+        parser = ElementTree.XMLParser()
+        for at in range(0, len(data), LARGE_BYTES):
+            parser.feed(data[at : at + LARGE_BYTES])
+            time.sleep(0)  # in a thread: the parser holds the interpreter's lock
+        root: ElementTree.Element = parser.close()
+        return root
     except (ElementTree.ParseError, ValueError, LookupError, RecursionError):
         raise malformed() from None
 
