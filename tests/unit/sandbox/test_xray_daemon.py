@@ -170,3 +170,50 @@ async def test_a_socket_that_cannot_be_watched_leaves_none_watched(
     with pytest.raises(OSError, match="Cannot allocate memory"):
         XRayDaemon(a_function(), Sink(), sockets)
     assert loop.remove_reader(sockets[UDP]) is False
+
+
+async def test_beyond_the_bytes_nothing_is_read_and_it_is_told_once_a_second(
+    sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Reading costs the loop, also what is thrown away then; a line for each look would cost it more."""
+    monkeypatch.setattr(xray_daemon, "BYTES_PER_S", 25)
+    sink, loop = Sink(), asyncio.get_running_loop()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for _ in range(5):
+            sender.sendto(b"ten bytes.", sockets[UDP].getsockname())
+    for second, lines in ((7.0, 1), (7.5, 1), (8.0, 1)):
+        monkeypatch.setattr(loop, "time", lambda now=second: now, raising=False)
+        daemon._take(sockets[UDP])
+        assert sum("bytes a second to X-Ray" in one for one in caplog.messages) == lines
+        if second < 8:  # the third was beyond it: two wait in the socket
+            assert len(sockets[UDP].recv(100, socket.MSG_PEEK)) == 10
+    assert len(sink.packets) == 4
+    monkeypatch.undo()
+    daemon.close()
+
+
+async def test_the_last_packets_may_be_more_than_one_turn_takes(sockets: dict[str, socket.socket]) -> None:
+    """A function that ends behind many subsegments; a flood is bounded by its turns."""
+    sink = Sink()
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for number in range(100):
+            sender.sendto(b"%d" % number, sockets[UDP].getsockname())
+    daemon.close()
+    assert sink.packets == [b"%d" % number for number in range(100)]
+
+
+async def test_a_daemon_that_is_closed_while_a_socket_rests_looks_no_more(
+    sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sandbox closes the sockets then, and a number may be another's when the rest is over."""
+    monkeypatch.setattr(xray_daemon, "PACKETS_PER_S", 0)
+    loop = asyncio.get_running_loop()
+    daemon = XRayDaemon(a_function(), Sink(), sockets)
+    daemon._let_rest(sockets[UDP], daemon._receive, 0.01)
+    daemon.close()
+    over = loop.create_future()
+    loop.call_later(0.02, over.set_result, None)
+    await over
+    assert loop.remove_reader(sockets[UDP]) is False
