@@ -28,7 +28,7 @@ LEFT_OUT = frozenset(
         # Clients make host names of these.
         "EndpointId", "StreamId",
         # Clients have them in another form: text for numbers, times or parsed times.
-        "Expires", "PartNumberMarker", "NextPartNumberMarker", "ObjectParts",
+        "Expires", "ResponseExpires", "PartNumberMarker", "NextPartNumberMarker", "ObjectParts",
         # Clients add to these.
         "accepts", "ContentEncoding",
         # Clients undo it.
