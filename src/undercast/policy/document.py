@@ -87,14 +87,15 @@ def parse_policy(source: str | Mapping[str, Any], kind: PolicyKind = "any") -> P
     """Validate and compile a document. Raises ServiceError MalformedPolicyDocument in AWS's words.
 
     `kind` says what else AWS asks of it: "managed", "inline" and "session" have no Principal, "resource" and "trust"
-    need one, "trust" has no Resource. "any" asks for the grammar only.
+    need one, "trust" has no Resource. "any", for what is stored, asks for the grammar only: a principal that an older
+    version took, and that is refused now, means nobody.
     """
     if isinstance(source, Policy):
         return source
     document = _json(source, kind) if isinstance(source, str) else source
     validation.check(document, kind)
     version = document.get("Version", _OLDEST_VERSION)
-    return Policy(document, tuple(_statement(raw, version) for raw in validation.as_list(document["Statement"])))
+    return Policy(document, tuple(_statement(raw, version, kind) for raw in validation.as_list(document["Statement"])))
 
 
 def _json(text: str, kind: PolicyKind) -> Any:
@@ -111,7 +112,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _statement(raw: Mapping[str, Any], version: str) -> Statement:
+def _statement(raw: Mapping[str, Any], version: str, kind: PolicyKind) -> Statement:
     inverted_actions, inverted_resources = "NotAction" in raw, "NotResource" in raw
     actions = validation.as_list(raw["NotAction" if inverted_actions else "Action"])
     resources = validation.as_list(raw.get("NotResource" if inverted_resources else "Resource", []))
@@ -127,14 +128,15 @@ def _statement(raw: Mapping[str, Any], version: str) -> Statement:
         resources=tuple(resource_pattern(resource, version) for resource in resources),
         resources_inverted=inverted_resources,
         conditions=conditions,
-        principals=_principals(raw),
+        principals=_principals(raw, lenient=kind == "any"),
     )
 
 
-def _principals(raw: Mapping[str, Any]) -> Principals | None:
+def _principals(raw: Mapping[str, Any], *, lenient: bool) -> Principals | None:
+    named = next((name for name in ("NotPrincipal", "Principal") if name in raw), None)
+    if named is None:
+        return None
     try:
-        if "NotPrincipal" in raw:
-            return compile_principals(raw["NotPrincipal"], inverted=True)
-        return compile_principals(raw["Principal"]) if "Principal" in raw else None
+        return compile_principals(raw[named], inverted=named == "NotPrincipal", lenient=lenient)
     except InvalidPrincipal as error:
         raise malformed(f"{validation.INVALID_PRINCIPAL}: {error}") from None

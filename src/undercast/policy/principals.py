@@ -19,7 +19,9 @@ _ENTITY_ARN = re.compile(
 _CLOUDFRONT = re.compile(r"arn:aws[a-z-]*:iam::cloudfront:user/CloudFront[ _]Origin[ _]Access[ _]Identity[ _][A-Z0-9]+")
 """An origin access identity (CloudFront Developer Guide, of that name): nobody here."""
 _UNIQUE_ID = re.compile(r"(AROA|AIDA|ARNA)[A-Z0-9]{12,28}")
-_CANONICAL_ID = re.compile(r"[0-9a-f]{64}")
+_CANONICAL_ID = re.compile(r"[0-9a-f]{64}|[0-9a-f]{96}")
+"""An account's, or an origin access identity's (CloudFormation, AWS::CloudFront::CloudFrontOriginAccessIdentity,
+S3CanonicalUserId), which is nobody here and has 96 digits."""
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com(\.cn)?|aws\.internal|amazon\.com)")
 _REGION_LABEL = re.compile(r"\.[a-z]{2}(-[a-z]+)+-\d(?=\.amazonaws\.)")
 _KINDS = frozenset({"AWS", "Service", "Federated", "CanonicalUser"})
@@ -85,8 +87,8 @@ class Principals:
         return Meant.NOT
 
 
-def compile_principals(element: Any, *, inverted: bool = False) -> Principals:
-    """Raises InvalidPrincipal."""
+def compile_principals(element: Any, *, inverted: bool = False, lenient: bool = False) -> Principals:
+    """Raises InvalidPrincipal, unless `lenient`: then what is no principal means nobody."""
     accounts: set[str] = set()
     arns: set[str] = set()
     unique_ids: set[str] = set()
@@ -108,7 +110,7 @@ def compile_principals(element: Any, *, inverted: bool = False) -> Principals:
             services |= {value, _global(value)}
         elif kind == "CanonicalUser" and _CANONICAL_ID.fullmatch(value):
             canonical_ids.add(value)
-        elif kind != "Federated":
+        elif kind != "Federated" and not lenient:
             raise InvalidPrincipal(kind.upper() if kind == "Service" else kind, value)
     return Principals(
         everyone=everyone,

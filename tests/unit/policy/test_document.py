@@ -108,6 +108,7 @@ def test_malformed_documents(kind: PolicyKind, source: Any, text: str) -> None:
         {"Service": ["lambda.amazonaws.com", "edgelambda.amazonaws.com"]},
         {"Federated": "cognito-identity.amazonaws.com"},
         {"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be"},
+        {"CanonicalUser": "79a59df900b949e55d96a1e698fbacedfd6e09d98eacf8f8d5218e7cd47ef2be" + "0123456789abcdef" * 2},
     ],
 )
 def test_every_form_of_principal_is_accepted(principal: Any) -> None:

@@ -146,11 +146,20 @@ def test_a_canonical_user_is_its_account() -> None:
     assert decide(identity=ALLOW, resource=to(several, "Deny")).explicit_deny is True
 
 
-@pytest.mark.parametrize("named", ["", "x", "arn:aws:iam::111111111111:root", "A" * 64, "a" * 63])
+@pytest.mark.parametrize("named", ["", "x", "arn:aws:iam::111111111111:root", "A" * 64, "a" * 63, "a" * 80])
 def test_what_is_no_canonical_user_is_no_principal(named: str) -> None:
     """It would mean nobody: a Deny without an effect."""
     with pytest.raises(ServiceError, match="Invalid principal in policy"):
         parse_policy(to({"CanonicalUser": named}), "resource")
+
+
+def test_what_is_stored_and_no_principal_means_nobody() -> None:
+    """A data folder may hold what an older version took."""
+    stored = {"CanonicalUser": [canonical_id(OTHER)[1:], canonical_id(ACCOUNT)]}
+    assert decide(identity=ALLOW, resource=to(stored, "Deny")).explicit_deny is True
+    nobody = {"CanonicalUser": canonical_id(ACCOUNT)[1:]}
+    assert decide(identity=ALLOW, resource=to(nobody, "Deny")).allowed is True
+    assert decide(identity=ALLOW, resource=to(nobody), resource_account_id=OTHER).allowed is False
 
 
 def test_a_regional_service_principal_is_the_service() -> None:

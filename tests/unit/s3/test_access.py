@@ -151,6 +151,21 @@ async def test_a_principal_that_cannot_be(s3: Bench) -> None:
         await s3.call("PutBucketPolicy", Bucket="bkt", Policy=_policy(identity))
 
 
+async def test_a_bucket_whose_policy_would_be_refused_now_answers(s3: Bench) -> None:
+    """A data folder may hold what an older version took: such a principal means nobody, and the policy can go."""
+    stored = _policy({"CanonicalUser": "f" * 63})
+    with pytest.raises(ServiceError, match="Invalid principal in policy"):
+        await s3.call("PutBucketPolicy", Bucket="bkt", Policy=stored)
+    bucket = s3.s3.buckets.find("bkt")
+    assert bucket is not None
+    await s3.state.database.write(lambda tx: s3.s3.buckets.configure(tx, bucket, "policy", stored))
+    need = (await s3.access("GetObject", Bucket="bkt", Key="k"))[0]
+    assert need.resource_policy is not None and dict(need.resource_policy) == json.loads(stored)
+    await s3.access("DeleteBucketPolicy", Bucket="bkt")
+    await s3.call("DeleteBucketPolicy", Bucket="bkt")
+    assert (await s3.access("GetObject", Bucket="bkt", Key="k"))[0].resource_policy is None
+
+
 async def test_public_policies_are_blocked_by_default(s3: Bench) -> None:
     """BlockPublicPolicy refuses them; RestrictPublicBuckets makes an old one void for strangers."""
     with pytest.raises(ServiceError, match="BlockPublicPolicy setting in S3 Block Public Access"):

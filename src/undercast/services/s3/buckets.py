@@ -56,7 +56,7 @@ class Buckets:
             return None
         found = self._policies.get(bucket.name)
         if found is None:
-            found = self._policies[bucket.name] = parse_policy(text, "resource")
+            found = self._policies[bucket.name] = parse_policy(text)
         return found
 
     def confirm(self, tx: Tx, bucket: Bucket) -> Bucket:
