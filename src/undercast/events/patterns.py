@@ -49,6 +49,10 @@ class Pattern:
     is_nested: bool
 
 
+NOTHING = Pattern(matches=lambda event: False, keys=0, combinations=1, is_nested=False)
+"""What stands for a stored pattern that an older version took and that is refused now."""
+
+
 def compile_pattern(document: Any, *, largest: int | None = None) -> Pattern:
     """Raises InvalidPattern. `largest` is SNS's limit of numbers, which it holds for values to be equal to as well."""
     if not isinstance(document, dict):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
-from undercast.events.patterns import InvalidPattern, Pattern, compile_pattern
+from undercast.events.patterns import NOTHING, InvalidPattern, Pattern, compile_pattern
 from undercast.services import unparsed
 from undercast.services.events.errors import invalid, invalid_pattern
 from undercast.store.database import Row
@@ -222,7 +222,7 @@ def _kept(text: str) -> Pattern:
     try:
         return compiled(text)
     except ServiceError:
-        return Pattern(matches=lambda event: False, keys=0, combinations=1, is_nested=False)
+        return NOTHING
 
 
 def archive_of(row: Row) -> Archive:

@@ -133,7 +133,8 @@ def checked_subscription(
         _check_subscription_value(attribute, value, topic, protocol)
     merged = {name: value for name, value in {**known, **given}.items() if value and value != "{}"}
     if "FilterPolicy" in merged:
-        compile_filter(merged)
+        if "FilterPolicy" in given or "FilterPolicyScope" in given:  # a stored one may be refused by now
+            compile_filter(merged)
         merged.setdefault("FilterPolicyScope", ATTRIBUTES)
     return merged
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
-from undercast.events.patterns import InvalidPattern, Pattern, compile_pattern
+from undercast.events.patterns import NOTHING, InvalidPattern, Pattern, compile_pattern
 from undercast.services.sns.errors import invalid
 
 ATTRIBUTES, BODY = "MessageAttributes", "MessageBody"
@@ -53,6 +53,14 @@ def compile_filter(attributes: Mapping[str, str]) -> Filter:
     if pattern.combinations > MAX_COMBINATIONS:
         raise invalid("FilterPolicy: Filter policy is too complex")
     return Filter(pattern=pattern, scope=scope)
+
+
+def kept_filter(attributes: Mapping[str, str]) -> Filter:
+    """The same of a row. A policy that an older version took, and that is refused now, accepts nothing."""
+    try:
+        return compile_filter(attributes)
+    except ServiceError:
+        return Filter(pattern=NOTHING, scope=attributes.get("FilterPolicyScope", ATTRIBUTES))
 
 
 def _parsed(text: str) -> Any:

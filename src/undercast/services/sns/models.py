@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from undercast.core.arn import AccountId, Region, Scope, is_fifo
 from undercast.core.record import record
 from undercast.services.sns.errors import invalid
-from undercast.services.sns.filters import Filter, compile_filter
+from undercast.services.sns.filters import Filter, kept_filter
 from undercast.store.database import Row
 
 DEFAULT_MAX_BYTES = 262_144
@@ -188,5 +188,5 @@ def subscription_of(row: Row) -> Subscription:
         base_url=row["base_url"],
         from_sandbox=bool(row["from_sandbox"]),
         needs_authentication=bool(row["needs_authentication"]),
-        filter=compile_filter(attributes) if attributes.get("FilterPolicy") else None,
+        filter=kept_filter(attributes) if attributes.get("FilterPolicy") else None,
     )
