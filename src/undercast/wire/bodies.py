@@ -44,8 +44,8 @@ class Bodies:
         self._held_bytes = 0
         self._held_of: dict[str, int] = {}
         self._turns: dict[str | None, tuple[asyncio.Lock, int]] = {}
-        self._parsing = 0
         self._collects = False
+        """Whether the collector was at work before it was told to rest: during the start it is not."""
 
     @property
     def held_bytes(self) -> int:
@@ -81,27 +81,22 @@ class Bodies:
     async def turn(self, sender: str | None) -> AsyncIterator[None]:
         """While a large body is parsed: one of each sender at a time, for each costs the event loop some of its time.
 
-        Meanwhile the collector of garbage rests: it would look at what was parsed again and again, and find nothing.
+        Meanwhile the collector of garbage rests, until the first of them ends: it would look at what was parsed again
+        and again, and find nothing.
         """
         lock, waiting = self._turns.get(sender) or (asyncio.Lock(), 0)
         self._turns[sender] = lock, waiting + 1
         try:
             async with lock:
-                self._rest(1)
+                if gc.isenabled():
+                    self._collects = True
+                    gc.disable()
                 try:
                     yield
                 finally:
-                    self._rest(-1)
+                    if self._collects:
+                        gc.enable()
         finally:
             _, waiting = self._turns.pop(sender)
             if waiting > 1:
                 self._turns[sender] = lock, waiting - 1
-
-    def _rest(self, change: int) -> None:
-        before = self._parsing
-        self._parsing += change
-        if not before:
-            self._collects = gc.isenabled()
-            gc.disable()
-        elif not self._parsing and self._collects:
-            gc.enable()

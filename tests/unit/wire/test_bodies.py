@@ -72,16 +72,29 @@ async def test_one_large_body_of_a_sender_is_parsed_at_a_time(monkeypatch: pytes
             under_way[sender] = under_way.get(sender, 0) + 1
             most[sender] = max(most.get(sender, 0), under_way[sender])
             most["all"] = max(most.get("all", 0), sum(under_way.values()))
-            assert not gc.isenabled()
             for _ in range(3):
                 await asyncio.sleep(0)
             under_way[sender] -= 1
 
-    assert gc.isenabled()
     await asyncio.gather(*(work(sender) for sender in ("a", None, "b") for _ in range(4)))
     assert most == {"a": 1, "b": 1, None: 1, "all": 3}
-    assert gc.isenabled()
     assert not holds._turns
+
+
+@pytest.mark.parametrize("collects", [True, False])
+async def test_the_collector_rests_until_the_first_large_body_is_parsed(collects: bool) -> None:
+    """However many overlap, garbage is looked for again and again; who has it off, as the start does, keeps it so."""
+    holds, before = Bodies(), gc.isenabled()
+    try:
+        (gc.enable if collects else gc.disable)()
+        async with holds.turn("a"):
+            assert not gc.isenabled()
+            async with holds.turn("b"):
+                assert not gc.isenabled()
+            assert gc.isenabled() == collects
+        assert gc.isenabled() == collects
+    finally:
+        (gc.enable if before else gc.disable)()
 
 
 async def test_the_loop_goes_on_while_a_large_document_is_parsed() -> None:
