@@ -18,6 +18,8 @@ SMALL_CHARACTERS = 65_536
 """Up to here the parser in C is done within some milliseconds."""
 MAX_DEPTH = 1000
 _WINDOW = 32_768
+_GLANCES = (2_048, _WINDOW)
+"""A container is tried whole within these: most are short, and what is cut out for nothing is copied."""
 _STEP_COST = 64
 """In characters: what a step outside the regular expression counts towards a window."""
 
@@ -133,7 +135,7 @@ class _Scan:
             yield from self._key()
         first = text[self._at : self._at + 1]
         if first in ("[", "{"):
-            return self._enter("]" if first == "[" else "}")
+            return self._within_a_window() or self._enter("]" if first == "[" else "}")
         start = self._at
         if first == '"':
             yield from self._string()
@@ -144,6 +146,25 @@ class _Scan:
         self._at = plain.end()
         self._ended(start)
         return True
+
+    def _within_a_window(self) -> bool:
+        """Read a container in one go, by the parser in C, where it is no longer than a window."""
+        start = self._at
+        for size in _GLANCES:
+            piece = self._text[start : start + size]
+            try:
+                value, length = _SCAN(piece, 0)
+            except RecursionError:
+                raise self._wrong("Nested too deeply") from None
+            except (ValueError, StopIteration):
+                if len(piece) < size:
+                    return False  # it is wrong: step by step it will be found where
+                continue
+            self._at += length
+            self._spent += length
+            self._held(value, piece[:length])
+            return True
+        return False
 
     def _enter(self, closing: str) -> bool:
         self._open.append(closing)
@@ -218,6 +239,9 @@ class _Scan:
     def _ended(self, start: int) -> None:
         """A string or another plain value begins there."""
 
+    def _held(self, value: Any, text: str) -> None:
+        """A whole container is this text."""
+
     def _entered(self) -> None:
         """A container has begun, the last of `_open`."""
 
@@ -253,6 +277,9 @@ class _Load(_Scan):
 
     def _ended(self, start: int) -> None:
         self._put(self._scalar(start))
+
+    def _held(self, value: Any, text: str) -> None:
+        self._put(self._seen(text, value))
 
     def _entered(self) -> None:
         made: Any = [] if self._open[-1] == "]" else {}

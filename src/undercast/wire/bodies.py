@@ -18,7 +18,9 @@ OPERATION_BYTES = 8 * MIB
 """What an operation takes unless its manifest says more (`largest`): 1 MiB of messages with each character escaped."""
 UNSIGNED_BYTES = MIB
 """Nobody's request: the few operations that take one need some hundred bytes."""
-HELD_BYTES = 384 * MIB
+HELD_BYTES = 768 * MIB
+GUESTS_BYTES = 256 * MIB
+"""Of all that comes from inside sandboxes or is unsigned: the user of this machine has the rest for himself."""
 GUEST_BYTES = 96 * MIB
 """Of one environment, or of all that is unsigned; the largest request of Lambda fits."""
 
@@ -42,6 +44,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self._held_bytes = 0
+        self._held_of_guests = 0
         self._held_of: dict[str, int] = {}
         self._turns: dict[str | None, tuple[asyncio.Lock, int]] = {}
         self._collects = False
@@ -65,13 +68,17 @@ class Bodies:
     def take(self, sender: str | None, size_bytes: int) -> None:
         """Count what a sender holds. Raises ServiceUnavailable, and counts nothing, when it is too much."""
         held = self._held_bytes + size_bytes
-        theirs = self._held_of.get(sender, 0) + size_bytes if sender is not None else 0
-        if size_bytes > 0 and (held > HELD_BYTES or theirs > GUEST_BYTES):
+        theirs = guests = 0
+        if sender is not None:
+            theirs = self._held_of.get(sender, 0) + size_bytes
+            guests = self._held_of_guests + size_bytes
+        if size_bytes > 0 and (held > HELD_BYTES or guests > GUESTS_BYTES or theirs > GUEST_BYTES):
             text = "Too much of other requests is being read and parsed at the moment. Send this one again."
             raise ServiceError("ServiceUnavailable", text, 503)
         self._held_bytes = held
         if sender is None:
             return
+        self._held_of_guests = guests
         if theirs:
             self._held_of[sender] = theirs
         else:

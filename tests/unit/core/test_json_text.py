@@ -125,6 +125,7 @@ def test_windows_may_end_anywhere(
 ) -> None:
     """A run of elements is cut where its window ends; what is deeper than the expression goes is stepped into."""
     monkeypatch.setattr(json_text, "_WINDOW", window)
+    monkeypatch.setattr(json_text, "_GLANCES", (4, window))
     text = json.dumps(value, indent=indent)
     assert scanned(text)
     assert repr(loaded(text)) == repr(json.loads(text))
@@ -137,6 +138,7 @@ def test_a_list_is_taken_wherever_its_windows_end(
 ) -> None:
     """Twenty beginnings, so that a window ends before, within and behind each separator."""
     monkeypatch.setattr(json_text, "_WINDOW", 256)
+    monkeypatch.setattr(json_text, "_GLANCES", (8,))
     for shift in range(20):
         text = json.dumps(["y" * shift, *[element] * (3_000 // len(json.dumps(element)))], separators=separators)
         assert scanned(text)

@@ -5,6 +5,7 @@ import gc
 import json
 import threading
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -12,7 +13,7 @@ from tests.unit.wire.requests import request
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
 from undercast.wire import bodies
-from undercast.wire.bodies import GUEST_BYTES, HELD_BYTES, MIB, OPERATION_BYTES, UNSIGNED_BYTES, Bodies
+from undercast.wire.bodies import GUEST_BYTES, GUESTS_BYTES, HELD_BYTES, MIB, OPERATION_BYTES, UNSIGNED_BYTES, Bodies
 from undercast.wire.decode import Reading, decode, parse
 
 
@@ -57,8 +58,27 @@ def test_all_of_one_sender_are_bounded_together(sender: str | None, most: int) -
             with holds.claim(None) as other:
                 other.grow(HELD_BYTES - GUEST_BYTES)
     assert holds.held_bytes == 0
-    with holds.claim(sender) as third:
-        third.grow(most)
+
+
+def test_guests_together_leave_room_for_the_user() -> None:
+    """However many environments hold what one may."""
+    holds = Bodies()
+    with ExitStack() as held:
+        for number in range(GUESTS_BYTES // GUEST_BYTES):
+            held.enter_context(holds.claim(f"environment {number}")).grow(GUEST_BYTES)
+        with pytest.raises(ServiceError):
+            held.enter_context(holds.claim("one more")).grow(GUEST_BYTES)
+        held.enter_context(holds.claim(None)).grow(HELD_BYTES - GUESTS_BYTES)
+    assert holds.held_bytes == 0
+
+
+def test_what_is_given_back_can_be_held_again() -> None:
+    """A guest's part, and that of all guests."""
+    holds = Bodies()
+    for number in range(9):
+        with holds.claim(f"environment {number % 2}") as claim:
+            claim.grow(GUEST_BYTES)
+    assert holds.held_bytes == 0
 
 
 async def test_one_large_body_of_a_sender_is_parsed_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

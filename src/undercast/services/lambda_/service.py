@@ -156,11 +156,17 @@ def _reset(instance: Lambda) -> None:
 
 _PACKAGE_REQUEST_BYTES = 96 * 1024 * 1024
 """More than AWS's 70,167,211, so that a package that is too large is told by the operation, in its own words."""
+_EVENT_REQUEST_BYTES = 32 * 1024 * 1024
+"""So, too, an event above 6 MiB."""
+_LARGEST = {
+    **dict.fromkeys(("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"), _PACKAGE_REQUEST_BYTES),
+    **dict.fromkeys(("Invoke", "InvokeAsync", "InvokeWithResponseStream"), _EVENT_REQUEST_BYTES),
+}
 
 MANIFEST = Manifest(
     name="lambda",
     build=build,
-    largest=dict.fromkeys(("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion"), _PACKAGE_REQUEST_BYTES),
+    largest=_LARGEST,
     operations=held_to_rates(
         operations_of(
             aliases,
