@@ -123,8 +123,9 @@ def test_message_groups_in_memory() -> None:
 
 
 def test_a_stop() -> None:
-    """60 s for the whole; of those, work and requests end by the 12th, sandboxes by the 50th."""
-    assert (ending.WORK_S, ending.SANDBOXES_S, ending.FILES_S) == (12.0, 50.0, 60.0)
+    """60 s behind a start: work and requests end by the 12th, sandboxes by the 50th, logs by the 55th."""
+    assert (ending.WORK_S, ending.SANDBOXES_S, ending.REST_S, ending.FILES_S) == (12.0, 50.0, 55.0, 60.0)
+    assert ending.START_S == 30.0
     assert (stopping.GRACE_S, stopping.LEAST_GRACE_S, stopping.PART_S) == (5.0, 2.0, 10.0)
     own = stopping.QUIESCE_S + LAST_S + stopping.RELEASE_S + stopping.LEAST_GRACE_S
     assert own <= ending.WORK_S  # one that hangs takes nothing from requests

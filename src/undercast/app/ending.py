@@ -15,9 +15,12 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from undercast.core.tasks import LAST_S
 
-WORK_S, SANDBOXES_S, FILES_S = 12.0, 50.0, 60.0
+START_S = 30.0
+"""How long a start may go on after SIGTERM, and what it has begun may take to end: before the stages."""
+WORK_S, SANDBOXES_S, REST_S, FILES_S = 12.0, 50.0, 55.0, 60.0
 """When the stages of a stop have to have ended, counted from its begin: work and requests; sandboxes, which may be
-hundreds on a busy machine; journal, database and folder. One that begins early has the longer."""
+hundreds on a busy machine; services, logs and blobs; journal, database and folder. One that begins early has the
+longer."""
 _LAST_RESORT_S = 5.0
 """How long a process may take to end whose tasks or threads do not."""
 _log = logging.getLogger(__name__)
@@ -35,8 +38,13 @@ class Ending:
         self.tell: Callable[[str], None] = lambda part: None
         """Gets the names of the parts that are about to end, for `undercast stop`."""
         self._late = False
-        self._stage_s = WORK_S
+        self._stage_s = START_S + LAST_S
         self._began: float | None = None
+
+    def begin(self, ends_s: float) -> None:
+        """The first stage: seconds count from now on, for a start that was waited for takes nothing from what runs."""
+        self._began = asyncio.get_running_loop().time()
+        self.stage(ends_s)
 
     def stage(self, ends_s: float) -> None:
         """What is ended from now on has to have ended so many seconds behind the begin of the stop."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import uvloop
 
 from undercast.app.door import Door, open_door
-from undercast.app.ending import Ending
+from undercast.app.ending import START_S, Ending
 from undercast.app.errors import CannotStart, EndedBadly
 from undercast.core.config import Config
 from undercast.core.descriptors import keep_from_children
@@ -36,8 +36,6 @@ _START_BEHIND = Late("undercast.app.behind", "start_behind")
 _DESCRIPTORS = 1 << 18
 """A sandbox holds some twenty, and thousands of them are meant to fit."""
 _WRITE_EVERY_S = 0.01
-_START_ENDS_S = 30.0
-"""How long a start may go on after SIGTERM, and what it has begun may take to end."""
 
 
 def serve(config: Config, ready: Callable[[Door], None], notice: Callable[[str], None]) -> None:
@@ -112,7 +110,7 @@ async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "P
     except BaseException as error:
         door.entrance.fail(error, _IDS.here()(door.host_clock))
         if begun:
-            await ending.part("the start", partial(_over, *begun), _START_ENDS_S)
+            await ending.part("the start", partial(_over, *begun), START_S)
         raise
     driver = platform.driver
     if driver.notice:
@@ -126,7 +124,7 @@ async def _rest(door: Door, notice: Callable[[str], None], ending: Ending) -> "P
 
 async def _end(door: Door, rest: "asyncio.Task[Platform]", ending: Ending) -> None:
     """Stop what has been started, once it has."""
-    await ending.part("the start", partial(_over, rest), _START_ENDS_S)
+    await ending.part("the start", partial(_over, rest), START_S)
     if rest.done() and not rest.cancelled() and rest.exception() is None:
         await rest.result().stop(ending)
     await door.close(ending)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from undercast.app.base import Base
-from undercast.app.ending import SANDBOXES_S, Ending, Left, Work
+from undercast.app.ending import REST_S, SANDBOXES_S, WORK_S, Ending, Left, Work
 from undercast.core.record import record
 from undercast.services.registry import Mounted
 from undercast.store.journal import Journal
@@ -43,6 +43,7 @@ async def stop(begun: Begun, ending: Ending) -> None:
     Attempts end, or are left to the next start, while the door is open: functions of the process driver call
     through it, and one whose call was refused has failed an attempt of its event, maybe the last.
     """
+    ending.begin(WORK_S)
     base, door, services = begun.base, begun.base.door, dict(sorted(begun.services.items()))
     grace_ends = door.host_clock.monotonic() + GRACE_S
     works = {
@@ -62,6 +63,7 @@ async def stop(begun: Begun, ending: Ending) -> None:
     ending.stage(SANDBOXES_S)
     for name, work in begun.sandboxes.items():
         await ending.part(name, work, PART_S, begun.left)
+    ending.stage(REST_S)
     await ending.part("the listeners of sandboxes", door.front_door.close, PART_S)
     stops = {
         name: partial(mounted.manifest.stop, mounted.instance)

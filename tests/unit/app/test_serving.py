@@ -47,7 +47,7 @@ async def test_a_start_that_hangs_is_ended_before_it_is_ready(
     start, ending = Start(), Ending()
     monkeypatch.setattr(asyncio.get_running_loop(), "add_signal_handler", handlers.__setitem__)
     monkeypatch.setattr(serving, "_START_BEHIND", start)
-    monkeypatch.setattr(serving, "_START_ENDS_S", 0.01)
+    monkeypatch.setattr(serving, "START_S", 0.01)
     config = Config(data_dir=tmp_path, port=0, driver="namespace")
     platform = asyncio.ensure_future(serving._serve(config, ready.append, lambda _: None, ending))
     await start.begun.wait()

@@ -82,8 +82,8 @@ async def test_a_stop_of_which_every_part_hangs_ends_within_its_seconds(
     manifest = Manifest(name="sqs", build=str, operations={}, **parts)
     sandboxes = {name: hang(name) for name in ("pool", "driver")}
     ending = Ending()
-    ending.stage(0.05)
-    monkeypatch.setattr(stopping, "SANDBOXES_S", 0.1)
+    for name, ends_s in (("WORK_S", 0.05), ("SANDBOXES_S", 0.1), ("REST_S", 0.15)):
+        monkeypatch.setattr(stopping, name, ends_s)
     begun = stopping.Begun(
         base=base,
         services={"sqs": Mounted(manifest=manifest, instance="sqs")},
@@ -97,6 +97,33 @@ async def test_a_stop_of_which_every_part_hangs_ends_within_its_seconds(
         "router", "quiesce", "release", "front door", "pool", "driver", "listeners", "service", "blobs",
     ]  # fmt: skip
     assert len(ending.failed) == len(called)
+
+
+async def test_a_start_and_sandboxes_that_are_slow_take_nothing_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Running attempts have their seconds behind a start that was waited for; services and logs behind sandboxes."""
+
+    async def hangs(*_: Any) -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def takes_a_moment(*_: Any) -> None:
+        await asyncio.sleep(0.01)
+
+    journal = Journal.open(tmp_path / "journal.db")
+    base = base_with(journal)
+    base.request_log = SimpleNamespace(stop=takes_a_moment)
+    manifest = Manifest(name="sqs", build=str, operations={}, quiesce=takes_a_moment, stop=takes_a_moment)
+    services = {"sqs": Mounted(manifest=manifest, instance="sqs")}
+    begun = stopping.Begun(base=base, services=services, deliveries={}, sandboxes={"the driver": hangs})
+    ending = Ending()
+    ending.stage(0.0)
+    await ending.part("the start", hangs, 10)
+    monkeypatch.setattr(stopping, "SANDBOXES_S", 0.1)
+    async with asyncio.timeout(10):
+        await stopping.stop(begun, ending)
+    await journal.close()
+    assert ending.failed == ["the start", "the driver"]
 
 
 def numbers(tx: Tx) -> list[int]:
