@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.record import record
 
@@ -46,6 +47,8 @@ class Access:
     """Whether the resource's own policy must allow even in one account: a role's trust policy, a KMS key's policy."""
     one_of_many: bool = False
     """Whether a refusal concerns this entry alone: the operation finds it in `RequestContext.refusals` and goes on."""
+    refusal: ServiceError | None = None
+    """Of what no policy can allow: wherever policies are asked, the answer to whoever calls."""
 
 
 @record

@@ -165,6 +165,8 @@ class Authorizer:
         if self._mode == "off" and principal.kind != "anonymous":
             return refusals
         for place, access in enumerate(accesses):
+            if access.refusal is not None:
+                raise access.refusal
             if principal.kind == "root" and access.resource_policy is None and not _foreign(principal, access):
                 continue
             decision = self._decide(ctx, access)

@@ -16,15 +16,17 @@ from undercast.core.service import Access
 
 
 def passed_role(ctx: RequestContext, role_arn: str, host: str, *, refusal: ServiceError | None = None) -> Access:
-    """What giving a role to a service needs. Raises `refusal`, else AccessDeniedException, for another account's role.
+    """What giving a role to a service needs. `refusal`, else AccessDeniedException, is for another account's role.
 
     No policy can allow that: whoever may pass any role could act in every account whose roles trust the service.
     AWS: IAM User Guide, "Grant a user permissions to pass a role to an AWS service": "you can't pass a role that is in
     another account"; the text: serverless issue 3374.
     """
-    if role_arn.split(":")[4:5] != [ctx.account_id]:
-        raise refusal or ServiceError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
-    return Access(action="iam:PassRole", resource=role_arn, conditions={"iam:PassedToService": host})
+    own = role_arn.split(":")[4:5] == [ctx.account_id]
+    if not own and refusal is None:
+        refusal = ServiceError("AccessDeniedException", "Cross-account pass role is not allowed.", 403)
+    conditions = {"iam:PassedToService": host}
+    return Access(action="iam:PassRole", resource=role_arn, conditions=conditions, refusal=None if own else refusal)
 
 
 async def allows(ctx: RequestContext, host: str, role_arn: str, action: str, resource_arn: str) -> bool | None:

@@ -16,6 +16,7 @@ from undercast.core.service import Access
 from undercast.gateway.auth import Authorizer
 from undercast.policy.document import parse_policy
 from undercast.policy.evaluate import LATE_KEYS, PrincipalPolicies
+from undercast.services.roles import passed_role
 
 GET = Access(action="s3:GetObject", resource=OBJECT)
 ALLOW_GET = PrincipalPolicies(identity=(parse_policy(document(statement())),))
@@ -207,6 +208,17 @@ async def test_off_asks_no_policy() -> None:
     gate = authorizer(NO_POLICIES, "off")
     gate.authorize(context(ALICE), "s3", [replace(GET, resource_policy=DENY_ALL)])
     await refusal(gate, NOBODY, GET)
+
+
+async def test_what_no_policy_can_allow_is_refused_in_its_own_words() -> None:
+    """Another account's role to a service: also the account's root may not, and --iam off lets it through."""
+    passed = passed_role(context(ROOT), f"arn:aws:iam::{OTHER}:role/r", "events.amazonaws.com")
+    error = await refusal(authorizer(), ROOT, GET, passed)
+    assert (error.code, error.message) == ("AccessDeniedException", "Cross-account pass role is not allowed.")
+    own = ServiceError("AuthorizationError", "No.", 403)
+    passed = passed_role(context(ROOT), f"arn:aws:iam::{OTHER}:role/r", "sns.amazonaws.com", refusal=own)
+    assert await refusal(authorizer(None, "strict"), ROOT, passed) is own
+    assert authorizer(None, "off").authorize(context(ROOT), "events", [passed]) == {}
 
 
 async def test_an_anonymous_caller_reaches_public_objects_only() -> None:

@@ -48,18 +48,17 @@ async def access(sns: Sns, ctx: RequestContext, operation: str, params: Params) 
     return (_of_topic(sns, action, arn, params), *passed)
 
 
-def _passed_roles(ctx: RequestContext, params: Params) -> list[Access]:
+def _passed_roles(ctx: RequestContext, params: Params) -> tuple[Access, ...]:
     """The roles that SNS is to write logs of deliveries as: Developer Guide, "Amazon SNS message delivery status"."""
     if "AttributeName" in params:
         given = {params["AttributeName"]: params.get("AttributeValue")}
     else:
         given = params.get("Attributes") or {}
+    roles = [value for name, value in given.items() if name.endswith("FeedbackRoleArn") and value]
+    if not roles:
+        return ()
     refusal = ServiceError("AuthorizationError", "Cross-account pass role is not allowed.", 403)
-    return [
-        passed_role(ctx, value, "sns.amazonaws.com", refusal=refusal)
-        for name, value in given.items()
-        if name.endswith("FeedbackRoleArn") and value
-    ]
+    return tuple(passed_role(ctx, role, "sns.amazonaws.com", refusal=refusal) for role in roles)
 
 
 def _topic_arn(params: Params) -> str:
