@@ -1,6 +1,7 @@
 """What one evaluation may cost, reading included: a request, or an alarm, holds nobody up for longer than some seconds.
 
-Ours: CloudWatch does not say what it computes at most. AWS's own limits fit: 500 queries of 1,440 data points each.
+Ours: CloudWatch does not say what it computes at most. Stored points of metrics that a request names itself are free:
+there are at most 500, and each is read once. What searches, Metrics Insights queries and bands read is counted.
 """
 
 from undercast.services.cloudwatch.lines import MathProblem
@@ -8,7 +9,7 @@ from undercast.services.cloudwatch.lines import MathProblem
 UNITS = 20_000_000
 """One for each character, series and data point that is handled."""
 ROW = 20
-"""Units of a stored point: to read it takes so many times as long as to add it to another."""
+"""Units of a stored point that is counted: to read it takes so many times as long as to add it to another."""
 
 
 class Budget:

@@ -107,15 +107,19 @@ class Source:
         self._now_s = now_s
         self._anchor_s = anchor_s
 
-    def reader(self) -> Reader:
-        """What the evaluation asks."""
-        return Reader(line=self.line, times=self._times, search=self.search, select=self.select, past=self._past)
+    def reader(self, *, counts: bool = False) -> Reader:
+        """What the evaluation asks. `counts`: stored points of the metrics that queries name are paid for, too.
+
+        Else they are not: each is read once, and AWS answers 500 of them, however long the stretch is.
+        """
+        line = self._counted if counts else self.line
+        return Reader(line=line, times=self._times, search=self.search, select=self.select, past=self._past)
 
     def _past(self) -> Reader:
         span = (self._span[0] - TRAINING_S, self._span[1])
         past = Source(self._tx, self._scope, span, self._now_s, self._anchor_s)
         past.budget = self.budget
-        return past.reader()
+        return past.reader(counts=True)
 
     def _times(self, period_s: int) -> range:
         times = self._window(period_s).starts()
@@ -124,8 +128,13 @@ class Source:
         return times
 
     def line(self, metric: MetricStat) -> Line:
-        """The values of a metric."""
-        window = self._window(metric.period_s)
+        """The values of a metric, whatever is stored of it."""
+        return self._line(metric, self._window(metric.period_s)._replace(spend=reading.free))
+
+    def _counted(self, metric: MetricStat) -> Line:
+        return self._line(metric, self._window(metric.period_s))
+
+    def _line(self, metric: MetricStat, window: Window) -> Line:
         self.budget.spend(ROW)  # looking for it costs something, too
         tallies = reading.of_unit(self._tx, metric.series, window, self._now_s, metric.unit)
         values = {at: value for at, tally in tallies.items() if (value := metric.compute(tally)) is not None}
@@ -147,7 +156,7 @@ class Source:
             raise MathProblem("SEARCH takes a statistic and a period of AWS's")
         found = [one for one in self._listed(None, None) if matches(one)]
         lines = [
-            self.line(MetricStat(series=one, period_s=period_s, stat=stat, compute=compute))
+            self._counted(MetricStat(series=one, period_s=period_s, stat=stat, compute=compute))
             for one in found[:MAX_FOUND]
         ]
         return _told_apart(lines)

@@ -15,8 +15,8 @@ from undercast.store.database import Tx
 HIGH_RESOLUTION_PERIODS = frozenset({1, 5, 10, 20, 30})
 
 
-def _free(_units: int) -> None:
-    """What reads one metric only is bounded by that."""
+def free(_units: int) -> None:
+    """What reads each metric once is bounded by that."""
 
 
 class Window(NamedTuple):
@@ -25,7 +25,7 @@ class Window(NamedTuple):
     start_s: int
     end_s: int
     period_s: int
-    spend: Callable[[int], None] = _free
+    spend: Callable[[int], None] = free
     """Told of each stored point that is read in it; see `budget`."""
 
     def starts(self) -> range:

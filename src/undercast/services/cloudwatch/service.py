@@ -84,8 +84,8 @@ MANIFEST = Manifest(
     reset=_reset,
     differences=(
         "A metric is listed, and its data are read, at once.",
-        "A request, or an alarm, whose queries take too much computing is refused: some 900,000 stored points, or ten "
-        "million additions.",
+        "A request, or an alarm, whose queries take too much computing is refused: some 900,000 stored points that "
+        "searches, Metrics Insights queries and bands read, or ten million additions.",
         "Percentiles and the other statistics of ranks go by whole samples; above 200 different values a minute they "
         "are taken from values rounded to two digits.",
         "Alarms are evaluated at the end of each minute (ten seconds for shorter periods) over two periods more than "

@@ -175,7 +175,7 @@ def _has_values(tx: Tx, scope: Scope, queries: Sequence[Query], watched: Query, 
     if watched.metric is not None:
         return source.has(watched.metric, LEAST)
     try:
-        lines = Evaluation(queries, source.reader(), source.budget, is_past=True).result(watched)
+        lines = Evaluation(queries, source.reader(counts=True), source.budget, is_past=True).result(watched)
     except ServiceError:
         return False
     return len(lines) == 1 and len(lines[0].values) >= LEAST
