@@ -24,7 +24,7 @@ from undercast.services.events import http_target as api_destination
 from undercast.services.events.models import Target
 from undercast.services.lambda_.images import library, manifest, unpack
 from undercast.services.logs import loops, subscriptions
-from undercast.services.logs.insights import aggregates, run
+from undercast.services.logs.insights import run
 from undercast.services.registry import discover
 from undercast.services.scheduler import models as scheduler
 from undercast.services.sns import http_target as sns_endpoint
@@ -96,7 +96,7 @@ def test_log_subscriptions() -> None:
 
 def test_rows_of_logs_insights() -> None:
     """What a query keeps before it sorts or counts, and what it gives without a limit."""
-    assert (run.MAX_ROWS, aggregates.MAX_GROUPS, run.DEFAULT_LIMIT) == (200_000, 10_000, 10_000)
+    assert (run.MAX_ROWS, run.MAX_BYTES, run.DEFAULT_LIMIT) == (200_000, 64 * 1024 * 1024, 10_000)
 
 
 def test_causal_edges() -> None:

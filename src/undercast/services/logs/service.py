@@ -135,9 +135,9 @@ MANIFEST = Manifest(
         "Logs Insights: the commands fields, display, filter, parse, stats, sort, limit and dedup; others are refused "
         "by name. Regular expressions are RE2's: no look-around, no back-references. A comparison with a field that is "
         "missing never holds. Percentiles are exact. stddev is the population's. Queries and results are in memory "
-        "and forgotten at a restart. Rows are read without a bound. At most 10,000 groups are counted, 64 MiB of rows "
-        "kept, and 200,000 rows where a sort stands before filter, dedup, stats or another sort; a query that has to "
-        "keep more fails, and the platform's log says why.",
+        "and forgotten at a restart. Rows are read without a bound. At most 64 MiB of rows and groups are kept (60,000 "
+        "groups that are counted), and 200,000 rows where a sort stands before filter, dedup, stats or another sort; a "
+        "query that has to keep more fails, and the platform's log says why.",
         "Log groups of class INFREQUENT_ACCESS can be exported, and embedded metrics are taken out of their events and "
         "out of those of class DELIVERY; those of class DELIVERY can be read and followed. ESSENTIALS is as STANDARD "
         "is: which operations it has is not documented.",

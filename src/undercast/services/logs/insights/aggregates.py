@@ -18,10 +18,11 @@ from undercast.services.logs.insights.expressions import (
 from undercast.services.logs.insights.syntax import Aggregate, Stats
 from undercast.services.logs.insights.values import Value, number_of, order_key, text_of
 
-MAX_GROUPS = 10_000
-"""Ours. Which groups come first says nothing: a query with more of them has no result."""
 _OVERHEAD_BYTES = 64
 """About what a thing that is kept takes beside its text."""
+_GROUP_BYTES = 512
+"""About what a group takes beside its values and aggregates; measured, as is the next."""
+_GATHERED_BYTES = 384
 
 
 class TooMuch(Exception):
@@ -128,12 +129,10 @@ class Grouping:
             key = tuple(None if value is None else text_of(value) for value in values)
             group = self._groups.get(key)
             if group is None:
-                if len(self._groups) >= MAX_GROUPS:
-                    raise TooMuch(f"stats has to count more than {MAX_GROUPS} groups")
                 named = {item.name: value for item, value in zip(self._stats.by, values, strict=True)}
                 first = {name: row[name] for name in self._shown & row.keys()}
                 group = self._groups[key] = (named, first, [Gathered(one) for one in self._aggregates])
-                self.size += _OVERHEAD_BYTES * (1 + len(group[2])) + sum(map(size_of, (*key, *first.values())))
+                self.size += _GROUP_BYTES + _GATHERED_BYTES * len(group[2]) + sum(map(size_of, (*key, *first.values())))
             for gathered, argument in zip(group[2], self._arguments, strict=True):
                 self.size += gathered.add(argument(row), row)
 
