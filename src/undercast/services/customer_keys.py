@@ -29,6 +29,19 @@ class CustomerKey:
     codes: Mapping[str, str]
     """The service's error codes, by KMS's."""
 
+    def _is_managed_for(self, ctx: RequestContext) -> bool:
+        """Whether it is the service's own key that AWS manages, and the caller one whom that key's policy lets in.
+
+        KMS needs not be asked: such a key can neither be disabled nor deleted, and its policy allows everybody in the
+        account to use it through its service, and no service. See `kms.models.managed_policy`.
+        """
+        caller = ctx.principal
+        return (
+            self.id == f"alias/aws/{ctx.service}"
+            and caller.kind not in ("service", "anonymous")
+            and caller.account_id == self.scope.account_id
+        )
+
     async def check_write(self, ctx: RequestContext) -> None:
         """kms:GenerateDataKey. Raises KMS's errors, as the service tells them."""
         await self._check(ctx, "GenerateDataKey", {"KeySpec": "AES_256"})
@@ -38,6 +51,8 @@ class CustomerKey:
         await self._check(ctx, "Decrypt", {"DryRunModifiers": ["IGNORE_CIPHERTEXT"]})
 
     async def _check(self, ctx: RequestContext, operation: str, more: Mapping[str, Any]) -> None:
+        if self._is_managed_for(ctx):
+            return
         wanted = {"KeyId": self.id, "EncryptionContext": dict(self.context), "DryRun": True, **more}
         try:
             await ctx.call("kms", operation, wanted, scope=self.scope)

@@ -46,6 +46,8 @@ MANIFEST = Manifest(
         "Ciphertexts have a format of their own: those of AWS cannot be decrypted here, nor these there.",
         "Imported key material, custom key stores, replicas of multi-region keys, key agreement and post-quantum keys "
         "are not supported.",
+        "The keys that AWS manages for SQS, SNS and Kinesis let everybody of the account use them through their "
+        "service, whatever an identity policy denies.",
         "Grants hold at once; a grant token is never needed. The grant constraint SourceArn is refused by name.",
     ),
 )

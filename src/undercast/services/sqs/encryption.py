@@ -47,7 +47,6 @@ async def refusal(ctx: RequestContext, queue: Queue) -> ServiceError | None:
 
 
 def _key(queue: Queue) -> CustomerKey | None:
-    key_id = queue.attributes.get("KmsMasterKeyId")
-    if not key_id:
+    if not queue.key_id:
         return None
-    return CustomerKey(id=key_id, scope=queue.scope, context={"aws:sqs:arn": queue.arn}, codes=_CODES)
+    return CustomerKey(id=queue.key_id, scope=queue.scope, context={"aws:sqs:arn": queue.arn}, codes=_CODES)

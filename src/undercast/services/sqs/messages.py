@@ -345,6 +345,13 @@ def count(tx: Tx, queue: Queue, now: float) -> Counts:
     return Counts(row["visible"], row["in_flight"], row["delayed"], row["oldest"])
 
 
+def is_any_visible(tx: Tx, queue: Queue, now: float) -> bool:
+    """Whether there is a message that is not hidden, if only behind one that holds it back."""
+    return (
+        tx.one("SELECT 1 FROM sqs_message WHERE queue_id = ? AND visible_at <= ? LIMIT 1", (queue.id, now)) is not None
+    )
+
+
 def next_visible_at(tx: Tx, queue: Queue, now: float) -> float | None:
     """When the next hidden message comes back; None when none is hidden."""
     row = tx.one(

@@ -80,6 +80,11 @@ class Queue:
         return {**defaults, **self.attributes}
 
     @property
+    def key_id(self) -> str:
+        """KmsMasterKeyId; "" without one."""
+        return self.attributes.get("KmsMasterKeyId", "")
+
+    @property
     def deduplicates_content(self) -> bool:
         """ContentBasedDeduplication."""
         return self.attributes.get("ContentBasedDeduplication") == "true"

@@ -187,21 +187,24 @@ async def re_encrypt(kms: Kms, ctx: RequestContext, params: Params) -> dict[str,
 @operation("GenerateDataKey")
 async def generate_data_key(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Random bytes, plain and encrypted."""
-    plaintext = os.urandom(_data_key_bytes(params))
-    return {**await _sealed_data_key(kms, ctx, params, plaintext), "Plaintext": plaintext}
+    plaintext, result = await _data_key(kms, ctx, params)
+    return {**result, "Plaintext": plaintext}
 
 
 @operation("GenerateDataKeyWithoutPlaintext")
 async def generate_data_key_without_plaintext(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Random bytes, encrypted only."""
-    return await _sealed_data_key(kms, ctx, params, os.urandom(_data_key_bytes(params)))
+    _, result = await _data_key(kms, ctx, params)
+    return result
 
 
-async def _sealed_data_key(kms: Kms, ctx: RequestContext, params: Params, plaintext: bytes) -> dict[str, Any]:
-    key = await _symmetric(kms, ctx, params)
+async def _data_key(kms: Kms, ctx: RequestContext, params: Params) -> tuple[bytes, dict[str, Any]]:
+    size, key = _data_key_bytes(params), await _symmetric(kms, ctx, params)
+    key.require_usable()
+    dry_run(params)  # before anything is encrypted: each message to a queue under a key asks so
+    plaintext = os.urandom(size)
     blob = await seal(kms, key, plaintext, params.get("EncryptionContext") or _NO_CONTEXT)
-    dry_run(params)
-    return {"CiphertextBlob": blob, "KeyId": key.arn}
+    return plaintext, {"CiphertextBlob": blob, "KeyId": key.arn}
 
 
 async def _symmetric(kms: Kms, ctx: RequestContext, params: Params) -> Key:

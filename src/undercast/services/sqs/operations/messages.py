@@ -57,11 +57,17 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     wish, wait_s = _wish(queue, params)
     wanted = selection(params)
     ends_at = ctx.host_clock.now() + wait_s
+    ask = False
     while True:
         wish = wish._replace(now=sqs.clock.now())
         dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
-        source = _Source(queue, dead_letters, await encryption.refusal(ctx, queue))
-        taken = await _committed(sqs, partial(_take, sqs, ctx, source, wish))
+        ask = ask or not queue.key_id or _has_visible(sqs, queue, wish.now)
+        source = _Source(queue, dead_letters, await encryption.refusal(ctx, queue) if ask else _Unasked())
+        try:
+            taken = await _committed(sqs, partial(_take, sqs, ctx, source, wish))
+        except _Unasked:
+            ask = True  # a message has come meanwhile
+            continue
         if dead_letters is not None and taken.dead:
             sqs.waiting.wake(dead_letters.id, len(taken.dead))
         if taken.is_full and not taken.rows:
@@ -74,6 +80,10 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
         comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
         await sqs.waiting.wait(queue.id, left_s, comes_back_at)
         queue = sqs.queue(ctx, params["QueueUrl"])  # it may have been changed or deleted meanwhile
+
+
+def _has_visible(sqs: Sqs, queue: Queue, now: float) -> bool:
+    return sqs.database.read_row(lambda tx: messages.is_any_visible(tx, queue, now))
 
 
 async def _committed(sqs: Sqs, take: Callable[[Tx], Taken]) -> Taken:
@@ -98,12 +108,16 @@ async def _committed(sqs: Sqs, take: Callable[[Tx], Taken]) -> Taken:
         return taken
 
 
+class _Unasked(Exception):
+    """There is something to read, and KMS was not asked, because nothing was there."""
+
+
 class _Source(NamedTuple):
     """Where messages are taken from, where the dead ones go, and why the caller may read none, if so."""
 
     queue: Queue
     dead_letters: Queue | None
-    barred: ServiceError | None
+    barred: Exception | None
 
 
 def _take(sqs: Sqs, ctx: RequestContext, source: _Source, wish: Wish, tx: Tx) -> Taken:
