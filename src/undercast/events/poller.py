@@ -8,7 +8,7 @@ invocations".
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -76,6 +76,40 @@ class Source(Protocol):
         Batches may still be processed.
         """
         ...
+
+
+class Unreadable:
+    """A source that could not be made. It says why whenever it is asked. See `Source`."""
+
+    most = FIRST_BATCHES
+    at_first = FIRST_BATCHES
+
+    def __init__(self, reason: str) -> None:
+        self._reason = reason
+
+    def crowded(self) -> bool:
+        """See `Source`."""
+        return False
+
+    async def take(self) -> Any:
+        """See `Source`. It is asked again after pauses, and its answer stays the same."""
+        raise Unavailable(self._reason)
+
+    async def process(self, batch: Any) -> Processed:
+        """See `Source`. There are no batches."""
+        raise Unavailable(self._reason)
+
+    async def close(self) -> None:
+        """See `Source`."""
+
+
+def source_or_reason(make: Callable[[], Source]) -> Source:
+    """The source; one that cannot be made, whatever its settings say, tells that as what reading it comes to."""
+    try:
+        return make()
+    except Exception as error:  # its consumer is there and can be changed: nothing may stay under way for ever
+        _log.exception("an event source could not be made")
+        return Unreadable(f"it cannot be read with the settings that it has: {error}")
 
 
 @dataclass(slots=True, eq=False)

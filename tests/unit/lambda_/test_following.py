@@ -136,6 +136,23 @@ async def test_reset_leaves_no_reader_of_a_consumer_whose_change_waited_for_a_ba
     await until(lambda: len(world.sources) == 2 and world.sources[1].runs.is_set())
 
 
+async def test_a_source_that_cannot_be_made_says_so_and_its_row_is_settled(
+    world: World, following: Following[Consumer]
+) -> None:
+    """Else every later change would be ResourceInUseException, and nothing would tell why nothing is read."""
+
+    def refuse(row: Consumer) -> Fed:
+        raise ValueError("mask bits must be < 32")
+
+    following.start(refuse)
+    await follow(world, following, Consumer(id="one"))
+    await until(lambda: world.settled == ["one"] and "mask bits must be < 32" in following.result(Consumer(id="one")))
+    assert following.result(Consumer(id="one")).startswith("PROBLEM: ")
+    following.start(world.source)
+    await follow(world, following, Consumer(id="one"))
+    await until(lambda: world.sources and world.sources[0].runs.is_set())
+
+
 async def test_settled_state_is_written_however_often_the_store_refuses_it(
     world: World, following: Following[Consumer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

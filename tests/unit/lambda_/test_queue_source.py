@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -78,6 +79,16 @@ def reading(queue: Queue) -> Reading:
         consumer=queue,
         progress=Table(table="t", owner="o", id="m"),
     )
+
+
+def test_a_queue_whose_stored_filter_is_refused_now_is_not_read() -> None:
+    """What the filters do not want is deleted: a filter that an older version took must not make it so of all."""
+    refused = {"Filters": [{"Pattern": '{"body": {"ip": [{"cidr": "10.0.0.1/32"}]}}'}]}
+    queue = Queue()
+    given = replace(reading(queue), settings={"BatchSize": 1, "FilterCriteria": refused})
+    with pytest.raises(ValueError, match="mask bits"):
+        QueueSource(FakeClock(), given, Work())
+    assert queue.given == 0
 
 
 async def test_a_group_goes_on_when_its_message_is_deleted() -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.errors import ServiceError
+from undercast.events.poller import Source, Unavailable, source_or_reason
 from undercast.services.pipes.models import RUNNING, Pipe
-from undercast.services.pipes.troubles import CALL, MOST_TOLD, SOURCE, Troubles, told
+from undercast.services.pipes.troubles import CALL, MOST_TOLD, SOURCE, Troubles, Watched, told
 
 PIPE = Pipe(
     id="1", scope=Scope(AccountId("1" * 12), Region("us-east-1")), name="p", given={}, tags={}, desired=RUNNING,
@@ -43,6 +44,21 @@ def test_log_has_one_line_for_each_cause_until_the_pipe_begins_again(caplog: pyt
         for number in range(50):
             troubles.failed(PIPE, SOURCE, f"no queue {number}")
     assert len(caplog.records) == MOST_TOLD
+
+
+async def test_a_source_that_cannot_be_made_is_in_the_reason() -> None:
+    """A stored filter that is refused now: StateReason says so, however often the source is asked."""
+
+    def refuse() -> Source:
+        raise ValueError("mask bits must be < 32")
+
+    troubles = Troubles()
+    source = Watched(source_or_reason(refuse), troubles, PIPE)
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await source.take()
+    told_now = "The source: it cannot be read with the settings that it has: mask bits must be < 32"
+    assert troubles.reason(PIPE) == told_now
 
 
 def test_what_a_function_raised_is_not_told() -> None:

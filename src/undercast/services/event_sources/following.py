@@ -8,13 +8,14 @@ AWS: Lambda API Reference, EventSourceMappingConfiguration (State); EventBridge 
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Generic, Protocol, TypeVar
 
 from undercast.core.clock import PlatformClock
 from undercast.core.record import record
 from undercast.core.recurring import insist
 from undercast.core.tasks import Tasks
-from undercast.events.poller import MORE_PER_S, Pollers, Source
+from undercast.events.poller import MORE_PER_S, Pollers, Source, source_or_reason
 from undercast.store.database import Database, Tx
 
 log = logging.getLogger(__name__)
@@ -52,10 +53,14 @@ class Following(Generic[R]):
         self._pollers = Pollers(clock)
         self._tasks = Tasks(lambda error: log.error("an event source could not be followed", exc_info=error))
         self._make: Callable[[R], Source] | None = None
+        self._watched: Callable[[R, Source], Source] = lambda _, source: source
 
-    def start(self, make: Callable[[R], Source]) -> None:
-        """Read again what was read before the platform stopped. `make` gives a consumer's source."""
-        self._make = make
+    def start(self, make: Callable[[R], Source], watched: Callable[[R, Source], Source] | None = None) -> None:
+        """Read again what was read before the platform stopped.
+
+        `make` gives a consumer's source, and may raise; `watched` puts around it who notes whether it can be read.
+        """
+        self._make, self._watched = make, watched or self._watched
         for row in self._database.read_now(self._rows.every):
             self._spawn(row)
 
@@ -92,7 +97,8 @@ class Following(Generic[R]):
         if self._make is None or pollers is not self._pollers:  # it may have been a reset that ended what ran
             return
         if self._rows.is_read(row):
-            pollers.begin(row.id, self._make(row), self._rows.more_per_s(row))
+            source = self._watched(row, source_or_reason(partial(self._make, row)))
+            pollers.begin(row.id, source, self._rows.more_per_s(row))
         if self._rows.is_under_way(row):
             await insist("writing what an event source has come to", lambda: self._settle(row))
 

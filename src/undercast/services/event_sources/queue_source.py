@@ -126,6 +126,7 @@ class QueueSource:
             self._most, self._at_first = pollers.most * INVOKES_EACH, pollers.least * INVOKES_EACH
         self._running = 0
         """Batches that are being processed."""
+        # What no filter wants is deleted: where a stored one is refused now, the queue is not read, and that is told.
         self._patterns = patterns_of(settings.get("FilterCriteria", {}))
         self._carried: list[Record] = []
         """Received, but the batch before had no room for them."""

@@ -56,7 +56,9 @@ def _source(pipes: Pipes, pipe: Pipe) -> Source:
 
 
 async def _start(pipes: Pipes) -> None:
-    pipes.running.start(lambda pipe: Watched(_source(pipes, pipe), pipes.troubles, pipe))
+    pipes.running.start(
+        lambda pipe: _source(pipes, pipe), watched=lambda pipe, source: Watched(source, pipes.troubles, pipe)
+    )
 
 
 async def _quiesce(pipes: Pipes) -> None:
