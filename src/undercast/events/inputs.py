@@ -91,16 +91,22 @@ def without_variables(template: str) -> str:
 
 def json_error(text: str) -> json.JSONDecodeError | None:
     """Why a text is not one JSON value behind the other, as AWS takes them; None where it is."""
-    decoder, at = json.JSONDecoder(), 0
+    decoder, at = json.JSONDecoder(), _begin(text, 0)
     try:
         while True:
-            _, at = decoder.raw_decode(text, _SPACE.match(text, at).end())  # type: ignore[union-attr]
-            if not text[at:].strip():
+            _, at = decoder.raw_decode(text, at)
+            at = _begin(text, at)
+            if at == len(text):
                 return None
     except json.JSONDecodeError as error:
         return error
     except RecursionError:
         return json.JSONDecodeError("Nested too deeply", text, at)
+
+
+def _begin(text: str, at: int) -> int:
+    found = _SPACE.match(text, at)
+    return at if found is None else found.end()
 
 
 def fill(template: str, variables: Mapping[str, Any]) -> str:

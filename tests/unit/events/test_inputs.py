@@ -207,3 +207,21 @@ def test_placeholders_of_pipes_may_be_paths_into_a_document() -> None:
     assert fill_paths(template, {"name": "n"}, EVENT) == '{"a":1,"text":"t n","none":"","o":"{x:y}"}'
     assert fill_paths('"Body is <$.detail.o>"', {}, EVENT) == '"Body is {x:y}"'
     assert fill('"<$.time>"', {}) == '"<$.time>"'
+
+
+def test_many_values_are_looked_at_once_each() -> None:
+    """What is left behind each is not copied: a megabyte of small values took minutes, on the event loop."""
+
+    class Text(str):
+        """Counts what is copied out of it."""
+
+        copied = 0
+
+        def __getitem__(self, key: Any) -> str:
+            found = super().__getitem__(key)
+            Text.copied += len(found)
+            return found
+
+    assert json_error(Text("1 " * 10_000)) is None
+    assert Text.copied < 100_000
+    assert json_error(Text(" 1 2 x")) is not None

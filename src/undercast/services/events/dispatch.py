@@ -8,6 +8,7 @@ import logging
 from collections.abc import Iterable
 
 from undercast.core.context import Cause, RequestContext
+from undercast.core.json_text import SMALL_CHARACTERS
 from undercast.core.listing import first_few
 from undercast.core.record import record
 from undercast.events.causality import Edge
@@ -45,6 +46,13 @@ class Arrival:
         """How many it causes."""
         return sum(len(rule.targets) for rule in self.rules)
 
+    @property
+    def checked_characters(self) -> int:
+        """How long the texts that templates make of it may about be: each is looked at whether it is JSON."""
+        targets = (target for rule in self.rules for target in rule.targets)
+        templates = (one.given["InputTransformer"]["InputTemplate"] for one in targets if _is_transformed(one))
+        return sum(len(one) + one.count("<") * len(self.event.text) for one in templates)
+
 
 def arrival(bus: Bus, event: Event, cause: Cause) -> Arrival:
     """Ask the rules and the archives."""
@@ -59,7 +67,11 @@ def arrival(bus: Bus, event: Event, cause: Cause) -> Arrival:
 
 def is_long(arrivals: Iterable[Arrival]) -> bool:
     """Whether writing them takes more than the event loop may be kept."""
-    return sum(one.deliveries for one in arrivals) > LONG
+    deliveries = characters = 0
+    for one in arrivals:
+        deliveries += one.deliveries
+        characters += one.checked_characters
+    return deliveries > LONG or characters > SMALL_CHARACTERS
 
 
 def store(events: Events, tx: Tx, one: Arrival) -> None:
@@ -83,9 +95,13 @@ def _checked(made: Delivery, target: Target, now: float) -> tuple[Delivery, ...]
     if made.kind == BUSES and "hop" in made.attributes:
         text = "An event that came from another event bus is not sent to a third one."
         problem = give_up(made, "THIRD_ACCOUNT_HOP_DETECTED", text, now)
-    elif "InputTransformer" in target.given and json_error(made.payload.decode()) is not None:
+    elif _is_transformed(target) and json_error(made.payload.decode()) is not None:
         problem = give_up(made, "INVALID_JSON", "Invalid input for target.", now)  # recorded from AWS: of any target
     return (made,) if problem is None else problem.follow_ups
+
+
+def _is_transformed(target: Target) -> bool:
+    return "InputTransformer" in target.given
 
 
 def note_call(events: Events, tx: Tx, ctx: RequestContext, one: Arrival, bus: BusName) -> None:
