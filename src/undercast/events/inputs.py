@@ -89,8 +89,8 @@ def without_variables(template: str) -> str:
     return _PLACEHOLDER.sub("null", template)
 
 
-def json_error(text: str) -> json.JSONDecodeError | None:
-    """Why a text is not one JSON value behind the other, as AWS takes them; None where it is."""
+def json_error(text: str, *, several: bool = True) -> json.JSONDecodeError | None:
+    """Why a text is not one JSON value behind the other, as AWS takes them, or not a single one; None where it is."""
     decoder, at = json.JSONDecoder(), _begin(text, 0)
     try:
         while True:
@@ -98,6 +98,8 @@ def json_error(text: str) -> json.JSONDecodeError | None:
             at = _begin(text, at)
             if at == len(text):
                 return None
+            if not several:
+                return json.JSONDecodeError("Extra data", text, at)
     except json.JSONDecodeError as error:
         return error
     except RecursionError:

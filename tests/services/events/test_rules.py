@@ -265,11 +265,12 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(
         {"Arn": closed.arn, "InputPath": "$.detail", **dead},
         {"Arn": function, **dead},
         {"Arn": function, **transformed("<text>", text="$.detail.text"), **dead},
+        {"Arn": function, **transformed("<n> 2", n="$.detail.n"), **dead},
         {"Arn": queue.arn, **transformed('{"o": "<all>"}', all="$.detail"), **dead},
     )  # fmt: skip
     sent = put(events, {"n": 1, "text": "hello"})
     messages: list[dict[str, Any]] = []
-    while len(messages) < 4:
+    while len(messages) < 5:
         messages += queue.messages()
     named = {"ERROR_CODE", "ERROR_MESSAGE", "RULE_ARN", "TARGET_ARN"}
     assert all(set(message["MessageAttributes"]) == named for message in messages)
@@ -277,6 +278,7 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue(
     gone = [body for code, body in found if code == "NO_RESOURCE"]
     assert [json.loads(body)["id"] for body in gone] == [sent]
     assert sorted(one for one in found if one[1] not in gone) == [
+        ("INVALID_JSON", "1 2"),
         ("INVALID_JSON", "hello"),
         ("INVALID_JSON", '{"o": "{"n":1,"text":"hello"}"}'),
         ("NO_PERMISSIONS", '{"n":1,"text":"hello"}'),

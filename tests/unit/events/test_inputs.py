@@ -209,6 +209,13 @@ def test_placeholders_of_pipes_may_be_paths_into_a_document() -> None:
     assert fill('"<$.time>"', {}) == '"<$.time>"'
 
 
+@pytest.mark.parametrize(("text", "one"), [("1 2", False), ('"a"\n"b"', False), (" 1 ", True), ('{"a": 1}\n', True)])
+def test_a_function_takes_a_single_value(text: str, one: bool) -> None:
+    """Other targets take one behind the other."""
+    assert json_error(text) is None
+    assert (json_error(text, several=False) is None) is one
+
+
 def test_many_values_are_looked_at_once_each() -> None:
     """What is left behind each is not copied: a megabyte of small values took minutes, on the event loop."""
 

@@ -7,6 +7,7 @@ AWS: EventBridge User Guide, "How Amazon EventBridge works".
 import logging
 from collections.abc import Iterable
 
+from undercast.core.arn import Arn
 from undercast.core.context import Cause, RequestContext
 from undercast.core.json_text import SMALL_CHARACTERS
 from undercast.core.listing import first_few
@@ -95,9 +96,14 @@ def _checked(made: Delivery, target: Target, now: float) -> tuple[Delivery, ...]
     if made.kind == BUSES and "hop" in made.attributes:
         text = "An event that came from another event bus is not sent to a third one."
         problem = give_up(made, "THIRD_ACCOUNT_HOP_DETECTED", text, now)
-    elif _is_transformed(target) and json_error(made.payload.decode()) is not None:
+    elif _is_transformed(target) and not _is_taken(made.payload.decode(), target):
         problem = give_up(made, "INVALID_JSON", "Invalid input for target.", now)  # recorded from AWS: of any target
     return (made,) if problem is None else problem.follow_ups
+
+
+def _is_taken(text: str, target: Target) -> bool:
+    """A queue gets values one behind the other, as was recorded; a function's event is one (Invoke, Payload)."""
+    return json_error(text, several=Arn.parse(target.arn).service != "lambda") is None
 
 
 def _is_transformed(target: Target) -> bool:
