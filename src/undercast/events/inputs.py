@@ -1,6 +1,7 @@
 """What a target gets of an event: a part of it, or a text with parts of it.
 
-Pure. Paths are EventBridge's subset of JSONPath: names, indices and [*]. What a path does not find is left out.
+Pure. Paths of a rule's targets are EventBridge's subset of JSONPath: names, indices and [*]. Those of pipes have more
+("Amazon EventBridge Pipes input transformation" lists wildcards). What a path does not find is left out.
 AWS: EventBridge User Guide, "Amazon EventBridge input transformation"; API Reference, InputTransformer. Where its
 answers and deliveries were recorded, they are what holds: https://github.com/radkawar/stackd, recordings of
 EventBridge of September 2026, and https://github.com/localstack/localstack, of June 2024.
@@ -11,7 +12,10 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-_STEP = re.compile(r"\.([\w\-/:@ ]+)|\[(\d+|\*)\]")
+_STEP = re.compile(r"\.(?P<name>[\w\-/:@ ]+)|\[(?:(?P<index>\d+)|\*)\]")
+_WIDER_STEP = re.compile(rf"{_STEP.pattern}|\.\*|\[['\"](?P<quoted>[^'\"\]]+)['\"]\]")
+_WILDCARD = "[*]"
+"""No name has a bracket."""
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
 _NAME = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*:)', re.DOTALL)
 _SPACE = re.compile(r"\s*")
@@ -24,44 +28,67 @@ class InvalidPath(ValueError):
 
 
 def parse_path(text: str) -> tuple[str | int, ...]:
-    """The steps of $.detail.items[0].id; "*" stands for all. Raises InvalidPath."""
+    """The steps of a path that PutTargets takes: $.detail.items[0].id. Raises InvalidPath."""
+    return _steps(text, _STEP)
+
+
+def _steps(text: str, pattern: re.Pattern[str]) -> tuple[str | int, ...]:
     if not text.startswith("$"):
         raise InvalidPath(text)
     at, steps = 1, []
     while at < len(text):
-        found = _STEP.match(text, at)
+        found = pattern.match(text, at)
         if found is None:
             raise InvalidPath(text)
-        steps.append(found[1] or (found[2] if found[2] == "*" else int(found[2])))
+        names = found.groupdict()
+        steps.append(int(names["index"]) if names["index"] else names["name"] or names.get("quoted") or _WILDCARD)
         at = found.end()
     return tuple(steps)
 
 
 def at_path(document: Any, path: str) -> Any:
-    """The value there, MISSING where there is none; of a path with a wildcard the list of values."""
+    """The value there, MISSING where there is none; of a path with a wildcard the list of values.
+
+    A name may be quoted in brackets, and a wildcard is all of an array or of an object: `$.body['user-id']`, `$.a.*`.
+    """
+    try:
+        steps = _steps(path, _WIDER_STEP)
+    except InvalidPath:
+        return MISSING
+    return _found(document, steps, (list, dict))
+
+
+def at_rule_path(document: Any, path: str) -> Any:
+    """The same of a rule's target: a wildcard is all of an array. What only an older version took is a wider path."""
     try:
         steps = parse_path(path)
     except InvalidPath:
-        return MISSING
-    found = list(_walk(document, steps))
-    if "*" in steps:
+        return at_path(document, path)
+    return _found(document, steps, (list,))
+
+
+def _found(document: Any, steps: tuple[str | int, ...], containers: tuple[type, ...]) -> Any:
+    found = list(_walk(document, steps, containers))
+    if _WILDCARD in steps:
         return found
     return found[0] if found else MISSING
 
 
-def _walk(value: Any, steps: tuple[str | int, ...]) -> Iterator[Any]:
+def _walk(value: Any, steps: tuple[str | int, ...], containers: tuple[type, ...]) -> Iterator[Any]:
+    """`containers` are what a wildcard is all of."""
     if not steps:
         yield value
         return
     step, rest = steps[0], steps[1:]
-    if step == "*":
-        for one in value if isinstance(value, list) else ():
-            yield from _walk(one, rest)
+    if step == _WILDCARD:
+        if type(value) in containers:
+            for one in value.values() if isinstance(value, dict) else value:
+                yield from _walk(one, rest, containers)
     elif isinstance(step, int):
         if isinstance(value, list) and step < len(value):
-            yield from _walk(value[step], rest)
+            yield from _walk(value[step], rest, containers)
     elif isinstance(value, dict) and step in value:
-        yield from _walk(value[step], rest)
+        yield from _walk(value[step], rest, containers)
 
 
 def compact(value: Any) -> str:

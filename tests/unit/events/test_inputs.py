@@ -13,6 +13,7 @@ from undercast.events.inputs import (
     MISSING,
     InvalidPath,
     at_path,
+    at_rule_path,
     fill,
     fill_paths,
     is_object,
@@ -48,12 +49,36 @@ VALUES = {
     ("path", "value"),
     [
         ("$", EVENT), ("$.detail.instance-id", "i-1"), ("$.detail.list[1].a", 2), ("$.detail.list[*].a", [1, 2]),
-        ("$.detail.none", MISSING), ("$.detail.list[7]", MISSING), ("$.detail.o[*]", []),
+        ("$.detail.none", MISSING), ("$.detail.list[7]", MISSING),
     ],
 )  # fmt: skip
 def test_a_path_finds_its_value(path: str, value: Any) -> None:
     """Names, indices, wildcards of arrays."""
-    assert at_path(EVENT, path) == value or at_path(EVENT, path) is value
+    for found in (at_path(EVENT, path), at_rule_path(EVENT, path)):
+        assert found == value or found is value
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("$.detail['instance-id']", "i-1"), ('$["detail"]["list"][0]["a"]', 1), ("$.detail.o.*", ["y"]),
+        ("$.detail.list.*.a", [1, 2]), ("$['*']", MISSING), ("$.detail[]", MISSING),
+    ],
+)  # fmt: skip
+def test_pipes_and_older_rules_have_wider_paths(path: str, value: Any) -> None:
+    """Quoted names and wildcards of objects. AWS: the page on input
+    transformation of Pipes lists wildcards."""
+    for found in (at_path(EVENT, path), at_rule_path(EVENT, path)):
+        assert found == value or found is value
+
+
+def test_a_wildcard_of_a_rule_is_all_of_an_array() -> None:
+    """Recorded from AWS. That of a pipe is all of an object as well."""
+    assert at_rule_path(EVENT, "$.detail.o[*]") == []
+    assert at_path(EVENT, "$.detail.o[*]") == ["y"]
+    assert fill_paths('{"all": <$.detail.o[*]>, "id": "<$.detail[\'instance-id\']>"}', {}, EVENT) == (
+        '{"all":["y"],"id":"i-1"}'
+    )
 
 
 @pytest.mark.parametrize(

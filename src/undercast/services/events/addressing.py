@@ -15,7 +15,7 @@ from undercast.core.clock import iso_millis
 from undercast.core.context import Cause
 from undercast.core.record import record
 from undercast.events.delivery import Delivery
-from undercast.events.inputs import MISSING, at_path, compact, fill
+from undercast.events.inputs import MISSING, at_rule_path, compact, fill
 from undercast.services.events.event import Event
 from undercast.services.events.models import Rule, Target
 from undercast.services.events.web_requests import parameters
@@ -86,7 +86,7 @@ def _carried(sending: Sending, target: Target) -> dict[str, str]:
         found["group_id"] = group_id
     if ":kinesis:" in target.arn:
         path = (target.given.get("KinesisParameters") or {}).get("PartitionKeyPath")
-        key = at_path(sending.event.document, path) if path else MISSING
+        key = at_rule_path(sending.event.document, path) if path else MISSING
         found["partition_key"] = sending.event.id if key is MISSING else str(key)
     if kind_of(target) == HTTP and target.given.get("HttpParameters"):
         found["http"] = json.dumps(parameters(target.given["HttpParameters"], sending.event.document))
@@ -110,7 +110,7 @@ def payload(sending: Sending, target: Target) -> str:
     if "Input" in given:
         return str(given["Input"])
     if "InputPath" in given:
-        value = at_path(event.document, given["InputPath"])
+        value = at_rule_path(event.document, given["InputPath"])
         return "{}" if value is MISSING or value is None else compact(value)
     if "InputTransformer" in given:
         return fill(given["InputTransformer"]["InputTemplate"], _variables(sending, given["InputTransformer"]))
@@ -120,7 +120,7 @@ def payload(sending: Sending, target: Target) -> str:
 def _variables(sending: Sending, transformer: Mapping[str, Any]) -> dict[str, Any]:
     document = sending.event.document
     paths = transformer.get("InputPathsMap") or {}
-    found = {name: at_path(document, path) for name, path in paths.items()}
+    found = {name: at_rule_path(document, path) for name, path in paths.items()}
     return {
         **found,
         "aws.events.rule-arn": sending.rule.name.arn,
