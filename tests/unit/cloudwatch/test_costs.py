@@ -163,3 +163,17 @@ def test_deviations_are_of_all_there_is() -> None:
     total = binary("+", line, line)
     assert isinstance(total, Line)
     assert math.isclose(total.values[0], 2e9 + 2)
+
+
+def test_aggregates_of_very_large_values() -> None:
+    """What can be told is told; what is no number drops its point, as everywhere in metric math."""
+    line, other = Line("m", {0: 1e200, 60: 3e200}, 60), Line("n", {0: 3e200, 60: 3e200}, 60)
+    assert math.isclose(aggregate("STDDEV", line), 1e200)  # type: ignore[arg-type]
+    result = aggregate("STDDEV", [line, other])
+    assert isinstance(result, Line)
+    assert {at: f"{value:.6g}" for at, value in result.values.items()} == {0: "1e+200", 60: "0"}
+    huge = [Line("m", {0: 1.5e308, 60: 1.0}, 60)] * 2
+    for name, there in (("SUM", 2.0), ("AVG", 1.0)):
+        result = aggregate(name, huge)
+        assert isinstance(result, Line)
+        assert result.values == {60: there}

@@ -82,3 +82,12 @@ async def test_others_go_on_while_a_page_is_made() -> None:
     await page(MaxItems=1000)
     task.cancel()
     assert turns > 1
+
+
+async def test_one_action_on_one_resource_is_answered_at_once() -> None:
+    """Services ask so with each message that they send as a role: a thread would cost more than the answer."""
+    asked = simulate(NO_IAM, context(ROOT), {"ActionNames": ["s3:a1"], "ResourceArns": ["*"]})
+    with pytest.raises(StopIteration) as ended:
+        asked.send(None)
+    (result,) = ended.value.value["EvaluationResults"]
+    assert result["EvalDecision"] == "implicitDeny"

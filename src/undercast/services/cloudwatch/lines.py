@@ -11,6 +11,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 
 from undercast.core.clock import moment
@@ -115,7 +116,7 @@ def _kept(pairs: Iterable[tuple[int, float | None]]) -> dict[int, float]:
 def deviation(values: Sequence[float]) -> float:
     """The standard deviation of all there is. Not `statistics.pstdev`, which computes with fractions."""
     mean = math.fsum(values) / len(values)
-    return math.sqrt(math.fsum((value - mean) ** 2 for value in values) / len(values))
+    return math.hypot(*(value - mean for value in values)) / math.sqrt(len(values))  # squares of 1e200 are too large
 
 
 AGGREGATES: dict[str, Callable[[Sequence[float]], float]] = {
@@ -134,7 +135,7 @@ def aggregate(name: str, value: Value) -> Value:
     if isinstance(value, Line):
         if not value.values:
             return 0.0
-        return float(function(list(value.values.values())))
+        return _number(computed(partial(function, list(value.values.values()))))
     if not isinstance(value, list):
         raise MathProblem(f"{name} needs time series")
     if not value:
@@ -143,10 +144,10 @@ def aggregate(name: str, value: Value) -> Value:
     for line in value:
         for at, one in line.values.items():
             there.setdefault(at, []).append(one)
+    number = len(value)
     if name == "AVG":  # a value that is missing counts as 0
-        values = {at: math.fsum(there[at]) / len(value) for at in sorted(there)}
-    else:
-        values = {at: float(function(there[at])) for at in sorted(there)}
+        function = lambda values: math.fsum(values) / number  # noqa: E731
+    values = _kept((at, computed(partial(function, there[at]))) for at in sorted(there))
     return Line(name, values, min(line.period_s for line in value))
 
 

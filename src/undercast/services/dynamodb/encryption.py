@@ -5,7 +5,7 @@ TableDescription (INACCESSIBLE_ENCRYPTION_CREDENTIALS), SSEDescription. The erro
 PutItem; AWS does not say what a disabled key gives.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import wraps
 from typing import Any
 
@@ -75,8 +75,17 @@ def _guarded(function: OperationFunction) -> OperationFunction:
     return run
 
 
-def _tables(ctx: RequestContext, params: Params) -> Iterator[TableName]:
+def _tables(ctx: RequestContext, params: Params) -> Iterable[TableName]:
     """Those of a request on items; a name that cannot be is left to the operation."""
+    if "TableName" not in params:
+        return _several(ctx, params)
+    try:
+        return (named(ctx.scope, params["TableName"]),)
+    except ServiceError:
+        return ()
+
+
+def _several(ctx: RequestContext, params: Params) -> Iterator[TableName]:
     try:
         for name in dict.fromkeys(_names(params)):
             yield named(ctx.scope, name)
@@ -85,9 +94,6 @@ def _tables(ctx: RequestContext, params: Params) -> Iterator[TableName]:
 
 
 def _names(params: Params) -> Iterator[str]:
-    if "TableName" in params:
-        yield params["TableName"]
-        return
     yield from params.get("RequestItems", ())
     for item in params.get("TransactItems", ()):
         yield from (one["TableName"] for one in item.values())

@@ -24,6 +24,7 @@ from undercast.services.iam.pages import page_of_numbers
 from undercast.store.database import Tx
 
 Params = Mapping[str, Any]
+_POLICIES = frozenset({"PolicyInputList", "PermissionsBoundaryPolicyInputList", "ResourcePolicy"})
 
 
 @record
@@ -54,7 +55,7 @@ async def simulate_custom_policy(iam: Iam, ctx: RequestContext, params: Params) 
     caller = Principal(kind="assumed-role", account_id=ctx.account_id, arn=root_principal(ctx.account_id).arn)
     if "CallerArn" in params:
         caller = await iam.read(lambda tx: _principal(_entity(tx, params["CallerArn"])))
-    return await asyncio.to_thread(_simulated, params, caller, (), ())
+    return await _simulated(params, caller, (), ())
 
 
 @operation("SimulatePrincipalPolicy")
@@ -72,12 +73,22 @@ async def simulate_principal_policy(iam: Iam, ctx: RequestContext, params: Param
         return _principal(caller), sources, (iam.knowledge.compiled(boundary),) if boundary else ()
 
     caller, sources, boundary = await iam.read(read)
-    return await asyncio.to_thread(_simulated, params, caller, sources, boundary)
+    return await _simulated(params, caller, sources, boundary)
 
 
-def _simulated(params: Params, caller: Principal, sources: tuple[Source, ...], boundary: tuple[Policy, ...]) -> Params:
-    """In a thread: a page of a thousand results of large policies takes seconds."""
-    return _results(_setting(params, caller, sources, boundary), params)
+async def _simulated(
+    params: Params, caller: Principal, sources: tuple[Source, ...], boundary: tuple[Policy, ...]
+) -> Params:
+    """One action on one resource at once: services ask so for each message. In a thread what can take seconds: a page
+    of a thousand results of large policies, or policies that are not compiled yet."""
+
+    def simulated() -> Params:
+        return _results(_setting(params, caller, sources, boundary), params)
+
+    is_one = len(params["ActionNames"]) == 1 and len(params.get("ResourceArns") or ()) <= 1
+    if is_one and _POLICIES.isdisjoint(params):
+        return simulated()
+    return await asyncio.to_thread(simulated)
 
 
 def _setting(params: Params, caller: Principal, sources: tuple[Source, ...], boundary: tuple[Policy, ...]) -> Setting:
