@@ -31,6 +31,8 @@ class Script:
     given_up: list[tuple[list[str], int, str]] = field(default_factory=list)
     closes_at_last: bool = False
     """Whether nobody reads any more, once a window's last invocation was tried."""
+    closes_behind: int = 0
+    """Behind so many attempts nobody reads any more."""
     work: Work[None] | None = None
     window: Window | None = None
     failure: str = "PROBLEM"
@@ -43,7 +45,8 @@ class Script:
     async def attempt(self, batch: Batch, records: Sequence[Record]) -> Attempt[None]:
         """See `Attempts`."""
         self.tried.append([record.sequence for record in records])
-        if not records and self.closes_at_last and self.work is not None:
+        closes = (not records and self.closes_at_last) or len(self.tried) == self.closes_behind
+        if closes and self.work is not None:
             self.work.close()
         return self.outcomes.pop(0) if self.outcomes else Attempt(failed=False, done=len(records))
 
@@ -102,6 +105,22 @@ async def test_halves_begin_to_count_anew(world: World) -> None:
     await process(world, script, [record(1), record(2), record(3)], **settings)
     assert script.tried == [["1", "2", "3"], ["2", "3"], ["2"], ["2"], ["2"], ["3"]]
     assert script.given_up == []
+
+
+async def test_parts_of_a_batch_that_nobody_reads_any_more_are_left(world: World) -> None:
+    """They are tried without a wait: a function that names the second record each time was called for all of them.
+    What is done is kept, and the rest comes again."""
+    names_second: Attempt[None] = Attempt(failed=True, done=1, splits=False)
+    records, settings = [record(number) for number in (1, 2, 3, 4)], {"BisectBatchOnFunctionError": True}
+    script = Script([names_second] * 3, closes_behind=2)
+    processed, progress = await process(world, script, records, **settings)
+    assert script.tried == [["1", "2", "3", "4"], ["2", "3", "4"]]
+    assert (processed.result, progress.sequence) == ("PROBLEM", "2")
+    half: Attempt[None] = Attempt(failed=False, done=2)
+    script = Script([Attempt(failed=True), half], closes_behind=2)
+    processed, progress = await process(world, script, records, **settings)
+    assert script.tried == [["1", "2", "3", "4"], ["1", "2"]]
+    assert (processed.result, progress.sequence, script.given_up) == ("OK", "2", [])
 
 
 async def test_a_batch_of_which_no_retry_is_allowed_is_split_all_the_same(world: World) -> None:

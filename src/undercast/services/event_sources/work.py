@@ -205,14 +205,14 @@ class Work(Generic[T]):
             attempt = await self._attempts.attempt(batch, piece.records)
             if attempt.done and not await self._move_on(batch, piece.records[attempt.done - 1], attempt.state):
                 return Processed(result=self._attempts.failure)
-            if not attempt.failed:
-                processed = Processed()
-                continue
-            processed = Processed(result=self._attempts.failure)
-            again = await self._again(batch, piece, attempt)
-            if again is None:
-                return processed
-            pieces.extendleft(reversed(again))
+            processed = Processed(result=self._attempts.failure) if attempt.failed else Processed()
+            if attempt.failed:
+                again = await self._again(batch, piece, attempt)
+                if again is None:
+                    return processed
+                pieces.extendleft(reversed(again))
+            if pieces and self._closed.is_set():
+                return processed  # parts are tried without a wait; who reads next begins behind what is done
         # What the attempts have made of the window stays.
         now = batch.reader.progress
         await self.commit(batch.reader, replace(batch.end, window=now.window, state=now.state))
