@@ -85,6 +85,7 @@ class ProcessSandbox:
         self._killed_in = -1
         """How often it had been emptied when it last used too much memory."""
         self.emptied = 0
+        self._destroyed: asyncio.Task[None] | None = None
         self._peak_bytes = 0
         self.frozen = False
 
@@ -215,7 +216,13 @@ class ProcessSandbox:
         self.emptied += 1
 
     async def destroy(self) -> None:
-        """See `Sandbox`."""
+        """See `Sandbox`. A stop may come while the pool does it: both wait for one. What has failed is done anew."""
+        task = self._destroyed
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._destroyed = asyncio.ensure_future(self._destroy())
+        await asyncio.shield(task)
+
+    async def _destroy(self) -> None:
         await self.kill_processes()
         for listener in self.listeners.values():
             listener.close()
