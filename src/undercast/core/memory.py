@@ -30,22 +30,21 @@ class Memory:
         self._seen = now
         if now == before and now != self._given_at:
             self._given_at = now
-            if self._is_first:
-                self._is_first = False
-                _settle()
-            give_back()
+            give_back(settles=self._is_first)
+            self._is_first = False
 
 
-def _settle() -> None:
-    """Free the garbage of the start, which was frozen with all that the start made: what lives is frozen again."""
-    gc.unfreeze()
+def give_back(*, settles: bool = False) -> None:
+    """Collect, and return free pages. Holds the loop for some 20 to 60 ms: for an idle moment only.
+
+    `settles`: the garbage of the start goes, too, which was frozen with all that the start made; what lives is frozen
+    again.
+    """
+    if settles:
+        gc.unfreeze()
     gc.collect()
-    gc.freeze()
-
-
-def give_back() -> None:
-    """Collect, and return free pages. Holds the loop for some 20 to 60 ms: for an idle moment only."""
-    gc.collect()
+    if settles:
+        gc.freeze()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:

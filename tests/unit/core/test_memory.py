@@ -74,6 +74,24 @@ async def test_garbage_of_the_start_goes_in_the_first_idle_moment() -> None:
     assert later() is not None, "that is done once"
 
 
+async def test_the_first_idle_moment_has_one_collection() -> None:
+    """It is of the whole heap, some 50 ms: a second one behind it would find nothing."""
+    begun: list[str] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        if phase == "start":
+            begun.append(phase)
+
+    memory = Memory(lambda: 1)
+    await memory.look()
+    gc.callbacks.append(note)
+    try:
+        await memory.look()
+    finally:
+        gc.callbacks.remove(note)
+    assert begun == ["start"]
+
+
 @pytest.mark.skipif(sys.platform != "linux" or "glibc" not in (os.confstr("CS_GNU_LIBC_VERSION") or ""), reason="glibc")
 def test_what_is_in_use_is_told_without_holes() -> None:
     """Bytes that malloc(3) has given, below and above the size from which it maps them; and Python's small blocks."""
