@@ -40,6 +40,17 @@ def test_a_second_has_its_requests() -> None:
     assert passed(rates, "TagResource", 90) == 15
 
 
+def test_a_clock_that_is_set_back_takes_no_requests() -> None:
+    """An hour back would have been 54,000 requests to make up for."""
+    clock = FakeClock()
+    rates = RequestRates(clock, enabled=True)
+    assert passed(rates, "ListFunctions", 5) == 5
+    clock.tick(-3600)
+    assert passed(rates, "ListFunctions", 20) == 10
+    clock.advance(1)
+    assert passed(rates, "ListFunctions", 20) == 15
+
+
 def test_accounts_and_regions_have_rates_of_their_own() -> None:
     """The quotas are a region's."""
     rates = RequestRates(FakeClock(), enabled=True)

@@ -50,7 +50,8 @@ class RequestRates:
         if len(self._buckets) > _MOST_KEPT:
             self._buckets.clear()
         bucket = self._buckets.setdefault(key, _Bucket(rate, now))
-        bucket.left = min(rate, bucket.left + rate * (now - bucket.at))
+        passed_s = max(0.0, now - bucket.at)  # the machine's clock may be set back
+        bucket.left = min(rate, bucket.left + rate * passed_s)
         bucket.at = now
         if bucket.left < 1:
             raise too_many_requests()
