@@ -15,6 +15,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.services.pipes.events import dynamic
 from undercast.services.pipes.models import Pipe
+from undercast.services.pipes.troubles import told
 from undercast.services.target_calls import queue_url, scope_of
 
 MOST: Mapping[str, int] = MappingProxyType({"sqs": 10, "sns": 10, "events": 10, "kinesis": 500, "logs": 10_000})
@@ -58,8 +59,8 @@ def _why(code: str, message: str | None) -> str:
 
 def _refused(entries: Sequence[Mapping[str, Any]]) -> Failed:
     """Those of PutEvents and PutRecords."""
-    told = {place: (one.get("ErrorCode"), one.get("ErrorMessage")) for place, one in enumerate(entries)}
-    return {place: _why(code, message) for place, (code, message) in told.items() if code}
+    refused = {place: (one.get("ErrorCode"), one.get("ErrorMessage")) for place, one in enumerate(entries)}
+    return {place: _why(code, message) for place, (code, message) in refused.items() if code}
 
 
 async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
@@ -109,7 +110,7 @@ def _moment(text: str) -> datetime:
     try:
         found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
-        raise ServiceError("ValidationException", f"{text!r} is no time.") from None
+        raise ServiceError("ValidationException", "The event's timestamp is no time.") from None
     return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
 
 
@@ -145,7 +146,7 @@ async def _to_logs(ctx: RequestContext, sending: Sending) -> Failed:
         try:
             at = _moment(dynamic(given["Timestamp"], event)).timestamp() if given.get("Timestamp") else sending.now
         except ServiceError as error:
-            failed[place] = error.message
+            failed[place] = told(error)
             refusals.append(error)
             continue
         stream = dynamic(given.get("LogStreamName") or sending.pipe.name, event)
@@ -155,7 +156,7 @@ async def _to_logs(ctx: RequestContext, sending: Sending) -> Failed:
             try:
                 failed |= await _put_lines(ctx, sending, stream, one)
             except ServiceError as error:
-                failed |= dict.fromkeys((line.place for line in one), error.message)
+                failed |= dict.fromkeys((line.place for line in one), told(error))
                 refusals.append(error)
     if refusals and len(failed) == len(sending.events):
         raise refusals[0]

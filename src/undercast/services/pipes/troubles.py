@@ -8,6 +8,7 @@ pipe may be disabled as well.
 """
 
 import logging
+import re
 from typing import Any
 
 from undercast.core.errors import ServiceError
@@ -18,6 +19,8 @@ SOURCE, CALL = "source", "enrichment or target"
 MAX_REASON = 512
 MOST_TOLD = 10
 """Reasons of one pipe in the log: one may have an id in it, and be another each time."""
+_VALUES = re.compile("Value '.*' at '", re.DOTALL)
+"""From the first value to the last, so that none ends it early with words of its own (`wire/validate.py`)."""
 _log = logging.getLogger(__name__)
 
 
@@ -51,8 +54,11 @@ class Troubles:
 
 
 def told(error: ServiceError) -> str:
-    """A failure in words. What a function has raised is its own, and may be anything."""
-    return "the function answered with an error" if error.code == "FunctionError" else error.message
+    """A failure in words, without a function's own. A target's, of a value that breaks a constraint, quotes it: the
+    value may come from an event."""
+    if error.code == "FunctionError":
+        return "the function answered with an error"
+    return _VALUES.sub("A value at '", error.message)
 
 
 class Watched:
