@@ -247,7 +247,10 @@ def test_what_was_given_up_is_tried_again(platform: RunningPlatform) -> None:
     ]
     assert places == sorted(places)
     _, error = undercast("deliveries", "retry", event_id, url=platform.url, expect=1)
-    assert error == f"undercast: no delivery {event_id} was given up, or it is kept no longer\n"
+    assert error == (
+        f"undercast: no delivery {event_id} was given up, or it is kept no longer\n"
+        "  the ids of those that are kept: undercast deliveries list\n"
+    )
     for wrong in (), (event_id, "--all"):
         assert "or --all" in undercast("deliveries", "retry", *wrong, url=platform.url, expect=1)[1]
 
