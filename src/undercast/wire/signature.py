@@ -27,6 +27,10 @@ def verify(call: SignedCall, secret: str, now: float, keys: SigningKeys | None =
     return sigv4.verify(call, secret, now, keys)
 
 
+_HOSTS = frozenset({"host", ":authority"})
+"""The second is what AWS's SDK for JavaScript signs over HTTP/2."""
+
+
 def check_addressee(call: Call) -> None:
     """Raises AWS's error for a signature that is made for another service, or for any host; true of any key.
 
@@ -44,7 +48,7 @@ def check_addressee(call: Call) -> None:
         entry.signing_name == "s3" and claims.service in sigv4.SINGLE_ENCODED
     ):
         wrong.append(f"Credential should be scoped to correct service: '{entry.signing_name}'.")
-    if entry.signing_name != "s3" and "host" not in claims.signed_headers:
+    if entry.signing_name != "s3" and _HOSTS.isdisjoint(claims.signed_headers):
         wrong.append("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
     if wrong:
         raise sigv4_errors.invalid_signature(call.protocol, " ".join(wrong))

@@ -13,6 +13,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.identity import Credential
 from undercast.gateway.auth import Authenticator
 from undercast.wire.call import Call
+from undercast.wire.signature import check_addressee
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEYAA"
 ALICES = Credential(access_key_id="AKIAALICEALICEALICE1", secret_access_key=SECRET, principal=ALICE)
@@ -146,6 +147,14 @@ def test_a_signature_that_does_not_cover_the_host_is_refused(call: Callable[...,
     error = refusal(gate(ALICES), replace(signed, signature=claims))
     assert error.code == ("SignatureDoesNotMatch" if call is sts_call else "InvalidSignatureException")
     assert error.message == "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization."
+
+
+def test_over_http2_the_authority_is_the_host() -> None:
+    """The SDK for JavaScript signs it in place of the host when it calls Kinesis."""
+    signed = dynamodb_call("123456789012")
+    assert signed.signature is not None
+    claims = replace(signed.signature, signed_headers=(":authority", "x-amz-date"))
+    check_addressee(replace(signed, signature=claims))
 
 
 def test_an_unsigned_request_is_refused_but_for_s3() -> None:

@@ -144,9 +144,18 @@ def tree(source: str) -> int:
 
 def read_only_tree(source: str) -> int:
     """The same, with the restrictions of `bind_read_only`."""
+    return _restricted(source, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
+
+
+def writable_tree(source: str) -> int:
+    """The same, without set-uid programs and devices."""
+    return _restricted(source, _ATTR_NOSUID | _ATTR_NODEV)
+
+
+def _restricted(source: str, attributes: int) -> int:
     descriptor = tree(source)
     try:
-        _set_attributes(descriptor, "", _AT_EMPTY_PATH | _AT_RECURSIVE, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NODEV)
+        _set_attributes(descriptor, "", _AT_EMPTY_PATH | _AT_RECURSIVE, attributes)
     except OSError:
         os.close(descriptor)
         raise

@@ -96,7 +96,7 @@ class Placing:
             if order["layers"]:
                 trees.append((_merged(order["layers"]), "/opt"))
             if order["tmp"]:
-                trees.append((kernel.tree(HOST + order["tmp"]), "/tmp"))
+                trees.append((kernel.writable_tree(HOST + order["tmp"]), "/tmp"))
             kernel.enter(descriptors[0], kernel.CLONE_NEWNS)
             try:
                 _put(trees + [(descriptor, "/tmp") for descriptor in descriptors[1:]], order["shm_mb"])
