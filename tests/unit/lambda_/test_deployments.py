@@ -19,18 +19,18 @@ from undercast.services.lambda_.package import UnsafePackage
 from undercast.services.lambda_.service import MANIFEST
 from undercast.store.database import Tx
 
-Unpack = Callable[[IO[bytes], Path, Path], None]
+Unpack = Callable[..., None]
 
 
 def failing(times: int, error: Exception) -> Unpack:
     """Unpacking that fails so often."""
     left, whole = [times], code._unpack
 
-    def unpack(archive: IO[bytes], scratch: Path, destination: Path) -> None:
+    def unpack(archive: IO[bytes], scratch: Path, destination: Path, *, synced: bool) -> None:
         left[0] -= 1
         if left[0] >= 0:
             raise error
-        whole(archive, scratch, destination)
+        whole(archive, scratch, destination, synced=synced)
 
     return unpack
 
@@ -222,14 +222,14 @@ async def test_code_that_was_being_unpacked_at_a_reset_goes_at_the_end(
     """The reset cannot see it yet."""
     whole, begun, goes_on = code._unpack, threading.Event(), threading.Event()
 
-    def unpack(archive: IO[bytes], scratch: Path, destination: Path) -> None:
+    def unpack(archive: IO[bytes], scratch: Path, destination: Path, *, synced: bool) -> None:
         begun.set()
         assert goes_on.wait(10)
-        whole(archive, scratch, destination)
+        whole(archive, scratch, destination, synced=synced)
 
     monkeypatch.setattr(code, "_unpack", unpack)
     creating = asyncio.create_task(world.create())
-    await asyncio.to_thread(begun.wait, 10)
+    assert await asyncio.to_thread(begun.wait, 10)
     reset(world)
     goes_on.set()
     await creating
