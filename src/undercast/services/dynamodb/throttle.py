@@ -9,13 +9,13 @@ from typing import Literal
 
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
+from undercast.core.rates import Bucket, Buckets
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.measures import Measures
 from undercast.services.dynamodb.models import Index, Table
 
 Kind = Literal["Read", "Write"]
 BURST_S = 300.0
-_MOST_KEPT = 10_000
 
 
 class Throttle:
@@ -24,9 +24,8 @@ class Throttle:
     def __init__(self, clock: PlatformClock, measures: Measures, *, enabled: bool) -> None:
         self._enabled = enabled
         self._measures = measures
-        self._clock = clock
-        self._buckets: dict[tuple[int, str, Kind], tuple[float, float]] = {}
-        """By the table's id and the index's name: (units left, when that was so)."""
+        self._buckets: Buckets[tuple[int, str, Kind]] = Buckets(clock)
+        """By the table's id and the index's name, in units."""
 
     def allows(self, table: Table, kind: Kind, index: Index | None = None) -> bool:
         """Whether no bucket that the request needs is empty."""
@@ -35,7 +34,7 @@ class Throttle:
         needed = [""] if index is None or not index.is_global else [index.name]
         if kind == "Write":
             needed += [one.name for one in table.indexes if one.is_global]
-        return all(self._left(table, name, kind) > 0 for name in needed)
+        return all(self._bucket(table, name, kind).left > 0 for name in needed)
 
     def check(self, table: Table, kind: Kind, index: Index | None = None) -> None:
         """Raises ProvisionedThroughputExceededException."""
@@ -52,16 +51,13 @@ class Throttle:
         for name, more in units.indexes.items():
             at = name if name in names else ""
             found[at] = found.get(at, 0.0) + more
-        if len(self._buckets) > _MOST_KEPT:
-            self._buckets.clear()
         for name, taken in found.items():
             if taken:
-                self._buckets[(table.id, name, kind)] = (self._left(table, name, kind) - taken, self._clock.now())
+                self._bucket(table, name, kind).left -= taken
 
-    def _left(self, table: Table, name: str, kind: Kind) -> float:
+    def _bucket(self, table: Table, name: str, kind: Kind) -> Bucket:
         rate = _rate(table, name, kind)
-        left, at = self._buckets.get((table.id, name, kind), (rate * BURST_S, 0.0))
-        return min(rate * BURST_S, left + rate * (self._clock.now() - at))
+        return self._buckets.find((table.id, name, kind), rate, rate * BURST_S)
 
 
 def _rate(table: Table, name: str, kind: Kind) -> float:

@@ -23,10 +23,10 @@ from undercast.services.events.models import (
     rule_of,
     target_of,
 )
+from undercast.services.kept import Kept
 from undercast.store.database import Database, Row, Tx
 from undercast.store.statements import upsert
 
-_MOST_KEPT = 1024
 _BUS = "account_id = ? AND region = ? AND name = ?"
 _RULE = "account_id = ? AND region = ? AND bus = ? AND name = ?"
 _TARGETS = "account_id = ? AND region = ? AND bus = ? AND rule = ?"
@@ -39,12 +39,11 @@ class Due(NamedTuple):
     at: float
 
 
-class Buses:
-    """See the module."""
+class Buses(Kept[BusName, Bus]):
+    """See the module. Every account and region has a default one, which no row needs."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._kept: dict[BusName, Bus] = {}
+        super().__init__(database, find)
 
     def get(self, name: BusName) -> Bus:
         """Raises ResourceNotFoundException."""
@@ -53,34 +52,12 @@ class Buses:
             raise no_bus(name.name)
         return bus
 
-    def find(self, name: BusName) -> Bus | None:
-        """None where there is no such bus. Every account and region has a default one."""
-        bus = self._kept.get(name)
-        if bus is None:
-            bus = self._database.read_now(lambda tx: find(tx, name))
-            if bus is not None:
-                if len(self._kept) >= _MOST_KEPT:
-                    self._kept.clear()
-                self._kept[name] = bus
-        return bus
-
     def rule(self, name: RuleName) -> Rule:
         """Raises ResourceNotFoundException."""
         rule = self.get(name.bus).rule(name.name)
         if rule is None:
             raise no_rule(name.name, name.bus.name)
         return rule
-
-    def changed(self, tx: Tx, name: BusName) -> None:
-        """Read the rows again once this transaction has committed."""
-        tx.after_commit(lambda: self._forget_one(name))
-
-    def _forget_one(self, name: BusName) -> None:
-        self._kept.pop(name, None)
-
-    def forget(self) -> None:
-        """The rows were deleted behind our back."""
-        self._kept.clear()
 
 
 def find(tx: Tx, name: BusName) -> Bus | None:

@@ -5,28 +5,19 @@ AWS: Kinesis Developer Guide, "Quotas and limits": 1,000 records or 1 MB a secon
 read; 10 MB may be read at once, and the calls of the next five seconds are refused then.
 """
 
-from dataclasses import dataclass
-
 from undercast.core.clock import PlatformClock
+from undercast.core.rates import Bucket, Buckets
 
 WRITTEN_RECORDS, WRITTEN_BYTES = 1000.0, 1024.0 * 1024
 READ_CALLS, READ_BYTES = 5.0, 2.0 * 1024 * 1024
-_MOST_KEPT = 10_000
-
-
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
 
 
 class Throttle:
     """The buckets of all shards."""
 
     def __init__(self, clock: PlatformClock, *, enabled: bool) -> None:
-        self._clock = clock
         self._enabled = enabled
-        self._buckets: dict[tuple[int, str], _Bucket] = {}
+        self._buckets: Buckets[tuple[int, str]] = Buckets(clock)
 
     def writes(self, shard_id: int, size: int) -> bool:
         """Whether a record of this size may be written now; it is counted then."""
@@ -58,13 +49,7 @@ class Throttle:
 
     def forget(self) -> None:
         """Rows were deleted behind our back."""
-        self._buckets.clear()
+        self._buckets.forget()
 
-    def _bucket(self, shard_id: int, kind: str, rate: float) -> _Bucket:
-        now = self._clock.now()
-        if len(self._buckets) > _MOST_KEPT:
-            self._buckets.clear()
-        bucket = self._buckets.setdefault((shard_id, kind), _Bucket(rate, now))
-        bucket.left = min(rate, bucket.left + rate * (now - bucket.at))
-        bucket.at = now
-        return bucket
+    def _bucket(self, shard_id: int, kind: str, rate: float) -> Bucket:
+        return self._buckets.find((shard_id, kind), rate, rate)

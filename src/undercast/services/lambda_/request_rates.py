@@ -8,13 +8,13 @@ together 15; invocations are not among them (`concurrency`).
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from undercast.core.arn import Scope
 from undercast.core.clock import PlatformClock
 from undercast.core.context import RequestContext
+from undercast.core.rates import Buckets
 from undercast.core.service import OperationFunction, Params, Reply
 from undercast.services.lambda_.errors import too_many_requests
 
@@ -24,35 +24,21 @@ if TYPE_CHECKING:
 INVOCATIONS = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 OWN_RATES: Mapping[str, float] = MappingProxyType({"GetFunction": 100.0, "GetPolicy": 15.0})
 SHARED_RATE = 15.0
-_MOST_KEPT = 10_000
-
-
-@dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
 
 
 class RequestRates:
     """The buckets of all accounts and regions."""
 
     def __init__(self, clock: PlatformClock, *, enabled: bool) -> None:
-        self._clock = clock
         self._enabled = enabled
-        self._buckets: dict[tuple[Scope, str], _Bucket] = {}
+        self._buckets: Buckets[tuple[Scope, str]] = Buckets(clock)
 
     def count(self, scope: Scope, operation: str) -> None:
         """One more request. Raises TooManyRequestsException where this second has had its share."""
         if not self._enabled:
             return
         rate = OWN_RATES.get(operation, SHARED_RATE)
-        key, now = (scope, operation if operation in OWN_RATES else ""), self._clock.now()
-        if len(self._buckets) > _MOST_KEPT:
-            self._buckets.clear()
-        bucket = self._buckets.setdefault(key, _Bucket(rate, now))
-        passed_s = max(0.0, now - bucket.at)  # the machine's clock may be set back
-        bucket.left = min(rate, bucket.left + rate * passed_s)
-        bucket.at = now
+        bucket = self._buckets.find((scope, operation if operation in OWN_RATES else ""), rate, rate)
         if bucket.left < 1:
             raise too_many_requests()
         bucket.left -= 1
