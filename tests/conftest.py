@@ -1,6 +1,7 @@
 """Fixtures that every folder of tests may use."""
 
 import random
+import sys
 from collections.abc import Iterator
 
 import hypothesis
@@ -11,6 +12,8 @@ from tests.machine import program
 
 hypothesis.settings.register_profile("shared machine", deadline=None)  # no test bounds time: its machine may be busy
 hypothesis.settings.load_profile("shared machine")
+sys.dont_write_bytecode = False
+"""Of the tests themselves: where PYTHONDONTWRITEBYTECODE is set each run rewrites its asserts, 15 s a worker."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

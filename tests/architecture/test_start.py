@@ -12,7 +12,6 @@ UNWANTED = (
     "botocore",
     "cryptography",
     "hashlib",
-    "pydantic",
     "rich",
     "typer",
     "undercast.app.platform",
@@ -22,7 +21,7 @@ UNWANTED = (
     "undercast.services.registry",
     "undercast.wire",
 )
-LATE = ("awscrt", "boto3", "cryptography", "pydantic", "rich", "typer")
+LATE = ("awscrt", "boto3", "cryptography", "rich", "typer")
 """What an idle platform has no use for: libraries that only some of its users ask for."""
 
 

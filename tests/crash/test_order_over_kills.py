@@ -168,8 +168,11 @@ def _wait_until_all_met(platform: RunningPlatform, answered: dict[str, list[str]
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("make", "sender"),
-    [(_queue, _to_queue), (_stream, _to_stream), (_table, _to_table)],
-    ids=["fifo", "kinesis", "dynamodb"],
+    [
+        pytest.param(_queue, _to_queue, id="fifo"),
+        pytest.param(_stream, _to_stream, id="kinesis"),
+        pytest.param(_table, _to_table, id="dynamodb", marks=pytest.mark.slow),  # the lanes of Kinesis'
+    ],
 )
 def test_order_within_a_group_is_kept_over_kills(
     tmp_path: Path, make: Callable[[RunningPlatform], None], sender: Callable[[RunningPlatform], Send]

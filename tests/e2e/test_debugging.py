@@ -199,6 +199,7 @@ def go_binaries(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("runtime", "binary"), [("go1.x", "main"), ("provided.al2023", "bootstrap")])
 def test_go_stops_at_a_breakpoint(
     platform: RunningPlatform, go_binaries: dict[str, bytes], runtime: str, binary: str
@@ -249,6 +250,7 @@ def test_who_gives_up_ends_the_debugging(platform: RunningPlatform, number: sign
     assert plain(platform, name) == {"doubled": 8}
 
 
+@pytest.mark.slow
 def test_several_functions_at_once() -> None:
     """`start --debug` gives each a port; without --debug-wait they run, and a later client stops the next invoke.
 
@@ -278,6 +280,7 @@ def test_several_functions_at_once() -> None:
         assert platform.ask("/_undercast/status")["sandboxes"]["environments"] == 0
 
 
+@pytest.mark.slow
 def test_the_process_driver_debugs_too() -> None:
     """Its sandboxes have no folders of their own: the remote path is the code's on this machine."""
     with equipped("--driver", "process") as platform:

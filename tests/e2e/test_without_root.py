@@ -1,6 +1,7 @@
 """A whole platform without root: hostile functions, sudden death, IAM and the command line, as a user with no rights.
 
-The tests are those that run as root, started once more as nobody: a share of them each time, all of them when slow.
+The tests are those that run as root, started once more as nobody: a share of what isolation touches
+each time, all when slow.
 """
 
 import os
@@ -18,12 +19,6 @@ HOSTILE = "tests/security/hostile/"
 SHARE = {
     "hostile functions": (f"{HOSTILE}test_functions.py", "-k", "ignores or memory or exit or fork or credentials"),
     "sudden death": ("tests/crash/test_platform_kill.py", "-k", "outlives and auto or log_of_a_function"),
-    "IAM": ("tests/services/iam/test_enforcement.py",),
-    "command line": (
-        "tests/e2e/test_cli.py",
-        "-k",
-        "env_gives or invoke_prints or status or doctor or stop or ephemeral",
-    ),
 }
 WHOLE = {
     "hostile functions": (HOSTILE,),

@@ -60,8 +60,7 @@ def test_where_namespaces_are_refused_auto_falls_back_and_namespace_fails(folder
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run without root already")
 @pytest.mark.needs("setpriv")
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("module", MODULES)
-def test_the_promises_hold_without_root(module: str) -> None:
+@pytest.mark.timeout(600)
+def test_the_promises_hold_without_root() -> None:
     """Rootless bare: one mapped uid, no cgroups, no loop devices."""
-    run_tests(str(HERE / module), timeout_s=280)
+    run_tests(*(str(HERE / module) for module in MODULES), timeout_s=580)

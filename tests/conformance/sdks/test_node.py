@@ -1,5 +1,6 @@
 """The AWS SDK for JavaScript v3 on every operation and exception that it has.
 
+The services of `SAMPLE`, one of each protocol at least, always; the others with the slow tests.
 AWS: @aws-sdk/client-*; its schemas refuse wrong types where botocore passes them on.
 """
 
@@ -11,8 +12,12 @@ from tests.conformance.sdks.compare import assert_all_well
 from tests.conformance.sdks.conversation import converse
 from tests.conformance.sdks.programs import node
 
+SAMPLE = ("cloudwatch", "dynamodb", "kinesis", "lambda", "s3", "sns", "sqs", "sts")
 
-@pytest.mark.parametrize("service", SERVICES)
+
+@pytest.mark.parametrize(
+    "service", [pytest.param(name, marks=() if name in SAMPLE else pytest.mark.slow) for name in SERVICES]
+)
 async def test_javascript_reads_every_answer_and_is_read(service: str) -> None:
     """Requests arrive signed and whole; results and errors have every member that this version of the SDK knows."""
     assert_all_well("node", [service], await converse(node(), cases_of(service)))

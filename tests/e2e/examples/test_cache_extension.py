@@ -316,7 +316,7 @@ def test_bad_configuration_fails_init_and_says_where(
     assert text in log, log
 
 
-@pytest.mark.parametrize("language", ["python", "go"])
+@pytest.mark.parametrize("language", ["python", pytest.param("go", marks=pytest.mark.slow)])
 def test_the_example_measures_both_ways(language: str) -> None:
     """S2-45: examples/cache-extension prints the averages and their ratio; how large it is, a quiet machine tells."""
     if language == "go":

@@ -132,6 +132,7 @@ def test_extension_that_fails_in_init(platform: RunningPlatform, account: str) -
     assert error["errorMessage"].endswith("fork/exec /opt/extensions/cache-extension-demo: permission denied")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_slow_extension_is_tried_again_inside_the_invocation(platform: RunningPlatform, account: str) -> None:
     """S2-06: INIT ends after 10 s, then once more with the function's timeout."""

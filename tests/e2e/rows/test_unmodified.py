@@ -132,6 +132,7 @@ def test_sdks_reach_s3_and_sts_by_awss_names(equipped: RunningPlatform, account:
     reaches(equipped, account, runtime, handler, package(files))
 
 
+@pytest.mark.slow
 def test_awss_sdk_for_java_reaches_s3_and_sts(equipped: RunningPlatform, account: str, tmp_path: Path) -> None:
     """X3: Java looks at no PEM file; the runtime gives it a trust store."""
     jars = installed("java/jars")

@@ -34,7 +34,7 @@ def function(stage: Stage, binary: Path) -> FunctionVersion:
     code = stage.folder / "go"
     (code / "bin").mkdir(mode=0o755, parents=True)
     shutil.copy(binary, code / "bin" / "main")
-    return a_function(name="go", runtime="go1.x", handler="bin/main", code_dir=code, timeout_s=5)
+    return a_function(name="go", runtime="go1.x", handler="bin/main", code_dir=code, timeout_s=3)
 
 
 async def test_events_results_and_context(stage: Stage, function: FunctionVersion) -> None:
@@ -46,7 +46,7 @@ async def test_events_results_and_context(stage: Stage, function: FunctionVersio
     found = await stage.value(function, b'{"Do": "context"}')
     assert re.fullmatch(r"00000000-0000-4000-8000-[0-9a-f]{12}", found["id"])
     assert (found["arn"], found["name"]) == (function.arn, "go")
-    assert 0 < found["left"] <= 5_000
+    assert 0 < found["left"] <= 3_000
     assert "on stderr\n" in stage.log.messages
 
 

@@ -19,7 +19,6 @@ TESTS = (
 @pytest.mark.skipif(os.geteuid() != 0, reason="these tests run without root already")
 @pytest.mark.needs("setpriv")
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("test", TESTS)
-def test_extensions_without_root(test: str) -> None:
+def test_extensions_without_root() -> None:
     """Rootless bare: one mapped uid, no cgroups, no loop devices."""
-    run_tests(str(HERE / test), timeout_s=280)
+    run_tests(*(str(HERE / test) for test in TESTS), timeout_s=280)

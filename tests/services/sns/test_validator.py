@@ -153,7 +153,7 @@ def called(platform: RunningPlatform, account: str, name: str, event: Any) -> An
 
 
 @pytest.mark.parametrize("version", ["1", "2"])
-@pytest.mark.parametrize("language", ["node", "java"])
+@pytest.mark.parametrize("language", ["node", pytest.param("java", marks=pytest.mark.slow)])
 def test_an_endpoints_messages_are_valid(
     own: RunningPlatform, account: str, endpoint: Endpoint, tmp_path: Path, language: str, version: str
 ) -> None:

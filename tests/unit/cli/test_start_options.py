@@ -1,9 +1,11 @@
 """`undercast start` is read without typer where its words are plain; typer and the table say the same."""
 
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Typer
 from typer.main import get_command
 
 from undercast.cli import commands
@@ -11,9 +13,18 @@ from undercast.cli.start_options import DEFAULTS, plain
 
 
 def by_typer(words: list[str]) -> Any:
-    """What typer makes of the words."""
-    group: Any = get_command(commands.app)
-    values = group.commands["start"].make_context("start", list(words)).params
+    """What typer calls the command with."""
+    [start] = [it.callback for it in commands.app.registered_commands if it.name == "start"]
+    assert start is not None
+    values: dict[str, Any] = {}
+
+    @wraps(start)
+    def record(**given: Any) -> None:
+        values.update(given)
+
+    app = Typer()
+    app.command()(record)
+    get_command(app).main(list(words), standalone_mode=False)
     return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
