@@ -19,7 +19,7 @@ from undercast.services.lambda_.images.compose import compose
 from undercast.services.lambda_.images.compression import Compression
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
-from undercast.services.lambda_.images.unpack import Room
+from undercast.services.lambda_.images.unpack import Room, Target
 
 Entry = tuple[tarfile.TarInfo, bytes]
 ZSTD = b"\x28\xb5\x2f\xfd"
@@ -40,7 +40,8 @@ class Ground:
         sent = content if stored is None else stored
         described = Layer(digest=sha256(sent), diff_id=sha256(content), compression=how)
         target = self.folder / f"layer{self._serial}"
-        unpack.unpack(io.BytesIO(sent), described, self.folder / "scratch", target, room or Room())
+        place = Target(scratch=self.folder / "scratch", final=target)
+        unpack.unpack(io.BytesIO(sent), described, place, room or Room())
         return target
 
     def root(self, *layers: bytes) -> Path:
@@ -124,8 +125,9 @@ def test_both_digests_are_verified(ground: Ground, wrong: str) -> None:
     stored = gzip.compress(content)
     digests = {"digest": sha256(stored), "diff_id": sha256(content), wrong: "0" * 64}
     described = Layer(digest=digests["digest"], diff_id=digests["diff_id"], compression="gzip")
+    target = Target(scratch=ground.folder / "scratch", final=ground.folder / "layer")
     with pytest.raises(InvalidImage, match="does not have its digest"):
-        unpack.unpack(io.BytesIO(stored), described, ground.folder / "scratch", ground.folder / "layer", Room())
+        unpack.unpack(io.BytesIO(stored), described, target, Room())
     assert list(ground.folder.iterdir()) == []
 
 
@@ -134,7 +136,8 @@ def test_a_layer_that_another_image_has_made_meanwhile_is_there(ground: Ground) 
     content = files({"a": b"x"})
     described = Layer(digest=sha256(content), diff_id=sha256(content), compression="")
     for name in ("first", "second"):
-        unpack.unpack(io.BytesIO(content), described, ground.folder / name, ground.folder / "layer", Room())
+        target = Target(scratch=ground.folder / name, final=ground.folder / "layer")
+        unpack.unpack(io.BytesIO(content), described, target, Room())
     assert [path.name for path in ground.folder.iterdir()] == ["layer"]
     assert (ground.folder / "layer/tree/a").read_bytes() == b"x"
 

@@ -24,7 +24,7 @@ from undercast.services.lambda_ import package
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.services.lambda_.package import Entry, UnsafePackage
 from undercast.store.blobs import BlobDraft, BlobStore
-from undercast.store.files import sync_folder, sync_tree
+from undercast.store.files import name_tree
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -179,11 +179,7 @@ def _unpack(archive_file: IO[bytes], scratch: Path, destination: Path, *, synced
             for entry in package.plan(infos):
                 _create(scratch, entry, archive, infos[entry.index])
         scratch.chmod(_FOLDER_MODE)
-        if synced:  # else the device could have the name before the content, and `present` trusts the name
-            sync_tree(scratch)
-        scratch.rename(destination)
-        if synced:
-            sync_folder(destination.parent)
+        name_tree(scratch, destination, synced=synced)  # `present` trusts the name
     except (UnsafePackage, ServiceError, *package.ZIP_ERRORS) as error:
         if not package.blames_the_archive(error):
             raise

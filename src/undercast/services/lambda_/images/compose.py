@@ -14,6 +14,7 @@ from pathlib import Path
 
 from undercast.sandbox.rootfs import PLACES
 from undercast.services.lambda_.images.unpack import MAX_ENTRIES, MAX_IMAGE_BYTES, TREE, Index, too_large
+from undercast.store.files import name_tree
 
 
 @dataclass(slots=True)
@@ -23,8 +24,11 @@ class _Folder:
     """A file or link is the path of what it is linked to."""
 
 
-def compose(layers: Iterable[Path], scratch: Path, destination: Path) -> None:
-    """Make the root; what has the destination's name is whole. Raises InvalidImage."""
+def compose(layers: Iterable[Path], scratch: Path, destination: Path, *, synced: bool = False) -> None:
+    """Make the root; what has the destination's name is whole; where it is `synced`, also behind a power cut.
+
+    Raises InvalidImage.
+    """
     folders = tuple(layers)
     indexes = [Index.read(folder) for folder in folders]
     if (
@@ -43,7 +47,8 @@ def compose(layers: Iterable[Path], scratch: Path, destination: Path) -> None:
         _make_place(root, path, kind)
     try:
         _write(root, str(scratch))
-        scratch.rename(destination)
+        # The layers' files are on the device since these have their names; only what is made here is not.
+        name_tree(scratch, destination, synced=synced, linked=False)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -38,6 +38,7 @@ from undercast.services.lambda_.images.registry import RegistrySource
 from undercast.services.lambda_.images.use import ImageUse
 from undercast.store.blobs import BlobStore
 from undercast.store.database import Database, Tx
+from undercast.store.files import sync_folder
 
 T = TypeVar("T")
 
@@ -93,7 +94,10 @@ class Images:
             if not code.present(image.digest):
                 await self._fetch(use)
                 folders = [self._layer(layer) for layer in image.layers]
-                await code.make(image.digest, lambda scratch, final: compose.compose(folders, scratch, final))
+                synced = self._shelf.blobs.survives_power_cuts
+                await code.make(
+                    image.digest, lambda scratch, final: compose.compose(folders, scratch, final, synced=synced)
+                )
 
     async def restore(self, digest: str) -> None:
         """Its root was deleted by hand. Raises ServiceError where it cannot be made again."""
@@ -271,7 +275,7 @@ class Images:
 
     async def _unpack(self, reference: LocalImage | NamedImage, image: Image) -> None:
         def work(pull: Pull) -> None:
-            room = unpack.Room()
+            room, synced = unpack.Room(), self._shelf.blobs.survives_power_cuts
             with self._source(reference, pull) as source:
                 for layer in image.layers:
                     if (folder := self._layer(layer)).is_dir():
@@ -279,7 +283,11 @@ class Images:
                         room.take(index.entries, index.size_bytes)
                     else:
                         with source.layer(layer) as stored:
-                            unpack.unpack(stored, layer, self.scratch(), folder, room)
+                            target = unpack.Target(scratch=self.scratch(), final=folder, synced=synced)
+                            unpack.unpack(stored, layer, target, room)
+            if synced and image.layers:  # also the names that others have just given, and that of the folder itself
+                sync_folder(self._shelf.folder)
+                sync_folder(self._shelf.folder.parent)
 
         async with self._busy:
             await self._in_thread(work, PULL_LIMIT_S if isinstance(reference, NamedImage) else None)

@@ -18,6 +18,7 @@ from undercast.core.record import record
 from undercast.services.lambda_.images.entries import BROKEN, Entry, Forward
 from undercast.services.lambda_.images.faults import InvalidImage
 from undercast.services.lambda_.images.manifest import Layer
+from undercast.store.files import name_tree
 
 MAX_IMAGE_BYTES = 10 * 1024**3
 """Lambda Developer Guide, "Lambda quotas": container image code package size, uncompressed."""
@@ -66,8 +67,19 @@ class Room:
             raise too_large()
 
 
-def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path, room: Room) -> None:
-    """Make the layer's folder; what has the destination's name is whole, and has its digests. Raises InvalidImage."""
+@record
+class Target:
+    """Where a layer is made, and where it is once it is whole."""
+
+    scratch: Path
+    final: Path
+    synced: bool = False
+    """Whether it is to be whole behind a power cut, too."""
+
+
+def unpack(source: IO[bytes], layer: Layer, target: Target, room: Room) -> None:
+    """Make the layer's folder; what has its final name is whole, and has its digests. Raises InvalidImage."""
+    scratch = target.scratch
     (scratch / TREE).mkdir(parents=True)
     try:
         stream = Forward(source, compression=layer.compression, limit_bytes=room.size_bytes + _HEADERS_BYTES)
@@ -83,14 +95,14 @@ def unpack(source: IO[bytes], layer: Layer, scratch: Path, destination: Path, ro
         if stream.digests != (layer.digest, layer.diff_id):
             raise InvalidImage(f"the layer sha256:{layer.digest} does not have its digest, or not that of the config")
         (scratch / INDEX).write_text(json.dumps(unpacking.index()))
-        _name(scratch, destination)
+        _name(target)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _name(scratch: Path, destination: Path) -> None:
+def _name(target: Target) -> None:
     try:
-        scratch.rename(destination)
+        name_tree(target.scratch, target.final, synced=target.synced)
     except OSError as error:
         if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
             raise
