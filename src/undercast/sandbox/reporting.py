@@ -9,6 +9,7 @@ import json
 import signal
 from collections.abc import Callable
 
+from undercast.core import json_values
 from undercast.core.clock import Clock, HostClock
 from undercast.core.record import record
 from undercast.sandbox import errors
@@ -315,11 +316,12 @@ def _named_error(run: Run) -> str:
     if run.fault is not None or run.answer is None or len(run.answer.payload) > _READ_ERROR_BYTES:
         return ""
     try:
-        answer = json.loads(run.answer.payload)
-    except (ValueError, RecursionError):
+        answer = json_values.parse(run.answer.payload)
+    except ValueError:
         return ""
     named = answer.get("errorType") if isinstance(answer, dict) else None
-    return named[:_ERROR_NAME] if isinstance(named, str) else ""
+    # Half of a surrogate pair is JSON, but nothing that can be stored.
+    return named[:_ERROR_NAME].encode(errors="replace").decode() if isinstance(named, str) else ""
 
 
 def _nothing() -> None:

@@ -286,3 +286,22 @@ async def test_refusal_ends_a_record_and_a_fault_does_not(world: World, status: 
     assert (outcome.kind, outcome.counted) == (kind, kind == "dead")
     world.clock.advance(21_601)
     assert (await send(world, delivery)).kind == "dead"
+
+
+async def test_record_and_dead_letter_of_an_error_that_is_nested_deeply(world: World) -> None:
+    """Both are made: a runtime may post any text as its error, which the record has as it is."""
+    kept = play(world)
+    text = '{"errorMessage":' + "[" * 3000
+    await world.create(DeadLetterConfig={"TargetArn": QUEUE})
+    await configure(world, BUS)
+    await world.call("Invoke", FunctionName="f", Payload=b'{"a": 1}', InvocationType="Event")
+    (delivery,) = world.deliveries()
+
+    async def answer(invocation: Invocation) -> InvocationResult:
+        return InvocationResult(payload=text.encode(), function_error="Unhandled")
+
+    world.environments.answer = answer
+    sent, letter = (await deliver(world, replace(delivery, attempts=2))).follow_ups
+    assert json.loads(sent.payload)["responsePayload"] == text
+    assert (await send(world, letter)).kind == "done"
+    assert kept[0][1]["MessageAttributes"]["ErrorMessage"]["StringValue"] == text[:1024]

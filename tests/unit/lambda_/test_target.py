@@ -369,3 +369,21 @@ async def test_settings_of_asynchronous_invokes(world: World) -> None:
     await world.call("DeleteFunctionEventInvokeConfig", FunctionName="f")
     with pytest.raises(ServiceError, match=r"doesn't have an EventInvokeConfig"):
         await world.call("GetFunctionEventInvokeConfig", FunctionName="f")
+
+
+@pytest.mark.parametrize(
+    "payload", ["[" * 3000, '{"errorMessage":' + "[" * 3000, '{"errorMessage":"\\ud800"}', '{"errorType":"\\ud800"}']
+)
+async def test_an_error_that_cannot_be_read_counts_as_one(world: World, payload: str) -> None:
+    """Runtime API: what is posted to /invocation/ID/error may be any text. Three attempts are made."""
+    delivery = await event(world)
+
+    async def answer(invocation: Invocation) -> InvocationResult:
+        return InvocationResult(payload=payload.encode(), function_error="Unhandled")
+
+    world.environments.answer = answer
+    first = await deliver(world, delivery)
+    assert (first.kind, first.counted) == ("retry", True)
+    last = await deliver(world, replace(delivery, attempts=2))
+    assert (last.kind, last.reason[:16]) == ("dead", "RetriesExhausted")
+    last.reason.encode()

@@ -553,3 +553,20 @@ async def test_traced_invocations_are_named(start: StartBench, active: bool, sam
     )
     await logged(made, "REPORT RequestId: r-1")
     assert any("\nXRAY TraceId: 1-643eb81e-" in line for line in made.log.messages) is named
+
+
+@pytest.mark.parametrize(("error", "told"), [('{"errorType":"\\ud800"}', "?"), ("[" * 3000, "E")])
+async def test_an_error_that_cannot_be_read_is_told_as_what_can_be_stored(
+    start: StartBench, error: str, told: str
+) -> None:
+    """Runtime API: any text may be posted as an error; half of a surrogate pair is JSON, too."""
+
+    async def script(runtime: FakeRuntime) -> None:
+        request_id, _, _ = await runtime.next()
+        headers = {"Lambda-Runtime-Function-Error-Type": "E"}
+        await runtime.request("POST", f"invocation/{request_id}/error", error.encode(), headers)
+        await runtime.next()
+
+    made = await start(script)
+    await made.pool.invoke(made.invocation(request_id="r-1"))
+    assert made.causes.errors == [("r-1", told)]

@@ -6,7 +6,6 @@ AWS: Lambda Developer Guide, "Capturing records of Lambda asynchronous invocatio
 queues" (message attributes).
 """
 
-import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
@@ -14,6 +13,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.backoff import Backoff
 from undercast.core.context import Cause, RequestContext
@@ -266,9 +266,18 @@ def dead_letter(event: Delivery, ended: ServiceError | bytes) -> dict[str, str]:
 
 def message_of(payload: bytes) -> str:
     """The errorMessage of a function's answer; the whole answer where it has none."""
+    return error_of(payload).get("errorMessage") or payload.decode(errors="replace")
+
+
+def error_of(payload: bytes) -> dict[str, str]:
+    """The errorType and errorMessage that a function's answer has, as text that can be stored; {} if it is no JSON.
+
+    A runtime may post any text as its error. Half of a surrogate pair is "?", as Java writes it.
+    """
     try:
-        answer = json.loads(payload) if payload else {}
-    except ValueError:
-        answer = {}
-    message = answer.get("errorMessage") if isinstance(answer, dict) else None
-    return str(message) if message else payload.decode(errors="replace")
+        answer = json_values.parse(payload or b"{}")
+        found = answer if isinstance(answer, dict) else {}
+        told = {name: str(found[name]) for name in ("errorType", "errorMessage") if found.get(name)}
+    except (ValueError, RecursionError):  # writing a value down may go deeper than reading it did
+        return {}
+    return {name: text.encode(errors="replace").decode() for name, text in told.items()}

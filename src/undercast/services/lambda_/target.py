@@ -348,12 +348,7 @@ def _error_of(ended: Ended) -> str:
     """What the function answered, in words: "ValueError: no such key"; or why it did not run."""
     if isinstance(ended, ServiceError):
         return ended.message
-    try:
-        answer = json.loads(ended.result.payload) if ended is not None else None
-    except ValueError:
-        return ""
-    members = answer if isinstance(answer, dict) else {}
-    return ": ".join(str(members[name]) for name in ("errorType", "errorMessage") if members.get(name))
+    return ": ".join(destinations.error_of(ended.result.payload).values()) if ended is not None else ""
 
 
 async def _value(payload: bytes) -> str:
