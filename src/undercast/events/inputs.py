@@ -17,7 +17,8 @@ _WIDER_STEP = re.compile(rf"{_STEP.pattern}|\.\*|\[['\"](?P<quoted>[^'\"\]]+)['\
 _WILDCARD = "[*]"
 """No name has a bracket."""
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
-_NAME = re.compile(r'"(?:[^"\\]|\\.)*"(?=\s*:)', re.DOTALL)
+_STRING = re.compile(r'"(?P<text>(?:[^"\\]++|\\.)*+)(?:"(?P<colon>\s*+:)?|\\?\Z)', re.DOTALL)
+"""A whole string, also one that nothing closes: no search begins inside of it. One with a colon behind it is a name."""
 _SPACE = re.compile(r"\s*")
 _WITH_PATHS = re.compile(r"<(\$[^<>\"]*|[A-Za-z0-9_.\-]+)>")
 MISSING: Any = object()
@@ -108,7 +109,8 @@ def is_object(template: str) -> bool:
 
 def names_a_member(template: str) -> bool:
     """Whether a variable is, or is in, the name of a member."""
-    return any(_PLACEHOLDER.search(found[0]) for found in _NAME.finditer(template))
+    names = (found["text"] for found in _STRING.finditer(template) if found["colon"])
+    return any(_PLACEHOLDER.search(name) for name in names)
 
 
 def without_variables(template: str) -> str:

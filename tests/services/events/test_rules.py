@@ -113,6 +113,9 @@ def test_a_template_that_can_make_no_input_is_refused(events: Any, queue: Queue)
         target = {"Id": "one", "Arn": queue.arn, **given}
         code, told = refusal(events.put_targets, Rule="a", Targets=[target])
         assert (code, told[: len(text)]) == ("ValidationException", text)
+    refused = {"Arn": queue.arn, **transformed('{"a": <it>', it="$.detail.it")}
+    many = [{"Id": str(number), **refused} for number in range(6)]
+    assert refusal(events.put_targets, Rule="a", Targets=many)[0] == "LimitExceededException"  # before what is in them
     assert events.list_targets_by_rule(Rule="a")["Targets"] == []
     rule(events, {"source": ["app"]}, {"Arn": queue.arn, **transformed('"before <undefined>"')})
     put(events, {})

@@ -5,6 +5,7 @@ from AWS, of each kind of value in each kind of template (`undercast/events/inpu
 """
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -208,12 +209,33 @@ def test_a_quote_inside_of_an_object_is_lost_with_its_escape() -> None:
         ('{"a": {"b<k>" : "v"}}', True),
         ('{"a": "<k>"}', False),
         ('{"a": "\\"<k>\\":", "b": 1}', False),
+        ('{"a":["v",<b>,":x"]}', False),
+        ('{"a":"\\\\","<k>":1}', True),
+        ('{"a":"<k>: \\', False),
     ],
 )
 def test_a_variable_may_not_name_a_member(template: str, found: bool) -> None:
     """API Reference, InputTransformer: "The placeholder cannot be used as an object key"."""
     assert is_object(template)
     assert names_a_member(template) is found
+
+
+@pytest.mark.parametrize("many", ['\\"', '"', '" ', "\\", '"\\', " "])
+def test_looking_for_names_costs_as_much_as_the_template_is_long(many: str) -> None:
+    """A template has up to 8,192 characters, and is checked while others wait."""
+
+    def cost(count: int) -> float:
+        templates = [f'{{"a":"{many * count}{end}' for end in ('"}', "")]
+        taken = []
+        for _ in range(3):
+            begun = time.thread_time()
+            for template in templates:
+                assert not names_a_member(template)
+            taken.append(time.thread_time() - begun)
+        return min(taken)
+
+    cost(1000)
+    assert cost(40_000) < 8 * cost(10_000) + 0.001
 
 
 @pytest.mark.parametrize(

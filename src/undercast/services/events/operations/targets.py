@@ -56,6 +56,8 @@ async def put_targets(events: Events, ctx: RequestContext, params: Params) -> di
     rule = events.buses.rule(name)
     if len({target["Id"] for target in given}) < len(given):
         raise invalid("Target ids must be unique.")
+    if len(given) > MAX_TARGETS:  # before what is in them, which takes longer
+        raise too_many()
     for target in given:
         await _check(ctx, target, rule.role_arn)
 
