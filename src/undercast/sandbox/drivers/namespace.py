@@ -6,7 +6,6 @@ launchers and sandboxes alive and takes them down.
 
 import asyncio
 import hashlib
-import logging
 import os
 import re
 import sys
@@ -16,6 +15,7 @@ from undercast.core.recurring import every, recur
 from undercast.sandbox import driver, limits, polling, releases, seccomp
 from undercast.sandbox.drivers import watch
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
+from undercast.sandbox.drivers.ends import all_ended
 from undercast.sandbox.drivers.launchers import Ground, Kind, Launcher, LauncherKey
 from undercast.sandbox.drivers.namespace_sandbox import NamespaceSandbox
 from undercast.sandbox.drivers.refusal import refusal
@@ -24,8 +24,6 @@ from undercast.sandbox.launcher import tracing
 from undercast.sandbox.sweep import note, sweep
 from undercast.sandbox.tmpdisk import TmpDisks
 from undercast.sandbox.trees import remove_tree
-
-log = logging.getLogger(__name__)
 
 _UID_BASE = 1_900_000_000
 """Above every range that systemd or subuid hands out, below 2^31."""
@@ -95,10 +93,8 @@ class NamespaceDriver:
     async def stop(self) -> None:
         """See `Driver`."""
         await self._spares.stop()
-        ends = await asyncio.gather(*(sandbox.destroy() for sandbox in list(self._sandboxes)), return_exceptions=True)
-        ends += await asyncio.gather(*map(_stop, self._launchers.values()), return_exceptions=True)
-        for problem in (end for end in ends if isinstance(end, BaseException)):
-            log.warning("the next start sweeps what is left: %s", problem)
+        await all_ended(sandbox.destroy() for sandbox in list(self._sandboxes))
+        await all_ended(map(_stop, self._launchers.values()))
         self._launchers.clear()
         await self._disks.stop()
         await asyncio.to_thread(remove_tree, self._folder)

@@ -26,6 +26,7 @@ from undercast.sandbox.driver import (
 )
 from undercast.sandbox.drivers import watch
 from undercast.sandbox.drivers.child import Child, Outputs, start
+from undercast.sandbox.drivers.ends import all_ended
 from undercast.sandbox.drivers.guard import Guard
 from undercast.sandbox.runtimes.lang import programs
 from undercast.sandbox.trees import remove_tree
@@ -270,7 +271,7 @@ class ProcessDriver:
         for task in self._watches:
             task.cancel()
         await asyncio.gather(*self._watches, return_exceptions=True)
-        await asyncio.gather(*(sandbox.destroy() for sandbox in tuple(self._sandboxes)))
+        await all_ended(sandbox.destroy() for sandbox in tuple(self._sandboxes))
         await self._guard.stop()
         await asyncio.to_thread(remove_tree, self._folder)
 
