@@ -14,7 +14,7 @@ from undercast.cli.output import show, table
 _UNABLE_HEAD = ("cannot run here", "account", "region", "runtime", "what to do")
 _DEAD_HINT = (
     "what led to one, and what became of each attempt: undercast trace ID. Once more: undercast deliveries retry ID.\n"
-    "{lost}These are the last 20; undercast deliveries list shows more."
+    "{lost}The last of them; undercast deliveries list shows all that are kept."
 )
 _LOST = (
     "On AWS, what was sent on to nothing is lost: a dead-letter queue or an OnFailure destination of the function,\n"

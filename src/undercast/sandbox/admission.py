@@ -31,7 +31,7 @@ class Limits:
     """What this machine can carry."""
 
     inits: int
-    """INITs at once: twice the cores."""
+    """INITs at once: twice the cores; and one more, of a function that has no environment (`has_init_slot`)."""
     cores: int = 1
     """That this process may use; with one, nobody could answer while it waits awake (`vigil`)."""
     environments: int | None = None
@@ -128,9 +128,12 @@ class Admission:
     memory_mb: int = 0
     _again: deque["asyncio.Future[None]"] = field(default_factory=deque)
 
-    def has_init_slot(self) -> bool:
-        """Whether another INIT may run now."""
-        return self.inits < self.limits.inits
+    def has_init_slot(self, environments: int = 1) -> bool:
+        """Whether another INIT may run now, of a function that has so many environments.
+
+        One place is for those that have none: functions whose INITs hang keep no other function out.
+        """
+        return self.inits < self.limits.inits + (environments == 0)
 
     def has_room(self, memory_mb: int) -> bool:
         """Whether an environment of this size fits. One always does, however large."""
@@ -177,7 +180,7 @@ class Admission:
 
     def init_over(self) -> None:
         """An INIT has ended."""
-        while self._again:
+        while self._again and self.inits <= self.limits.inits:
             turn = self._again.popleft()
             if not turn.done():
                 turn.set_result(None)

@@ -150,13 +150,18 @@ class Fleet:
             soon.add(State.RESET)
         return sum(1 for member in self.members.values() if member.state in soon) if soon else 0
 
+    @property
+    def environments(self) -> int:
+        """How many it has, those that are starting included."""
+        return len(self.members) + self.starting
+
     def demand(self) -> Demand:
         """What its waiters ask for, for the fair order."""
         head = self.queue.head()
         return Demand(
             key=self.key,
             synchronous=bool(self.queue.synchronous),
-            environments=len(self.members) + self.starting,
+            environments=self.environments,
             oldest=head.serial if head is not None else 0,
             memory_mb=self.function.memory_mb,
         )
@@ -164,7 +169,7 @@ class Fleet:
 
 def dispensable(fleets: Iterable[Fleet], wanting: Fleet, unused_since: float) -> Environment | None:
     """The longest idle environment of what has more of them than who wants one, or was not used since."""
-    has = len(wanting.members) + wanting.starting
+    has = wanting.environments
     found: Environment | None = None
     for fleet in fleets:
         candidate = fleet.longest_idle()

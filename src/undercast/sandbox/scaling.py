@@ -50,9 +50,13 @@ class Scaling:
         return self._for_waiters(now) or self._for_provisioned(now)
 
     def _for_waiters(self, now: float) -> Step | None:
-        if not self.admission.has_init_slot():
+        if not self.admission.has_init_slot(0):
             return None
-        wants = {fleet: want for fleet in self.waiting if (want := self.wants(fleet, now)) > 0}
+        wants = {
+            fleet: want
+            for fleet in self.waiting
+            if self.admission.has_init_slot(fleet.environments) and (want := self.wants(fleet, now)) > 0
+        }
         if not wants:
             return None
         fleet = min(wants, key=lambda fleet: urgency(fleet.demand()))

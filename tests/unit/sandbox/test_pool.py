@@ -71,6 +71,21 @@ async def test_no_more_inits_at_once_than_allowed(start: StartBench) -> None:
     assert made.driver.most_creating == 2
 
 
+async def test_functions_whose_inits_hang_keep_no_other_out(start: StartBench) -> None:
+    """One INIT more than is allowed is for a function that has no environment; it is not handed to theirs."""
+    made = await start(echo, limits=Limits(inits=2, memory_mb=8192))
+    made.driver.gate = asyncio.Event()
+    hanging = [invoke(made) for _ in range(4)]
+    await until(lambda: made.driver.creating == 2)
+    other, another = invoke(made, "other"), invoke(made, "another")
+    await until(lambda: made.driver.creating == 3)
+    await asyncio.sleep(0.05)
+    assert made.driver.most_creating == 3
+    made.driver.gate.set()
+    await asyncio.gather(*hanging, other, another)
+    assert made.driver.most_creating == 3
+
+
 class SecondInit:
     """A runtime whose first INIT in each environment fails, and whose second one goes on when it is told."""
 
@@ -113,7 +128,7 @@ async def test_who_leaves_while_waiting_for_an_init_takes_no_turn(start: StartBe
     """A sandbox that dies gives back its turn, and one that dies before its turn takes none."""
     second = SecondInit()
     made = await start(second, limits=Limits(inits=1, memory_mb=8192))
-    tasks = [invoke(made, f"f{number}") for number in range(3)]
+    tasks = [invoke(made, name) for name in ("f0", "f1", "f1")]
     await until(lambda: (second.running, len(second.failed)) == (1, 2))
     for sandbox in tuple(made.driver.sandboxes):
         made.driver.alive.discard(sandbox.environment_id)
