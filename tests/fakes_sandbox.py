@@ -22,7 +22,7 @@ from undercast.core.config import Config
 from undercast.core.context import Cause
 from undercast.sandbox.admission import Limits
 from undercast.sandbox.driver import Capabilities, ExitStatus, MemoryUse, ProcessSpec, SandboxError, SandboxSpec
-from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion, Invocation, LogEvent
+from undercast.sandbox.model import EnvironmentCredentials, FunctionVersion, Invocation, LogEvent, TraceSink
 from undercast.sandbox.pool import Pool
 from undercast.sandbox.pool_parts import PoolParts
 from undercast.sandbox.runtimes.plan import RuntimePlan, Runtimes
@@ -487,6 +487,7 @@ def bench(
     limits: Limits | None = None,
     idle_timeout_s: float = 600.0,
     plan: RuntimePlan | None = None,
+    traces: TraceSink | None = None,
 ) -> Bench:
     """Start the pool yourself; stop it at the end of the test."""
     driver, log, causes, door, clock = FakeDriver(*scripts), MemoryLog(), Causes(), ClosedDoor(), FakeClock()
@@ -502,6 +503,7 @@ def bench(
         ids=CountingIds(),
         config=Config(data_dir=tmp_path, idle_timeout_s=idle_timeout_s),
         limits=limits or Limits(inits=4, memory_mb=4096),
+        traces=traces,
     )
     return Bench(driver=driver, pool=Pool(parts), log=log, causes=causes, door=door, clock=clock)
 

@@ -138,8 +138,10 @@ class Creation:
             self._unserved[environment_id] = loop.call_soon(self._serve_soon, environment)
         except BaseException:
             await asyncio.gather(issuing, return_exceptions=True)
-            await self.release(environment_id)
-            await sandbox.destroy()
+            try:
+                await self.release(environment_id)
+            finally:
+                await sandbox.destroy()
             raise
         return environment
 
@@ -168,18 +170,30 @@ class Creation:
             await self.driver.warm(spec)
 
     async def release(self, environment_id: str, *, keep_session: bool = False) -> None:
-        """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed."""
+        """Stop serving the listeners of an environment, end its session. Before its sandbox is destroyed.
+
+        Each step is done whatever another raises; where several do, the last has the others as its context.
+        """
         self.debugging.forget(environment_id)
         if (unserved := self._unserved.pop(environment_id, None)) is not None:
             unserved.cancel()
-        if (daemon := self._daemons.pop(environment_id, None)) is not None:
-            daemon.close()
-        way_out = self._ways_out.pop(environment_id, None)
-        if way_out is not None:
-            await way_out.close()
-        self.front_door.release(environment_id)
-        if not keep_session:
-            await self.credentials.end(environment_id)
+        try:
+            await self._close_network(environment_id)
+        finally:
+            if not keep_session:
+                await self.credentials.end(environment_id)
+
+    async def _close_network(self, environment_id: str) -> None:
+        daemon, way_out = self._daemons.pop(environment_id, None), self._ways_out.pop(environment_id, None)
+        try:
+            if daemon is not None:
+                daemon.close()
+        finally:
+            try:
+                if way_out is not None:
+                    await way_out.close()
+            finally:
+                self.front_door.release(environment_id)
 
     def _stream(self, function: FunctionVersion, environment_id: str) -> str:
         day = time.strftime("%Y/%m/%d", time.gmtime(self.platform_clock.now()))

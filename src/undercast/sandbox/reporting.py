@@ -5,6 +5,7 @@ only where somebody reads them.
 AWS: Lambda Developer Guide, "Sending Lambda function logs to CloudWatch Logs", "Invoke" (LogType), Telemetry API.
 """
 
+import asyncio
 import json
 import signal
 from collections.abc import Callable
@@ -259,7 +260,10 @@ class Reporter:
         if run.invocation.meter is not None:
             run.invocation.meter.reported(report.duration_ms, report.max_memory_used_mb)
         if run.invocation.tracing is not None and self._traces is not None:
-            self._traces.ran(self._traced(run, run.invocation.tracing, error_type))
+            # By itself: the environment goes on whatever the sink makes of it, and the loop tells a failure.
+            asyncio.get_running_loop().call_soon(
+                self._traces.ran, self._traced(run, run.invocation.tracing, error_type)
+            )
 
     def _note_error(self, run: Run, error_type: str) -> None:
         if error_type and not run.error_noted:

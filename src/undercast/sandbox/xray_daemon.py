@@ -55,13 +55,16 @@ class XRayDaemon:
             timer.cancel()
         for one in self._watched:
             self._loop.remove_reader(one)
-            if one.type == socket.SOCK_DGRAM:
-                for _ in range(_LAST_TURNS):
-                    self._take(one)
-        for task in self._entering:
-            task.cancel()
-        for connection in self._connections:
-            connection.abort()
+        try:
+            for one in self._watched:
+                if one.type == socket.SOCK_DGRAM:
+                    for _ in range(_LAST_TURNS):
+                        self._take(one)
+        finally:
+            for task in self._entering:
+                task.cancel()
+            for connection in self._connections:
+                connection.abort()
 
     def _watch(self, one: socket.socket | None, arrived: Callable[[socket.socket], None]) -> None:
         if one is not None:

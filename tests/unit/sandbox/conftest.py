@@ -8,6 +8,7 @@ import pytest
 
 from tests.fakes_sandbox import Bench, Script, bench
 from undercast.sandbox.admission import Limits
+from undercast.sandbox.model import TraceSink
 from undercast.sandbox.runtimes.plan import RuntimePlan
 
 StartBench = Callable[..., Awaitable[Bench]]
@@ -23,8 +24,9 @@ async def start(tmp_path: Path) -> AsyncIterator[StartBench]:
         limits: Limits | None = None,
         idle_timeout_s: float = 600.0,
         plan: RuntimePlan | None = None,
+        traces: TraceSink | None = None,
     ) -> Bench:
-        made = bench(tmp_path, *scripts, limits=limits, idle_timeout_s=idle_timeout_s, plan=plan)
+        made = bench(tmp_path, *scripts, limits=limits, idle_timeout_s=idle_timeout_s, plan=plan, traces=traces)
         await made.pool.start()
         benches.append(made)
         return made

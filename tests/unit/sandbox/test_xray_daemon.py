@@ -217,3 +217,26 @@ async def test_a_daemon_that_is_closed_while_a_socket_rests_looks_no_more(
     loop.call_later(0.02, over.set_result, None)
     await over
     assert loop.remove_reader(sockets[UDP]) is False
+
+
+async def test_a_sink_that_fails_on_a_packet_stops_no_end(
+    sockets: dict[str, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever comes of what waits at the end: the sockets are looked at no more, connections end."""
+    sink, loop = Sink(), asyncio.get_running_loop()
+
+    def fail(function: FunctionVersion, packet: bytes) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(sink, "segment", fail)
+    daemon = XRayDaemon(a_function(), sink, sockets)
+    reader, writer = await asyncio.open_connection(*sockets[TCP].getsockname())
+    writer.write(b"hello")
+    assert await asyncio.wait_for(reader.readexactly(5), 10) == b"hello"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(b"one", sockets[UDP].getsockname())
+    with pytest.raises(RuntimeError, match="no"):
+        daemon.close()
+    assert (loop.remove_reader(sockets[UDP]), loop.remove_reader(sockets[TCP])) == (False, False)
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()

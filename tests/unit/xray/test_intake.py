@@ -7,9 +7,11 @@ import pytest
 
 from tests.fakes import FakeClock
 from tests.fakes_sandbox import a_function
+from undercast.core.errors import ServiceError
 from undercast.services.xray.documents import MAX_BYTES
 from undercast.services.xray.intake import MAX_BACKLOG_BYTES, Intake
 from undercast.services.xray.schema import JOURNAL_SCHEMA
+from undercast.services.xray.sink import _params
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate_all
 
@@ -25,7 +27,9 @@ async def test_packets_that_are_no_segments_are_dropped_and_told_once(
     migrate_all(journal.database, {"xray": JOURNAL_SCHEMA})
     intake = Intake(journal, FakeClock())
     good = HEAD + json.dumps(GOOD).encode()
-    for packet in (b"", b"\xff", b"[]\n{}", HEAD, HEAD + b"\xff", HEAD + b"{}", HEAD.replace(b"1", b"2") + b"{}", good):
+    wrong = (b"[" * 5000, b"", b"\xff", b"[]\n{}", HEAD, HEAD + b"\xff", HEAD + b"{}", HEAD.replace(b"1", b"2") + b"{}")
+    surrogate = HEAD + json.dumps(GOOD | {"id": "b" * 16, "name": "\ud800"}).encode()
+    for packet in (*wrong, HEAD + b"[" * 5000, surrogate, good):
         intake.packet(a_function(), packet)
     rows = await journal.read(lambda tx: tx.all("SELECT id FROM xray_segment"))
     assert [row["id"] for row in rows] == ["a" * 16]
@@ -62,10 +66,16 @@ async def test_times_of_a_function_are_moved_with_the_platforms_clock(tmp_path: 
     clock = FakeClock()
     intake = Intake(journal, clock)
     clock.advance(7200)
-    part = {"name": "p", "id": "c" * 16, "start_time": 1.25, "in_progress": True}
+    part = {"name": "p", "id": "c" * 16, "start_time": 1.25, "in_progress": True, "annotations": {"a": "ä\\\ud800"}}
     intake.packet(a_function(), HEAD + json.dumps(GOOD | {"subsegments": [part]}).encode())
     (row,) = await journal.read(lambda tx: tx.all("SELECT started_at, document FROM xray_segment"))
     document = json.loads(row["document"])
     assert (row["started_at"], document["start_time"], document["end_time"]) == (7201, 7201, 7202)
     assert document["subsegments"] == [part | {"start_time": 7201.25}]
     await journal.close()
+
+
+def test_what_is_nested_deeply_is_malformed_at_the_tcp_port() -> None:
+    """InvalidRequestException, as for any other text that cannot be read."""
+    with pytest.raises(ServiceError, match="Nested too deeply"):
+        _params(b"[" * 5000)

@@ -80,3 +80,9 @@ def test_a_failure_is_a_fault_with_its_cause() -> None:
     assert phases(failed)[1:] == [("Invocation", 100.0, 101.0), ("Overhead", 101.0, 101.0)]
     _, killed, *_ = segments(replace(failed, error_type="Sandbox.Timedout", error=b"?"))
     assert killed["cause"]["exceptions"][0]["type"] == "Sandbox.Timedout"
+
+
+def test_an_error_that_cannot_be_read_has_no_message() -> None:
+    """A runtime may post any text as its error."""
+    failed = segments(replace(RUN, error_type="E", error=b"[" * 5000))[1]
+    assert [(one["type"], one["message"]) for one in failed["cause"]["exceptions"]] == [("E", "")]

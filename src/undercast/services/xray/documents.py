@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.record import record
 
 MAX_BYTES = 65_536
@@ -51,8 +52,8 @@ def received(text: str, ahead_s: float = 0.0) -> Received:
     if len(text.encode()) > MAX_BYTES:
         raise Malformed("DocumentTooLarge", f"The document is larger than {MAX_BYTES} bytes.")
     try:
-        document = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
+        document = json_values.parse(text, parse_constant=_no_constant)
+    except ValueError as error:
         raise Malformed("ParseError", f"Invalid segment. ErrorCode: ParseError, {error}") from None
     if not isinstance(document, dict):
         raise Malformed("ParseError", "Invalid segment. ErrorCode: ParseError, the document is no JSON object.")
@@ -71,7 +72,8 @@ def _moved(document: dict[str, Any], by_s: float) -> str:
         for name in ("start_time", "end_time"):
             if isinstance(one, dict) and is_time(one.get(name)):
                 one[name] += by_s
-    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    moved = json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+    return moved.encode(errors="backslashreplace").decode()  # half of a surrogate pair stays \uXXXX
 
 
 def _no_constant(text: str) -> object:

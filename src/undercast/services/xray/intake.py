@@ -10,6 +10,7 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Scope
 from undercast.core.clock import PlatformClock
 from undercast.sandbox.model import FunctionVersion
@@ -53,7 +54,7 @@ class Intake:
         """A packet of the daemon's protocol: a line that says the format, then the document. Others are dropped."""
         head, _, body = packet.partition(b"\n")
         try:
-            if json.loads(head) != _FORMAT:
+            if json_values.parse(head) != _FORMAT:
                 raise ValueError("the format is not json, version 1")
             text = body.decode().strip()
         except ValueError as error:

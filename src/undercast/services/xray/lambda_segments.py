@@ -6,10 +6,10 @@ AWS: Lambda Developer Guide, "Visualize Lambda function invocations using AWS X-
 """
 
 import hashlib
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from undercast.core import json_values
 from undercast.sandbox.model import TracedRun
 
 
@@ -87,7 +87,7 @@ def _phase(run: TracedRun, name: str, start: float, end: float) -> dict[str, Any
 def _cause(run: TracedRun) -> dict[str, Any]:
     """From the error that the caller gets, where it is one."""
     try:
-        told = json.loads(run.error)
+        told = json_values.parse(run.error)
     except ValueError:
         told = None
     told = told if isinstance(told, dict) else {}

@@ -9,6 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Scope
 from undercast.core.errors import ServiceError
 from undercast.core.http import HttpRequest, HttpResponse
@@ -55,7 +56,7 @@ class FunctionTraces:
 def _params(body: bytes) -> dict[str, Any]:
     """Raises ServiceError."""
     try:
-        given = json.loads(body or b"{}")
+        given = json_values.parse(body or b"{}")
         for one in given.get("SamplingStatisticsDocuments", ()):
             one["Timestamp"] = datetime.fromtimestamp(float(one["Timestamp"]), UTC)
             one["RequestCount"], one["SampledCount"] = int(one["RequestCount"]), int(one["SampledCount"])
