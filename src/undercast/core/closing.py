@@ -27,8 +27,10 @@ class Closing(Generic[T]):
 
     async def aclose(self) -> None:
         """Nobody wants the rest."""
-        await close(self._items)
-        await close(self._source)
+        try:
+            await close(self._items)
+        finally:
+            await close(self._source)
 
 
 async def close(items: object) -> None:
