@@ -233,3 +233,6 @@ def test_a_function_url_streams_status_headers_and_body(aws: Account) -> None:
     assert pieces[-1][0] - pieces[0][0] > 1.5
     answer, pieces = visit(aws, config["FunctionUrl"], {"type": "text/html", "parts": [text("<p>")]})
     assert (answer.status, answer.getheader("Content-Type"), pieces[0][1]) == (200, "text/html", b"<p>")
+    endless = {"type": event["type"], "parts": [text(" ", 6_000_000)]}
+    answer, pieces = visit(aws, config["FunctionUrl"], endless)
+    assert (answer.status, pieces[0][1]) == (502, b"Internal Server Error")  # as any prelude that is malformed

@@ -4,6 +4,8 @@ import asyncio
 import base64
 import json
 import os
+import time
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -11,7 +13,14 @@ import pytest
 from undercast.core.body import BodyStream
 from undercast.core.http import HttpRequest
 from undercast.services.lambda_.addresses import ADDRESSES
-from undercast.services.lambda_.url_events import Visitor, event, response, streamed_response
+from undercast.services.lambda_.url_events import (
+    MAX_PRELUDE_BYTES,
+    Visitor,
+    beginning,
+    event,
+    response,
+    streamed_response,
+)
 from undercast.services.lambda_.urls import address
 
 NULS = b"\0" * 8
@@ -121,6 +130,45 @@ def test_response_stream_has_a_prelude_or_is_the_body() -> None:
     assert (plain.status, plain.body, plain.headers) == (200, b"bytes", (("content-type", "application/octet-stream"),))
     for broken in (b"{broken", b'{"headers": {"x": "\\ud800"}}', b'{"cookies": "a=1"}', b'{"statusCode": 101}'):
         assert streamed_response(broken + NULS) is None
+
+
+async def test_the_end_of_a_prelude_is_found_wherever_pieces_part() -> None:
+    """Also within the zero bytes. What is over before them, or longer than the bound, has no prelude."""
+    begun = b'{"statusCode": 200}' + NULS + b"body"
+    for size in range(1, len(begun) + 1):
+        rest = pieces(begun, size)
+        head = await beginning(rest)
+        assert head is not None
+        assert begun.index(NULS) + len(NULS) <= len(head)
+        assert head + b"".join([piece async for piece in rest]) == begun
+    longest = b" " * MAX_PRELUDE_BYTES
+    assert await beginning(pieces(longest + NULS, 1000)) == longest + NULS
+    for malformed in (b"{}", longest + b" " + NULS, b"\0" * 7):
+        for size in (1000, len(malformed)):
+            assert await beginning(pieces(malformed, size)) is None
+
+
+async def test_a_prelude_costs_as_much_as_it_is_long() -> None:
+    """However small its pieces are; and no more of it is read than the bound needs."""
+
+    async def cost(length: int) -> float:
+        taken = []
+        for _ in range(3):
+            begin = time.thread_time()
+            await beginning(pieces(b" " * length, 4))
+            taken.append(time.thread_time() - begin)
+        return min(taken)
+
+    assert await cost(MAX_PRELUDE_BYTES) < 8 * await cost(MAX_PRELUDE_BYTES // 4) + 0.001
+    rest = pieces(b" " * 6_000_000, 2000)
+    assert await beginning(rest) is None
+    assert sum([len(piece) async for piece in rest]) > 6_000_000 - MAX_PRELUDE_BYTES - 4000
+
+
+async def pieces(text: bytes, size: int) -> AsyncIterator[bytes]:
+    """Of a text, each of so many bytes."""
+    for at in range(0, len(text), size):
+        yield text[at : at + size]
 
 
 async def test_large_answers_are_read_in_windows() -> None:

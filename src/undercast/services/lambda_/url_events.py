@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
@@ -27,6 +27,9 @@ PRELUDE_TYPE = "application/vnd.awslambda.http-integration-response"
 """Content-Type of a response stream that begins with a prelude."""
 NULS = b"\0" * 8
 """Between the prelude and the body of a response stream (`awslambda.HttpResponseStream`)."""
+MAX_PRELUDE_BYTES = 65_536
+"""Lambda does not say how long a prelude may be. This bound is ours, four times what API Gateway reads of the format
+("Set up a Lambda proxy integration with payload response streaming": the delimiter is within the first 16 KB)."""
 _CONNECTION_HEADERS = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "upgrade"})
 
 
@@ -160,6 +163,22 @@ async def _body(value: Mapping[str, Any]) -> bytes:
         if len(given) > _BASE64_WINDOW:
             await asyncio.sleep(0)  # not to wait, but to let others run
     return b"".join(pieces)
+
+
+async def beginning(pieces: AsyncIterator[bytes]) -> bytes | None:
+    """What a response stream with a prelude begins with, up to the zero bytes at least; None where none come in time.
+
+    Each byte is looked at once, however small the pieces are.
+    """
+    head, end = bytearray(), MAX_PRELUDE_BYTES + len(NULS)
+    async for piece in pieces:
+        unseen = max(0, len(head) - len(NULS) + 1)
+        head += piece
+        if head.find(NULS, unseen, end) >= 0:
+            return bytes(head)
+        if len(head) >= end:
+            return None
+    return None
 
 
 def streamed_response(payload: bytes) -> HttpResponse | None:

@@ -131,13 +131,9 @@ async def _streamed(
     if not begun.stream.content_type.startswith(url_events.PRELUDE_TYPE):
         content_type = begun.stream.content_type or "application/octet-stream"
         return HttpResponse(status=200, headers=(("content-type", content_type),), body=_rest(begun, b""))
-    head = b""
-    async for piece in begun.pieces:
-        head += piece
-        if url_events.NULS in head or len(head) > MAX_SYNC_BYTES:
-            break
-    answer = url_events.streamed_response(head)
-    if answer is None or url_events.NULS not in head:
+    head = await url_events.beginning(begun.pieces)
+    answer = url_events.streamed_response(head) if head is not None else None
+    if answer is None:
         await begun.stream.aclose()
         return None
     assert isinstance(answer.body, bytes)
