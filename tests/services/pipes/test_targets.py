@@ -5,9 +5,13 @@ AWS: EventBridge User Guide, "Amazon EventBridge Pipes targets", "Amazon EventBr
 
 import json
 import time
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
+
 from tests.platform import running
+from tests.services.lambda_.queues import until
 from tests.services.pipes.actions import Plumber, bodies, from_stream
 from tests.services.sns.actions import Queue
 
@@ -135,3 +139,62 @@ def test_a_batch_is_what_the_target_takes(plumber: Plumber) -> None:
     )  # fmt: skip
     assert plumber.settled()["SourceParameters"]["KinesisStreamParameters"]["BatchSize"] == 10
     assert sorted(one["n"] for one in bodies(target, 30)) == list(range(30))
+
+
+SECRET = "sesame"
+QUOTED = {
+    "text": f"open, {SECRET}", "token": f"{SECRET}-1", "long": SECRET * 50, "stream": f"{SECRET}:*",
+}  # fmt: skip
+
+
+def test_no_error_of_a_target_tells_a_value_of_the_event(capfd: pytest.CaptureFixture[str]) -> None:
+    """Neither in StateReason, nor in the trace, nor in the log, whatever the service's text quotes."""
+    with running() as platform:
+        plumber = Plumber(platform)
+        names: list[str] = []
+        for target, parameters, code in _quoting(plumber):
+            source, name = plumber.queue(), f"p{len(names)}"
+            sent = source.sqs.send_message(QueueUrl=source.url, MessageBody=json.dumps(QUOTED))["MessageId"]
+            plumber.lay(source.arn, target, name, TargetParameters=parameters)
+            told = _told(plumber, name, sent)
+            assert all(code in one for one in told), told
+            assert SECRET not in str(told)
+            names.append(name)
+    log = "".join(capfd.readouterr())
+    assert [name for name in names if f"pipe {name} cannot use its enrichment or target" in log] == names
+    assert SECRET not in log
+
+
+def _quoting(plumber: Plumber) -> Iterator[tuple[str, dict[str, Any], str]]:
+    """Targets, each with a parameter that it refuses, and with its error's code."""
+    here = f"us-east-1:{plumber.account}"
+    for fifo, given in (
+        (True, {"MessageGroupId": "$.body.text", "MessageDeduplicationId": "$.messageId"}),
+        (True, {"MessageGroupId": "g", "MessageDeduplicationId": "$.body.text"}),
+        (False, {"MessageGroupId": "$.body.text"}),
+        (False, {"MessageDeduplicationId": "$.body.token"}),
+    ):
+        yield plumber.queue(fifo=fifo).arn, {"SqsQueueParameters": given}, "InvalidParameterValue"
+    bus = f"arn:aws:events:{here}:event-bus/default"
+    for given, code in (
+        ({"Source": "s", "DetailType": "$.body.long"}, "InvalidArgument"),
+        ({"Source": "s", "DetailType": "d", "Time": "$.body.text"}, "is no time"),
+    ):
+        yield bus, {"EventBridgeEventBusParameters": given}, code
+    stream = plumber.stream()
+    yield stream, {"KinesisStreamParameters": {"PartitionKey": "$.body.long"}}, "ValidationException"
+    group = log_group(plumber)
+    yield group, {"CloudWatchLogsParameters": {"LogStreamName": "$.body.stream"}}, "InvalidParameterException"
+    yield group, {"CloudWatchLogsParameters": {"Timestamp": "$.body.text"}}, "is no time"
+
+
+def _told(plumber: Plumber, name: str, message_id: str) -> tuple[str, ...]:
+    """StateReason, and the errors of the message's trace, once both are there."""
+
+    def found() -> tuple[str, ...]:
+        nodes = plumber.platform.ask(f"/_undercast/trace/{message_id}")["nodes"]
+        errors = [node["label"] for node in nodes if node["kind"] == "error"]
+        return (plumber.pipes.describe_pipe(Name=name).get("StateReason", ""), "".join(errors))
+
+    until(lambda: all(found()))
+    return found()

@@ -61,17 +61,6 @@ async def test_a_source_that_cannot_be_made_is_in_the_reason() -> None:
     assert troubles.reason(PIPE) == told_now
 
 
-def test_a_value_that_a_target_refuses_is_not_told() -> None:
-    """AWS's texts quote the value, which is the event's where a parameter's path leads there."""
-    shape = "failed to satisfy constraint: Member must have length less than or equal to 256"
-    one = f"1 validation error detected: Value 'secret' at 'partitionKey' {shape}"
-    two = f"2 validation errors detected: Value 'secret' at 'a' {shape}; Value 'x\n' at 'y' secret' at 'b' {shape}"
-    assert told(ServiceError("ValidationException", one)) == (
-        f"1 validation error detected: A value at 'partitionKey' {shape}"
-    )
-    assert told(ServiceError("ValidationException", two)) == f"2 validation errors detected: A value at 'b' {shape}"
-
-
 def test_what_a_function_raised_is_not_told() -> None:
     """It may be anything, a secret too."""
     assert "secret" not in told(ServiceError("FunctionError", "secret"))

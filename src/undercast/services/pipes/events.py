@@ -70,9 +70,14 @@ def batch_text(texts: list[str]) -> str:
     return f"[{','.join(text if is_json(text) else compact(text) for text in texts)}]"
 
 
+def is_dynamic(value: str) -> bool:
+    """Whether a parameter of the target is a path into the event."""
+    return value.startswith("$.")
+
+
 def dynamic(value: str, event: Any) -> str:
     """A parameter of the target: a path into the event, or itself."""
-    if not value.startswith("$."):
+    if not is_dynamic(value):
         return value
     found = at_path(view_of(event), value)
     return "" if found is MISSING else found if isinstance(found, str) else compact(found)

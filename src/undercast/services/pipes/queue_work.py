@@ -11,6 +11,7 @@ from undercast.core.errors import ServiceError
 from undercast.events.poller import Processed
 from undercast.services.event_sources.queue_source import Batch, Done
 from undercast.services.pipes.execution import Execution
+from undercast.services.pipes.troubles import told
 
 
 class QueueWork:
@@ -36,5 +37,5 @@ class QueueWork:
         try:
             failed = await self._execution.run(events, "message")
         except ServiceError as error:
-            return Done((), Processed(result=f"PROBLEM: {error.message}", backs_off=True))
+            return Done((), Processed(result=f"PROBLEM: {told(error)}", backs_off=True))
         return Done(batch.messages.keys() - set(failed), Processed(backs_off=bool(failed)))

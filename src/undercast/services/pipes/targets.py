@@ -1,7 +1,9 @@
 """The targets of pipes that take several events at once: queues, topics, buses, streams, log groups.
 
-Each gives the places of the events that it did not take, and why. AWS: EventBridge User Guide, "Amazon EventBridge
-Pipes targets", "Batching behavior" (batch sizes); Pipes API Reference, PipeTargetParameters.
+Each gives the places of the events that it did not take, and why. An error may quote what the target was given: where a
+parameter is a path into the event, the error's code is told, and its text is not.
+AWS: EventBridge User Guide, "Amazon EventBridge Pipes targets", "Batching behavior" (batch sizes); Pipes API Reference,
+PipeTargetParameters.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,9 +15,9 @@ from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
-from undercast.services.pipes.events import dynamic
+from undercast.services.pipes.events import dynamic, is_dynamic
 from undercast.services.pipes.models import Pipe
-from undercast.services.pipes.troubles import told
+from undercast.services.pipes.troubles import told, withheld
 from undercast.services.target_calls import queue_url, scope_of
 
 MOST: Mapping[str, int] = MappingProxyType({"sqs": 10, "sns": 10, "events": 10, "kinesis": 500, "logs": 10_000})
@@ -41,6 +43,22 @@ class Sending:
         found: Mapping[str, Any] = self.pipe.target_parameters.get(member) or {}
         return found
 
+    @property
+    def of_event(self) -> tuple[str, ...]:
+        """The names of the parameters that are paths into the event."""
+        given = [one for one in self.pipe.target_parameters.values() if isinstance(one, Mapping)]
+        return tuple(name for one in given for name, value in one.items() if _is_path(value))
+
+    def why(self, code: str, message: str | None) -> str:
+        """What is told of an error of the target."""
+        if names := self.of_event:
+            return withheld(code, names)
+        return f"{code}: {message}" if message else code
+
+
+def _is_path(value: Any) -> bool:
+    return any(isinstance(one, str) and is_dynamic(one) for one in (value if isinstance(value, list) else [value]))
+
 
 def iso_seconds(at: float) -> str:
     """2026-11-29T14:10:00Z."""
@@ -50,17 +68,24 @@ def iso_seconds(at: float) -> str:
 async def _call(
     ctx: RequestContext, sending: Sending, service: str, operation: str, params: Mapping[str, Any]
 ) -> dict[str, Any]:
-    return await ctx.checked_call(service, operation, params, scope=scope_of(sending.pipe.target, ctx.scope))
+    """Raises the target's error, in words that may be told."""
+    try:
+        return await ctx.checked_call(service, operation, params, scope=scope_of(sending.pipe.target, ctx.scope))
+    except ServiceError as error:
+        if not sending.of_event:
+            raise
+        raise ServiceError(error.code, sending.why(error.code, None), error.status) from None
 
 
-def _why(code: str, message: str | None) -> str:
-    return f"{code}: {message}" if message else code
+def _failed(sending: Sending, answer: Mapping[str, Any]) -> Failed:
+    """Those of SendMessageBatch and PublishBatch."""
+    return {int(one["Id"]): sending.why(one["Code"], one.get("Message")) for one in answer.get("Failed", ())}
 
 
-def _refused(entries: Sequence[Mapping[str, Any]]) -> Failed:
+def _refused(sending: Sending, entries: Sequence[Mapping[str, Any]]) -> Failed:
     """Those of PutEvents and PutRecords."""
     refused = {place: (one.get("ErrorCode"), one.get("ErrorMessage")) for place, one in enumerate(entries)}
-    return {place: _why(code, message) for place, (code, message) in refused.items() if code}
+    return {place: sending.why(code, message) for place, (code, message) in refused.items() if code}
 
 
 async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
@@ -74,14 +99,14 @@ async def _to_queue(ctx: RequestContext, sending: Sending) -> Failed:
         entries.append(entry)
     params = {"QueueUrl": queue_url(sending.pipe.target), "Entries": entries}
     answer = await _call(ctx, sending, "sqs", "SendMessageBatch", params)
-    return {int(one["Id"]): _why(one["Code"], one.get("Message")) for one in answer.get("Failed", ())}
+    return _failed(sending, answer)
 
 
 async def _to_topic(ctx: RequestContext, sending: Sending) -> Failed:
     entries = [{"Id": str(place), "Message": text} for place, text in enumerate(sending.texts)]
     params = {"TopicArn": sending.pipe.target, "PublishBatchRequestEntries": entries}
     answer = await _call(ctx, sending, "sns", "PublishBatch", params)
-    return {int(one["Id"]): _why(one["Code"], one.get("Message")) for one in answer.get("Failed", ())}
+    return _failed(sending, answer)
 
 
 async def _to_bus(ctx: RequestContext, sending: Sending) -> Failed:
@@ -99,7 +124,7 @@ async def _to_bus(ctx: RequestContext, sending: Sending) -> Failed:
             entry["Time"] = _moment(dynamic(given["Time"], event))
         entries.append(entry)
     answer = await _call(ctx, sending, "events", "PutEvents", {"Entries": entries})
-    return _refused(answer["Entries"])
+    return _refused(sending, answer["Entries"])
 
 
 def _moment(text: str) -> datetime:
@@ -121,7 +146,7 @@ async def _to_stream(ctx: RequestContext, sending: Sending) -> Failed:
         for event, text in zip(sending.events, sending.texts, strict=True)
     ]
     answer = await _call(ctx, sending, "kinesis", "PutRecords", {"StreamARN": sending.pipe.target, "Records": records})
-    return _refused(answer["Records"])
+    return _refused(sending, answer["Records"])
 
 
 @record
@@ -188,9 +213,9 @@ async def _put_lines(ctx: RequestContext, sending: Sending, stream: str, lines: 
             raise
     events = [{"timestamp": line.at_ms, "message": line.text} for line in lines]
     answer = await _call(ctx, sending, "logs", "PutLogEvents", {**where, "logEvents": events})
-    told = answer.get("rejectedLogEventsInfo") or {}
-    first = max(told.get("tooOldLogEventEndIndex", 0), told.get("expiredLogEventEndIndex", 0))
-    rejected = lines[:first] + lines[told.get("tooNewLogEventStartIndex", len(lines)) :]
+    info = answer.get("rejectedLogEventsInfo") or {}
+    first = max(info.get("tooOldLogEventEndIndex", 0), info.get("expiredLogEventEndIndex", 0))
+    rejected = lines[:first] + lines[info.get("tooNewLogEventStartIndex", len(lines)) :]
     return dict.fromkeys((line.place for line in rejected), "the log group takes no event of this time")
 
 

@@ -2,13 +2,14 @@
 
 What is refused of a batch is a failure, too: it comes again until it expires.
 
-In memory: what still fails fails again after a start. Nothing of an event, nor of a function's answer, is kept.
+In memory: what still fails fails again after a start. A function's answer is not kept, nor are the words of a target
+where a parameter of its request came of an event: they may quote it.
 AWS: EventBridge User Guide, "Error handling and troubleshooting" ("explanatory message in the StateReason"); there the
 pipe may be disabled as well.
 """
 
 import logging
-import re
+from collections.abc import Collection
 from typing import Any
 
 from undercast.core.errors import ServiceError
@@ -19,8 +20,6 @@ SOURCE, CALL = "source", "enrichment or target"
 MAX_REASON = 512
 MOST_TOLD = 10
 """Reasons of one pipe in the log: one may have an id in it, and be another each time."""
-_VALUES = re.compile("Value '.*' at '", re.DOTALL)
-"""From the first value to the last, so that none ends it early with words of its own (`wire/validate.py`)."""
 _log = logging.getLogger(__name__)
 
 
@@ -54,11 +53,15 @@ class Troubles:
 
 
 def told(error: ServiceError) -> str:
-    """A failure in words, without a function's own. A target's, of a value that breaks a constraint, quotes it: the
-    value may come from an event."""
+    """A failure in words, without a function's own. Those of a target are withheld before (`targets.py`)."""
     if error.code == "FunctionError":
         return "the function answered with an error"
-    return _VALUES.sub("A value at '", error.message)
+    return error.message
+
+
+def withheld(code: str, parameters: Collection[str]) -> str:
+    """What is told of an error of a target whose parameters of these names came of an event."""
+    return f"{code}: its text is left out, for it may quote the event, of which the target got {', '.join(parameters)}"
 
 
 class Watched:
