@@ -398,3 +398,33 @@ def test_a_kill_does_not_bring_back_all_that_filters_left_out(tmp_path: Path) ->
         until(lambda: stream.texts() == ["good"])
     finally:
         stop(platform)
+
+
+def test_a_stream_whose_stored_filter_is_refused_now_waits_for_another(tmp_path: Path) -> None:
+    """An older version took a cidr of one address. LastProcessingResult says it, and no record is passed over."""
+    filters = {"Filters": [{"Pattern": '{"data": [{"cidr": "10.0.0.0/31"}]}'}]}
+    platform = start(tmp_path)
+    try:
+        stream = Stream(Account(platform, "444444444444"))
+        stream.map(FilterCriteria=filters)
+        stream.put("10.0.0.0")
+        until(lambda: stream.texts() == ["10.0.0.0"])
+        stop(platform)
+        with closing(sqlite3.connect(tmp_path / "state.db")) as state, state:
+            state.execute(
+                "UPDATE lambda_event_source_mapping SET configuration = replace(configuration, '.0/31', '.0/32')"
+            )
+        platform = start(tmp_path)
+        aws = Account(platform, "444444444444")
+        stream.aws, stream.functions, stream.logs = aws, aws.client("lambda"), aws.client("logs")
+        stream.kinesis = aws.client("kinesis")
+        stream.put("10.0.0.1")
+
+        def result() -> str:
+            return str(stream.functions.get_event_source_mapping(UUID=stream.id)["LastProcessingResult"])
+
+        until(lambda: result().startswith("PROBLEM: it cannot be read with the settings that it has"))
+        stream.functions.update_event_source_mapping(UUID=stream.id, FilterCriteria=filters)
+        until(lambda: stream.texts() == ["10.0.0.0", "10.0.0.1"])
+    finally:
+        stop(platform)

@@ -4,10 +4,16 @@ AWS: EventBridge User Guide, "Amazon Kinesis stream as a source"; Pipes API Refe
 PipeSourceKinesisStreamParameters.
 """
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+from tests.platform import running
+from tests.services.lambda_.queues import until
 from tests.services.pipes.actions import Plumber, bodies, bodies_as_time_goes, from_stream
+from tests.services.sns.actions import Queue
 
 DATA = {"InputTemplate": "<$.data>"}
 
@@ -68,3 +74,27 @@ def test_a_batch_that_failed_is_split(timed: Plumber) -> None:
     seen = timed.queue()
     timed.lay(target, seen.arn, "seen", SourceParameters=from_stream())
     assert [event["partitionKey"] for event in bodies(seen, 3)] == ["a", "b", "d"]
+
+
+def test_a_stream_whose_stored_filter_is_refused_now_waits_for_another(tmp_path: Path) -> None:
+    """An older version took a cidr of one address. StateReason says it, and no record is passed over."""
+    filters = {"Filters": [{"Pattern": '{"data": {"ip": [{"cidr": "10.0.0.0/31"}]}}'}]}
+    with running(tmp_path) as platform:
+        plumber = Plumber(platform)
+        target = plumber.queue()
+        parameters = from_stream() | {"FilterCriteria": filters}
+        plumber.lay(plumber.stream(), target.arn, SourceParameters=parameters, TargetParameters=DATA)
+        plumber.put({"ip": "10.0.0.0"})
+        assert bodies(target, 1) == [{"ip": "10.0.0.0"}]
+    with closing(sqlite3.connect(tmp_path / "state.db")) as state, state:
+        state.execute("UPDATE pipes_pipe SET given = replace(given, '.0/31', '.0/32')")
+    with running(tmp_path) as platform:
+        later = Plumber(platform)
+        later.account = plumber.account
+        later.pipes = later.client("pipes")
+        target = Queue(later.client("sqs"), target.url, target.arn)
+        later.put({"ip": "10.0.0.1"})
+        reason = "The source: it cannot be read with the settings that it has"
+        until(lambda: later.pipes.describe_pipe(Name="p").get("StateReason", "").startswith(reason))
+        later.pipes.update_pipe(Name="p", RoleArn=plumber.role, SourceParameters={"FilterCriteria": filters})
+        assert bodies(target, 1) == [{"ip": "10.0.0.1"}]

@@ -7,7 +7,6 @@ import pytest
 from undercast.services.event_sources.queue_events import (
     failed_items,
     is_wanted,
-    kept_patterns_of,
     patterns_of,
     text_of,
 )
@@ -68,13 +67,3 @@ def test_a_record_is_the_json_that_the_library_writes(text: str) -> None:
     attribute = {"stringValue": text, "stringListValues": [], "binaryListValues": [text, "b"], "dataType": "String"}
     record = {"messageId": "m", "body": text, "attributes": {}, "messageAttributes": {text: attribute, "b": attribute}}
     assert json.dumps(record, ensure_ascii=False) == text_of(record)
-
-
-def test_a_stored_pattern_that_is_refused_now_matches_nothing() -> None:
-    """An older version took a cidr of one address. The other filters of its consumer go on."""
-    filters = [{"Pattern": json.dumps({"body": {"ip": [{"cidr": f"10.0.0.{one}"}]}})} for one in ("1/32", "2/31")]
-    patterns = kept_patterns_of({"Filters": [*filters, {"Pattern": "no JSON"}]})
-    records = [{"body": json.dumps({"ip": f"10.0.0.{one}"})} for one in (1, 2)]
-    assert [is_wanted(record, patterns) for record in records] == [False, True]
-    with pytest.raises(ValueError, match="mask bits"):
-        patterns_of({"Filters": filters})

@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from undercast.events.patterns import NOTHING, Pattern, compile_pattern
+from undercast.events.patterns import Pattern, compile_pattern
 
 REPORTS = "ReportBatchItemFailures"
 _quoted = json.encoder.encode_basestring
@@ -55,24 +55,16 @@ def text_of(value: Any) -> str:
 
 
 def patterns_of(criteria: Mapping[str, Any]) -> tuple[Pattern, ...]:
-    """The compiled patterns of a FilterCriteria. Raises ValueError for what is no pattern."""
+    """The compiled patterns of a FilterCriteria. Raises ValueError for what is no pattern.
+
+    Also for one that is stored, that an older version took and that is refused now: left out it would want everything
+    or nothing, and what is not wanted does not come again. Its source is not read (`poller.source_or_reason`).
+    """
     return tuple(_pattern(one) for one in criteria.get("Filters", ()))
-
-
-def kept_patterns_of(criteria: Mapping[str, Any]) -> tuple[Pattern, ...]:
-    """The same of a row. A pattern that an older version took, and that is refused now, matches nothing."""
-    return tuple(_kept(one) for one in criteria.get("Filters", ()))
 
 
 def _pattern(given: Mapping[str, Any]) -> Pattern:
     return compile_pattern(json.loads(given.get("Pattern", "")))
-
-
-def _kept(given: Mapping[str, Any]) -> Pattern:
-    try:
-        return _pattern(given)
-    except (ValueError, RecursionError):
-        return NOTHING
 
 
 def is_wanted(record: Mapping[str, Any], patterns: Sequence[Pattern]) -> bool:

@@ -16,7 +16,7 @@ from undercast.services.event_sources.book import Book
 from undercast.services.event_sources.kinds import kind_of
 from undercast.services.event_sources.lane import THROTTLED, Batch, LaneReader, Rules
 from undercast.services.event_sources.progress import Lane, Progress
-from undercast.services.event_sources.queue_events import kept_patterns_of
+from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.event_sources.reading import Ground, Reading, Watch
 from undercast.services.event_sources.work import Attempts, Means, Work, limits_of
 
@@ -46,7 +46,7 @@ class StreamSource:
             batch_size=settings["BatchSize"],
             window_s=settings.get("MaximumBatchingWindowInSeconds", 0),
             tumbling_s=settings.get("TumblingWindowInSeconds", 0),
-            patterns=kept_patterns_of(settings.get("FilterCriteria", {})),
+            patterns=patterns_of(settings.get("FilterCriteria", {})),
             factor=factor,
             is_done=self._book.is_done,
             watch=watch,

@@ -14,7 +14,7 @@ from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
 from undercast.events.delivery import Delivery
 from undercast.services.event_sources.lane import Batch
-from undercast.services.event_sources.queue_events import kept_patterns_of
+from undercast.services.event_sources.queue_events import patterns_of
 from undercast.services.event_sources.records import Record
 from undercast.services.event_sources.work import Attempt, GivenUp
 from undercast.services.pipes.consumer import Consumer
@@ -40,7 +40,7 @@ class StreamAttempts:
         self._pipe = pipe
         self._consumer = consumer
         self._execution = execution
-        self._patterns = kept_patterns_of(parameters.get("FilterCriteria") or {})
+        self._patterns = patterns_of(parameters.get("FilterCriteria") or {})
         self._dead_letter_arn: str = (settings.get("DeadLetterConfig") or {}).get("Arn", "")
 
     def wanted(self, records: Sequence[Record]) -> Sequence[Record]:
