@@ -68,11 +68,17 @@ def test_the_body_is_filtered(sns: Any, topic: str, queue: Queue) -> None:
          "Filter policy can not have more than 5 keys"),
         (json.dumps({"a": [str(n) for n in range(151)]}), "InvalidParameter",
          "Invalid parameter: FilterPolicy: Filter policy is too complex"),
+        (json.dumps({"a": ["x" * 262_144]}), "InvalidParameter",
+         "Invalid parameter: FilterPolicy: Filter policy is too large"),
+        ('{"a": [1000000001]}', "InvalidParameter",
+         "Invalid parameter: FilterPolicy: Value must be between -1000000000 and 1000000000, inclusive"),
+        ('{"a": [{"numeric": ["<", -1000000001]}]}', "InvalidParameter",
+         "Invalid parameter: FilterPolicy: Value must be between -1000000000 and 1000000000, inclusive"),
     ],
 )  # fmt: skip
 def test_a_filter_policy_that_cannot_be_is_refused(
     sns: Any, topic: str, queue: Queue, policy: str, code: str, told: str
 ) -> None:
-    """AWS's limits: five keys, 150 combinations, nested only for the body."""
+    """AWS's limits: five keys, 150 combinations, 256 KB, numbers up to 10^9, nested only for the body."""
     params = {"TopicArn": topic, "Protocol": "sqs", "Endpoint": queue.arn, "Attributes": {"FilterPolicy": policy}}
     assert refusal(sns.subscribe, **params) == (code, told)
