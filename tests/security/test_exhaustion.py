@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import errno
+import itertools
 import os
 import resource
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from tests.machine import lacking
 from tests.security.conftest import PREFIXES, Make, close_pipes, run
 from tests.security.tables import launchers
 from undercast.sandbox.driver import ProcessSpec, SandboxError, SandboxSpec
+from undercast.sandbox.drivers.launchers import Kind
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.tmpdisk import TmpDisk
 
@@ -113,6 +115,49 @@ async def test_without_descriptors_no_process_is_started_and_none_is_lost(make: 
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert (await run(sandbox, "/bin/cat", "hello.txt")).stdout == "hello"
+
+
+def _limit(room: int) -> int:
+    """The number of descriptors that leaves room for this many more."""
+    return next(itertools.islice((number for number in itertools.count() if not _is_open(number)), room, None))
+
+
+def _is_open(number: int) -> bool:
+    try:
+        os.fstat(number)
+    except OSError:
+        return False
+    return True
+
+
+async def test_a_sandbox_that_the_platform_has_no_descriptors_for_leaves_nothing(
+    driver: NamespaceDriver, folder: Path
+) -> None:
+    """EMFILE at each step of the making, up to the first that has enough: no descriptor, cgroup or uid is lost."""
+    kind = Kind.of(_another(folder))
+    await (await driver._plant(kind)).destroy()  # its launcher stays
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def state() -> tuple[object, ...]:
+        groups = [group.name for parent in driver._cgroups.parents() for group in parent.iterdir() if group.is_dir()]
+        uids = driver._next_uid - len(driver._free_uids)
+        return sum(map(_is_open, range(min(limits[0], 4096)))), sorted(groups), uids, len(driver._sandboxes)
+
+    before = state()
+    for room in itertools.count():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (_limit(room), limits[1]))
+        try:
+            sandbox = await driver._plant(kind)
+        except SandboxError as error:
+            assert "too many open files" in str(error).lower(), room
+        else:
+            await sandbox.destroy()
+            break
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+        assert state() == before, room
+    assert room > 4
+    assert state() == before
 
 
 async def test_an_interpreter_that_is_gone_fails_its_functions_and_nothing_else(

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 from undercast.core.record import record
+from undercast.sandbox.launcher.link import close_all
 
 MAX_PROCESSES = 1024
 _PERIOD_US = 100_000
@@ -150,8 +151,6 @@ class Group:
         self._cgroups = cgroups
         self.name = name
         self.folders = [parent / name for parent in cgroups.parents()]
-        for folder in self.folders:
-            folder.mkdir(exist_ok=True)
         self._memory = _child(cgroups.memory_v1, name)
         self._unified = _child(cgroups.unified, name)
         freezer = _child(cgroups.freezer_v1, name)
@@ -159,9 +158,19 @@ class Group:
         self._freezes = str(freezes) if freezes else None
         """A text, for pathlib takes longer than the kernel, and an invocation after a pause thaws and freezes."""
         self._memory_mb = 0
-        stat = self._stat_folder()
-        self._stat = os.open(stat / "memory.stat", os.O_RDONLY) if stat else -1
+        self._stat = -1
         self._keys = (b"total_rss ", b"total_shmem ") if self._memory else (b"anon ", b"shmem ")
+        try:
+            self._make()
+        except OSError:
+            self.remove()
+            raise
+
+    def _make(self) -> None:
+        for folder in self.folders:
+            folder.mkdir(exist_ok=True)
+        if (stat := self._stat_folder()) is not None:
+            self._stat = os.open(stat / "memory.stat", os.O_RDONLY)
 
     def limit(self, memory_mb: int) -> None:
         """Set the memory limit and the number of processes."""
@@ -181,8 +190,15 @@ class Group:
             _write(pids / "pids.max", str(MAX_PROCESSES + 1))  # and the init process
 
     def entrances(self) -> list[int]:
-        """Descriptors of cgroup.procs: who writes "0" to one is in. The caller closes them."""
-        return [os.open(folder / _PROCS, os.O_WRONLY | os.O_CLOEXEC) for folder in self.folders]
+        """Descriptors of cgroup.procs: who writes "0" to one is in. The caller closes them. Raises OSError."""
+        opened: list[int] = []
+        try:
+            for folder in self.folders:
+                opened.append(os.open(folder / _PROCS, os.O_WRONLY | os.O_CLOEXEC))
+        except OSError:
+            close_all(opened)
+            raise
+        return opened
 
     def apply_cpu_share(self) -> None:
         """From now on the share of AWS: memory/1769 of one CPU."""

@@ -132,13 +132,7 @@ class NamespaceDriver:
 
     async def _plant(self, kind: Kind) -> NamespaceSandbox:
         launcher = await self._launcher(kind.launcher)
-        uid = os.getuid() if self._rootless else self._take_uid()
-        self._serial += 1
-        try:
-            group = self._cgroups.make(f"s{self._serial}")
-        except OSError as error:
-            raise driver.SandboxError(str(error)) from error
-        sandbox = NamespaceSandbox(uid, group, self._released)
+        sandbox = self._begin()
         self._sandboxes.add(sandbox)
         try:
             async with self._planting:
@@ -147,6 +141,21 @@ class NamespaceDriver:
             await sandbox.destroy()
             raise
         return sandbox
+
+    def _begin(self) -> NamespaceSandbox:
+        """With its uid and cgroup. Raises SandboxError, and then has taken neither."""
+        uid = os.getuid() if self._rootless else self._take_uid()
+        self._serial += 1
+        try:
+            group = self._cgroups.make(f"s{self._serial}")
+            try:
+                return NamespaceSandbox(uid, group, self._released)
+            except OSError:
+                group.remove()
+                raise
+        except OSError as error:
+            self._give_back(uid)
+            raise driver.SandboxError(str(error)) from error
 
     def zygote_runs(self, python: Path) -> bool:
         """See `Driver`."""
@@ -193,8 +202,11 @@ class NamespaceDriver:
     def _released(self, sandbox: NamespaceSandbox) -> None:
         if sandbox in self._sandboxes:
             self._sandboxes.remove(sandbox)
-            if not self._rootless:
-                self._free_uids.append(sandbox.uid)
+            self._give_back(sandbox.uid)
+
+    def _give_back(self, uid: int) -> None:
+        if not self._rootless:
+            self._free_uids.append(uid)
 
     async def _sample(self) -> None:
         """Peaks between two invocations' ends: a frozen sandbox does not grow."""

@@ -64,7 +64,7 @@ class NamespaceSandbox:
     lang_root = f"{rootfs.LANG}/bin"
 
     def __init__(self, uid: int, group: Group, released: Callable[["NamespaceSandbox"], None]) -> None:
-        """`released` is called once, when nothing of the sandbox is left."""
+        """`released` is called once, when nothing of the sandbox is left. Raises OSError, and then leaves nothing."""
         loop = asyncio.get_running_loop()
         self.environment_id = ""
         self.uid = uid
@@ -76,7 +76,11 @@ class NamespaceSandbox:
         self._link = Link(self._on_message, self._on_close)
         self._step: asyncio.Future[None] = loop.create_future()
         """Done when init has answered to `plant`."""
-        self._runner = Link(self._on_runner_failure, self._on_runner_started)
+        try:
+            self._runner = Link(self._on_runner_failure, self._on_runner_started)
+        except OSError:
+            self._link.close()  # else the loop keeps it
+            raise
         self._runner_pid = 0
         self._launcher: Launcher | None = None
         self._placed: asyncio.Future[list[int]] | None = None
@@ -126,17 +130,21 @@ class NamespaceSandbox:
         """Have the launcher make what is alike in all sandboxes of a kind. Raises SandboxError."""
         self._launcher = launcher
         self._runner_is_zygote = kind.zygote
-        entrances = self._group.entrances()
         links = [self._link.theirs.fileno(), self._runner.theirs.fileno()]
         theirs: list[int] = []
-        if kind.prestart is not None:
-            self._has_runner = False
-            self._ahead, theirs = Ahead.make(kind.prestart)
-        order = {**kind.order(), "uid": self.uid, "group": self._group.name}
-        asked = launcher.create(order, [*links, *theirs, *entrances])
-        close_all([*entrances, *theirs])
-        self._link.theirs.close()
-        self._runner.theirs.close()
+        try:
+            if kind.prestart is not None:
+                self._has_runner = False
+                self._ahead, theirs = Ahead.make(kind.prestart)
+            theirs += self._group.entrances()
+            order = {**kind.order(), "uid": self.uid, "group": self._group.name}
+            asked = launcher.create(order, [*links, *theirs])
+        except OSError as error:
+            raise SandboxError(str(error)) from error
+        finally:
+            close_all(theirs)
+            self._link.theirs.close()
+            self._runner.theirs.close()
         if not asked:
             raise SandboxError("the launcher is gone")
         await self._answer()
@@ -402,13 +410,17 @@ class NamespaceSandbox:
             return
         if "planted" in message:
             self._pidfd = descriptors[0]
-            self._init_pid = polling.pid_of(self._pidfd)
             asyncio.get_running_loop().add_reader(self._pidfd, self._on_death)
             self._mounts = descriptors[1]
             self._runner_pid = message["runner"]
             sockets = (socket.socket(fileno=number) for number in descriptors[2:])
             self.listeners = dict(zip(message["planted"], sockets, strict=True))
-            self._advance(None)
+            try:
+                self._init_pid = polling.pid_of(self._pidfd)
+            except OSError as error:  # by now `destroy` can end it
+                self._advance(SandboxError(str(error)))
+            else:
+                self._advance(None)
             return
         if "connected" in message:
             self._settle_connection(message["connected"], descriptors[0])
