@@ -1,7 +1,7 @@
 """Whether a text is JSON, and what it says, found out without holding the event loop.
 
 A large text is looked at in windows; between two of them others have their turn. Within a window one regular expression
-runs over all that is not nested deeply; its quantifiers are possessive, so that nothing is looked at twice. A value is
+runs over all that is not nested deeply; its groups are atomic, so that nothing is looked at twice. A value is
 built window by window, too: the parser in C keeps the interpreter's lock for as long as its text is long.
 RFC 8259. A nesting deeper than 1,000 is refused, as AWS's own parser (Jackson) does.
 """
@@ -25,15 +25,15 @@ _STEP_COST = 64
 
 _SPACE = r"[ \t\n\r]*+"
 _PIECE = r'(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))'
-_STRING = rf'"{_PIECE}*+"'
-_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
+_STRING = rf'"(?>{_PIECE}*)"'
+_NUMBER = r"-?+(?:0|[1-9][0-9]*+)(?>(?:\.[0-9]++)?)(?>(?:[eE][+-]?+[0-9]++)?)"
 _SCALAR = rf"(?:{_STRING}|{_NUMBER}|true|false|null)"
 
 
 def _container_of(value: str) -> str:
     element, member = rf"{value}{_SPACE}", rf"{_STRING}{_SPACE}:{_SPACE}{value}{_SPACE}"
-    array = rf"\[{_SPACE}(?:{element}(?:,{_SPACE}{element})*+)?+\]"
-    return rf"(?:{array}|\{{{_SPACE}(?:{member}(?:,{_SPACE}{member})*+)?+\}})"
+    array = rf"\[{_SPACE}(?>(?:{element}(?>(?:,{_SPACE}{element})*))?)\]"
+    return rf"(?:{array}|\{{{_SPACE}(?>(?:{member}(?>(?:,{_SPACE}{member})*))?)\}})"
 
 
 @cache
@@ -42,12 +42,12 @@ def _elements_in(closing: str) -> re.Pattern[str]:
     flat = rf"(?:{_SCALAR}|{_container_of(_SCALAR)})"
     shallow = rf"(?:{_SCALAR}|{_container_of(flat)})"
     name = "" if closing == "]" else rf"{_STRING}{_SPACE}:{_SPACE}"
-    return re.compile(rf"(?:{name}{shallow}{_SPACE},{_SPACE})*+")
+    return re.compile(rf"(?>(?:{name}{shallow}{_SPACE},{_SPACE})*)")
 
 
 _SPACES = re.compile(_SPACE)
 _PLAIN = re.compile(rf"(?:{_NUMBER}|true|false|null)")
-_PIECES = re.compile(rf"{_PIECE}*+")
+_PIECES = re.compile(rf"(?>{_PIECE}*)")
 _LONGEST_PIECE = 6
 """A window may end inside of \\uXXXX."""
 

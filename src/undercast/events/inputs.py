@@ -17,7 +17,7 @@ _WIDER_STEP = re.compile(rf"{_STEP.pattern}|\.\*|\[['\"](?P<quoted>[^'\"\]]+)['\
 _WILDCARD = "[*]"
 """No name has a bracket."""
 _PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.\-]+)>")
-_STRING = re.compile(r'"(?P<text>(?:[^"\\]++|\\.)*+)(?:"(?P<colon>\s*+:)?|\\?\Z)', re.DOTALL)
+_STRING = re.compile(r'"(?P<text>(?>(?:[^"\\]++|\\.)*))(?:"(?P<colon>\s*+:)?|\\?\Z)', re.DOTALL)
 """A whole string, also one that nothing closes: no search begins inside of it. One with a colon behind it is a name."""
 _SPACE = re.compile(r"\s*")
 _WITH_PATHS = re.compile(r"<(\$[^<>\"]*|[A-Za-z0-9_.\-]+)>")
