@@ -244,6 +244,8 @@ MANIFEST = Manifest(
         "SnapStart restores Python functions; Java, .NET and what has threads, open files or processes behind its "
         "INIT are initialised ahead. A version whose snapshot is gone (a restart) is not Inactive: its next invocation "
         "waits for a new one.",
+        "The prelude of a streamed answer of a function URL has at most 64 KiB: a longer one is malformed, 502. AWS "
+        "names no limit.",
         "A function URL, also one with AuthType NONE, needs both permissions, lambda:InvokeFunctionUrl and "
         "lambda:InvokeFunction, as on AWS since October 2025; with one of them it answers 403.",
         "Event sources are SQS queues, DynamoDB streams, Kinesis streams and their consumers; Kafka, MQ and DocumentDB "
