@@ -1,6 +1,7 @@
 """A lane whose stream is written to faster than its filters leave out: the reading of it has an end each time."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,3 +234,21 @@ async def test_what_the_filters_leave_out_is_told_once_and_named_up_to_a_number(
         assert await reader.read(Stream(wanted=False, length=250), CTX, watched, 100.0) is None
         reader.rewind()
     assert told == [(250, [str(number) for number in range(1, FILTERED_NAMED + 1)])]
+
+
+class Heavy(Stream):
+    """Records of 900 KB each."""
+
+    def _record(self, number: int) -> Record:
+        return replace(super()._record(number), text="x" * 900_000)
+
+
+@pytest.mark.parametrize(("tumbling_s", "records"), [(0, 6), (60, 5)])
+async def test_an_event_of_a_tumbling_window_has_room_for_its_state(
+    reader: LaneReader, tumbling_s: int, records: int
+) -> None:
+    """AWS: an event has 6 MB at most, of which the state may have 1 MB."""
+    every_one = replace(rules(tumbling_s=tumbling_s), patterns=())
+    batch = await reader.read(Heavy(wanted=True, length=10), CTX, every_one, 100.0)
+    assert batch is not None
+    assert len(batch.records) == records

@@ -16,7 +16,7 @@ from undercast.services.event_sources.lane import Batch, LaneReader
 from undercast.services.event_sources.progress import Lane, Progress, Table
 from undercast.services.event_sources.records import Record
 from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window
-from undercast.services.event_sources.work import Attempt, GivenUp, Means, Work, limits_of
+from undercast.services.event_sources.work import BACKOFF, Attempt, GivenUp, Means, Work, limits_of
 
 ARN = "arn:aws:kinesis:us-west-2:111122223333:stream/s"
 NEVER_OLD = START + 1e9
@@ -189,3 +189,8 @@ async def test_a_window_whose_state_is_too_large_ends_before_the_rest_of_its_bat
     assert script.tried == [["1", "2", "3", "4"], ["1", "2"], []]
     assert (processed.result, progress.sequence, progress.window) == ("PROBLEM", "2", START)
     assert progress.state == large
+
+
+def test_the_waits_between_retries_grow_up_to_a_minute() -> None:
+    """A function that has failed for long is tried again soon behind its mending. The limit is ours."""
+    assert [BACKOFF.wait_s(waits) for waits in (0, 1, 5, 6, 100)] == [1, 2, 32, 60, 60]

@@ -1,8 +1,11 @@
 """A streamed answer between a runtime's connection and its caller."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
+import pytest
+
+from undercast.sandbox import response_stream
 from undercast.sandbox.response_stream import MAX_STREAM_BYTES, ResponseStream, paced
 
 
@@ -97,3 +100,25 @@ async def test_pacing_changes_no_byte() -> None:
     got = [piece async for piece in paced(source())]
     assert b"".join(got) == b"".join(given)
     assert max(len(piece) for piece in got[1:]) <= 2 * 2**20 // 10
+
+
+async def test_behind_the_burst_two_megabytes_come_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Counted on a clock that only the pauses move; the burst is one of the answer, not of each piece."""
+    seconds, came = 0.0, 0
+
+    def every(length_s: float) -> Callable[[], Awaitable[None]]:
+        async def pause() -> None:
+            nonlocal seconds
+            seconds += length_s
+
+        return pause
+
+    async def source() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield bytes(2**20)
+
+    monkeypatch.setattr(response_stream, "every", every)
+    async for piece in paced(source()):
+        came += len(piece)
+        assert came - 6 * 2**20 <= 2 * 2**20 * seconds + 1
+    assert (came, round(seconds, 6)) == (10 * 2**20, 2.0)

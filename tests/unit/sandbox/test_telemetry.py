@@ -15,7 +15,7 @@ from tests.fakes import FakeClock
 from tests.fakes_sandbox import Bench, Exit, FakeRuntime, Script, echo
 from tests.unit.sandbox.conftest import StartBench
 from tests.unit.sandbox.test_extensions import layer, until
-from undercast.sandbox.telemetry import Telemetry
+from undercast.sandbox.telemetry import Subscription, Telemetry
 from undercast.sandbox.telemetry_api import Invalid, parse
 from undercast.sandbox.telemetry_delivery import Budget, Delivery, Destination
 
@@ -440,6 +440,45 @@ def test_telemetry_without_subscribers_is_off() -> None:
     assert telemetry.active is True
     telemetry.close_subscriptions()
     assert telemetry.active is False
+
+
+async def test_what_init_writes_is_kept_up_to_a_megabyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For who subscribes late; what is beyond it goes only to who has subscribed."""
+    telemetry, got = _listening(monkeypatch, is_json=False)
+    telemetry.lines("function", ["x" * 1024] * 2000)
+    telemetry.subscribe("x", _subscription("2022-12-13"))
+    assert len(got) == 1024
+    telemetry.lines("function", ["late"])
+    assert got[-1]["record"] == "late"
+    telemetry.close()
+
+
+@pytest.mark.parametrize(("version", "record"), [("2022-07-01", '{"a": 1}'), ("2022-12-13", {"a": 1})])
+async def test_a_record_is_an_object_from_a_schema_version_on(
+    monkeypatch: pytest.MonkeyPatch, version: str, record: object
+) -> None:
+    """AWS: with JSON logging, and schema version 2022-12-13 or later. An extension's record is text always."""
+    telemetry, got = _listening(monkeypatch, is_json=True)
+    telemetry.subscribe("x", _subscription(version))
+    telemetry.lines("function", ['{"a": 1}\n'])
+    telemetry.lines("extension", ['{"a": 1}\n'])
+    assert [event["record"] for event in got] == [record, '{"a": 1}']
+    telemetry.close()
+
+
+def _subscription(version: str) -> Subscription:
+    destination = Destination(protocol="TCP", port=1, timeout_s=30.0)
+    types = ("function", "extension")
+    return Subscription(api="telemetry", schema_version=version, types=types, destination=destination)
+
+
+def _listening(monkeypatch: pytest.MonkeyPatch, *, is_json: bool) -> tuple[Telemetry, list[dict[str, Any]]]:
+    """Telemetry in INIT, and what its subscribers are given."""
+    got: list[dict[str, Any]] = []
+    monkeypatch.setattr(Delivery, "add", lambda self, event: got.append(json.loads(event)))
+    telemetry = Telemetry(_no_connection, FakeClock(), is_json=is_json)
+    telemetry.restart()
+    return telemetry, got
 
 
 async def _connect(port: int) -> socket.socket:

@@ -240,3 +240,27 @@ async def test_a_sink_that_fails_on_a_packet_stops_no_end(
     assert (loop.remove_reader(sockets[UDP]), loop.remove_reader(sockets[TCP])) == (False, False)
     assert await asyncio.wait_for(reader.read(), 10) == b""
     writer.close()
+
+
+async def test_sixteen_connections_are_served_at_once(sockets: dict[str, socket.socket]) -> None:
+    """One more is closed; another is taken when one of them has ended."""
+    daemon, writers = XRayDaemon(a_function(), Sink(), sockets), []
+
+    async def answer() -> bytes:
+        reader, writer = await asyncio.open_connection(*sockets[TCP].getsockname())
+        writers.append(writer)
+        writer.write(b"hello")
+        try:
+            return await asyncio.wait_for(reader.read(5), 10)
+        except ConnectionError:  # closed with our bytes unread
+            return b""
+
+    assert [await answer() for _ in range(17)] == [b"hello"] * 16 + [b""]
+    writers[0].close()
+    async with asyncio.timeout(10):
+        while not daemon._connections[0].is_closing():
+            await asyncio.sleep(0)
+    assert await answer() == b"hello"
+    daemon.close()
+    for writer in writers:
+        writer.close()

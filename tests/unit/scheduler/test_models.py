@@ -62,3 +62,16 @@ def test_a_one_time_schedule_knows_no_dates(state: str, expected: list[float]) -
     """StartDate and EndDate are ignored; the time is in the schedule's zone."""
     once = planned("at(2026-11-29T19:30:00)", ScheduleExpressionTimezone="Africa/Lagos", State=state)
     assert times(replace(once, begins_at=NOW + 36_000, ends_at=NOW)) == expected
+
+
+def test_the_last_time_that_was_missed_is_between_its_dates() -> None:
+    """When the platform was off. EndDate: "the date, in UTC, before which the schedule can invoke its target"."""
+    hour = (NOW - 1, NOW + 3600)
+    for expression in ("rate(10 minutes)", "cron(0/10 * * * ? *)"):
+        one = replace(planned(expression), begins_at=NOW)
+        assert one.last(hour) == NOW + 3600
+        assert replace(one, ends_at=NOW + 1500).last(hour) == NOW + 1200
+        assert replace(one, ends_at=NOW + 7200).last(hour) == NOW + 3600
+        assert replace(one, ends_at=NOW - 60).last(hour) is None
+    once = replace(planned("at(2026-11-29T18:30:00)"), ends_at=NOW)
+    assert once.last(hour) == NOW + 1800
