@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.fakes import FakeClock
 from tests.services.dynamodb.conftest import definition
 from tests.state import State, halted_before_commit, open_state
 from undercast.core.arn import AccountId, Region, Scope
@@ -23,6 +24,7 @@ from undercast.core.metrics import Metrics
 from undercast.events.arrivals import Arrivals
 from undercast.services import table_streams
 from undercast.services.dynamodb import schema, tables
+from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.measures import Measures
@@ -144,6 +146,60 @@ async def test_a_large_table_is_gone_at_once_and_swept_in_pieces(ground: Ground)
     assert rows() == [1, 1]
     page: Any = await operations["Scan"](dynamo, ground.ctx, {"TableName": "watched"})
     assert page["Count"] == 1
+
+
+async def test_an_item_that_expired_long_ago_stays(ground: Ground) -> None:
+    """AWS: Developer Guide, "Using time to live (TTL) in DynamoDB": not one that is five years or more in the past."""
+    operations, dynamo = MANIFEST.operations, ground.dynamo
+    ttl = {"Enabled": True, "AttributeName": "ttl"}
+    await operations["UpdateTimeToLive"](dynamo, ground.ctx, {"TableName": "watched", "TimeToLiveSpecification": ttl})
+    for years in (-1, 1, 4, 6):
+        item = {"pk": {"S": str(years)}, "ttl": {"N": str(int(dynamo.clock.now() - years * 365 * 86_400))}}
+        await operations["PutItem"](dynamo, ground.ctx, {"TableName": "watched", "Item": item})
+    await Expiry(dynamo).round()
+    page: Any = await operations["Scan"](dynamo, ground.ctx, {"TableName": "watched"})
+    assert sorted(item["pk"]["S"] for item in page["Items"]) == ["-1", "6"]
+
+
+async def test_a_request_token_is_kept_for_ten_minutes(ground: Ground) -> None:
+    """AWS: API Reference, TransactWriteItems, ClientRequestToken."""
+    dynamo = ground.dynamo
+
+    def kept() -> int:
+        return int(dynamo.database.read_now(lambda tx: tx.all("SELECT COUNT(*) FROM dynamodb_token")[0][0]))
+
+    put = {"Put": {"TableName": "watched", "Item": {"pk": {"S": "a"}}}}
+    params = {"TransactItems": [put], "ClientRequestToken": "token"}
+    await MANIFEST.operations["TransactWriteItems"](dynamo, ground.ctx, params)
+    dynamo.clock.advance(540)
+    await Expiry(dynamo).round()
+    assert kept() == 1
+    dynamo.clock.advance(61)
+    await Expiry(dynamo).round()
+    assert kept() == 0
+
+
+async def test_a_used_up_index_refuses_a_write_to_its_table(ground: Ground) -> None:
+    """AWS: Developer Guide, "Global secondary indexes", provisioned throughput considerations; a read goes on."""
+    clock = FakeClock()
+    throttle = Throttle(clock, Measures(Metrics(), clock), enabled=True)
+    units = {"ReadCapacityUnits": 1, "WriteCapacityUnits": 1}
+    index = {
+        "IndexName": "index",
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"},
+        "ProvisionedThroughput": units,
+    }
+    params = definition("pk:S", BillingMode="PROVISIONED", ProvisionedThroughput=units, GlobalSecondaryIndexes=[index])
+    await MANIFEST.operations["CreateTable"](ground.dynamo, ground.ctx, {"TableName": "indexed", **params})
+    table = ground.dynamo.tables.find(TableName(ground.ctx.scope, "indexed"))
+    assert table is not None
+    assert throttle.allows(table, "Write")
+    throttle.charge(table, "Write", Units(indexes={"index": 300.0}))
+    assert not throttle.allows(table, "Write")
+    assert throttle.allows(table, "Read")
+    clock.advance(2)
+    assert throttle.allows(table, "Write")
 
 
 async def test_a_functions_write_leads_to_its_record(ground: Ground) -> None:

@@ -66,6 +66,9 @@ async def test_a_disabled_rule_does_nothing(s3: Bench) -> None:
     [
         ({"Tag": {"Key": "t", "Value": "1"}}, ["big", "other"]),
         ({"ObjectSizeGreaterThan": 5}, ["other", "tagged"]),
+        ({"ObjectSizeGreaterThan": 6}, ["big", "other", "tagged"]),
+        ({"ObjectSizeLessThan": 6}, ["big"]),
+        ({"ObjectSizeLessThan": 7}, []),
         ({"And": {"Prefix": "ta", "Tags": [{"Key": "t", "Value": "1"}], "ObjectSizeLessThan": 9}}, ["big", "other"]),
     ],
 )
@@ -112,6 +115,18 @@ async def test_versioned_buckets_get_markers_and_lose_old_versions(s3: Bench) ->
     names = [json.loads(row["payload"])["Records"][0]["eventName"] for row in s3.deliveries()]
     assert names[0] == "LifecycleExpiration:DeleteMarkerCreated"
     assert set(names[1:]) == {"LifecycleExpiration:Delete"}
+
+
+@pytest.mark.parametrize(("prefix", "left"), [("a", 0), ("b", 1)])
+async def test_a_lone_marker_goes_once_it_is_as_old_as_the_rules_objects(s3: Bench, prefix: str, left: int) -> None:
+    """S3 User Guide, "Lifecycle configuration elements": Days alone does so too, without ExpiredObjectDeleteMarker."""
+    await _versioned(s3)
+    await _rules(s3, {"Expiration": {"Days": 3}, "Filter": {"Prefix": prefix}})
+    await s3.call("DeleteObject", Bucket="bkt", Key="a")
+    await _days_later(s3, 3)
+    assert len((await s3.call("ListObjectVersions", Bucket="bkt"))["DeleteMarkers"]) == 1
+    await _days_later(s3, 1)
+    assert len((await s3.call("ListObjectVersions", Bucket="bkt"))["DeleteMarkers"]) == left
 
 
 async def test_newer_noncurrent_versions_are_kept(s3: Bench) -> None:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from undercast.core.clock import PlatformClock
 from undercast.core.recurring import Rounds
 from undercast.services.kms import material, store
-from undercast.services.kms.models import Key, Material
+from undercast.services.kms.models import ENABLED, Key, Material
 from undercast.store.database import Database, Tx
 
 ROUND_S = 3600.0
@@ -48,8 +48,8 @@ class Upkeep:
 
         def write(tx: Tx) -> None:
             now = store.find_in_region(tx, key.id, key.scope.region)
-            if now is None or now.rotates_at != at:
-                return  # deleted, disabled or rescheduled meanwhile
+            if now is None or now.state != ENABLED or now.rotates_at != at:
+                return  # deleted, disabled, to be deleted or rescheduled meanwhile
             _add(tx, key, Material(number=0, secret=secret, made_at=at, reason=AUTOMATIC))
             store.change(tx, key, rotates_at=at + key.rotation_days * DAY_S)
 

@@ -1,0 +1,115 @@
+"""What comes of a batch when its target fails, or when the pipe ends while the target waits.
+
+AWS: EventBridge User Guide, "Amazon EventBridge Pipes batching and concurrency" (partial batch failure).
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from tests.fakes import CountingIds, FakeClock
+from tests.state import State, open_state
+from tests.unit.auth.requests import context
+from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.context import EXTERNAL, RequestContext
+from undercast.core.identity import Principal
+from undercast.core.metrics import Metrics
+from undercast.core.tasks import NotBegun
+from undercast.services.pipes.consumer import Consumer
+from undercast.services.pipes.execution import Execution
+from undercast.services.pipes.instance import Pipes
+from undercast.services.pipes.measures import Measures
+from undercast.services.pipes.models import RUNNING, Pipe
+from undercast.services.pipes.troubles import Troubles
+
+SCOPE = Scope(AccountId("1" * 12), Region("us-east-1"))
+ENRICHMENT = f"arn:aws:lambda:us-east-1:{SCOPE.account_id}:function:enrich"
+QUEUE = f"arn:aws:sqs:us-east-1:{SCOPE.account_id}:q"
+PIPE = Pipe(
+    id="1", scope=SCOPE, name="p",
+    given={"RoleArn": f"arn:aws:iam::{SCOPE.account_id}:role/r", "Source": QUEUE + "source", "Target": QUEUE},
+    tags={}, desired=RUNNING, state=RUNNING, created_at=0.0, changed_at=0.0,
+)  # fmt: skip
+EVENTS = [{"messageId": "a"}, {"messageId": "b"}]
+
+
+class Services:
+    """The rest of the platform: what the enrichment answers, and a queue that takes no message or does not answer."""
+
+    def __init__(self, state: State, enriched: Any, *, stopped: bool = False) -> None:
+        self._enriched, self._stopped = enriched, stopped
+        clock = FakeClock()
+        self.pipes = Pipes(
+            database=state.database,
+            arrivals=cast(Any, None),
+            outbox=state.outbox,
+            causality=state.causality,
+            internal=self._internal,
+            clock=clock,
+            ids=CountingIds(),
+            running=cast(Any, None),
+            troubles=Troubles(),
+            measures=Measures(Metrics(), clock, clock),
+        )
+
+    def execution(self, *, enriched: bool) -> Execution:
+        """Of a pipe with or without an enrichment."""
+        more = {"Enrichment": ENRICHMENT} if enriched else {}
+        pipe = replace(PIPE, given={**PIPE.given, **more})
+        return Execution(self.pipes, pipe, Consumer(self.pipes, pipe))
+
+    def _internal(self, scope: Scope, principal: Principal, cause: Any = EXTERNAL) -> RequestContext:
+        return replace(context(principal, scope.account_id), caller=self._call, permits=self._permits, cause=cause)
+
+    async def _permits(self, *_: Any, **__: Any) -> bool:
+        return True
+
+    async def _call(
+        self, ctx: RequestContext, service: str, operation: str, params: Mapping[str, Any], checked: bool = False
+    ) -> dict[str, Any]:
+        if service == "lambda":
+            return {"Payload": json.dumps(self._enriched).encode()}
+        if service == "sqs":
+            if self._stopped:
+                raise NotBegun
+            failed = [{"Id": one["Id"], "Code": "E", "Message": "no"} for one in params["Entries"][1:]]
+            return {"Successful": [], "Failed": failed}
+        return {}
+
+
+@pytest.fixture
+async def state(tmp_path: Path) -> AsyncIterator[State]:
+    """An empty data folder."""
+    async with open_state(tmp_path, FakeClock()) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize(
+    ("enriched", "failed"),
+    [
+        ([{"messageId": "a"}, {"messageId": "b"}], ["b"]),
+        ([{"n": 1}, {"n": 2}], ["a", "b"]),
+        ([1, 2], ["a", "b"]),
+        ([{"messageId": "a"}, {"messageId": "other"}], ["a", "b"]),
+    ],
+)
+async def test_all_have_failed_where_what_failed_does_not_say_whose_it_is(
+    state: State, enriched: Any, failed: list[str]
+) -> None:
+    """An enrichment may leave ids out, and the target takes the first of what it made and not the second."""
+    assert sorted(await Services(state, enriched).execution(enriched=True).run(EVENTS, "message")) == failed
+
+
+@pytest.mark.parametrize(("enriched", "kind"), [(False, NotBegun), (True, asyncio.CancelledError)])
+async def test_events_that_an_enrichment_saw_are_not_given_back_as_if_unseen(
+    state: State, enriched: bool, kind: type[BaseException]
+) -> None:
+    """The pipe ends while its target waits for its turn: a receive counts where an enrichment had the events."""
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await Services(state, EVENTS, stopped=True).execution(enriched=enriched).run(EVENTS, "message")
+    assert caught.type is kind
