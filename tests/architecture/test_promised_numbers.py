@@ -8,26 +8,40 @@ import os
 from pathlib import Path
 
 from undercast.app import ending, machine, stopping
+from undercast.cli.stop import stop
 from undercast.core.config import Config
 from undercast.core.tasks import LAST_S
-from undercast.events import message_groups
+from undercast.events import message_groups, poller, settlement
 from undercast.events.causality import FILTERED_NAMED, Retention
 from undercast.events.router import Router
-from undercast.gateway.server import INNER_CONNECTIONS
+from undercast.gateway.server import INNER_CONNECTIONS, INNER_UNREAD_BYTES
+from undercast.http import http2, outflow
 from undercast.http.limits import HttpLimits
-from undercast.sandbox import relay, resolver, response_stream, xray_daemon
+from undercast.http.requests import FRAMING_EACH
+from undercast.sandbox import log_pipes, relay, resolver, response_stream, upstream, xray_daemon
 from undercast.sandbox.debugging import port, registry
 from undercast.sandbox.environment import INIT_TIMEOUT_S, PROVISIONED_INIT_TIMEOUT_S
+from undercast.sandbox.telemetry_delivery import Budget
+from undercast.services import table_streams
 from undercast.services.cloudwatch import intake
 from undercast.services.dynamodb import import_reader
+from undercast.services.dynamodb.operations import transactions
+from undercast.services.event_sources import lane
 from undercast.services.events import http_target as api_destination
 from undercast.services.events.models import Target
-from undercast.services.lambda_.images import library, manifest, unpack
-from undercast.services.logs import loops, subscriptions
+from undercast.services.kinesis import subscriptions as fan_out
+from undercast.services.kinesis.operations import records, settings
+from undercast.services.lambda_ import hot_reload
+from undercast.services.lambda_.images import compression, download, entries, library, manifest, pulling, unpack
+from undercast.services.lambda_.operations import functions
+from undercast.services.logs import intake as lines
+from undercast.services.logs import live_tail, loops, subscriptions
 from undercast.services.logs.insights import run
 from undercast.services.registry import discover
 from undercast.services.scheduler import models as scheduler
 from undercast.services.sns import http_target as sns_endpoint
+from undercast.services.sns import models as sns
+from undercast.services.sqs import models as sqs
 from undercast.services.xray import assembly, export, upkeep
 from undercast.store import journal
 from undercast.wire import model, multipart
@@ -44,8 +58,15 @@ def test_limits_of_a_connection() -> None:
     assert (limits.head_timeout_s, limits.body_timeout_s) == (20.0, 20.0)
     assert (limits.max_pipelined, limits.max_connections, INNER_CONNECTIONS) == (64, 4096, 256)
     assert (limits.min_body_rate, limits.write_timeout_s, limits.held_bytes) == (16.0, 60.0, 64 * 1024 * KIB)
+    assert (limits.max_headers, FRAMING_EACH, INNER_UNREAD_BYTES) == (512, 16, 256 * 1024 * KIB)
     fields = Config.__dataclass_fields__
     assert (fields["max_head_bytes"].default, fields["max_body_bytes"].default) == (64 * KIB, 6 * GIB)
+
+
+def test_limits_of_http2() -> None:
+    """A body of 16 MiB, 128 handlers, 16 KiB of room in 60 s."""
+    assert (http2.MAX_BODY_BYTES, http2.MAX_STREAMS, outflow.LEAST_BYTES) == (16 * 1024 * KIB, 128, 16 * KIB)
+    assert HttpLimits().write_timeout_s == 60.0
 
 
 def test_bodies_that_are_parsed_whole() -> None:
@@ -70,8 +91,18 @@ def test_models_and_forms() -> None:
 
 
 def test_streamed_responses() -> None:
-    """200 MB, as on AWS."""
-    assert response_stream.MAX_STREAM_BYTES == 200 * 1024 * KIB
+    """200 MB, as on AWS; 256 KiB are read ahead."""
+    assert (response_stream.MAX_STREAM_BYTES, response_stream.HIGH_BYTES) == (200 * 1024 * KIB, 256 * KIB)
+
+
+def test_telemetry_of_an_environment() -> None:
+    """8 MiB of all its subscribers."""
+    assert Budget().limit_bytes == 8 * 1024 * KIB
+
+
+def test_code_of_functions() -> None:
+    """75 GB of an account and region, as on AWS; 20,000 files of a folder."""
+    assert (functions.MAX_CODE_BYTES, hot_reload.MAX_FILES) == (75 * GIB, 20_000)
 
 
 def test_inits_at_once() -> None:
@@ -92,6 +123,12 @@ def test_journal_batch() -> None:
 def test_log_subscriptions() -> None:
     """How long lines of functions wait in memory, and how often they lead to themselves."""
     assert (subscriptions.WINDOW_S, loops.MAX_REPEATS) == (0.5, 16)
+
+
+def test_lines_of_functions() -> None:
+    """256 KB with the 26 bytes that CloudWatch Logs counts for each, 32 MiB of one function; a tail's 500 and 3 h."""
+    assert (log_pipes.MAX_EVENT_BYTES, lines.MAX_BACKLOG_BYTES) == (256 * KIB - 26, 32 * 1024 * KIB)
+    assert (live_tail.MAX_EVENTS, live_tail.LONGEST_S) == (500, 3 * 3600)
 
 
 def test_rows_of_logs_insights() -> None:
@@ -117,6 +154,33 @@ def test_deliveries_in_flight() -> None:
     assert inspect.signature(Router.__init__).parameters["in_flight_per_target"].default == 64
 
 
+def test_deliveries_that_are_given_up() -> None:
+    """Older than 24 hours and tried ten times."""
+    assert (settlement.LAST_AGE_S, settlement.FEWEST_TRIES) == (24 * 3600, 10)
+
+
+def test_batches_at_once() -> None:
+    """Five of a queue, and 300 more a minute; as on AWS."""
+    assert (poller.FIRST_BATCHES, 60 * poller.MORE_PER_S) == (5, 300)
+
+
+def test_records_that_filters_leave_out() -> None:
+    """How many, or how long, before their place is kept."""
+    assert (lane.MOST_PASSED_OVER, lane.LONGEST_PASSED_OVER_S) == (1000, 10.0)
+
+
+def test_streams() -> None:
+    """Kinesis: 24 h to a year, iterators and subscriptions 5 min, the first 5 s; of tables shards 4 h, records 24 h."""
+    assert (settings.LEAST_HOURS, settings.MOST_HOURS, records.ITERATOR_LIFE_S) == (24, 8760, 300.0)
+    assert (fan_out.SESSION_S, fan_out.UNDISTURBED_S, fan_out.HEARTBEAT_S) == (300.0, 5.0, 5.0)
+    assert (table_streams.SHARD_LIFE_S, table_streams.RETENTION_S) == (4 * 3600, 24 * 3600)
+
+
+def test_tokens_and_deduplication() -> None:
+    """A ClientRequestToken of DynamoDB is good for 10 minutes, a deduplication id of SQS and SNS for 5, as on AWS."""
+    assert (transactions.TOKEN_S, sqs.DEDUPLICATION_S, sns.DEDUPLICATION_S) == (600.0, 300.0, 300.0)
+
+
 def test_message_groups_in_memory() -> None:
     """1,024 of a target, 16 deliveries each before another one has its place."""
     assert (message_groups.MOST_OPEN, message_groups.TURN) == (1024, 16)
@@ -127,6 +191,7 @@ def test_a_stop() -> None:
     assert (ending.WORK_S, ending.SANDBOXES_S, ending.REST_S, ending.FILES_S) == (12.0, 50.0, 55.0, 60.0)
     assert ending.START_S == 30.0
     assert (stopping.GRACE_S, stopping.LEAST_GRACE_S, stopping.PART_S) == (5.0, 2.0, 10.0)
+    assert inspect.signature(stop).parameters["wait"].default == 15.0
     own = stopping.QUIESCE_S + LAST_S + stopping.RELEASE_S + stopping.LEAST_GRACE_S
     assert own <= ending.WORK_S  # one that hangs takes nothing from requests
 
@@ -142,14 +207,17 @@ def test_idle_environments() -> None:
 
 
 def test_the_way_out_of_a_sandbox() -> None:
-    """1,024 DNS questions a second and 350 s of silence, as on AWS; 256 connections."""
+    """1,024 DNS questions a second and 350 s of silence, as on AWS; 256 connections; 2 names at a time, 64 of all."""
     assert (resolver.QUESTIONS, relay.MAX_CONNECTIONS, relay.IDLE_S) == (1024, 256, 350.0)
+    assert (upstream.LOOKUPS, upstream.SERVICE_LOOKUPS) == (2, 64)
 
 
 def test_container_images() -> None:
     """What is unpacked at most, and how long a registry is waited for."""
     assert (unpack.MAX_IMAGE_BYTES, unpack.MAX_ENTRIES, manifest.MAX_LAYERS) == (10 * GIB, 500_000, 127)
     assert (library.LOOKUP_LIMIT_S, library.PULL_LIMIT_S) == (60.0, 3600.0)
+    assert (pulling.MIN_RATE, pulling.SPAN_S, download.MAX_BREAKS) == (16 * KIB, 30.0, 20)
+    assert (1 << compression.WINDOW_LOG, entries.MAX_MEMBERS) == (128 * 1024 * KIB, 1_000_000)
 
 
 def test_debuggers() -> None:

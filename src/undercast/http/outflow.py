@@ -11,7 +11,7 @@ from undercast.http.frames import ConnectionFailed, Frame
 from undercast.http.limits import HttpLimits
 from undercast.http.streams import Held, Stream
 
-_LEAST_BYTES = frames.MOST_FRAME_BYTES
+LEAST_BYTES = frames.MOST_FRAME_BYTES
 """So much of a body has to go out in each span of the time for writing."""
 
 
@@ -95,7 +95,7 @@ class Outflow:
 
     async def send(self, stream: Stream, data: bytes, *, ends: bool) -> None:
         """In frames, as the windows of stream and connection allow. Raises ClientGone, Stalled."""
-        if len(data) <= _LEAST_BYTES:
+        if len(data) <= LEAST_BYTES:
             await self._send(stream, data, ends=ends)
             return
         try:
@@ -107,7 +107,7 @@ class Outflow:
 
     async def _send(self, stream: Stream, data: bytes, *, ends: bool) -> None:
         view = memoryview(data)
-        due, least = self._due(), len(view) - _LEAST_BYTES
+        due, least = self._due(), len(view) - LEAST_BYTES
         while True:
             if self._transport.is_closing() or stream.gone:
                 raise ClientGone
@@ -126,7 +126,7 @@ class Outflow:
             if not len(view):
                 return
             if len(view) <= least:
-                due, least = self._due(), len(view) - _LEAST_BYTES
+                due, least = self._due(), len(view) - LEAST_BYTES
 
     def _due(self) -> float:
         return self._loop.time() + self._limits.write_timeout_s

@@ -18,7 +18,7 @@ from undercast.http.limits import HttpLimits
 log = logging.getLogger(__name__)
 
 _LINE_OVERHEAD = 4
-_FRAMING_EACH = 16
+FRAMING_EACH = 16
 """Bytes around each byte of a chunked body, beyond the size of a head: a chunk of one byte takes five."""
 _USUAL_NAME_BYTES = 48
 """Longer names are not remembered: whoever sends them fills no memory."""
@@ -268,7 +268,7 @@ class RequestReader:
     def _count_framing(self, exchange: Exchange, more_bytes: int) -> None:
         """Sizes and extensions of chunks cost their sender no body (CVE-2023-39326)."""
         self._framing_bytes += more_bytes
-        if self._framing_bytes > self._limits.max_head_bytes + _FRAMING_EACH * exchange.received_bytes:
+        if self._framing_bytes > self._limits.max_head_bytes + FRAMING_EACH * exchange.received_bytes:
             self.fail_body(ServiceError("InvalidRequest", "Too much between the chunks of a body", 400))
 
     def _add_trailer(self, name: bytes, value: bytes) -> None:

@@ -15,7 +15,7 @@ from undercast.core.recurring import every
 MAX_STREAM_BYTES = 200 * 1024 * 1024
 BURST_BYTES = 6 * 1024 * 1024
 BYTES_PER_S = 2 * 1024 * 1024
-_HIGH_BYTES = 256 * 1024
+HIGH_BYTES = 256 * 1024
 """More than this is not read ahead of the caller."""
 
 
@@ -63,7 +63,7 @@ class ResponseStream:
         if not (self._abandoned or self._ended):
             self._pieces.append(piece)
             self._waiting_bytes += len(piece)
-            if self._waiting_bytes > _HIGH_BYTES and not self._rests and self._source is not None:
+            if self._waiting_bytes > HIGH_BYTES and not self._rests and self._source is not None:
                 self._rests = True
                 self._source.rest()
             self._ring()

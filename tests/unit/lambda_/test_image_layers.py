@@ -171,7 +171,7 @@ def test_work_on_small_gzip_members_is_bounded(ground: Ground, monkeypatch: pyte
     stored = b"".join(gzip.compress(piece, mtime=0) for piece in pieces)
     ground.unpacked(content, stored)
     assert sum(given) < 600 * len(pieces)
-    monkeypatch.setattr(entries, "_MAX_MEMBERS", len(pieces) - 1)
+    monkeypatch.setattr(entries, "MAX_MEMBERS", len(pieces) - 1)
     with pytest.raises(InvalidImage, match="more than"):
         ground.unpacked(content, stored)
 
@@ -223,7 +223,7 @@ def test_zstd_that_wants_more_memory_than_its_tool_gives_is_refused(ground: Grou
 
 def test_work_on_small_zstd_frames_is_bounded(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for gzip."""
-    monkeypatch.setattr(entries, "_MAX_MEMBERS", 100)
+    monkeypatch.setattr(entries, "MAX_MEMBERS", 100)
     content = files({"a": b"x"})
     with pytest.raises(InvalidImage, match="more than 100 pieces"):
         ground.unpacked(content, zstd(content) + 100 * SKIPPABLE)

@@ -120,7 +120,7 @@ async def test_a_download_that_always_breaks_off_ends(
     world: World, registry: Registry, trusted: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """ImageDeleted is what AWS says of layers that cannot be had; the text says what happened."""
-    monkeypatch.setattr(download, "_MAX_BREAKS", 3)
+    monkeypatch.setattr(download, "MAX_BREAKS", 3)
     uri = registry.push("app", "1", IMAGE)
     registry.pieces = 10_000
     await create(world, uri)

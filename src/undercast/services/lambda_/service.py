@@ -203,6 +203,8 @@ MANIFEST = Manifest(
     differences=(
         "Requests of the control plane are held to AWS's rates (GetFunction 100 a second, GetPolicy 15, all others "
         "together 15, for each account and region) only with --throttle-requests: deployments are quick without it.",
+        "AWS lets a function scale by 1,000 execution environments every 10 s. Nothing here holds it to this rate, for "
+        "an account has 1,000 concurrent executions and never more.",
         "Every runtime identifier that Lambda ever had can be created; AWS refuses the ones past their block date.",
         "ErrorCode of a dead letter is 200 for a function's error and 429 where the last attempt was throttled, as on "
         "AWS; of what was not run for another reason it is what Invoke answers then. AWS documents it as a 3-digit "

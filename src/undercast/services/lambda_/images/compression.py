@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from undercast.services.lambda_.images.faults import InvalidImage
 
 Compression = Literal["", "gzip", "zstd"]
-_WINDOW_LOG = 27
+WINDOW_LOG = 27
 """128 MiB: what zstd(1) reads unless told otherwise, and what its levels up to 22 ask for. A larger one is refused."""
 
 
@@ -65,7 +65,7 @@ class _Zstd:
     def __init__(self) -> None:
         zstd = zstd_module()
         self._error = zstd.ZstdError
-        self._inner = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
+        self._inner = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG})
 
     @property
     def eof(self) -> bool:

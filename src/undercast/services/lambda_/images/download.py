@@ -9,7 +9,7 @@ from collections.abc import Callable
 from undercast.core.record import record
 from undercast.services.lambda_.images.pulling import BrokenOff, Steady
 
-_MAX_BREAKS = 20
+MAX_BREAKS = 20
 """Of one layer."""
 
 
@@ -53,6 +53,6 @@ class Download:
     def _go_on(self, broken: BrokenOff) -> None:
         self._part.body.close()
         self._breaks += 1
-        if self._breaks > _MAX_BREAKS:
+        if self._breaks > MAX_BREAKS:
             raise broken
         self._part = self._ask(self._position)

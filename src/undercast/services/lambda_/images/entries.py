@@ -17,7 +17,7 @@ _PIECE_BYTES = 256 * 1024
 _FIRST_BITE_BYTES = 512
 """What a member of gzip or a frame of zstd is given at first, and then twice as much each time: what it leaves is
 copied."""
-_MAX_MEMBERS = 1_000_000
+MAX_MEMBERS = 1_000_000
 """Of one layer: some builders write one for each file."""
 BROKEN = (tarfile.TarError, zlib.error, EOFError, ValueError, OverflowError, RecursionError, KeyError)
 """What tarfile and zlib raise for archives that are none."""
@@ -143,7 +143,7 @@ class Forward:
 
     def _next_member(self) -> None:
         self._members += 1
-        if self._members > _MAX_MEMBERS:
-            raise InvalidImage(f"a layer is packed in more than {_MAX_MEMBERS} pieces")
+        if self._members > MAX_MEMBERS:
+            raise InvalidImage(f"a layer is packed in more than {MAX_MEMBERS} pieces")
         self._member = decompressor(self._compression)
         self._bite_bytes = _FIRST_BITE_BYTES
