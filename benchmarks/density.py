@@ -1,4 +1,4 @@
-"""What one frozen execution environment costs, how many fit in 8 GiB.
+"""What one frozen execution environment costs, how many 8 GiB would hold: projected from those that ran.
 
 `make bench` leaves it out; `benchmarks/run.py --only density` makes hundreds of real environments, one per function,
 and compares the machine before and after: PSS, kernel memory, processes, threads, descriptors, loop devices.
@@ -36,7 +36,9 @@ def density(subject: Any, runtime: str, environments: int) -> Round:
     after = _machine(subject.pid)
     each = {f"dense_{name}": (after[name] - before[name]) / environments for name in before}
     each["dense_mib"] = each["dense_pss_mib"] + each["dense_kernel_mib"]
+    each["dense_ran"] = float(environments)
     each["dense_fit_8gib"] = (_ROOM_MIB - before["pss_mib"]) / each["dense_mib"]
+    peers.say(f"8 GiB would hold {each['dense_fit_8gib']:.0f}: projected from {environments} that ran")
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(lambda name: _invoke(subject, name), names))  # each of them still answers
     return each

@@ -47,7 +47,12 @@ FIGURES = (
     Figure(name="cold start, Node / aws-lambda-ric", ours="cold_node_ours", over="cold_node_floor", bound=0.2),
     Figure(name="freeze and thaw, p50 above the floor's pause", ours="thaw_above_floor", over=None, bound=1.0),
     Figure(
-        name="frozen environments in 8 GiB", ours="dense_fit_8gib", over=None, bound=1000.0, at_least=True, unit="each"
+        name="frozen environments in 8 GiB, projected",
+        ours="dense_fit_8gib",
+        over=None,
+        bound=1000.0,
+        at_least=True,
+        unit="each",
     ),
     Figure(name="start to ready / ministack", ours="start_ours", over="start_ministack", bound=0.5),
     Figure(

@@ -15,7 +15,11 @@ PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 
 def blocks(about: Mapping[str, str], rounds: Sequence[Round], verdicts: Sequence[Verdict]) -> dict[str, str]:
     """Each block's name and Markdown."""
-    return {"run": run_table(about), "figures": figure_table(verdicts), "measurements": measurement_table(rounds)}
+    return {
+        "run": run_table(about),
+        "figures": figure_table(verdicts),
+        "measurements": measurement_table(rounds),
+    }
 
 
 def rewritten(page: str, written: Mapping[str, str]) -> str:
@@ -27,6 +31,20 @@ def rewritten(page: str, written: Mapping[str, str]) -> str:
             raise ValueError(f"the page has not got one place for {name}")
         page = f"{parts[0]}{parts[1]}\n{block}\n\n{parts[2]}{parts[3]}"
     return page
+
+
+def load(rounds: Sequence[Round], quiet_cores: float) -> str:
+    """Whether the machine was quiet before each part, and where it was not."""
+    mark = "busy_cores_before_"
+    found = [
+        (one[name], name.removeprefix(mark), n + 1) for n, one in enumerate(rounds) for name in one if mark in name
+    ]
+    if not found:
+        return "not measured"
+    loud = [f"{cores:g} before {part} of round {number}" for cores, part, number in found if cores > quiet_cores]
+    if loud:
+        return f"other programs used more than {quiet_cores:g} cores: {', '.join(loud)}"
+    return f"quiet: other programs used at most {max(found)[0]:g} cores before a part"
 
 
 def run_table(about: Mapping[str, str]) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks import about, figures, judging, measure, peers, record
+from benchmarks import about, bench_lambda, figures, judging, measure, peers, record
 
 Part = Callable[[measure.Plan], figures.Round]
 PARTS: dict[str, Part] = {
@@ -41,6 +41,7 @@ def main() -> int:
         told, rounds = kept["about"], kept["rounds"]
     else:
         told, rounds = _measured(arguments)
+    told = {**told, "load": record.load(rounds, bench_lambda.QUIET_CORES)}
     page = record.PAGE.read_text(encoding="utf-8")
     verdicts = judging.judge(rounds, judging.recorded_misses(page))
     written = record.blocks(told, rounds, verdicts)

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.judging import judge, recorded_misses
-from benchmarks.record import PAGE, blocks, figure_table, rewritten
+from benchmarks.record import PAGE, blocks, figure_table, load, rewritten
 
 ABOUT = {"Undercast": "v1-2-gabcdef; uvloop 1"}
 ROUNDS = [{"warm_ours": 1.0, "warm_floor": 0.8, "put1k_ours": 3.0, "put1k_ministack": 2.0, "put1k_boto3": 2.5}] * 2
@@ -32,3 +32,12 @@ def test_the_table_shows_bound_median_rounds_and_verdict() -> None:
     assert "| warm invoke / floor | <= 1.5 | 1.25 | 1.25 1.25 | kept |" in table
     assert "| S3 put 1 KiB above boto3 / ministack's | <= 0.5 | inf | inf inf | MISS |" in table
     assert "| idle memory | <= 70 MiB | - |  | not measured |" in table
+
+
+def test_a_run_is_quiet_only_where_the_machine_was() -> None:
+    """Of a run above the bound it says when it was."""
+    quiet = {"busy_cores_before_cold": 0.02, "busy_cores_before_warm": 0.25, "warm_ours": 9.0}
+    assert load([quiet], 0.25) == "quiet: other programs used at most 0.25 cores before a part"
+    busy = load([quiet, {"busy_cores_before_warm": 0.26}], 0.25)
+    assert busy == "other programs used more than 0.25 cores: 0.26 before warm of round 2"
+    assert load(ROUNDS, 0.25) == "not measured"
