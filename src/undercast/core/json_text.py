@@ -1,9 +1,11 @@
 """Whether a text is JSON, and what it says, found out without holding the event loop.
 
 A large text is looked at in windows; between two of them others have their turn. Within a window one regular expression
-runs over all that is not nested deeply; its groups are atomic, so that nothing is looked at twice. A value is
-built window by window, too: the parser in C keeps the interpreter's lock for as long as its text is long.
-RFC 8259. A nesting deeper than 1,000 is refused, as AWS's own parser (Jackson) does.
+runs over all that is not nested deeply; its groups are atomic, so that it looks at a character once for each
+of the three levels it knows. What is deeper the parser in C may try; what it tries in vain is bounded by what is done.
+A value is built window by window, too: that parser keeps the interpreter's lock for as long as its text is long.
+RFC 8259. A nesting deeper than 1,000 is refused, as AWS's own parser (Jackson) does: counted here, for what the parser
+in C takes differs between versions of Python, and before 3.12 with the caller's stack.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Generator, Iterator
 from functools import cache
+from itertools import accumulate
 from json import JSONDecodeError
 from typing import Any
 
@@ -19,7 +22,10 @@ SMALL_CHARACTERS = 65_536
 MAX_DEPTH = 1000
 _WINDOW = 32_768
 _GLANCES = (2_048, _WINDOW)
-"""A container is tried whole within these: most are short, and what is cut out for nothing is copied."""
+"""A container is tried whole within these, the short one first: what is cut out is copied."""
+_WASTE = 2
+"""What is tried in vain is at most so many times what has been passed, and a window for each: else each of a thousand
+brackets in a row would cost a window."""
 _STEP_COST = 64
 """In characters: what a step outside the regular expression counts towards a window."""
 
@@ -36,13 +42,17 @@ def _container_of(value: str) -> str:
     return rf"(?:{array}|\{{{_SPACE}(?>(?:{member}(?>(?:,{_SPACE}{member})*))?)\}})"
 
 
+_LEVELS = 2
+
+
 @cache
-def _elements_in(closing: str) -> re.Pattern[str]:
-    """Elements of the array or object that ends with "]" or "}". Compiled at first use: it takes 8 ms."""
-    flat = rf"(?:{_SCALAR}|{_container_of(_SCALAR)})"
-    shallow = rf"(?:{_SCALAR}|{_container_of(flat)})"
+def _elements_in(closing: str, levels: int) -> re.Pattern[str]:
+    """Elements, nested up to `levels` deep, of what ends with "]" or "}". Compiled at first use: it takes 8 ms."""
+    value = _SCALAR
+    for _ in range(levels):
+        value = rf"(?:{_SCALAR}|{_container_of(value)})"
     name = "" if closing == "]" else rf"{_STRING}{_SPACE}:{_SPACE}"
-    return re.compile(rf"(?>(?:{name}{shallow}{_SPACE},{_SPACE})*)")
+    return re.compile(rf"(?>(?:{name}{value}{_SPACE},{_SPACE})*)")
 
 
 _SPACES = re.compile(_SPACE)
@@ -50,6 +60,11 @@ _PLAIN = re.compile(rf"(?:{_NUMBER}|true|false|null)")
 _PIECES = re.compile(rf"(?>{_PIECE}*)")
 _LONGEST_PIECE = 6
 """A window may end inside of \\uXXXX."""
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b'[]{}"'))
+_QUOTED = re.compile(rb'"[^"]*+"')
+_ROUNDS = 8
+"""Most texts have no more levels: the rest is counted bracket by bracket."""
 
 
 def is_json(text: str) -> bool:
@@ -74,17 +89,34 @@ def check_small(text: str) -> None:
     """The same at once, for at most SMALL_CHARACTERS."""
     try:
         try:
-            _, end = _SCAN(text, 0)
+            _, end = _CHECK_SCAN(text, 0)
         except StopIteration:
             end = -1
         if end != len(text):
-            _DECODER.decode(text)  # there is white space around the value, or it raises what is wrong
-    except RecursionError as error:
-        raise JSONDecodeError("Nested too deeply", text, 0) from error
+            _CHECK_DECODER.decode(text)  # there is white space around the value, or it raises what is wrong
+    except RecursionError:
+        for _ in _Scan(text).windows():  # the parser in C had no more stack: that says nothing about the text
+            pass
+    else:
+        check_depth(text)
+
+
+def check_depth(text: str, left: int = MAX_DEPTH) -> None:
+    """Raises JSONDecodeError where a small text, known to be JSON, is nested deeper than that."""
+    if len(text) <= 2 * left or text.count("[") + text.count("{") <= left:
+        return
+    unescaped = text.replace("\\\\", "").replace('\\"', "").encode("utf-8", "surrogatepass")
+    brackets = _QUOTED.sub(b"", unescaped.translate(_SQUARE, _NO_BRACKETS).replace(b'""', b""))
+    for passed in range(_ROUNDS):
+        if len(brackets) // 2 <= left - passed:
+            return
+        brackets = brackets.replace(b"[]", b"")  # the innermost level of each
+    if max(accumulate(1 if bracket == ord("[") else -1 for bracket in brackets), default=0) > left - _ROUNDS:
+        raise JSONDecodeError("Nested too deeply", text, 0)
 
 
 def load(text: str, look: Callable[[Any], object], pause: Callable[[], object]) -> Any:
-    """The value of a text; raises JSONDecodeError, a ValueError, for one that is no JSON.
+    """The value of a text; raises ValueError for one that is no JSON, or has an integer that Python refuses to convert.
 
     For a thread: it calls `pause` between two windows, to let others run. `look` sees what was made of each piece with
     an escaped character in it, and may raise.
@@ -98,12 +130,16 @@ def load(text: str, look: Callable[[Any], object], pause: Callable[[], object]) 
 class _Scan:
     """One pass over a text. What it comes by is for those to see who make something of it (`_Load`)."""
 
+    _makes_numbers = False
+
     def __init__(self, text: str) -> None:
         self._text = text
         self._at = 0
         self._open: list[str] = []
         """The closing brackets that are to come, the innermost last."""
         self._spent = 0
+        self._wasted = 0
+        """In characters: what the parser in C has tried in vain."""
 
     def windows(self) -> Iterator[None]:
         """Yields whenever about a window has been looked at. Raises JSONDecodeError."""
@@ -122,7 +158,7 @@ class _Scan:
         """Read on where a value, or in an object a member, begins. Gives whether a value has ended there."""
         before, text = self._at, self._text
         if self._open:
-            run = _elements_in(self._open[-1])
+            run = _elements_in(self._open[-1], min(MAX_DEPTH - len(self._open), _LEVELS))
             self._at = self._end(run, self._at + _WINDOW)
             if self._at > before:
                 self._passed(before, self._at)
@@ -149,17 +185,20 @@ class _Scan:
 
     def _within_a_window(self) -> bool:
         """Read a container in one go, by the parser in C, where it is no longer than a window."""
-        start = self._at
+        start, scan = self._at, _SCAN if self._makes_numbers else _CHECK_SCAN
         for size in _GLANCES:
+            if self._wasted + size > _WASTE * (start + _WINDOW):
+                return False
             piece = self._text[start : start + size]
             try:
-                value, length = _SCAN(piece, 0)
-            except RecursionError:
-                raise self._wrong("Nested too deeply") from None
-            except (ValueError, StopIteration):
+                value, length = scan(piece, 0)
+            except (ValueError, StopIteration, RecursionError):
+                self._wasted += len(piece)
+                self._spent += len(piece)
                 if len(piece) < size:
-                    return False  # it is wrong: step by step it will be found where
+                    return False  # it is wrong or too deep: step by step it will be found where
                 continue
+            check_depth(piece[:length], MAX_DEPTH - len(self._open))
             self._at += length
             self._spent += length
             self._held(value, piece[:length])
@@ -252,6 +291,8 @@ class _Scan:
 class _Load(_Scan):
     """A pass that builds the value."""
 
+    _makes_numbers = True
+
     def __init__(self, text: str, look: Callable[[Any], object]) -> None:
         super().__init__(text)
         self._look = look
@@ -311,5 +352,8 @@ def _refuse_constant(text: str) -> None:
 
 
 _DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_CHECK_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str)
+"""Leaves numbers as they are: `int` refuses more than 4,300 digits, which are JSON all the same."""
 _SCAN: Callable[[str, int], tuple[object, int]] = vars(_DECODER)["scan_once"]
 """The parser in C by itself: `decode` looks for white space around the value with two regular expressions."""
+_CHECK_SCAN: Callable[[str, int], tuple[object, int]] = vars(_CHECK_DECODER)["scan_once"]

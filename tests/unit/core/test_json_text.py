@@ -1,6 +1,7 @@
 """JSON is told from what is none exactly as Python's parser tells it, in windows."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -94,13 +95,103 @@ async def test_large_text_with_a_wrong_end_is_refused(shape: str) -> None:
             await check(text)
 
 
-@pytest.mark.parametrize("size", [10, 100_000])
-async def test_nesting_is_bounded(size: int) -> None:
-    """Both ways of reading refuse what is deeper than a thousand."""
-    filler = "1," * size
-    await check("[" + filler + "[" * (MAX_DEPTH // 2) + "]" * (MAX_DEPTH // 2) + "]")
-    with pytest.raises(json.JSONDecodeError):
-        await check("[" + filler + "[" * 20_000 + "]" * 20_000 + "]")
+NESTS = {"arrays": ("[", "]", 1), "objects": ('{"a":', "}", 1), "odd names": ('{"\\\\\\"][":[', "]}", 2)}
+
+
+@pytest.mark.parametrize("size", [0, 10, 100_000])
+@pytest.mark.parametrize("kind", NESTS)
+async def test_nesting_is_bounded(size: int, kind: str) -> None:
+    """A thousand levels are taken and no more: whatever the parser in C takes, and however deep the caller is."""
+    opening, closing, levels = NESTS[kind]
+    filler = '[[["]"]]],' * (size // 10)
+    times = (MAX_DEPTH - 2) // levels
+    exact = f"[{filler}{opening * times}[]{closing * times}]"
+    await check(exact)
+    assert scanned(exact)
+    json_text.load(exact, lambda value: None, lambda: None)
+    for more in (f"[{exact}]", f"[{filler}{'[' * 20_000}{']' * 20_000}]", f"[{filler}{'[' * 5_000}{']' * 5_000}]"):
+        assert not scanned(more)
+        with pytest.raises(json.JSONDecodeError):
+            await check(more)
+        with pytest.raises(json.JSONDecodeError):
+            json_text.load(more, lambda value: None, lambda: None)
+
+
+@pytest.mark.parametrize("left", [1, 2, 5, 9, 12])
+@given(value=VALUES)
+def test_depth_is_counted_outside_of_strings(left: int, value: object) -> None:
+    """Whatever brackets, quotes and escapes the strings have."""
+    text = json.dumps(value)
+    try:
+        json_text.check_depth(text, left)
+    except json.JSONDecodeError:
+        assert depth_of(value) > left
+    else:
+        assert depth_of(value) <= left
+
+
+def depth_of(value: object) -> int:
+    """Levels of arrays and objects."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0
+
+
+DEEP_AND_WIDE = [
+    f"[{opening * depth}{inner}{closing * depth},{opening * depth}{inner}{closing * depth}]"
+    for depth in (400, 800, 900)
+    for opening, closing in (("[", "]"), ('{"a":', "}"))
+    for inner in ("[" + "1," * 17_000 + "1]", "[" + "[[[[1]]]]," * 4_000 + "1]")
+]
+
+
+@pytest.mark.parametrize("loads", [False, True])
+@pytest.mark.parametrize("text", DEEP_AND_WIDE, ids=range(len(DEEP_AND_WIDE)))
+def test_what_is_deep_and_wide_costs_what_is_flat(monkeypatch: pytest.MonkeyPatch, text: str, loads: bool) -> None:
+    """What the parser in C is given grows with the text, not with text times depth; and others have their turn."""
+    given_it: list[int] = []
+    between: list[int] = []
+    for name in ("_SCAN", "_CHECK_SCAN"):
+        monkeypatch.setattr(json_text, name, _counted(vars(json_text)[name], given_it))
+
+    def pause() -> None:
+        between.append(sum(given_it) - sum(between))
+
+    if loads:
+        assert json.dumps(json_text.load(text, lambda value: None, pause), separators=(",", ":")) == text
+    else:
+        for _ in _Scan(text).windows():
+            pause()
+    pause()
+    assert max(between) <= 3 * json_text._WINDOW
+    assert sum(between) <= 4 * (len(text) + json_text._WINDOW)
+
+
+def _counted(
+    scan: Callable[[str, int], tuple[object, int]], given_it: list[int]
+) -> Callable[[str, int], tuple[object, int]]:
+    """Counts the characters that are parsed: those of a value, or all where there is none."""
+
+    def counting(text: str, start: int) -> tuple[object, int]:
+        end = len(text)
+        try:
+            value, end = scan(text, start)
+        finally:
+            given_it.append(end - start)
+        return value, end
+
+    return counting
+
+
+@pytest.mark.parametrize("filler", ["", "1," * 40_000], ids=["small", "large"])
+@pytest.mark.parametrize("places", [("", ""), ("[[[[", "]]]]"), ('{"a":', "}")])
+async def test_long_numbers_are_json(filler: str, places: tuple[str, str]) -> None:
+    """AWS passes a payload's bytes on. Python's `int` refuses more than 4,300 digits: who wants the value gets that."""
+    text = f"[{filler}{places[0]}{'7' * 5_000}{places[1]}]"
+    await check(text)
+    assert scanned(text)
+    with pytest.raises(ValueError, match="4300 digits"):
+        json_text.load(text, lambda value: None, lambda: None)
 
 
 def loaded(text: str) -> object:

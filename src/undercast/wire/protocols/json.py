@@ -94,7 +94,9 @@ def load(data: bytes) -> Any:
     try:
         if len(data) > LARGE_BYTES:
             return json_text.load(data.decode(), _check_text, _let_others_run)
-        value = _DECODE(data.decode())
+        text = data.decode()
+        value = _DECODE(text)
+        json_text.check_depth(text)
         if b"\\u" in data:
             _check_text(value)
         return value
