@@ -3,11 +3,11 @@
 AWS: none.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from undercast.app.errors import CannotStart
+from undercast.core import json_values
 from undercast.core.config import Config
 from undercast.core.errors import ServiceError
 from undercast.sandbox.debugging.port import PortTaken
@@ -18,7 +18,7 @@ from undercast.sandbox.pool import Pool
 async def change(pool: Pool, body: bytes) -> Mapping[str, Any]:
     """The body: function (name or unqualified ARN); then port, 0 for a free one, and wait; or "end": true."""
     try:
-        wish = json.loads(body)
+        wish = json_values.parse(body)
         function, port, wait = str(wish["function"]), int(wish.get("port", 0)), bool(wish.get("wait", False))
         end = bool(wish.get("end", False))
     except (ValueError, KeyError, TypeError, AttributeError) as error:

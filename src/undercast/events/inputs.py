@@ -12,6 +12,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from undercast.core import json_values
+
 _STEP = re.compile(r"\.(?P<name>[\w\-/:@ ]+)|\[(?:(?P<index>\d+)|\*)\]")
 _WIDER_STEP = re.compile(rf"{_STEP.pattern}|\.\*|\[['\"](?P<quoted>[^'\"\]]+)['\"]\]")
 _WILDCARD = "[*]"
@@ -189,7 +191,7 @@ def _filled(
 
 def _minified(text: str) -> str:
     try:
-        return compact(json.loads(text))
+        return compact(json_values.parse(text))
     except (ValueError, RecursionError):
         return text
 

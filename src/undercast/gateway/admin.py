@@ -5,11 +5,11 @@ data folder, as does everything that another machine asks. A function inside a s
 """
 
 import hmac
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from undercast.core import json_values
 from undercast.core.addresses import is_this_machine
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
@@ -132,7 +132,7 @@ class Admin:
 
     async def _advance(self, body: bytes) -> Answer:
         try:
-            seconds = float(json.loads(body)["advance_s"])
+            seconds = float(json_values.parse(body)["advance_s"])
         except (ValueError, KeyError, TypeError) as error:
             raise ServiceError("BadRequest", 'the body is {"advance_s": seconds}', 400) from error
         if not 0 <= seconds <= 10 * 365 * 86400:
@@ -152,7 +152,7 @@ def _limit(query: str) -> int:
 
 def _object(body: bytes) -> Mapping[str, Any]:
     try:
-        given = json.loads(body)
+        given = json_values.parse(body)
     except ValueError:
         given = None
     if not isinstance(given, dict):

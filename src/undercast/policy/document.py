@@ -4,11 +4,11 @@ Compiled once; a `Policy` is also the mapping that it was made from, so it trave
 AWS: IAM User Guide, "IAM JSON policy reference".
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
+from undercast.core import json_values
 from undercast.core.record import record
 from undercast.policy import validation
 from undercast.policy.conditions import Condition, UnknownOperator, compile_conditions
@@ -100,8 +100,8 @@ def parse_policy(source: str | Mapping[str, Any], kind: PolicyKind = "any") -> P
 
 def _json(text: str, kind: PolicyKind) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError):
+        return json_values.parse(text, object_pairs_hook=_unique)
+    except ValueError:
         raise malformed(validation.syntax_text(kind)) from None
 
 

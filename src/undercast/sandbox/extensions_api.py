@@ -5,11 +5,11 @@ AWS: Lambda Developer Guide, "Using the Lambda Extensions API to create extensio
 Interface Emulator renders them.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
+from undercast.core import json_values
 from undercast.sandbox.extensions import Extension, Extensions, Refused
 from undercast.sandbox.lifecycle import ExtensionState
 from undercast.sandbox.model import FunctionVersion
@@ -96,8 +96,8 @@ class ExtensionsApi:
 def events_of(body: bytes) -> tuple[str, ...]:
     """The member `events` of a registration; none when it is missing."""
     try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        request = json_values.parse(body)
+    except ValueError as error:
         raise Refused("InvalidRequestFormat", str(error) or "invalid JSON") from None
     events = request.get("events") if isinstance(request, dict) else None
     if events is None:

@@ -4,9 +4,10 @@ Pure. A line without a valid level counts as INFO, as on AWS.
 AWS: Lambda Developer Guide, "Log-level filtering".
 """
 
-import json
 from collections.abc import Mapping
 from types import MappingProxyType
+
+from undercast.core import json_values
 
 LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _RANKS: Mapping[str, int] = MappingProxyType({level: rank for rank, level in enumerate(LEVELS)})
@@ -35,8 +36,8 @@ def _level(line: str) -> str:
     if not line.lstrip().startswith("{"):
         return ""
     try:
-        found = json.loads(line)
-    except (ValueError, RecursionError):
+        found = json_values.parse(line)
+    except ValueError:
         return ""
     level = str(found.get("level", "")).upper() if isinstance(found, dict) else ""
     return _OTHER_NAMES.get(level, level)

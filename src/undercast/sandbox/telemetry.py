@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from socket import socket
 from typing import Literal
 
+from undercast.core import json_values
 from undercast.core.clock import Clock
 from undercast.core.record import record
 from undercast.sandbox.platform_events import PlatformEvent, event_object, logs_dropped_event, subscription_event
@@ -172,7 +173,7 @@ class Telemetry:
 
 def _object(line: str) -> object:
     try:
-        parsed = json.loads(line)
-    except (ValueError, RecursionError):
+        parsed = json_values.parse(line)
+    except ValueError:
         return line
     return parsed if isinstance(parsed, dict) else line

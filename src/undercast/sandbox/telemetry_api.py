@@ -5,12 +5,12 @@ AWS: Lambda Developer Guide, "Lambda Telemetry API reference", "Lambda Logs API"
 schema in the public Runtime Interface Emulator has it.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from undercast.core import json_values
 from undercast.sandbox.extensions import Extensions, Refused
 from undercast.sandbox.extensions_api import identified
 from undercast.sandbox.platform_events import PlatformEvent
@@ -80,8 +80,8 @@ class TelemetryApi:
 def parse(api: Api, body: bytes) -> Subscription:
     """The subscription that a request's body asks for. Raises Invalid."""
     try:
-        request = json.loads(body)
-    except (ValueError, RecursionError) as error:
+        request = json_values.parse(body)
+    except ValueError as error:
         raise Invalid(f"Invalid JSON: {error}") from None
     if not isinstance(request, dict):
         raise Invalid("Invalid JSON: an object is expected")

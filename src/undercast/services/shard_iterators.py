@@ -8,6 +8,8 @@ import binascii
 import json
 from typing import NamedTuple
 
+from undercast.core import json_values
+
 
 class Iterator(NamedTuple):
     """The next record is the first of the shard with at least this sequence number."""
@@ -28,7 +30,7 @@ def read(text: str) -> Iterator:
     """Raises ValueError for what is none."""
     try:
         arn, _, rest = text.split("|")
-        shard_id, sequence, issued_at = json.loads(base64.b64decode(rest, validate=True))
+        shard_id, sequence, issued_at = json_values.parse(base64.b64decode(rest, validate=True))
         return Iterator(arn, int(shard_id), int(sequence), float(issued_at))
-    except (ValueError, TypeError, binascii.Error, RecursionError, OverflowError) as error:
+    except (ValueError, TypeError, binascii.Error, OverflowError) as error:
         raise ValueError("no iterator") from error

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
 
@@ -58,8 +59,8 @@ def check_policy(text: str, fields: Mapping[str, str], now: float) -> SizeRange 
 def _read(text: str) -> tuple[float, list[Any]]:
     """Expiration in seconds, and the conditions."""
     try:
-        document = json.loads(base64.b64decode(text))
-    except (binascii.Error, ValueError, RecursionError):
+        document = json_values.parse(base64.b64decode(text))
+    except (binascii.Error, ValueError):
         raise _invalid("Invalid JSON.") from None
     if not isinstance(document, dict):
         raise _invalid("Invalid JSON.")

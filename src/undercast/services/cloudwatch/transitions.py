@@ -6,6 +6,7 @@ AWS: CloudWatch User Guide, "Alarm actions"; API Reference, SetAlarmState (actio
 import json
 from dataclasses import replace
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import Cause
 from undercast.core.ids import Ids
@@ -142,7 +143,7 @@ def _told(state: State) -> dict[str, object]:
     told: dict[str, object] = {"stateValue": state.value, "stateReason": state.reason}
     if state.data:
         try:
-            told["stateReasonData"] = json.loads(state.data)
+            told["stateReasonData"] = json_values.parse(state.data)
         except ValueError:
             told["stateReasonData"] = state.data
     return told

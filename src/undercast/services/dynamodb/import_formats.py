@@ -7,10 +7,10 @@ AWS: DynamoDB Developer Guide, "Amazon S3 import formats for DynamoDB".
 import base64
 import binascii
 import csv
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.record import record
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.keys import Key, check_index_keys, key_in
@@ -34,8 +34,8 @@ class Ready:
 def json_item(text: str) -> Item:
     """The item of a line `{"Item": {...}}`. Raises ValidationException."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = json_values.parse(text)
+    except ValueError:
         raise invalid("Unexpected token") from None
     if not isinstance(found, dict) or not isinstance(found.get("Item"), dict):
         raise invalid("Expected 'Item' top level container")

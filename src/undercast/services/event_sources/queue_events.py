@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from undercast.core import json_values
 from undercast.events.patterns import Pattern, compile_pattern
 
 REPORTS = "ReportBatchItemFailures"
@@ -72,8 +73,8 @@ def is_wanted(record: Mapping[str, Any], patterns: Sequence[Pattern]) -> bool:
     if not patterns:
         return True
     try:
-        body = json.loads(record["body"])
-    except (ValueError, RecursionError):
+        body = json_values.parse(record["body"])
+    except ValueError:
         body = None
     event = {**record, "body": body} if isinstance(body, dict) else record
     return any(pattern.matches(event) for pattern in patterns)
@@ -85,8 +86,8 @@ def failed_items(payload: bytes, message_ids: frozenset[str]) -> frozenset[str] 
     An empty or null answer, and an empty or null list, are complete success.
     """
     try:
-        answer = json.loads(payload) if payload else None
-    except (ValueError, RecursionError):
+        answer = json_values.parse(payload) if payload else None
+    except ValueError:
         return None
     if answer is None:
         return _NONE

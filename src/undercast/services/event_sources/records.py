@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from typing import Any, NamedTuple
 
+from undercast.core import json_values
 from undercast.core.record import record
 
 
@@ -70,6 +71,6 @@ def filter_view(event: Mapping[str, Any]) -> Mapping[str, Any]:
         return event
     data = base64.b64decode(event["kinesis"]["data"])
     try:
-        return {"data": json.loads(data)}
-    except (ValueError, RecursionError):
+        return {"data": json_values.parse(data)}
+    except ValueError:
         return {"data": data.decode(errors="replace")}

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.clock import moment
 from undercast.core.record import record
 from undercast.services.event_sources.records import Record
@@ -50,8 +51,8 @@ def window_of(record: Record, length_s: int, open_since: float) -> float:
 def state_of(payload: bytes) -> str | None:
     """The state that the function has given back, as JSON; None where there is none: AWS takes that for a failure."""
     try:
-        answer = json.loads(payload) if payload else None
-    except (ValueError, RecursionError):
+        answer = json_values.parse(payload) if payload else None
+    except ValueError:
         return None
     if not isinstance(answer, Mapping) or answer.get("state") is None:
         return None

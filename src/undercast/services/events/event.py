@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Scope
 from undercast.core.record import record
 from undercast.events.inputs import compact
@@ -90,8 +91,8 @@ def checked(entry: Mapping[str, Any]) -> Any:
     if len(entry["DetailType"]) > _MAX_DETAIL_TYPE:
         raise _invalid("DetailType", f"DetailType must be at most {_MAX_DETAIL_TYPE} characters long.")
     try:
-        detail = json.loads(entry["Detail"])
-    except (ValueError, RecursionError):
+        detail = json_values.parse(entry["Detail"])
+    except ValueError:
         detail = None
     if not isinstance(detail, dict):
         raise Refused(code="MalformedDetail", text="Detail is malformed.")

@@ -11,6 +11,7 @@ import ssl
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
@@ -188,8 +189,8 @@ def _retry_after(answer: Answer) -> float:
 
 def _token_of(answer: Answer, now: float) -> Token | None:
     try:
-        document = json.loads(answer.body)
-    except (ValueError, RecursionError):
+        document = json_values.parse(answer.body)
+    except ValueError:
         return None
     text = document.get("access_token") if isinstance(document, dict) else None
     if not 200 <= answer.status < 300 or not isinstance(text, str):

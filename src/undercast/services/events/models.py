@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import field
 from typing import Any, NamedTuple
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
@@ -188,7 +189,7 @@ class Bus:
 def compiled(text: str) -> Pattern:
     """The pattern of a text. Raises InvalidEventPatternException."""
     try:
-        return compile_pattern(json.loads(text, object_pairs_hook=_unique))
+        return compile_pattern(json_values.parse(text, object_pairs_hook=_unique))
     except InvalidPattern as error:
         raise invalid_pattern(str(error)) from error
     except RecursionError as error:

@@ -4,10 +4,10 @@ AWS: EventBridge User Guide, "Sending and receiving events between AWS accounts"
 "Permissions required for EventBridge to access targets using IAM roles".
 """
 
-import json
 from dataclasses import replace
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import Cause
 from undercast.core.errors import ServiceError
@@ -123,8 +123,8 @@ class LogsTarget:
 def _log_event(delivery: Delivery, now_ms: int) -> dict[str, Any]:
     text = delivery.payload.decode()
     try:
-        given = json.loads(text)
-    except (ValueError, RecursionError):
+        given = json_values.parse(text)
+    except ValueError:
         given = None
     if isinstance(given, dict) and set(given) == {"timestamp", "message"} and isinstance(given["message"], str):
         return {"timestamp": now_ms, "message": given["message"]}

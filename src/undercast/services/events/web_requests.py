@@ -6,11 +6,11 @@ AWS: EventBridge API Reference, HttpParameters, ConnectionHttpParameters; User G
 """
 
 import base64
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
+from undercast.core import json_values
 from undercast.events.inputs import MISSING, at_path, compact
 from undercast.events.web import WebRequest
 
@@ -94,8 +94,8 @@ def _body(text: str, added: Mapping[str, str]) -> bytes:
     if not added:
         return text.encode()
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = json_values.parse(text)
+    except ValueError:
         return text.encode()
     return compact({**document, **added}).encode() if isinstance(document, dict) else text.encode()
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from undercast.core import json_text
+from undercast.core import json_text, json_values
 from undercast.core.http import HttpRequest, HttpResponse
 from undercast.core.identity import Principal
 from undercast.core.record import record
@@ -139,7 +139,7 @@ async def response(payload: bytes) -> HttpResponse | None:
         if text:
             await json_text.check(text)
         # Without the name there is no such member, and what need not be built is not (6 MB would hold the loop 90 ms).
-        value = json.loads(text) if _STATUS_CODE.search(text) or text.lstrip()[:1] == '"' else None
+        value = json_values.parse(text) if _STATUS_CODE.search(text) or text.lstrip()[:1] == '"' else None
         if not isinstance(value, dict) or "statusCode" not in value:
             body = value.encode() if isinstance(value, str) else payload
             return HttpResponse(status=200, headers=(("content-type", _JSON),), body=body)
@@ -186,7 +186,7 @@ def streamed_response(payload: bytes) -> HttpResponse | None:
     prelude, nuls, body = payload.partition(NULS)
     if nuls and prelude.startswith(b"{"):
         try:
-            return _structured({"statusCode": 200, **json.loads(prelude)}, body)
+            return _structured({"statusCode": 200, **json_values.parse(prelude)}, body)
         except (ValueError, RecursionError):
             return None
     return HttpResponse(status=200, headers=(("content-type", "application/octet-stream"),), body=payload)

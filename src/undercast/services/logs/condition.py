@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from undercast.core import json_values
 from undercast.services.logs.errors import invalid
 from undercast.services.logs.regex import compile_regex
 
@@ -64,8 +65,8 @@ class Parser:
 
         def matches(message: str) -> bool:
             try:
-                document = json.loads(message)
-            except (ValueError, RecursionError):
+                document = json_values.parse(message)
+            except ValueError:
                 return False
             return isinstance(document, dict) and test(document)
 

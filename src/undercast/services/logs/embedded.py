@@ -6,13 +6,13 @@ left out.
 AWS: CloudWatch User Guide, "Specification: Embedded metric format"; on Lambda the document may stand behind other text.
 """
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeGuard
 
+from undercast.core import json_values
 from undercast.core.arn import Scope
 from undercast.core.metrics import MINUTE_S, Dimensions, Metrics, Series, Tally
 from undercast.core.record import record
@@ -87,8 +87,8 @@ class EmbeddedMetrics:
         """How much of the work it took. A time that is the platform's already stays."""
         now_ms, ahead_ms = clock_ms
         try:
-            root = json.loads(message[message.index("{") :])
-        except (ValueError, RecursionError):
+            root = json_values.parse(message[message.index("{") :])
+        except ValueError:
             return 0
         about = root.get("_aws")
         if not isinstance(about, dict):

@@ -4,11 +4,11 @@ Pure. AWS: CloudWatch Logs User Guide, "Creating metrics from log events using f
 metrics from values in JSON or space-delimited log events".
 """
 
-import json
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Scope
 from undercast.core.metrics import Dimensions, Series
 from undercast.core.record import record
@@ -95,7 +95,7 @@ def _selector(pattern: str, place: str) -> Selector:
 
         def of_json(message: str) -> str | None:
             try:
-                return value_at(json.loads(message), path)
+                return value_at(json_values.parse(message), path)
             except (ValueError, RecursionError):
                 return None
 

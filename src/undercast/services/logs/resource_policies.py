@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
@@ -46,7 +47,7 @@ def checked(text: str) -> str:
     """A policy that AWS would take. It takes accounts, services and "*" as principals, and no ARNs."""
     refused = invalid("Could not convert to persistable policy")
     try:
-        document = json.loads(text)
+        document = json_values.parse(text)
         parse_policy(document, "resource")
     except (ValueError, RecursionError, ServiceError) as error:
         raise refused from error

@@ -5,10 +5,10 @@ data parsing), "Amazon EventBridge Pipes sources" (the shapes of events).
 """
 
 import base64
-import json
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.json_text import is_json
 from undercast.events.inputs import MISSING, at_path, compact, fill_paths
 from undercast.services.pipes.models import Pipe
@@ -42,8 +42,8 @@ def view_of(event: Any) -> Any:
 
 def _parsed(text: str | bytes, otherwise: Any) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return json_values.parse(text)
+    except ValueError:
         return otherwise
 
 

@@ -7,11 +7,11 @@ enrichment in Amazon EventBridge Pipes".
 """
 
 import asyncio
-import json
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Arn
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
@@ -93,8 +93,8 @@ class Execution:
         template = (self._pipe.given.get("EnrichmentParameters") or {}).get("InputTemplate") or ""
         answer = await invoked(ctx, self._pipe.given["Enrichment"], self._batch(template, events))
         try:
-            found = json.loads(answer) if answer else None
-        except (ValueError, RecursionError):
+            found = json_values.parse(answer) if answer else None
+        except ValueError:
             return [answer.decode(errors="replace")]
         if found is None or found in ("", {}):
             return []

@@ -8,10 +8,10 @@ CreateMultipartUpload ("Permissions").
 
 import base64
 import binascii
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Scope
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
@@ -105,8 +105,8 @@ def _context(params: Mapping[str, Any]) -> dict[str, str]:
     if not text:
         return {}
     try:
-        pairs = json.loads(base64.b64decode(text, validate=True))
-    except (binascii.Error, ValueError, RecursionError):
+        pairs = json_values.parse(base64.b64decode(text, validate=True))
+    except (binascii.Error, ValueError):
         pairs = None
     if not isinstance(pairs, dict) or not all(isinstance(value, str) for value in pairs.values()):
         members = {"ArgumentName": "x-amz-server-side-encryption-context", "ArgumentValue": text}

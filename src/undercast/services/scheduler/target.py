@@ -4,11 +4,11 @@ AWS: EventBridge Scheduler User Guide, "Using templated targets", "Using univers
 queue" (message attributes; the queue is sent to as the role, too).
 """
 
-import json
 import logging
 from dataclasses import replace
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Arn
 from undercast.core.context import Cause, RequestContext
 from undercast.core.errors import ServiceError
@@ -66,8 +66,8 @@ class ScheduleTarget:
         found = named(self._scheduler.sdk, arn)
         assert found is not None, "checked when the schedule was made"
         try:
-            document = json.loads(text)
-        except (ValueError, RecursionError):
+            document = json_values.parse(text)
+        except ValueError:
             raise ServiceError("ValidationException", "The input must be a JSON object.") from None
         params = self._scheduler.sdk.parameters_of(found.service, found.operation, document)
         await ctx.call(found.service, found.operation, params, principal=role)

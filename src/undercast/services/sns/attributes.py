@@ -4,11 +4,10 @@ Pure. AWS: SNS API Reference, CreateTopic, SetTopicAttributes, Subscribe, SetSub
 "Amazon SNS dead-letter queues", "Message archiving and replay for FIFO topics".
 """
 
-import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import is_fifo
 from undercast.core.errors import ServiceError, refused_member
 from undercast.policy.document import parse_policy
@@ -88,18 +87,11 @@ def _check_topic_value(attribute: str, value: str, name: str) -> None:
 def check_policy_text(text: str) -> None:
     """Raises InvalidParameter for what is no policy of a topic."""
     try:
-        parse_policy(_json(text), "resource")
+        parse_policy(json_values.parse(text), "resource")
     except (ServiceError, ValueError) as error:
         reason = error.message if isinstance(error, ServiceError) else "failed to parse JSON."
         named = reason.startswith(INVALID_PRINCIPAL)
         raise invalid(f"Policy Error: {'PrincipalNotFound' if named else reason}") from error
-
-
-def _json(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("too deep") from error
 
 
 def check_size(topic: Topic, attributes: Mapping[str, str]) -> None:
@@ -154,7 +146,7 @@ def _check_subscription_value(attribute: str, value: str, topic: Topic, protocol
 
 def _check_redrive(text: str, topic: Topic) -> None:
     try:
-        policy = _json(text)
+        policy = json_values.parse(text)
     except ValueError as error:
         raise invalid("RedrivePolicy: failed to parse JSON.") from error
     arn = policy.get("deadLetterTargetArn") if isinstance(policy, dict) else None

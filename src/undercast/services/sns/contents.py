@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.record import record
 from undercast.services.sns.errors import invalid, invalid_attribute_value
 from undercast.services.sns.models import DEFAULT_MAX_BYTES
@@ -82,8 +83,8 @@ def check(params: Mapping[str, Any], *, max_bytes: int = DEFAULT_MAX_BYTES, trac
 def _by_protocol(text: str) -> dict[str, str]:
     """The texts of MessageStructure json. What is no text is left out, as AWS says."""
     try:
-        given = json.loads(text, object_pairs_hook=_once)
-    except (ValueError, RecursionError) as error:
+        given = json_values.parse(text, object_pairs_hook=_once)
+    except ValueError as error:
         raise invalid("Message Structure - JSON message body failed to parse") from error
     texts = {name: value for name, value in given.items() if isinstance(value, str)} if isinstance(given, dict) else {}
     if any(_UNPAIRED.search(value) for value in texts.values()):
@@ -136,8 +137,8 @@ def _check_value(name: str, value: Mapping[str, Any]) -> None:
 
 def _check_array(name: str, text: str) -> None:
     try:
-        values = json.loads(text)
-    except (ValueError, RecursionError):
+        values = json_values.parse(text)
+    except ValueError:
         values = None
     if not isinstance(values, list) or any(isinstance(value, list | dict) for value in values):
         raise invalid_attribute_value(

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.events.patterns import NOTHING, InvalidPattern, Pattern, compile_pattern
@@ -65,8 +66,8 @@ def kept_filter(attributes: Mapping[str, str]) -> Filter:
 
 def _parsed(text: str) -> Any:
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
+        return json_values.parse(text)
+    except ValueError as error:
         raise invalid("FilterPolicy: failed to parse JSON.") from error
 
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.services.sns.errors import invalid
 
 DEFAULT_RETRY: Mapping[str, Any] = {
@@ -88,8 +89,8 @@ def check_subscription_policy(text: str) -> None:
 
 def _document(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        document = json_values.parse(text)
+    except ValueError as error:
         raise invalid("DeliveryPolicy: failed to parse JSON") from error
     if not isinstance(document, dict):
         raise invalid("DeliveryPolicy: must be an object")

@@ -6,7 +6,6 @@ delivery".
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -15,6 +14,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import quote
 
+from undercast.core import json_values
 from undercast.core.arn import AccountId, Arn, Region, Scope, is_fifo
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
@@ -128,8 +128,8 @@ def _receivers(confirmed: Sequence[Subscription], message: Message) -> Sequence[
         return confirmed
     attributes, body = comparable(message.attributes), None
     if any(one.filter is not None and one.filter.scope == BODY for one in confirmed):
-        with suppress(ValueError, RecursionError):
-            body = json.loads(message.text)
+        with suppress(ValueError):
+            body = json_values.parse(message.text)
     return [one for one in confirmed if one.filter is None or one.filter.accepts(attributes, body)]
 
 

@@ -4,11 +4,11 @@ Pure. AWS: SQS API Reference, CreateQueue and SetQueueAttributes; Developer Guid
 "High throughput for FIFO queues".
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import is_fifo
 from undercast.core.errors import ServiceError
 from undercast.policy.document import parse_policy
@@ -113,7 +113,7 @@ def _check_text(name: str, value: str) -> None:
 
 def _document(name: str, value: str) -> dict[str, Any]:
     try:
-        document = json.loads(value)
+        document = json_values.parse(value)
     except ValueError:
         document = None
     if isinstance(document, dict):

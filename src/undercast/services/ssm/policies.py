@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from undercast.core import json_values
 from undercast.core.errors import ServiceError
 from undercast.services.ssm.errors import invalid
 from undercast.services.ssm.values import STANDARD
@@ -40,8 +41,8 @@ def checked(text: str, tier: str) -> str:
             "You can't use parameter policies with standard-parameter tier. Use the advanced-parameter tier instead."
         )
     try:
-        policies = json.loads(text)
-    except (ValueError, RecursionError):
+        policies = json_values.parse(text)
+    except ValueError:
         raise _bad("The policies are not valid JSON.") from None
     if not isinstance(policies, list) or len(policies) > _MAX_POLICIES:
         raise ServiceError("PoliciesLimitExceededException", f"At most {_MAX_POLICIES} policies can be assigned.")

@@ -8,6 +8,7 @@ import json
 import re
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Arn
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
@@ -54,8 +55,8 @@ async def put_dashboard(cloudwatch: CloudWatch, ctx: RequestContext, params: Par
 
 def _problems(body: str) -> list[tuple[str, str]]:
     try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
+        document = json_values.parse(body)
+    except ValueError:
         return [("/", "The field DashboardBody must be a valid JSON object")]
     if not isinstance(document, dict):
         return [("/", "The field DashboardBody must be a valid JSON object")]

@@ -4,9 +4,9 @@ AWS: DynamoDB API Reference, the operations of these names; Developer Guide, "Us
 DynamoDB".
 """
 
-import json
 from typing import Any, NamedTuple
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
@@ -84,7 +84,7 @@ def checked_policy(text: str) -> None:
     if len(text.encode()) > MAX_BYTES:
         raise invalid(f"Resource-based policy size cannot exceed {MAX_BYTES} bytes")
     try:
-        parse_policy(json.loads(text), "resource")
+        parse_policy(json_values.parse(text), "resource")
     except ServiceError as error:
         raise invalid(f"Invalid policy document: {error.message}") from error
     except (ValueError, RecursionError):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
@@ -94,7 +95,7 @@ def _start(params: Mapping[str, Any]) -> Item | None:
     if "NextToken" not in params:
         return None
     try:
-        token = json.loads(base64.urlsafe_b64decode(params["NextToken"]))
+        token = json_values.parse(base64.urlsafe_b64decode(params["NextToken"]))
         if token["statement"] == _digest(params):
             return loaded(token["key"])
     except (ValueError, KeyError, TypeError, binascii.Error, RecursionError):

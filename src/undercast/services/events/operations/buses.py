@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
@@ -130,8 +131,8 @@ async def put_permission(events: Events, ctx: RequestContext, params: Params) ->
 
 def _policy(text: str) -> dict[str, Any]:
     try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
+        document = json_values.parse(text)
+    except ValueError:
         raise invalid("Parameter Policy is not valid JSON.") from None
     try:
         parse_policy(document, "resource")

@@ -3,9 +3,9 @@
 AWS: EventBridge API Reference, the operations of these names.
 """
 
-import json
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.events import dispatch
@@ -66,8 +66,8 @@ async def test_event_pattern(events: Events, ctx: RequestContext, params: Params
     """Whether a pattern matches an event, which must have the members that every event has."""
     pattern = given_pattern(params["EventPattern"])
     try:
-        event = json.loads(params["Event"])
-    except (ValueError, RecursionError):
+        event = json_values.parse(params["Event"])
+    except ValueError:
         event = None
     if not isinstance(event, dict):
         raise invalid("Parameter Event is not valid.")

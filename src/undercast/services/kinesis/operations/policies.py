@@ -3,9 +3,9 @@
 AWS: Kinesis API Reference, PutResourcePolicy; Developer Guide, "Share your data stream with another account".
 """
 
-import json
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
@@ -25,7 +25,7 @@ async def put_resource_policy(kinesis: Kinesis, ctx: RequestContext, params: Par
     if len(params["Policy"].encode()) > MAX_BYTES:
         raise invalid(f"A policy has at most {MAX_BYTES} bytes.")
     try:
-        parse_policy(json.loads(params["Policy"]), "resource")
+        parse_policy(json_values.parse(params["Policy"]), "resource")
     except ServiceError as error:
         raise invalid(f"The policy is malformed: {error.message}") from error
     except (ValueError, RecursionError):

@@ -7,6 +7,7 @@ DescribeLimits.
 import json
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
@@ -231,7 +232,7 @@ def token_arn(text: str) -> str:
 
 def _said(text: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(name_of(text))
+        found: dict[str, Any] = json_values.parse(name_of(text))
         if found.keys() != {"arn", "after", "filter", "at"}:
             raise ValueError("not ours")
     except (ValueError, AttributeError):

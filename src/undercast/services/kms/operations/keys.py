@@ -8,6 +8,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
@@ -63,7 +64,7 @@ _BAD_PRINCIPAL = "Policy contains a statement with one or more invalid principal
 def checked_policy(text: str) -> dict[str, Any]:
     """Raises MalformedPolicyDocumentException."""
     try:
-        document: dict[str, Any] = json.loads(text)
+        document: dict[str, Any] = json_values.parse(text)
         parse_policy(document, "resource")
     except ValueError:
         raise _malformed("The policy is not valid JSON.") from None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.record import record
 from undercast.services.lambda_.images.compression import Compression
 from undercast.services.lambda_.images.faults import ImageMissing, InvalidImage, UnsupportedImage
@@ -109,8 +110,8 @@ def encoded(document: Mapping[str, Any]) -> bytes:
 def parse(document: bytes) -> dict[str, Any]:
     """A JSON object. Raises InvalidImage."""
     try:
-        found = json.loads(document)
-    except (ValueError, RecursionError) as error:
+        found = json_values.parse(document)
+    except ValueError as error:
         raise InvalidImage("its manifest or config is not JSON") from error
     if not isinstance(found, dict):
         raise InvalidImage("its manifest or config is not a JSON object")

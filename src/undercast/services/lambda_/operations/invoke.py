@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from undercast.core import json_text
+from undercast.core import json_text, json_values
 from undercast.core.config import Profile
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
@@ -160,7 +160,7 @@ def _client_context(params: Params) -> str:
         text = f"ClientContext has {len(encoded)} characters; the limit is {MAX_CLIENT_CONTEXT_CHARACTERS}."
         raise user_error("InvalidRequestContentException", text)
     try:
-        return json.dumps(json.loads(base64.b64decode(encoded, validate=True)), separators=(",", ":"))
+        return json.dumps(json_values.parse(base64.b64decode(encoded, validate=True)), separators=(",", ":"))
     except (ValueError, RecursionError) as error:
         raise user_error(
             "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.record import record
 from undercast.services.logs.insights.periods import Period, begin_of, next_begin, period_of
 from undercast.services.logs.insights.values import Moment, Value, compare, is_true, number_of, text_of
@@ -135,8 +136,8 @@ def _in_subnet(version: int | None) -> Callable[..., Value]:
 
 def _parsed(value: Value) -> Value:
     try:
-        found = json.loads(text_of(value)) if value is not None else None
-    except (ValueError, RecursionError):
+        found = json_values.parse(text_of(value)) if value is not None else None
+    except ValueError:
         return None
     return found if isinstance(found, dict | list) else None
 

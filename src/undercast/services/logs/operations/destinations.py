@@ -3,9 +3,9 @@
 AWS: CloudWatch Logs API Reference, PutDestination, PutDestinationPolicy, DescribeDestinations, DeleteDestination.
 """
 
-import json
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
 from undercast.core.service import Params, operation
@@ -41,7 +41,7 @@ async def put_destination(logs: Logs, ctx: RequestContext, params: Params) -> di
 async def put_destination_policy(logs: Logs, ctx: RequestContext, params: Params) -> None:
     """Say who may send to it."""
     try:
-        document = json.loads(params["accessPolicy"])
+        document = json_values.parse(params["accessPolicy"])
     except ValueError as error:
         raise invalid("The access policy is no valid JSON.") from error
     try:

@@ -7,6 +7,7 @@ import base64
 import json
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.logs import store
@@ -86,7 +87,7 @@ def _decoded(token: str | None) -> tuple[int, str] | None:
     if token is None:
         return None
     try:
-        moment, name = json.loads(base64.b64decode(token, validate=True))
+        moment, name = json_values.parse(base64.b64decode(token, validate=True))
         return int(moment), str(name)
     except (ValueError, TypeError) as error:
         raise invalid("The specified nextToken is invalid.") from error

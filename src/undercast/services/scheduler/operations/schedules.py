@@ -3,11 +3,11 @@
 AWS: EventBridge Scheduler API Reference, the operations of these names.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import is_fifo
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
@@ -153,8 +153,8 @@ def _check_parameters(service: str, resource: str, target: Mapping[str, Any]) ->
         raise invalid("SqsParameters must be provided for a FIFO queue, and for no other target.")
     if "Input" in target and service in _JSON_ONLY:
         try:
-            json.loads(target["Input"])
-        except (ValueError, RecursionError):
+            json_values.parse(target["Input"])
+        except ValueError:
             raise invalid("Invalid Input: the input must be well-formed JSON for a target of this kind.") from None
 
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Region
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
@@ -304,7 +305,7 @@ async def validate_resource_policy(manager: SecretsManager, ctx: RequestContext,
 
 def _problem(text: str) -> str:
     try:
-        parse_policy(json.loads(text), "resource")
+        parse_policy(json_values.parse(text), "resource")
     except ValueError:
         return "This resource policy contains invalid Json"
     except ServiceError as error:

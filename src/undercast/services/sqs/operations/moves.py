@@ -8,6 +8,7 @@ import binascii
 import json
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.sqs import encryption, messages, moving, queues
@@ -134,7 +135,7 @@ def _handle(task_id: str, source_arn: str) -> str:
 
 def _parsed(handle: str) -> dict[str, str]:
     try:
-        document = json.loads(base64.b64decode(handle, validate=True))
+        document = json_values.parse(base64.b64decode(handle, validate=True))
     except (binascii.Error, ValueError):
         document = None
     names = ("taskId", "sourceArn")
