@@ -166,6 +166,10 @@ async def test_a_running_service_expires_at_midnight(s3: Bench) -> None:
     assert await s3.keys() == []
 
 
+TAG = {"Key": "k", "Value": "v"}
+EXPIRES = {"Expiration": {"Days": 1}}
+
+
 @pytest.mark.parametrize(
     ("rule", "code"),
     [
@@ -186,12 +190,82 @@ async def test_a_running_service_expires_at_midnight(s3: Bench) -> None:
             {"NoncurrentVersionTransitions": [{"NoncurrentDays": 29, "StorageClass": "STANDARD_IA"}]},
             "InvalidArgument: 'NoncurrentDays' in NoncurrentVersionTransition action must be greater than or equal to",
         ),
+        (
+            {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}, "Filter": {"Tag": TAG}},
+            "InvalidRequest: AbortIncompleteMultipartUpload cannot be specified with Tags.",
+        ),
+        (
+            {"AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}, "Filter": {"ObjectSizeGreaterThan": 5}},
+            "InvalidRequest: AbortIncompleteMultipartUpload cannot be specified with Object Size.",
+        ),
+        (
+            {"Expiration": {"ExpiredObjectDeleteMarker": True}, "Filter": {"And": {"Prefix": "", "Tags": [TAG]}}},
+            "InvalidRequest: ExpiredObjectDeleteMarker cannot be specified with Tags.",
+        ),
+        ({**EXPIRES, "Filter": {"Prefix": "a", "Tag": TAG}}, "MalformedXML"),
+        ({**EXPIRES, "Filter": {"And": {"Prefix": "a"}}}, "MalformedXML"),
+        ({**EXPIRES, "Filter": {"And": {"Tags": [TAG, TAG]}}}, "InvalidRequest: Duplicate Tag Keys are not allowed."),
+        (
+            {**EXPIRES, "Filter": {"And": {"ObjectSizeGreaterThan": 5, "ObjectSizeLessThan": 5}}},
+            "InvalidRequest: 'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'.",
+        ),
+        (
+            {**EXPIRES, "Filter": {"ObjectSizeLessThan": 0}},
+            "InvalidRequest: 'ObjectSizeLessThan' should be between 1 and",
+        ),
+        (
+            {"NoncurrentVersionExpiration": {"NoncurrentDays": 1, "NewerNoncurrentVersions": -1}},
+            "InvalidArgument: NewerNoncurrentVersions must be a positive integer",
+        ),
+        (
+            {"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}, {"Days": 2, "StorageClass": "GLACIER"}]},
+            r"InvalidRequest: 'StorageClass' must be different for 'Transition' .* with filter '\(prefix=\)'",
+        ),
+        (
+            {"Transitions": [{"Days": 30, "StorageClass": "GLACIER"}, {"Days": 90, "StorageClass": "STANDARD_IA"}]},
+            "InvalidArgument: 'Days' in the Transition action for StorageClass 'GLACIER' .* must be greater than",
+        ),
+        (
+            {"Transitions": [{"Days": 90, "StorageClass": "GLACIER"}], "Expiration": {"Days": 90}},
+            r"InvalidArgument: 'Days' in the Expiration action for filter '\(prefix=\)' must be greater than 'Days'",
+        ),
+        (
+            {
+                "Transitions": [{"Days": 9, "StorageClass": "GLACIER"}],
+                "Expiration": {"Date": datetime(2030, 1, 1, tzinfo=UTC)},
+            },
+            "InvalidRequest: Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle",
+        ),
+        (
+            {
+                "NoncurrentVersionTransitions": [{"NoncurrentDays": 9, "StorageClass": "GLACIER"}],
+                "NoncurrentVersionExpiration": {"NoncurrentDays": 9},
+                "Filter": {"And": {"Prefix": "a", "Tags": [TAG], "ObjectSizeLessThan": 7}},
+            },
+            r"filter '\(prefix=a and tag=\{key=k, value=v\} and objectsizelessthan=7\)' must be greater than",
+        ),
     ],
 )
 async def test_wrong_rules(s3: Bench, rule: dict[str, Any], code: str) -> None:
     """API_PutBucketLifecycleConfiguration."""
     with pytest.raises(ServiceError, match=code):
         await _rules(s3, rule)
+
+
+@pytest.mark.parametrize(
+    ("second", "text"),
+    [("Prefix", "Base level prefix cannot be used"), ("Filter", "Filter element can only be used")],
+)
+async def test_rules_are_of_one_form(s3: Bench, second: str, text: str) -> None:
+    """With a prefix each, as older tools write them, or with a filter."""
+    filters, prefixes = {**EXPIRES, "ID": "f", "Filter": {}}, {**EXPIRES, "ID": "p", "Prefix": "a"}
+    rules = [filters, prefixes] if second == "Prefix" else [prefixes, filters]
+    with pytest.raises(ServiceError, match=text):
+        await s3.call(
+            "PutBucketLifecycleConfiguration",
+            Bucket="bkt",
+            LifecycleConfiguration={"Rules": [{**rule, "Status": "Enabled"} for rule in rules]},
+        )
 
 
 async def test_objects_move_to_their_storage_class_with_an_event(s3: Bench) -> None:

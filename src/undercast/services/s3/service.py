@@ -96,6 +96,8 @@ MANIFEST = Manifest(
     stop=stop,
     reset=reset,
     differences=(
+        "Of two transitions of a lifecycle rule the colder has to come later; how long an object has to stay in a "
+        "class before it is not checked, nor do rules of the older form with overlapping prefixes refuse each other.",
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
         "Signature Version 2 is taken for every bucket; AWS refuses it in newer regions and for newer buckets.",
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",

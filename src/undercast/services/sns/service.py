@@ -101,6 +101,8 @@ MANIFEST = Manifest(
         "Retries are not jittered. AWS shows the four backoff functions as curves only; the formulas are in "
         "services/sns/retry.py.",
         "Accounts are never in the SMS sandbox: any number gets messages, verified or not.",
+        "A message's own attributes AWS.SNS.SMS.* and AWS.SNS.MOBILE.* are passed on to the outbox; unlike those of "
+        "SetSMSAttributes their values are not checked.",
         "Of HTTP authentication, Basic is answered; Digest is not.",
         "Quotas of topics, subscriptions, filter policies, request rates and the spend limit of SMS are not enforced.",
         "Of the metrics, CloudWatch is told NumberOfMessagesPublished, PublishSize, NumberOfNotificationsDelivered, "
