@@ -13,12 +13,11 @@ from undercast.cli.output import show, table
 
 _UNABLE_HEAD = ("cannot run here", "account", "region", "runtime", "what to do")
 _DEAD_HINT = (
-    "what led to one, and what became of each attempt: undercast trace ID. Once more: undercast deliveries retry ID.\n"
-    "{lost}The last of them; undercast deliveries list shows all that are kept."
+    "what led to one, and what became of each attempt: undercast trace ID. Once more: undercast deliveries retry ID."
 )
 _LOST = (
     "On AWS, what was sent on to nothing is lost: a dead-letter queue or an OnFailure destination of the function,\n"
-    "a RedrivePolicy of the subscription or a DeadLetterConfig of the rule's target keeps it.\n"
+    "a RedrivePolicy of the subscription or a DeadLetterConfig of the rule's target keeps it."
 )
 _HEAD = ("function", "version", "account", "region", "environments", "waiting")
 
@@ -46,7 +45,14 @@ def status(
     if dead := answer["dead_deliveries"]:
         print()
         table(deliveries.HEAD, [deliveries.row(one) for one in dead], "")
-        print(_DEAD_HINT.format(lost="" if all(one["sent_to"] for one in dead) else _LOST))
+        print(hints(dead, answer["deliveries"]["dead"]))
+
+
+def hints(dead: Sequence[Mapping[str, Any]], count: int) -> str:
+    """What to do about deliveries that were given up, of which these are the last."""
+    lost = [] if all(one["sent_to"] for one in dead) else [_LOST]
+    more = [f"These are the last {len(dead)} of {count}; undercast deliveries list shows more."]
+    return "\n".join([_DEAD_HINT, *lost, *(more if count > len(dead) else [])])
 
 
 def summary(answer: Mapping[str, Any]) -> dict[str, str]:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from undercast.cli.output import show, table
-from undercast.cli.status import row
+from undercast.cli.status import hints, row
 
 ROWS = [("f", "1 frozen"), ("longer-name", "none")]
 
@@ -43,3 +43,12 @@ def test_a_functions_environments_are_counted_by_state() -> None:
         "waiting": 4,
     }
     assert row(function) == ("f", "$LATEST", "123456789012", "eu-west-1", "1 busy, 2 frozen, 1 starting", "4")
+
+
+def test_status_says_that_there_are_more_only_where_there_are() -> None:
+    """Of what was given up it shows the last; what was sent on is not lost."""
+    sent, lost = {"sent_to": "q"}, {"sent_to": ""}
+    assert "deliveries list" not in hints([sent, sent], 2)
+    assert hints([sent, sent], 3).endswith("These are the last 2 of 3; undercast deliveries list shows more.")
+    assert "is lost" not in hints([sent], 1)
+    assert "is lost" in hints([sent, lost], 2)

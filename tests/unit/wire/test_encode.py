@@ -7,8 +7,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from botocore.eventstream import EventStreamBuffer
-
 from tests.unit.wire.requests import FORM, request
 from undercast.core.body import BodyStream
 from undercast.core.errors import ServiceError
@@ -16,6 +14,7 @@ from undercast.core.http import HttpRequest, HttpResponse
 from undercast.wire import cbor
 from undercast.wire.decode import decode, parse
 from undercast.wire.encode import encode_error, encode_output
+from undercast.wire.event_stream import MessageDecoder
 
 ID = "11111111-2222-4333-8444-555555555555"
 
@@ -206,15 +205,13 @@ async def test_an_error_in_the_middle_of_an_event_stream_ends_it() -> None:
         raise ServiceError(code, "broken")
 
     sent = request("POST", "/", service="kinesis", x_amz_target="Kinesis_20131202.SubscribeToShard")
-    seen: list[list[Any]] = []
+    seen = []
     for code in ("InternalFailureException", "SomethingElse"):
         response = encode_output(decode(sent), {"EventStream": events(code)}, ID)
         assert headers_of(response)["content-type"] == "application/vnd.amazon.eventstream"
         assert not isinstance(response.body, bytes)
         data = b"".join([piece async for piece in response.body])
-        read = EventStreamBuffer()
-        read.add_data(data)
-        seen.append([(message.headers, message.payload) for message in read])
+        seen.append([(message.headers, message.payload) for message in MessageDecoder().feed(data)])
     first, second = seen
     assert first[0][0][":event-type"] == "initial-response"
     assert first[1][0][":event-type"] == "SubscribeToShardEvent"
