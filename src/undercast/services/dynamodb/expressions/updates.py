@@ -1,11 +1,11 @@
 """Update expressions: SET, REMOVE, ADD and DELETE, each at most once, applied to an item as it was before.
 
-Pure. All right sides are computed on the old item; then SET, ADD and DELETE write, and REMOVE takes away, the last
-elements of a list first.
+Pure. All right sides and all paths are those of the old item. Elements behind the end of a list are appended in the
+order of their indexes; what is taken away goes last.
 AWS: DynamoDB Developer Guide, "Using update expressions in DynamoDB".
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from undercast.core.errors import ServiceError
@@ -181,31 +181,48 @@ def _only(name: str, placeholder: str, wanted: str) -> Check:
 
 def applied(actions: Sequence[Action], old: Item, fresh: Callable[[], Item], values: Values) -> Item:
     """The new item. `fresh` gives a copy of the old one that may be changed in its depths."""
-    writes = [(action, _computed(action, old, values)) for action in actions]
+    computed = [_computed(action, old, values) for action in actions]
     nested = any(len(action.path.parts) > 1 for action in actions)
     item = fresh() if nested else dict(old)
-    removals = [action.path for action, value in writes if value is None]
-    for action, value in writes:
+    # Every path is one of the item as it was: all maps and lists are found before the first of them changes.
+    writes = list(zip([_place(item, action.path) for action in actions], computed, strict=True))
+    removals = [place for place, value in writes if value is None and place.is_there]
+    for place, value in sorted(writes, key=lambda write: write[0].index):
         if value is not None:
-            _put(item, action.path, value)
-    for path in sorted(removals, key=lambda path: [str(part) if isinstance(part, str) else "" for part in path.parts]):
-        _check_parent(item, path)
-    for path in sorted(removals, key=_last_index, reverse=True):
-        _remove(item, path)
+            _put(place, value)
+    for place in sorted(removals, key=lambda place: place.index, reverse=True):
+        del place.holder[place.part]
     return item
 
 
-def _check_parent(item: Item, path: Path) -> None:
-    """Raises unless what is taken away would be in a map, or in a list, that is there."""
-    if len(path.parts) > 1:
-        parent = value_at(item, path.parts[:-1])
-        if parent is None or ("L" if isinstance(path.parts[-1], int) else "M") not in parent:
-            raise _bad_path()
+@record(kw_only=False)
+class _Place:
+    """A key of a map, or an index of a list, and the map or list itself."""
+
+    holder: Any
+    part: str | int
+    depth: int
+
+    @property
+    def index(self) -> int:
+        """By it elements are appended, and taken away from the last one on."""
+        return self.part if isinstance(self.part, int) else -1
+
+    @property
+    def is_there(self) -> bool:
+        return self.index < len(self.holder) if isinstance(self.part, int) else self.part in self.holder
 
 
-def _last_index(path: Path) -> int:
-    last = path.parts[-1]
-    return last if isinstance(last, int) else -1
+def _place(item: Item, path: Path) -> _Place:
+    """Raises unless what is written or taken away is in a map, or in a list, that is there."""
+    *before, last = path.parts
+    if not before:
+        return _Place(item, last, 0)
+    parent = value_at(item, tuple(before))
+    kind = "L" if isinstance(last, int) else "M"
+    if parent is None or kind not in parent:
+        raise _bad_path()
+    return _Place(parent[kind], last, len(before))
 
 
 def _computed(action: Action, old: Item, values: Values) -> Value | None:
@@ -256,39 +273,14 @@ def _inner(value: Value, kind: str) -> Any:
     return value[kind]
 
 
-def _put(item: Item, path: Path, value: Value) -> None:
-    *before, last = path.parts
-    if not before:
-        item[str(last)] = value
-        return
-    parent = value_at(item, tuple(before))
-    if parent is None:
-        raise _bad_path()
-    check_depth(value, len(before))
-    if isinstance(last, str) and "M" in parent:
-        parent["M"][last] = value
-    elif isinstance(last, int) and "L" in parent:
-        elements = parent["L"]
-        if last < len(elements):
-            elements[last] = value
-        else:
-            elements.append(value)
+def _put(place: _Place, value: Value) -> None:
+    """Behind the end of a list an element is appended, whatever its index."""
+    if place.depth:
+        check_depth(value, place.depth)
+    if isinstance(place.part, str) or place.is_there:
+        place.holder[place.part] = value
     else:
-        raise _bad_path()
-
-
-def _remove(item: Item, path: Path) -> None:
-    *before, last = path.parts
-    if not before:
-        item.pop(str(last), None)
-        return
-    parent: Mapping[str, Any] | None = value_at(item, tuple(before))
-    if parent is None:
-        return
-    if isinstance(last, str) and "M" in parent:
-        parent["M"].pop(last, None)
-    elif isinstance(last, int) and "L" in parent and last < len(parent["L"]):
-        del parent["L"][last]
+        place.holder.append(value)
 
 
 def _bad_path() -> ServiceError:
