@@ -74,11 +74,10 @@ def test_a_resource_policy_takes_part(iam: Any, effect: str, decision: str) -> N
     assert decisions(answer) == {("s3:GetObject", "*"): decision}
 
 
-def test_what_the_simulator_refuses(iam: Any, refusal: Refusal) -> None:
+def test_what_the_simulator_refuses(iam: Any, account: str, refusal: Refusal) -> None:
     """A principal that does not exist, a bad ARN, and members whose effect is missing here."""
-    missing = refusal(
-        iam.simulate_principal_policy, PolicySourceArn="arn:aws:iam::111111111111:role/no", ActionNames=["a:b"]
-    )
+    role = f"arn:aws:iam::{account}:role/no"
+    missing = refusal(iam.simulate_principal_policy, PolicySourceArn=role, ActionNames=["a:b"])
     assert missing[0] == "NoSuchEntity"
     bad = refusal(iam.simulate_principal_policy, PolicySourceArn="arn:aws:s3:::bucketname", ActionNames=["a:b"])
     assert bad[0] == "InvalidInput"

@@ -3,6 +3,7 @@
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon CloudWatch".
 """
 
+from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services.cloudwatch.alarms import alarm_arn
@@ -20,12 +21,13 @@ async def access(cloudwatch: CloudWatch, ctx: RequestContext, operation: str, pa
     action = f"cloudwatch:{operation}"
     if operation == "PutMetricData":
         return (Access(action=action, resource="*", conditions={"cloudwatch:namespace": params["Namespace"]}),)
+    if "ResourceARN" in params:
+        arn = params["ResourceARN"]
+        return (Access(action=action, resource=arn, resource_account_id=Arn.parse(arn).account_id),)
     return tuple(Access(action=action, resource=resource) for resource in _resources(ctx, operation, params))
 
 
 def _resources(ctx: RequestContext, operation: str, params: Params) -> list[str]:
-    if "ResourceARN" in params:
-        return [params["ResourceARN"]]
     if operation in _ON_ALARMS:
         names = params.get("AlarmNames") or [params.get("AlarmName") or "*"]
         return [alarm_arn(ctx.scope, name) for name in names]

@@ -25,10 +25,12 @@ _ON_THE_CALLER = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "Upd
 
 async def access(iam: Iam, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     """See `Manifest.access`."""
+    resource = await _resource(iam, ctx, operation, params)
     needs = Access(
         action=f"iam:{operation}",
-        resource=await _resource(iam, ctx, operation, params),
+        resource=resource,
         conditions=_conditions(params),
+        resource_account_id=_owner(resource),
     )
     if operation != "AddRoleToInstanceProfile":
         return (needs,)
@@ -51,6 +53,12 @@ async def _resource(iam: Iam, ctx: RequestContext, operation: str, params: Param
     if operation in _ON_THE_CALLER and ctx.principal.kind == "user":
         return ctx.principal.arn
     return "*"
+
+
+def _owner(resource: str) -> str | None:
+    """None for what is nobody's. AWS's own policies, "arn:aws:iam::aws:policy/...", let everybody in."""
+    fields = resource.split(":", 5)
+    return fields[4] if len(fields) == 6 and fields[4] not in ("", "aws") else None
 
 
 async def _arn(iam: Iam, ctx: RequestContext, kind: Kind, name: str, path: str | None) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from undercast.core.access_keys import PERMANENT
+from undercast.core.arn import AccountId
 from undercast.core.config import IamMode
 from undercast.core.context import RequestContext
 from undercast.core.identity import Credential, Principal
@@ -82,15 +83,18 @@ class Iam:
         self.knowledge.forget()
         self._noted.clear()
 
-    def attachable(self, tx: Tx, arn: str) -> None:
-        """Raises NoSuchEntity for a managed policy that does not exist."""
-        if self.aws_managed.find(arn) is None and policies.look_up(tx, arn) is None:
+    def attachable(self, tx: Tx, account_id: AccountId, arn: str) -> None:
+        """Raises NoSuchEntity for a managed policy that neither the account nor AWS has."""
+        if not self._usable(tx, account_id, arn):
             raise errors.not_attachable(arn)
 
-    def boundary(self, tx: Tx, arn: str) -> None:
-        """Raises NoSuchEntity for a permissions boundary that does not exist."""
-        if self.aws_managed.find(arn) is None and policies.look_up(tx, arn) is None:
+    def boundary(self, tx: Tx, account_id: AccountId, arn: str) -> None:
+        """Raises NoSuchEntity for a permissions boundary that neither the account nor AWS has."""
+        if not self._usable(tx, account_id, arn):
             raise errors.no_such_boundary(arn)
+
+    def _usable(self, tx: Tx, account_id: AccountId, arn: str) -> bool:
+        return self.aws_managed.find(arn) is not None or policies.look_up(tx, account_id, arn) is not None
 
 
 def new_entity(ctx: RequestContext, kind: Kind, name: str, path: str | None) -> Entity:

@@ -63,11 +63,11 @@ class Knowledge:
             self._by_entity[arn] = found
         return _NOTHING if found is None and principal.known else found
 
-    def document(self, tx: Tx, arn: str) -> str | None:
-        """The text in force of a managed policy; None when there is no such policy."""
+    def document(self, tx: Tx, account_id: AccountId, arn: str) -> str | None:
+        """The text in force of a managed policy of the account or AWS; None when there is no such policy."""
         if (managed := self._aws_managed.find(arn)) is not None:
             return managed.version.document
-        policy = policies.look_up(tx, arn)
+        policy = policies.look_up(tx, account_id, arn)
         return policies.find_version(tx, policy, f"v{policy.default_version}").document if policy else None
 
     def sources(self, tx: Tx, entity: Entity) -> Iterator[tuple[str, str, str]]:
@@ -76,7 +76,7 @@ class Knowledge:
             for name, document in policies.inline(tx, owner.id).items():
                 yield owner.kind.name, f"{owner.kind.name}_{owner.name}_{name}", document
             for arn in policies.attached(tx, owner.id):
-                text = self.document(tx, arn)
+                text = self.document(tx, owner.account_id, arn)
                 if text is not None:
                     yield "aws-managed" if self._aws_managed.find(arn) else "user-managed", arn, text
 
@@ -92,7 +92,7 @@ class Knowledge:
     def _read(self, tx: Tx, entity: Entity | None, arn: str) -> PrincipalPolicies | None:
         if entity is None or entity.arn != arn:
             return None
-        boundary = self.document(tx, entity.boundary_arn) if entity.boundary_arn else None
+        boundary = self.document(tx, entity.account_id, entity.boundary_arn) if entity.boundary_arn else None
         return PrincipalPolicies(
             identity=tuple(self.compiled(document) for _, _, document in self.sources(tx, entity)),
             boundary=self.compiled(boundary) if boundary else None,

@@ -52,9 +52,9 @@ def size(document: str) -> int:
     return len("".join(document.split()))
 
 
-def look_up(tx: Tx, arn: str) -> ManagedPolicy | None:
-    """The customer managed policy, or None."""
-    row = tx.one("SELECT * FROM iam_policy WHERE arn = ?", (arn,))
+def look_up(tx: Tx, account_id: AccountId, arn: str) -> ManagedPolicy | None:
+    """The account's own managed policy; None also for one of another account."""
+    row = tx.one("SELECT * FROM iam_policy WHERE arn = ? AND account_id = ?", (arn, account_id))
     return None if row is None else _policy(row)
 
 

@@ -76,7 +76,7 @@ def _attach(kind: Kind) -> OperationFunction:
     async def attach(iam: Iam, ctx: RequestContext, params: Params) -> Params:
         def change(tx: Tx) -> None:
             owner = _owner(tx, ctx, kind, params)
-            iam.attachable(tx, params["PolicyArn"])
+            iam.attachable(tx, ctx.account_id, params["PolicyArn"])
             policies.attach(tx, owner, params["PolicyArn"])
 
         await iam.write(change)
@@ -109,7 +109,7 @@ def _list_attached(kind: Kind) -> OperationFunction:
 def _put_boundary(kind: Kind) -> OperationFunction:
     async def put(iam: Iam, ctx: RequestContext, params: Params) -> Params:
         def change(tx: Tx) -> None:
-            iam.boundary(tx, params["PermissionsBoundary"])
+            iam.boundary(tx, ctx.account_id, params["PermissionsBoundary"])
             entities.save(tx, replace(_owner(tx, ctx, kind, params), boundary_arn=params["PermissionsBoundary"]))
 
         await iam.write(change)

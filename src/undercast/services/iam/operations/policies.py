@@ -51,7 +51,7 @@ async def get_policy(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     """Of the customer or of AWS."""
 
     def get(tx: Tx) -> Params:
-        policy = _find(iam, tx, params["PolicyArn"])
+        policy = _find(iam, tx, ctx, params["PolicyArn"])
         attachments = len(policies.attached_to(tx, ctx.account_id, policy.arn))
         boundaries = len(policies.bounded_by(tx, ctx.account_id, policy.arn))
         return {"Policy": shapes.whole_policy(policy, attachments, boundaries, tags.of(tx, policy.id))}
@@ -94,7 +94,7 @@ async def list_entities_for_policy(iam: Iam, ctx: RequestContext, params: Params
     """Users, groups and roles that the policy is attached to, or bounds."""
 
     def collect(tx: Tx) -> list[entities.Entity]:
-        arn = _find(iam, tx, params["PolicyArn"]).arn
+        arn = _find(iam, tx, ctx, params["PolicyArn"]).arn
         usage = params.get("PolicyUsageFilter")
         ids: list[str] = []
         if usage != "PermissionsBoundary":
@@ -120,7 +120,7 @@ async def delete_policy(iam: Iam, ctx: RequestContext, params: Params) -> Params
     """It must be attached to nothing and have no version but the default one."""
 
     def delete(tx: Tx) -> None:
-        policy = _own(iam, tx, params["PolicyArn"])
+        policy = _own(iam, tx, ctx, params["PolicyArn"])
         if policies.attached_to(tx, ctx.account_id, policy.arn) or policies.bounded_by(tx, ctx.account_id, policy.arn):
             raise errors.delete_conflict("Cannot delete a policy attached to entities.")
         if len(policies.versions(tx, policy)) > 1:
@@ -140,7 +140,7 @@ async def create_policy_version(iam: Iam, ctx: RequestContext, params: Params) -
     document = _document(params["PolicyDocument"])
 
     def create(tx: Tx) -> Version:
-        policy = _own(iam, tx, params["PolicyArn"])
+        policy = _own(iam, tx, ctx, params["PolicyArn"])
         version = Version(
             number=policy.latest_version + 1,
             document=document,
@@ -159,7 +159,7 @@ async def get_policy_version(iam: Iam, ctx: RequestContext, params: Params) -> P
 
     def get(tx: Tx) -> Version:
         arn = params["PolicyArn"]
-        for version in _versions(iam, tx, arn):
+        for version in _versions(iam, tx, ctx, arn):
             if version.id == params["VersionId"]:
                 return version
         raise errors.no_such_version(arn, params["VersionId"])
@@ -170,7 +170,7 @@ async def get_policy_version(iam: Iam, ctx: RequestContext, params: Params) -> P
 @operation("ListPolicyVersions")
 async def list_policy_versions(iam: Iam, ctx: RequestContext, params: Params) -> Params:
     """The newest first."""
-    versions = await iam.read(lambda tx: _versions(iam, tx, params["PolicyArn"]))
+    versions = await iam.read(lambda tx: _versions(iam, tx, ctx, params["PolicyArn"]))
     shown, rest = page(versions, lambda version: f"{10**9 - version.number}", params)
     return {"Versions": [shapes.version(version, with_document=False) for version in shown], **rest}
 
@@ -180,7 +180,7 @@ async def set_default_policy_version(iam: Iam, ctx: RequestContext, params: Para
     """In force for everything that the policy is attached to."""
 
     def change(tx: Tx) -> None:
-        policy = _own(iam, tx, params["PolicyArn"])
+        policy = _own(iam, tx, ctx, params["PolicyArn"])
         policies.set_default(tx, policy, policies.find_version(tx, policy, params["VersionId"]).number)
 
     await iam.write(change)
@@ -192,7 +192,7 @@ async def delete_policy_version(iam: Iam, ctx: RequestContext, params: Params) -
     """Not the default one."""
 
     def delete(tx: Tx) -> None:
-        policy = _own(iam, tx, params["PolicyArn"])
+        policy = _own(iam, tx, ctx, params["PolicyArn"])
         version = policies.find_version(tx, policy, params["VersionId"])
         if version.default:
             raise errors.delete_conflict("Cannot delete the default version of a policy.")
@@ -209,21 +209,21 @@ def _document(text: str) -> str:
     return text
 
 
-def _find(iam: Iam, tx: Tx, arn: str) -> ManagedPolicy:
+def _find(iam: Iam, tx: Tx, ctx: RequestContext, arn: str) -> ManagedPolicy:
     managed = iam.aws_managed.find(arn)
-    policy = managed.policy if managed else policies.look_up(tx, arn)
+    policy = managed.policy if managed else policies.look_up(tx, ctx.account_id, arn)
     if policy is None:
         raise errors.no_such_policy(arn)
     return policy
 
 
-def _own(iam: Iam, tx: Tx, arn: str) -> ManagedPolicy:
+def _own(iam: Iam, tx: Tx, ctx: RequestContext, arn: str) -> ManagedPolicy:
     """A policy that the caller's account may change."""
     if arn.startswith(PREFIX):
         raise ServiceError("AccessDenied", f"Policy is outside your own account. ({arn})", 403)
-    return _find(iam, tx, arn)
+    return _find(iam, tx, ctx, arn)
 
 
-def _versions(iam: Iam, tx: Tx, arn: str) -> list[Version]:
+def _versions(iam: Iam, tx: Tx, ctx: RequestContext, arn: str) -> list[Version]:
     managed = iam.aws_managed.find(arn)
-    return [managed.version] if managed else policies.versions(tx, _find(iam, tx, arn))
+    return [managed.version] if managed else policies.versions(tx, _find(iam, tx, ctx, arn))

@@ -113,7 +113,7 @@ async def create(iam: Iam, entity: Entity, given: Sequence[Mapping[str, str]]) -
 
     def add(tx: Tx) -> None:
         if entity.boundary_arn is not None:
-            iam.boundary(tx, entity.boundary_arn)
+            iam.boundary(tx, entity.account_id, entity.boundary_arn)
         entities.add(tx, entity)
         tags.put(tx, entity.account_id, entity.id, given)
 

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.core.identity import Principal, root_principal
 from undercast.core.record import record
@@ -54,7 +53,7 @@ async def simulate_custom_policy(iam: Iam, ctx: RequestContext, params: Params) 
     # The account's root would have every permission; asked for is what the given policies allow.
     caller = Principal(kind="assumed-role", account_id=ctx.account_id, arn=root_principal(ctx.account_id).arn)
     if "CallerArn" in params:
-        caller = await iam.read(lambda tx: _principal(_entity(tx, params["CallerArn"])))
+        caller = await iam.read(lambda tx: _principal(_entity(tx, ctx, params["CallerArn"])))
     return await _simulated(params, caller, (), ())
 
 
@@ -63,13 +62,13 @@ async def simulate_principal_policy(iam: Iam, ctx: RequestContext, params: Param
     """With the policies of a user, group or role, and those of the request."""
 
     def read(tx: Tx) -> tuple[Principal, tuple[Source, ...], tuple[Policy, ...]]:
-        entity = _entity(tx, params["PolicySourceArn"])
-        caller = _entity(tx, params["CallerArn"]) if "CallerArn" in params else entity
+        entity = _entity(tx, ctx, params["PolicySourceArn"])
+        caller = _entity(tx, ctx, params["CallerArn"]) if "CallerArn" in params else entity
         sources = tuple(
             Source(type=kind, id=name, policy=iam.knowledge.compiled(document))
             for kind, name, document in iam.knowledge.sources(tx, entity)
         )
-        boundary = iam.knowledge.document(tx, entity.boundary_arn) if entity.boundary_arn else None
+        boundary = iam.knowledge.document(tx, entity.account_id, entity.boundary_arn) if entity.boundary_arn else None
         return _principal(caller), sources, (iam.knowledge.compiled(boundary),) if boundary else ()
 
     caller, sources, boundary = await iam.read(read)
@@ -168,15 +167,17 @@ def _missing(policies: Sequence[Policy], request: AuthorizationRequest) -> list[
     return sorted(key for key in wanted if keys(key.lower()) is None)
 
 
-def _entity(tx: Tx, arn: str) -> Entity:
-    """Raises NoSuchEntity and InvalidInput."""
+def _entity(tx: Tx, ctx: RequestContext, arn: str) -> Entity:
+    """One of the account. Raises NoSuchEntity and InvalidInput."""
     fields = arn.split(":", 5)
     name = arn.rpartition("/")[2]
     kinds = {kind.name: kind for kind in KINDS}
     kind = kinds.get(fields[5].partition("/")[0]) if len(fields) == 6 and fields[2] == "iam" else None
     if kind is None:
         raise errors.invalid_input(f"Invalid Entity Arn: {arn} does not clearly define entity type and name.")
-    return entities.find(tx, AccountId(fields[4]), kind, name)
+    if fields[4] != ctx.account_id:
+        raise errors.no_such(kind.name, name)
+    return entities.find(tx, ctx.account_id, kind, name)
 
 
 def _principal(entity: Entity) -> Principal:

@@ -29,7 +29,7 @@ def _user(tx: Tx, ctx: RequestContext, params: Params) -> str:
 
 
 def _policy(tx: Tx, ctx: RequestContext, params: Params) -> str:
-    policy = policies.look_up(tx, params["PolicyArn"])
+    policy = policies.look_up(tx, ctx.account_id, params["PolicyArn"])
     if policy is None:
         raise errors.no_such_policy(params["PolicyArn"])
     return policy.id
