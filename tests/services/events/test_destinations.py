@@ -166,6 +166,60 @@ def test_invocations_keep_to_the_rate(clocked: RunningPlatform, endpoint: Endpoi
         endpoint.next()
 
 
+def test_another_accounts_connection_is_not_there(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """Its secret is that account's. AWS: API Reference, CreateApiDestination (ResourceNotFoundException)."""
+    theirs, bridge = Bridge(platform, endpoint), Bridge(platform, endpoint)
+    secret = {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "theirs"}}
+    connection = theirs.connect("API_KEY", **secret)["ConnectionArn"]
+    assert refusal(bridge.target, connection=connection)[0] == "ResourceNotFoundException"
+    bridge.target(bridge.connect("API_KEY", **secret)["ConnectionArn"])
+    change = {"Name": "d", "ConnectionArn": connection}
+    assert refusal(bridge.events.update_api_destination, **change)[0] == "ResourceNotFoundException"
+    elsewhere = platform.client("events", account=bridge.account, region="eu-west-1")
+    made = {"InvocationEndpoint": endpoint.url, "HttpMethod": "POST"}
+    own = bridge.events.describe_connection(Name="c")["ConnectionArn"]
+    assert refusal(elsewhere.create_api_destination, Name="d", ConnectionArn=own, **made)[0] == (
+        "ResourceNotFoundException"
+    )
+
+
+def test_another_accounts_destination_is_no_target(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """AWS: User Guide, "Sending events to an AWS service in another account": API destinations are not among them."""
+    theirs, bridge = Bridge(platform, endpoint), Bridge(platform, endpoint)
+    key = theirs.connect("API_KEY", ApiKeyAuthParameters={"ApiKeyName": "X-Key", "ApiKeyValue": "theirs"})
+    arn = theirs.target(key["ConnectionArn"])
+    dead = queue_of(platform, bridge.account)
+    target = {"Id": "t", "Arn": arn, "RoleArn": bridge.role, "DeadLetterConfig": {"Arn": dead.arn}}
+    bridge.events.put_targets(Rule="r", Targets=[target])
+    put(bridge.events, {"n": 1})
+    (message,) = first(dead)
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+    assert endpoint.is_quiet()
+
+
+def test_what_is_made_again_under_a_name_is_another_one(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """The ids in the ARNs differ: a destination does not send the secret of a connection that came later."""
+    bridge = Bridge(platform, endpoint)
+    dead = queue_of(platform, bridge.account)
+    key = {"ApiKeyName": "X-Key", "ApiKeyValue": "k"}
+    target: dict[str, Any] = {"DeadLetterConfig": {"Arn": dead.arn}}
+    bridge.target(bridge.connect("API_KEY", ApiKeyAuthParameters=key)["ConnectionArn"], **target)
+    bridge.events.delete_connection(Name="c")
+    later = bridge.connect("API_KEY", ApiKeyAuthParameters=key)["ConnectionArn"]
+    assert bridge.events.describe_api_destination(Name="d")["ApiDestinationState"] == "INACTIVE"
+    put(bridge.events, {"n": 1})
+    (message,) = first(dead)
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+    bridge.events.delete_api_destination(Name="d")
+    bridge.events.create_api_destination(
+        Name="d", ConnectionArn=later, InvocationEndpoint=endpoint.url, HttpMethod="POST"
+    )
+    put(bridge.events, {"n": 2})
+    (message,) = first(dead)
+    assert message["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_RESOURCE"
+    assert endpoint.is_quiet()
+
+
 def test_connections_and_destinations_are_kept(platform: RunningPlatform, endpoint: Endpoint) -> None:
     """Made once, listed, changed, deleted with their secret."""
     bridge = Bridge(platform, endpoint)

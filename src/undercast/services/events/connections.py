@@ -7,7 +7,7 @@ as targets", "Connections for HTTP endpoint targets"; API Reference, CreateConne
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import moment
@@ -26,6 +26,16 @@ _SECRETS = {
     "ApiKeyAuthParameters": "ApiKeyValue",
     "ClientParameters": "ClientSecret",
 }
+
+
+class Named(NamedTuple):
+    """What the ARN of a connection or API destination says."""
+
+    kind: str
+    scope: Scope
+    name: str
+    id: str
+    """Of this one: another one that gets its name later has another id."""
 
 
 @record
@@ -91,10 +101,10 @@ class Destination:
         return f"arn:aws:events:{self.scope.region}:{self.scope.account_id}:api-destination/{self.name}/{self.id}"
 
 
-def named_by_arn(arn: str) -> tuple[str, Scope, str] | None:
-    """Kind, scope and name of the ARN of a connection or API destination; None for what is none."""
+def named_by_arn(arn: str) -> Named | None:
+    """What an ARN means; None for what is none of a connection or API destination."""
     found = _ARN.fullmatch(arn)
-    return None if found is None else (found[3], Scope(AccountId(found[2]), Region(found[1])), found[4])
+    return None if found is None else Named(found[3], Scope(AccountId(found[2]), Region(found[1])), found[4], found[5])
 
 
 def without_secrets(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -167,6 +177,24 @@ def destination(tx: Tx, scope: Scope, name: str) -> Destination:
     if row is None:
         raise not_found(f"Failed to describe the api-destination(s). An api-destination '{name}' does not exist.")
     return destination_of(row)
+
+
+def connection_at(tx: Tx, scope: Scope, arn: str) -> Connection | None:
+    """The connection of an ARN; None where that is gone, or not of this account and region."""
+    named = named_by_arn(arn)
+    if named is None or (named.kind, named.scope) != ("connection", scope):
+        return None
+    row = tx.one(f"SELECT * FROM events_connection WHERE {_KEY} AND id = ?", (*scope, named.name, named.id))
+    return None if row is None else connection_of(row)
+
+
+def destination_at(tx: Tx, arn: str) -> Destination | None:
+    """The API destination of an ARN; None where that is gone."""
+    named = named_by_arn(arn)
+    if named is None or named.kind != "api-destination":
+        return None
+    row = tx.one(f"SELECT * FROM events_destination WHERE {_KEY} AND id = ?", (*named.scope, named.name, named.id))
+    return None if row is None else destination_of(row)
 
 
 def connections(tx: Tx, scope: Scope) -> list[Connection]:

@@ -58,7 +58,7 @@ class HttpTarget:
     async def deliver(self, delivery: Delivery) -> Outcome:
         """Try once."""
         now = self._events.clock.now()
-        found = self._events.database.read_now(lambda tx: _found(tx, delivery.target_arn))
+        found = self._events.database.read_now(lambda tx: _found(tx, delivery))
         if found is None:
             return give_up(delivery, "NO_RESOURCE", "The API destination or its connection does not exist.", now)
         destination, connection = found
@@ -167,19 +167,16 @@ class HttpTarget:
         return self._tls
 
 
-def _found(tx: Tx, arn: str) -> tuple[Destination, Connection] | None:
-    named = connections.named_by_arn(arn)
-    if named is None:
+def _found(tx: Tx, delivery: Delivery) -> tuple[Destination, Connection] | None:
+    """Both of the rule's own account, as they are named: AWS sends to no other account's API destinations.
+
+    AWS: EventBridge User Guide, "Sending events to an AWS service in another account" (Supported services).
+    """
+    destination = connections.destination_at(tx, delivery.target_arn)
+    if destination is None or destination.scope.account_id != delivery.attributes["source_account"]:
         return None
-    try:
-        destination = connections.destination(tx, named[1], named[2])
-        of_connection = connections.named_by_arn(destination.connection)
-        if of_connection is None:
-            return None
-        connection = connections.connection(tx, of_connection[1], of_connection[2])
-    except ServiceError:
-        return None
-    return destination, connection
+    connection = connections.connection_at(tx, destination.scope, destination.connection)
+    return None if connection is None else (destination, connection)
 
 
 def _retry_after(answer: Answer) -> float:

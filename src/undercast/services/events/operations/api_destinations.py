@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
+from undercast.core.arn import Scope
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
@@ -21,24 +22,18 @@ from undercast.store.database import Tx
 
 def _state(tx: Tx, one: Destination) -> str:
     """ACTIVE while its connection is authorised."""
-    named = connections.named_by_arn(one.connection)
-    every = connections.connections(tx, one.scope)
-    live = named is not None and any(two.arn == one.connection and two.state == AUTHORIZED for two in every)
-    return "ACTIVE" if live else "INACTIVE"
+    used = connections.connection_at(tx, one.scope, one.connection)
+    return "ACTIVE" if used is not None and used.state == AUTHORIZED else "INACTIVE"
 
 
-def _check(tx: Tx, params: Params) -> None:
+def _check(tx: Tx, scope: Scope, params: Params) -> None:
+    """Another account's connection is not found: its secret would go to the caller's endpoint."""
     if "InvocationEndpoint" in params:
         parts = urlsplit(params["InvocationEndpoint"])
         if parts.scheme not in ("https", "http") or not parts.hostname or is_own(params["InvocationEndpoint"]):
             raise invalid("Parameter InvocationEndpoint is not valid.")
-    if "ConnectionArn" in params:
-        named = connections.named_by_arn(params["ConnectionArn"])
-        known = named is not None and any(
-            one.arn == params["ConnectionArn"] for one in connections.connections(tx, named[1])
-        )
-        if not known:
-            raise not_found(f"Connection '{params['ConnectionArn']}' does not exist.")
+    if "ConnectionArn" in params and connections.connection_at(tx, scope, params["ConnectionArn"]) is None:
+        raise not_found(f"Connection '{params['ConnectionArn']}' does not exist.")
 
 
 def _answer(tx: Tx, one: Destination) -> dict[str, Any]:
@@ -70,7 +65,7 @@ async def create_api_destination(events: Events, ctx: RequestContext, params: Pa
     )
 
     def write(tx: Tx) -> dict[str, Any]:
-        _check(tx, params)
+        _check(tx, ctx.scope, params)
         if any(other.name == one.name for other in connections.destinations(tx, ctx.scope)):
             raise exists(f"An api-destination '{one.name}' already exists.")
         connections.put_destination(tx, one)
@@ -85,7 +80,7 @@ async def update_api_destination(events: Events, ctx: RequestContext, params: Pa
 
     def write(tx: Tx) -> dict[str, Any]:
         old = connections.destination(tx, ctx.scope, params["Name"])
-        _check(tx, params)
+        _check(tx, ctx.scope, params)
         changed = replace(
             old,
             description=params.get("Description", old.description),
