@@ -431,9 +431,20 @@ Connection = HttpProtocol | Http2Protocol
 """What a listener keeps."""
 
 
-class Connections(set[Connection]):
-    """Those of one listener, and what they share."""
+class Connections(dict[Connection, None]):
+    """Those of one listener, the oldest first, and what they share.
+
+    In an order: of those that are idle since the same moment, as a loop's clock tells it, the oldest makes room.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.held = Held()
+
+    def add(self, connection: Connection) -> None:
+        """It is served from now on."""
+        self[connection] = None
+
+    def discard(self, connection: Connection) -> None:
+        """It is gone, or was not there."""
+        self.pop(connection, None)

@@ -180,6 +180,21 @@ async def test_busy_clients_make_new_ones_wait() -> None:
         assert [(await client.response())[0] for client in clients] == [200] * 3
 
 
+async def test_of_those_idle_since_the_same_moment_the_oldest_makes_room() -> None:
+    """A loop's clock may count milliseconds: who has just come and not yet spoken would have to go instead."""
+    async with serving(max_connections=20) as listener, contextlib.AsyncExitStack() as stack:
+        clients = []
+        for number in range(20):
+            clients.append(await stack.enter_async_context(connected(listener)))
+            assert (await (await clients[number].send(GET)).response())[0] == 200
+        for one in listener._connections:
+            one.idle_since = 0.0
+        newest = await stack.enter_async_context(connected(listener))
+        assert (await (await newest.send(GET)).response())[0] == 200
+        assert await clients[0].rest() == b""
+        assert [(await (await client.send(GET)).response())[0] for client in clients[2:]] == [200] * 18
+
+
 async def test_connections_that_were_accepted_elsewhere_are_limited_too() -> None:
     """Idle ones make room; where all are busy the new one is closed, for its sender has no queue to wait in."""
     go = asyncio.Event()

@@ -158,6 +158,12 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def _taken(account: Account) -> int:
+    """How many messages were received once."""
+    count = "SELECT count(*) AS n FROM sqs_message WHERE receives = 1"
+    return int(account.state.database.read_now(lambda tx: tx.all(count))[0]["n"])
+
+
 @pytest.mark.parametrize("window_s", [0, 300])
 async def test_what_was_taken_for_a_reader_that_ends_is_given_back(account: Account, disk: Disk, window_s: int) -> None:
     """Between the commit of a receive and its sync on the disk: visible again, and the receive does not count."""
@@ -167,24 +173,26 @@ async def test_what_was_taken_for_a_reader_that_ends_is_given_back(account: Acco
     reading = Reading(source_arn=arn, settings=settings, consumer=account, progress=table)
     source = QueueSource(account.clock, reading, account)
     if window_s:  # a first message begins the window; the reader ends while it receives the second
-        synced = disk.done
+        await account.run("SendMessage", QueueUrl=URL, MessageBody="c", DelaySeconds=1)
         reader = asyncio.create_task(source.take())
-        await until(lambda: account.receives() == [] and disk.done > synced)
+        await until(lambda: _taken(account) == 1 and account.sqs.waiting.polls == 1)
         disk.open.clear()
-        sending = asyncio.create_task(account.run("SendMessage", QueueUrl=URL, MessageBody="c"))
+        account.clock.advance(1)
     else:
         disk.open.clear()
         reader = asyncio.create_task(source.take())
     total = 1 + (window_s > 0)
-    taken = "SELECT count(*) AS n FROM sqs_message WHERE receives = 1"
-    await until(lambda: account.state.database.read_now(lambda tx: tx.all(taken))[0]["n"] == total)
+    await until(lambda: _taken(account) == total)
+
+    async def leave() -> None:
+        await asyncio.wait([reader])
+        await source.close()
+
     reader.cancel()
-    await asyncio.wait([reader])
-    closing = asyncio.create_task(source.close())
+    leaving = asyncio.create_task(leave())
+    await asyncio.sleep(0)
     disk.open.set()
-    await closing
-    if window_s:
-        await sending
+    await leaving
     assert account.receives() == [0] * total
 
 
