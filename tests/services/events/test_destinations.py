@@ -220,6 +220,26 @@ def test_what_is_made_again_under_a_name_is_another_one(platform: RunningPlatfor
     assert endpoint.is_quiet()
 
 
+def test_a_refused_update_of_a_connection_changes_nothing(platform: RunningPlatform, endpoint: Endpoint) -> None:
+    """Its secret cannot be made with a key that is not there: the one before is still sent. The new one replaces it."""
+    bridge = Bridge(platform, endpoint)
+    key = {"ApiKeyName": "X-Key", "ApiKeyValue": "1"}
+    bridge.target(bridge.connect("API_KEY", ApiKeyAuthParameters=key)["ConnectionArn"])
+    before = bridge.events.describe_connection(Name="c")
+    change = {"Name": "c", "AuthParameters": {"ApiKeyAuthParameters": {**key, "ApiKeyValue": "2"}}}
+    code, _ = refusal(bridge.events.update_connection, **change, KmsKeyIdentifier="alias/none")
+    assert code != "InternalFailure"
+    after = bridge.events.describe_connection(Name="c")
+    assert {**after, "ResponseMetadata": {}} == {**before, "ResponseMetadata": {}}
+    put(bridge.events, {"n": 1})
+    assert endpoint.next().headers["x-key"] == "1"
+    bridge.events.update_connection(**change)
+    put(bridge.events, {"n": 2})
+    assert endpoint.next().headers["x-key"] == "2"
+    secrets = platform.client("secretsmanager", account=bridge.account).list_secrets()["SecretList"]
+    assert [one["ARN"] for one in secrets] == [bridge.events.describe_connection(Name="c")["SecretArn"]]
+
+
 def test_connections_and_destinations_are_kept(platform: RunningPlatform, endpoint: Endpoint) -> None:
     """Made once, listed, changed, deleted with their secret."""
     bridge = Bridge(platform, endpoint)

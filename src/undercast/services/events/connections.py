@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.core.clock import moment
+from undercast.core.errors import ServiceError
 from undercast.core.record import record
 from undercast.services.events.errors import not_found
 from undercast.store.database import Row, Tx
@@ -163,12 +164,23 @@ def destination_of(row: Row) -> Destination:
     )
 
 
+def find_connection(tx: Tx, scope: Scope, name: str) -> Connection | None:
+    """None where there is none of this name."""
+    row = tx.one(f"SELECT * FROM events_connection WHERE {_KEY}", (*scope, name))
+    return None if row is None else connection_of(row)
+
+
+def no_connection(name: str) -> ServiceError:
+    """No such connection."""
+    return not_found(f"Failed to describe the connection(s). Connection '{name}' does not exist.")
+
+
 def connection(tx: Tx, scope: Scope, name: str) -> Connection:
     """Raises ResourceNotFoundException."""
-    row = tx.one(f"SELECT * FROM events_connection WHERE {_KEY}", (*scope, name))
-    if row is None:
-        raise not_found(f"Failed to describe the connection(s). Connection '{name}' does not exist.")
-    return connection_of(row)
+    found = find_connection(tx, scope, name)
+    if found is None:
+        raise no_connection(name)
+    return found
 
 
 def destination(tx: Tx, scope: Scope, name: str) -> Destination:

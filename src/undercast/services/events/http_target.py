@@ -75,7 +75,9 @@ class HttpTarget:
             answer = await self._invoke(delivery, destination, connection)
         except WebError as error:
             return self._failed(delivery, error)
-        except ServiceError as error:
+        except ServiceError as error:  # Secrets Manager's, as of a secret that an update has replaced meanwhile
+            if self._events.database.read_now(lambda tx: _found(tx, delivery)) != found:
+                return Outcome(kind="retry", due_at=now, counted=False, reason="the connection has been changed")
             return judged(delivery, error, self._events.clock.now())
         return self._judged(delivery, connection, answer)
 

@@ -4,12 +4,15 @@ AWS: EventBridge API Reference, the operations of these names.
 """
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, refused_member
+from undercast.core.identity import platform_principal
 from undercast.core.service import Params, operation
 from undercast.services.events import connections
 from undercast.services.events.connections import AUTHORIZED, DEAUTHORIZED, Connection, without_secrets
@@ -18,6 +21,8 @@ from undercast.services.events.instance import Events
 from undercast.services.events.pages import page
 from undercast.store.database import Tx
 
+log = logging.getLogger(__name__)
+T = TypeVar("T")
 _PARAMETERS = {
     "BASIC": "BasicAuthParameters",
     "API_KEY": "ApiKeyAuthParameters",
@@ -42,8 +47,7 @@ async def create_connection(events: Events, ctx: RequestContext, params: Params)
     """A connection and, in the caller's name, its secret."""
     name, kind, now = params["Name"], params["AuthorizationType"], ctx.clock.now()
     auth = _checked(kind, params["AuthParameters"])
-    if any(one.name == name for one in await events.database.read(lambda tx: connections.connections(tx, ctx.scope))):
-        raise exists(f"Connection {name} already exists.")
+    await events.database.read(lambda tx: _check_free(tx, ctx, name))
     identifier = ctx.ids.uuid()
     one = Connection(
         scope=ctx.scope,
@@ -61,8 +65,18 @@ async def create_connection(events: Events, ctx: RequestContext, params: Params)
         changed_at=now,
         authorized_at=now,
     )
-    await events.database.write(lambda tx: connections.put_connection(tx, one))
+
+    def write(tx: Tx) -> None:
+        _check_free(tx, ctx, name)
+        connections.put_connection(tx, one)
+
+    await _write_with(events, ctx, one.secret_arn, write)
     return {key: value for key, value in one.times().items() if key != "LastAuthorizedTime"}
+
+
+def _check_free(tx: Tx, ctx: RequestContext, name: str) -> None:
+    if connections.find_connection(tx, ctx.scope, name) is not None:
+        raise exists(f"Connection {name} already exists.")
 
 
 async def _new_secret(ctx: RequestContext, name: str, auth: Mapping[str, Any], params: Params) -> str:
@@ -70,6 +84,26 @@ async def _new_secret(ctx: RequestContext, name: str, auth: Mapping[str, Any], p
     if params.get("KmsKeyIdentifier"):
         secret["KmsKeyId"] = params["KmsKeyIdentifier"]
     return str((await ctx.call("secretsmanager", "CreateSecret", secret))["ARN"])
+
+
+async def _write_with(events: Events, ctx: RequestContext, secret_arn: str, write: Callable[[Tx], T]) -> T:
+    """Write a row that has a new secret; where it is refused, nothing is left of the secret."""
+    try:
+        return await events.database.write(write)
+    except ServiceError:
+        await _forget_secret(ctx, secret_arn)
+        raise
+
+
+async def _forget_secret(ctx: RequestContext, arn: str) -> None:
+    """No connection has it any more. That is the service's own affair: the caller need not be let delete secrets.
+
+    One that cannot be deleted, for it has replicas, stays.
+    """
+    try:
+        await _drop_secret(replace(ctx, principal=platform_principal(ctx.account_id)), arn)
+    except ServiceError as error:
+        log.warning("the secret %s of no connection stays: %s", arn, error)
 
 
 async def _drop_secret(ctx: RequestContext, arn: str) -> None:
@@ -84,48 +118,99 @@ async def _drop_secret(ctx: RequestContext, arn: str) -> None:
 
 @operation("UpdateConnection")
 async def update_connection(events: Events, ctx: RequestContext, params: Params) -> dict[str, Any]:
-    """What is given replaces what was there; new parameters authorise it again."""
+    """What is given replaces what was there; new parameters authorise it again.
+
+    The secret before is sent until the row has the new one: an update that is refused changes nothing.
+    """
     old = await events.database.read(lambda tx: connections.connection(tx, ctx.scope, params["Name"]))
-    kind, now = params.get("AuthorizationType") or old.kind, ctx.clock.now()
-    changed = replace(
-        old,
-        kind=kind,
-        changed_at=now,
-        description=params.get("Description", old.description),
-        from_sandbox=old.from_sandbox or ctx.cause.kind != "external",
-        made_by=old.made_by if ctx.cause.kind == "external" else ctx.principal.role_arn or ctx.principal.arn,
-    )
-    if params.get("AuthParameters"):
-        auth = _checked(kind, params["AuthParameters"])
-        await _drop_secret(ctx, old.secret_arn)
+    secret = ""
+    if _auth_of(old, params):
+        auth = params["AuthParameters"]
         secret = await _new_secret(ctx, f"events!connection/{old.name}/{ctx.ids.uuid()}", auth, params)
-        changed = replace(
-            changed, shown=without_secrets(auth), secret_arn=secret, state=AUTHORIZED, authorized_at=now,
-            kms_key_id=params.get("KmsKeyIdentifier") or "",
-        )  # fmt: skip
-    elif kind != old.kind:
-        raise invalid(f"Parameter(s) {_PARAMETERS[kind]} must be specified for Authorization Type {kind}.")
-    await events.database.write(lambda tx: connections.put_connection(tx, changed))
+
+    def write(tx: Tx) -> tuple[Connection, Connection]:
+        current = connections.connection(tx, ctx.scope, params["Name"])
+        changed = _changed(ctx, current, params, secret)
+        connections.put_connection(tx, changed)
+        return current, changed
+
+    before, changed = await _write_with(events, ctx, secret, write)
+    if secret:
+        await _forget_secret(ctx, before.secret_arn)
     return changed.times()
+
+
+def _auth_of(one: Connection, params: Params) -> Mapping[str, Any]:
+    """The AuthParameters that an update gives; none where it gives none and needs none. Raises ValidationException."""
+    kind = params.get("AuthorizationType") or one.kind
+    if params.get("AuthParameters"):
+        return _checked(kind, params["AuthParameters"])
+    if kind != one.kind:
+        raise invalid(f"Parameter(s) {_PARAMETERS[kind]} must be specified for Authorization Type {kind}.")
+    return {}
+
+
+def _changed(ctx: RequestContext, one: Connection, params: Params, secret_arn: str) -> Connection:
+    now, auth = ctx.clock.now(), _auth_of(one, params)
+    changed = replace(
+        one,
+        kind=params.get("AuthorizationType") or one.kind,
+        changed_at=now,
+        description=params.get("Description", one.description),
+        from_sandbox=one.from_sandbox or ctx.cause.kind != "external",
+        made_by=one.made_by if ctx.cause.kind == "external" else ctx.principal.role_arn or ctx.principal.arn,
+    )
+    if not auth:
+        return changed
+    return replace(
+        changed, shown=without_secrets(auth), secret_arn=secret_arn, state=AUTHORIZED, authorized_at=now,
+        kms_key_id=params.get("KmsKeyIdentifier") or "",
+    )  # fmt: skip
 
 
 @operation("DeauthorizeConnection")
 async def deauthorize_connection(events: Events, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Its parameters and its secret are gone."""
-    old = await events.database.read(lambda tx: connections.connection(tx, ctx.scope, params["Name"]))
-    await _drop_secret(ctx, old.secret_arn)
-    changed = replace(old, state=DEAUTHORIZED, secret_arn="", shown={}, changed_at=ctx.clock.now())
-    await events.database.write(lambda tx: connections.put_connection(tx, changed))
-    return changed.times()
+
+    def end(tx: Tx, one: Connection) -> Connection:
+        changed = replace(one, state=DEAUTHORIZED, secret_arn="", shown={}, changed_at=ctx.clock.now())
+        connections.put_connection(tx, changed)
+        return changed
+
+    return (await _end(events, ctx, params["Name"], end)).times()
 
 
 @operation("DeleteConnection")
 async def delete_connection(events: Events, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """With its secret. API destinations that use it become inactive."""
-    old = await events.database.read(lambda tx: connections.connection(tx, ctx.scope, params["Name"]))
-    await _drop_secret(ctx, old.secret_arn)
-    await events.database.write(lambda tx: connections.remove(tx, "connection", ctx.scope, old.name))
-    return replace(old, state="DELETING").times()
+
+    def end(tx: Tx, one: Connection) -> Connection:
+        connections.remove(tx, "connection", one.scope, one.name)
+        return replace(one, state="DELETING")
+
+    return (await _end(events, ctx, params["Name"], end)).times()
+
+
+async def _end(
+    events: Events, ctx: RequestContext, name: str, end: Callable[[Tx, Connection], Connection]
+) -> Connection:
+    """Drop its secret in the caller's name, which may be refused, then change its row."""
+    one = await events.database.read(lambda tx: connections.connection(tx, ctx.scope, name))
+    ended = None
+    while ended is None:  # each turn but the last is an update's, which gave it another secret meanwhile
+        await _drop_secret(ctx, one.secret_arn)
+        one, ended = await events.database.write(partial(_end_this, one, end))
+    return ended
+
+
+def _end_this(
+    one: Connection, end: Callable[[Tx, Connection], Connection], tx: Tx
+) -> tuple[Connection, Connection | None]:
+    """The row as it is now, and what becomes of it; None while its secret is not the one that was dropped."""
+    current = connections.connection(tx, one.scope, one.name)
+    if current.id != one.id:
+        raise connections.no_connection(one.name)
+    return current, end(tx, current) if current.secret_arn == one.secret_arn else None
 
 
 @operation("DescribeConnection")
