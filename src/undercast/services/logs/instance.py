@@ -1,5 +1,8 @@
 """The Logs service as its operations see it."""
 
+import asyncio
+from dataclasses import field
+
 from undercast.core.arn import Scope
 from undercast.core.clock import Clock
 from undercast.core.context import RequestContext
@@ -35,6 +38,8 @@ class Logs:
     """state.db: what is configured."""
     internal: Internal
     clock: Clock
+    belongings: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a group goes, and while one that is there gets what goes with it: the two are in two files."""
 
     def now_ms(self) -> int:
         """Platform time in milliseconds."""

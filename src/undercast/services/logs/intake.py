@@ -7,7 +7,8 @@ A function that floods its log is slowed at its pipe long before (`sandbox.logs`
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from undercast.core.arn import Scope
 from undercast.core.clock import PlatformClock
@@ -54,6 +55,8 @@ class Intake:
         self._clock = clock
         self._ids = ids
         self._keys: dict[StreamName, int] = {}
+        """The one that was written to last is the last one."""
+        self._has_dropped = False
         self._unsaved: dict[tuple[Scope, str], int] = {}
         self._appends = 0
         self._backlog = 0
@@ -62,22 +65,30 @@ class Intake:
 
     def known(self, name: StreamName) -> int | None:
         """The key of a stream that was written to before."""
-        return self._keys.get(name)
+        key = self._keys.pop(name, None)
+        if key is not None:
+            self._keys[name] = key  # the last one to be dropped
+        return key
 
-    def learn(self, stream: Stream) -> None:
-        """A stream that exists in the journal."""
+    def learn(self, name: StreamName, key: int) -> None:
+        """A stream that exists in the journal, or will. Who has not been written to for longest is dropped."""
+        self._keys.pop(name, None)
         if len(self._keys) >= _MAX_KNOWN:
-            self._keys.clear()
-        self._keys[StreamName(stream.scope, stream.group, stream.name)] = stream.key
+            self._keys.pop(next(iter(self._keys)))
+            self._has_dropped = True
+        self._keys[name] = key
 
     def create(self, name: StreamName) -> int:
-        """Make a stream that does not exist, and its group if that is missing. Returns the key."""
+        """Make a stream that is not known, and its group if that is missing. Returns the key."""
+        if self._has_dropped and (key := self._journal.database.read_row(partial(store.stream_key, name=name))):
+            self.learn(name, key)  # another key would be that of no stream
+            return key
         now_ms = int(self._clock.now() * 1000)
         group = Group(scope=name.scope, name=name.group, created_ms=now_ms)
         stream = self.new_stream(name, now_ms)
         self._journal.append(store.ADD_GROUP, store.group_row(group))
         self._journal.append(store.ADD_STREAM, store.stream_row(stream))
-        self.learn(stream)
+        self.learn(name, stream.key)
         return stream.key
 
     def new_stream(self, name: StreamName, now_ms: int) -> Stream:
@@ -85,12 +96,16 @@ class Intake:
         key = int(self._ids.hex(15), 16)
         return Stream(scope=name.scope, group=name.group, name=name.stream, key=key, created_ms=now_ms)
 
-    def forget(self, scope: Scope, group: str, stream: str | None = None) -> None:
-        """A group or a stream was deleted: the next event makes it anew."""
-        for name in [name for name in self._keys if name[:2] == (scope, group) and stream in (None, name.stream)]:
+    def forget(self, keys: Iterable[int]) -> None:
+        """Streams were deleted: the next event makes them anew. For the commit that has deleted them: before it, an
+        event would go under a key that no stream gets, and behind it, under one that no stream has any more."""
+        gone = frozenset(keys)
+        for name in [name for name, key in self._keys.items() if key in gone]:
             del self._keys[name]
-        if stream is None:
-            self._unsaved.pop((scope, group), None)
+
+    def forget_size(self, scope: Scope, group: str) -> None:
+        """The group was deleted."""
+        self._unsaved.pop((scope, group), None)
 
     def append(self, name: StreamName, key: int, events: Sequence[tuple[int, str]], cause: Cause | None = None) -> None:
         """Write (timestamp in ms, message) pairs soon. Never blocks. Without a cause they are a function's own lines.

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from undercast.core.arn import AccountId, Region, Scope
 from undercast.services.logs.classes import DELIVERY
+from undercast.services.logs.followers import StreamName
 from undercast.services.logs.models import Group, Position, Stream
 from undercast.store.database import Row, SqlValue, Tx
 
@@ -100,8 +101,10 @@ def set_tags(tx: Tx, group: Group, tags: dict[str, str]) -> None:
     )
 
 
-def delete_group(tx: Tx, scope: Scope, name: str) -> bool:
-    """Group and streams go at once, their events are marked for the purge. False when there is no such group."""
+def delete_group(tx: Tx, scope: Scope, name: str) -> list[int] | None:
+    """Group and streams go at once, their events are marked for the purge. The streams' keys; None when there is no
+    such group."""
+    keys = [key for _, key in stream_keys(tx, scope, name)]
     deleted = tx.execute(
         "DELETE FROM logs_group WHERE account_id = ? AND region = ? AND name = ?", (*scope_of(scope), name)
     )
@@ -113,7 +116,7 @@ def delete_group(tx: Tx, scope: Scope, name: str) -> bool:
     tx.execute(
         "DELETE FROM logs_stream WHERE account_id = ? AND region = ? AND group_name = ?", (*scope_of(scope), name)
     )
-    return bool(deleted)
+    return keys if deleted else None
 
 
 def delete_stream(tx: Tx, stream: Stream) -> None:
@@ -182,6 +185,15 @@ def stream_keys(tx: Tx, scope: Scope, group: str) -> list[tuple[str, int]]:
         (*scope_of(scope), group),
     )
     return [(row["name"], row["key"]) for row in rows]
+
+
+def stream_key(tx: Tx, name: StreamName) -> int | None:
+    """The key of one stream, or None."""
+    row = tx.one(
+        "SELECT key FROM logs_stream WHERE account_id = ? AND region = ? AND group_name = ? AND name = ?",
+        (*scope_of(name.scope), name.group, name.stream),
+    )
+    return row["key"] if row else None
 
 
 def events(tx: Tx, key: int, after: Position, before: Position, *, newest_first: bool = False) -> Iterator[Row]:

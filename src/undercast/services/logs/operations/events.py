@@ -38,20 +38,28 @@ async def put_log_events(logs: Logs, ctx: RequestContext, params: Params) -> dic
     name = StreamName(ctx.scope, params["logGroupName"], params["logStreamName"])
     given = [(event["timestamp"], event["message"]) for event in params["logEvents"]]
     _check_batch(given)
-    group, stream = await logs.journal.read(
-        lambda tx: (existing_group(tx, ctx.scope, name.group), existing_stream(tx, ctx.scope, name.group, name.stream))
-    )
-    events, rejected = _accepted(given, group, logs.now_ms())
-    if events and events[-1][0] - events[0][0] > DAY_MS:
-        raise invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
-    await logs.intake.room()
-    await logs.subscriptions.room()
-    logs.intake.learn(stream)
-    logs.intake.append(name, stream.key, events, ctx.cause)
+
+    def find(tx: Tx) -> tuple[int, list[tuple[int, str]], dict[str, int]]:
+        group = existing_group(tx, ctx.scope, name.group)
+        key = existing_stream(tx, ctx.scope, name.group, name.stream).key
+        events, rejected = _accepted(given, group, logs.now_ms())
+        if events and events[-1][0] - events[0][0] > DAY_MS:
+            raise invalid("The batch of log events in a single PutLogEvents request cannot span more than 24 hours.")
+        tx.after_commit(lambda: logs.intake.learn(name, key))
+        return key, events, rejected
+
+    while True:
+        # A write that changes nothing: the stream is learned and forgotten in the order of the commits.
+        key, events, rejected = await logs.journal.write(find)
+        await logs.intake.room()
+        await logs.subscriptions.room()
+        if logs.intake.known(name) == key:
+            break  # else it was deleted while this waited for room, and may have been made anew
+    logs.intake.append(name, key, events, ctx.cause)
     await logs.journal.flush()
     await logs.metric_filters.settled()
     await logs.subscriptions.settled()
-    result: dict[str, Any] = {"nextSequenceToken": sequence_token(stream.key)}
+    result: dict[str, Any] = {"nextSequenceToken": sequence_token(key)}
     if rejected:
         result["rejectedLogEventsInfo"] = rejected
     return result

@@ -52,13 +52,22 @@ async def delete_log_group(logs: Logs, ctx: RequestContext, params: Params) -> N
     """Remove a group with its streams at once; its events go in the background."""
     name = params["logGroupName"]
     group = GroupName(ctx.scope, name)
-    await logs.database.write(lambda tx: filter_store.delete_of_group(tx, group))
-    logs.subscriptions.learn(group, ())
-    logs.metric_filters.learn(group, ())
-    logs.intake.forget(ctx.scope, name)
-    if not await logs.journal.write(lambda tx: store.delete_group(tx, ctx.scope, name)):
-        raise no_group()
-    logs.intake.forget(ctx.scope, name)
+
+    def delete_filters(tx: Tx) -> None:
+        filter_store.delete_of_group(tx, group)
+        tx.after_commit(lambda: logs.subscriptions.learn(group, ()))
+        tx.after_commit(lambda: logs.metric_filters.learn(group, ()))
+
+    def delete(tx: Tx) -> None:
+        keys = store.delete_group(tx, ctx.scope, name)
+        if keys is None:
+            raise no_group()
+        tx.after_commit(lambda: logs.intake.forget(keys))
+        tx.after_commit(lambda: logs.intake.forget_size(*group))
+
+    async with logs.belongings:
+        await logs.database.write(delete_filters)
+        await logs.journal.write(delete)
     logs.housekeeping.purge_soon()
 
 

@@ -35,14 +35,16 @@ async def put_metric_filter(logs: Logs, ctx: RequestContext, params: Params) -> 
     await logs.journal.read(lambda tx: offering_group(tx, ctx, group.group))
     LiveMetricFilter(wanted)
 
-    def put(tx: Tx) -> list[MetricFilter]:
+    def put(tx: Tx) -> None:
         there = filter_store.metric_filters(tx, group)
         if len(there) >= MAX_PER_GROUP and all(one.name != wanted.name for one in there):
             raise ServiceError("LimitExceededException", "Resource limit exceeded.")
         filter_store.put_metric_filter(tx, wanted)
-        return filter_store.metric_filters(tx, group)
+        _tell(logs, tx, group)
 
-    logs.metric_filters.learn(group, await logs.database.write(put))
+    async with logs.belongings:
+        await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+        await logs.database.write(put)
 
 
 @operation("DescribeMetricFilters")
@@ -77,12 +79,18 @@ async def delete_metric_filter(logs: Logs, ctx: RequestContext, params: Params) 
     group = GroupName(ctx.scope, params["logGroupName"])
     await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
 
-    def delete(tx: Tx) -> list[MetricFilter]:
+    def delete(tx: Tx) -> None:
         if not filter_store.delete_metric_filter(tx, group, params["filterName"]):
             raise ServiceError("ResourceNotFoundException", "The specified metric filter does not exist.")
-        return filter_store.metric_filters(tx, group)
+        _tell(logs, tx, group)
 
-    logs.metric_filters.learn(group, await logs.database.write(delete))
+    await logs.database.write(delete)
+
+
+def _tell(logs: Logs, tx: Tx, group: GroupName) -> None:
+    """With the commit, so that what works is what is stored, whoever waits for it."""
+    found = filter_store.metric_filters(tx, group)
+    tx.after_commit(lambda: logs.metric_filters.learn(group, found))
 
 
 @operation("TestMetricFilter")

@@ -42,7 +42,12 @@ async def put_resource_policy(logs: Logs, ctx: RequestContext, params: Params) -
             raise ServiceError("LimitExceededException", "Resource limit exceeded.")
         resource_policies.put(tx, wanted)
 
-    await logs.database.write(write)
+    if scope == ACCOUNT:
+        await logs.database.write(write)
+    else:
+        async with logs.belongings:
+            await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group_of_arn(ctx.scope, key)))
+            await logs.database.write(write)
     revision = {"revisionId": wanted.revision} if scope == RESOURCE else {}
     return {"resourcePolicy": wanted.output(), **revision}
 

@@ -26,13 +26,13 @@ async def create_log_stream(logs: Logs, ctx: RequestContext, params: Params) -> 
     name = StreamName(ctx.scope, params["logGroupName"], params["logStreamName"])
     stream = logs.intake.new_stream(name, logs.now_ms())
 
-    def create(tx: Tx) -> int:
+    def create(tx: Tx) -> None:
         existing_group(tx, ctx.scope, name.group)
-        return tx.execute(store.ADD_STREAM, store.stream_row(stream))
+        if not tx.execute(store.ADD_STREAM, store.stream_row(stream)):
+            raise exists("stream")
+        tx.after_commit(lambda: logs.intake.learn(name, stream.key))
 
-    if not await logs.journal.write(create):
-        raise exists("stream")
-    logs.intake.learn(stream)
+    await logs.journal.write(create)
 
 
 @operation("DeleteLogStream")
@@ -40,9 +40,13 @@ async def delete_log_stream(logs: Logs, ctx: RequestContext, params: Params) -> 
     """Remove a stream at once; its events go in the background."""
     group, name = params["logGroupName"], params["logStreamName"]
     logs.intake.save_sizes()
-    logs.intake.forget(ctx.scope, group, name)
-    await logs.journal.write(lambda tx: store.delete_stream(tx, existing_stream(tx, ctx.scope, group, name)))
-    logs.intake.forget(ctx.scope, group, name)
+
+    def delete(tx: Tx) -> None:
+        stream = existing_stream(tx, ctx.scope, group, name)
+        store.delete_stream(tx, stream)
+        tx.after_commit(lambda: logs.intake.forget((stream.key,)))
+
+    await logs.journal.write(delete)
     logs.housekeeping.purge_soon()
 
 

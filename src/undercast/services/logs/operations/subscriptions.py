@@ -42,14 +42,16 @@ async def put_subscription_filter(logs: Logs, ctx: RequestContext, params: Param
     compile_pattern(wanted.pattern)
     await _check_destination(logs, ctx, wanted)
 
-    def put(tx: Tx) -> list[SubscriptionFilter]:
+    def put(tx: Tx) -> None:
         there = filter_store.subscriptions(tx, group)
         if len(there) >= MAX_PER_GROUP and all(one.name != wanted.name for one in there):
             raise ServiceError("LimitExceededException", "Resource limit exceeded.")
         filter_store.put_subscription(tx, wanted)
-        return filter_store.subscriptions(tx, group)
+        _tell(logs, tx, group)
 
-    logs.subscriptions.learn(group, await logs.database.write(put))
+    async with logs.belongings:
+        await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
+        await logs.database.write(put)
 
 
 @operation("DescribeSubscriptionFilters")
@@ -69,12 +71,18 @@ async def delete_subscription_filter(logs: Logs, ctx: RequestContext, params: Pa
     group = GroupName(ctx.scope, params["logGroupName"])
     await logs.journal.read(lambda tx: existing_group(tx, ctx.scope, group.group))
 
-    def delete(tx: Tx) -> list[SubscriptionFilter]:
+    def delete(tx: Tx) -> None:
         if not filter_store.delete_subscription(tx, group, params["filterName"]):
             raise ServiceError("ResourceNotFoundException", "The specified subscription filter does not exist.")
-        return filter_store.subscriptions(tx, group)
+        _tell(logs, tx, group)
 
-    logs.subscriptions.learn(group, await logs.database.write(delete))
+    await logs.database.write(delete)
+
+
+def _tell(logs: Logs, tx: Tx, group: GroupName) -> None:
+    """With the commit, so that what works is what is stored, whoever waits for it."""
+    found = filter_store.subscriptions(tx, group)
+    tx.after_commit(lambda: logs.subscriptions.learn(group, found))
 
 
 async def _check_destination(logs: Logs, ctx: RequestContext, wanted: SubscriptionFilter) -> None:
