@@ -269,8 +269,12 @@ def text_reader(shape: Shape) -> Callable[[str], Any]:
 
 
 def parse_document(data: bytes) -> ElementTree.Element:
-    """The root element. Raises MalformedXML; document type definitions are refused, entities with them."""
-    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+    """The root element. Raises MalformedXML; document type definitions are refused, entities with them.
+
+    So is UTF-16, whose tags have a NUL each and which expat finds by the first bytes, whatever is declared: a
+    definition in it is no ASCII. Every other encoding that expat reads has ASCII's bytes. SDKs write UTF-8.
+    """
+    if b"\0" in data or b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise malformed()
     try:
         if len(data) <= LARGE_BYTES:
