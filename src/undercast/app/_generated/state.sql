@@ -16,7 +16,7 @@
 -- version scheduler 2
 -- version secretsmanager 3
 -- version sns 3
--- version sqs 3
+-- version sqs 4
 -- version ssm 3
 -- version sts 1
 -- version xray 1
@@ -677,6 +677,7 @@ CREATE TABLE sqs_move_task (
 CREATE INDEX sqs_move_task_source ON sqs_move_task (source_arn, started_at);
 CREATE INDEX sqs_message_leads ON sqs_message (queue_id, sequence, visible_at) WHERE leads = 1;
 CREATE INDEX sqs_deduplication_end ON sqs_deduplication (ends_at);
+CREATE TABLE sqs_queue_number (id INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE ssm_parameter (
         account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL,
         tags TEXT NOT NULL, due_at REAL, PRIMARY KEY (account_id, region, name)

@@ -27,6 +27,9 @@ RETRY_S = 5.0
 FASTEST_PER_S = 500
 RUNNING, COMPLETED, CANCELLING, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLING", "CANCELLED", "FAILED"
 
+NO_QUEUE = "AWS.SimpleQueueService.NonExistentQueue"
+"""Why a task has failed."""
+
 
 @record
 class MoveTask:
@@ -103,7 +106,7 @@ class Moves:
             arn = task["destination_arn"] or row["source_arn"]
             target = targets.get(arn) or (queues.find(tx, named_by_arn(arn)) if arn else None)
             if target is None:
-                return moved, "AWS.SimpleQueueService.NonExistentQueue"
+                return moved, NO_QUEUE
             targets[arn] = target
             new_id, now = self._ids.uuid(), self._clock.now()
             messages.redrive(tx, row, (source, target), now, new_id)
@@ -146,6 +149,14 @@ def find(tx: Tx, task_id: str) -> Row | None:
 def cancel(tx: Tx, task_id: str) -> None:
     """No further message is moved."""
     tx.execute("UPDATE sqs_move_task SET status = ? WHERE id = ?", (CANCELLED, task_id))
+
+
+def end_of(tx: Tx, source: Queue) -> None:
+    """The dead-letter queue goes: what is made under its name later has nothing to do with its task."""
+    tx.execute(
+        "UPDATE sqs_move_task SET status = ?, failure = ? WHERE source_arn = ? AND status = ?",
+        (FAILED, NO_QUEUE, source.arn, RUNNING),
+    )
 
 
 def _tell(error: BaseException) -> None:

@@ -12,6 +12,7 @@ from undercast.services.kept import Kept
 from undercast.services.sqs.errors import no_queue
 from undercast.services.sqs.models import Queue, QueueName, queue_of
 from undercast.store.database import Database, Tx
+from undercast.store.numbers import next_number
 
 
 class Queues(Kept[QueueName, Queue]):
@@ -26,6 +27,22 @@ class Queues(Kept[QueueName, Queue]):
         if queue is None:
             raise no_queue()
         return queue
+
+    def still(self, tx: Tx, queue: Queue) -> Queue:
+        """A queue that was looked at before its turn to write came, as it is now. Raises QueueDoesNotExist.
+
+        Also where another one has its name by now: who asked was let in by the policy of the one that has gone.
+        """
+        return self._the_same(queue, self.within(tx, QueueName(queue.scope, queue.name)))
+
+    def again(self, queue: Queue) -> Queue:
+        """The same on the event loop, outside of a write."""
+        return self._the_same(queue, self.find(QueueName(queue.scope, queue.name)))
+
+    def _the_same(self, queue: Queue, current: Queue | None) -> Queue:
+        if current is None or current.id != queue.id:
+            raise no_queue()
+        return current
 
 
 def find(tx: Tx, name: QueueName) -> Queue | None:
@@ -45,9 +62,18 @@ def existing(tx: Tx, name: QueueName) -> Queue:
 def add(tx: Tx, name: QueueName, attributes: Mapping[str, str], tags: Mapping[str, str], now: float) -> None:
     """A new, empty queue."""
     tx.execute(
-        "INSERT INTO sqs_queue (account_id, region, name, created_at, modified_at, purged_at, attributes, tags)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (*name.scope, name.name, now, now, 0.0, json.dumps(dict(attributes)), json.dumps(dict(tags))),
+        "INSERT INTO sqs_queue (id, account_id, region, name, created_at, modified_at, purged_at, attributes, tags)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            next_number(tx, "sqs_queue_number"),
+            *name.scope,
+            name.name,
+            now,
+            now,
+            0.0,
+            json.dumps(dict(attributes)),
+            json.dumps(dict(tags)),
+        ),
     )
 
 

@@ -1,5 +1,8 @@
 """SQS's tables. All times are platform-clock seconds.
 
+Queues have ids from `sqs_queue_number`, which gives each once: a request that waits for its turn holds one, and so does
+whoever has a receipt handle.
+
 `sqs_message.sequence` orders the messages of a queue; `visible_at` says when a message may be received (again). `leads`
 is 1 for the first message that a group of a FIFO queue still has: a receive looks at the groups, not at their backlogs.
 """
@@ -46,4 +49,9 @@ SCHEMA = (
     CREATE INDEX sqs_deduplication_end ON sqs_deduplication (ends_at);
     """,
     "ALTER TABLE sqs_message ADD COLUMN received_at REAL NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE sqs_queue_number (id INTEGER PRIMARY KEY AUTOINCREMENT);
+    INSERT INTO sqs_queue_number (id) SELECT id FROM sqs_queue;
+    DELETE FROM sqs_queue_number;
+    """,
 )

@@ -111,9 +111,10 @@ def sender_id(principal: Principal) -> str:
 def store(sqs: Sqs, tx: Tx, ctx: RequestContext, queue: Queue, checked: Checked) -> messages.Sent:
     """Put it into the queue, with the edge that tells who sent it; waiters wake when it has committed.
 
-    Not for one behind another message of its group: that one wakes them when it comes, goes or comes back.
+    Raises QueueDoesNotExist for a queue that has gone meanwhile. Nobody wakes for a message behind another one of its
+    group: that one wakes them when it comes, goes or comes back.
     """
-    message = checked.message
+    queue, message = sqs.queues.still(tx, queue), checked.message
     sent = messages.send(tx, queue, message, message.sent_at)
     if sent.is_new:
         _note(sqs, tx, ctx, message.id, queue)

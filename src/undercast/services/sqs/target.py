@@ -51,7 +51,10 @@ class QueueTarget:
             return self._refused(delivery, error.message)
         if (reason := await _barred(ctx, delivery, queue)) is not None:
             return self._refused(delivery, reason, "forbidden")
-        await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked))
+        try:
+            await self._sqs.database.write(lambda tx: sending.store(self._sqs, tx, ctx, queue, checked))
+        except ServiceError:
+            return self._refused(delivery, "the queue does not exist any more", "missing")
         return Outcome(kind="done")
 
     def _refused(self, delivery: Delivery, reason: str, why: Refusal = "") -> Outcome:

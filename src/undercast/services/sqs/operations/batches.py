@@ -60,8 +60,9 @@ async def delete_message_batch(sqs: Sqs, ctx: RequestContext, params: Params) ->
     queue = sqs.queue(ctx, params["QueueUrl"])
 
     def write(tx: Tx) -> dict[str, Any]:
-        receipts, answer = _each(entries, lambda entry: to_delete(sqs, tx, queue, entry))
-        delete(sqs, tx, queue, receipts)
+        there = sqs.queues.still(tx, queue)
+        receipts, answer = _each(entries, lambda entry: to_delete(sqs, tx, there, entry))
+        delete(sqs, tx, there, receipts)
         return answer
 
     return await sqs.database.write(write)
@@ -73,7 +74,12 @@ async def change_message_visibility_batch(sqs: Sqs, ctx: RequestContext, params:
     entries = _checked_entries("ChangeMessageVisibilityBatch", params["Entries"])
     queue = sqs.queue(ctx, params["QueueUrl"])
     change = give_back if ctx.principal.arn == PLATFORM else change_one
-    return await sqs.database.write(lambda tx: _each(entries, lambda entry: change(sqs, tx, queue, entry))[1])
+
+    def write(tx: Tx) -> dict[str, Any]:
+        there = sqs.queues.still(tx, queue)
+        return _each(entries, lambda entry: change(sqs, tx, there, entry))[1]
+
+    return await sqs.database.write(write)
 
 
 def _each(entries: Sequence[Entry], work: Callable[[Entry], T]) -> tuple[list[T], dict[str, Any]]:

@@ -60,16 +60,14 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     ask = False
     while True:
         wish = wish._replace(now=sqs.clock.now())
-        dead_letters = sqs.queues.find(named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
+        queue = sqs.queues.again(queue)  # it may have been changed or deleted meanwhile
         ask = ask or not queue.key_id or _has_visible(sqs, queue, wish.now)
-        source = _Source(queue, dead_letters, await encryption.refusal(ctx, queue) if ask else _Unasked())
+        source = _Source(queue, await encryption.refusal(ctx, queue) if ask else _Unasked())
         try:
             taken = await _committed(sqs, partial(_take, sqs, ctx, source, wish))
         except _Unasked:
-            ask = True  # a message has come meanwhile
+            ask = True  # a message has come meanwhile, or the queue is under another key
             continue
-        if dead_letters is not None and taken.dead:
-            sqs.waiting.wake(dead_letters.id, len(taken.dead))
         if taken.is_full and not taken.rows:
             await asyncio.sleep(0)  # others first; there is more to move
             continue
@@ -79,7 +77,6 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
             return _output(queue, wanted, taken)
         comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
         await sqs.waiting.wait(queue.id, left_s, comes_back_at)
-        queue = sqs.queue(ctx, params["QueueUrl"])  # it may have been changed or deleted meanwhile
 
 
 def _has_visible(sqs: Sqs, queue: Queue, now: float) -> bool:
@@ -109,23 +106,26 @@ async def _committed(sqs: Sqs, take: Callable[[Tx], Taken]) -> Taken:
 
 
 class _Unasked(Exception):
-    """There is something to read, and KMS was not asked, because nothing was there."""
+    """There is something to read, and KMS was not asked about the queue's key, because nothing was there."""
 
 
 class _Source(NamedTuple):
-    """Where messages are taken from, where the dead ones go, and why the caller may read none, if so."""
+    """Where messages are taken from, and why the caller may read none, if so."""
 
     queue: Queue
-    dead_letters: Queue | None
     barred: Exception | None
 
 
 def _take(sqs: Sqs, ctx: RequestContext, source: _Source, wish: Wish, tx: Tx) -> Taken:
-    queue, dead_letters, barred = source
+    queue, barred = sqs.queues.still(tx, source.queue), source.barred
+    if queue.key_id != source.queue.key_id:
+        raise _Unasked
+    dead_letters = sqs.queues.within(tx, named_by_arn(queue.redrive.target_arn)) if queue.redrive else None
     taken = messages.receive(tx, queue, dead_letters, wish, _nonce(ctx))
     if barred is not None and taken.rows:
         raise barred  # nothing of it has happened
-    if dead_letters is not None:
+    if dead_letters is not None and taken.dead:
+        tx.after_commit(lambda: sqs.waiting.wake(dead_letters.id, len(taken.dead)))
         for row in taken.dead:
             sqs.causality.record(tx, moved(row, dead_letters, wish.now))
     return taken
@@ -201,7 +201,12 @@ def _system(queue: Queue, taken: Taken, place: int) -> dict[str, str]:
 async def delete_message(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Delete what was received. Deleting twice is no error."""
     queue = sqs.queue(ctx, params["QueueUrl"])
-    await sqs.database.write(lambda tx: delete(sqs, tx, queue, [to_delete(sqs, tx, queue, params)]))
+
+    def write(tx: Tx) -> None:
+        there = sqs.queues.still(tx, queue)
+        delete(sqs, tx, there, [to_delete(sqs, tx, there, params)])
+
+    await sqs.database.write(write)
 
 
 def to_delete(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> Receipt:
@@ -233,7 +238,7 @@ def delete(sqs: Sqs, tx: Tx, queue: Queue, receipts: Sequence[Receipt]) -> None:
 async def change_message_visibility(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Hide a received message for longer, or let it be seen at once."""
     queue = sqs.queue(ctx, params["QueueUrl"])
-    await sqs.database.write(lambda tx: change_one(sqs, tx, queue, params))
+    await sqs.database.write(lambda tx: change_one(sqs, tx, sqs.queues.still(tx, queue), params))
 
 
 def change_one(sqs: Sqs, tx: Tx, queue: Queue, entry: Mapping[str, Any]) -> None:

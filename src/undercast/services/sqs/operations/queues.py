@@ -11,7 +11,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.sqs import messages, queues
+from undercast.services.sqs import messages, moving, queues
 from undercast.services.sqs.attributes import READABLE, check_name, check_together, checked
 from undercast.services.sqs.errors import invalid_value, invalid_value_of, unknown_attribute
 from undercast.services.sqs.instance import Sqs
@@ -94,6 +94,7 @@ async def delete_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     def write(tx: Tx) -> Queue:
         queue = queues.existing(tx, name)
         queues.remove(tx, queue)
+        moving.end_of(tx, queue)
         sqs.queues.changed(tx, name)
         return queue
 
