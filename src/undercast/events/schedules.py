@@ -20,6 +20,8 @@ _AT = re.compile(r"at\(\s*(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\s*\)", re.ASCII)
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _WEEKDAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 _FIRST_YEAR, _LAST_YEAR = 1970, 2199
+_OVER_AT = datetime(_LAST_YEAR + 1, 1, 3, tzinfo=UTC).timestamp()
+"""The last year is over in every time zone."""
 _SATURDAY, _SUNDAY = 7, 1
 OnDay = Callable[[date], bool]
 
@@ -79,6 +81,8 @@ class Cron:
 
         A local time that daylight saving time leaves out is left out; one that comes twice counts once.
         """
+        if moment > _OVER_AT:  # the last moments of 9999 are no date in zones that are ahead
+            return None
         begin = datetime.fromtimestamp(moment, zone)
         for day in self._days(begin.date()):
             for hour in self.hours:

@@ -268,6 +268,15 @@ def test_a_rate_may_be_plural_whatever_it_is(platform: RunningPlatform) -> None:
         assert clerk.scheduler.get_schedule(Name=expression[5])["ScheduleExpression"] == expression
 
 
+def test_a_start_date_may_be_in_the_last_year_there_is(platform: RunningPlatform) -> None:
+    """A schedule that never comes round, in a time zone where it is the year 10000 already."""
+    clerk = Clerk(platform)
+    begins = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+    dates: dict[str, Any] = {"ScheduleExpressionTimezone": "Asia/Tokyo", "StartDate": begins}
+    clerk.plan("cron(0 12 * * ? *)", clerk.queue().arn, **dates)
+    assert clerk.scheduler.get_schedule(Name="s")["StartDate"] == begins
+
+
 def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     """AWS's errors; idempotent by ClientToken; groups with tags; pages; a deleted group takes its schedules along."""
     clerk = Clerk(platform)

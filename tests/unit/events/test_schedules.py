@@ -92,6 +92,16 @@ def test_only_a_rule_minds_the_plural(expression: str, minutes: int) -> None:
         parse_schedule(expression)
 
 
+@pytest.mark.parametrize("zone", [UTC, ZoneInfo("Asia/Tokyo"), ZoneInfo("America/New_York")])
+def test_behind_the_last_year_there_is_no_time(zone: tzinfo) -> None:
+    """AWS: years are 1970-2199. A start date may be in 9999, which is 10000 in Tokyo."""
+    cron = parse_schedule("cron(0 12 * * ? *)")
+    last = datetime(2199, 12, 31, 12, tzinfo=zone).timestamp()
+    assert cron.after(last - 1, anchor=0.0, zone=zone) == last
+    for at in (last, datetime(2200, 1, 3, tzinfo=UTC).timestamp(), datetime.max.replace(tzinfo=UTC).timestamp()):
+        assert cron.after(at, anchor=0.0, zone=zone) is None
+
+
 @pytest.mark.parametrize(
     ("expression", "zone"),
     [
