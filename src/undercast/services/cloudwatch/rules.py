@@ -15,8 +15,9 @@ States = Callable[[str], str | None]
 MAX_CHILDREN = 100
 MAX_ELEMENTS = 500
 _MAX_DEPTH = 60
+# No blank can be matched by two parts of it, or a rule of blanks would take hours.
 _TOKENS = re.compile(
-    r"\s*(?:(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\(\s*(?:\"(?P<quoted>[^\"]*)\"|(?P<bare>[^()\"]*?))\s*\)"
+    r"\s*(?:(?P<state>ALARM|OK|INSUFFICIENT_DATA)\s*\((?:\s*\"(?P<quoted>[^\"]*)\"\s*|(?P<bare>[^()\"]*))\)"
     r"|(?P<word>TRUE|FALSE|AND|OR|NOT)\b|(?P<mark>[()]))",
     re.IGNORECASE,
 )
