@@ -15,7 +15,7 @@ from undercast.events.causality import CausalLog
 from undercast.events.outbox import Outbox
 from undercast.store import schema as store_schema
 from undercast.store.blobs import BlobStore
-from undercast.store.database import Database
+from undercast.store.database import Database, Tx
 from undercast.store.journal import Journal
 from undercast.store.migrations import migrate, migrate_all
 
@@ -78,3 +78,39 @@ async def halted_before_commit(database: Database, writing: Coroutine[Any, Any, 
         proceed.set()
         await task
         database._threaded.set_trace_callback(None)
+
+
+@asynccontextmanager
+async def held(database: Database) -> AsyncIterator[None]:
+    """The database while a long write has it, which changes nothing; what writes meanwhile waits, in its order."""
+    entered, free = threading.Event(), threading.Event()
+
+    def hold(_: Tx) -> None:
+        entered.set()
+        free.wait(WAIT_S)
+
+    holding = asyncio.create_task(database.write(hold, long=True))
+    try:
+        assert await asyncio.to_thread(entered.wait, WAIT_S)
+        yield
+    finally:
+        free.set()
+        await holding
+
+
+@asynccontextmanager
+async def busy_thread(database: Database) -> AsyncIterator[None]:
+    """The store thread while it reads: what is inline goes on, what is long waits."""
+    entered, free = threading.Event(), threading.Event()
+
+    def look(_: Tx) -> None:
+        entered.set()
+        free.wait(WAIT_S)
+
+    looking = asyncio.create_task(database.read(look, long=True))
+    try:
+        assert await asyncio.to_thread(entered.wait, WAIT_S)
+        yield
+    finally:
+        free.set()
+        await looking

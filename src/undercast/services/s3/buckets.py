@@ -60,11 +60,12 @@ class Buckets:
         return found
 
     def confirm(self, tx: Tx, bucket: Bucket) -> Bucket:
-        """The same bucket as it is inside a write. Raises NoSuchBucket when it was deleted meanwhile."""
-        found = self.inside(tx, bucket.name)
-        if found is None or found.created_at != bucket.created_at:
-            raise NoSuchBucket(members={"BucketName": bucket.name})
-        return found
+        """The same bucket as it is inside a transaction. Raises NoSuchBucket when it was deleted meanwhile."""
+        return _same(bucket, self.inside(tx, bucket.name))
+
+    def again(self, bucket: Bucket) -> Bucket:
+        """The same behind an await, where no transaction runs."""
+        return _same(bucket, self.find(bucket.name))
 
     def inside(self, tx: Tx, name: str) -> Bucket | None:
         """A bucket by name, inside a transaction."""
@@ -135,6 +136,13 @@ def _load(tx: Tx, name: str) -> Bucket | None:
         created_at=row["created_at"],
         configurations={kind["kind"]: documents.loads(kind["document"]) for kind in kinds},
     )
+
+
+def _same(bucket: Bucket, found: Bucket | None) -> Bucket:
+    """One that was deleted and made again is another, of another account as a rule."""
+    if found is None or (found.account_id, found.created_at) != (bucket.account_id, bucket.created_at):
+        raise NoSuchBucket(members={"BucketName": bucket.name})
+    return found
 
 
 def _elsewhere(bucket: Bucket, ctx: RequestContext) -> Exception:

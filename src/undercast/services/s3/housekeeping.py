@@ -50,7 +50,7 @@ async def _abort_uploads(s3: S3, ctx: RequestContext, bucket: Bucket) -> None:
     rules, now = bucket.configurations["lifecycle"]["Rules"], ctx.clock.now()
     for upload in await s3.database.read(lambda tx: list(uploads.listed(tx, bucket.name, "")), long=True):
         if expiry.abandoned(rules, upload, now):
-            await s3.database.write(lambda tx, upload=upload: _abort(s3, tx, upload))  # type: ignore[misc]
+            await s3.database.write(lambda tx, upload=upload: _abort(s3, tx, upload), long=True)  # type: ignore[misc]
 
 
 async def _remove(s3: S3, ctx: RequestContext, bucket: Bucket, due: Sequence[ObjectVersion]) -> None:
@@ -65,7 +65,7 @@ async def _remove(s3: S3, ctx: RequestContext, bucket: Bucket, due: Sequence[Obj
             deletion = versions.Deletion(key=found.key, version_id=version_id, family="LifecycleExpiration")
             versions.delete(s3, tx, ctx, bucket, deletion)
 
-    await s3.database.write(commit)
+    await s3.database.write(commit, long=sum(version.parts_count for version in due) > uploads.INLINE_PARTS)
 
 
 async def _move(s3: S3, ctx: RequestContext, bucket: Bucket, due: Sequence[tuple[ObjectVersion, str]]) -> None:

@@ -42,6 +42,11 @@ def look_up(s3: S3, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
     return _readable(s3.lookups.named(bucket.name, params["Key"], params.get("VersionId")), params)
 
 
+def look_up_again(s3: S3, bucket: Bucket, params: Mapping[str, Any]) -> ObjectVersion:
+    """`look_up` behind an await. Raises NoSuchBucket, too: a bucket of this name may be another account's by now."""
+    return look_up(s3, s3.buckets.again(bucket), params)
+
+
 def _readable(found: ObjectVersion | None, params: Mapping[str, Any], method: str = "GET") -> ObjectVersion:
     key, version_id = params["Key"], params.get("VersionId")
     if version_id is None:

@@ -17,6 +17,8 @@ _COLUMNS = (
     "checksum_type, checksum_requested, headers, metadata, tags, acl, data_key"
 )
 _PART_COLUMNS = "part_number, size_bytes, etag, blob_id, checksum, last_modified"
+INLINE_PARTS = 50
+"""Of more, the blobs are not let go of on the event loop."""
 _UPLOAD_ID = re.compile(r"[0-9a-f]{16}[A-Za-z0-9]{48}")
 
 
@@ -98,6 +100,12 @@ def parts(tx: Tx, upload: Upload, after: int = 0, limit: int = 10_000) -> list[U
         "ORDER BY part_number LIMIT ?"
     )
     return [_part_of(row) for row in tx.all(sql, (upload.upload_id, after, limit))]
+
+
+def has_many_parts(tx: Tx, upload_id: str) -> bool:
+    """Whether more parts are there than the event loop should be kept for."""
+    sql = "SELECT 1 FROM s3_upload_part WHERE upload_id = ? LIMIT 1 OFFSET ?"
+    return tx.one(sql, (upload_id, INLINE_PARTS)) is not None
 
 
 def put_part(tx: Tx, bucket: Bucket, upload: Upload, new: UploadedPart) -> None:

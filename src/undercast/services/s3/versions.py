@@ -115,6 +115,17 @@ def delete(s3: S3, tx: Tx, ctx: RequestContext, bucket: Bucket, deletion: Deleti
     return Deleted(delete_marker=True, version_id=marker.version_id)
 
 
+def replaces_many_parts(s3: S3, bucket: Bucket, key: str, version_id: str | None = None) -> bool:
+    """Whether a put or a delete of this key, or version, takes away an object of more parts than the event loop
+    should be kept for. A guess, outside of a transaction."""
+    if version_id is None and bucket.versioning == "Enabled":
+        return False
+    if version_id is None and bucket.versioning:
+        version_id = NULL_VERSION
+    found = s3.lookups.named(bucket.name, key, version_id)
+    return found is not None and found.parts_count > uploads.INLINE_PARTS
+
+
 def remove(s3: S3, tx: Tx, version: ObjectVersion) -> None:
     """Drop a version's rows and its references to blobs."""
     if version.blob_id is not None:

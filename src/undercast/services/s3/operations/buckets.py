@@ -143,7 +143,11 @@ async def delete_bucket(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) 
             versions.abort(s3, tx, upload)
         s3.buckets.remove(tx, bucket)
 
-    await s3.database.write(commit)
+    def many(tx: Tx) -> bool:
+        begun = enumerate(uploads.listed(tx, bucket.name, ""))
+        return any(at >= uploads.INLINE_PARTS or uploads.has_many_parts(tx, one.upload_id) for at, one in begun)
+
+    await s3.database.write(commit, long=s3.database.read_now(many))
 
 
 @operation("ListBuckets")

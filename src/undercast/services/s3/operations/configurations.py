@@ -35,11 +35,16 @@ _STATUSES = ("Enabled", "Suspended")
 _NO_KEY = "a KMSMasterKeyID is not applicable if the default sse algorithm is not aws:kms or aws:kms:dsse"
 
 
-async def save(s3: S3, bucket: Bucket, kind: str, document: Any) -> None:
-    """Replace one configuration of a bucket; None removes it."""
+async def save(
+    s3: S3, bucket: Bucket, kind: str, document: Any, check: Callable[[Bucket], object] | None = None
+) -> None:
+    """Replace one configuration of a bucket; None removes it. `check` sees the bucket as it is then, and may raise."""
 
     def commit(tx: Tx) -> None:
-        s3.buckets.configure(tx, s3.buckets.confirm(tx, bucket), kind, document)
+        current = s3.buckets.confirm(tx, bucket)
+        if check is not None:
+            check(current)
+        s3.buckets.configure(tx, current, kind, document)
 
     await s3.database.write(commit)
 

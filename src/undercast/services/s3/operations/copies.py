@@ -103,8 +103,12 @@ def source_bucket(s3: S3, params: Mapping[str, Any], source: CopySource) -> Buck
     return found
 
 
-def find_source(tx: Tx, bucket: Bucket, params: Mapping[str, Any], source: CopySource) -> ObjectVersion:
-    """The version copied from, its conditions checked. What S3 says of versions: recorded from it in 2026."""
+def find_source(s3: S3, tx: Tx, bucket: Bucket, params: Mapping[str, Any], source: CopySource) -> ObjectVersion:
+    """The version copied from, its conditions checked. What S3 says of versions: recorded from it in 2026.
+
+    Raises NoSuchBucket where the bucket is another one by now: the caller was let into that of before.
+    """
+    s3.buckets.confirm(tx, bucket)
     if source.version_id is not None and not is_version_id(source.version_id):
         if "PartNumber" in params:
             check_version_id(source.version_id, _SOURCE)
@@ -145,10 +149,10 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     encrypted = await encryption.of_write(ctx, bucket, params)
 
     def find() -> ObjectVersion:
-        return s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
+        return s3.database.read_now(lambda tx: find_source(s3, tx, origin, params, source))
 
     def commit(tx: Tx, read: _Read) -> tuple[ObjectVersion, ObjectVersion] | None:
-        source_version = find_source(tx, origin, params, source) if read.draft is None else read.version
+        source_version = find_source(s3, tx, origin, params, source) if read.draft is None else read.version
         if read.draft is None and not _same_bytes_do(source_version, _algorithm(s3, params, source_version)):
             return None
         _check_changes_something(bucket, params, source_version)
@@ -164,7 +168,8 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
 
     for _ in range(_ATTEMPTS):
         read = await read_source(ctx, origin, find, partial(_read, s3, params))
-        done = await s3.database.write(partial(commit, read=read))
+        many = versions.replaces_many_parts(s3, bucket, params["Key"])
+        done = await s3.database.write(partial(commit, read=read), long=many)
         if done is not None:
             break
     else:
@@ -174,7 +179,7 @@ async def copy_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     output: dict[str, Any] = {"CopyObjectResult": result | checksums.members(version.checksum)}
     if origin.versioning:
         output["CopySourceVersionId"] = source_version.version_id
-    return output | written(bucket, version) | encrypted.answered
+    return output | written(version) | encrypted.answered
 
 
 def _etag(ctx: RequestContext, encrypted: Encryption) -> str:

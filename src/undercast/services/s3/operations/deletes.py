@@ -14,7 +14,7 @@ from undercast.services.s3.errors import MalformedXML, NoSuchVersion
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import is_version_id
 from undercast.services.s3.models import Bucket
-from undercast.services.s3.versions import Deleted, Deletion, delete
+from undercast.services.s3.versions import Deleted, Deletion, delete, replaces_many_parts
 from undercast.store.database import Tx
 
 _MAX_KEYS = 1000
@@ -26,7 +26,8 @@ async def delete_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) 
     """Delete a key (a versioned bucket gets a delete marker), or one version for good."""
     bucket = s3.buckets.get(ctx, params)
     deletion = Deletion(key=params["Key"], version_id=params.get("VersionId"), if_match=params.get("IfMatch"))
-    done = await s3.database.write(lambda tx: delete(s3, tx, ctx, bucket, deletion))
+    many = replaces_many_parts(s3, bucket, deletion.key, deletion.version_id)
+    done = await s3.database.write(lambda tx: delete(s3, tx, ctx, bucket, deletion), long=many)
     output: dict[str, Any] = {}
     if done.version_id is not None:
         output["VersionId"] = done.version_id
@@ -48,9 +49,10 @@ async def delete_objects(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
     for member in ("LastModifiedTime", "Size"):
         if any(item.get(member) is not None for item in objects):
             raise refused_member("DeleteObjects", f"Delete.Objects.{member}", "it belongs to directory buckets")
-    outcomes = await s3.database.write(
-        lambda tx: _delete_all(s3, tx, ctx, bucket, objects), long=len(objects) > _INLINE_KEYS
+    many = len(objects) > _INLINE_KEYS or any(
+        replaces_many_parts(s3, bucket, item["Key"], item.get("VersionId")) for item in objects
     )
+    outcomes = await s3.database.write(lambda tx: _delete_all(s3, tx, ctx, bucket, objects), long=many)
     deleted = [_done(item, outcome) for item, outcome in outcomes if isinstance(outcome, Deleted)]
     errors = [_failed(item, outcome) for item, outcome in outcomes if isinstance(outcome, ServiceError)]
     output: dict[str, Any] = {} if params["Delete"].get("Quiet") else {"Deleted": deleted}

@@ -21,8 +21,6 @@ from undercast.services.s3.receiving import Received, receive
 from undercast.services.s3.writing import content_of
 from undercast.store.database import Tx
 
-_INLINE_PARTS = 50
-
 
 @operation("CreateMultipartUpload")
 async def create_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -78,7 +76,7 @@ async def upload_part_copy(s3: S3, ctx: RequestContext, params: Mapping[str, Any
     origin = source_bucket(s3, params, source)
 
     def find() -> ObjectVersion:
-        return s3.database.read_now(lambda tx: find_source(tx, origin, params, source))
+        return s3.database.read_now(lambda tx: find_source(s3, tx, origin, params, source))
 
     async def read(found: ObjectVersion) -> tuple[ObjectVersion, Received]:
         span = ranges.copied(params.get("CopySourceRange"), found.size_bytes)
@@ -112,17 +110,23 @@ async def complete_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping
             return done
         return _complete(s3, tx, ctx, bucket, (upload, params))
 
-    begun = s3.database.read_now(lambda tx: uploads.find(tx, bucket.name, params["Key"], params["UploadId"]))
+    begun, many = s3.database.read_now(
+        lambda tx: (
+            uploads.find(tx, bucket.name, params["Key"], params["UploadId"]),
+            uploads.has_many_parts(tx, params["UploadId"]),
+        )
+    )
     # CreateMultipartUpload, "Permissions": S3 has to read the encrypted parts before it completes the upload.
     await encryption.open_key(ctx, bucket, begun.content.data_key if begun is not None else None)
-    version = await s3.database.write(commit, long=len(wanted) > _INLINE_PARTS)
+    many = many or len(wanted) > uploads.INLINE_PARTS or versions.replaces_many_parts(s3, bucket, params["Key"])
+    version = await s3.database.write(commit, long=many)
     return {
         "Location": _location(ctx, version),
         "Bucket": bucket.name,
         "Key": version.key,
         "ETag": version.quoted_etag,
         **checksums.members(version.checksum),
-        **written(bucket, version),
+        **written(version),
     }
 
 
@@ -166,7 +170,8 @@ async def abort_multipart_upload(s3: S3, ctx: RequestContext, params: Mapping[st
     def commit(tx: Tx) -> None:
         versions.abort(s3, tx, _require(tx, bucket, params))
 
-    await s3.database.write(commit)
+    many = s3.database.read_now(lambda tx: uploads.has_many_parts(tx, params["UploadId"]))
+    await s3.database.write(commit, long=many)
     return {}
 
 

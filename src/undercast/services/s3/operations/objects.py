@@ -14,7 +14,7 @@ from undercast.services.s3.conditions import check_read
 from undercast.services.s3.errors import InvalidArgument, InvalidObjectState, InvalidPartNumber, InvalidRequest
 from undercast.services.s3.instance import S3
 from undercast.services.s3.keys import check_key, check_part_number
-from undercast.services.s3.models import ARCHIVED, Bucket, Checksum, ObjectVersion, Payload, moment
+from undercast.services.s3.models import ARCHIVED, NULL_VERSION, Bucket, Checksum, ObjectVersion, Payload, moment
 from undercast.services.s3.ranges import ByteRange
 from undercast.services.s3.receiving import receive
 from undercast.services.s3.writing import content_of
@@ -56,19 +56,19 @@ async def put_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
         s3.blobs.acquire(tx, draft)
         return versions.put(s3, tx, ctx, write)
 
-    version = await s3.database.write(commit)
-    output = written(bucket, version) | encrypted.answered
+    version = await s3.database.write(commit, long=versions.replaces_many_parts(s3, bucket, params["Key"]))
+    output = written(version) | encrypted.answered
     return {"ETag": version.quoted_etag, **checksums.members(version.checksum), **output}
 
 
-def written(bucket: Bucket, version: ObjectVersion) -> dict[str, Any]:
+def written(version: ObjectVersion) -> dict[str, Any]:
     """The members that every answer to a write has: encryption, and the version id of a versioned bucket.
 
     A write to a suspended one is answered without its "null": versitygw issue 2164.
     """
     headers = version.content.headers
     output: dict[str, Any] = {name: headers[name] for name in encryption.HEADERS if name in headers}
-    if bucket.versioning == "Enabled":
+    if version.version_id != NULL_VERSION:
         output["VersionId"] = version.version_id
     return output
 
@@ -79,7 +79,7 @@ async def get_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) -> 
     bucket = s3.buckets.get(ctx, params)
     version = reading.look_up(s3, bucket, params)
     if version.content.data_key is not None:
-        version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up(s3, bucket, params))
+        version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up_again(s3, bucket, params))
     check_read(params, version, ctx.clock.now())
     if version.content.storage_class in ARCHIVED:
         raise InvalidObjectState(members={"StorageClass": version.content.storage_class})
@@ -96,7 +96,7 @@ async def head_object(s3: S3, ctx: RequestContext, params: Mapping[str, Any]) ->
     version = reading.look_up(s3, bucket, params)
     if checksums.asked_for(params) and version.checksum is not None:
         # HeadObject, "ChecksumMode": the checksum of an object under a key of KMS is encrypted, too.
-        version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up(s3, bucket, params))
+        version = await encryption.opened(ctx, bucket, version, lambda: reading.look_up_again(s3, bucket, params))
     check_read(params, version, ctx.clock.now())
     output, span = _described(s3, ctx, bucket, version, params)
     return Reply(output=output, status=None if span is None else 206)

@@ -50,13 +50,17 @@ async def put_bucket_policy(s3: S3, ctx: RequestContext, params: Mapping[str, An
         named = error.message.startswith(INVALID_PRINCIPAL)
         raise MalformedPolicy(INVALID_PRINCIPAL if named else error.message) from error
     check_statements(bucket.name, document)
-    if bucket.blocks("BlockPublicPolicy") and is_public(document):
-        raise AccessDenied(
-            f"User: {ctx.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
-            f'"{bucket.arn}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public '
-            "Access"
-        )
-    await save(s3, bucket, "policy", text)
+    public = is_public(document)
+
+    def check(current: Bucket) -> None:
+        if current.blocks("BlockPublicPolicy") and public:
+            raise AccessDenied(
+                f"User: {ctx.principal.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
+                f'"{bucket.arn}" because public policies are prevented by the BlockPublicPolicy setting in S3 Block '
+                "Public Access"
+            )
+
+    await save(s3, bucket, "policy", text, check)
 
 
 @operation("GetBucketPolicy")
@@ -108,9 +112,12 @@ async def put_bucket_ownership_controls(s3: S3, ctx: RequestContext, params: Map
     rules = params["OwnershipControls"]["Rules"]
     if len(rules) != 1 or rules[0]["ObjectOwnership"] not in OWNERSHIPS:
         raise MalformedXML()
-    if rules[0]["ObjectOwnership"] == "BucketOwnerEnforced" and "acl" in bucket.configurations:
-        raise InvalidBucketAclWithObjectOwnership()
-    await save(s3, bucket, "ownership", {"Rules": rules})
+
+    def check(current: Bucket) -> None:
+        if rules[0]["ObjectOwnership"] == "BucketOwnerEnforced" and "acl" in current.configurations:
+            raise InvalidBucketAclWithObjectOwnership()
+
+    await save(s3, bucket, "ownership", {"Rules": rules}, check)
 
 
 @operation("GetBucketOwnershipControls")
@@ -140,7 +147,8 @@ async def put_bucket_acl(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
     bucket = s3.buckets.get(ctx, params)
     grants = _new_grants(bucket, params, bucket.account_id)
     default = acl.listed((), bucket.account_id)
-    await save(s3, bucket, "acl", None if list(grants) == default else list(grants))
+    document = None if list(grants) == default else list(grants)
+    await save(s3, bucket, "acl", document, lambda current: _new_grants(current, params, current.account_id))
 
 
 @operation("GetObjectAcl")
@@ -158,8 +166,9 @@ async def put_object_acl(s3: S3, ctx: RequestContext, params: Mapping[str, Any])
     bucket = s3.buckets.get(ctx, params)
 
     def commit(tx: Tx) -> ObjectVersion:
-        version = reading.find(tx, bucket, params, "PUT")
-        grants = _new_grants(bucket, params, version.content.owner_account_id)
+        current = s3.buckets.confirm(tx, bucket)
+        version = reading.find(tx, current, params, "PUT")
+        grants = _new_grants(current, params, version.content.owner_account_id)
         default = acl.listed((), version.content.owner_account_id)
         store.set_acl(tx, version, () if list(grants) == default else grants)
         announce(s3, tx, ctx, "ObjectAcl:Put", version)

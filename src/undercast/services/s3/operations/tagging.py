@@ -43,7 +43,7 @@ async def _replace(
     new, event = change
 
     def commit(tx: Tx) -> ObjectVersion:
-        version = reading.find(tx, bucket, params)
+        version = reading.find(tx, s3.buckets.confirm(tx, bucket), params)
         store.set_tags(tx, version, new)
         announce(s3, tx, ctx, event, version)
         return version
