@@ -16,6 +16,10 @@ _GROUP = "account_id = ? AND region = ? AND name = ?"
 _KEY = "account_id = ? AND region = ? AND grp = ? AND name = ?"
 
 
+_AT_ONCE = 100
+"""Rows that are read together where most may be left out."""
+
+
 class Key(NamedTuple):
     """Which schedule."""
 
@@ -29,6 +33,15 @@ class Turn(NamedTuple):
 
     nominal_at: float
     next_at: float
+
+
+class Wanted(NamedTuple):
+    """Which schedules a list is of; None for every group or state."""
+
+    scope: Scope
+    group: str | None
+    prefix: str
+    state: str | None
 
 
 class Due(NamedTuple):
@@ -101,10 +114,24 @@ def existing(tx: Tx, scope: Scope, group: str, name: str) -> Planned:
     return planned
 
 
-def every(tx: Tx, scope: Scope) -> list[Planned]:
-    """By group and name."""
-    rows = tx.all("SELECT * FROM scheduler_schedule WHERE account_id = ? AND region = ? ORDER BY grp, name", scope)
-    return [planned_of(row) for row in rows]
+def some(tx: Tx, wanted: Wanted, after: tuple[str, str], limit: int) -> list[Planned]:
+    """The first so many behind a group and name, in their order. What is on no page is read for a state alone."""
+    found: list[Planned] = []
+    where, values = "account_id = ? AND region = ?", [*wanted.scope]
+    if wanted.group is not None:
+        where, values = f"{where} AND grp = ?", [*values, wanted.group]
+    if wanted.prefix:
+        where, values = f"{where} AND substr(name, 1, {len(wanted.prefix)}) = ?", [*values, wanted.prefix]
+    at_once = limit if wanted.state is None else max(limit, _AT_ONCE)
+    while True:
+        rows = tx.all(
+            f"SELECT * FROM scheduler_schedule WHERE {where} AND (grp, name) > (?, ?) ORDER BY grp, name LIMIT ?",
+            (*values, *after, at_once),
+        )
+        found += [one for one in map(planned_of, rows) if wanted.state in (None, one.given["State"])]
+        if len(rows) < at_once or len(found) >= limit:
+            return found[:limit]
+        after = (rows[-1]["grp"], rows[-1]["name"])
 
 
 def put(tx: Tx, one: Planned, turn: Turn | None) -> None:

@@ -12,6 +12,7 @@ from undercast.core.arn import is_fifo
 from undercast.core.clock import moment
 from undercast.core.context import RequestContext
 from undercast.core.errors import refused_member
+from undercast.core.page_tokens import token_of
 from undercast.core.service import Params, operation
 from undercast.events.schedules import Once
 from undercast.services import roles, target_calls
@@ -27,7 +28,7 @@ from undercast.services.scheduler.models import (
     schedule_arn,
     zone_of,
 )
-from undercast.services.scheduler.pages import page
+from undercast.services.scheduler.pages import PER_PAGE, beginning
 from undercast.services.scheduler.rounds import turn_of
 from undercast.services.scheduler.universal import is_universal, named
 from undercast.store.database import Tx
@@ -176,19 +177,20 @@ async def delete_schedule(scheduler: Scheduler, ctx: RequestContext, params: Par
 @operation("ListSchedules")
 async def list_schedules(scheduler: Scheduler, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """By group, name and state."""
-    group, prefix, state = params.get("GroupName"), params.get("NamePrefix") or "", params.get("State")
+    group, _, name = beginning(params).partition("/")
+    wanted = store.Wanted(ctx.scope, params.get("GroupName"), params.get("NamePrefix") or "", params.get("State"))
+    limit = params.get("MaxResults") or PER_PAGE
 
     def read(tx: Tx) -> list[Planned]:
-        if group is not None:
-            store.existing_group(tx, ctx.scope, group)
-        return [
-            one
-            for one in store.every(tx, ctx.scope)
-            if group in (None, one.group) and one.name.startswith(prefix) and state in (None, one.given["State"])
-        ]
+        if wanted.group is not None:
+            store.existing_group(tx, ctx.scope, wanted.group)
+        return store.some(tx, wanted, (group, name), limit + 1)
 
-    found, token = page(await scheduler.database.read(read), lambda one: f"{one.group}/{one.name}", params)
-    return {"Schedules": [_listed(one) for one in found], **token}
+    found = await scheduler.database.read(read, long=True)  # a hundred targets' inputs may be large
+    answer: dict[str, Any] = {"Schedules": [_listed(one) for one in found[:limit]]}
+    if len(found) > limit:
+        answer["NextToken"] = token_of(f"{found[limit - 1].group}/{found[limit - 1].name}")
+    return answer
 
 
 def _listed(one: Planned) -> dict[str, Any]:
