@@ -133,22 +133,22 @@ class Evaluator:
 
     async def _release(self, now_s: float) -> None:
         """Actions of composite alarms whose time of suppression is over."""
-        if not await self._database.read(alarm_store.holding_back):
+        if not await self._database.read(alarm_store.holding_back, long=True):
             return
 
         def write(tx: Tx) -> None:
             for alarm in alarm_store.holding_back(tx):
                 self._transitions.settle(tx, alarm, now_s)
 
-        await self._database.write(write)
+        await self._database.write(write, long=True)
 
     async def _write(self, alarm: Alarm, change: Change) -> None:
         def write(tx: Tx) -> None:
             current = alarm_store.find(tx, alarm.scope, alarm.name)
             if current == alarm:  # else put, set or deleted meanwhile: the next round looks again
-                self._composites.follow(tx, self._transitions.write(tx, current, change))
+                self._composites.change(tx, current, change)
 
-        await self._database.write(write)
+        await self._database.write(write, long=True)
 
 
 def _step(alarm: Alarm) -> int:

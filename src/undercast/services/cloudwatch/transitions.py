@@ -14,8 +14,9 @@ from undercast.core.record import record
 from undercast.events.delivery import Delivery
 from undercast.events.outbox import Outbox
 from undercast.services.cloudwatch import alarm_store, notices
-from undercast.services.cloudwatch.alarms import ALARM, COMPOSITE, Alarm, HistoryItem, State
+from undercast.services.cloudwatch.alarms import ALARM, Alarm, HistoryItem, State
 from undercast.services.cloudwatch.suppression import Decision, changed, decide
+from undercast.services.cloudwatch.ties import Ties
 from undercast.store.database import Tx
 
 KIND = "cloudwatch-action"
@@ -42,8 +43,8 @@ class Transitions:
         self._outbox = outbox
         self._ids = ids
 
-    def write(self, tx: Tx, alarm: Alarm, change: Change) -> Alarm:
-        """The alarm as it is afterwards. A state that stays only gets another reason."""
+    def write(self, tx: Tx, alarm: Alarm, change: Change, ties: Ties) -> Alarm:
+        """The alarm as it is afterwards. A state that stays only gets another reason, and asks for no ties."""
         before = alarm.state
         differs = change.value != before.value
         state = State(
@@ -63,7 +64,7 @@ class Transitions:
             after = self._settle(tx, after, changed(after, before, self._suppressor(tx, after), change.at))
         else:
             self._act(tx, after, before)
-        self._tell_suppressed(tx, after, before, change.at)
+        self._tell_suppressed(tx, after, before, ties)
         return after
 
     def settle(self, tx: Tx, alarm: Alarm, now_s: float) -> None:
@@ -82,11 +83,12 @@ class Transitions:
         found = alarm_store.find(tx, alarm.scope, alarm.suppressor)
         return found.state if found is not None else None
 
-    def _tell_suppressed(self, tx: Tx, alarm: Alarm, before: State, now_s: float) -> None:
+    def _tell_suppressed(self, tx: Tx, alarm: Alarm, before: State, ties: Ties) -> None:
         """To the composite alarms whose suppressor has changed."""
-        for composite in alarm_store.of_scope(tx, alarm.scope, COMPOSITE):
-            if composite.suppressor != alarm.name:
-                continue
+        now_s = alarm.state.updated_at
+        for name in ties.suppressed.get(alarm.name, ()):
+            composite = alarm_store.find(tx, alarm.scope, name)
+            assert composite is not None
             if before.value == ALARM:
                 composite = replace(composite, suppression=replace(composite.suppression, left_at=now_s))
                 alarm_store.put(tx, composite)

@@ -36,9 +36,9 @@ async def set_alarm_state(cloudwatch: CloudWatch, ctx: RequestContext, params: P
         if alarm is None:
             raise no_alarms([params["AlarmName"]])
         change = Change(value=params["StateValue"], reason=params["StateReason"], data=data, at=ctx.clock.now())
-        cloudwatch.composites.follow(tx, cloudwatch.transitions.write(tx, alarm, change))
+        cloudwatch.composites.change(tx, alarm, change)
 
-    await cloudwatch.database.write(write)
+    await cloudwatch.database.write(write, long=True)
 
 
 @operation("EnableAlarmActions")

@@ -23,12 +23,12 @@ from undercast.services.cloudwatch.alarms import (
     Alarm,
     State,
 )
-from undercast.services.cloudwatch.composites import parents_of, rule_of
 from undercast.services.cloudwatch.errors import bad_token, invalid, no_alarms
 from undercast.services.cloudwatch.instance import CloudWatch
 from undercast.services.cloudwatch.operations.tags import checked_tags
 from undercast.services.cloudwatch.queries import dimensions_of
 from undercast.services.cloudwatch.rules import Rule
+from undercast.services.cloudwatch.ties import rule_of, ties_among, ties_of
 from undercast.services.cloudwatch.transitions import item_of
 from undercast.store.database import Tx
 
@@ -81,7 +81,7 @@ async def _put(
             cloudwatch.composites.look_at(tx, alarm)
         return alarm
 
-    return await cloudwatch.database.write(write)
+    return await cloudwatch.database.write(write, long=kind == COMPOSITE)
 
 
 def _check_children(tx: Tx, alarm: Alarm) -> None:
@@ -116,13 +116,13 @@ async def delete_alarms(cloudwatch: CloudWatch, ctx: RequestContext, params: Par
         if not found:
             raise no_alarms(names)
 
-    await cloudwatch.database.write(write)
+    await cloudwatch.database.write(write, long=True)
 
 
 def _check_parents(tx: Tx, ctx: RequestContext, names: Sequence[str]) -> None:
     """A composite alarm that goes with them holds none."""
     staying = [one for one in alarm_store.of_scope(tx, ctx.scope, COMPOSITE) if one.name not in names]
-    looked_at = {child for one in staying for child in rule_of(one).children}
+    looked_at = ties_among(staying).parents
     if held := [name for name in names if name in looked_at]:
         them = "them" if len(held) > 1 else "it"
         raise invalid(f"Cannot delete {','.join(held)} as there are composite alarm(s) depending on {them}.")
@@ -184,10 +184,9 @@ def _relatives(
         return
     few = ("AlarmName", "AlarmArn", "StateValue", "StateUpdatedTimestamp") if child_of else ("AlarmName", "AlarmArn")
     rule = rule_of(alarm) if child_of and alarm.kind == COMPOSITE else Rule((), lambda _: False)
-    found: Sequence[Alarm | None] = (
-        [alarm_store.find(tx, ctx.scope, name) for name in sorted(rule.children)] if child_of else parents_of(tx, alarm)
-    )
-    for one in found:
+    names = sorted(rule.children) if child_of else ties_of(tx, ctx.scope).parents.get(alarm.name, ())
+    for name in names:
+        one = alarm_store.find(tx, ctx.scope, name)
         if one is not None:
             yield one, {name: value for name, value in one.shown().items() if name in few}
 
