@@ -5,9 +5,8 @@ AWS: SQS API Reference, QueueDoesNotExist; DeleteQueue (messages that are sent m
 """
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.fakes import FakeClock
-from tests.state import open_state
+from tests.state import halted_before_commit, open_state
 from tests.unit.sqs.test_leaving import ENDPOINT, SCOPE, URL, Account, until
 from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
@@ -47,19 +46,9 @@ def other(account: Account) -> RequestContext:
     return replace(account.ctx(root_principal(OTHER.account_id)), scope=OTHER)
 
 
-@asynccontextmanager
-async def while_deleted(account: Account, url: str = URL) -> AsyncIterator[None]:
+def while_deleted(account: Account, url: str = URL) -> AbstractAsyncContextManager[None]:
     """DeleteQueue has begun to write and does not end before the block does; what is begun in it waits."""
-    database, gate = account.state.database, threading.Event()
-    database._threaded.set_progress_handler(lambda: not gate.wait(10), 1)
-    deleting = asyncio.create_task(account.run("DeleteQueue", QueueUrl=url))
-    await until(database._writer.locked)
-    try:
-        yield
-    finally:
-        gate.set()
-        await deleting
-        database._threaded.set_progress_handler(None, 0)
+    return halted_before_commit(account.state.database, account.run("DeleteQueue", QueueUrl=url))
 
 
 async def another_queue(account: Account) -> None:

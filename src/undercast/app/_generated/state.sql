@@ -15,7 +15,7 @@
 -- version s3 2
 -- version scheduler 2
 -- version secretsmanager 3
--- version sns 3
+-- version sns 4
 -- version sqs 4
 -- version ssm 3
 -- version sts 1
@@ -645,6 +645,7 @@ CREATE TABLE sns_invalid_token (
         application_arn TEXT NOT NULL REFERENCES sns_application ON DELETE CASCADE, token TEXT NOT NULL,
         PRIMARY KEY (application_arn, token)
     );
+CREATE TABLE sns_topic_number (id INTEGER PRIMARY KEY AUTOINCREMENT);
 CREATE TABLE sqs_queue (
         id INTEGER PRIMARY KEY, account_id TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL,
         created_at REAL NOT NULL, modified_at REAL NOT NULL, purged_at REAL NOT NULL, attributes TEXT NOT NULL,

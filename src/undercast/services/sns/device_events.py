@@ -8,12 +8,14 @@ AWS: SNS Developer Guide, "Mobile app events"; API Reference, SetPlatformApplica
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Literal
 
 from undercast.core.arn import is_fifo
 from undercast.core.clock import iso_millis
 from undercast.core.context import RequestContext
+from undercast.core.errors import ServiceError
 from undercast.services.sns import sending
 from undercast.services.sns.contents import check
 from undercast.services.sns.errors import invalid_of
@@ -41,7 +43,7 @@ def check_topics(ctx: RequestContext, given: Mapping[str, str]) -> None:
 async def prepared(
     sns: Sns, ctx: RequestContext, kind: Kind, endpoint_arn: str, more: Mapping[str, str | int] = _NO_MORE
 ) -> Callable[[Tx], object]:
-    """What commits the event with the change; nothing where nobody asked for it or the topic is gone."""
+    """What commits the event with the change; nothing where nobody asked for it or the topic is gone by then."""
     application_arn = endpoint_arn.replace(":endpoint/", ":app/").rpartition("/")[0]
     query = "SELECT * FROM sns_application WHERE arn = ?"
     row = sns.database.read_row(lambda tx: tx.one(query, (application_arn,)))
@@ -60,4 +62,9 @@ async def prepared(
     subject = f"{kind} event for app {row['name']} ({row['platform']})"[:_MAX_SUBJECT]
     message = check({"Message": json.dumps(body), "Subject": subject}, max_bytes=topic.max_bytes)
     ready = await sending.prepare(sns, ctx, topic, message)
-    return lambda tx: sending.store(sns, tx, ctx, topic, ready)
+
+    def tell(tx: Tx) -> None:
+        with suppress(ServiceError):  # before anything is written
+            sending.store(sns, tx, ctx, topic, ready)
+
+    return tell

@@ -1,7 +1,8 @@
 """SNS's tables. All times are platform-clock seconds.
 
 A published message is not kept: what is left of it are the deliveries to the subscriptions and the rows of the local
-outbox, which stands for mail, SMS and push services. `confirmed_at` is 0 while a subscription is pending.
+outbox, which stands for mail, SMS and push services. `confirmed_at` is 0 while a subscription is pending. Topics have
+ids from `sns_topic_number`, which gives each once: a request that waits for its turn holds one.
 """
 
 SCHEMA = (
@@ -62,5 +63,10 @@ SCHEMA = (
         application_arn TEXT NOT NULL REFERENCES sns_application ON DELETE CASCADE, token TEXT NOT NULL,
         PRIMARY KEY (application_arn, token)
     );
+    """,
+    """
+    CREATE TABLE sns_topic_number (id INTEGER PRIMARY KEY AUTOINCREMENT);
+    INSERT INTO sns_topic_number (id) SELECT id FROM sns_topic;
+    DELETE FROM sns_topic_number;
     """,
 )

@@ -50,6 +50,12 @@ NOTHING: Mapping[str, str] = MappingProxyType({})
 NO_SEALS: Mapping[str, Seal] = MappingProxyType({})
 LONG = 32
 """From so many subscriptions on, a message is written in the store's thread."""
+_FORGOTTEN = 16
+_FORGET = (
+    "DELETE FROM sns_deduplication WHERE (topic_id, key) IN"
+    " (SELECT topic_id, key FROM sns_deduplication WHERE ends_at <= ? LIMIT ?)"
+)
+"""Of what was remembered for its five minutes each message removes some: more than the one that it adds."""
 
 
 class Sent(NamedTuple):
@@ -159,8 +165,11 @@ def _is_bare(subscription: Subscription) -> bool:
 
 
 def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepared) -> Sent:
-    """Commit the message to every receiver. A message that a FIFO topic has had is answered like the first one."""
-    sequence = 0
+    """Commit the message to every receiver. A message that a FIFO topic has had is answered like the first one.
+
+    Raises NotFound for a topic that has gone meanwhile.
+    """
+    topic, sequence = sns.topics.still(tx, topic), 0
     if topic.is_fifo:
         key = _deduplication_key(topic, prepared.message)
         known = tx.one(
@@ -170,7 +179,7 @@ def store(sns: Sns, tx: Tx, ctx: RequestContext, topic: Topic, prepared: Prepare
         if known is not None:
             return Sent(known["message_id"], known["sequence"])
         sequence = topics.next_sequence(tx, topic)
-        tx.execute("DELETE FROM sns_deduplication WHERE ends_at <= ?", (prepared.at,))
+        tx.execute(_FORGET, (prepared.at, _FORGOTTEN))
         tx.execute(
             upsert("sns_deduplication", "topic_id, key", "message_id, sequence, ends_at"),
             (topic.id, key, prepared.message_id, sequence, prepared.at + DEDUPLICATION_S),

@@ -55,9 +55,12 @@ class TopicTarget:
         principal = service_principal("sns.amazonaws.com", topic.scope.account_id)
         ctx = self._sns.internal(topic.scope, principal, Cause(kind="delivery", id=delivery.id))
         prepared = await sending.prepare(self._sns, ctx, topic, message)
-        await self._sns.database.write(
-            lambda tx: sending.store(self._sns, tx, ctx, topic, prepared), long=prepared.is_long
-        )
+        try:
+            await self._sns.database.write(
+                lambda tx: sending.store(self._sns, tx, ctx, topic, prepared), long=prepared.is_long
+            )
+        except ServiceError:
+            return self._refused(delivery, "the topic does not exist any more", "missing")
         return Outcome(kind="done")
 
     async def _permitted(self, delivery: Delivery) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping
 
 from undercast.core.arn import Scope
 from undercast.services.kept import Kept
-from undercast.services.sns.errors import no_topic
+from undercast.services.sns.errors import no_subscription, no_topic
 from undercast.services.sns.models import Subscription, Topic, TopicName, subscription_of, topic_of
 from undercast.store.database import Database, Tx
+from undercast.store.numbers import next_number
 
 
 class Topics(Kept[TopicName, Topic]):
@@ -26,6 +27,16 @@ class Topics(Kept[TopicName, Topic]):
         if topic is None:
             raise no_topic()
         return topic
+
+    def still(self, tx: Tx, topic: Topic) -> Topic:
+        """A topic that was looked at before its turn to write came, as it is now. Raises NotFound.
+
+        Also where another one has its name by now: who asked was let in by the policy of the one that has gone.
+        """
+        current = self.within(tx, TopicName(topic.scope, topic.name))
+        if current is None or current.id != topic.id:
+            raise no_topic()
+        return current
 
 
 def find(tx: Tx, name: TopicName) -> Topic | None:
@@ -56,9 +67,16 @@ def named(tx: Tx, scope: Scope, after: str) -> Iterator[str]:
 def add(tx: Tx, name: TopicName, attributes: Mapping[str, str], tags: Mapping[str, str], now: float) -> None:
     """A new topic."""
     tx.execute(
-        "INSERT INTO sns_topic (account_id, region, name, created_at, attributes, tags, sequence,"
-        " deleted_subscriptions) VALUES (?, ?, ?, ?, ?, ?, 0, 0)",
-        (*name.scope, name.name, now, json.dumps(dict(attributes)), json.dumps(dict(tags))),
+        "INSERT INTO sns_topic (id, account_id, region, name, created_at, attributes, tags, sequence,"
+        " deleted_subscriptions) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0)",
+        (
+            next_number(tx, "sns_topic_number"),
+            *name.scope,
+            name.name,
+            now,
+            json.dumps(dict(attributes)),
+            json.dumps(dict(tags)),
+        ),
     )
 
 
@@ -132,10 +150,10 @@ def set_subscription_attributes(tx: Tx, one: Subscription, attributes: Mapping[s
 
 
 def remove_subscription(tx: Tx, one: Subscription) -> None:
-    """It is gone, and counted among those that are."""
+    """It is gone, and counted among those that are. Raises NotFound where it was before."""
     row = tx.one("SELECT topic_id FROM sns_subscription WHERE id = ?", (one.id,))
     if row is None:
-        return
+        raise no_subscription()
     tx.execute("DELETE FROM sns_subscription WHERE id = ?", (one.id,))
     tx.execute(
         "UPDATE sns_topic SET deleted_subscriptions = deleted_subscriptions + 1 WHERE id = ?", (row["topic_id"],)

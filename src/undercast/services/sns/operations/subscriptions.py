@@ -13,7 +13,7 @@ from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.sns import retry, topics
 from undercast.services.sns.attributes import check_joins, checked_subscription
-from undercast.services.sns.confirming import notice, send
+from undercast.services.sns.confirming import Notice, notice, send
 from undercast.services.sns.endpoints import WEB, check_kind, owner_of
 from undercast.services.sns.envelope import CONFIRMATION, UNSUBSCRIBED
 from undercast.services.sns.errors import invalid, invalid_of, no_subscription, not_allowed
@@ -31,22 +31,39 @@ PENDING = "pending confirmation"
 @operation("Subscribe")
 async def subscribe(sns: Sns, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """A new subscription; the one that is there for the same endpoint when its attributes are the same."""
-    topic = sns.topic(ctx, params["TopicArn"])
-    one = _new(sns, ctx, topic, params)
-    known = next(
-        (old for old in topic.subscriptions if (old.protocol, old.endpoint) == (one.protocol, one.endpoint)), None
-    )
-    if known is not None:
-        if params.get("Attributes") and one.attributes != known.attributes:
-            raise invalid_of("Attributes", "Subscription already exists with different attributes")
-        if not known.is_pending:
-            return {"SubscriptionArn": known.arn}
-        renewed = replace(known, token=one.token, created_at=one.created_at)
-        one = replace(renewed, base_url=one.base_url, from_sandbox=one.from_sandbox)
-    told = await notice(sns, ctx, topic, one, CONFIRMATION) if one.is_pending else None
+    topic: Topic | None = sns.topic(ctx, params["TopicArn"])
+    while topic is not None:
+        one = _new(sns, ctx, topic, params)
+        known = _same_endpoint(topic, one)
+        if known is not None:
+            if params.get("Attributes") and one.attributes != known.attributes:
+                raise invalid_of("Attributes", "Subscription already exists with different attributes")
+            if not known.is_pending:
+                return {"SubscriptionArn": known.arn}
+            renewed = replace(known, token=one.token, created_at=one.created_at)
+            one = replace(renewed, base_url=one.base_url, from_sandbox=one.from_sandbox)
+        told = await notice(sns, ctx, topic, one, CONFIRMATION) if one.is_pending else None
+        topic = await _add(sns, topic, one, told)
+    return {"SubscriptionArn": PENDING if one.is_pending and not params.get("ReturnSubscriptionArn") else one.arn}
 
-    def write(tx: Tx) -> None:
-        current = topics.existing(tx, topic_name(topic))
+
+def _same_endpoint(topic: Topic, one: Subscription) -> Subscription | None:
+    ours = (one.protocol, one.endpoint)
+    return next((old for old in topic.subscriptions if (old.protocol, old.endpoint) == ours), None)
+
+
+async def _add(sns: Sns, topic: Topic, one: Subscription, told: Notice | None) -> Topic | None:
+    """Store it; the topic as it is now where another request has subscribed or confirmed its endpoint meanwhile."""
+    known = _same_endpoint(topic, one)
+
+    def write(tx: Tx) -> Topic | None:
+        current = sns.topics.still(tx, topic)
+        check_joins(current, one.protocol)
+        there = _same_endpoint(current, one)
+        if (there and (there.id, there.token, there.is_pending)) != (
+            known and (known.id, known.token, known.is_pending)
+        ):
+            return current
         tx.execute(
             "DELETE FROM sns_subscription WHERE topic_id = ? AND confirmed_at = 0 AND (created_at < ? OR id = ?)",
             (current.id, one.created_at - TOKEN_S, one.id),
@@ -55,9 +72,9 @@ async def subscribe(sns: Sns, ctx: RequestContext, params: Params) -> dict[str, 
         if told is not None:
             send(sns, tx, current, one, told)
         sns.topics.changed(tx, topic_name(topic))
+        return None
 
-    await sns.database.write(write)
-    return {"SubscriptionArn": PENDING if one.is_pending and not params.get("ReturnSubscriptionArn") else one.arn}
+    return await sns.database.write(write)
 
 
 def _new(sns: Sns, ctx: RequestContext, topic: Topic, params: Params) -> Subscription:

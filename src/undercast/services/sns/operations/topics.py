@@ -62,7 +62,7 @@ async def delete_topic(sns: Sns, ctx: RequestContext, params: Params) -> None:
             topics.remove(tx, topic)
             sns.topics.changed(tx, name)
 
-    await sns.database.write(write)
+    await sns.database.write(write, long=True)
 
 
 @operation("ListTopics")
