@@ -1,6 +1,6 @@
 """Lists of schedules: what a page costs, and where the next one begins."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from undercast.services.scheduler.instance import Scheduler
 from undercast.services.scheduler.measures import Measures
 from undercast.services.scheduler.models import Group, MadeBy, Planned, planned_of
 from undercast.services.scheduler.service import MANIFEST
-from undercast.store.database import Row
+from undercast.store.database import Row, Tx
 
 SCOPE = Scope(AccountId("111122223333"), Region("us-west-2"))
 OTHER = Scope(AccountId("444455556666"), SCOPE.region)
@@ -117,6 +117,24 @@ async def test_a_page_reads_what_is_on_it(caller: Caller, monkeypatch: pytest.Mo
     names = [one["Name"] for answer in (first, second, prefixed) for one in answer["Schedules"]]
     assert names == ["s000", "s001", "s002", "s003", "s290", "s291"]
     assert len(read) == 9
+
+
+@pytest.mark.parametrize("params", [{}, {"NamePrefix": "s"}, {"GroupName": "default"}, {"State": "DISABLED"}])
+async def test_no_page_is_sorted(caller: Caller, monkeypatch: pytest.MonkeyPatch, params: dict[str, str]) -> None:
+    """Its rows are read in their order: a sort would read all of them first."""
+    asked: list[tuple[str, Sequence[Any]]] = []
+    read = Tx.all
+
+    def noted(tx: Tx, sql: str, params: Sequence[Any] = ()) -> list[Row]:
+        asked.append((sql, params))
+        return read(tx, sql, params)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Tx, "all", noted)
+        await caller.listed(**params)
+    ((sql, values),) = asked
+    plan = caller.scheduler.database.read_now(lambda tx: tx.all(f"EXPLAIN QUERY PLAN {sql}", values))
+    assert ["SEARCH" in step["detail"] for step in plan] == [True]
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 100])

@@ -117,21 +117,27 @@ def existing(tx: Tx, scope: Scope, group: str, name: str) -> Planned:
 def some(tx: Tx, wanted: Wanted, after: tuple[str, str], limit: int) -> list[Planned]:
     """The first so many behind a group and name, in their order. What is on no page is read for a state alone."""
     found: list[Planned] = []
-    where, values = "account_id = ? AND region = ?", [*wanted.scope]
-    if wanted.group is not None:
-        where, values = f"{where} AND grp = ?", [*values, wanted.group]
-    if wanted.prefix:
-        where, values = f"{where} AND substr(name, 1, {len(wanted.prefix)}) = ?", [*values, wanted.prefix]
     at_once = limit if wanted.state is None else max(limit, _AT_ONCE)
     while True:
-        rows = tx.all(
-            f"SELECT * FROM scheduler_schedule WHERE {where} AND (grp, name) > (?, ?) ORDER BY grp, name LIMIT ?",
-            (*values, *after, at_once),
-        )
+        where, values = _behind(wanted, after)
+        rows = tx.all(f"SELECT * FROM scheduler_schedule WHERE {where} ORDER BY grp, name LIMIT ?", (*values, at_once))
         found += [one for one in map(planned_of, rows) if wanted.state in (None, one.given["State"])]
         if len(rows) < at_once or len(found) >= limit:
             return found[:limit]
         after = (rows[-1]["grp"], rows[-1]["name"])
+
+
+def _behind(wanted: Wanted, after: tuple[str, str]) -> tuple[str, list[str]]:
+    """Of one group by the name alone: of both, SQLite would sort the group before it gives the first row."""
+    where, values = "account_id = ? AND region = ?", [*wanted.scope]
+    if wanted.group is None:
+        where, values = f"{where} AND (grp, name) > (?, ?)", [*values, *after]
+    else:
+        name = after[1] if after[0] == wanted.group else ""
+        where, values = f"{where} AND grp = ? AND name > ?", [*values, wanted.group, name]
+    if wanted.prefix:
+        where, values = f"{where} AND substr(name, 1, {len(wanted.prefix)}) = ?", [*values, wanted.prefix]
+    return where, values
 
 
 def put(tx: Tx, one: Planned, turn: Turn | None) -> None:
