@@ -16,6 +16,7 @@ from undercast.services import table_streams
 from undercast.services.dynamodb import capacity, numbers, recovery
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.forwarding import Change, forward
+from undercast.services.dynamodb.inline import Budget
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.keys import Key, index_key
 from undercast.services.dynamodb.models import Table
@@ -26,10 +27,14 @@ from undercast.store.database import Row, Tx
 
 @record(kw_only=False)
 class Origin:
-    """Why items change. `ctx` is None for what no request asked for: an expiry."""
+    """Why items change. `ctx` is None for what no request asked for: an expiry.
+
+    `budget` is None where one item changes, and in the store thread.
+    """
 
     ctx: RequestContext | None
     now: float
+    budget: Budget | None = None
 
 
 @dataclass(slots=True)

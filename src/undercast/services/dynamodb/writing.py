@@ -133,6 +133,8 @@ def done_at(dynamo: Dynamo, tx: Tx, origin: Origin, write: Write, target: Target
         check_keeps_key(table, write.update)
     check_scalars(table, write.nested)
     old = items.find(tx, table, key)
+    if origin.budget is not None:
+        origin.budget.take(write.size + (old.size if old is not None else 0))
     if write.is_insert and old is not None:
         raise duplicate()
     if write.condition is not None and not write.condition(old.item if old is not None else {}):

@@ -9,10 +9,11 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
-from undercast.services.dynamodb import capacity, items, writing
+from undercast.services.dynamodb import capacity, inline, items, writing
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
+from undercast.services.dynamodb.inline import Budget
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
 from undercast.services.dynamodb.keys import check_scalars, key_of
@@ -26,7 +27,7 @@ from undercast.store.database import Tx
 MAX_GETS, MAX_WRITES = 100, 25
 MAX_BYTES = 16 * 1024 * 1024
 _INLINE_KEYS = 10
-"""More items may be too large together to be read on the event loop."""
+"""Of more even small ones take too long on the event loop."""
 
 
 @operation("BatchGetItem")
@@ -36,10 +37,10 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
     keys = sum(len(one["Keys"]) for one in requests.values())
     if keys > MAX_GETS:
         raise invalid("Too many items requested for the BatchGetItem call")
-    reader = _Gets(dynamo)
     wanted = [(name, named(ctx.scope, name), one, projection(one)) for name, one in requests.items()]
 
-    def read(tx: Tx) -> None:
+    def read(tx: Tx, budget: Budget) -> _Gets:
+        reader = _Gets(dynamo, budget)
         for name, of, one, paths in wanted:
             tree = None if paths is None else tree_of(paths)
             check_scalars(dynamo.tables.get(tx, of), paths or ())
@@ -47,8 +48,9 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
             reader.responses[name] = found if tree is None else [projected(item, tree) for item in found]
         if not reader.processed:
             raise exceeded()
+        return reader
 
-    await dynamo.database.read(read, long=keys > _INLINE_KEYS)
+    reader = await inline.read(dynamo.database, read, heavy=keys > _INLINE_KEYS)
     for table, units in reader.consumed:
         dynamo.throttle.charge(table, "Read", units)
     consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), reader.consumed)
@@ -58,8 +60,9 @@ async def batch_get_item(dynamo: Dynamo, ctx: RequestContext, params: Params) ->
 class _Gets:
     """One BatchGetItem."""
 
-    def __init__(self, dynamo: Dynamo) -> None:
+    def __init__(self, dynamo: Dynamo, budget: Budget) -> None:
         self._dynamo = dynamo
+        self._budget = budget
         self._left = MAX_BYTES
         self.processed = 0
         self.responses: dict[str, list[Item]] = {}
@@ -82,6 +85,7 @@ class _Gets:
                 self.unprocessed[of[0]] = {**request, "Keys": request["Keys"][at:]}
                 break
             self._left -= size
+            self._budget.take(size)
             units.table += capacity.read_units(size, consistent=consistent)
             self.processed += 1
             if stored is not None:
@@ -96,11 +100,15 @@ async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) 
     requests = params["RequestItems"]
     if sum(map(len, requests.values())) > MAX_WRITES:
         raise invalid("Too many items requested for the BatchWriteItem call")
-    writes = {name: _prepared(named(ctx.scope, name), many) for name, many in requests.items()}
-    origin = Origin(ctx, dynamo.clock.now())
-    unprocessed: dict[str, Any] = {}
+    heavy, now = inline.is_heavy(requests), dynamo.clock.now()
 
-    def write(tx: Tx) -> dict[str, list[Done]]:
+    def prepare() -> dict[str, list[Write]]:
+        return {name: _prepared(named(ctx.scope, name), many) for name, many in requests.items()}
+
+    writes = await inline.prepared(prepare, heavy=heavy)
+
+    def write(tx: Tx, budget: Budget) -> dict[str, list[Done]]:
+        origin = Origin(ctx, now, budget)
         targets = {name: [writing.target_of(dynamo, tx, one) for one in many] for name, many in writes.items()}
         _check_apart(targets)
         found = {}
@@ -108,13 +116,12 @@ async def batch_write_item(dynamo: Dynamo, ctx: RequestContext, params: Params) 
             if dynamo.throttle.allows(targets[name][0].table, "Write"):
                 pairs = zip(many, targets[name], strict=True)
                 found[name] = [writing.done_at(dynamo, tx, origin, one, target) for one, target in pairs]
-            else:
-                unprocessed[name] = requests[name]
         if not found:
             raise exceeded()
         return found
 
-    results = await dynamo.database.write(write)
+    results = await inline.write(dynamo.database, write, heavy=heavy)
+    unprocessed = {name: many for name, many in requests.items() if name not in results}
     consumed = [(many[0].table, _sum(many)) for many in results.values()]
     for table, units in consumed:
         dynamo.throttle.charge(table, "Write", units)

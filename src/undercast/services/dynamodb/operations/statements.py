@@ -3,22 +3,24 @@
 AWS: DynamoDB API Reference, the operations of these names.
 """
 
+import asyncio
 import base64
 import binascii
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from undercast.core import json_values
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.dynamodb import capacity, items, reading, writing
+from undercast.services.dynamodb import capacity, inline, items, reading, writing
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
+from undercast.services.dynamodb.inline import Budget
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
 from undercast.services.dynamodb.keys import Key, check_scalars, key_in, key_of
@@ -30,6 +32,7 @@ from undercast.services.dynamodb.writing import Done, Write
 from undercast.services.item_text import Item, dumped, loaded
 from undercast.store.database import Tx
 
+_INLINE_STATEMENTS = 16
 _CODES = {"ResourceNotFoundException": "ResourceNotFound", "ConditionalCheckFailedException": "ConditionalCheckFailed",
           "ValidationException": "ValidationError", "DuplicateItemException": "DuplicateItem",
           "ProvisionedThroughputExceededException": "ProvisionedThroughputExceeded"}  # fmt: skip
@@ -131,6 +134,7 @@ async def batch_execute_statement(dynamo: Dynamo, ctx: RequestContext, params: P
     consumed: dict[int, tuple[Table, Units]] = {}
     responses = []
     for one in requests:
+        await asyncio.sleep(0)  # not to wait, but to let others run: each may be of a large item
         statement = attempted(one["Statement"])
         if isinstance(statement, ServiceError):
             responses.append({"Error": {"Code": "ValidationError", "Message": statement.message}})
@@ -182,20 +186,31 @@ async def _one(
     if index is not None:
         raise invalid("Select statements within BatchExecuteStatement must not specify an index")
     consistent = bool(request.get("ConsistentRead"))
-    return await dynamo.database.read(lambda tx: _get(dynamo, tx, table, (statement, values, consistent)))
+    found = await dynamo.database.read(lambda tx: _get(dynamo, tx, table, (statement, values, consistent)))
+    dynamo.throttle.charge(table, "Read", found.units)
+    return found.item, found.units
 
 
-def _get(dynamo: Dynamo, tx: Tx, table: Table, asked: tuple[Statement, plan.Values, bool]) -> tuple[Item | None, Units]:
+class _Got(NamedTuple):
+    """The part of an item that was asked for, what it consumes, and how large the item is."""
+
+    item: Item | None
+    units: Units
+    size: int
+
+
+def _get(dynamo: Dynamo, tx: Tx, table: Table, asked: tuple[Statement, plan.Values, bool]) -> _Got:
     """The one item that a SELECT with the whole key means: what it names of it as GetItem gives it, not by leaves."""
     statement, values, consistent = asked
     dynamo.throttle.check(table, "Read")
     key, _ = key_of(table, plan.key_in(table, statement, values))
     stored, test = items.find(tx, table, key), plan.test_of(statement, values)
-    units = Units(capacity.read_units(stored.size if stored is not None else 0, consistent=consistent))
-    dynamo.throttle.charge(table, "Read", units)
+    size = stored.size if stored is not None else 0
+    units = Units(capacity.read_units(size, consistent=consistent))
     if stored is None or (test is not None and not test(stored.item)):
-        return None, units
-    return stored.item if statement.paths is None else projected(stored.item, tree_of(statement.paths)), units
+        return _Got(None, units, size)
+    item = stored.item if statement.paths is None else projected(stored.item, tree_of(statement.paths))
+    return _Got(item, units, size)
 
 
 def _check_kinds(statements: list[Statement], mixed: str) -> None:
@@ -222,8 +237,8 @@ async def execute_transaction(dynamo: Dynamo, ctx: RequestContext, params: Param
             raise invalid(f"Validation failed in TransactStatements[{at}]: {reason}")
         writes.append(_prepared(table, one)[1])
     token = params.get("ClientRequestToken")
-    digest = hashlib.sha256(dumped([requests]).encode()).hexdigest()
-    done = await transactions.run(dynamo, ctx, writes, None if token is None else (token, digest))
+    asked = None if token is None else (token, transactions.digest_of(requests))
+    done = await transactions.run(dynamo, ctx, writes, asked, heavy=inline.is_heavy(requests))
     consumed = capacity.all_shown(params.get("ReturnConsumedCapacity"), done.consumed, done.kind)
     return {"Responses": [{} for _ in requests], **consumed}
 
@@ -238,19 +253,23 @@ async def _read_transaction(dynamo: Dynamo, ctx: RequestContext, params: Params)
             raise invalid(f"Validation failed in TransactStatements[{at}]: {reason}")
         wanted.append((table, asked))
 
-    def read(tx: Tx) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
+    def read(tx: Tx, budget: Budget) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
         responses: list[dict[str, Any]] = []
-        consumed: dict[int, tuple[Table, Units]] = {}
+        read_of: list[tuple[Table, Units]] = []
         keys = [(table.id, key_in(table, plan.key_in(table, *asked))) for table, asked in wanted]
         if len(set(keys)) != len(keys):
             raise invalid("Transaction request cannot include multiple operations on one item")
         for table, asked in wanted:
-            item, units = _get(dynamo, tx, table, (*asked, True))
-            consumed.setdefault(table.id, (table, Units()))[1].add(
-                Units(units.table * 4)
-            )  # consistent, in a transaction
-            responses.append({} if item is None else {"Item": item})
-        return responses, list(consumed.values())
+            got = _get(dynamo, tx, table, (*asked, True))
+            budget.take(got.size)
+            read_of.append((table, got.units))
+            responses.append({} if got.item is None else {"Item": got.item})
+        return responses, read_of
 
-    responses, found = await dynamo.database.read(read)
+    responses, read_of = await inline.read(dynamo.database, read, heavy=len(wanted) > _INLINE_STATEMENTS)
+    consumed: dict[int, tuple[Table, Units]] = {}
+    for table, units in read_of:
+        dynamo.throttle.charge(table, "Read", units)
+        consumed.setdefault(table.id, (table, Units()))[1].add(Units(units.table * 4))  # consistent, in a transaction
+    found = list(consumed.values())
     return {"Responses": responses, **capacity.all_shown(params.get("ReturnConsumedCapacity"), found, "Read")}

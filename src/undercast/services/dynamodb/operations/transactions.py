@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
-from undercast.services.dynamodb import capacity, items, writing
+from undercast.services.dynamodb import capacity, inline, items, writing
 from undercast.services.dynamodb.capacity import Units
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.expressions.paths import projected, tree_of
+from undercast.services.dynamodb.inline import Budget
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.items import Origin
 from undercast.services.dynamodb.keys import Key, check_scalars, key_of
@@ -50,9 +51,13 @@ class Transaction(NamedTuple):
 @operation("TransactWriteItems")
 async def transact_write_items(dynamo: Dynamo, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Up to 100 actions on as many items. The same ClientRequestToken within ten minutes does nothing again."""
-    writes = [_prepared(ctx, one) for one in params["TransactItems"]]
-    token = params.get("ClientRequestToken")
-    done = await run(dynamo, ctx, writes, None if token is None else (token, _digest(params)))
+    given, token, heavy = params["TransactItems"], params.get("ClientRequestToken"), inline.is_heavy(params)
+
+    def prepare() -> tuple[list[Write], tuple[str, str] | None]:
+        return [_prepared(ctx, one) for one in given], None if token is None else (token, digest_of(given))
+
+    writes, request = await inline.prepared(prepare, heavy=heavy)
+    done = await run(dynamo, ctx, writes, request, heavy=heavy)
     answer = capacity.all_shown(params.get("ReturnConsumedCapacity"), done.consumed, done.kind)
     if params.get("ReturnItemCollectionMetrics") == "SIZE":
         metrics: dict[str, list[dict[str, Any]]] = {}
@@ -64,22 +69,21 @@ async def transact_write_items(dynamo: Dynamo, ctx: RequestContext, params: Para
 
 
 async def run(
-    dynamo: Dynamo, ctx: RequestContext, writes: Sequence[Write], token: tuple[str, str] | None
+    dynamo: Dynamo, ctx: RequestContext, writes: Sequence[Write], token: tuple[str, str] | None, *, heavy: bool
 ) -> Transaction:
     """All writes or none; `token` is the client's with the digest of its request. Raises ServiceError."""
     now = dynamo.clock.now()
-    origin = Origin(ctx, now)
     if sum(one.size for one in writes) > MAX_BYTES:
         raise invalid("Aggregate size of all items in the transaction exceeds the maximum allowed size of 4 MB")
 
-    def write(tx: Tx) -> Transaction:
+    def write(tx: Tx, budget: Budget) -> Transaction:
         if token is not None and _was_done(tx, ctx, token, now):
-            return Transaction([], _read_units(dynamo, tx, writes))
+            return Transaction([], _read_units(dynamo, tx, writes, budget))
         _check_apart(dynamo, tx, writes)
-        results = _all_done(dynamo, tx, origin, writes)
+        results = _all_done(dynamo, tx, Origin(ctx, now, budget), writes)
         return Transaction(results, _consumed(results))
 
-    return await dynamo.database.write(write, long=len(writes) > _INLINE_ACTIONS)
+    return await inline.write(dynamo.database, write, heavy=heavy or len(writes) > _INLINE_ACTIONS)
 
 
 def _prepared(ctx: RequestContext, given: Mapping[str, Any]) -> Write:
@@ -138,20 +142,22 @@ def _consumed(results: Sequence[Done]) -> list[tuple[Table, Units]]:
     return list(found.values())
 
 
-def _read_units(dynamo: Dynamo, tx: Tx, writes: Sequence[Write]) -> list[tuple[Table, Units]]:
+def _read_units(dynamo: Dynamo, tx: Tx, writes: Sequence[Write], budget: Budget) -> list[tuple[Table, Units]]:
     """A repeated transaction reads the items, no more."""
     found: dict[int, tuple[Table, Units]] = {}
     for one in writes:
         table = dynamo.tables.get(tx, one.of)
         stored = items.find(tx, table, writing.target_of(dynamo, tx, one).key)
         size = stored.size if stored is not None else 0
+        budget.take(size)
         units = Units(2 * capacity.read_units(size, consistent=True))
         found.setdefault(table.id, (table, Units()))[1].add(units)
     return list(found.values())
 
 
-def _digest(params: Params) -> str:
-    return hashlib.sha256(dumped([params["TransactItems"]]).encode()).hexdigest()
+def digest_of(given: Sequence[Mapping[str, Any]]) -> str:
+    """By which a repeated request is known."""
+    return hashlib.sha256(dumped([given]).encode()).hexdigest()
 
 
 def _was_done(tx: Tx, ctx: RequestContext, request: tuple[str, str], now: float) -> bool:
@@ -184,7 +190,7 @@ async def transact_get_items(dynamo: Dynamo, ctx: RequestContext, params: Params
         get = one["Get"]
         wanted.append((get, named(ctx.scope, get["TableName"]), projection(get)))
 
-    def read(tx: Tx) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
+    def read(tx: Tx, budget: Budget) -> tuple[list[dict[str, Any]], list[tuple[Table, Units]]]:
         responses, seen = [], set()
         consumed: dict[int, tuple[Table, Units]] = {}
         for get, of, paths in wanted:
@@ -196,8 +202,9 @@ async def transact_get_items(dynamo: Dynamo, ctx: RequestContext, params: Params
                 raise invalid("Transaction request cannot include multiple operations on one item")
             seen.add((table.id, key))
             stored = items.find(tx, table, key)
-            units = Units(2 * capacity.read_units(stored.size if stored is not None else 0, consistent=True))
-            dynamo.throttle.charge(table, "Read", units)
+            size = stored.size if stored is not None else 0
+            budget.take(size)
+            units = Units(2 * capacity.read_units(size, consistent=True))
             consumed.setdefault(table.id, (table, Units()))[1].add(units)
             item = stored.item if stored is not None else None
             if item is not None and paths is not None:
@@ -205,5 +212,7 @@ async def transact_get_items(dynamo: Dynamo, ctx: RequestContext, params: Params
             responses.append({} if item is None else {"Item": item})
         return responses, list(consumed.values())
 
-    responses, consumed = await dynamo.database.read(read)
+    responses, consumed = await inline.read(dynamo.database, read, heavy=len(wanted) > _INLINE_ACTIONS)
+    for table, units in consumed:
+        dynamo.throttle.charge(table, "Read", units)
     return {"Responses": responses, **capacity.all_shown(params.get("ReturnConsumedCapacity"), consumed, "Read")}
