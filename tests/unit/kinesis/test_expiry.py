@@ -18,7 +18,9 @@ from undercast.services.kinesis.housekeeping import _AT_ONCE, Housekeeping
 from undercast.services.kinesis.models import HASH_KEYS, PROVISIONED, StreamName
 from undercast.services.kinesis.places import Start, place
 from undercast.services.kinesis.records import New, append
+from undercast.services.kinesis.resharding import begin
 from undercast.services.kinesis.schema import SCHEMA
+from undercast.services.kinesis.shard_changes import Range
 from undercast.store.database import Database, Tx
 from undercast.store.migrations import migrate
 
@@ -41,8 +43,7 @@ class Ground:
         def write(tx: Tx) -> None:
             given = {"mode": PROVISIONED, "max_record_kib": 1024, "distribution": "", "tags": {}}
             stream, half = store.add(tx, OF, given, self.clock.now()), HASH_KEYS // 2
-            for keys in (store.Range(0, half - 1), store.Range(half, HASH_KEYS - 1)):
-                store.add_shard(tx, stream.id, keys, store.Origin(), self.clock.now())
+            begin(tx, stream, (Range(0, half - 1), Range(half, HASH_KEYS - 1)), self.clock.now())
 
         await self.database.write(write)
 
@@ -61,7 +62,9 @@ class Ground:
 
         def write(tx: Tx) -> None:
             stream = store.existing(tx, OF)
-            store.close_shard(tx, store.shard(tx, stream, f"shardId-{shard:012d}"), self.clock.now())
+            changes = store.shard_changes(tx, stream.id)
+            changes.close(shard)
+            store.change_shards(tx, stream.id, changes, self.clock.now())
 
         await self.database.write(write)
 

@@ -25,6 +25,7 @@ from undercast.services.kinesis import store
 from undercast.services.kinesis.instance import Kinesis
 from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.models import HASH_KEYS, StreamName, shard_name
+from undercast.services.kinesis.resharding import split
 from undercast.services.kinesis.schema import SCHEMA
 from undercast.services.kinesis.service import MANIFEST
 from undercast.services.kinesis.throttle import Throttle
@@ -110,17 +111,16 @@ async def test_a_split_that_is_rolled_back_leaves_its_shard(ground: Ground) -> N
     """A put within that transaction saw the children; those behind it see the shard that is still open."""
     await ground.put()
 
-    def split(tx: Tx) -> None:
+    def split_in_vain(tx: Tx) -> None:
         stream = store.existing(tx, ground.of)
-        store.close_shard(tx, store.shard(tx, stream, shard_name(0)), 1.0)
-        store.add_shard(tx, stream.id, store.Range(0, HASH_KEYS - 1), store.Origin(0), 1.0)
+        split(tx, stream, store.shard(tx, stream, shard_name(0)), HASH_KEYS // 2, 1.0)
         seen = ground.kinesis.streams.within(tx, ground.of)
         assert seen is not None
-        assert [row["number"] for row in seen.shards] == [1]
+        assert [row["number"] for row in seen.shards] == [1, 2]
         raise KeyError
 
     with pytest.raises(KeyError):
-        await ground.kinesis.change(ground.of, split)
+        await ground.kinesis.change(ground.of, split_in_vain)
     assert await ground.put() == shard_name(0)
 
 

@@ -24,7 +24,9 @@ from undercast.services.kinesis.measures import Measures
 from undercast.services.kinesis.models import HASH_KEYS, PROVISIONED, StreamName
 from undercast.services.kinesis.operations.records import _INLINE, get_records
 from undercast.services.kinesis.records import New, append
+from undercast.services.kinesis.resharding import begin
 from undercast.services.kinesis.schema import SCHEMA
+from undercast.services.kinesis.shard_changes import Range
 from undercast.services.kinesis.throttle import READ_CALLS, Throttle
 from undercast.services.shard_iterators import Iterator
 from undercast.store.database import Database, Tx
@@ -59,7 +61,7 @@ async def ground(tmp_path: Path) -> AsyncIterator[Ground]:
         given = {"mode": PROVISIONED, "max_record_kib": 1024, "distribution": "", "tags": {}}
         stream = store.add(tx, OF, given, clock.now())
         store.change(tx, stream, metrics='["ReadProvisionedThroughputExceeded"]')
-        store.add_shard(tx, stream.id, store.Range(0, HASH_KEYS - 1), store.Origin(), clock.now())
+        begin(tx, stream, [Range(0, HASH_KEYS - 1)], clock.now())
         (shard,) = store.open_shards(tx, stream.id)
         append(tx, stream, [(shard, New(b"x", "k", 0))] * RECORDS, clock.now())
         return int(shard["id"])

@@ -3,11 +3,21 @@
 AWS: Kinesis Developer Guide, "Reshard a stream"; API Reference, SplitShard, MergeShards, UpdateShardCount.
 """
 
+from collections.abc import Iterable
+
 from undercast.services.kinesis import store
 from undercast.services.kinesis.errors import invalid
-from undercast.services.kinesis.models import HASH_KEYS, Stream, shard_name, starts_of
-from undercast.services.kinesis.store import Origin, Range
+from undercast.services.kinesis.models import Stream, shard_name, starts_of
+from undercast.services.kinesis.shard_changes import Range, Shard
 from undercast.store.database import Row, Tx
+
+
+def begin(tx: Tx, stream: Stream, ranges: Iterable[Range], now: float) -> None:
+    """The shards that a stream begins with."""
+    changes = store.shard_changes(tx, stream.id)
+    for keys in ranges:
+        changes.begin(keys)
+    store.change_shards(tx, stream.id, changes, now)
 
 
 def check_split(stream: Stream, shard: Row, start: int) -> None:
@@ -24,9 +34,9 @@ def check_split(stream: Stream, shard: Row, start: int) -> None:
 def split(tx: Tx, stream: Stream, shard: Row, start: int, now: float) -> None:
     """Two children; the second begins at this hash key. Raises InvalidArgumentException."""
     _check_open(stream, shard)
-    store.close_shard(tx, shard, now)
-    for keys in (Range(int(shard["low"]), start - 1), Range(start, int(shard["high"]))):
-        store.add_shard(tx, stream.id, keys, Origin(shard["number"]), now)
+    changes = store.shard_changes(tx, stream.id)
+    changes.split(_shard_of(shard), start)
+    store.change_shards(tx, stream.id, changes, now)
 
 
 def merge(tx: Tx, stream: Stream, shard: Row, other: Row, now: float) -> None:
@@ -39,22 +49,20 @@ def merge(tx: Tx, stream: Stream, shard: Row, other: Row, now: float) -> None:
             f"Shards {shard_name(shard['number'])} and {shard_name(other['number'])} in stream {stream.of.name} under "
             f"account {stream.of.scope.account_id} are not an adjacent pair of shards eligible for merging."
         )
-    for one in (shard, other):
-        store.close_shard(tx, one, now)
-    keys = Range(int(lower["low"]), int(upper["high"]))
-    store.add_shard(tx, stream.id, keys, Origin(shard["number"], other["number"]), now)
+    changes = store.shard_changes(tx, stream.id)
+    changes.merge(_shard_of(shard), _shard_of(other))
+    store.change_shards(tx, stream.id, changes, now)
 
 
 def scale(tx: Tx, stream: Stream, count: int, now: float) -> None:
     """So many open shards of equal size, by splits and then merges; what is right already stays."""
-    starts = starts_of(count)
-    for start in starts[1:]:
-        shard = next(row for row in store.open_shards(tx, stream.id) if int(row["low"]) <= start <= int(row["high"]))
-        if int(shard["low"]) != start:
-            split(tx, stream, shard, start, now)
-    for start, end in zip(starts, [*starts[1:], HASH_KEYS], strict=True):
-        while len(inside := [row for row in store.open_shards(tx, stream.id) if start <= int(row["low"]) < end]) > 1:
-            merge(tx, stream, inside[0], inside[1], now)
+    changes = store.shard_changes(tx, stream.id)
+    changes.scale([_shard_of(row) for row in store.open_shards(tx, stream.id)], starts_of(count))
+    store.change_shards(tx, stream.id, changes, now)
+
+
+def _shard_of(row: Row) -> Shard:
+    return Shard(row["number"], Range(int(row["low"]), int(row["high"])))
 
 
 def _check_open(stream: Stream, shard: Row) -> None:

@@ -5,7 +5,7 @@ AWS: Kinesis API Reference, CreateStream, DescribeStream, RegisterStreamConsumer
 
 import json
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from undercast.core.arn import Scope
 from undercast.services.kinesis.errors import no_shard, no_stream, shard_is_gone
@@ -22,6 +22,7 @@ from undercast.services.kinesis.models import (
     shard_number,
     stream_of,
 )
+from undercast.services.kinesis.shard_changes import ShardChanges
 from undercast.services.sharded_log import ShardedLog
 from undercast.store.database import Row, Tx
 
@@ -29,20 +30,6 @@ LOG = ShardedLog("kinesis")
 _CHANGEABLE = frozenset(
     {"mode", "retention_hours", "max_record_kib", "distribution", "key_id", "metrics", "tags", "policy"}
 )
-
-
-class Range(NamedTuple):
-    """Hash keys, both ends included."""
-
-    low: int
-    high: int
-
-
-class Origin(NamedTuple):
-    """The numbers of the shards that a new one follows; none for those that a stream begins with."""
-
-    parent: int | None = None
-    adjacent: int | None = None
 
 
 def find(tx: Tx, of: StreamName) -> Stream | None:
@@ -127,22 +114,32 @@ def take_places(tx: Tx, stream_id: int, count: int) -> int:
 # Shards
 
 
-def add_shard(tx: Tx, stream_id: int, keys: Range, origin: Origin, now: float) -> int:
-    """A new open shard; its number. Its opening takes a sequence number, which no record has."""
+def shard_changes(tx: Tx, stream_id: int) -> ShardChanges:
+    """None as yet; the next number is behind all that the stream has."""
     row = tx.one("SELECT COALESCE(MAX(number), -1) + 1 AS next FROM kinesis_shard WHERE stream_id = ?", (stream_id,))
     assert row is not None
-    number = int(row["next"])
-    tx.execute(
-        "INSERT INTO kinesis_shard (stream_id, number, parent, adjacent, low, high, created_at, first)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (stream_id, number, *origin, padded(keys.low), padded(keys.high), now, take_places(tx, stream_id, 1)),
+    return ShardChanges(int(row["next"]))
+
+
+def change_shards(tx: Tx, stream_id: int, changes: ShardChanges, now: float) -> None:
+    """Write them: the sequence numbers that openings and closings take are no record's."""
+    first = take_places(tx, stream_id, changes.places)
+    closings = {number: first + place for number, place in changes.closed.items()}
+    rows = []
+    for shard, origin, place in changes.opened:
+        last = closings.pop(shard.number, None)
+        keys = (padded(shard.keys.low), padded(shard.keys.high))
+        closed_at = None if last is None else now
+        rows.append((stream_id, shard.number, *origin, *keys, now, closed_at, first + place, last))
+    tx.insert_many(
+        "UPDATE kinesis_shard SET closed_at = ?, last = ? WHERE stream_id = ? AND number = ?",
+        [(now, last, stream_id, number) for number, last in closings.items()],
     )
-    return number
-
-
-def close_shard(tx: Tx, shard: Row, now: float) -> None:
-    """Its closing takes a sequence number, too."""
-    LOG.close(tx, shard["id"], take_places(tx, shard["stream_id"], 1), now)
+    tx.insert_many(
+        "INSERT INTO kinesis_shard (stream_id, number, parent, adjacent, low, high, created_at, closed_at, first, last)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        rows,
+    )
 
 
 def open_shards(tx: Tx, stream_id: int) -> list[Row]:

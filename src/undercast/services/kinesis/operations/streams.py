@@ -13,7 +13,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.kinesis import store
+from undercast.services.kinesis import resharding, store
 from undercast.services.kinesis.errors import in_use, invalid
 from undercast.services.kinesis.instance import Kinesis, asked, named, refuse_second
 from undercast.services.kinesis.models import (
@@ -31,7 +31,7 @@ from undercast.services.kinesis.models import (
     starts_of,
 )
 from undercast.services.kinesis.operations.tags import check_tags
-from undercast.services.kinesis.store import Origin, Range
+from undercast.services.kinesis.shard_changes import Range
 from undercast.store.database import Row, Tx
 
 ON_DEMAND_SHARDS = 4
@@ -61,8 +61,9 @@ async def create_stream(kinesis: Kinesis, ctx: RequestContext, params: Params) -
         refuse_second(tx, of)
         stream = store.add(tx, of, given, now)
         starts = starts_of(count)
-        for start, end in zip(starts, [*starts[1:], HASH_KEYS], strict=True):
-            store.add_shard(tx, stream.id, Range(start, end - 1), Origin(), now)
+        ends = [*starts[1:], HASH_KEYS]
+        ranges = [Range(start, end - 1) for start, end in zip(starts, ends, strict=True)]
+        resharding.begin(tx, stream, ranges, now)
 
     await kinesis.change(of, create, long=count > 100)
     return {}
