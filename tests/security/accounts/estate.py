@@ -26,6 +26,11 @@ def _arn(service: str, account: str, resource: str) -> str:
     return f"arn:aws:{service}:{REGION}:{account}:{resource}"
 
 
+def until(done: Callable[[], bool]) -> None:
+    """Ask until it is so; each question takes the platform a round."""
+    assert any(done() for _ in range(10_000)), "it never was"
+
+
 def archive() -> bytes:
     """A function's package."""
     body = io.BytesIO()
@@ -107,8 +112,7 @@ def lambda_(client: Client, account: str) -> Names:
     signing = of.create_code_signing_config(AllowedPublishers=publishers, Description=SECRET)["CodeSigningConfig"]
     source = {"FunctionName": "function", "EventSourceArn": _arn("sqs", account, queue), "Enabled": False}
     mapping = of.create_event_source_mapping(Tags=TAG_MAP, **source)
-    while of.get_event_source_mapping(UUID=mapping["UUID"])["State"] != "Disabled":
-        pass  # each answer takes the platform a round
+    until(lambda: of.get_event_source_mapping(UUID=mapping["UUID"])["State"] == "Disabled")
     taggable = (arn, signing["CodeSigningConfigArn"], mapping["EventSourceMappingArn"])
     return {
         "FunctionName": (arn, "function", f"{arn}:alias"),
@@ -142,8 +146,7 @@ def logs(client: Client, account: str) -> Names:
     of.put_destination(destinationName="destination", targetArn=stream, roleArn=role)
     query = {"queryString": "fields @message", "logGroupNames": ["group"]}
     started = of.start_query(startTime=now // 1000 - 60, endTime=now // 1000 + 60, **query)["queryId"]
-    while of.get_query_results(queryId=started)["status"] in ("Scheduled", "Running"):
-        pass  # each answer takes the platform a round
+    until(lambda: of.get_query_results(queryId=started)["status"] not in ("Scheduled", "Running"))
     record = of.get_query_results(queryId=started)["results"][0]
     exports = f"exports-{account}"
     s3_of, writer = client("s3"), {"Effect": "Allow", "Principal": {"Service": "logs.amazonaws.com"}, "Action": "s3:*"}
@@ -152,8 +155,9 @@ def logs(client: Client, account: str) -> Names:
     s3_of.put_bucket_policy(Bucket=exports, Policy=json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
     asked = {"logGroupName": "group", "destination": exports, "from": 1, "to": now + 1}
     task = of.create_export_task(taskName=SECRET, **asked)["taskId"]
-    while of.describe_export_tasks(taskId=task)["exportTasks"][0]["status"]["code"] in ("PENDING", "RUNNING"):
-        pass  # as above
+    until(
+        lambda: of.describe_export_tasks(taskId=task)["exportTasks"][0]["status"]["code"] not in ("PENDING", "RUNNING")
+    )
     defined = of.put_query_definition(name=SECRET, **query)["queryDefinitionId"]
     return {
         "logGroupName": ("group",),
@@ -207,8 +211,7 @@ def sqs(client: Client, account: str) -> Names:
     received = of.receive_message(QueueUrl=url, VisibilityTimeout=43200)["Messages"][0]["ReceiptHandle"]
     of.send_message(QueueUrl=url, MessageBody=SECRET)
     task = of.start_message_move_task(SourceArn=arn)["TaskHandle"]
-    while of.list_message_move_tasks(SourceArn=arn)["Results"][0]["Status"] == "RUNNING":
-        pass  # each answer takes the platform a round
+    until(lambda: of.list_message_move_tasks(SourceArn=arn)["Results"][0]["Status"] != "RUNNING")
     return {
         "QueueUrl": (url,),
         "QueueName": ("queue",),
@@ -256,13 +259,11 @@ def dynamodb(client: Client, account: str) -> Names:
     arn = of.describe_table(TableName="table")["Table"]["TableArn"]
     bucket = f"bucket-{account}"
     export = of.export_table_to_point_in_time(TableArn=arn, S3Bucket=bucket)["ExportDescription"]["ExportArn"]
-    while of.describe_export(ExportArn=export)["ExportDescription"]["ExportStatus"] == "IN_PROGRESS":
-        pass  # each answer takes the platform a round
+    until(lambda: of.describe_export(ExportArn=export)["ExportDescription"]["ExportStatus"] != "IN_PROGRESS")
     source = {"S3BucketSource": {"S3Bucket": bucket, "S3KeyPrefix": "none/"}, "InputFormat": "CSV"}
     imported = of.import_table(TableCreationParameters={"TableName": "imported", **table}, **source)
     described = imported["ImportTableDescription"]["ImportArn"]
-    while of.describe_import(ImportArn=described)["ImportTableDescription"]["ImportStatus"] == "IN_PROGRESS":
-        pass  # as above
+    until(lambda: of.describe_import(ImportArn=described)["ImportTableDescription"]["ImportStatus"] != "IN_PROGRESS")
     return {
         "ExportArn": (export,),
         "ImportArn": (described,),
@@ -328,8 +329,7 @@ def events(client: Client, account: str) -> Names:
     archived = of.create_archive(ArchiveName="archive", EventSourceArn=bus, Description=SECRET)["ArchiveArn"]
     window = {"EventStartTime": 1_700_000_000, "EventEndTime": 1_700_000_060, "Destination": {"Arn": bus}}
     of.start_replay(ReplayName="replay", EventSourceArn=archived, **window)
-    while of.describe_replay(ReplayName="replay")["State"] in ("STARTING", "RUNNING"):
-        pass  # each answer takes the platform a round
+    until(lambda: of.describe_replay(ReplayName="replay")["State"] not in ("STARTING", "RUNNING"))
     key = {"ApiKeyAuthParameters": {"ApiKeyName": "name", "ApiKeyValue": SECRET}}
     connected = {"AuthorizationType": "API_KEY", "AuthParameters": key, "Description": SECRET}
     connection = of.create_connection(Name="connection", **connected)["ConnectionArn"]
@@ -367,8 +367,7 @@ def pipes(client: Client, account: str) -> Names:
     ends_of = {"Source": ends[0], "Target": ends[1], "RoleArn": role, "DesiredState": "STOPPED"}
     of = client("pipes")
     arn = of.create_pipe(Name="pipe", Description=SECRET, Tags=TAG_MAP, **ends_of)["Arn"]
-    while of.describe_pipe(Name="pipe")["CurrentState"] == "CREATING":
-        pass  # each answer takes the platform a round
+    until(lambda: of.describe_pipe(Name="pipe")["CurrentState"] != "CREATING")
     return {"Name": ("pipe",), "resourceArn": (arn,)}
 
 
