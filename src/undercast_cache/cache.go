@@ -71,17 +71,17 @@ func (cache *Cache) Get(ctx context.Context, key string, ages Ages, fetch Fetch)
 	case found && age < ages.TTL+ages.Stale:
 		cache.count(&cache.metrics.Stale)
 		go func() {
-			_, _ = cache.refresh(ctx, key, fetch) // a failure is counted; the next caller meets it
+			_, _ = cache.refresh(ctx, key, ages, fetch) // a failure is counted; the next caller meets it
 		}()
 		return value, nil
 	}
 	cache.count(&cache.metrics.Misses)
-	return cache.refresh(ctx, key, fetch)
+	return cache.refresh(ctx, key, ages, fetch)
 }
 
 // Load fetches a value whatever is there.
 func (cache *Cache) Load(ctx context.Context, key string, fetch Fetch) error {
-	_, err := cache.refresh(ctx, key, fetch)
+	_, err := cache.refresh(ctx, key, Ages{}, fetch)
 	return err
 }
 
@@ -94,8 +94,12 @@ func (cache *Cache) Metrics() Metrics {
 	return metrics
 }
 
-func (cache *Cache) refresh(ctx context.Context, key string, fetch Fetch) ([]byte, error) {
+func (cache *Cache) refresh(ctx context.Context, key string, ages Ages, fetch Fetch) ([]byte, error) {
 	value, err, _ := cache.flights.Do(key, func() (any, error) {
+		// Who missed and came behind the end of another's flight finds what that has brought.
+		if kept, age, found := cache.look(key); found && age < ages.TTL {
+			return kept, nil
+		}
 		cache.count(&cache.metrics.Fetches)
 		fetched, err := fetch(context.WithoutCancel(ctx)) // a caller that leaves must not fail those who wait with it
 		if err != nil {

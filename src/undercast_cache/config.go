@@ -209,6 +209,7 @@ func groups(node *yaml.Node, region string) ([]Group, error) {
 		return nil, err
 	}
 	result := make([]Group, 0, len(found))
+	regions := map[string]string{}
 	for _, entry := range found {
 		var group Group
 		if err := decode(entry, &group, "region", "names"); err != nil {
@@ -219,6 +220,12 @@ func groups(node *yaml.Node, region string) ([]Group, error) {
 		}
 		if group.Region == "" {
 			group.Region = region
+		}
+		for _, name := range group.Names {
+			if other, named := regions[name]; named && other != group.Region {
+				return nil, at(entry, fmt.Sprintf("%q is named in %s, too; functions ask for it by its name alone", name, other))
+			}
+			regions[name] = group.Region
 		}
 		result = append(result, group)
 	}
@@ -231,6 +238,7 @@ func items(node *yaml.Node, region string) ([]Item, error) {
 		return nil, err
 	}
 	result := make([]Item, 0, len(found))
+	named := map[string]Item{}
 	for _, entry := range found {
 		var item Item
 		err := decode(entry, &item, "region", "table", "hashkey", "hashkeytype", "hashkeyvalue",
@@ -244,6 +252,10 @@ func items(node *yaml.Node, region string) ([]Item, error) {
 		if item.Region == "" {
 			item.Region = region
 		}
+		if other, twice := named[item.Name()]; twice && other != item {
+			return nil, at(entry, fmt.Sprintf("another item has the name %q, too; functions ask for it by that alone", item.Name()))
+		}
+		named[item.Name()] = item
 		result = append(result, item)
 	}
 	return result, nil

@@ -77,7 +77,11 @@ func TestWhatIsWrongIsNamedWithItsLine(t *testing.T) {
 		"dynamodb:\n  - {table: t, hashkey: h, hashkeyvalue: v, hashkeytype: B}\n": "line 2: hashkeytype: must be S or N",
 		"parameters: [\n":                                                          "line",
 		"- a\n":                                                                    "line 1: expected parameters:",
-		"secrets: text\n":                                                          "line 1: expected a list",
+		"parameters:\n  - {region: a, names: [p]}\n  - {region: b, names: [q, p]}\n": `line 3: "p" is named in a, too`,
+		"secrets:\n  - {region: a, names: [p]}\n  - {names: [p]}\n":                  `line 3: "p" is named in a, too`,
+		"dynamodb:\n  - {table: t, hashkey: h, hashkeyvalue: a-b, hashkeytype: S}\n" +
+			"  - {table: t, hashkey: h, hashkeyvalue: a, hashkeytype: S, sortkey: s, sortkeytype: S, sortkeyvalue: b}\n": `line 3: another item has the name "t-a-b"`,
+		"secrets: text\n": "line 1: expected a list",
 	} {
 		_, err := ReadConfig(written(t, content), "")
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "config.yaml") {

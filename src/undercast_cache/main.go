@@ -39,7 +39,7 @@ func say(format string, arguments ...any) {
 // status is that of a service's error, 500 where there was no answer.
 func status(err error) int {
 	var answer *awshttp.ResponseError
-	if errors.As(err, &answer) {
+	if errors.As(err, &answer) && answer.HTTPStatusCode() >= http.StatusBadRequest { // 0: none came in time
 		return answer.HTTPStatusCode()
 	}
 	return http.StatusInternalServerError

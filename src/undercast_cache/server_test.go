@@ -21,14 +21,22 @@ type service struct {
 	counts  map[string]int
 	regions map[string]bool
 	answers map[string]string
+	bodies  []string
+	slow    time.Duration
 }
 
 func (fake *service) ServeHTTP(writer http.ResponseWriter, request *http.Request) {
 	_, target, _ := strings.Cut(request.Header.Get("X-Amz-Target"), ".")
 	scope := strings.Split(request.Header.Get("Authorization"), "/")
+	body, _ := io.ReadAll(request.Body)
+	select {
+	case <-time.After(fake.slow):
+	case <-request.Context().Done():
+	}
 	fake.mutex.Lock()
 	defer fake.mutex.Unlock()
 	fake.counts[target]++
+	fake.bodies = append(fake.bodies, string(body))
 	if len(scope) > 2 {
 		fake.regions[scope[2]] = true
 	}
@@ -181,6 +189,62 @@ func TestAWSsInterfaceWantsTheSessionToken(t *testing.T) {
 	for _, token := range []string{"", "wrong"} {
 		if code, _ := ask(t, server, "/secretsmanager/get?secretId=s1", token); code != http.StatusUnauthorized {
 			t.Errorf("with the token %q the status is %d", token, code)
+		}
+	}
+}
+
+func TestEachVersionStageAndFormIsAValueOfItsOwn(t *testing.T) {
+	fake, sources := started(t, answers)
+	server := awsServer(sources, AWSSettings{
+		Enabled: true, MaxItems: 1000, ParameterTTL: time.Hour, SecretTTL: time.Hour,
+	})
+	paths := map[string]string{
+		"/systemsmanager/parameters/get?name=p1":                       `"WithDecryption":false`,
+		"/systemsmanager/parameters/get?name=p1&withDecryption=true":   `"WithDecryption":true`,
+		"/systemsmanager/parameters/get?name=p1&version=2":             `"Name":"p1:2"`,
+		"/systemsmanager/parameters/get?name=p1&label=l":               `"Name":"p1:l"`,
+		"/secretsmanager/get?secretId=s1":                              `{"SecretId":"s1"}`,
+		"/secretsmanager/get?secretId=s1&versionId=v1":                 `"VersionId":"v1"`,
+		"/secretsmanager/get?secretId=s1&versionStage=AWSPREVIOUS":     `"VersionStage":"AWSPREVIOUS"`,
+		"/secretsmanager/get?secretId=s1&versionId=v&versionStage=own": `"VersionId":"v","VersionStage":"own"`,
+	}
+	for path, want := range paths {
+		for range 2 {
+			before := len(fake.bodies)
+			if code, body := ask(t, server, path, "token"); code != http.StatusOK {
+				t.Fatal(path, code, body)
+			}
+			if len(fake.bodies) == before {
+				continue
+			}
+			if body := fake.bodies[before]; !strings.Contains(body, want) {
+				t.Errorf("%s asks %s, not %s", path, body, want)
+			}
+		}
+	}
+	if len(fake.bodies) != len(paths) {
+		t.Errorf("%d values are %d requests", len(paths), len(fake.bodies))
+	}
+}
+
+func TestWithoutATokenNobodyIsLetIn(t *testing.T) {
+	_, sources := started(t, answers)
+	server := NewAWSServer(sources, NewCache(Limits{}, time.Now), AWSSettings{}, "us-east-1", "")
+	server.Ready()
+	if code, _ := ask(t, server, "/secretsmanager/get?secretId=s1", ""); code != http.StatusUnauthorized {
+		t.Errorf("the status is %d", code)
+	}
+}
+
+func TestAServiceIsWaitedForNoLongerThanSaid(t *testing.T) {
+	fake, sources := started(t, answers)
+	fake.slow = 3 * time.Second
+	server := awsServer(sources, AWSSettings{
+		Enabled: true, MaxItems: 1, SecretWait: time.Millisecond, ParameterWait: time.Millisecond,
+	})
+	for _, path := range []string{"/secretsmanager/get?secretId=s1", "/systemsmanager/parameters/get?name=p1"} {
+		if code, body := ask(t, server, path, "token"); code != http.StatusInternalServerError || !strings.Contains(body, "deadline") {
+			t.Errorf("%s gives %d %q", path, code, body)
 		}
 	}
 }

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from undercast.core.config import Config
 from undercast.sandbox.drivers.capabilities import namespace_capabilities
+from undercast.sandbox.drivers.choice import choose_driver
 from undercast.sandbox.drivers.namespace import NamespaceDriver
 from undercast.sandbox.drivers.process import ProcessDriver
 from undercast.sandbox.limits import Cgroups
@@ -50,3 +52,9 @@ def test_unmodified_sdks_are_a_promise(tmp_path: Path) -> None:
     }
     assert found["namespace"]["AWS's host names lead here"] == "hard"
     assert found["process"]["AWS's host names lead here"] == "none"
+
+
+def test_who_chooses_the_process_driver_is_told_what_it_lacks(tmp_path: Path) -> None:
+    """The line stands below the ready line."""
+    assert "no wall" in choose_driver(Config(data_dir=tmp_path, driver="process"), tmp_path).notice
+    assert choose_driver(Config(data_dir=tmp_path, driver="namespace"), tmp_path).notice == ""

@@ -74,5 +74,5 @@ class AutoDriver:
 def choose_driver(config: Config, folder: Path) -> Driver:
     """The driver that the configuration asks for; `folder` is for its files. `namespace` fails in `start`."""
     if config.driver == "process" or (config.driver == "auto" and sys.platform != "linux"):
-        return ProcessDriver(folder)
+        return ProcessDriver(folder, "functions are programs of your user, with no wall around them: undercast doctor")
     return NamespaceDriver(folder) if config.driver == "namespace" else AutoDriver(folder)

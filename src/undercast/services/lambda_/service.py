@@ -214,6 +214,9 @@ MANIFEST = Manifest(
         "A program or script in a package runs even when the zip has no run bit for it.",
         "A layer version of another account that is not on this platform is InvalidParameterValueException, on AWS "
         "AccessDeniedException.",
+        "Functions have AWS_ENDPOINT_URL, which names a host without a dot. Code that takes a region out of the host "
+        "(the X-Ray SDK's patch of pynamodb: IndexError) needs the variable empty in the function's environment: "
+        "under the namespace driver AWS's own names lead here without it.",
         "Files of a package are readable by the function whatever mode the zip gives them.",
         "Functions have a /dev/shm, which AWS does not mount: Python's multiprocessing.Pool, Queue and Lock work here, "
         "and are OSError 38 there.",
