@@ -13,6 +13,8 @@ from undercast.store.database import Row, Tx
 from undercast.store.statements import upsert
 
 HISTORY_S = 30 * 86_400
+_EXPIRED_AT_ONCE = 20
+"""For each item that is added, on the event loop."""
 
 
 def put(tx: Tx, alarm: Alarm) -> None:
@@ -97,10 +99,11 @@ def delete(tx: Tx, scope: Scope, name: str) -> bool:
 
 
 def note(tx: Tx, item: HistoryItem) -> None:
-    """Add to the history; what is too old goes."""
+    """Add to the history; some of what is too old goes, which nobody sees any more."""
     tx.execute(
-        "DELETE FROM cloudwatch_alarm_history WHERE account_id = ? AND region = ? AND at < ?",
-        (*item.scope, item.at - HISTORY_S),
+        "DELETE FROM cloudwatch_alarm_history WHERE id IN (SELECT id FROM cloudwatch_alarm_history"
+        " WHERE account_id = ? AND region = ? AND at < ? LIMIT ?)",
+        (*item.scope, item.at - HISTORY_S, _EXPIRED_AT_ONCE),
     )
     tx.execute(
         "INSERT INTO cloudwatch_alarm_history (account_id, region, name, kind, at, type, summary, data)"
