@@ -153,14 +153,6 @@ def count_open(tx: Tx, stream_id: int) -> int:
     return 0 if row is None else int(row["number"])
 
 
-def shards(tx: Tx, stream: Stream, now: float) -> list[Row]:
-    """All that can still hold something, the oldest first."""
-    return tx.all(
-        "SELECT * FROM kinesis_shard WHERE stream_id = ? AND (closed_at IS NULL OR closed_at >= ?) ORDER BY number",
-        (stream.id, stream.since(now)),
-    )
-
-
 def shard(tx: Tx, stream: Stream, name: str) -> Row:
     """A shard by its name. Raises ResourceNotFoundException."""
     number = shard_number(name)

@@ -13,7 +13,7 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.page_tokens import name_of, token_of
 from undercast.core.service import Params, operation
-from undercast.services.kinesis import resharding, store
+from undercast.services.kinesis import resharding, shard_lists, store
 from undercast.services.kinesis.errors import in_use, invalid
 from undercast.services.kinesis.instance import Kinesis, asked, named, refuse_second
 from undercast.services.kinesis.models import (
@@ -26,12 +26,12 @@ from undercast.services.kinesis.models import (
     StreamName,
     named_by_arn,
     shard_name,
-    shard_number,
     shown_sequence,
     starts_of,
 )
 from undercast.services.kinesis.operations.tags import check_tags
 from undercast.services.kinesis.shard_changes import Range
+from undercast.services.kinesis.shard_lists import Part
 from undercast.store.database import Row, Tx
 
 ON_DEMAND_SHARDS = 4
@@ -108,7 +108,8 @@ async def describe_stream(kinesis: Kinesis, ctx: RequestContext, params: Params)
 
     def look(tx: Tx) -> dict[str, Any]:
         stream = asked(tx, ctx, params)
-        found = _behind(store.shards(tx, stream, ctx.clock.now()), params.get("ExclusiveStartShardId"))
+        part = Part(params.get("ExclusiveStartShardId"), limit + 1)
+        found = shard_lists.page(tx, stream, {}, part, ctx.clock.now())
         return {
             **_described(stream),
             "Shards": [shown_shard(stream, row) for row in found[:limit]],
@@ -167,13 +168,6 @@ def shown_shard(stream: Stream, row: Row) -> dict[str, Any]:
     return found
 
 
-def _behind(found: list[Row], name: str | None) -> list[Row]:
-    number = -1 if name is None else shard_number(name)
-    if number is None:
-        raise invalid(f"ExclusiveStartShardId {name} is not the id of a shard.")
-    return [row for row in found if row["number"] > number]
-
-
 @operation("ListStreams")
 async def list_streams(kinesis: Kinesis, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """By name."""
@@ -215,7 +209,7 @@ async def list_shards(kinesis: Kinesis, ctx: RequestContext, params: Params) -> 
     def look(tx: Tx) -> tuple[Stream, list[Row]]:
         stream = store.existing(tx, named_by_arn(token["arn"])) if token else asked(tx, ctx, params)
         _check_created(stream, params)
-        return stream, _behind(_filtered(store.shards(tx, stream, now), chosen, stream.since(now)), after)
+        return stream, shard_lists.page(tx, stream, chosen, Part(after, limit + 1), now)
 
     stream, found = kinesis.database.read_now(look)
     answer: dict[str, Any] = {"Shards": [shown_shard(stream, row) for row in found[:limit]]}
@@ -262,30 +256,6 @@ def _check_created(stream: Stream, params: Params) -> None:
             "ResourceNotFoundException",
             f"Stream {stream.of.name} under account {stream.of.scope.account_id} was not created at {given}.",
         )
-
-
-def _filtered(found: list[Row], chosen: Params, horizon: float) -> list[Row]:
-    """AWS: API Reference, ShardFilter."""
-    kind: str = chosen.get("Type", "FROM_TRIM_HORIZON")
-    if kind == "AFTER_SHARD_ID":
-        if "ShardId" not in chosen:
-            raise invalid("ShardId must be specified for a ShardFilter of type AFTER_SHARD_ID.")
-        return _behind(found, chosen["ShardId"])
-    if kind == "AT_LATEST":
-        return [row for row in found if row["closed_at"] is None]
-    if kind == "FROM_TRIM_HORIZON":
-        return found
-    at = horizon
-    if kind in ("AT_TIMESTAMP", "FROM_TIMESTAMP"):
-        if "Timestamp" not in chosen:
-            raise invalid(f"Timestamp must be specified for a ShardFilter of type {kind}.")
-        at = max(horizon, chosen["Timestamp"])
-    found = [row for row in found if row["closed_at"] is None or row["closed_at"] >= at]
-    if kind == "FROM_TIMESTAMP":
-        return found
-    begun = [row for row in found if row["created_at"] <= at]
-    # A stream that is younger than its retention had its first shards open at the horizon.
-    return begun or [row for row in found if row["parent"] is None and row["adjacent"] is None]
 
 
 @operation("DescribeLimits")
