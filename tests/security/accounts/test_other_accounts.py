@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from tests.security.accounts.answers import ANSWERED, more
 from tests.security.accounts.conftest import Accounts
-from tests.security.accounts.estate import ESTATES, SECRET
+from tests.security.accounts.estate import ESTATES, SECRET, Names
 from tests.security.accounts.requests import Requests
 from undercast.services.registry import discover
 
@@ -54,6 +54,33 @@ def test_another_accounts_resources_are_out_of_reach(accounts: Accounts, service
     assert set(ANSWERED.get(service, ())) - used == set(), "AWS refuses these, too, and so do we"
     after = accounts.rows()
     assert (before - after, after - before) == (Counter(), Counter()), "changed"
+
+
+@pytest.mark.parametrize("service", ESTATES)
+def test_an_arn_that_says_the_callers_account_leads_to_nothing_of_the_owners(accounts: Accounts, service: str) -> None:
+    """Whose a resource is says its row: ids of the owner's in an ARN, URL or name of the caller's own name nothing."""
+    before = accounts.rows()
+    client, names = accounts.client(service), own_names(accounts, service)
+    model, further = botocore.session.get_session().get_service_model(service), more(service, names)
+    told = [
+        f"{operation} {params}: {text}"
+        for operation in OPERATIONS[service]
+        for params in Requests(model.operation_model(operation), names, further.get(operation, {}))
+        if accounts.other in str(params) and SECRET in (text := outcome(client, operation, params)[1])
+    ]
+    assert told == []
+    after = accounts.rows()
+    assert (before - after, after - before) == (Counter(), Counter()), "changed"
+
+
+def own_names(accounts: Accounts, service: str) -> Names:
+    """The owner's names with the caller's account for the owner's."""
+    return {
+        member: tuple(
+            value.replace(accounts.owner, accounts.other) if isinstance(value, str) else value for value in values
+        )
+        for member, values in accounts.names[service].items()
+    }
 
 
 def test_every_service_has_its_estate() -> None:
