@@ -5,6 +5,7 @@ AWS: SNS API Reference, Publish, Subscribe, Unsubscribe (NotFound); CreatePlatfo
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -124,6 +125,8 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "Publish": MESSAGE,
     "PublishBatch": {"PublishBatchRequestEntries": [{"Id": "1", **MESSAGE}]},
     "Subscribe": {"Protocol": "sqs", "Endpoint": "arn:aws:sqs:eu-west-1:111122223333:q"},
+    "SetTopicAttributes": {"AttributeName": "DisplayName", "AttributeValue": "d"},
+    "AddPermission": {"AWSAccountId": ["999988887777"], "ActionName": ["Publish"], "Label": "a"},
 }
 
 
@@ -224,6 +227,19 @@ async def test_a_subscription_ends_once(account: Account) -> None:
     await first
     assert await refusal(second) == "NotFoundException: Subscription does not exist"
     assert (await account.run("GetTopicAttributes", TopicArn=PLAIN))["Attributes"]["SubscriptionsDeleted"] == "1"
+
+
+async def test_permissions_that_meet_are_all_kept(account: Account) -> None:
+    """Each is added to, or taken from, the policy as it is when its turn has come."""
+    given: dict[str, Any] = {"TopicArn": PLAIN, "AWSAccountId": ["999988887777"], "ActionName": ["Publish"]}
+    await account.run("AddPermission", **given, Label="old")
+    async with halted_before_commit(account.state.database, other_write(account)):
+        asking = [await account.begun("AddPermission", **given, Label=label) for label in "ab"]
+        asking.append(await account.begun("RemovePermission", TopicArn=PLAIN, Label="old"))
+    await asyncio.gather(*asking)
+    attributes = (await account.run("GetTopicAttributes", TopicArn=PLAIN))["Attributes"]
+    labels = [one["Sid"] for one in json.loads(attributes["Policy"])["Statement"]]
+    assert labels == ["__default_statement_ID", "a", "b"]
 
 
 async def test_an_older_version_s_topics_keep_their_subscriptions(tmp_path: Path) -> None:

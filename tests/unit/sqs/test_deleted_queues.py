@@ -5,6 +5,7 @@ AWS: SQS API Reference, QueueDoesNotExist; DeleteQueue (messages that are sent m
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -63,6 +64,12 @@ async def bodies(account: Account, url: str, ctx: RequestContext | None = None) 
     return [message["Body"] for message in answer.get("Messages", ())]
 
 
+async def policy_labels(account: Account) -> list[str]:
+    """Of the queue's statements."""
+    attributes = (await account.run("GetQueueAttributes", QueueUrl=URL, AttributeNames=["Policy"])).get("Attributes")
+    return [one["Sid"] for one in json.loads(attributes["Policy"])["Statement"]] if attributes else []
+
+
 REQUESTS: dict[str, dict[str, Any]] = {
     "SendMessage": {"MessageBody": "mine"},
     "SendMessageBatch": {"Entries": [{"Id": "1", "MessageBody": "mine"}]},
@@ -71,6 +78,10 @@ REQUESTS: dict[str, dict[str, Any]] = {
     "DeleteMessageBatch": {"Entries": [{"Id": "1", "ReceiptHandle": "H"}]},
     "ChangeMessageVisibility": {"ReceiptHandle": "H", "VisibilityTimeout": 1},
     "ChangeMessageVisibilityBatch": {"Entries": [{"Id": "1", "ReceiptHandle": "H", "VisibilityTimeout": 1}]},
+    "SetQueueAttributes": {"Attributes": {"DelaySeconds": "1"}},
+    "TagQueue": {"Tags": {"a": "b"}},
+    "PurgeQueue": {},
+    "AddPermission": {"AWSAccountIds": ["999988887777"], "Actions": ["SendMessage"], "Label": "a"},
 }
 
 
@@ -115,6 +126,8 @@ async def test_a_queue_made_again_is_another_one(account: Account, operation: st
         await asking
     assert str(refused.value) == GONE
     assert await bodies(account, URL) == []
+    assert await policy_labels(account) == []
+    assert await account.run("ListQueueTags", QueueUrl=URL) == {}
 
 
 async def test_who_waits_for_messages_does_not_get_those_of_a_queue_made_again(account: Account) -> None:
@@ -182,6 +195,32 @@ async def test_a_move_task_ends_with_its_queue(account: Account) -> None:
     assert (task["Status"], task.get("FailureReason")) == ("FAILED", "AWS.SimpleQueueService.NonExistentQueue")
     await account.sqs.moves.stop()
     assert await bodies(account, dead) == ["new"]
+
+
+async def test_permissions_that_meet_are_all_kept(account: Account) -> None:
+    """Each is added to, or taken from, the policy as it is when its turn has come."""
+    given: dict[str, Any] = {"QueueUrl": URL, "AWSAccountIds": ["999988887777"], "Actions": ["SendMessage"]}
+    await account.run("AddPermission", **given, Label="old")
+    async with while_deleted(account, f"{ENDPOINT}/111122223333/d"):
+        asking = [asyncio.create_task(account.run("AddPermission", **given, Label=label)) for label in "ab"]
+        asking.append(asyncio.create_task(account.run("RemovePermission", QueueUrl=URL, Label="old")))
+        await asyncio.sleep(0)
+    await asyncio.gather(*asking)
+    assert await policy_labels(account) == ["a", "b"]
+
+
+async def test_a_queue_made_again_is_not_deleted_by_who_meant_the_one_before(account: Account) -> None:
+    """The later DeleteQueue finds its queue gone."""
+    async with while_deleted(account):
+        making = asyncio.create_task(account.run("CreateQueue", QueueName="q"))
+        await asyncio.sleep(0)
+        deleting = asyncio.create_task(account.run("DeleteQueue", QueueUrl=URL))
+        await asyncio.sleep(0)
+    await making
+    with pytest.raises(ServiceError) as refused:
+        await deleting
+    assert str(refused.value) == GONE
+    assert await bodies(account, URL) == []
 
 
 async def test_ids_are_used_once_behind_a_reset(account: Account) -> None:

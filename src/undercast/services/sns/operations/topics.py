@@ -55,11 +55,11 @@ def _defaults(topic: Topic) -> dict[str, str]:
 async def delete_topic(sns: Sns, ctx: RequestContext, params: Params) -> None:
     """The topic and its subscriptions are gone. Deleting what is not there is no error."""
     name = sns.name(ctx, params["TopicArn"])
+    looked_at = sns.topics.find(name)
 
     def write(tx: Tx) -> None:
-        topic = topics.find(tx, name)
-        if topic is not None:
-            topics.remove(tx, topic)
+        if looked_at is not None:  # by its id: one that was made meanwhile stays
+            topics.remove(tx, looked_at)
             sns.topics.changed(tx, name)
 
     await sns.database.write(write, long=True)
@@ -102,20 +102,16 @@ async def set_topic_attributes(sns: Sns, ctx: RequestContext, params: Params) ->
     """Change one attribute; an empty value takes it away."""
     name = sns.name(ctx, params["TopicArn"])
     given = checked_topic({params["AttributeName"]: params.get("AttributeValue", "")}, name.name, "SetTopicAttributes")
-    await change_attributes(sns, name, given)
+    topic = sns.topics.get(name)
+    await sns.database.write(lambda tx: set_some(sns, tx, sns.topics.still(tx, topic), given))
 
 
-async def change_attributes(sns: Sns, name: TopicName, given: Mapping[str, str]) -> None:
-    """Store attributes that were checked."""
-
-    def write(tx: Tx) -> None:
-        topic = topics.existing(tx, name)
-        check_size(topic, given)
-        merged = {**topic.attributes, **given}
-        topics.set_attributes(tx, topic, {key: value for key, value in merged.items() if value})
-        sns.topics.changed(tx, name)
-
-    await sns.database.write(write)
+def set_some(sns: Sns, tx: Tx, topic: Topic, given: Mapping[str, str]) -> None:
+    """Store attributes that were checked, beside the others."""
+    check_size(topic, given)
+    merged = {**topic.attributes, **given}
+    topics.set_attributes(tx, topic, {key: value for key, value in merged.items() if value})
+    sns.topics.changed(tx, TopicName(topic.scope, topic.name))
 
 
 @operation("TagResource")

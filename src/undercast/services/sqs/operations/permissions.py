@@ -5,6 +5,7 @@ AWS: SQS API Reference, the operations of these names.
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from undercast.core.arn import is_account_id
@@ -13,13 +14,15 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.sqs.errors import invalid_value, invalid_value_of
 from undercast.services.sqs.instance import Sqs
-from undercast.services.sqs.models import Queue, named_by_url
-from undercast.services.sqs.operations.queues import change_attributes
+from undercast.services.sqs.models import Queue
+from undercast.services.sqs.operations.queues import set_some
+from undercast.store.database import Tx
 
 ACTIONS = frozenset({
     "*", "SendMessage", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility", "GetQueueAttributes",
     "GetQueueUrl", "ListDeadLetterSourceQueues", "PurgeQueue",
 })  # fmt: skip
+Statement = dict[str, Any]
 MAX_STATEMENTS = 20
 MAX_ACTIONS = 7
 _LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
@@ -39,23 +42,25 @@ async def add_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
                                 f"appropriate WSDL for a list of valid actions: {allowed}")  # fmt: skip
     _check_amounts(actions, accounts)
     queue = sqs.queue(ctx, params["QueueUrl"])
-    statements = _statements(queue)
-    if any(statement.get("Sid") == label for statement in statements):
+    statement = {
+        "Sid": label,
+        "Effect": "Allow",
+        "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
+        "Action": _one_or_all([f"SQS:{action}" for action in actions]),
+        "Resource": queue.arn,
+    }
+    await _change(sqs, ctx, queue, lambda statements: _added(statements, statement))
+
+
+def _added(statements: list[Statement], statement: Statement) -> list[Statement]:
+    label = statement["Sid"]
+    if any(one.get("Sid") == label for one in statements):
         raise invalid_value_of("Label", label, "Already exists.")
     if len(statements) >= MAX_STATEMENTS:
         raise ServiceError(
             "OverLimit", f"{MAX_STATEMENTS} statements were found, maximum allowed is {MAX_STATEMENTS}.", 403
         )
-    statements.append(
-        {
-            "Sid": label,
-            "Effect": "Allow",
-            "Principal": {"AWS": _one_or_all([f"arn:aws:iam::{account}:root" for account in accounts])},
-            "Action": _one_or_all([f"SQS:{action}" for action in actions]),
-            "Resource": queue.arn,
-        }
-    )
-    await _save(sqs, ctx, params, queue, statements)
+    return [*statements, statement]
 
 
 def _check_amounts(actions: list[str], accounts: list[str]) -> None:
@@ -69,23 +74,35 @@ def _check_amounts(actions: list[str], accounts: list[str]) -> None:
 @operation("RemovePermission")
 async def remove_permission(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Take a statement away again."""
-    queue, label = sqs.queue(ctx, params["QueueUrl"]), params["Label"]
-    statements = _statements(queue)
+    label = params["Label"]
+    await _change(sqs, ctx, sqs.queue(ctx, params["QueueUrl"]), lambda statements: _without(statements, label))
+
+
+def _without(statements: list[Statement], label: str) -> list[Statement]:
     left = [statement for statement in statements if statement.get("Sid") != label]
     if len(left) == len(statements):
         raise invalid_value_of("Label", label, "can't find label on existing policy.")
-    await _save(sqs, ctx, params, queue, left)
+    return left
 
 
-def _statements(queue: Queue) -> list[dict[str, Any]]:
+def _statements(queue: Queue) -> list[Statement]:
     statements = (queue.policy or {}).get("Statement", [])
     return [dict(statement) for statement in (statements if isinstance(statements, list) else [statements])]
 
 
-async def _save(sqs: Sqs, ctx: RequestContext, params: Params, queue: Queue, statements: list[dict[str, Any]]) -> None:
-    known = queue.policy or {"Version": "2012-10-17", "Id": f"{queue.arn}/SQSDefaultPolicy"}
-    policy = json.dumps({**known, "Statement": statements}) if statements else ""
-    await change_attributes(sqs, ctx, named_by_url(params["QueueUrl"], ctx.region), {"Policy": policy})
+async def _change(
+    sqs: Sqs, ctx: RequestContext, queue: Queue, change: Callable[[list[Statement]], list[Statement]]
+) -> None:
+    """Of the policy as it is when its turn has come."""
+
+    def write(tx: Tx) -> None:
+        there = sqs.queues.still(tx, queue)
+        statements = change(_statements(there))
+        known = there.policy or {"Version": "2012-10-17", "Id": f"{there.arn}/SQSDefaultPolicy"}
+        policy = json.dumps({**known, "Statement": statements}) if statements else ""
+        set_some(sqs, ctx, tx, there, {"Policy": policy})
+
+    await sqs.database.write(write)
 
 
 def _one_or_all(values: list[str]) -> str | list[str]:

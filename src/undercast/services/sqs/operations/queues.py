@@ -15,7 +15,7 @@ from undercast.services.sqs import messages, moving, queues
 from undercast.services.sqs.attributes import READABLE, check_name, check_together, checked
 from undercast.services.sqs.errors import invalid_value, invalid_value_of, unknown_attribute
 from undercast.services.sqs.instance import Sqs
-from undercast.services.sqs.models import Queue, QueueName, named_by_arn, named_by_url
+from undercast.services.sqs.models import Queue, QueueName, named_by_arn
 from undercast.store.database import Tx
 
 MAX_RESULTS = 1000
@@ -89,17 +89,16 @@ def allows_redrive(target: Queue, source: QueueName) -> bool:
 @operation("DeleteQueue")
 async def delete_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """The queue and its messages are gone."""
-    name = named_by_url(params["QueueUrl"], ctx.region)
+    queue = sqs.queue(ctx, params["QueueUrl"])
 
-    def write(tx: Tx) -> Queue:
-        queue = queues.existing(tx, name)
+    def write(tx: Tx) -> None:
+        sqs.queues.still(tx, queue)
         queues.remove(tx, queue)
         moving.end_of(tx, queue)
-        sqs.queues.changed(tx, name)
-        return queue
+        sqs.queues.changed(tx, QueueName(queue.scope, queue.name))
+        tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
 
-    queue = await sqs.database.write(write, long=True)
-    sqs.waiting.wake_all(queue.id)
+    await sqs.database.write(write, long=True)
 
 
 @operation("GetQueueUrl")
@@ -195,41 +194,35 @@ async def _facts(sqs: Sqs, queue: Queue, asked: set[str]) -> dict[str, str]:
 @operation("SetQueueAttributes")
 async def set_queue_attributes(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Change some attributes; the others stay. An empty Policy or RedrivePolicy takes it away."""
-    name = named_by_url(params["QueueUrl"], ctx.region)
-    given = checked(params["Attributes"], name.name, new=False)
-    await change_attributes(sqs, ctx, name, given)
+    queue = sqs.queue(ctx, params["QueueUrl"])
+    given = checked(params["Attributes"], queue.name, new=False)
+    await sqs.database.write(lambda tx: set_some(sqs, ctx, tx, sqs.queues.still(tx, queue), given))
 
 
-async def change_attributes(sqs: Sqs, ctx: RequestContext, name: QueueName, given: dict[str, str]) -> None:
-    """Store attributes that were checked, and let who waits look again."""
-
-    def write(tx: Tx) -> Queue:
-        queue = queues.existing(tx, name)
-        merged = {**queue.attributes, **given}
-        check_together(merged)
-        _check_redrive(tx, name, given)
-        queues.set_attributes(tx, queue, {key: value for key, value in merged.items() if value}, ctx.clock.now())
-        sqs.queues.changed(tx, name)
-        return queue
-
-    queue = await sqs.database.write(write)
-    sqs.waiting.wake_all(queue.id)
+def set_some(sqs: Sqs, ctx: RequestContext, tx: Tx, queue: Queue, given: dict[str, str]) -> None:
+    """Store attributes that were checked, beside the others; who waits for messages looks again."""
+    name = QueueName(queue.scope, queue.name)
+    merged = {**queue.attributes, **given}
+    check_together(merged)
+    _check_redrive(tx, name, given)
+    queues.set_attributes(tx, queue, {key: value for key, value in merged.items() if value}, ctx.clock.now())
+    sqs.queues.changed(tx, name)
+    tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
 
 
 @operation("PurgeQueue")
 async def purge_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Delete every message; once a minute at most."""
-    name = named_by_url(params["QueueUrl"], ctx.region)
-    now = ctx.clock.now()
+    looked_at, now = sqs.queue(ctx, params["QueueUrl"]), ctx.clock.now()
 
     def write(tx: Tx) -> None:
-        queue = queues.existing(tx, name)
+        queue = sqs.queues.still(tx, looked_at)
         if now - queue.purged_at < PURGE_INTERVAL_S:
             text = f"Only one PurgeQueue operation on {queue.name} is allowed every 60 seconds."
             raise ServiceError("PurgeQueueInProgress", text, 403)
         messages.purge(tx, queue)
         queues.set_purged(tx, queue, now)
-        sqs.queues.changed(tx, name)
+        sqs.queues.changed(tx, QueueName(queue.scope, queue.name))
 
     await sqs.database.write(write, long=True)
 
@@ -237,22 +230,22 @@ async def purge_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
 @operation("TagQueue")
 async def tag_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Add tags, or change their values."""
-    await _change_tags(sqs, named_by_url(params["QueueUrl"], ctx.region), params["Tags"], ())
+    await _change_tags(sqs, sqs.queue(ctx, params["QueueUrl"]), params["Tags"], ())
 
 
 @operation("UntagQueue")
 async def untag_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
     """Remove tags by key."""
-    await _change_tags(sqs, named_by_url(params["QueueUrl"], ctx.region), {}, tuple(params["TagKeys"]))
+    await _change_tags(sqs, sqs.queue(ctx, params["QueueUrl"]), {}, tuple(params["TagKeys"]))
 
 
-async def _change_tags(sqs: Sqs, name: QueueName, added: dict[str, str], removed: tuple[str, ...]) -> None:
+async def _change_tags(sqs: Sqs, looked_at: Queue, added: dict[str, str], removed: tuple[str, ...]) -> None:
     def write(tx: Tx) -> None:
-        queue = queues.existing(tx, name)
+        queue = sqs.queues.still(tx, looked_at)
         tags = {key: value for key, value in {**queue.tags, **added}.items() if key not in removed}
         _check_tags(tags)
         queues.set_tags(tx, queue, tags)
-        sqs.queues.changed(tx, name)
+        sqs.queues.changed(tx, QueueName(queue.scope, queue.name))
 
     await sqs.database.write(write)
 
