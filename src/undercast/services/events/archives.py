@@ -95,12 +95,22 @@ def remove(tx: Tx, archive: Archive) -> None:
 
 
 def keep(tx: Tx, archive: Archive, event: Event, now: float) -> None:
-    """Put an event into it."""
+    """Put an event into it, unless it has been deleted since the event asked for it: its name may be another's now."""
     at = datetime.fromisoformat(event.document["time"].replace("Z", "+00:00")).timestamp()
     tx.execute(
         "INSERT INTO events_archived (account_id, region, archive, at, stored_at, size, event)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        (*archive.scope, archive.name, at, now, len(event.text.encode()), event.text),
+        f" SELECT ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM events_archive WHERE {_KEY} AND created_at = ?)",
+        (
+            *archive.scope,
+            archive.name,
+            at,
+            now,
+            len(event.text.encode()),
+            event.text,
+            *archive.scope,
+            archive.name,
+            archive.created_at,
+        ),
     )
 
 
@@ -129,11 +139,17 @@ def ageing(tx: Tx) -> list[Archive]:
 
 
 def expire(tx: Tx, archive: Archive, now: float) -> bool:
-    """Remove some of what is older than its archive keeps it; whether there may be more."""
+    """Remove some of what is older than its archive keeps it; whether there may be more.
+
+    As it keeps it now: who was told of a longer retention period, a piece ago, finds everything that was there.
+    """
+    current = find(tx, archive.scope, archive.name)
+    if current is None or not current.retention_days:
+        return False
     removed = tx.execute(
         f"DELETE FROM events_archived WHERE id IN (SELECT id FROM events_archived WHERE {_OF_ARCHIVE}"
         " AND stored_at <= ? ORDER BY stored_at LIMIT ?)",
-        (*archive.scope, archive.name, now - archive.retention_days * DAY_S, EXPIRED_AT_ONCE),
+        (*archive.scope, archive.name, now - current.retention_days * DAY_S, EXPIRED_AT_ONCE),
     )
     return removed == EXPIRED_AT_ONCE
 
