@@ -14,12 +14,15 @@ import pytest
 from tests.fakes import CountingIds, FakeClock
 from tests.state import State, open_state
 from undercast.core.arn import AccountId, Region, Scope
+from undercast.core.context import EXTERNAL, RequestContext
+from undercast.core.identity import root_principal
 from undercast.core.metrics import Metrics
 from undercast.events.alarm import Alarm
 from undercast.services.events import store
 from undercast.services.events.instance import Events
 from undercast.services.events.measures import Measures
 from undercast.services.events.models import BusName, Rule, RuleName
+from undercast.services.events.operations import rules, tagging
 from undercast.services.events.rounds import Rounds, next_time
 from undercast.services.events.schema import SCHEMA
 
@@ -124,6 +127,38 @@ async def test_a_time_fires_once(state: State, clock: FakeClock) -> None:
     for _ in range(3):
         await Rounds(events).round()
     assert len(sent(state)) == 1
+
+
+async def test_a_time_that_is_due_is_not_passed_over(state: State, clock: FakeClock) -> None:
+    """A rule is tagged, and put again as it is, after its time has come and before it fires."""
+    events, rule = bridge(state, clock), every_minute(clock)
+    rounds = Rounds(events)
+    await plan(events, rule)
+    clock.advance(180)
+    ctx = RequestContext(
+        request_id="r",
+        scope=SCOPE,
+        principal=root_principal(SCOPE.account_id),
+        cause=EXTERNAL,
+        clock=clock,
+        host_clock=clock.host,
+        ids=events.ids,
+        caller=nobody,
+        permits=nobody,
+    )
+    tags = [{"Key": "k", "Value": "v"}]
+    await tagging.tag_resource(events, ctx, {"ResourceARN": rule.name.arn, "Tags": tags})
+    assert await tagging.list_tags_for_resource(events, ctx, {"ResourceARN": rule.name.arn}) == {"Tags": tags}
+    again = {"Name": "r", "ScheduleExpression": rule.schedule}
+    await rules.put_rule(events, ctx, {**again, "State": "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"})
+    await rules.enable_rule(events, ctx, {"Name": "r"})
+    await rounds.round()
+    assert len(sent(state)) == 3
+    clock.advance(60)
+    await rules.disable_rule(events, ctx, {"Name": "r"})
+    await rules.put_rule(events, ctx, again)
+    await rounds.round()
+    assert len(sent(state)) == 3
 
 
 async def test_a_rule_that_cannot_fire_keeps_no_other_from_it(state: State, clock: FakeClock) -> None:

@@ -155,6 +155,11 @@ def put_rule(tx: Tx, rule: Rule, next_at: float | None) -> None:
     )
 
 
+def tag_rule(tx: Tx, name: RuleName, tags: Mapping[str, str]) -> None:
+    """Its tags alone: a time that is due is not passed over."""
+    tx.execute(f"UPDATE events_rule SET tags = ? WHERE {_RULE}", (json.dumps(dict(tags)), *_key(name)))
+
+
 def _key(name: RuleName) -> tuple[str, str, str, str]:
     return (*name.bus.scope, name.bus.name, name.name)
 
@@ -163,6 +168,12 @@ def remove_rule(tx: Tx, name: RuleName) -> None:
     """The rule is gone."""
     tx.execute(f"DELETE FROM events_rule WHERE {_RULE}", _key(name))
     tx.execute(f"DELETE FROM events_target WHERE {_TARGETS}", _key(name))
+
+
+def next_at(tx: Tx, name: RuleName) -> float | None:
+    """When its schedule comes next; None where it does not."""
+    row = tx.one(f"SELECT next_at FROM events_rule WHERE {_RULE}", _key(name))
+    return None if row is None else row["next_at"]
 
 
 def comes_round(tx: Tx, name: RuleName, next_at: float | None) -> None:

@@ -47,15 +47,19 @@ async def put_rule(events: Events, ctx: RequestContext, params: Params) -> dict[
         )
         if old is not None and old.is_enabled and old.schedule == rule.schedule:
             rule = replace(rule, anchored_at=old.anchored_at)
-        _save(events, tx, rule, now)
+        _save(events, tx, rule, now, old)
 
     await events.database.write(write)
     events.alarm.changed()
     return {"RuleArn": name.arn}
 
 
-def _save(events: Events, tx: Tx, rule: Rule, now: float) -> None:
-    store.put_rule(tx, rule, next_time(rule, now))
+def _save(events: Events, tx: Tx, rule: Rule, now: float, old: Rule | None) -> None:
+    """One whose schedule goes on keeps its next time, which may be due and about to fire."""
+    next_at = next_time(rule, now)
+    if next_at is not None and old is not None and old.is_enabled and old.schedule == rule.schedule:
+        next_at = store.next_at(tx, rule.name) or next_at
+    store.put_rule(tx, rule, next_at)
     events.buses.changed(tx, rule.name.bus)
 
 
@@ -122,7 +126,7 @@ async def _set_state(events: Events, ctx: RequestContext, params: Params, state:
         if rule.state == state:
             return
         anchor = rule.anchored_at if rule.is_enabled else now
-        _save(events, tx, replace(rule, state=state, anchored_at=anchor), now)
+        _save(events, tx, replace(rule, state=state, anchored_at=anchor), now, rule)
 
     await events.database.write(write)
     events.alarm.changed()

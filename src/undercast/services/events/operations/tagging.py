@@ -13,7 +13,6 @@ from undercast.services.events import store
 from undercast.services.events.errors import invalid
 from undercast.services.events.instance import Events
 from undercast.services.events.models import Bus, Rule, bus_of_arn, rule_of_arn, tags_of
-from undercast.services.events.rounds import next_time
 from undercast.store.database import Tx
 
 
@@ -56,10 +55,9 @@ def _retag(
     found = _tagged(tx, arn)
     left = {name: value for name, value in found.tags.items() if name not in removed}
     tags = tags_of([{"Key": name, "Value": value} for name, value in {**left, **added}.items()])
-    now = ctx.clock.now()
     if isinstance(found, Bus):
-        store.put_bus(tx, replace(found, tags=tags), now)
+        store.put_bus(tx, replace(found, tags=tags), ctx.clock.now())
         events.buses.changed(tx, found.name)
     else:
-        store.put_rule(tx, replace(found, tags=tags), next_time(found, now))
+        store.tag_rule(tx, found.name, tags)
         events.buses.changed(tx, found.name.bus)
