@@ -414,6 +414,32 @@ def test_a_stream_is_put_to_as_the_targets_role(
     assert "Member must have length less than or equal to 256" in told["ERROR_MESSAGE"]
 
 
+def test_a_target_whose_rule_has_lost_its_role_gets_nothing(
+    platform: RunningPlatform, account: str, events: Any, queue: Queue
+) -> None:
+    """PutRule keeps nothing that is left out, its role neither: the event goes to the dead-letter queue at once."""
+    role = trusting(platform.client("iam", account=account), "r", allow("*", "*"))
+    own = f"arn:aws:events:us-east-1:{account}"
+    kinds = (f"arn:aws:kinesis:us-east-1:{account}:stream/s", f"{own}:api-destination/d/1")
+    events.put_rule(Name="r", EventPattern='{"source": ["app"]}', RoleArn=role)
+    targets = [
+        {"Id": f"{place}", "Arn": arn, "DeadLetterConfig": {"Arn": queue.arn}} for place, arn in enumerate(kinds)
+    ]
+    key = {"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}}
+    connection = events.create_connection(Name="c", AuthorizationType="API_KEY", AuthParameters=key)["ConnectionArn"]
+    made = {"ConnectionArn": connection, "InvocationEndpoint": "http://127.0.0.1:9/", "HttpMethod": "POST"}
+    targets[1]["Arn"] = events.create_api_destination(Name="d", **made)["ApiDestinationArn"]
+    events.put_targets(Rule="r", Targets=targets)
+    events.put_rule(Name="r", EventPattern='{"source": ["app"]}')
+    put(events, {})
+    codes: list[str] = []
+    while len(codes) < 2:
+        found = queue.messages(5)
+        assert found
+        codes += [message["MessageAttributes"]["ERROR_CODE"]["StringValue"] for message in found]
+    assert set(codes) == {"FAILED_TO_ASSUME_ROLE"}
+
+
 def test_a_policy_limits_who_puts_what(platform: RunningPlatform, account: str, events: Any) -> None:
     """events:source in an identity policy; iam:PassRole for a target's role."""
     iam = platform.client("iam", account=account)

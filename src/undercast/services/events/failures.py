@@ -34,6 +34,11 @@ def give_up(delivery: Delivery, code: str, reason: str, now: float, condition: s
     return refused(replace(delivery, attributes={**delivery.attributes, **told}), reason, now)
 
 
+def no_role(delivery: Delivery, now: float) -> Outcome:
+    """Of a target that needs one and had its rule's, which a later PutRule has left out."""
+    return give_up(delivery, "FAILED_TO_ASSUME_ROLE", "Neither the target nor its rule has a role.", now)
+
+
 def again(delivery: Delivery, code: str, reason: str, now: float, at_least_s: float = 0.0) -> Outcome:
     """Another attempt, unless the RetryPolicy has no more."""
     attributes = delivery.attributes

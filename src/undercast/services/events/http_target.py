@@ -21,7 +21,7 @@ from undercast.events.web import Answer, Connect, WebError, WebRequest, connect_
 from undercast.services import roles
 from undercast.services.events import connections, web_requests
 from undercast.services.events.connections import AUTHORIZED, Connection, Destination
-from undercast.services.events.failures import again, give_up, judged
+from undercast.services.events.failures import again, give_up, judged, no_role
 from undercast.services.events.instance import Events
 from undercast.services.events.models import PRINCIPAL
 from undercast.store.database import Tx
@@ -64,6 +64,8 @@ class HttpTarget:
         destination, connection = found
         if connection.state != AUTHORIZED:
             return give_up(delivery, "NO_PERMISSIONS", "The connection is not authorized.", now)
+        if "role_arn" not in delivery.attributes:
+            return no_role(delivery, now)
         turn = self._turn(delivery, destination)
         if turn is not None:
             return Outcome(kind="retry", due_at=turn, counted=False, reason="invocation rate")

@@ -16,7 +16,7 @@ from undercast.events.delivery import Delivery, Outcome
 from undercast.services import roles, target_calls
 from undercast.services.events import dispatch
 from undercast.services.events.event import parse_event
-from undercast.services.events.failures import give_up, judged
+from undercast.services.events.failures import give_up, judged, no_role
 from undercast.services.events.instance import Events
 from undercast.services.events.models import PRINCIPAL, BusName, bus_of_arn
 from undercast.store.database import Tx
@@ -144,7 +144,9 @@ class RoleTarget:
         """Try once."""
         attributes, now = delivery.attributes, self._events.clock.now()
         account = AccountId(attributes["source_account"])
-        role_arn = attributes["role_arn"]
+        role_arn = attributes.get("role_arn")
+        if not role_arn:
+            return no_role(delivery, now)
         ctx = self._events.internal(
             delivery.scope, service_principal(PRINCIPAL, account), Cause(kind="delivery", id=delivery.id)
         )
