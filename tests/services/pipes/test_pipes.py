@@ -181,6 +181,12 @@ def test_pipes_are_kept(plumber: Plumber) -> None:
     plumber.pipes.tag_resource(resourceArn=arn, tags={"l": "w"})
     plumber.pipes.untag_resource(resourceArn=arn, tagKeys=["k"])
     assert plumber.pipes.list_tags_for_resource(resourceArn=arn)["tags"] == {"l": "w"}
+    elsewhere = arn.replace("us-east-1", "eu-west-1")
+    assert refusal(plumber.pipes.list_tags_for_resource, resourceArn=elsewhere)[0] == "NotFoundException"
+    assert refusal(plumber.pipes.tag_resource, resourceArn=elsewhere, tags={"m": "x"})[0] == "NotFoundException"
+    theirs = {"resourceArn": arn.replace(plumber.account, "111122223333"), "tagKeys": ["l"]}
+    assert refusal(plumber.pipes.untag_resource, **theirs)[0] == "AccessDeniedException"
+    assert plumber.pipes.list_tags_for_resource(resourceArn=arn)["tags"] == {"l": "w"}
     params = {"Name": "x", "Source": source.arn, "Target": target.arn, "RoleArn": plumber.role}
     assert refusal(plumber.pipes.create_pipe, **{**params, "Name": "p"}) == (
         "ConflictException", "Pipe p already exists.",

@@ -277,6 +277,19 @@ def test_a_start_date_may_be_in_the_last_year_there_is(platform: RunningPlatform
     assert clerk.scheduler.get_schedule(Name="s")["StartDate"] == begins
 
 
+def test_a_groups_arn_says_whose_it_is(platform: RunningPlatform) -> None:
+    """One of the same name of another account or region is not the caller's own."""
+    clerk = Clerk(platform)
+    scheduler, tags = clerk.scheduler, [{"Key": "l", "Value": "w"}]
+    group = scheduler.create_schedule_group(Name="g", Tags=tags)["ScheduleGroupArn"]
+    elsewhere = group.replace("us-east-1", "eu-west-1")
+    assert refusal(scheduler.list_tags_for_resource, ResourceArn=elsewhere)[0] == "ResourceNotFoundException"
+    assert refusal(scheduler.untag_resource, ResourceArn=elsewhere, TagKeys=["l"])[0] == "ResourceNotFoundException"
+    theirs = {"ResourceArn": group.replace(clerk.account, "111122223333"), "TagKeys": ["l"]}
+    assert refusal(scheduler.untag_resource, **theirs)[0] == "AccessDeniedException"
+    assert scheduler.list_tags_for_resource(ResourceArn=group)["Tags"] == [{"Key": "l", "Value": "w"}]
+
+
 def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     """AWS's errors; idempotent by ClientToken; groups with tags; pages; a deleted group takes its schedules along."""
     clerk = Clerk(platform)
@@ -323,7 +336,6 @@ def test_schedules_and_groups_are_kept(platform: RunningPlatform) -> None:
     assert refusal(scheduler.create_schedule_group, **{**asked, "Tags": []})[0] == "ConflictException"
     scheduler.tag_resource(ResourceArn=group, Tags=[{"Key": "l", "Value": "w"}])
     scheduler.untag_resource(ResourceArn=group, TagKeys=["k"])
-    assert scheduler.list_tags_for_resource(ResourceArn=group)["Tags"] == [{"Key": "l", "Value": "w"}]
     for name in ("a", "b"):
         clerk.plan("rate(1 day)", queue.arn, name, GroupName="g", State="DISABLED")
     first = scheduler.list_schedules(MaxResults=2)

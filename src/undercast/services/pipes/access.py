@@ -3,6 +3,7 @@
 AWS: Service Authorization Reference, "Actions, resources, and condition keys for Amazon EventBridge Pipes".
 """
 
+from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.service import Access, Params
 from undercast.services.pipes.instance import Pipes
@@ -16,7 +17,8 @@ async def access(pipes: Pipes, ctx: RequestContext, operation: str, params: Para
     if operation == "ListPipes":
         return (Access(action=action, resource="*"),)
     if "resourceArn" in params:
-        return (Access(action=action, resource=params["resourceArn"]),)
+        arn = params["resourceArn"]
+        return (Access(action=action, resource=arn, resource_account_id=Arn.parse(arn).account_id or None),)
     needed = (Access(action=action, resource=pipe_arn(ctx.scope, params["Name"])),)
     if "RoleArn" not in params:
         return needed

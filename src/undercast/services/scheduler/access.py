@@ -19,7 +19,8 @@ async def access(scheduler: Scheduler, ctx: RequestContext, operation: str, para
     if operation in _LISTS:
         return (Access(action=action, resource="*"),)
     if "ResourceArn" in params:
-        return (Access(action=action, resource=params["ResourceArn"]),)
+        arn = params["ResourceArn"]
+        return (Access(action=action, resource=arn, resource_account_id=Arn.parse(arn).account_id or None),)
     if operation.endswith("Group"):
         path = f"schedule-group/{params['Name']}"
         return (Access(action=action, resource=str(Arn.of(ctx.scope, "scheduler", path))),)

@@ -40,7 +40,7 @@ PER_PAGE = 100
 _GIVEN = ("Description", "Source", "SourceParameters", "Enrichment", "EnrichmentParameters", "Target",
           "TargetParameters", "RoleArn", "KmsKeyIdentifier")  # fmt: skip
 _CHANGEABLE = tuple(name for name in _GIVEN if name != "Source")
-_ARN = re.compile(r"arn:aws[\w-]*:pipes:[a-z0-9-]+:\d{12}:pipe/([.\w-]+)", re.ASCII)
+_ARN = re.compile(r"arn:aws[\w-]*:pipes:([a-z0-9-]+):(\d{12}):pipe/([.\w-]+)", re.ASCII)
 
 
 @operation("CreatePipe")
@@ -234,11 +234,12 @@ def _listed(pipes: Pipes, pipe: Pipe) -> dict[str, Any]:
     return {**found, **({"Enrichment": pipe.given["Enrichment"]} if pipe.given.get("Enrichment") else {})}
 
 
-def _named(arn: str) -> str:
+def _named(ctx: RequestContext, arn: str) -> str:
+    """The name of a pipe of this account and region. Raises NotFoundException."""
     found = _ARN.fullmatch(arn)
-    if found is None:
+    if found is None or (found[2], found[1]) != ctx.scope:
         raise no_pipe(arn)
-    return found[1]
+    return found[3]
 
 
 @operation("TagResource")
@@ -262,7 +263,7 @@ async def _retag(
     pipes: Pipes, ctx: RequestContext, arn: str, change: Callable[[Mapping[str, str]], Mapping[str, str]]
 ) -> None:
     def write(tx: Tx) -> None:
-        pipe = store.existing(tx, ctx.scope, _named(arn))
+        pipe = store.existing(tx, ctx.scope, _named(ctx, arn))
         store.put(tx, replace(pipe, tags=change(pipe.tags)))
 
     await pipes.database.write(write)
@@ -271,5 +272,5 @@ async def _retag(
 @operation("ListTagsForResource")
 async def list_tags_for_resource(pipes: Pipes, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """All of them."""
-    pipe = await pipes.database.read(lambda tx: store.existing(tx, ctx.scope, _named(params["resourceArn"])))
+    pipe = await pipes.database.read(lambda tx: store.existing(tx, ctx.scope, _named(ctx, params["resourceArn"])))
     return {"tags": dict(pipe.tags)}

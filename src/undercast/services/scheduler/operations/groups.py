@@ -11,14 +11,14 @@ from typing import Any
 from undercast.core.context import RequestContext
 from undercast.core.service import Params, operation
 from undercast.services.scheduler import store
-from undercast.services.scheduler.errors import conflict, invalid
+from undercast.services.scheduler.errors import conflict, invalid, no_group
 from undercast.services.scheduler.instance import Scheduler
 from undercast.services.scheduler.models import DEFAULT_GROUP, Group, made_by
 from undercast.services.scheduler.pages import page
 from undercast.store.database import Tx
 
 MAX_TAGS = 50
-_ARN = re.compile(r"arn:aws[\w-]*:scheduler:[a-z0-9-]+:\d{12}:schedule-group/([\w.-]+)", re.ASCII)
+_ARN = re.compile(r"arn:aws[\w-]*:scheduler:([a-z0-9-]+):(\d{12}):schedule-group/([\w.-]+)", re.ASCII)
 
 
 def _tags(given: Any) -> dict[str, str]:
@@ -80,11 +80,14 @@ async def delete_schedule_group(scheduler: Scheduler, ctx: RequestContext, param
     return {}
 
 
-def _named(arn: str) -> str:
+def _named(ctx: RequestContext, arn: str) -> str:
+    """The name of a group of this account and region. Raises ResourceNotFoundException."""
     found = _ARN.fullmatch(arn)
     if found is None:
         raise invalid(f"Provided Arn is not in correct format: {arn}")
-    return found[1]
+    if (found[2], found[1]) != ctx.scope:
+        raise no_group(found[3])
+    return found[3]
 
 
 @operation("TagResource")
@@ -109,7 +112,7 @@ async def untag_resource(scheduler: Scheduler, ctx: RequestContext, params: Para
 
 async def _retag(scheduler: Scheduler, ctx: RequestContext, arn: str, change: Any) -> None:
     def write(tx: Tx) -> None:
-        group = store.existing_group(tx, ctx.scope, _named(arn))
+        group = store.existing_group(tx, ctx.scope, _named(ctx, arn))
         tags: Mapping[str, str] = change(group.tags)
         if len(tags) > MAX_TAGS:
             raise invalid(f"The number of tags exceeds the limit of {MAX_TAGS}.")
@@ -121,6 +124,6 @@ async def _retag(scheduler: Scheduler, ctx: RequestContext, arn: str, change: An
 @operation("ListTagsForResource")
 async def list_tags_for_resource(scheduler: Scheduler, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """All of them."""
-    name = _named(params["ResourceArn"])
+    name = _named(ctx, params["ResourceArn"])
     group = await scheduler.database.read(lambda tx: store.existing_group(tx, ctx.scope, name))
     return {"Tags": [{"Key": key, "Value": value} for key, value in group.tags.items()]}
