@@ -214,9 +214,10 @@ class Deployments:
         first = versions[0]
 
         def settle(tx: Tx) -> None:
-            for version in versions:
-                store.settle(tx, version, failure)
-            tx.after_commit(lambda: self._catalog.settle(first.scope, first.name))
+            settled = [store.settle(tx, version, failure) for version in versions]
+            if any(settled):
+                # Else it was deleted: an update in progress is that of the next function of its name.
+                tx.after_commit(lambda: self._catalog.settle(first.scope, first.name))
 
         for delay_s in chain(RETRY_DELAYS_S, repeat(RETRY_DELAYS_S[-1])):
             try:

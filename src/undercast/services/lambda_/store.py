@@ -259,11 +259,12 @@ def latest_versions(tx: Tx) -> list[Version]:
     return [_version(tx, row) for row in tx.all(f"SELECT {_VERSION_COLUMNS} FROM lambda_version WHERE number = 0")]
 
 
-def settle(tx: Tx, subject: Version, failure: str | None) -> None:
-    """The end of a creation or update: Active and Successful, or Failed with a reason. Nothing if superseded."""
+def settle(tx: Tx, subject: Version, failure: str | None) -> bool:
+    """The end of a creation or update: Active and Successful, or Failed with a reason. False, and nothing, where the
+    version is gone or another by now."""
     current = version(tx, subject.scope, subject.name, subject.number)
     if current is None or current.revision_id != subject.revision_id:
-        return
+        return False
     if failure is None:
         settled = replace(current, state=ACTIVE, state_reason="", update_status=SUCCESSFUL, update_reason="")
     elif current.state == PENDING:
@@ -271,6 +272,7 @@ def settle(tx: Tx, subject: Version, failure: str | None) -> None:
     else:
         settled = replace(current, update_status=FAILED, update_reason=failure)
     change_version(tx, settled)
+    return True
 
 
 def _values(version: Version) -> tuple[str | int | float, ...]:

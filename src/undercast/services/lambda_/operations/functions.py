@@ -184,6 +184,7 @@ def _delete_whole(functions: Lambda, tx: Tx, reference: Reference) -> None:
     existing_function(tx, reference)
     versions = store.versions(tx, reference.scope, reference.name)
     store.delete_function(tx, reference.scope, reference.name)
+    tx.after_commit(lambda: functions.catalog.settle(reference.scope, reference.name))
     _forget(functions, tx, reference, versions)
 
 

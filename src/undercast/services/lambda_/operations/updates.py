@@ -37,6 +37,8 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
 
     def update(tx: Tx) -> tuple[Version, ...]:
         current = changeable(tx, reference, params)
+        if _takes(current) != _takes(before):
+            raise update_in_progress(current.arn)  # the code was taken for what was there before
         members = {**current.configuration, **({"Architectures": architectures} if architectures else {})}
         changed = replace(
             current,
@@ -62,10 +64,16 @@ async def update_function_code(functions: Lambda, ctx: RequestContext, params: P
     return output(made[-1], made[-1].version if len(made) > 1 else None)
 
 
+def _takes(version: Version) -> tuple[bool, list[str]]:
+    """By which code is taken in: a package, or an image of an architecture."""
+    is_image = version.image is not None
+    return is_image, version.configuration["Architectures"] if is_image else []
+
+
 def _replace_code(
     functions: Lambda, tx: Tx, current: Version, changed: Version, *, publish: bool
 ) -> tuple[Version, ...]:
-    functions.catalog.keep_serving(current)
+    tx.after_commit(lambda: functions.catalog.keep_serving(current))
     functions.blobs.release(tx, current.code_sha256)
     store.change_version(tx, changed)
     made: tuple[Version, ...] = (changed,)
@@ -107,7 +115,7 @@ async def update_function_configuration(functions: Lambda, ctx: RequestContext, 
         )
         if "Layers" in params:
             changed = _replace_layers(functions, tx, changed, params["Layers"])
-        functions.catalog.keep_serving(current)
+        tx.after_commit(lambda: functions.catalog.keep_serving(current))
         store.change_version(tx, changed)
         functions.changed(tx)
         superseded = tuple(set(current.code) - set(changed.code))
