@@ -256,7 +256,7 @@ def _rest_call(
             return Call(
                 request=request,
                 service=service,
-                operation=operation.name,
+                operation=s3.meant(operation.name, signature) if service == s3.SERVICE else operation.name,
                 protocol=_rest_protocol(service),
                 region=(signature.region if signature else None) or host.region,
                 signature=signature,

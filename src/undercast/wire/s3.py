@@ -104,6 +104,15 @@ def has_host_label(signature: Signature | None) -> bool:
     return signature is not None and signature.service == "s3-object-lambda"
 
 
+def meant(operation: str, signature: Signature | None) -> str:
+    """ListDirectoryBuckets is ListBuckets at another host; of an endpoint that is given, its signing name is left.
+
+    Source: botocore's endpoint rules of S3, UseS3ExpressControlEndpoint.
+    """
+    express = operation == "ListBuckets" and signature is not None and signature.service == "s3express"
+    return "ListDirectoryBuckets" if express else operation
+
+
 def check_query(operation: str, query: tuple[tuple[str, str], ...]) -> None:
     """Raises InvalidArgument for what S3 does not pass over (versitygw issues 2075 and 1226 have its answers)."""
     if operation in _READS:

@@ -85,6 +85,12 @@ def test_s3_operations_are_told_apart_by_method_and_query(method: str, target: s
     assert operation == decode(request(method, target, service="s3")).operation
 
 
+def test_directory_buckets_are_told_apart_by_their_signature() -> None:
+    """Where an endpoint is given, nothing else is left of s3express-control (botocore's endpoint rules)."""
+    express = [decode(request("GET", target, service="s3express")).operation for target in ("/", "/b", "/b/k")]
+    assert express == ["ListDirectoryBuckets", "ListObjects", "GetObject"]
+
+
 def test_copies_are_told_apart_by_their_header() -> None:
     """CopyObject and UploadPartCopy are PUTs with x-amz-copy-source."""
     copy = request("PUT", "/b/k", service="s3", x_amz_copy_source="/a/k")

@@ -99,6 +99,8 @@ MANIFEST = Manifest(
         "Of two transitions of a lifecycle rule the colder has to come later; how long an object has to stay in a "
         "class before it is not checked, nor do rules of the older form with overlapping prefixes refuse each other.",
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
+        "GetBucketLifecycle, PutBucketLifecycle, GetBucketNotification and PutBucketNotification have the requests of "
+        "the operations that took their places (...Configuration), and are answered as these.",
         "Signature Version 2 is taken for every bucket; AWS refuses it in newer regions and for newer buckets.",
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",
         "A version id that nobody gave out is NoSuchVersion where it has the form of one; S3 knows its own, and says "
