@@ -101,6 +101,8 @@ MANIFEST = Manifest(
         "Of an object with more than 64 parts, a reader can lose later parts when the object is deleted meanwhile.",
         "GetBucketLifecycle, PutBucketLifecycle, GetBucketNotification and PutBucketNotification have the requests of "
         "the operations that took their places (...Configuration), and are answered as these.",
+        "Answers have no x-amz-expiration, x-amz-abort-date and x-amz-abort-rule-id: which lifecycle rule will end an "
+        "object or an upload is not told ahead.",
         "Signature Version 2 is taken for every bucket; AWS refuses it in newer regions and for newer buckets.",
         "A form's policy is checked before its signature; of two faults AWS may name the other one.",
         "A version id that nobody gave out is NoSuchVersion where it has the form of one; S3 knows its own, and says "
