@@ -360,6 +360,18 @@ def test_an_update_makes_the_item(table: Any) -> None:
     assert table.get_item(Key={"pk": "new"})["Item"] == {"pk": "new"}
 
 
+def test_nothing_is_removed_from_an_item_that_is_not_there(table: Any) -> None:
+    """Whatever the path: as ScyllaDB's tests, which run against AWS, too, found it
+    (test_nested_attribute_remove_from_missing_item). To SET below what is not there is an error all the same."""
+    update = {"Key": {"pk": "gone"}, "ExpressionAttributeValues": {":v": 1}}
+    text = "The document path provided in the update expression is invalid for update"
+    assert message(table.update_item, **update, UpdateExpression="SET m.x = :v REMOVE m.y") == text
+    assert "Item" not in table.get_item(Key={"pk": "gone"})
+    table.update_item(**update, UpdateExpression="REMOVE m.x, l[0] SET n = :v")
+    assert table.get_item(Key={"pk": "gone"})["Item"] == {"pk": "gone", "n": 1}
+    assert message(table.update_item, Key={"pk": "gone"}, UpdateExpression="REMOVE m.x") == text
+
+
 def test_projections(table: Any) -> None:
     """Nested paths; elements of lists close up; what is not there is left out."""
     table.put_item(Item={"pk": "a", "m": {"x": 1, "y": {"z": 2}}, "l": [{"a": 1, "b": 2}, 5, 6], "data": 9})

@@ -162,12 +162,14 @@ def _new(write: Write, table: Table, start: Item, old: Stored | None) -> New | N
         return New(write.given, write.size)
     if write.kind != UPDATE:
         return None
+    update = write.update
     if old is None:
         before, fresh = start, lambda: dict(start)
+        update = update.of_new() if update is not None else None
     else:
         text = old.text
         before, fresh = old.item, lambda: loaded(text)
-    item = write.update.applied(before, fresh) if write.update is not None else dict(before)
+    item = update.applied(before, fresh) if update is not None else dict(before)
     size = item_size(item)
     if size > MAX_ITEM_BYTES:
         raise invalid("Item size to update has exceeded the maximum allowed size")

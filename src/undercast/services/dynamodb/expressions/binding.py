@@ -6,6 +6,7 @@ AWS: DynamoDB API Reference, PutItem, ExpressionAttributeNames, ExpressionAttrib
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import lru_cache, partial
 
 from undercast.core.errors import ServiceError
@@ -187,6 +188,10 @@ class Update:
     def paths(self) -> tuple[Path, ...]:
         """Everything that is written or taken away."""
         return tuple(action.path for action in self.actions)
+
+    def of_new(self) -> "Update":
+        """For an item that is not there: nothing is removed from it, below whatever path."""
+        return replace(self, actions=tuple(action for action in self.actions if action.section != "REMOVE"))
 
     def applied(self, old: Item, fresh: Callable[[], Item]) -> Item:
         """The new item. Raises ValidationException."""
