@@ -136,19 +136,16 @@ async def run(events: Events, scope: Scope, name: str) -> None:
 
 
 async def _step(events: Events, scope: Scope, name: str) -> bool:
-    """Whether there may be more."""
-    replay = events.database.read_now(lambda tx: find(tx, scope, name))
-    if replay is None or replay.state not in LIVE:
-        return False
-    archive = events.database.read_now(lambda tx: archives.find(tx, scope, replay.archive))
-    bus = events.buses.find(BusName(scope, archive.bus)) if archive is not None else None
+    """Whether there may be more. Archive and rules are those of the commit: others wait for it, or it for them."""
 
     def write(tx: Tx) -> bool:
         current = find(tx, scope, name)
-        if current is None:
+        if current is None or current.state not in LIVE:
             return False
         if current.state == CANCELLING:
             return _end(events, tx, current, CANCELLED)
+        archive = archives.find(tx, scope, current.archive)
+        bus = events.buses.within(tx, BusName(scope, archive.bus)) if archive is not None else None
         if archive is None or bus is None:
             return _end(events, tx, current, FAILED, "The archive does not exist.")
         after = (current.begins_at, -1) if current.last_at is None else (current.last_at, current.last_id)
