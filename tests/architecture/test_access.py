@@ -76,7 +76,7 @@ NOT_ASKED: Mapping[str, Mapping[str, str]] = {
         "targetArn": "written as the role that is passed",
         "taskName": TEXT,
     },
-    "s3": {"UploadId": PART},
+    "s3": {"SSEKMSKeyId": "condition_keys.py; used by the caller", "UploadId": PART},
     "secretsmanager": {
         "(KmsKeyId|RotationLambdaARN)": CALLERS_WORK,
         "(MoveTo|RemoveFrom)?VersionId": PART,

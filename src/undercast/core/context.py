@@ -104,6 +104,10 @@ class RequestContext:
     """Whether a browser's form carried the request: S3 calls the event Post then."""
     signature_version: int = 4
     """2 for a request with a signature of S3's Signature Version 2, in a header, a URL or a form."""
+    signed_by: Literal["header", "presigned", "form"] = "header"
+    """Where the signature was; that of a call to another service counts as in the header."""
+    signed_at: str = ""
+    """The signature's date as it says it, basic ISO 8601; "" where it says none."""
 
     @property
     def account_id(self) -> AccountId:

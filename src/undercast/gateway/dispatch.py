@@ -168,7 +168,7 @@ class Dispatcher:
         return function, mounted
 
     def _context(self, call: Call, identity: Identity, request_id: str) -> RequestContext:
-        tools, request = self._tools, call.request
+        tools, request, signature = self._tools, call.request, call.signature
         scheme = "https" if request.secure else "http"
         host = request.headers.get("host")
         return RequestContext(
@@ -189,7 +189,9 @@ class Dispatcher:
             headers=request.headers,
             names_region=call.region is not None,
             is_form=call.form is not None,
-            signature_version=call.signature.version if call.signature is not None else 4,
+            signature_version=signature.version if signature is not None else 4,
+            signed_by=signature.kind if signature is not None else "header",
+            signed_at=signature.amz_date if signature is not None else "",
         )
 
     def _cause(self, environment_id: str | None) -> Cause:

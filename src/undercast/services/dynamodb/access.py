@@ -9,10 +9,10 @@ from typing import Any
 
 from undercast.core.arn import AccountId, Arn
 from undercast.core.context import RequestContext
+from undercast.core.late_keys import Later
 from undercast.core.service import Access, Params
 from undercast.services import table_streams
 from undercast.services.dynamodb import condition_keys
-from undercast.services.dynamodb.condition_keys import Later
 from undercast.services.dynamodb.errors import invalid
 from undercast.services.dynamodb.instance import Dynamo
 from undercast.services.dynamodb.models import Table, TableName, named, named_by_arn

@@ -6,11 +6,12 @@ conditions for fine-grained access control", "IAM security policies with PartiQL
 """
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 from undercast.core.errors import ServiceError
+from undercast.core.late_keys import Keys
 from undercast.services.dynamodb.expressions import conditions, updates
 from undercast.services.dynamodb.expressions.binding import compiled
 from undercast.services.dynamodb.expressions.syntax import Call, Compare, Literal, Logic, Node, Path
@@ -19,36 +20,11 @@ from undercast.services.dynamodb.partiql.parser import Make, Statement
 from undercast.services.dynamodb.values import checked
 from undercast.services.item_text import Value
 
-Keys = dict[str, str | tuple[str, ...]]
 _AS_SAID = {"Select": "dynamodb:Select", "ReturnValues": "dynamodb:ReturnValues"}
 _CONDITIONS = ("ConditionExpression", "FilterExpression", "KeyConditionExpression")
 _LEGACY = ("Expected", "AttributeUpdates", "ScanFilter", "QueryFilter", "KeyConditions")
 EVERY = "*"
 """In dynamodb:Attributes of a read without a projection: who may read certain attributes only must name them."""
-
-
-class Later(Mapping[str, str | tuple[str, ...]]):
-    """Keys that are made when a policy first asks for one: of most requests none does."""
-
-    __slots__ = ("_found", "_make")
-
-    def __init__(self, make: Callable[[], Keys]) -> None:
-        self._make = make
-        self._found: Keys | None = None
-
-    def _keys(self) -> Keys:
-        if self._found is None:
-            self._found = self._make()
-        return self._found
-
-    def __getitem__(self, key: str) -> str | tuple[str, ...]:
-        return self._keys()[key]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._keys())
-
-    def __len__(self) -> int:
-        return len(self._keys())
 
 
 def of_request(table: Table | None, operation: str, params: Mapping[str, Any]) -> Keys:

@@ -6,12 +6,12 @@ AWS: Service Authorization Reference, "Actions, resources, and condition keys fo
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
-from urllib.parse import parse_qsl
+from typing import Any, NamedTuple
 
 from undercast.core.context import RequestContext
+from undercast.core.late_keys import Keys, Later
 from undercast.core.service import Access
-from undercast.services.s3 import acl
+from undercast.services.s3 import acl, condition_keys
 from undercast.services.s3.errors import NoSuchBucket, S3Error
 from undercast.services.s3.instance import S3
 from undercast.services.s3.models import Bucket, ObjectVersion
@@ -62,38 +62,15 @@ _BY_EXISTING_TAG = frozenset(
     for version in ("", "Version")
     for rest in ("", "Tagging", "Acl", "Attributes")
 ) - {"PutObject", "DeleteObject", "DeleteObjectVersion"}
-_CONDITION_MEMBERS = {
-    "Prefix": "s3:prefix",
-    "Delimiter": "s3:delimiter",
-    "MaxKeys": "s3:max-keys",
-    "VersionId": "s3:VersionId",
-    "ACL": "s3:x-amz-acl",
-    "StorageClass": "s3:x-amz-storage-class",
-    "ServerSideEncryption": "s3:x-amz-server-side-encryption",
-    "SSEKMSKeyId": "s3:x-amz-server-side-encryption-aws-kms-key-id",
-    "MetadataDirective": "s3:x-amz-metadata-directive",
-    "CopySource": "s3:x-amz-copy-source",
-    "GrantRead": "s3:x-amz-grant-read",
-    "GrantWrite": "s3:x-amz-grant-write",
-    "GrantReadACP": "s3:x-amz-grant-read-acp",
-    "GrantWriteACP": "s3:x-amz-grant-write-acp",
-    "GrantFullControl": "s3:x-amz-grant-full-control",
-    "IfMatch": "s3:if-match",
-    "IfNoneMatch": "s3:if-none-match",
-    "ObjectOwnership": "s3:x-amz-object-ownership",
-}
 
 
 async def access(s3: S3, ctx: RequestContext, operation: str, params: Mapping[str, Any]) -> tuple[Access, ...]:
     """What an operation needs, every entry of it. Raises NoSuchBucket to callers without an account."""
     if operation == "ListBuckets":
-        return (Access(action="s3:ListAllMyBuckets", resource="*"),)
+        return (_entry(s3, ctx, None, "s3:ListAllMyBuckets", _Target("*", {})),)
     name = params["Bucket"]
-    conditions = _conditions(params)
     if operation == "CreateBucket":
-        constraint = (params.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
-        extra = {"s3:locationconstraint": constraint} if constraint else {}
-        return (Access(action="s3:CreateBucket", resource=_arn(name), conditions=conditions | extra),)
+        return (_entry(s3, ctx, None, "s3:CreateBucket", _Target(_arn(name), params)),)
     bucket = s3.buckets.find(name)
     if bucket is None and ctx.principal.kind == "anonymous":
         # "Error responses", NoSuchBucket: told before anything is asked of policies, of which there are none.
@@ -105,14 +82,14 @@ async def access(s3: S3, ctx: RequestContext, operation: str, params: Mapping[st
         )
     if "Key" not in params:
         action = _BUCKET_ACTIONS.get(operation, operation)
-        return (_entry(s3, ctx, bucket, f"s3:{action}", (_arn(name), conditions)),)
+        return (_entry(s3, ctx, bucket, f"s3:{action}", _Target(_arn(name), params)),)
     needed = [_object_access(s3, ctx, bucket, (operation, params))]
     needed += [_object_access(s3, ctx, bucket, (extra, params)) for extra in _companions(operation, params)]
     if "CopySource" in params:
         needed += _source_access(s3, ctx, params["CopySource"])
     if operation in _READS and bucket is not None and not _is_owner(ctx, bucket) and _existing(s3, params) is None:
         # Who may not list a bucket must not learn which keys it lacks: 403 instead of 404.
-        needed.append(_entry(s3, ctx, bucket, "s3:ListBucket", (bucket.arn, {"s3:prefix": params["Key"]})))
+        needed.append(_entry(s3, ctx, bucket, "s3:ListBucket", _Target(bucket.arn, {"Prefix": params["Key"]})))
     return tuple(needed)
 
 
@@ -155,15 +132,14 @@ def _object_access(
     action = _OBJECT_ACTIONS.get(operation, operation)
     if params.get("VersionId") is not None:
         action = _versioned(action)
-    resource, conditions = f"{_arn(params['Bucket'])}/{params['Key']}", _conditions(params)
+    resource = f"{_arn(params['Bucket'])}/{params['Key']}"
     existing = None
     # A plain put into a bucket without ACLs is allowed or not whatever it replaces.
     by_existing = bucket is not None and (action in _BY_EXISTING_TAG or bucket.ownership != "BucketOwnerEnforced")
     if by_existing and bucket is not None and not _is_owner(ctx, bucket):
         existing = _existing(s3, params)
-    if existing is not None and action in _BY_EXISTING_TAG:
-        conditions |= {f"s3:ExistingObjectTag/{key}": value for key, value in existing.content.tags.items()}
-    found = _entry(s3, ctx, bucket, f"s3:{action}", (resource, conditions))
+    tagged = existing if action in _BY_EXISTING_TAG else None
+    found = _entry(s3, ctx, bucket, f"s3:{action}", _Target(resource, params, tagged))
     if bucket is None or existing is None or not (grants := _effective(bucket, existing.content.acl)):
         return found
     statements = acl.object_statements(grants, resource, ctx.principal.account_id)
@@ -191,16 +167,26 @@ def _versioned(action: str) -> str:
     return action
 
 
-def _entry(
-    s3: S3,
-    ctx: RequestContext,
-    bucket: Bucket | None,
-    action: str,
-    target: tuple[str, dict[str, str | tuple[str, ...]]],
-) -> Access:
-    resource, conditions = target
+class _Target(NamedTuple):
+    """What an action is on, and what its condition keys are made of."""
+
+    resource: str
+    params: Mapping[str, Any]
+    tagged: ObjectVersion | None = None
+    """The object whose tags are condition keys."""
+
+
+def _entry(s3: S3, ctx: RequestContext, bucket: Bucket | None, action: str, target: _Target) -> Access:
+    owner = bucket.account_id if bucket is not None else ctx.account_id
+
+    def keys() -> Keys:
+        tags = target.tagged.content.tags if target.tagged is not None else {}
+        existing = {f"s3:ExistingObjectTag/{key}": value for key, value in tags.items()}
+        return condition_keys.of_request(ctx, target.params, owner) | existing
+
+    conditions = Later(keys)
     if bucket is None:
-        return Access(action=action, resource=resource, conditions=conditions)
+        return Access(action=action, resource=target.resource, conditions=conditions)
     policy: Mapping[str, Any] | None = s3.buckets.policy(bucket)
     outside = ctx.principal.kind != "service" and ctx.principal.account_id != bucket.account_id
     outside = outside or ctx.principal.kind == "anonymous"
@@ -211,7 +197,7 @@ def _entry(
         policy = _joined(policy, acl.bucket_statements(grants, bucket.arn, ctx.principal.account_id))
     return Access(
         action=action,
-        resource=resource,
+        resource=target.resource,
         conditions=conditions,
         resource_policy=policy,
         resource_account_id=bucket.account_id,
@@ -232,25 +218,6 @@ def _joined(policy: Mapping[str, Any] | None, statements: list[dict[str, Any]]) 
         return policy
     own = policy["Statement"] if policy is not None else []
     return {"Version": "2012-10-17", "Statement": [*(own if isinstance(own, list) else [own]), *statements]}
-
-
-def _conditions(params: Mapping[str, Any]) -> dict[str, str | tuple[str, ...]]:
-    found: dict[str, str | tuple[str, ...]] = {
-        _CONDITION_MEMBERS[member]: str(value)
-        for member, value in params.items()
-        if member in _CONDITION_MEMBERS and value is not None
-    }
-    tagging = params.get("Tagging")
-    if tagging is None:
-        return found
-    pairs = parse_qsl(tagging, keep_blank_values=True) if isinstance(tagging, str) else []
-    if isinstance(tagging, Mapping):
-        pairs = [(tag["Key"], tag["Value"]) for tag in tagging.get("TagSet", ())]
-    for key, value in pairs:
-        found[f"s3:RequestObjectTag/{key}"] = value
-    if pairs:
-        found["s3:RequestObjectTagKeys"] = tuple(key for key, _ in pairs)
-    return found
 
 
 def _arn(bucket: str) -> str:
