@@ -62,7 +62,7 @@ def _targets(sqs: Sqs, source: QueueName, params: Params) -> Iterator[QueueName]
     arn = str(Arn.of(source.scope, "sqs", source.name))
     for queue in sqs.database.read_now(lambda tx: list(queues.named(tx, source.scope, "", ""))):
         if queue.redrive is not None and queue.redrive.target_arn == arn:
-            yield QueueName(queue.scope, queue.name)
+            yield queue.full_name
 
 
 def _name(ctx: RequestContext, params: Params) -> QueueName:

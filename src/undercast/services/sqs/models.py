@@ -40,11 +40,19 @@ class Redrive(NamedTuple):
     max_receives: int
 
 
+class QueueName(NamedTuple):
+    """Where a queue lives."""
+
+    scope: Scope
+    name: str
+
+
 @record
 class Queue:
     """One queue. `attributes` are those that were set; `settings` has the defaults, too."""
 
     id: int
+    full_name: QueueName
     scope: Scope
     name: str
     created_at: float
@@ -106,6 +114,7 @@ def queue_of(row: Row) -> Queue:
     scope = Scope(AccountId(row["account_id"]), Region(row["region"]))
     return Queue(
         id=row["id"],
+        full_name=QueueName(scope, row["name"]),
         scope=scope,
         name=row["name"],
         created_at=row["created_at"],
@@ -130,13 +139,6 @@ def _redrive(text: str) -> Redrive | None:
         return None
     document = json.loads(text)
     return Redrive(document["deadLetterTargetArn"], int(document["maxReceiveCount"]))
-
-
-class QueueName(NamedTuple):
-    """Where a queue lives."""
-
-    scope: Scope
-    name: str
 
 
 @lru_cache(maxsize=_KEPT)

@@ -33,13 +33,14 @@ class Queues(Kept[QueueName, Queue]):
 
         Also where another one has its name by now: who asked was let in by the policy of the one that has gone.
         """
-        return self._the_same(queue, self.within(tx, QueueName(queue.scope, queue.name)))
+        current = self.within(tx, queue.full_name)
+        if current is None or current.id != queue.id:
+            raise no_queue()
+        return current
 
     def again(self, queue: Queue) -> Queue:
         """The same on the event loop, outside of a write."""
-        return self._the_same(queue, self.find(QueueName(queue.scope, queue.name)))
-
-    def _the_same(self, queue: Queue, current: Queue | None) -> Queue:
+        current = self.find(queue.full_name)
         if current is None or current.id != queue.id:
             raise no_queue()
         return current

@@ -60,13 +60,13 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
     ask = False
     while True:
         wish = wish._replace(now=sqs.clock.now())
-        queue = sqs.queues.again(queue)  # it may have been changed or deleted meanwhile
         ask = ask or not queue.key_id or _has_visible(sqs, queue, wish.now)
         source = _Source(queue, await encryption.refusal(ctx, queue) if ask else _Unasked())
         try:
             taken = await _committed(sqs, partial(_take, sqs, ctx, source, wish))
         except _Unasked:
             ask = True  # a message has come meanwhile, or the queue is under another key
+            queue = sqs.queues.again(queue)
             continue
         if taken.is_full and not taken.rows:
             await asyncio.sleep(0)  # others first; there is more to move
@@ -77,6 +77,7 @@ async def receive_message(sqs: Sqs, ctx: RequestContext, params: Params) -> dict
             return _output(queue, wanted, taken)
         comes_back_at = sqs.database.read_row(lambda tx: messages.next_visible_at(tx, queue, wish.now))  # noqa: B023
         await sqs.waiting.wait(queue.id, left_s, comes_back_at)
+        queue = sqs.queues.again(queue)  # it may have been changed or deleted meanwhile
 
 
 def _has_visible(sqs: Sqs, queue: Queue, now: float) -> bool:

@@ -95,7 +95,7 @@ async def delete_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
         sqs.queues.still(tx, queue)
         queues.remove(tx, queue)
         moving.end_of(tx, queue)
-        sqs.queues.changed(tx, QueueName(queue.scope, queue.name))
+        sqs.queues.changed(tx, queue.full_name)
         tx.after_commit(lambda: sqs.waiting.wake_all(queue.id))
 
     await sqs.database.write(write, long=True)
@@ -201,7 +201,7 @@ async def set_queue_attributes(sqs: Sqs, ctx: RequestContext, params: Params) ->
 
 def set_some(sqs: Sqs, ctx: RequestContext, tx: Tx, queue: Queue, given: dict[str, str]) -> None:
     """Store attributes that were checked, beside the others; who waits for messages looks again."""
-    name = QueueName(queue.scope, queue.name)
+    name = queue.full_name
     merged = {**queue.attributes, **given}
     check_together(merged)
     _check_redrive(tx, name, given)
@@ -222,7 +222,7 @@ async def purge_queue(sqs: Sqs, ctx: RequestContext, params: Params) -> None:
             raise ServiceError("PurgeQueueInProgress", text, 403)
         messages.purge(tx, queue)
         queues.set_purged(tx, queue, now)
-        sqs.queues.changed(tx, QueueName(queue.scope, queue.name))
+        sqs.queues.changed(tx, queue.full_name)
 
     await sqs.database.write(write, long=True)
 
@@ -245,7 +245,7 @@ async def _change_tags(sqs: Sqs, looked_at: Queue, added: dict[str, str], remove
         tags = {key: value for key, value in {**queue.tags, **added}.items() if key not in removed}
         _check_tags(tags)
         queues.set_tags(tx, queue, tags)
-        sqs.queues.changed(tx, QueueName(queue.scope, queue.name))
+        sqs.queues.changed(tx, queue.full_name)
 
     await sqs.database.write(write)
 
