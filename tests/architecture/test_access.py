@@ -78,7 +78,6 @@ NOT_ASKED: Mapping[str, Mapping[str, str]] = {
     },
     "s3": {"SSEKMSKeyId": "condition_keys.py; used by the caller", "UploadId": PART},
     "secretsmanager": {
-        "(KmsKeyId|RotationLambdaARN)": CALLERS_WORK,
         "(MoveTo|RemoveFrom)?VersionId": PART,
     },
     "sns": {

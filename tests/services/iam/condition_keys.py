@@ -4,12 +4,17 @@ AWS: Service Authorization Reference, "Condition keys for ..." of each service. 
 are not here, and those of tags.
 """
 
+import io
+import json
+import zipfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 Make = Callable[["World"], dict[str, Any]]
-ROLE_TRUST = '{"Version":"2012-10-17","Statement":[]}'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +67,330 @@ S3 = (
     s3("RequestObjectTag/a", "b", "put_object", Key="k", Tagging="a=b"),
     s3("x-amz-object-ownership", "ObjectWriter", "create_bucket", ObjectOwnership="ObjectWriter"),
 )
-FILLED: Mapping[str, tuple[Row, ...]] = {"s3": S3}
+BOUNDARY = "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+DOCUMENT = '{"Version":"2012-10-17","Statement":[]}'
+
+
+def a_user(**more: Any) -> Make:
+    """A request on a user that has a boundary and a tag."""
+
+    def make(world: World) -> dict[str, Any]:
+        if "user" not in world.bag:
+            world.bag["user"] = "bounded"
+            world.admin("iam").create_user(UserName="bounded", Tags=[{"Key": "t", "Value": "v"}])
+        world.admin("iam").put_user_permissions_boundary(UserName="bounded", PermissionsBoundary=BOUNDARY)
+        return {"UserName": "bounded", **more}
+
+    return make
+
+
+def plain(**params: Any) -> Make:
+    """The same parameters in each account."""
+    return lambda world: params
+
+
+IAM = (
+    Row("iam:PermissionsBoundary", BOUNDARY, "create_user", plain(UserName="n", PermissionsBoundary=BOUNDARY)),
+    Row(
+        "iam:PermissionsBoundary",
+        BOUNDARY,
+        "put_user_policy",
+        a_user(PolicyName="p", PolicyDocument=DOCUMENT),
+    ),
+    Row("iam:PermissionsBoundary", BOUNDARY, "detach_user_policy", a_user(PolicyArn=BOUNDARY)),
+    Row("iam:PermissionsBoundary", BOUNDARY, "delete_user_policy", a_user(PolicyName="none")),
+    Row("iam:ResourceTag/t", "v", "get_user", a_user()),
+    Row("iam:PolicyARN", BOUNDARY, "attach_user_policy", a_user(PolicyArn=BOUNDARY)),
+    Row("iam:PermissionsBoundary", BOUNDARY, "delete_user_permissions_boundary", a_user()),
+)
+
+
+def a_function(**more: Any) -> Make:
+    """A request on a function that need not be there."""
+    return plain(FunctionName="f", **more)
+
+
+def permitted(world: World) -> dict[str, Any]:
+    """A request that takes a statement from a function's policy."""
+    if "function" not in world.bag:
+        functions, body = world.admin("lambda"), io.BytesIO()
+        with zipfile.ZipFile(body, "w") as package:
+            package.writestr("app.py", "")
+        world.bag["function"] = functions.create_function(
+            FunctionName="f",
+            Runtime="python3.12",
+            Handler="app.handler",
+            Role=f"arn:aws:iam::{world.account}:role/r",
+            Code={"ZipFile": body.getvalue()},
+        )["FunctionArn"]
+        functions.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")
+    with suppress(ClientError):
+        world.admin("lambda").add_permission(
+            FunctionName="f",
+            StatementId="s",
+            Action="lambda:InvokeFunctionUrl",
+            Principal="*",
+            FunctionUrlAuthType="NONE",
+        )
+    return {"FunctionName": "f", "StatementId": "s"}
+
+
+def with_url(world: World) -> dict[str, Any]:
+    """A request on the function's URL."""
+    permitted(world)
+    return {"FunctionName": "f"}
+
+
+S3_MAY = {"StatementId": "n", "Action": "lambda:InvokeFunction", "Principal": "s3.amazonaws.com"}
+LAYER = "arn:aws:lambda:us-east-1:{account}:layer:l:1"
+LAMBDA = (
+    Row("lambda:Principal", "s3.amazonaws.com", "add_permission", a_function(**S3_MAY)),
+    Row(
+        "lambda:FunctionUrlAuthType",
+        "NONE",
+        "add_permission",
+        a_function(**S3_MAY | {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"}),
+    ),
+    Row("lambda:FunctionUrlAuthType", "AWS_IAM", "get_function_url_config", with_url),
+    Row("lambda:FunctionUrlAuthType", "NONE", "update_function_url_config", a_function(AuthType="NONE")),
+    Row(
+        "lambda:SubnetIds",
+        "subnet-1",
+        "update_function_configuration",
+        a_function(VpcConfig={"SubnetIds": ["subnet-1"]}),
+    ),
+    Row(
+        "lambda:SecurityGroupIds",
+        "sg-1",
+        "update_function_configuration",
+        a_function(VpcConfig={"SecurityGroupIds": ["sg-1"]}),
+    ),
+    Row(
+        "lambda:Layer",
+        LAYER,
+        "update_function_configuration",
+        lambda world: {"FunctionName": "f", "Layers": [LAYER.format(account=world.account)]},
+    ),
+    Row(
+        "lambda:FunctionArn",
+        "{function}",
+        "create_event_source_mapping",
+        lambda world: {**with_url(world), "EventSourceArn": f"arn:aws:sqs:us-east-1:{world.account}:none"},
+    ),
+    Row(
+        "lambda:CodeSigningConfigArn",
+        "arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0",
+        "put_function_code_signing_config",
+        a_function(
+            CodeSigningConfigArn="arn:aws:lambda:us-east-1:000000000000:code-signing-config:csc-0123456789abcdef0"
+        ),
+    ),
+    Row("lambda:Principal", "*", "remove_permission", permitted),
+    Row("lambda:FunctionUrlAuthType", "NONE", "remove_permission", permitted),
+)
+
+
+def a_key(**more: Any) -> Make:
+    """A request on a key that has an alias."""
+
+    def make(world: World) -> dict[str, Any]:
+        if "key" not in world.bag:
+            keys = world.admin("kms")
+            world.bag["key"] = keys.create_key()["KeyMetadata"]["KeyId"]
+            keys.create_alias(AliasName="alias/named", TargetKeyId=world.bag["key"])
+        return {"KeyId": world.bag["key"], **more}
+
+    return make
+
+
+GRANTEE = "arn:aws:iam::111111111111:root"
+GRANT = {"GranteePrincipal": GRANTEE, "Operations": ["Encrypt"]}
+EQUALS = {"Constraints": {"EncryptionContextEquals": {"a": "b"}}}
+
+
+def re_encrypted(world: World) -> dict[str, Any]:
+    """From one key to itself."""
+    key = a_key()(world)["KeyId"]
+    secret = world.admin("kms").encrypt(KeyId=key, Plaintext=b"x")["CiphertextBlob"]
+    return {"CiphertextBlob": secret, "DestinationKeyId": key}
+
+
+KMS = (
+    Row("kms:KeySpec", "SYMMETRIC_DEFAULT", "create_key", plain()),
+    Row("kms:KeyUsage", "SIGN_VERIFY", "create_key", plain(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")),
+    Row("kms:CustomerMasterKeySpec", "SYMMETRIC_DEFAULT", "create_key", plain()),
+    Row("kms:CustomerMasterKeyUsage", "ENCRYPT_DECRYPT", "create_key", plain()),
+    Row("kms:KeyOrigin", "EXTERNAL", "create_key", plain(Origin="EXTERNAL")),
+    Row("kms:MultiRegion", "false", "create_key", plain()),
+    Row("kms:MultiRegionKeyType", "PRIMARY", "create_key", plain(MultiRegion=True)),
+    Row("kms:BypassPolicyLockoutSafetyCheck", "true", "create_key", plain(BypassPolicyLockoutSafetyCheck=True)),
+    Row("kms:CallerAccount", "{account}", "create_key", plain()),
+    Row("kms:KeySpec", "SYMMETRIC_DEFAULT", "describe_key", a_key()),
+    Row("kms:ResourceAliases", "alias/named", "encrypt", a_key(Plaintext=b"x")),
+    Row(
+        "kms:RequestAlias",
+        "alias/named",
+        "encrypt",
+        lambda world: {**a_key(Plaintext=b"x")(world), "KeyId": "alias/named"},
+    ),
+    Row("kms:EncryptionAlgorithm", "SYMMETRIC_DEFAULT", "encrypt", a_key(Plaintext=b"x")),
+    Row("kms:EncryptionContext:a", "b", "generate_data_key", a_key(KeySpec="AES_256", EncryptionContext={"a": "b"})),
+    Row("kms:EncryptionContextKeys", "a", "generate_data_key", a_key(KeySpec="AES_256", EncryptionContext={"a": "b"})),
+    Row("kms:DataKeyPairSpec", "ECC_NIST_P256", "generate_data_key_pair", a_key(KeyPairSpec="ECC_NIST_P256")),
+    Row(
+        "kms:SigningAlgorithm",
+        "ECDSA_SHA_256",
+        "sign",
+        a_key(Message=b"x", SigningAlgorithm="ECDSA_SHA_256"),
+    ),
+    Row("kms:MessageType", "RAW", "sign", a_key(Message=b"x", SigningAlgorithm="ECDSA_SHA_256")),
+    Row("kms:MacAlgorithm", "HMAC_SHA_256", "generate_mac", a_key(Message=b"x", MacAlgorithm="HMAC_SHA_256")),
+    Row("kms:GranteePrincipal", GRANTEE, "create_grant", a_key(**GRANT)),
+    Row(
+        "kms:RetiringPrincipal",
+        GRANTEE,
+        "create_grant",
+        a_key(**GRANT, RetiringPrincipal=GRANTEE),
+    ),
+    Row("kms:GrantOperations", "Encrypt", "create_grant", a_key(**GRANT)),
+    Row("kms:GrantConstraintType", "EncryptionContextEquals", "create_grant", a_key(**GRANT, **EQUALS)),
+    Row("kms:GrantIsForAWSResource", "false", "create_grant", a_key(**GRANT)),
+    Row("kms:ReEncryptOnSameKey", "true", "re_encrypt", re_encrypted),
+    Row("kms:RotationPeriodInDays", "100", "enable_key_rotation", a_key(RotationPeriodInDays=100)),
+    Row("kms:ScheduleKeyDeletionPendingWindowInDays", "30", "schedule_key_deletion", a_key()),
+)
+
+
+def a_secret(**more: Any) -> Make:
+    """A request on a secret with a tag."""
+
+    def make(world: World) -> dict[str, Any]:
+        if "secret" not in world.bag:
+            tags = [{"Key": "t", "Value": "v"}]
+            made = world.admin("secretsmanager").create_secret(Name="s", SecretString="x", Tags=tags)
+            world.bag["secret"] = made["ARN"]
+        return {"SecretId": "s", **more}
+
+    return make
+
+
+ROTATES = "arn:aws:lambda:us-east-1:000000000000:function:r"
+SECRETS = (
+    Row("secretsmanager:Name", "n", "create_secret", plain(Name="n", SecretString="x")),
+    Row("secretsmanager:Description", "d", "create_secret", plain(Name="d", Description="d")),
+    Row("secretsmanager:KmsKeyId", "alias/none", "create_secret", plain(Name="k", KmsKeyId="alias/none")),
+    Row(
+        "secretsmanager:AddReplicaRegions",
+        "eu-west-1",
+        "create_secret",
+        plain(Name="r", AddReplicaRegions=[{"Region": "eu-west-1"}]),
+    ),
+    Row(
+        "secretsmanager:ForceOverwriteReplicaSecret",
+        "true",
+        "create_secret",
+        plain(Name="o", ForceOverwriteReplicaSecret=True),
+    ),
+    Row("secretsmanager:SecretId", "{secret}", "describe_secret", a_secret()),
+    Row("secretsmanager:ResourceTag/t", "v", "describe_secret", a_secret()),
+    Row("secretsmanager:SecretPrimaryRegion", "us-east-1", "describe_secret", a_secret()),
+    Row("secretsmanager:VersionStage", "AWSCURRENT", "get_secret_value", a_secret(VersionStage="AWSCURRENT")),
+    Row("secretsmanager:VersionId", "0" * 32, "get_secret_value", a_secret(VersionId="0" * 32)),
+    Row(
+        "secretsmanager:BlockPublicPolicy",
+        "true",
+        "put_resource_policy",
+        a_secret(ResourcePolicy=DOCUMENT, BlockPublicPolicy=True),
+    ),
+    Row("secretsmanager:RotationLambdaARN", ROTATES, "rotate_secret", a_secret(RotationLambdaARN=ROTATES)),
+    Row("secretsmanager:ModifyRotationRules", "false", "rotate_secret", a_secret(RotationLambdaARN=ROTATES)),
+    Row(
+        "secretsmanager:RotateImmediately",
+        "false",
+        "rotate_secret",
+        a_secret(RotationLambdaARN=ROTATES, RotateImmediately=False),
+    ),
+    Row("secretsmanager:RecoveryWindowInDays", "9", "delete_secret", a_secret(RecoveryWindowInDays=9)),
+    Row(
+        "secretsmanager:ForceDeleteWithoutRecovery", "true", "delete_secret", a_secret(ForceDeleteWithoutRecovery=True)
+    ),
+)
+PARAMETER = {"Name": "/p", "Value": "x", "Type": "String"}
+POLICIES = '[{"Type":"Expiration","Version":"1.0","Attributes":{"Timestamp":"2099-01-01T00:00:00.000Z"}}]'
+SSM = (
+    Row("ssm:Overwrite", "true", "put_parameter", plain(**PARAMETER, Overwrite=True)),
+    Row("ssm:Overwrite", "false", "put_parameter", plain(**PARAMETER)),
+    Row("ssm:Policies", "true", "put_parameter", plain(**PARAMETER, Tier="Advanced", Policies=POLICIES)),
+    Row("ssm:Recursive", "true", "get_parameters_by_path", plain(Path="/", Recursive=True)),
+)
+PATTERN = json.dumps({
+    "source": ["aws.ec2"],
+    "detail-type": ["T"],
+    "detail": {"service": ["EC2"], "eventTypeCode": ["C"], "userIdentity": {"principalId": ["P"]}},
+})  # fmt: skip
+
+
+def a_rule(**more: Any) -> Make:
+    """A request that makes or changes a rule."""
+    return plain(Name="r", EventPattern=PATTERN, **more)
+
+
+ENTRY = {"Source": "s", "DetailType": "d", "Detail": "{}"}
+TARGET = {"Id": "1", "Arn": "arn:aws:sqs:us-east-1:000000000000:q"}
+EVENTS = (
+    Row("events:source", "aws.ec2", "put_rule", a_rule()),
+    Row("events:detail-type", "T", "put_rule", a_rule()),
+    Row("events:detail.service", "EC2", "put_rule", a_rule()),
+    Row("events:detail.eventTypeCode", "C", "put_rule", a_rule()),
+    Row("events:detail.userIdentity.principalId", "P", "put_rule", a_rule()),
+    Row("events:creatorAccount", "{account}", "describe_rule", plain(Name="r")),
+    Row("events:TargetArn", TARGET["Arn"], "put_targets", plain(Rule="r", Targets=[TARGET])),
+    Row("events:source", "s", "put_events", plain(Entries=[ENTRY])),
+    Row("events:detail-type", "d", "put_events", plain(Entries=[ENTRY])),
+)
+TOPIC = "arn:aws:sns:us-east-1:{account}:t"
+SNS = tuple(
+    Row(
+        key,
+        value,
+        "subscribe",
+        lambda world: {"TopicArn": TOPIC.format(account=world.account), "Protocol": "email", "Endpoint": "a@b.c"},
+    )
+    for key, value in (("sns:Protocol", "email"), ("sns:Endpoint", "a@b.c"))
+)
+ACTION = "arn:aws:sns:us-east-1:000000000000:t"
+CLOUDWATCH = (
+    Row(
+        "cloudwatch:namespace",
+        "N",
+        "put_metric_data",
+        plain(Namespace="N", MetricData=[{"MetricName": "m", "Value": 1}]),
+    ),
+    Row(
+        "cloudwatch:AlarmActions",
+        ACTION,
+        "put_composite_alarm",
+        plain(AlarmName="a", AlarmRule="TRUE", AlarmActions=[ACTION]),
+    ),
+)
+FILLED: Mapping[str, tuple[Row, ...]] = {
+    "cloudwatch": CLOUDWATCH,
+    "events": EVENTS,
+    "iam": IAM,
+    "kms": KMS,
+    "lambda": LAMBDA,
+    "s3": S3,
+    "secretsmanager": SECRETS,
+    "sns": SNS,
+    "ssm": SSM,
+}
 """Service -> one request for each key."""
-TOLD: Mapping[str, tuple[str, ...]] = {"s3": ("s3:TlsVersion",)}
+TOLD: Mapping[str, tuple[str, ...]] = {
+    "events": ("events:eventBusInvocation", "events:ManagedBy"),
+    "iam": ("iam:AssociatedResourceArn",),
+    "lambda": ("lambda:VpcIds", "lambda:EventSourceToken"),
+    "s3": ("s3:TlsVersion",),
+    "secretsmanager": ("secretsmanager:KmsKeyArn",),
+    "ssm": ("ssm:resourceTag",),
+}
 """Service -> keys that no request has, each on its page in docs/services."""

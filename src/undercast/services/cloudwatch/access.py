@@ -24,7 +24,11 @@ async def access(cloudwatch: CloudWatch, ctx: RequestContext, operation: str, pa
     if "ResourceARN" in params:
         arn = params["ResourceARN"]
         return (Access(action=action, resource=arn, resource_account_id=Arn.parse(arn).account_id),)
-    return tuple(Access(action=action, resource=resource) for resource in _resources(ctx, operation, params))
+    conditions = {"cloudwatch:AlarmActions": tuple(params["AlarmActions"])} if params.get("AlarmActions") else {}
+    return tuple(
+        Access(action=action, resource=resource, conditions=conditions)
+        for resource in _resources(ctx, operation, params)
+    )
 
 
 def _resources(ctx: RequestContext, operation: str, params: Params) -> list[str]:

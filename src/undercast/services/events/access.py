@@ -7,8 +7,10 @@ Guide, "Using IAM policy conditions in Amazon EventBridge" (events:source, event
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from undercast.core import json_values
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
+from undercast.core.late_keys import Keys
 from undercast.core.service import Access, Params
 from undercast.services.events.instance import Events
 from undercast.services.events.models import PRINCIPAL, BusName, RuleName, bus_named, bus_of_arn, rule_of_arn
@@ -31,6 +33,7 @@ _NAMED = {
     "Replay": ("replay", "ReplayName"),
 }
 """Operation's noun -> resource type, and the member that names it."""
+_PATTERN_KEYS = ("source", "detail-type", "detail.service", "detail.eventTypeCode", "detail.userIdentity.principalId")
 _OF_BUS = frozenset({
     "CreateEventBus", "UpdateEventBus", "DeleteEventBus", "DescribeEventBus", "PutPermission", "RemovePermission",
 })  # fmt: skip
@@ -89,9 +92,12 @@ def _on_rule(events: Events, ctx: RequestContext, action: str, params: Params) -
     bus = bus_named(params.get("EventBusName"), ctx.scope)
     name = RuleName(bus, params.get("Rule") or params.get("Name") or "*")
     there = events.buses.find(bus)
-    conditions: dict[str, str | tuple[str, ...]] = {}
+    conditions = _of_pattern(params.get("EventPattern")) if action == "events:PutRule" else {}
     if "Targets" in params:
         conditions["events:TargetArn"] = tuple(target["Arn"] for target in params["Targets"])
+    rule = there.rule(name.name) if there is not None else None
+    if rule is not None:
+        conditions["events:creatorAccount"] = rule.created_by
     return Access(
         action=action,
         resource=name.arn,
@@ -99,6 +105,26 @@ def _on_rule(events: Events, ctx: RequestContext, action: str, params: Params) -
         resource_policy=there.policy if there is not None else None,
         resource_account_id=bus.scope.account_id,
     )
+
+
+def _of_pattern(text: str | None) -> Keys:
+    """The values that a rule's pattern has for what is a condition key; other matchers than values are none.
+
+    AWS: User Guide, "Using IAM policy conditions in Amazon EventBridge", its examples of PutRule.
+    """
+    try:
+        pattern = json_values.parse(text) if text else {}
+    except ValueError:
+        return {}  # the operation says what is wrong with it
+    found: Keys = {}
+    for path in _PATTERN_KEYS:
+        at = pattern
+        for name in path.split("."):
+            at = at.get(name) if isinstance(at, dict) else None
+        values = tuple(one for one in at if isinstance(one, str)) if isinstance(at, list) else ()
+        if values:
+            found[f"events:{path}"] = values
+    return found
 
 
 def _passed_roles(ctx: RequestContext, params: Params) -> Iterator[Access]:

@@ -115,5 +115,6 @@ MANIFEST = Manifest(
         "can.",
         "Parameters of another kind of target (HttpParameters of a queue) are kept and shown, and have no effect.",
         "A rule of another account's bus, by the bus's ARN, does not ask events:creatorAccount.",
+        "No request has the condition keys events:eventBusInvocation and events:ManagedBy.",
     ),
 )

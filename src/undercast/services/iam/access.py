@@ -11,25 +11,40 @@ from typing import Any
 from undercast.core.arn import AccountId
 from undercast.core.context import RequestContext
 from undercast.core.service import Access
-from undercast.services.iam import entities
+from undercast.services.iam import entities, tags
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.kinds import GROUP, ROLE, USER, Kind
 from undercast.services.roles import passed_role
+from undercast.store.database import Tx
 
 Params = Mapping[str, Any]
 _TRUSTS_ANYBODY: Mapping[str, Any] = MappingProxyType(
     {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "sts:AssumeRole"}]}
 )
+_BY_BOUNDARY = frozenset(
+    f"{verb}{kind}{what}"
+    for kind in ("User", "Role")
+    for verb, what in (
+        ("Attach", "Policy"),
+        ("Detach", "Policy"),
+        ("Put", "Policy"),
+        ("Delete", "Policy"),
+        ("Delete", "PermissionsBoundary"),
+    )
+)
+"""Where iam:PermissionsBoundary is what the user or role has. IAM User Guide, "Delegating responsibility to others
+using permissions boundaries"."""
 _ON_THE_CALLER = frozenset({"GetUser", "CreateAccessKey", "ListAccessKeys", "UpdateAccessKey", "DeleteAccessKey"})
 
 
 async def access(iam: Iam, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     """See `Manifest.access`."""
     resource = await _resource(iam, ctx, operation, params)
+    conditions = _conditions(params) | await iam.read(lambda tx: _of_entity(tx, ctx, operation, params))
     needs = Access(
         action=f"iam:{operation}",
         resource=resource,
-        conditions=_conditions(params),
+        conditions=conditions,
         resource_account_id=_owner(resource),
     )
     if operation != "AddRoleToInstanceProfile":
@@ -80,6 +95,20 @@ def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:
         keys["aws:TagKeys"] = tuple(tag_keys)
     keys.update({f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in params.get("Tags", ())})
     return keys
+
+
+def _of_entity(tx: Tx, ctx: RequestContext, operation: str, params: Params) -> dict[str, str]:
+    """The condition keys that the user or role has which is acted upon."""
+    kind = next((kind for kind in (ROLE, USER) if kind.name_member in params), None)
+    if kind is None or GROUP.name_member in params or "InstanceProfileName" in params:
+        return {}
+    entity = entities.look_up(tx, ctx.account_id, kind, params[kind.name_member])
+    if entity is None:
+        return {}
+    found = {f"iam:ResourceTag/{tag['Key']}": tag["Value"] for tag in tags.of(tx, entity.id)}
+    if operation in _BY_BOUNDARY and entity.boundary_arn is not None:
+        found["iam:PermissionsBoundary"] = entity.boundary_arn
+    return found
 
 
 async def policy_of(iam: Iam, resource_arn: str) -> Mapping[str, Any] | None:

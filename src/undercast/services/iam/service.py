@@ -50,6 +50,7 @@ MANIFEST = Manifest(
         "Principals of a trust policy are checked for their form; AWS also asks whether they exist.",
         "AWS's managed policies are those of a dated data file, each in one version.",
         "RoleLastUsed is always empty.",
+        "Requests of iam:PassRole have the condition key iam:PassedToService; iam:AssociatedResourceArn is missing.",
         "OIDC and SAML providers, MFA devices, login profiles, server and signing certificates are not served.",
     ),
 )

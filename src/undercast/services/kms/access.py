@@ -10,53 +10,66 @@ from typing import Any, NamedTuple
 from undercast.core.arn import Arn
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.late_keys import Keys, Later
 from undercast.core.service import Access, Params
-from undercast.services.kms import ciphertext, store
+from undercast.services.kms import ciphertext, condition_keys, store
 from undercast.services.kms.errors import no_alias, no_key
 from undercast.services.kms.instance import Kms
 from undercast.services.kms.models import Grant, Key, parse_name
 
 _ON_NO_KEY = frozenset({"CreateKey", "ListKeys", "ListAliases", "GenerateRandom", "ListRetirableGrants"})
 
+_SAME_KEY = ""
+"""Beside the members of ReEncrypt, none of which has this name: whether both keys are one."""
+
 
 async def access(kms: Kms, ctx: RequestContext, operation: str, params: Params) -> tuple[Access, ...]:
     """See `core.service.Manifest.access`."""
     if operation in _ON_NO_KEY:
-        return (Access(action=f"kms:{operation}", resource="*"),)
+        keys = Later(lambda: _keys_without_key(ctx, operation, params))
+        return (Access(action=f"kms:{operation}", resource="*", conditions=keys),)
     if operation == "RetireGrant":
         return ()  # the grant itself says who may
     if operation == "ReEncrypt":
         source = _source(kms, ctx, params, params.get("SourceKeyId", ""))
         target = _named(kms, ctx, params["DestinationKeyId"])
+        same = source is not None and target is not None and source.arn == target.arn
+        params = {**params, _SAME_KEY: "true" if same else "false"}
         return (
-            *_on(kms, ctx, source, _use("ReEncryptFrom", params.get("SourceEncryptionContext"))),
-            *_on(kms, ctx, target, _use("ReEncryptTo", params.get("DestinationEncryptionContext"))),
+            *_on(kms, ctx, source, _use("ReEncryptFrom", params, params.get("SourceEncryptionContext"))),
+            *_on(kms, ctx, target, _use("ReEncryptTo", params, params.get("DestinationEncryptionContext"))),
         )
     if operation == "Decrypt":
         key = _source(kms, ctx, params, params.get("KeyId", ""))
-        return _on(kms, ctx, key, _use(operation, params.get("EncryptionContext")))
+        return _on(kms, ctx, key, _use(operation, params, params.get("EncryptionContext")))
     if operation in ("CreateAlias", "UpdateAlias", "DeleteAlias"):
         alias = Access(action=f"kms:{operation}", resource=str(Arn.of(ctx.scope, "kms", params["AliasName"])))
         target = _named(kms, ctx, params["TargetKeyId"]) if "TargetKeyId" in params else None
-        return (alias, *_on(kms, ctx, target, _use(operation, None))) if target else (alias,)
+        return (alias, *_on(kms, ctx, target, _use(operation, params, None))) if target else (alias,)
     key = _named(kms, ctx, params["KeyId"])
     if operation == "CreateGrant":
         wanted = params["Operations"], params.get("Constraints") or {}
-        return _on(kms, ctx, key, _Use(operation, {}, lambda grant: grant.covers_grant(*wanted)))
-    return _on(kms, ctx, key, _use(operation, params.get("EncryptionContext")))
+        return _on(kms, ctx, key, _Use(operation, params, {}, lambda grant: grant.covers_grant(*wanted)))
+    return _on(kms, ctx, key, _use(operation, params, params.get("EncryptionContext")))
+
+
+def _keys_without_key(ctx: RequestContext, operation: str, params: Params) -> Keys:
+    made = condition_keys.of_new_key(params) if operation == "CreateKey" else {}
+    return {**condition_keys.of_request(ctx, operation, params), **condition_keys.of_caller(ctx), **made}
 
 
 class _Use(NamedTuple):
     """What is done with a key: the action, the encryption context, and which grants let their grantee do it."""
 
     operation: str
+    params: Params
     context: Mapping[str, str]
     is_granted_by: Callable[[Grant], bool]
 
 
-def _use(operation: str, context: Mapping[str, str] | None) -> _Use:
+def _use(operation: str, params: Params, context: Mapping[str, str] | None) -> _Use:
     given = context or {}
-    return _Use(operation, given, lambda grant: grant.covers(operation, given))
+    return _Use(operation, params, given, lambda grant: grant.covers(operation, given))
 
 
 def _named(kms: Kms, ctx: RequestContext, text: str) -> Key | None:
@@ -81,25 +94,29 @@ def _source(kms: Kms, ctx: RequestContext, params: Params, named: str) -> Key | 
 def _on(kms: Kms, ctx: RequestContext, key: Key | None, use: _Use) -> tuple[Access, ...]:
     if key is None:
         return (Access(action=f"kms:{use.operation}", resource=str(Arn.of(ctx.scope, "kms", "key/*"))),)
-    conditions: dict[str, str | tuple[str, ...]] = {
-        f"kms:EncryptionContext:{name}": value for name, value in use.context.items()
-    }
-    if use.context:
-        conditions["kms:EncryptionContextKeys"] = tuple(use.context)
-    if ctx.principal.kind != "service":  # whose account is AWS's own: no managed key's policy lets it in
-        conditions["kms:CallerAccount"] = ctx.principal.account_id
-    if ctx.via:
-        conditions["kms:ViaService"] = f"{ctx.via}.{ctx.region}.amazonaws.com"
     return (
         Access(
             action=f"kms:{use.operation}",
             resource=key.arn,
-            conditions=conditions,
+            conditions=Later(lambda: _keys(kms, ctx, key, use)),
             resource_policy=_with_grants(kms, ctx, key, use),
             resource_account_id=key.scope.account_id,
             needs_resource_policy=True,
         ),
     )
+
+
+def _keys(kms: Kms, ctx: RequestContext, key: Key, use: _Use) -> Keys:
+    rows = kms.database.read_now(lambda tx: store.aliases(tx, key.scope, key.id, "", -1))
+    found = condition_keys.of_key(key, [row["name"] for row in rows])
+    found |= condition_keys.of_request(ctx, use.operation, use.params)
+    found |= condition_keys.of_caller(ctx)
+    found |= {f"kms:EncryptionContext:{name}": value for name, value in use.context.items()}
+    if use.context:
+        found["kms:EncryptionContextKeys"] = tuple(use.context)
+    if _SAME_KEY in use.params:
+        found["kms:ReEncryptOnSameKey"] = use.params[_SAME_KEY]
+    return found
 
 
 def _with_grants(kms: Kms, ctx: RequestContext, key: Key, use: _Use) -> Mapping[str, Any]:

@@ -9,11 +9,12 @@ from typing import Any
 
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
+from undercast.core.late_keys import Keys
 from undercast.core.service import Access, Params
-from undercast.services.lambda_ import layer_store, mapping_store
+from undercast.services.lambda_ import layer_store, mapping_store, urls
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.layers import LayerReference, parse_layer, parse_layer_arn
-from undercast.services.lambda_.names import function_arn, parse_function_arn, parse_reference
+from undercast.services.lambda_.names import Reference, function_arn, parse_function_arn, parse_reference
 from undercast.services.roles import passed_role
 
 _ACTIONS = {
@@ -113,7 +114,7 @@ def _on_function(functions: Lambda, ctx: RequestContext, action: str, params: Pa
     return Access(
         action=action,
         resource=reference.arn,
-        conditions=_conditions(params),
+        conditions=_conditions(functions, action, params, reference),
         resource_policy=functions.catalog.policy(reference),
         resource_account_id=reference.scope.account_id,
     )
@@ -125,15 +126,41 @@ def _on_arn(action: str, arn: str) -> Access:
     return Access(action=action, resource=arn, resource_account_id=fields[4] if len(fields) > 5 else None)
 
 
-def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:
-    """The condition keys that Lambda has for what a function is to use, and for its URL."""
-    found: dict[str, str | tuple[str, ...]] = {}
+def _conditions(functions: Lambda, action: str, params: Params, reference: Reference) -> Keys:
+    """The condition keys that Lambda has for what a function is to use, for its URL and for whom it lets in."""
+    found: Keys = {}
+    if action == "lambda:AddPermission":
+        found["lambda:Principal"] = params["Principal"]
+        if params.get("FunctionUrlAuthType"):
+            found["lambda:FunctionUrlAuthType"] = params["FunctionUrlAuthType"]
+    elif action == "lambda:RemovePermission":
+        found = _of_statement(functions.catalog.policy(reference), params["StatementId"])
+    elif action.endswith("FunctionUrlConfig"):
+        url = functions.database.read_now(lambda tx: urls.find(tx, reference))
+        if auth_type := params.get("AuthType") or (url.configuration["AuthType"] if url is not None else None):
+            found["lambda:FunctionUrlAuthType"] = auth_type
+    for member, key in (("SubnetIds", "lambda:SubnetIds"), ("SecurityGroupIds", "lambda:SecurityGroupIds")):
+        if ids := (params.get("VpcConfig") or {}).get(member):
+            found[key] = tuple(ids)
     if params.get("Layers"):
         found["lambda:Layer"] = tuple(params["Layers"])
     if params.get("CodeSigningConfigArn"):
         found["lambda:CodeSigningConfigArn"] = params["CodeSigningConfigArn"]
-    if params.get("AuthType"):
-        found["lambda:FunctionUrlAuthType"] = params["AuthType"]
+    return found
+
+
+def _of_statement(policy: Mapping[str, Any] | None, sid: str) -> Keys:
+    """Of the statement that is to go: whom it lets in, and by which URLs."""
+    found: Keys = {}
+    statement = next((one for one in (policy or {}).get("Statement", ()) if one.get("Sid") == sid), None)
+    if statement is None:
+        return found
+    principal = statement.get("Principal", "*")
+    names = [principal] if isinstance(principal, str) else list(principal.values())
+    found["lambda:Principal"] = tuple(text for one in names for text in ([one] if isinstance(one, str) else one))
+    equals = statement.get("Condition", {}).get("StringEquals", {})
+    if "lambda:FunctionUrlAuthType" in equals:
+        found["lambda:FunctionUrlAuthType"] = equals["lambda:FunctionUrlAuthType"]
     return found
 
 

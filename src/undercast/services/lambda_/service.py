@@ -278,5 +278,7 @@ MANIFEST = Manifest(
         "ResourceConflictException. Wait for function_updated_v2 between the two.",
         "Recursion is stopped at the 17th run of a function in a chain, also through event buses; a batch counts what "
         "all its messages share.",
+        "No request has the condition keys lambda:VpcIds (there is no EC2 that knows a subnet's VPC) and "
+        "lambda:EventSourceToken.",
     ),
 )

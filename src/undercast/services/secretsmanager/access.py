@@ -9,12 +9,18 @@ from typing import Any
 
 from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import RequestContext
+from undercast.core.late_keys import Keys
 from undercast.core.service import Access, Params
 from undercast.services.secretsmanager import store
 from undercast.services.secretsmanager.errors import not_found
 from undercast.services.secretsmanager.instance import SecretsManager
-from undercast.services.secretsmanager.models import parse_id
+from undercast.services.secretsmanager.models import Secret, parse_id
 
+_AS_SAID = (
+    "BlockPublicPolicy", "Description", "ForceDeleteWithoutRecovery", "ForceOverwriteReplicaSecret", "KmsKeyId", "Name",
+    "RecoveryWindowInDays", "RotateImmediately", "RotationLambdaARN", "VersionId", "VersionStage",
+)  # fmt: skip
+"""Members whose condition key has their name."""
 _ON_NONE = frozenset({"ListSecrets", "GetRandomPassword", "BatchGetSecretValue"})
 
 
@@ -30,13 +36,8 @@ async def access(manager: SecretsManager, ctx: RequestContext, operation: str, p
         if named.scope.account_id != ctx.account_id:
             raise not_found()
         resource = str(Arn.of(named.scope, "secretsmanager", f"secret:{named.names[0][0]}"))
-        return (Access(action=action, resource=resource),)
-    conditions: dict[str, str | tuple[str, ...]] = {"secretsmanager:SecretId": secret.arn}
-    conditions.update({f"aws:ResourceTag/{name}": value for name, value in secret.tags.items()})
-    if params.get("AddReplicaRegions"):
-        conditions["secretsmanager:AddReplicaRegions"] = tuple(
-            one.get("Region", "") for one in params["AddReplicaRegions"]
-        )
+        return (Access(action=action, resource=resource, conditions=_of_request(operation, params)),)
+    conditions = _of_request(operation, params) | _of_secret(secret)
     return (
         Access(
             action=action,
@@ -46,6 +47,35 @@ async def access(manager: SecretsManager, ctx: RequestContext, operation: str, p
             resource_account_id=secret.scope.account_id,
         ),
     )
+
+
+def _of_request(operation: str, params: Params) -> Keys:
+    """What the request says. AWS: Service Authorization Reference, "Condition keys for AWS Secrets Manager"."""
+    found: Keys = {f"secretsmanager:{member}": _text(params[member]) for member in _AS_SAID if member in params}
+    if params.get("AddReplicaRegions"):
+        found["secretsmanager:AddReplicaRegions"] = tuple(one.get("Region", "") for one in params["AddReplicaRegions"])
+    if operation == "RotateSecret":
+        found["secretsmanager:ModifyRotationRules"] = "true" if "RotationRules" in params else "false"
+    if str(params.get("KmsKeyId", "")).startswith("arn:"):
+        found["secretsmanager:KmsKeyArn"] = params["KmsKeyId"]
+    return found
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _of_secret(secret: Secret) -> Keys:
+    """What the secret is."""
+    found: Keys = {
+        "secretsmanager:SecretId": secret.arn,
+        "secretsmanager:SecretPrimaryRegion": secret.primary_region or secret.scope.region,
+    }
+    if secret.rotation_lambda:
+        found["secretsmanager:resource/AllowRotationLambdaArn"] = secret.rotation_lambda
+    for name, value in secret.tags.items():
+        found |= {f"aws:ResourceTag/{name}": value, f"secretsmanager:ResourceTag/{name}": value}
+    return found
 
 
 async def policy_of(manager: SecretsManager, arn: str) -> Mapping[str, Any] | None:

@@ -47,5 +47,7 @@ MANIFEST = Manifest(
         "A rotation that fails is tried again at the next scheduled time, not several times within the window.",
         "With RotateImmediately false RotateSecret does not wait for the step testSecret; what fails there is in the "
         "platform's log and in the function's, and the configuration stays.",
+        "Requests have the condition key secretsmanager:KmsKeyArn where they name the key by its ARN, and "
+        "secretsmanager:VersionStage where they name a stage.",
     ),
 )

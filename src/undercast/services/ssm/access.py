@@ -18,9 +18,22 @@ async def access(ssm: Ssm, ctx: RequestContext, operation: str, params: Params) 
     if operation == "DescribeParameters":
         return (Access(action=action, resource=str(Arn.of(ctx.scope, "ssm", "*"))),)
     if operation == "GetParametersByPath":
-        return (Access(action=action, resource=parameter_arn(_owner(ctx.scope, params["Path"]), params["Path"])),)
+        arn = parameter_arn(_owner(ctx.scope, params["Path"]), params["Path"])
+        return (Access(action=action, resource=arn, conditions={"ssm:Recursive": _text(params.get("Recursive"))}),)
+    if operation == "PutParameter":
+        return (_on_written(ctx, action, params),)
     names = params.get("Names") or [params.get("Name") or params.get("ResourceId") or ""]
     return tuple(_on(ctx, action, name, reads=operation.startswith("Get")) for name in dict.fromkeys(names))
+
+
+def _on_written(ctx: RequestContext, action: str, params: Params) -> Access:
+    """User Guide, "Preventing access to Parameter Store API operations": ssm:Overwrite, ssm:Policies."""
+    conditions = {"ssm:Overwrite": _text(params.get("Overwrite")), "ssm:Policies": _text(bool(params.get("Policies")))}
+    return Access(action=action, resource=parameter_arn(ctx.scope, params["Name"].strip()), conditions=conditions)
+
+
+def _text(flag: bool | None) -> str:
+    return "true" if flag else "false"
 
 
 def _owner(scope: Scope, name: str) -> Scope:

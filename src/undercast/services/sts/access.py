@@ -26,7 +26,7 @@ async def access(sts: Sts, ctx: RequestContext, operation: str, params: Params) 
     role = await find_role(ctx, params["RoleArn"])
     if role.trust_policy is None and sts.mode != "strict" and ctx.principal.kind in ("root", "service"):
         return ()
-    conditions = _conditions(params)
+    conditions = _conditions(params) | {f"iam:ResourceTag/{key}": value for key, value in role.tags.items()}
     actions = ["sts:AssumeRole"] + (["sts:TagSession"] if params.get("Tags") else [])
     return tuple(
         Access(
@@ -45,6 +45,10 @@ def _conditions(params: Params) -> dict[str, str | tuple[str, ...]]:
     keys: dict[str, str | tuple[str, ...]] = {"sts:RoleSessionName": params["RoleSessionName"]}
     if "ExternalId" in params:
         keys["sts:ExternalId"] = params["ExternalId"]
+    if params.get("SourceIdentity"):
+        keys["sts:SourceIdentity"] = params["SourceIdentity"]
+    if params.get("TransitiveTagKeys"):
+        keys["sts:TransitiveTagKeys"] = tuple(params["TransitiveTagKeys"])
     if tags := params.get("Tags"):
         keys["aws:TagKeys"] = tuple(tag["Key"] for tag in tags)
         keys.update({f"aws:RequestTag/{tag['Key']}": tag["Value"] for tag in tags})

@@ -6,7 +6,7 @@ AWS: STS API Reference, "AssumeRole".
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import field, replace
 from typing import Any
 from urllib.parse import unquote
 
@@ -29,6 +29,7 @@ class Role:
     id: str = ""
     max_session_s: int = 43_200
     trust_policy: Mapping[str, Any] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 async def find_role(ctx: RequestContext, arn: str) -> Role:
@@ -53,6 +54,7 @@ async def find_role(ctx: RequestContext, arn: str) -> Role:
         id=role["RoleId"],
         max_session_s=role["MaxSessionDuration"],
         trust_policy=json.loads(unquote(role["AssumeRolePolicyDocument"])),
+        tags={tag["Key"]: tag["Value"] for tag in role.get("Tags", ())},
     )
 
 
