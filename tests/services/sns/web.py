@@ -33,6 +33,8 @@ class Endpoint:
     statuses: list[int] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     """Path -> the body of its answers."""
+    headers: dict[str, str] = field(default_factory=dict)
+    """Of every answer."""
     asks_for_login: bool = False
     came: "Queue[Post]" = field(default_factory=Queue)
 
@@ -56,6 +58,8 @@ class Endpoint:
             handler.send_header("WWW-Authenticate", 'Basic realm="sns"')
         if status in (301, 302):
             handler.send_header("Location", self.url + "/elsewhere")
+        for name, value in self.headers.items():
+            handler.send_header(name, value)
         text = self.texts.get(handler.path, "").encode()
         handler.send_header("Content-Length", str(len(text)))
         handler.end_headers()

@@ -58,6 +58,22 @@ def test_two_of_three(points: str, expected: tuple[str, ...]) -> None:
     assert states(points, 2) == expected
 
 
+@pytest.mark.parametrize(
+    ("points", "to_alarm", "evaluated"),
+    [("X X X 0 0", 2, "0 0 X"), ("X - X 0 0", 2, "0 0 X"), ("X X 0 X X", 3, "X X 0"), ("X X X 0 -", 3, "0 X X")],
+)
+def test_older_data_points_than_the_evaluation_periods_do_not_count(points: str, to_alarm: int, evaluated: str) -> None:
+    """The range is longer, for data that are missing. AWS: "the most recent data points" that are enough are used."""
+    assert states(points, to_alarm) == (OK, OK, OK, OK)
+    condition = Condition(
+        comparison="GreaterThanThreshold", threshold=5.0, periods=3, to_alarm=to_alarm, missing="missing"
+    )
+    values = {"0": 0.0, "X": 9.0, "-": None}
+    verdict = judge(condition, [(at * 60, values[one]) for at, one in enumerate(points.split())], OK)
+    assert verdict is not None
+    assert [value for _, value in verdict.evaluated] == [values[one] for one in evaluated.split()]
+
+
 def test_reasons_are_awss() -> None:
     """As in the samples of "Alarm events and EventBridge"."""
     one = Condition(comparison="GreaterThanThreshold", threshold=50, periods=1, to_alarm=1, missing="missing")

@@ -34,3 +34,19 @@ def test_a_context_matches_in_any_case_of_its_keys_and_in_its_values_own() -> No
         grant = replace(GRANT, constraints={constraint: {"Dept": "IT"}})
         contexts: tuple[dict[str, str], ...] = ({"dEPT": "IT"}, {"Dept": "it"}, {})
         assert [grant.covers("Encrypt", context) for context in contexts] == [True, False, False]
+
+
+def test_a_subset_asks_for_each_of_its_pairs() -> None:
+    """AWS: KMS API Reference, GrantConstraints: a context "that includes the key-value pairs specified"."""
+    grant = replace(GRANT, constraints={"EncryptionContextSubset": {"team": "a", "stage": "prod"}})
+    both = {"team": "a", "stage": "prod"}
+    contexts: tuple[dict[str, str], ...] = (both, {**both, "n": "1"}, {"team": "a"}, {**both, "stage": "test"})
+    assert [grant.covers("Encrypt", context) for context in contexts] == [True, True, False, False]
+
+
+def test_an_exact_context_has_nothing_more() -> None:
+    """AWS: KMS API Reference, GrantConstraints, EncryptionContextEquals."""
+    grant = replace(GRANT, constraints={"EncryptionContextEquals": {"team": "a", "stage": "prod"}})
+    both = {"team": "a", "stage": "prod"}
+    contexts: tuple[dict[str, str], ...] = (both, {**both, "n": "1"}, {"team": "a"})
+    assert [grant.covers("Encrypt", context) for context in contexts] == [True, False, False]
