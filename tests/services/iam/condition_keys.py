@@ -315,12 +315,23 @@ SECRETS = (
         "secretsmanager:ForceDeleteWithoutRecovery", "true", "delete_secret", a_secret(ForceDeleteWithoutRecovery=True)
     ),
 )
+
+
+def a_parameter(world: World) -> dict[str, Any]:
+    """A request on a parameter with a tag."""
+    with suppress(ClientError):
+        world.admin("ssm").put_parameter(Name="t", Value="x", Type="String", Tags=[{"Key": "t", "Value": "v"}])
+    return {"Name": "t"}
+
+
 PARAMETER = {"Name": "/p", "Value": "x", "Type": "String"}
 POLICIES = '[{"Type":"Expiration","Version":"1.0","Attributes":{"Timestamp":"2099-01-01T00:00:00.000Z"}}]'
 SSM = (
     Row("ssm:Overwrite", "true", "put_parameter", plain(**PARAMETER, Overwrite=True)),
     Row("ssm:Overwrite", "false", "put_parameter", plain(**PARAMETER)),
     Row("ssm:Policies", "true", "put_parameter", plain(**PARAMETER, Tier="Advanced", Policies=POLICIES)),
+    Row("ssm:resourceTag/t", "v", "get_parameter", a_parameter),
+    Row("ssm:resourceTag/t", "v", "delete_parameter", a_parameter),
     Row("ssm:Recursive", "true", "get_parameters_by_path", plain(Path="/", Recursive=True)),
 )
 PATTERN = json.dumps({
@@ -348,6 +359,25 @@ EVENTS = (
     Row("events:source", "s", "put_events", plain(Entries=[ENTRY])),
     Row("events:detail-type", "d", "put_events", plain(Entries=[ENTRY])),
 )
+
+
+def a_table(**more: Any) -> Make:
+    """A request on a table with the partition key k."""
+
+    def make(world: World) -> dict[str, Any]:
+        if "table" not in world.bag:
+            world.bag["table"] = "table"
+            world.admin("dynamodb").create_table(
+                TableName="table",
+                BillingMode="PAY_PER_REQUEST",
+                KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+                AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+            )
+        return {"TableName": "table", **more}
+
+    return make
+
+
 TOPIC = "arn:aws:sns:us-east-1:{account}:t"
 SNS = tuple(
     Row(
@@ -373,8 +403,23 @@ CLOUDWATCH = (
         plain(AlarmName="a", AlarmRule="TRUE", AlarmActions=[ACTION]),
     ),
 )
+KEY = {"k": {"S": "x"}}
+DYNAMODB = (
+    Row("dynamodb:LeadingKeys", "x", "get_item", a_table(Key=KEY)),
+    Row("dynamodb:Attributes", "k", "get_item", a_table(Key=KEY)),
+    Row("dynamodb:Select", "COUNT", "scan", a_table(Select="COUNT")),
+    Row("dynamodb:ReturnValues", "ALL_OLD", "delete_item", a_table(Key=KEY, ReturnValues="ALL_OLD")),
+    Row("dynamodb:ReturnConsumedCapacity", "TOTAL", "get_item", a_table(Key=KEY, ReturnConsumedCapacity="TOTAL")),
+    Row(
+        "dynamodb:EnclosingOperation",
+        "TransactGetItems",
+        "transact_get_items",
+        lambda world: {"TransactItems": [{"Get": a_table(Key=KEY)(world)}]},
+    ),
+)
 FILLED: Mapping[str, tuple[Row, ...]] = {
     "cloudwatch": CLOUDWATCH,
+    "dynamodb": DYNAMODB,
     "events": EVENTS,
     "iam": IAM,
     "kms": KMS,
@@ -391,6 +436,5 @@ TOLD: Mapping[str, tuple[str, ...]] = {
     "lambda": ("lambda:VpcIds", "lambda:EventSourceToken"),
     "s3": ("s3:TlsVersion",),
     "secretsmanager": ("secretsmanager:KmsKeyArn",),
-    "ssm": ("ssm:resourceTag",),
 }
 """Service -> keys that no request has, each on its page in docs/services."""

@@ -93,6 +93,26 @@ def test_a_presigned_url_has_its_kind_and_its_age(iam: Any, platform: RunningPla
     assert answered(client.list_objects_v2, {"Bucket": bucket}) == ""
 
 
+def test_a_key_that_a_service_uses_for_the_caller_is_used_through_it(
+    iam: Any, platform: RunningPlatform, account: str
+) -> None:
+    """aws:ViaAWSService is true for KMS when S3 asks with the caller's rights, false when the caller does."""
+    bucket = f"via-{account}"
+    platform.client("s3", account=account).create_bucket(Bucket=bucket)
+    key = platform.client("kms", account=account).create_key()["KeyMetadata"]["KeyId"]
+    made = make_user(iam)
+    deny = {
+        "Effect": "Deny",
+        "Action": "kms:*",
+        "Resource": "*",
+        "Condition": {"Bool": {"aws:ViaAWSService": "false"}},
+    }
+    iam.put_user_policy(UserName="keys", PolicyName="p", PolicyDocument=statements(deny))
+    put = {"Bucket": bucket, "Key": "k", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
+    assert answered(platform.client("s3", **made).put_object, put) == ""
+    assert answered(platform.client("kms", **made).describe_key, {"KeyId": key}) == DENIED
+
+
 def status(url: str) -> int:
     """Of a GET."""
     try:

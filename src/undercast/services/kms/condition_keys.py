@@ -69,7 +69,20 @@ def of_caller(ctx: RequestContext) -> Keys:
         found["kms:CallerAccount"] = ctx.principal.account_id
     if ctx.via:
         found["kms:ViaService"] = f"{ctx.via}.{ctx.region}.amazonaws.com"
+        found |= _on_behalf(ctx)
     return found
+
+
+def _on_behalf(ctx: RequestContext) -> Keys:
+    """Of a service that asks with the caller's rights. AWS: "AWS global condition context keys", aws:ViaAWSService;
+    of the services here only DynamoDB is among those that its aws:CalledVia names."""
+    if ctx.principal.kind == "service":
+        return {}
+    if ctx.via != "dynamodb":
+        return {"aws:ViaAWSService": "true"}
+    host = "dynamodb.amazonaws.com"
+    first_and_last: Keys = {"aws:CalledViaFirst": host, "aws:CalledViaLast": host}
+    return {"aws:ViaAWSService": "true", "aws:CalledVia": (host,), **first_and_last}
 
 
 def of_request(ctx: RequestContext, operation: str, params: Params) -> Keys:

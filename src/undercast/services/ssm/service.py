@@ -44,6 +44,5 @@ MANIFEST = Manifest(
         "Of a public parameter the newest version is known, not its history; its version is 1 where none is printed.",
         "AllowedPattern is in RE2's syntax, whose time has a bound: look-around and back-references are refused.",
         "The value of an aws:ec2:image parameter is checked for its form only; aws:ssm:integration is refused.",
-        "No request has the condition keys ssm:resourceTag/NAME.",
     ),
 )
