@@ -43,6 +43,8 @@ class Services:
 
     def __init__(self, state: State, enriched: Any, *, stopped: bool = False) -> None:
         self._enriched, self._stopped = enriched, stopped
+        self.called: list[tuple[str, Mapping[str, Any]]] = []
+        """Operations of other services than IAM, with their parameters."""
         clock = FakeClock()
         self.pipes = Pipes(
             database=state.database,
@@ -57,10 +59,10 @@ class Services:
             measures=Measures(Metrics(), clock, clock),
         )
 
-    def execution(self, *, enriched: bool) -> Execution:
+    def execution(self, *, enriched: bool, **given: Any) -> Execution:
         """Of a pipe with or without an enrichment."""
         more = {"Enrichment": ENRICHMENT} if enriched else {}
-        pipe = replace(PIPE, given={**PIPE.given, **more})
+        pipe = replace(PIPE, given={**PIPE.given, **more, **given})
         return Execution(self.pipes, pipe, Consumer(self.pipes, pipe))
 
     def _internal(self, scope: Scope, principal: Principal, cause: Any = EXTERNAL) -> RequestContext:
@@ -72,6 +74,10 @@ class Services:
     async def _call(
         self, ctx: RequestContext, service: str, operation: str, params: Mapping[str, Any], checked: bool = False
     ) -> dict[str, Any]:
+        if service != "iam":
+            self.called.append((operation, params))
+        if service == "lambda" and params["InvocationType"] == "Event":
+            return {}  # 202
         if service == "lambda":
             return {"Payload": json.dumps(self._enriched).encode()}
         if service == "sqs":
@@ -103,6 +109,42 @@ async def test_all_have_failed_where_what_failed_does_not_say_whose_it_is(
 ) -> None:
     """An enrichment may leave ids out, and the target takes the first of what it made and not the second."""
     assert sorted(await Services(state, enriched).execution(enriched=True).run(EVENTS, "message")) == failed
+
+
+@pytest.mark.parametrize(
+    ("enriched", "is_sent"),
+    [([], False), ({}, False), ("", False), (None, False), ([{}], True), ([""], True), (0, True), (False, True)],
+)
+async def test_an_enrichment_that_answers_with_nothing_skips_the_target(
+    state: State, enriched: Any, is_sent: bool
+) -> None:
+    """AWS: User Guide, "Event enrichment": "an empty JSON response" leaves the target out; the batch is done."""
+    services = Services(state, enriched)
+    failed = await services.execution(enriched=True).run(EVENTS[:1], "message")
+    assert list(failed) == []
+    sent = [operation for operation, _ in services.called]
+    assert sent == (["Invoke", "SendMessageBatch"] if is_sent else ["Invoke"])
+
+
+@pytest.mark.parametrize(
+    ("how", "invocation", "failed"),
+    [
+        ("FIRE_AND_FORGET", "Event", []),
+        ("REQUEST_RESPONSE", "RequestResponse", ["b"]),
+        (None, "RequestResponse", ["b"]),
+    ],
+)
+async def test_a_function_that_is_not_waited_for_can_fail_nothing(
+    state: State, how: str | None, invocation: str, failed: list[str]
+) -> None:
+    """AWS: Pipes API Reference, PipeTargetLambdaFunctionParameters, InvocationType."""
+    services = Services(state, {"batchItemFailures": [{"itemIdentifier": "b"}]})
+    more = {"TargetParameters": {"LambdaFunctionParameters": {"InvocationType": how}}} if how else {}
+    found = await services.execution(enriched=False, Target=ENRICHMENT, **more).run(EVENTS, "message")
+    assert sorted(found) == failed
+    ((operation, params),) = services.called
+    assert (operation, params["InvocationType"], params["FunctionName"]) == ("Invoke", invocation, ENRICHMENT)
+    assert json.loads(params["Payload"]) == EVENTS
 
 
 @pytest.mark.parametrize(("enriched", "kind"), [(False, NotBegun), (True, asyncio.CancelledError)])
