@@ -206,11 +206,18 @@ def test_cors_rules_answer_pages(aws: Account) -> None:
     assert preflight.header("access-control-allow-methods") == "GET,POST"
     assert preflight.header("access-control-allow-headers") == "x-one"
     assert preflight.header("access-control-max-age") == "60"
+    assert preflight.header("access-control-expose-headers") is None  # of answers alone
     page = send(aws, url, "/?how=made", headers={"Origin": "https://a.example"})
     assert page.header("access-control-allow-credentials") == "true"
     assert page.header("access-control-expose-headers") == "x-made"
     stranger = send(aws, url, headers={"Origin": "https://b.example"})
     assert (stranger.status, stranger.header("access-control-allow-origin")) == (200, None)
+    for credentials, told in ((False, "*"), (True, "https://b.example")):
+        everybody = {"AllowOrigins": ["*"], "AllowCredentials": credentials}
+        aws.client("lambda").update_function_url_config(FunctionName="f", Cors=everybody)
+        answer = send(aws, url, headers={"Origin": "https://b.example"})
+        assert answer.header("access-control-allow-origin") == told  # browsers take no "*" with credentials
+        assert answer.header("access-control-allow-credentials") == ("true" if credentials else None)
 
 
 def test_throttled_url_says_so(aws: Account) -> None:

@@ -114,6 +114,8 @@ def test_an_event_matches(pattern: Any, event: Any, matches: bool) -> None:
         ({"a": [{"cidr": ["10.0.0.0/8"]}]}, "prefix match pattern must be a string"),
         ({"a": [{"anything-but": ["x", 1]}]}, "Inside anything but list, either all values are number or string, "
                                               "mixed type is not supported"),
+        ({"a": [{"anything-but": []}]}, "Inside anything but list, either all values are number or string, "
+                                        "mixed type is not supported"),
         ({"a": [{"anything-but": {"numeric": ["=", 1]}}]}, "Unsupported anything-but pattern: numeric"),
     ],
 )  # fmt: skip
@@ -130,6 +132,13 @@ def test_complexity_is_values_times_depth() -> None:
         {"a": {"b": {"c": ["1", "2", "3", "4"]}}, "d": {"e": ["1", "2", "3"]}, "f": ["1", "2", "3"]}
     )
     assert (pattern.combinations, pattern.keys, pattern.is_nested) == (216, 3, True)
+
+
+def test_alternatives_of_or_add_up() -> None:
+    """Each alternative is a pattern of its own with the rest, so that its combinations are added, not multiplied."""
+    either = {"$or": [{"a": ["1", "2"], "b": ["1", "2", "3"]}, {"c": ["1"]}, {"d": {"e": ["1", "2"]}}]}
+    assert compile_pattern(either).combinations == 6 + 1 + 4
+    assert compile_pattern({**either, "f": ["1", "2", "3"]}).combinations == 3 * 11
 
 
 def test_a_wildcard_is_linear() -> None:

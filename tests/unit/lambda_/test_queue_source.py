@@ -142,3 +142,34 @@ async def test_what_a_cancelled_receive_has_taken_already_goes_back() -> None:
         await taking
     await queue.source.close()
     assert queue.given_back == ["r"]
+
+
+async def test_a_batch_has_only_what_its_consumer_takes_together() -> None:
+    """What is not alike to the first message waits for the next batch, however small this one is."""
+
+    class Traced(Work):
+        def alike(self, trace_header: str) -> Hashable:
+            return trace_header
+
+    class Standard(Queue):
+        async def call(
+            self, service: str, operation: str, params: Mapping[str, Any], *, principal: Principal | None = None
+        ) -> dict[str, Any]:
+            if self.given:
+                return {"Messages": []}
+            self.given += 1
+            return {
+                "Messages": [
+                    {
+                        "MessageId": f"m{number}", "ReceiptHandle": f"r{number}", "Body": "b", "MD5OfBody": "5",
+                        "Attributes": {"AWSTraceHeader": trace, "ApproximateReceiveCount": "1"},
+                    }
+                    for number, trace in enumerate("abab")
+                ]
+            }  # fmt: skip
+
+    queue = Standard()
+    given = replace(reading(queue), source_arn="arn:aws:sqs:us-west-2:111122223333:q", settings={"BatchSize": 10})
+    source = QueueSource(FakeClock(), given, Traced())
+    batches = [await source.take() for _ in range(2)]
+    assert [list(batch.messages) for batch in batches if batch is not None] == [["m0", "m2"], ["m1", "m3"]]

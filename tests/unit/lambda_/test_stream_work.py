@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
+
 from tests.fakes import START
 from tests.unit.lambda_.conftest import World
 from undercast.events.delivery import Delivery
@@ -169,6 +171,16 @@ async def test_the_old_and_the_unwanted_are_not_tried(world: World) -> None:
     processed, progress = await process(world, script, records, MaximumRecordAgeInSeconds=60)
     assert (script.tried, script.given_up) == ([["3"]], [(["1"], 0, "Old")])
     assert (processed.result, progress.sequence) == ("OK", "9")
+
+
+@pytest.mark.parametrize(("age_s", "kept_s"), [(3600, 3600), (604_800, 86_400), (-1, 86_400)])
+async def test_no_record_is_tried_that_its_stream_does_not_keep_any_more(world: World, age_s: int, kept_s: int) -> None:
+    """MaximumRecordAgeInSeconds, and where that is longer, or -1 for none, the retention of the stream: a day here."""
+    script = Script()
+    now = world.clock.now()
+    records = [record(1, arrived_at=now - kept_s - 1), record(2, arrived_at=now - kept_s + 60)]
+    await process(world, script, records, MaximumRecordAgeInSeconds=age_s)
+    assert (script.tried, script.given_up) == ([["2"]], [(["1"], 0, "Old")])
 
 
 async def test_a_window_whose_state_is_too_large_ends_before_the_rest_of_its_batch(world: World) -> None:
