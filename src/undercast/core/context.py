@@ -106,6 +106,8 @@ class RequestContext:
     """2 for a request with a signature of S3's Signature Version 2, in a header, a URL or a form."""
     signed_by: Literal["header", "presigned", "form"] = "header"
     """Where the signature was; that of a call to another service counts as in the header."""
+    tls_version: str = ""
+    """Of the connection, e.g. "1.3"; "" without TLS."""
     signed_at: str = ""
     """The signature's date as it says it, basic ISO 8601; "" where it says none."""
 

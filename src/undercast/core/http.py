@@ -23,6 +23,8 @@ class HttpRequest:
     headers: Mapping[str, str]
     body: BodyStream
     secure: bool = False
+    tls_version: str = ""
+    """"1.2" or "1.3"; "" without TLS."""
     peer: str = ""
     environment_id: str | None = None
     """The execution environment on whose listener the connection arrived (I10); None for the front door."""

@@ -190,6 +190,7 @@ class Dispatcher:
             names_region=call.region is not None,
             is_form=call.form is not None,
             signature_version=signature.version if signature is not None else 4,
+            tls_version=request.tls_version,
             signed_by=signature.kind if signature is not None else "header",
             signed_at=signature.amz_date if signature is not None else "",
         )

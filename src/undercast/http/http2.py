@@ -19,7 +19,7 @@ from undercast.http.header_blocks import Block, HeaderBlocks
 from undercast.http.hpack import HpackError, encode
 from undercast.http.options import ServeOptions
 from undercast.http.outflow import ClientGone, Outflow, Stalled
-from undercast.http.streams import NEVER, Held, Origin, Stream, head_of, release, request_of, set_aside
+from undercast.http.streams import NEVER, Held, Origin, Stream, head_of, release, request_of, set_aside, tls_version
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,9 @@ class Http2Protocol(asyncio.Protocol):
         self._handler = handler
         self._options = options
         self._transport = transport
-        self._origin = Origin(secure=secure, peer=peer, environment_id=options.environment_id)
+        self._origin = Origin(
+            secure=secure, tls_version=tls_version(transport), peer=peer, environment_id=options.environment_id
+        )
         self._loop = asyncio.get_running_loop()
         self._reader = FrameReader()
         self._blocks = HeaderBlocks(options.limits.max_head_bytes)

@@ -22,7 +22,7 @@ from undercast.http.http2 import Http2Protocol
 from undercast.http.options import ServeOptions
 from undercast.http.requests import RequestReader
 from undercast.http.responses import ClientGone, ResponseWriter
-from undercast.http.streams import Held
+from undercast.http.streams import Held, tls_version
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +56,7 @@ class HttpProtocol(asyncio.Protocol):
         "_stopping",
         "_streaming",
         "_task",
+        "_tls_version",
         "_transport",
         "_waiting",
         "_watched",
@@ -83,6 +84,7 @@ class HttpProtocol(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = RequestReader(options.limits, self)
         self._peer = ""
+        self._tls_version = ""
         self._active: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._streaming = False
@@ -112,6 +114,7 @@ class HttpProtocol(asyncio.Protocol):
         self._writer = ResponseWriter(self._transport, self._options.limits, held)
         peer = transport.get_extra_info("peername")
         self._peer = peer[0] if isinstance(peer, tuple) else ""
+        self._tls_version = tls_version(transport) if self._secure else ""
         if self._connections is not None:
             self._connections.add(self)
         self.idle_since = self._loop.time()
@@ -295,6 +298,7 @@ class HttpProtocol(asyncio.Protocol):
             headers=exchange.headers,
             body=exchange.body(),
             secure=self._secure,
+            tls_version=self._tls_version,
             peer=self._peer,
             environment_id=self._options.environment_id,
             end_with_client=self._end_with_client,

@@ -72,8 +72,15 @@ class Origin:
     """Where the requests of one connection come from."""
 
     secure: bool
+    tls_version: str
     peer: str
     environment_id: str | None
+
+
+def tls_version(transport: asyncio.BaseTransport) -> str:
+    """Of a connection: "1.3"; "" without TLS."""
+    tls = transport.get_extra_info("ssl_object")
+    return (tls.version() or "").removeprefix("TLSv") if tls is not None else ""
 
 
 def request_of(stream: Stream, origin: Origin) -> HttpRequest:
@@ -95,6 +102,7 @@ def request_of(stream: Stream, origin: Origin) -> HttpRequest:
         headers=headers,
         body=BodyStream.of(body),
         secure=origin.secure,
+        tls_version=origin.tls_version,
         peer=origin.peer,
         environment_id=origin.environment_id,
         end_with_client=stream.end_with_client,

@@ -434,7 +434,6 @@ TOLD: Mapping[str, tuple[str, ...]] = {
     "events": ("events:eventBusInvocation", "events:ManagedBy"),
     "iam": ("iam:AssociatedResourceArn",),
     "lambda": ("lambda:VpcIds", "lambda:EventSourceToken"),
-    "s3": ("s3:TlsVersion",),
     "secretsmanager": ("secretsmanager:KmsKeyArn",),
 }
 """Service -> keys that no request has, each on its page in docs/services."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
@@ -111,6 +112,28 @@ def test_a_key_that_a_service_uses_for_the_caller_is_used_through_it(
     put = {"Bucket": bucket, "Key": "k", "ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key}
     assert answered(platform.client("s3", **made).put_object, put) == ""
     assert answered(platform.client("kms", **made).describe_key, {"KeyId": key}) == DENIED
+
+
+@pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_the_version_of_tls_is_a_condition_key(scheme: str, iam: Any, platform: RunningPlatform, account: str) -> None:
+    """s3:TlsVersion, a number; without TLS there is none. AWS: announcement of 2020-12-21."""
+    bucket = f"tls-{account}"
+    platform.client("s3", account=account).create_bucket(Bucket=bucket)
+    condition = {"NumericGreaterThanEquals": {"s3:TlsVersion": "1.2"}}
+    deny = {"Effect": "Deny", "Action": "*", "Resource": "*", "Condition": condition}
+    made = make_user(iam)
+    iam.put_user_policy(UserName="keys", PolicyName="p", PolicyDocument=statements(deny))
+    make: Any = boto3.client
+    client = make(
+        "s3",
+        endpoint_url=platform.url.replace("http:", f"{scheme}:"),
+        region_name="us-east-1",
+        aws_access_key_id=made["account"],
+        aws_secret_access_key=made["secret"],
+        verify=False,
+    )
+    assert answered(client.list_objects_v2, {"Bucket": bucket}) == (DENIED if scheme == "https" else "")
 
 
 def status(url: str) -> int:

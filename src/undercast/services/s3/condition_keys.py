@@ -49,9 +49,9 @@ _AUTH_TYPES = {"header": "REST-HEADER", "presigned": "REST-QUERY-STRING", "form"
 def of_request(ctx: RequestContext, params: Mapping[str, Any], owner: str) -> Keys:
     """Of a request of which each member that is a condition key counts. `owner` is the bucket's account."""
     found: Keys = {
-        key: str(params[member])
-        for member, key in _AS_SAID.items()
-        if params.get(member) is not None
+        _AS_SAID[member]: str(value)
+        for member, value in params.items()
+        if member in _AS_SAID and value is not None
     }  # fmt: skip
     constraint = (params.get("CreateBucketConfiguration") or {}).get("LocationConstraint")
     if constraint:
@@ -68,7 +68,10 @@ def of_request(ctx: RequestContext, params: Mapping[str, Any], owner: str) -> Ke
 
 def of_every_request(ctx: RequestContext, owner: str) -> Keys:
     """What does not depend on the operation."""
-    return {"s3:ResourceAccount": owner, **dict(_of_signature(ctx))}
+    found: Keys = {"s3:ResourceAccount": owner, **dict(_of_signature(ctx))}
+    if ctx.tls_version:
+        found["s3:TlsVersion"] = ctx.tls_version
+    return found
 
 
 def _of_signature(ctx: RequestContext) -> Iterator[tuple[str, str]]:

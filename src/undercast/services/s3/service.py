@@ -116,6 +116,5 @@ MANIFEST = Manifest(
         "Objects under SSE-KMS lie unencrypted in the data folder; KMS is asked at each write and read in the caller's "
         "name, also with a bucket key.",
         "Nobody is billed: x-amz-request-charged says what AWS would say.",
-        "No request has the condition key s3:TlsVersion.",
     ),
 )
