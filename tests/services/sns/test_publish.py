@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -145,6 +146,18 @@ def test_entries_of_a_batch_succeed_and_fail_each_for_itself(sns: Any, topic: st
     assert code == "TooManyEntriesInBatchRequest"
     large = [{"Id": str(number), "Message": "x" * 200_000} for number in range(2)]
     assert refusal(sns.publish_batch, TopicArn=topic, PublishBatchRequestEntries=large)[0] == "BatchRequestTooLong"
+
+
+@pytest.mark.parametrize(("scope", "in_topic"), [("MessageGroup", False), ("Topic", True), (None, True)])
+def test_a_repetition_is_one_within_its_scope(sns: Any, scope: str | None, in_topic: bool) -> None:
+    """FifoThroughputScope: a deduplication id holds in its message group, or, as ever, in the topic."""
+    given = {"FifoTopic": "true", **({"FifoThroughputScope": scope} if scope else {})}
+    topic = sns.create_topic(Name="t.fifo", Attributes=given)["TopicArn"]
+    first, other, again = (
+        sns.publish(TopicArn=topic, Message="m", MessageGroupId=group, MessageDeduplicationId="1")["MessageId"]
+        for group in ("g", "h", "g")
+    )
+    assert (again == first, other == first) == (True, in_topic)
 
 
 def test_a_fifo_topic_keeps_order_and_drops_repetitions() -> None:

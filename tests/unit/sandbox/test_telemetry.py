@@ -5,8 +5,9 @@ import json
 import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from tests.fakes import FakeClock
 from tests.fakes_sandbox import Bench, Exit, FakeRuntime, Script, echo
 from tests.unit.sandbox.conftest import StartBench
 from tests.unit.sandbox.test_extensions import layer, until
+from undercast.sandbox import telemetry_delivery
 from undercast.sandbox.telemetry import Subscription, Telemetry
 from undercast.sandbox.telemetry_api import Invalid, parse
 from undercast.sandbox.telemetry_delivery import Budget, Delivery, Destination
@@ -386,6 +388,40 @@ async def test_flush_sends_what_came_while_the_batch_before_it_ended(listening: 
     assert second is not None
     await asyncio.wait((second,), timeout=5)
     await listener.got("function", 2)
+    delivery.close()
+
+
+@pytest.mark.parametrize(
+    ("each_wait", "in_time"),
+    [
+        ([["answer"]], True),
+        ([[]], False),
+        ([["freeze", "thaw"], ["answer"]], True),
+        ([["freeze", "thaw"], []], False),
+        ([["freeze", "thaw soon"], ["answer"]], True),
+        ([["freeze", "thaw soon"], []], False),
+    ],
+)
+async def test_the_time_in_which_a_subscriber_is_frozen_does_not_count(
+    monkeypatch: pytest.MonkeyPatch, each_wait: list[list[str]], in_time: bool
+) -> None:
+    """Whoever was frozen within the time for an answer, or is when it ends, has all of it once more."""
+    loop = asyncio.get_running_loop()
+    delivery = Delivery(Destination(protocol="TCP", port=1), _no_connection, lambda *_: b"", Budget())
+    answer: asyncio.Future[None] = loop.create_future()
+    steps: dict[str, Callable[[], object]] = {
+        "answer": lambda: answer.set_result(None), "freeze": delivery.freeze, "thaw": delivery.thaw,
+        "thaw soon": lambda: loop.call_soon(delivery.thaw),
+    }  # fmt: skip
+
+    async def wait(futures: tuple[asyncio.Future[None]], *, timeout: float) -> None:
+        for step in each_wait.pop(0):
+            steps[step]()
+
+    monkeypatch.setattr(telemetry_delivery, "asyncio", SimpleNamespace(**{**vars(asyncio), "wait": wait}))
+    with nullcontext() if in_time else pytest.raises(TimeoutError):
+        await delivery._while_thawed(answer)
+    assert each_wait == []
     delivery.close()
 
 
