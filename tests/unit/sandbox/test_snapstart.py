@@ -5,9 +5,13 @@ import os
 
 import pytest
 
-from tests.fakes_sandbox import FakeRuntime
+from tests.fakes import FakeHostClock
+from tests.fakes_sandbox import FakeDriver, FakeRuntime, a_function
 from tests.unit.sandbox.conftest import StartBench
+from undercast.sandbox.admission import Admission, Limits
+from undercast.sandbox.checkpoints import Checkpoints
 from undercast.sandbox.errors import exited, timed_out
+from undercast.sandbox.fleet import Fleet
 from undercast.sandbox.logs import Report, Restored
 from undercast.sandbox.platform_events import restore_events
 from undercast.sandbox.snapstart import Snapshot, Snapshots, restore_failure
@@ -82,6 +86,25 @@ def test_an_image_beyond_the_room_is_kept_alone_and_a_new_one_of_its_version_rep
     assert kept.keep(key, larger) == [large]
     assert (kept.get(key), kept.size_bytes) == (larger, 200 << 20)
     kept.clear()
+
+
+async def test_no_environment_is_restored_into_a_session_that_is_about_to_end() -> None:
+    """Its clients would call with credentials that have expired. Until then each user gets a descriptor of its own."""
+    clock = FakeHostClock()
+    checkpoints = Checkpoints(FakeDriver(), Admission(Limits(inits=1, memory_mb=400)), clock)
+    fleet = Fleet(a_function(), ahead="no other snapshot can be taken here")
+    snapshot = _snapshot(1)
+    snapshot.usable_until = clock.now() + 60
+    checkpoints._snapshots.keep(fleet.key, snapshot)
+    clock.tick(59)
+    image = await checkpoints.image(fleet)
+    assert image is not None
+    assert image != snapshot.image
+    assert os.path.samestat(os.fstat(image), os.fstat(snapshot.image))
+    os.close(image)
+    clock.tick(1)
+    assert await checkpoints.image(fleet) is None
+    await checkpoints.stop()
 
 
 def test_the_report_line_names_the_restore() -> None:
