@@ -9,6 +9,7 @@ from functools import partial
 
 from undercast.app.door import Door
 from undercast.core.clock import PlatformClock
+from undercast.core.errors import ServiceError
 from undercast.core.ids import SystemIds
 from undercast.core.metrics import Metrics
 from undercast.core.record import record
@@ -85,5 +86,16 @@ def gate_of(door: Door, services: Mapping[str, Mounted]) -> Gate:
             page_allowed=partial(page_allowed, services=services),
             used=iam.note_key_use,
         ),
-        authorizer=Authorizer(iam.policies_of, door.host_clock, door.config.iam),
+        authorizer=Authorizer(iam.policies_of, door.host_clock, door.config.iam, partial(_tags_of, services)),
     )
+
+
+def _tags_of(services: Mapping[str, Mounted], arn: str) -> Mapping[str, str]:
+    """The tags of a resource, as its service tells; none of what is not there."""
+    mounted = services.get(arn.split(":", 3)[2]) if arn.startswith("arn:") else None
+    if mounted is None or mounted.manifest.tags_of is None:
+        return {}
+    try:
+        return mounted.manifest.tags_of(mounted.instance, arn)
+    except ServiceError:
+        return {}

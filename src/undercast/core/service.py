@@ -150,6 +150,9 @@ class Manifest:
     """(instance, ctx, operation, params) -> what the request needs. None: "<name>:<Operation>" on "*"."""
     policy_of: Callable[[Any, str], Awaitable[Mapping[str, Any] | None]] | None = None
     """(instance, resource arn) -> that resource's own policy document; for `ctx.permits`."""
+    tags_of: Callable[[Any, str], Mapping[str, str]] | None = None
+    """(instance, resource arn) -> the tags that it has now, for aws:ResourceTag; asked when a policy asks for one. What
+    is not there has none, or is a ServiceError."""
     effective: Mapping[str, frozenset[str]] = field(default_factory=dict)
     """Operation -> members whose effect is here. Every member is in exactly one of the three tables."""
     stored: Classing = field(default_factory=dict)

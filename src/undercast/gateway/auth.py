@@ -16,11 +16,12 @@ from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError, access_denied
 from undercast.core.identity import PLATFORM, Credential, Principal, anonymous_principal, root_principal
 from undercast.core.record import record
-from undercast.core.service import Access
+from undercast.core.service import Access, Params
 from undercast.gateway import auth_errors
 from undercast.gateway.web_pages import PageAllowed, check_no_web_page
 from undercast.policy.document import Policy, parse_policy
 from undercast.policy.evaluate import AuthorizationRequest, Decision, PrincipalPolicies, evaluate
+from undercast.policy.request_tags import request_tags
 from undercast.wire.decode import Call
 from undercast.wire.signature import SigningKey, SigningKeys, check_addressee, check_claims, verify
 
@@ -32,6 +33,8 @@ KeyUsed = Callable[[Credential, str, str, float], None]
 """(credential, service, region, host-clock seconds): `iam.note_key_use`."""
 PoliciesOf = Callable[[Principal], PrincipalPolicies | None]
 """A user or role -> its policies, None when IAM does not know it: `iam.policies_of`."""
+TagsOf = Callable[[str], Mapping[str, str]]
+"""Resource ARN -> the tags that it has now."""
 
 _MAYBE_UNSIGNED = frozenset({"s3", "sns", "sts", ""})
 """Services with operations for callers without credentials; "" while only the body names the service. Whether the one
@@ -142,7 +145,10 @@ class _Settled:
 class Authorizer:
     """Asks the policies whether a principal may do what its request does."""
 
-    def __init__(self, policies_of: PoliciesOf, host_clock: Clock, mode: IamMode = "enforce") -> None:
+    def __init__(
+        self, policies_of: PoliciesOf, host_clock: Clock, mode: IamMode = "enforce", tags_of: TagsOf = lambda _: {}
+    ) -> None:
+        self._tags_of = tags_of
         self._policies_of = policies_of
         self._clock = host_clock
         self._mode = mode
@@ -153,7 +159,9 @@ class Authorizer:
         self._compiled: dict[int, tuple[Mapping[str, Any], Policy]] = {}
         self._warned: dict[tuple[str, str, str], None] = {}
 
-    def authorize(self, ctx: RequestContext, service: str, accesses: Sequence[Access]) -> Mapping[int, ServiceError]:
+    def authorize(
+        self, ctx: RequestContext, service: str, accesses: Sequence[Access], params: Params | None = None
+    ) -> Mapping[int, ServiceError]:
         """Raises the service's access-denied error unless everything that the request needs is allowed.
 
         Returns, by their place, the refusals of entries that are each decided for itself.
@@ -169,7 +177,7 @@ class Authorizer:
                 raise access.refusal
             if principal.kind == "root" and access.resource_policy is None and not _foreign(principal, access):
                 continue
-            decision = self._decide(ctx, access)
+            decision = self._decide(ctx, access, params or {})
             if decision.allowed:
                 continue
             refusal = _denied(principal, service, access, decision)
@@ -195,16 +203,30 @@ class Authorizer:
         known = self._permitted.get(asked)
         if known is not None and known[0] is policy and known[1] == principal:
             return known[2]
+        tags_asked = False
+
+        def tags_there() -> Mapping[str, str]:
+            nonlocal tags_asked
+            tags_asked = True
+            return self._tags_of(resource_arn)
+
         request = AuthorizationRequest(
-            principal=principal, action=action, resource=resource_arn, conditions=conditions, needs_resource_policy=True
+            principal=principal,
+            action=action,
+            resource=resource_arn,
+            conditions=conditions,
+            resource_tags=tags_there,
+            needs_resource_policy=True,
         )
         allowed = evaluate(request, (), self._policy(policy)).allowed
+        if tags_asked:
+            return allowed  # tags change
         if len(self._permitted) >= _REMEMBERED:
             self._permitted.clear()
         self._permitted[asked] = (policy, principal, allowed)
         return allowed
 
-    def _decide(self, ctx: RequestContext, access: Access) -> Decision:
+    def _decide(self, ctx: RequestContext, access: Access, params: Params) -> Decision:
         principal = ctx.principal
         known = self._policies_of(principal) if principal.kind in ("user", "assumed-role") else None
         settled = self._settled.get((access.action, access.resource))
@@ -221,9 +243,22 @@ class Authorizer:
             late_asked = True
             return _request_keys(ctx, self._clock)
 
+        def tags_given() -> Mapping[str, str | tuple[str, ...]]:
+            nonlocal late_asked
+            late_asked = True
+            # Of a request, what it needs of IAM besides (iam:PassRole) is not about its tags.
+            return {} if access.action == "iam:PassRole" else request_tags(params)
+
+        def tags_there() -> Mapping[str, str]:
+            nonlocal late_asked
+            late_asked = True  # tags change, and no decision is kept beyond that
+            return self._tags_of(access.resource)
+
         request = AuthorizationRequest(
             principal=principal,
             action=access.action,
+            request_tags=tags_given,
+            resource_tags=tags_there,
             resource=_as_made_here(access.resource),
             resource_account_id=access.resource_account_id,
             conditions=access.conditions,

@@ -219,7 +219,7 @@ class Dispatcher:
             accesses: tuple[Access, ...] = (Access(action=f"{manifest.name}:{operation}", resource="*"),)
         else:
             accesses = await manifest.access(mounted.instance, ctx, operation, params)
-        refusals = self.gate.authorizer.authorize(ctx, manifest.name, accesses)
+        refusals = self.gate.authorizer.authorize(ctx, manifest.name, accesses, params)
         return (accesses[0].resource if accesses else "*"), refusals
 
     def _refuse(self, mounted: Mounted, operation: str, params: Params) -> None:

@@ -24,6 +24,10 @@ LATE_KEYS = frozenset({
 """Lower case. AWS: "AWS global condition context keys", properties of the network and of the request."""
 
 
+_OWN_TAG_KEYS = frozenset({"iam", "secretsmanager", "ssm"})
+"""Services with a ResourceTag key of their own. AWS: Service Authorization Reference, their condition keys."""
+
+
 @record
 class AuthorizationRequest:
     """Who wants to do what, with the condition keys of the request."""
@@ -36,6 +40,10 @@ class AuthorizationRequest:
     conditions: ConditionValues = field(default_factory=dict)
     late_conditions: Callable[[], ConditionValues] | None = None
     """Values of `LATE_KEYS`, which are other ones in each request; asked for when a statement asks for one of them."""
+    request_tags: Callable[[], ConditionValues] | None = None
+    """aws:RequestTag and aws:TagKeys; asked for like `late_conditions`."""
+    resource_tags: Callable[[], Mapping[str, str]] | None = None
+    """The tags that the resource has now; asked for like `late_conditions`."""
     principal_tags: Mapping[str, str] = field(default_factory=dict)
     """Tags of the user or role; the session's own tags are in `principal`."""
     key_asked: Callable[[], None] | None = None
@@ -165,12 +173,14 @@ def _implicit(kind: str, request: AuthorizationRequest) -> Decision:
 class RequestKeys:
     """The condition keys of a request, made when first asked for. What the service says goes before the late ones."""
 
-    __slots__ = ("_late", "_request", "_values")
+    __slots__ = ("_late", "_of_request", "_of_resource", "_request", "_values")
 
     def __init__(self, request: AuthorizationRequest) -> None:
         self._request = request
         self._values: dict[str, Values] | None = None
         self._late: dict[str, Values] | None = None
+        self._of_request: dict[str, Values] | None = None
+        self._of_resource: dict[str, Values] | None = None
 
     def __call__(self, key: str) -> Values | None:
         """See `variables.KeyLookup`."""
@@ -179,11 +189,27 @@ class RequestKeys:
                 self._request.key_asked()
             self._values = _values(self._request)
         found = self._values.get(key)
-        if found is not None or key not in LATE_KEYS or self._request.late_conditions is None:
+        if found is not None:
             return found
+        if key not in LATE_KEYS or self._request.late_conditions is None:
+            return self._tag(key)
         if self._late is None:
             self._late = _lowered(self._request.late_conditions())
         return self._late.get(key)
+
+    def _tag(self, key: str) -> Values | None:
+        """AWS: IAM User Guide, "Controlling access to AWS resources using tags"."""
+        request = self._request
+        if key.startswith("aws:requesttag/") or key == "aws:tagkeys":
+            if self._of_request is None:
+                self._of_request = _lowered(request.request_tags()) if request.request_tags is not None else {}
+            return self._of_request.get(key)
+        kind, _, name = key.partition(":resourcetag/")
+        if not name or not (kind == "aws" or (kind in _OWN_TAG_KEYS and f":{kind}:" in request.resource)):
+            return None
+        if self._of_resource is None:
+            self._of_resource = _lowered(request.resource_tags()) if request.resource_tags is not None else {}
+        return self._of_resource.get(name)
 
 
 def _values(request: AuthorizationRequest) -> dict[str, Values]:

@@ -159,3 +159,9 @@ async def policy_of(dynamo: Dynamo, arn: str) -> Mapping[str, Any] | None:
         return dynamo.database.read_row(lambda tx: table_streams.policy(tx, arn))
     table = dynamo.tables.find(named_by_arn(arn))
     return table.policy if table is not None else None
+
+
+def tags_of(dynamo: Dynamo, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    table = dynamo.tables.find(named_by_arn(arn))
+    return table.tags if table is not None else {}

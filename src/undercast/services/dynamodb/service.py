@@ -9,7 +9,7 @@ from typing import Any
 from undercast.core.record import record
 from undercast.core.service import Manifest, operations_of
 from undercast.services.dynamodb import exporting, importing
-from undercast.services.dynamodb.access import access, policy_of
+from undercast.services.dynamodb.access import access, policy_of, tags_of
 from undercast.services.dynamodb.encryption import under_keys
 from undercast.services.dynamodb.expiry import Expiry
 from undercast.services.dynamodb.forwarding import KIND, KinesisTarget
@@ -121,6 +121,7 @@ MANIFEST = Manifest(
     ),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -139,3 +139,14 @@ async def policy_of(events: Events, arn: str) -> Mapping[str, Any] | None:
     name = bus_of_arn(arn)
     bus = events.buses.find(name) if name is not None else None
     return bus.policy if bus is not None else None
+
+
+def tags_of(events: Events, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    bus, rule = bus_of_arn(arn), rule_of_arn(arn)
+    name = rule.bus if rule is not None else bus
+    found = events.buses.find(name) if name is not None else None
+    if rule is not None and found is not None:
+        one = found.rule(rule.name)
+        return one.tags if one is not None else {}
+    return found.tags if found is not None else {}

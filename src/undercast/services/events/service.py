@@ -9,7 +9,7 @@ from typing import Any
 from undercast.core.service import Manifest, operations_of
 from undercast.events.alarm import Alarm
 from undercast.sandbox.upstream import as_a_sandbox
-from undercast.services.events.access import access, policy_of
+from undercast.services.events.access import access, policy_of, tags_of
 from undercast.services.events.addressing import BUSES, DEAD_LETTERS, HTTP, LOGS, ROLES
 from undercast.services.events.expiry import Expiry
 from undercast.services.events.failures import DeadLetterTarget
@@ -88,6 +88,7 @@ MANIFEST = Manifest(
     ),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -125,3 +125,8 @@ async def policy_of(iam: Iam, resource_arn: str) -> Mapping[str, Any] | None:
         trust: Mapping[str, Any] = json.loads(role.trust_policy)
         return trust
     return None if iam.mode == "strict" else _TRUSTS_ANYBODY
+
+
+def tags_of(iam: Iam, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    return iam.knowledge.tags_of(arn)

@@ -63,6 +63,19 @@ class Knowledge:
             self._by_entity[arn] = found
         return _NOTHING if found is None and principal.known else found
 
+    def tags_of(self, arn: str) -> dict[str, str]:
+        """Those of a user, role or policy."""
+        fields = arn.split(":", 5)
+        account, path = AccountId(fields[4]), fields[-1]
+        kind = {"role": ROLE, "user": USER}.get(path.partition("/")[0])
+
+        def read(tx: Tx) -> dict[str, str]:
+            name = path.rpartition("/")[2]
+            owner = entities.look_up(tx, account, kind, name) if kind else policies.look_up(tx, account, arn)
+            return {tag["Key"]: tag["Value"] for tag in tags.of(tx, owner.id)} if owner and owner.arn == arn else {}
+
+        return self._database.read_now(read)
+
     def document(self, tx: Tx, account_id: AccountId, arn: str) -> str | None:
         """The text in force of a managed policy of the account or AWS; None when there is no such policy."""
         if (managed := self._aws_managed.find(arn)) is not None:

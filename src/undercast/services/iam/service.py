@@ -5,7 +5,7 @@ AWS: IAM API Reference.
 """
 
 from undercast.core.service import Manifest, operations_of
-from undercast.services.iam.access import access, policy_of
+from undercast.services.iam.access import access, policy_of, tags_of
 from undercast.services.iam.effective import EFFECTIVE
 from undercast.services.iam.iam import Iam
 from undercast.services.iam.operations import (
@@ -42,10 +42,17 @@ MANIFEST = Manifest(
     ),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     refused=REFUSED,
     reset=Iam.forget,
     differences=(
+        "aws:ResourceTag is the tags that DynamoDB, EventBridge, IAM (users, roles and policies), Kinesis, KMS, "
+        "Lambda, Logs, Secrets Manager, SNS and SQS keep; for resources of other services a policy finds none. "
+        "Actions that create something with tags need the tagging action in Kinesis and S3 only. "
+        "lambda:SourceFunctionArn and aws:TokenIssueTime are never there, a session "
+        "of a role goes on with a new role of the same ARN, and "
+        "credentials of GetSessionToken may call IAM and STS like those of the user.",
         "Changes are in force at once; AWS needs some seconds.",
         "Principals of a trust policy are checked for their form; AWS also asks whether they exist.",
         "AWS's managed policies are those of a dated data file, each in one version.",

@@ -14,6 +14,7 @@ from undercast.services.kinesis.instance import Kinesis, named
 from undercast.services.kinesis.models import named_by_arn
 from undercast.services.kinesis.operations.records import parse_iterator
 from undercast.services.kinesis.operations.streams import token_arn
+from undercast.services.kinesis.operations.tags import resource
 
 _OF_ACCOUNT = frozenset({"ListStreams", "DescribeLimits"})
 
@@ -74,3 +75,8 @@ def _parsed(text: str) -> Mapping[str, Any] | None:
 async def policy_of(kinesis: Kinesis, arn: str) -> Mapping[str, Any] | None:
     """See `core.service.Manifest.policy_of`."""
     return _parsed(_policy(kinesis, arn))
+
+
+def tags_of(kinesis: Kinesis, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    return kinesis.database.read_now(lambda tx: resource(tx, arn)).tags

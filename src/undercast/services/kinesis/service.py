@@ -6,7 +6,7 @@ AWS: Kinesis Data Streams API Reference.
 from undercast.core.service import Manifest, operations_of
 from undercast.services.kept import Kept
 from undercast.services.kinesis import store
-from undercast.services.kinesis.access import access, policy_of
+from undercast.services.kinesis.access import access, policy_of, tags_of
 from undercast.services.kinesis.housekeeping import Housekeeping
 from undercast.services.kinesis.instance import Kinesis
 from undercast.services.kinesis.measures import Measures
@@ -60,6 +60,7 @@ MANIFEST = Manifest(
     operations=operations_of(consumers, policies, records, settings, shards, streams, tags),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -141,3 +141,10 @@ async def policy_of(kms: Kms, arn: str) -> Mapping[str, Any] | None:
     name = Arn.parse(arn)
     key = kms.database.read_now(lambda tx: store.find_in_region(tx, name.resource.removeprefix("key/"), name.region))
     return key.policy if key is not None and key.arn == arn else None
+
+
+def tags_of(kms: Kms, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    name = Arn.parse(arn)
+    key = kms.database.read_now(lambda tx: store.find_in_region(tx, name.resource.removeprefix("key/"), name.region))
+    return key.tags if key is not None and key.arn == arn else {}

@@ -4,7 +4,7 @@ AWS: KMS API Reference.
 """
 
 from undercast.core.service import Manifest, operations_of
-from undercast.services.kms.access import access, policy_of
+from undercast.services.kms.access import access, policy_of, tags_of
 from undercast.services.kms.instance import Kms
 from undercast.services.kms.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.kms.operations import aliases, encryption, grants, keys, rotation, signing
@@ -36,6 +36,7 @@ MANIFEST = Manifest(
     operations=operations_of(aliases, encryption, grants, keys, rotation, signing),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -12,6 +12,7 @@ from undercast.core.errors import ServiceError
 from undercast.core.late_keys import Keys
 from undercast.core.service import Access, Params
 from undercast.services.lambda_ import layer_store, mapping_store, urls
+from undercast.services.lambda_ import store as function_store
 from undercast.services.lambda_.instance import PRINCIPAL, Lambda
 from undercast.services.lambda_.layers import LayerReference, parse_layer, parse_layer_arn
 from undercast.services.lambda_.names import Reference, function_arn, parse_function_arn, parse_reference
@@ -168,3 +169,13 @@ async def policy_of(functions: Lambda, resource_arn: str) -> Mapping[str, Any] |
     """See `core.service.Manifest.policy_of`."""
     reference = parse_function_arn(resource_arn)
     return functions.catalog.policy(reference) if reference is not None else None
+
+
+def tags_of(functions: Lambda, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    reference = parse_function_arn(arn)
+    if reference is None:
+        mapping = functions.database.read_now(lambda tx: mapping_store.by_arn(tx, arn))
+        return mapping.tags if mapping is not None else {}
+    function = functions.database.read_now(lambda tx: function_store.function(tx, reference.scope, reference.name))
+    return function.tags if function is not None else {}

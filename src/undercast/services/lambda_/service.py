@@ -14,7 +14,7 @@ from undercast.services.event_sources.queue_source import QueueSource
 from undercast.services.event_sources.reading import Reading
 from undercast.services.event_sources.stream_source import StreamSource
 from undercast.services.lambda_ import destinations
-from undercast.services.lambda_.access import access, policy_of
+from undercast.services.lambda_.access import access, policy_of, tags_of
 from undercast.services.lambda_.catalog import Catalog
 from undercast.services.lambda_.code import CodeStore
 from undercast.services.lambda_.concurrency import Concurrency
@@ -191,6 +191,7 @@ MANIFEST = Manifest(
     needs_pool=True,
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

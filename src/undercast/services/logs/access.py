@@ -11,7 +11,7 @@ from undercast.core.arn import AccountId, Arn, Region, Scope
 from undercast.core.context import RequestContext
 from undercast.core.errors import ServiceError
 from undercast.core.service import Access, Params
-from undercast.services.logs import resource_policies
+from undercast.services.logs import resource_policies, store
 from undercast.services.logs.destination import PRINCIPAL
 from undercast.services.logs.instance import Logs
 from undercast.services.logs.models import group_arn, group_of_arn
@@ -88,3 +88,11 @@ def _passed(ctx: RequestContext, role_arn: str) -> Access:
     # Its own text: HashiCorp's support, "Terraform Error creating Cloudwatch log subscription filter".
     refusal = ServiceError("AccessDeniedException", "Cross-account role passing is not allowed.")
     return passed_role(ctx, role_arn, PRINCIPAL, refusal=refusal)
+
+
+def tags_of(logs: Logs, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    of = Arn.parse(arn)
+    scope = Scope(AccountId(of.account_id), Region(of.region))
+    group = logs.journal.database.read_now(lambda tx: store.group(tx, scope, group_of_arn(scope, arn)))
+    return group.tags if group is not None else {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from undercast.core.service import Manifest, operations_of
-from undercast.services.logs.access import access, policy_of
+from undercast.services.logs.access import access, policy_of, tags_of
 from undercast.services.logs.destination import KIND, StreamTarget
 from undercast.services.logs.embedded import EmbeddedMetrics
 from undercast.services.logs.exports import Exports
@@ -108,6 +108,7 @@ MANIFEST = Manifest(
     ),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -83,3 +83,10 @@ async def policy_of(manager: SecretsManager, arn: str) -> Mapping[str, Any] | No
     named = parse_id(arn, Scope(AccountId(""), Region("")))  # an ARN says its own
     secret = manager.database.read_now(lambda tx: store.find(tx, named))
     return json.loads(secret.policy) if secret is not None and secret.policy else None
+
+
+def tags_of(manager: SecretsManager, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    named = parse_id(arn, Scope(AccountId(""), Region("")))
+    secret = manager.database.read_now(lambda tx: store.find(tx, named))
+    return secret.tags if secret is not None else {}

@@ -5,7 +5,7 @@ AWS: Secrets Manager API Reference.
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.parts import Parts
-from undercast.services.secretsmanager.access import access, policy_of
+from undercast.services.secretsmanager.access import access, policy_of, tags_of
 from undercast.services.secretsmanager.instance import SecretsManager
 from undercast.services.secretsmanager.members import EFFECTIVE, REFUSED, STORED
 from undercast.services.secretsmanager.operations import replication, secrets, values
@@ -35,6 +35,7 @@ MANIFEST = Manifest(
     operations=operations_of(replication, secrets, values),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -105,3 +105,9 @@ async def policy_of(sns: Sns, arn: str) -> Mapping[str, Any] | None:
     except ServiceError:
         return None
     return topic.policy if topic is not None else None
+
+
+def tags_of(sns: Sns, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    topic = sns.topics.find(topic_named(arn))
+    return topic.tags if topic is not None else {}

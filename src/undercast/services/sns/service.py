@@ -11,7 +11,7 @@ from undercast.events.delivery import Delivery, Outcome
 from undercast.sandbox.upstream import as_a_sandbox
 from undercast.services.parts import Parts
 from undercast.services.sns import site
-from undercast.services.sns.access import access, policy_of
+from undercast.services.sns.access import access, policy_of, tags_of
 from undercast.services.sns.http_target import HttpTarget
 from undercast.services.sns.instance import Sns
 from undercast.services.sns.local import LocalOutbox
@@ -75,6 +75,7 @@ MANIFEST = Manifest(
     operations=operations_of(devices, permissions, publishing, sandbox_numbers, subscriptions, text_messages, topics),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     stored=STORED,
     refused=REFUSED,

@@ -81,3 +81,9 @@ async def policy_of(sqs: Sqs, arn: str) -> Mapping[str, Any] | None:
     except ServiceError:
         return None
     return queue.policy if queue is not None else None
+
+
+def tags_of(sqs: Sqs, arn: str) -> Mapping[str, str]:
+    """See `core.service.Manifest.tags_of`."""
+    queue = sqs.queues.find(named_by_arn(arn))
+    return queue.tags if queue is not None else {}

@@ -8,7 +8,7 @@ from typing import Any
 
 from undercast.core.service import Manifest, operations_of
 from undercast.services.parts import Parts
-from undercast.services.sqs.access import access, policy_of
+from undercast.services.sqs.access import access, policy_of, tags_of
 from undercast.services.sqs.housekeeping import Housekeeping
 from undercast.services.sqs.instance import Sqs
 from undercast.services.sqs.measures import Measures
@@ -69,6 +69,7 @@ MANIFEST = Manifest(
     operations=operations_of(batches, messages, moves, permissions, queues),
     access=access,
     policy_of=policy_of,
+    tags_of=tags_of,
     effective=EFFECTIVE,
     waits=frozenset({"ReceiveMessage"}),
     targets=_targets,
