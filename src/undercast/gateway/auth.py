@@ -268,9 +268,7 @@ class Authorizer:
             needs_resource_policy=access.needs_resource_policy,
         )
         resource = self._policy(access.resource_policy) if access.resource_policy is not None else None
-        if principal.kind == "service" and (principal.arn == PLATFORM or _is_own_work(principal, access)):
-            return Decision(True)
-        if principal.kind == "root" and access.action in _OWNERS_WAY_BACK and not _foreign(principal, access):
+        if _may_anyway(principal, access):
             return Decision(True)
         session = tuple(self._policy(document) for document in principal.session_policies)
         if known is not None:
@@ -334,6 +332,13 @@ def _as_made_here(resource: str) -> str:
 
 def _foreign(principal: Principal, access: Access) -> bool:
     return access.resource_account_id not in (None, principal.account_id)
+
+
+def _may_anyway(principal: Principal, access: Access) -> bool:
+    """Whatever the policies say."""
+    if principal.kind == "service":
+        return principal.arn == PLATFORM or _is_own_work(principal, access)
+    return principal.kind == "root" and access.action in _OWNERS_WAY_BACK and not _foreign(principal, access)
 
 
 def _is_own_work(principal: Principal, access: Access) -> bool:
