@@ -63,7 +63,7 @@ def test_two_of_three(points: str, expected: tuple[str, ...]) -> None:
     [("X X X 0 0", 2, "0 0 X"), ("X - X 0 0", 2, "0 0 X"), ("X X 0 X X", 3, "X X 0"), ("X X X 0 -", 3, "0 X X")],
 )
 def test_older_data_points_than_the_evaluation_periods_do_not_count(points: str, to_alarm: int, evaluated: str) -> None:
-    """The range is longer, for data that are missing. AWS: "the most recent data points" that are enough are used."""
+    """The range is longer, for data that are missing: where enough are there, the newest of them are used."""
     assert states(points, to_alarm) == (OK, OK, OK, OK)
     condition = Condition(
         comparison="GreaterThanThreshold", threshold=5.0, periods=3, to_alarm=to_alarm, missing="missing"

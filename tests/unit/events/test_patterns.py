@@ -24,6 +24,7 @@ CASES: list[tuple[Any, Any, bool]] = [
     ({"a": [{"anything-but": "x"}]}, {"a": "y"}, True),
     ({"a": [{"anything-but": "x"}]}, {"a": "x"}, False),
     ({"a": [{"anything-but": "x"}]}, {}, False),
+    ({"a": [{"anything-but": "x"}]}, {"a": []}, False),
     ({"a": [{"anything-but": ["x", "y"]}]}, {"a": ["x", "z"]}, True),
     ({"a": [{"anything-but": ["x", "y"]}]}, {"a": ["x", "y"]}, False),
     ({"a": [{"anything-but": [1, 2]}]}, {"a": 3}, True),

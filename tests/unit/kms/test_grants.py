@@ -37,7 +37,7 @@ def test_a_context_matches_in_any_case_of_its_keys_and_in_its_values_own() -> No
 
 
 def test_a_subset_asks_for_each_of_its_pairs() -> None:
-    """AWS: KMS API Reference, GrantConstraints: a context "that includes the key-value pairs specified"."""
+    """AWS: KMS API Reference, GrantConstraints, EncryptionContextSubset."""
     grant = replace(GRANT, constraints={"EncryptionContextSubset": {"team": "a", "stage": "prod"}})
     both = {"team": "a", "stage": "prod"}
     contexts: tuple[dict[str, str], ...] = (both, {**both, "n": "1"}, {"team": "a"}, {**both, "stage": "test"})

@@ -21,7 +21,7 @@ from undercast.services.event_sources.lane import (
 )
 from undercast.services.event_sources.progress import Lane, Progress
 from undercast.services.event_sources.records import Listing, Page, Record
-from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window
+from undercast.services.event_sources.tumbling import MAX_STATE_BYTES, Window, window_of
 
 CTX: Any = None
 """The stream asks for none."""
@@ -111,6 +111,13 @@ async def test_a_tumbling_window_is_not_closed_before_all_of_it_is_read() -> Non
     assert batch is not None
     assert batch.window is not None
     assert batch.window.final
+
+
+@pytest.mark.parametrize(("arrived_at", "begins_at"), [(125.0, 120.0), (119.9, 120.0), (179.9, 120.0), (180.0, 180.0)])
+def test_a_late_record_belongs_to_the_window_that_is_open(arrived_at: float, begins_at: float) -> None:
+    """A window that is over does not open again."""
+    record = Record(sequence="1", arrived_at=arrived_at, key="k", event={}, text="{}")
+    assert window_of(record, 60, 120.0) == begins_at
 
 
 async def test_a_tumbling_window_whose_state_is_too_large_ends_before_more_is_read() -> None:

@@ -118,7 +118,7 @@ async def test_all_have_failed_where_what_failed_does_not_say_whose_it_is(
 async def test_an_enrichment_that_answers_with_nothing_skips_the_target(
     state: State, enriched: Any, is_sent: bool
 ) -> None:
-    """AWS: User Guide, "Event enrichment": "an empty JSON response" leaves the target out; the batch is done."""
+    """AWS: User Guide, "Event enrichment": [], {} and "" leave the target out. The batch is done."""
     services = Services(state, enriched)
     failed = await services.execution(enriched=True).run(EVENTS[:1], "message")
     assert list(failed) == []

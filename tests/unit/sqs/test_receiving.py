@@ -115,6 +115,6 @@ def test_the_digest_is_of_the_attributes_that_are_given(asked: str, given: list[
     [("bar.*", ["bar", "bar.x", "bark"]), ("bar", ["bar"]), ("ba", []), ("bar*", []), ("x.*", [])],
 )
 def test_a_prefix_stands_for_the_names_that_begin_with_it(asked: str, given: list[str]) -> None:
-    """AWS: API Reference, ReceiveMessage: "all message attributes starting with a prefix, for example bar.*"."""
+    """AWS: API Reference, ReceiveMessage, MessageAttributeNames: `bar.*` for all that start with the prefix."""
     there: dict[str, object] = dict.fromkeys(["bar", "bar.x", "bark", "foobar.x"])
     assert list(selection({"MessageAttributeNames": [asked]}).of_attributes(there)) == given
