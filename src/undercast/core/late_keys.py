@@ -16,7 +16,8 @@ class Later(Mapping[str, str | tuple[str, ...]]):
 
     def _keys(self) -> Keys:
         if self._found is None:
-            self._found = self._make()
+            # What they were made of may be a whole request, and a decision that is kept has these keys.
+            self._found, self._make = self._make(), dict
         return self._found
 
     def __getitem__(self, key: str) -> str | tuple[str, ...]:

@@ -6,6 +6,7 @@ an unsigned request passes only where AWS accepts one. AWS: IAM User Guide, "How
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -274,8 +275,17 @@ class Authorizer:
         if known is not None:
             decision = evaluate(request, known.identity, resource, session, known.boundary)
             if not late_asked:
-                self._settle(_Settled(access, principal, known, decision, not key_asked))
+                # Keys that nobody looked at are not kept: what they would be made of may be a whole request.
+                kept = access if key_asked else replace(access, conditions={})
+                self._settle(_Settled(kept, principal, known, decision, not key_asked))
             return decision
+        return self._of_nobody_known(request, access, resource, session)
+
+    def _of_nobody_known(
+        self, request: AuthorizationRequest, access: Access, resource: Policy | None, session: tuple[Policy, ...]
+    ) -> Decision:
+        """Of who has no policies here: root, services, and whoever a program says it is."""
+        principal = request.principal
         decision = evaluate(request, (), resource, session)
         if principal.kind not in ("user", "assumed-role") or decision.allowed or self._mode == "strict":
             return decision

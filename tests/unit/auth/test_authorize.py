@@ -1,6 +1,8 @@
 """Whether a request is allowed, and what a refusal says."""
 
+import gc
 import logging
+import weakref
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +14,7 @@ from tests.unit.policy.callers import ALICE, NOBODY, OBJECT, OTHER, ROOT, S3, SE
 from undercast.core.config import IamMode
 from undercast.core.errors import ServiceError
 from undercast.core.identity import Principal, service_principal
+from undercast.core.late_keys import Keys, Later
 from undercast.core.service import Access
 from undercast.gateway.auth import Authorizer
 from undercast.policy.document import parse_policy
@@ -77,6 +80,26 @@ async def test_a_decision_is_kept_for_other_conditions_where_none_was_looked_at(
     gate.authorize(context(ALICE), "s3", [second])
     known[0] = NO_POLICIES
     await refusal(gate, ALICE, second)
+
+
+class _Params(dict[str, str]):
+    """What a request was."""
+
+
+@pytest.mark.parametrize("condition", [{}, {"Condition": {"StringEquals": {"s3:prefix": "a"}}}])
+async def test_a_decision_that_is_kept_keeps_no_request(condition: dict[str, Any]) -> None:
+    """Keys that are made later are made of it, and a thousand requests may be large."""
+    gate = authorizer(PrincipalPolicies(identity=(parse_policy(document(statement(**condition))),)))
+    params = _Params(prefix="a")
+    left = weakref.ref(params)
+
+    def keys(of: _Params = params) -> Keys:
+        return {"s3:prefix": of["prefix"]}
+
+    gate.authorize(context(ALICE), "s3", [replace(GET, conditions=Later(keys))])
+    del params, keys
+    gc.collect()
+    assert left() is None
 
 
 @pytest.mark.parametrize(
