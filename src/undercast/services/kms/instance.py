@@ -1,7 +1,7 @@
 """KMS as its operations see it."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from undercast.core.arn import Scope
@@ -69,6 +69,15 @@ class Kms:
         now = self.clock.now()
         return _as_managed(new_key(name.scope, "*", SYMMETRIC, ENCRYPT, now), name.alias, now)
 
+    async def change(self, key: Key, decide: Callable[[Key], Mapping[str, store.Column]]) -> None:
+        """Set what `decide` answers, or raises, of the key as it is when its turn to write has come."""
+
+        def write(tx: Tx) -> None:
+            now = current(tx, key)
+            store.change(tx, now, **decide(now))
+
+        await self.database.write(write)
+
     async def material(self, key: Key, number: int = 0) -> Material | None:
         """One generation of its secret; the newest for 0."""
         return await self.database.read(lambda tx: store.material(tx, key, number))
@@ -95,6 +104,14 @@ class Kms:
             return key
 
         return await self.database.write(write)
+
+
+def current(tx: Tx, key: Key) -> Key:
+    """The key within a write: it may have changed while that waited. Raises NotFoundException."""
+    found = store.find(tx, Named(scope=key.scope, key_id=key.id))
+    if found is None:
+        raise no_key(key.arn)
+    return found
 
 
 def new_key(scope: Scope, key_id: str, spec: str, usage: str, now: float) -> Key:

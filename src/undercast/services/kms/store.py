@@ -93,10 +93,11 @@ def keys(tx: Tx, scope: Scope, after: str, most: int) -> list[Key]:
     return [key_of(row) for row in rows]
 
 
+Column = str | int | float | None
 _CHANGEABLE = frozenset({"description", "policy", "tags", "state", "deletion_at", "rotation_days", "rotates_at"})
 
 
-def change(tx: Tx, key: Key, **columns: str | int | float | None) -> None:
+def change(tx: Tx, key: Key, **columns: Column) -> None:
     """Set some columns."""
     assert columns.keys() <= _CHANGEABLE, "column names are ours alone"
     names = ", ".join(f"{name} = ?" for name in columns)
@@ -108,7 +109,8 @@ def change(tx: Tx, key: Key, **columns: str | int | float | None) -> None:
 
 def delete_due(tx: Tx, now: float) -> int:
     """Delete the keys whose waiting period is over, with everything of theirs; how many."""
-    due = [row["id"] for row in tx.all("SELECT id FROM kms_key WHERE deletion_at <= ?", (now,))]
+    query = "SELECT id FROM kms_key WHERE deletion_at <= ? AND state = 'PendingDeletion'"
+    due = [row["id"] for row in tx.all(query, (now,))]
     for key_id in due:
         for table in ("kms_material", "kms_alias", "kms_grant"):
             tx.execute(f"DELETE FROM {table} WHERE key_id = ?", (key_id,))

@@ -4,6 +4,7 @@ AWS: KMS Developer Guide, "Deleting AWS KMS keys", "Rotating AWS KMS keys".
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 
 from undercast.core.clock import PlatformClock
@@ -32,13 +33,16 @@ class Upkeep:
             for key in due:
                 await self._rotate_as_scheduled(key)
 
-    async def rotate_on_demand(self, key: Key) -> None:
-        """New material for what is encrypted from now on; the schedule stays."""
+    async def rotate_on_demand(self, key: Key, check: Callable[[Tx], None]) -> None:
+        """New material for what is encrypted from now on, where `check` of the write lets it; the schedule stays."""
         secret = await asyncio.to_thread(material.generate, key.spec)
         now = self._clock.now()
-        await self._database.write(
-            lambda tx: _add(tx, key, Material(number=0, secret=secret, made_at=now, reason=ON_DEMAND))
-        )
+
+        def write(tx: Tx) -> None:
+            check(tx)
+            _add(tx, key, Material(number=0, secret=secret, made_at=now, reason=ON_DEMAND))
+
+        await self._database.write(write)
 
     async def _rotate_as_scheduled(self, key: Key) -> None:
         """One period further. Dates are those of the schedule, however late the round is."""

@@ -13,8 +13,8 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid, invalid_state, no_alias, no_key
-from undercast.services.kms.instance import Kms
-from undercast.services.kms.models import PENDING_DELETION, Key, parse_name
+from undercast.services.kms.instance import Kms, current
+from undercast.services.kms.models import PENDING_DELETION, Key, Named, parse_name
 from undercast.services.kms.pages import page, position
 from undercast.store.database import Row, Tx
 
@@ -26,10 +26,10 @@ _NAME = re.compile(r"alias/[a-zA-Z0-9/_-]+")
 async def create_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """A new name for a key of this account and region."""
     name, key = _checked(params["AliasName"]), await _target(kms, ctx, params)
-    if key.state == PENDING_DELETION:
-        raise invalid_state(key.arn, "pending deletion")
 
     def write(tx: Tx) -> None:
+        if current(tx, key).state == PENDING_DELETION:
+            raise invalid_state(key.arn, "pending deletion")
         if store.has_alias(tx, ctx.scope, name):
             arn = Arn.of(ctx.scope, "kms", name)
             raise ServiceError("AlreadyExistsException", f"An alias with the name {arn} already exists")
@@ -42,10 +42,18 @@ async def create_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
 async def update_alias(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Point the name to another key of the same kind."""
     name, key = _checked(params["AliasName"]), await _target(kms, ctx, params)
-    now = await kms.key(ctx, name)
-    if now.usage != key.usage or (now.spec != key.spec and "SYMMETRIC_DEFAULT" in (now.spec, key.spec)):
-        raise ServiceError("ValidationException", "The current and new KMS keys must be the same type and key usage.")
-    await kms.database.write(lambda tx: store.set_alias(tx, ctx.scope, name, key.id, ctx.clock.now()))
+
+    def write(tx: Tx) -> None:
+        now = store.find(tx, Named(scope=ctx.scope, alias=name))
+        if now is None:
+            raise no_alias(str(Arn.of(ctx.scope, "kms", name)))
+        new = current(tx, key)
+        if now.usage != new.usage or (now.spec != new.spec and "SYMMETRIC_DEFAULT" in (now.spec, new.spec)):
+            text = "The current and new KMS keys must be the same type and key usage."
+            raise ServiceError("ValidationException", text)
+        store.set_alias(tx, ctx.scope, name, key.id, ctx.clock.now())
+
+    await kms.database.write(write)
 
 
 async def _target(kms: Kms, ctx: RequestContext, params: Params) -> Key:

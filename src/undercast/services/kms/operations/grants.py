@@ -11,7 +11,7 @@ from undercast.core.errors import ServiceError, access_denied, refused_member
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid, no_such_principal
-from undercast.services.kms.instance import Kms
+from undercast.services.kms.instance import Kms, current
 from undercast.services.kms.models import Grant, Key
 from undercast.services.kms.operations.encryption import dry_run
 from undercast.services.kms.pages import page, position
@@ -52,6 +52,7 @@ async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[st
     )
 
     def write(tx: Tx) -> Grant:
+        current(tx, key).require_usable()
         for known in store.grants_of(tx, key.id) if grant.name else ():
             if _content(known) == _content(grant):
                 return known

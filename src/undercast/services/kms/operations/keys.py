@@ -101,9 +101,15 @@ async def enable_key(kms: Kms, ctx: RequestContext, params: Params) -> None:
     AWS: KMS API Reference, GetKeyRotationStatus, "Disabled".
     """
     key = await kms.key(ctx, params["KeyId"])
-    now = ctx.clock.now()
-    is_late = key.state == DISABLED and key.rotates_at is not None and key.rotates_at < now
-    await _set_state(kms, key, ENABLED, now if is_late else key.rotates_at)
+    now, is_late = ctx.clock.now(), False
+
+    def decide(key: Key) -> dict[str, Any]:
+        nonlocal is_late
+        require_alive(key)
+        is_late = key.state == DISABLED and key.rotates_at is not None and key.rotates_at < now
+        return {"state": ENABLED, "rotates_at": now if is_late else key.rotates_at}
+
+    await kms.change(key, decide)
     if is_late:
         await kms.upkeep.round()
 
@@ -112,12 +118,12 @@ async def enable_key(kms: Kms, ctx: RequestContext, params: Params) -> None:
 async def disable_key(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Not usable until it is enabled."""
     key = await kms.key(ctx, params["KeyId"])
-    await _set_state(kms, key, DISABLED, key.rotates_at)
 
+    def decide(key: Key) -> dict[str, Any]:
+        require_alive(key)
+        return {"state": DISABLED}
 
-async def _set_state(kms: Kms, key: Key, state: str, rotates_at: float | None) -> None:
-    require_alive(key)
-    await kms.database.write(lambda tx: store.change(tx, key, state=state, rotates_at=rotates_at))
+    await kms.change(key, decide)
 
 
 def require_alive(key: Key) -> None:
@@ -132,10 +138,14 @@ async def schedule_key_deletion(kms: Kms, ctx: RequestContext, params: Params) -
     key, days = await kms.key(ctx, params["KeyId"]), params.get("PendingWindowInDays", 30)
     if not 7 <= days <= 30:
         raise invalid("PendingWindowInDays must be between 7 and 30.")
-    require_alive(key)
     require_customer(key, "ScheduleKeyDeletion")
     deletion_at = ctx.clock.now() + days * DAY_S
-    await kms.database.write(lambda tx: store.change(tx, key, state=PENDING_DELETION, deletion_at=deletion_at))
+
+    def decide(key: Key) -> dict[str, Any]:
+        require_alive(key)
+        return {"state": PENDING_DELETION, "deletion_at": deletion_at}
+
+    await kms.change(key, decide)
     return {
         "KeyId": key.arn,
         "DeletionDate": moment(deletion_at),
@@ -155,9 +165,13 @@ def require_customer(key: Key, action: str) -> None:
 async def cancel_key_deletion(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """Keep the key; it is disabled then."""
     key = await kms.key(ctx, params["KeyId"])
-    if key.state != PENDING_DELETION:
-        raise invalid_state(key.arn, "not pending deletion")
-    await kms.database.write(lambda tx: store.change(tx, key, state=DISABLED, deletion_at=None))
+
+    def decide(key: Key) -> dict[str, Any]:
+        if key.state != PENDING_DELETION:
+            raise invalid_state(key.arn, "not pending deletion")
+        return {"state": DISABLED, "deletion_at": None}
+
+    await kms.change(key, decide)
     return {"KeyId": key.arn}
 
 
@@ -165,8 +179,12 @@ async def cancel_key_deletion(kms: Kms, ctx: RequestContext, params: Params) -> 
 async def update_key_description(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Change the description."""
     key = await kms.key(ctx, params["KeyId"])
-    require_alive(key)
-    await kms.database.write(lambda tx: store.change(tx, key, description=params["Description"]))
+
+    def decide(key: Key) -> dict[str, Any]:
+        require_alive(key)
+        return {"description": params["Description"]}
+
+    await kms.change(key, decide)
 
 
 @operation("GetKeyPolicy")
@@ -186,7 +204,7 @@ async def put_key_policy(kms: Kms, ctx: RequestContext, params: Params) -> None:
     if params.get("PolicyName", "default") != "default":
         raise invalid('PolicyName must be "default".')
     policy = checked_policy(params["Policy"])
-    await kms.database.write(lambda tx: store.change(tx, key, policy=json.dumps(policy)))
+    await kms.change(key, lambda _: {"policy": json.dumps(policy)})
 
 
 @operation("ListKeyPolicies")
@@ -200,20 +218,28 @@ async def list_key_policies(kms: Kms, ctx: RequestContext, params: Params) -> di
 async def tag_resource(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Add tags, or change their values."""
     key = await kms.key(ctx, params["KeyId"])
-    require_alive(key)
-    tags = {**key.tags, **_tags(params["Tags"])}
-    if len(tags) > MAX_TAGS:
-        raise ServiceError("LimitExceededException", "Too many tags for the key: at most 50.")
-    await kms.database.write(lambda tx: store.change(tx, key, tags=store.tags_text(tags)))
+
+    def decide(key: Key) -> dict[str, Any]:
+        require_alive(key)
+        tags = {**key.tags, **_tags(params["Tags"])}
+        if len(tags) > MAX_TAGS:
+            raise ServiceError("LimitExceededException", "Too many tags for the key: at most 50.")
+        return {"tags": store.tags_text(tags)}
+
+    await kms.change(key, decide)
 
 
 @operation("UntagResource")
 async def untag_resource(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """Remove tags by key."""
     key = await kms.key(ctx, params["KeyId"])
-    require_alive(key)
-    tags = {name: value for name, value in key.tags.items() if name not in params["TagKeys"]}
-    await kms.database.write(lambda tx: store.change(tx, key, tags=store.tags_text(tags)))
+
+    def decide(key: Key) -> dict[str, Any]:
+        require_alive(key)
+        tags = {name: value for name, value in key.tags.items() if name not in params["TagKeys"]}
+        return {"tags": store.tags_text(tags)}
+
+    await kms.change(key, decide)
 
 
 @operation("ListResourceTags")

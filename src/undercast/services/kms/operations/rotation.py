@@ -11,12 +11,13 @@ from undercast.core.errors import ServiceError
 from undercast.core.service import Params, operation
 from undercast.services.kms import store
 from undercast.services.kms.errors import invalid, unsupported
-from undercast.services.kms.instance import Kms
+from undercast.services.kms.instance import Kms, current
 from undercast.services.kms.models import PENDING_DELETION, Key, Material
 from undercast.services.kms.operations.keys import require_customer
 from undercast.services.kms.pages import number, page
 from undercast.services.kms.specs import SYMMETRIC
 from undercast.services.kms.upkeep import DAY_S, ON_DEMAND
+from undercast.store.database import Tx
 
 DEFAULT_DAYS = 365
 MOST_ON_DEMAND = 25  # API Reference, RotateKeyOnDemand
@@ -29,14 +30,24 @@ async def enable_key_rotation(kms: Kms, ctx: RequestContext, params: Params) -> 
     if not 90 <= days <= 2560:
         raise invalid("RotationPeriodInDays must be between 90 and 2560.")
     rotates_at = ctx.clock.now() + days * DAY_S
-    await kms.database.write(lambda tx: store.change(tx, key, rotation_days=days, rotates_at=rotates_at))
+
+    def decide(key: Key) -> dict[str, Any]:
+        key.require_usable()
+        return {"rotation_days": days, "rotates_at": rotates_at}
+
+    await kms.change(key, decide)
 
 
 @operation("DisableKeyRotation")
 async def disable_key_rotation(kms: Kms, ctx: RequestContext, params: Params) -> None:
     """No further rotation by itself."""
     key = await _rotatable(kms, ctx, params)
-    await kms.database.write(lambda tx: store.change(tx, key, rotation_days=0, rotates_at=None))
+
+    def decide(key: Key) -> dict[str, Any]:
+        key.require_usable()
+        return {"rotation_days": 0, "rotates_at": None}
+
+    await kms.change(key, decide)
 
 
 async def _rotatable(kms: Kms, ctx: RequestContext, params: Params) -> Key:
@@ -63,11 +74,14 @@ async def get_key_rotation_status(kms: Kms, ctx: RequestContext, params: Params)
 async def rotate_key_on_demand(kms: Kms, ctx: RequestContext, params: Params) -> dict[str, Any]:
     """New material now. Raises LimitExceededException at the 26th of a key."""
     key = await _rotatable(kms, ctx, params)
-    made = await kms.database.read(lambda tx: store.materials(tx, key))
-    if sum(one.reason == ON_DEMAND for one in made) >= MOST_ON_DEMAND:
-        text = f"{key.arn} has been rotated on demand {MOST_ON_DEMAND} times, which is the limit."
-        raise ServiceError("LimitExceededException", text)
-    await kms.upkeep.rotate_on_demand(key)
+
+    def check(tx: Tx) -> None:
+        current(tx, key).require_usable()
+        if sum(one.reason == ON_DEMAND for one in store.materials(tx, key)) >= MOST_ON_DEMAND:
+            text = f"{key.arn} has been rotated on demand {MOST_ON_DEMAND} times, which is the limit."
+            raise ServiceError("LimitExceededException", text)
+
+    await kms.upkeep.rotate_on_demand(key, check)
     return {"KeyId": key.arn}
 
 
