@@ -89,4 +89,4 @@ async def test_a_grantee_retires_a_grant_that_lets_it(kms: Kms, operations: tupl
         assert caught.value.code == "AccessDeniedException"
     else:
         await retire_grant(kms, ctx, {"GrantToken": grant.token})
-    assert await kms.database.read(lambda tx: store.grants_of(tx, KEY.id)) == ([grant] if refused else [])
+    assert await kms.database.read(lambda tx: store.grants_of(tx, KEY.id, "", 9)) == ([grant] if refused else [])

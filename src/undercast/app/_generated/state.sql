@@ -8,7 +8,7 @@
 -- version events 4
 -- version iam 1
 -- version kinesis 1
--- version kms 1
+-- version kms 2
 -- version lambda 10
 -- version logs 6
 -- version pipes 1
@@ -268,6 +268,8 @@ CREATE TABLE kms_grant (
     );
 CREATE INDEX kms_grant_key ON kms_grant (key_id, id);
 CREATE INDEX kms_grant_token ON kms_grant (token);
+CREATE INDEX kms_grant_grantee ON kms_grant (key_id, grantee, id);
+CREATE INDEX kms_grant_retiring ON kms_grant (account_id, region, retiring, id);
 CREATE TABLE lambda_function (
         account_id TEXT NOT NULL,
         region TEXT NOT NULL,

@@ -122,9 +122,9 @@ def _keys(kms: Kms, ctx: RequestContext, key: Key, use: _Use) -> Keys:
 def _with_grants(kms: Kms, ctx: RequestContext, key: Key, use: _Use) -> Mapping[str, Any]:
     """The key's policy; where a grant covers the caller, with a statement more that allows it."""
     policy = key.policy
-    mine = {ctx.principal.arn, ctx.principal.role_arn}
-    grants = kms.database.read_now(lambda tx: store.grants_of(tx, key.id))
-    if not any(grant.grantee in mine and use.is_granted_by(grant) for grant in grants):
+    mine = {ctx.principal.arn, ctx.principal.role_arn or ctx.principal.arn}
+    grants = kms.database.read_now(lambda tx: store.grants_to(tx, key.id, mine))
+    if not any(map(use.is_granted_by, grants)):
         return policy
     statements = policy["Statement"]
     granted = {

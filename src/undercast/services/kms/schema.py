@@ -28,4 +28,8 @@ SCHEMA = (
     CREATE INDEX kms_grant_key ON kms_grant (key_id, id);
     CREATE INDEX kms_grant_token ON kms_grant (token);
     """,
+    """
+    CREATE INDEX kms_grant_grantee ON kms_grant (key_id, grantee, id);
+    CREATE INDEX kms_grant_retiring ON kms_grant (account_id, region, retiring, id);
+    """,
 )

@@ -4,7 +4,7 @@ AWS: KMS API Reference.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from undercast.core.arn import Scope
 from undercast.services.kms.models import Grant, Key, Material, Named, grant_of, key_of
@@ -173,19 +173,35 @@ def add_grant(tx: Tx, grant: Grant) -> None:
     )
 
 
-def grants_of(tx: Tx, key_id: str, after: str = "", most: int = -1) -> list[Grant]:
-    """A key's grants by id."""
+def grants_of(tx: Tx, key_id: str, after: str, most: int) -> list[Grant]:
+    """So many of a key's grants by id."""
     rows = tx.all("SELECT * FROM kms_grant WHERE key_id = ? AND id > ? ORDER BY id LIMIT ?", (key_id, after, most))
     return [grant_of(row) for row in rows]
 
 
-def grants_of_account(tx: Tx, scope: Scope, after: str, most: int) -> list[Grant]:
-    """Every grant of a scope by id."""
+def grants_to(tx: Tx, key_id: str, grantees: Iterable[str], after: str = "", most: int = -1) -> list[Grant]:
+    """Those of a key to these principals by id: of the thousands that a key may have, few."""
     rows = tx.all(
-        "SELECT * FROM kms_grant WHERE account_id = ? AND region = ? AND id > ? ORDER BY id LIMIT ?",
-        (*scope, after, most),
+        "SELECT * FROM kms_grant WHERE key_id = ? AND grantee IN (SELECT value FROM json_each(?)) AND id > ?"
+        " ORDER BY id LIMIT ?",
+        (key_id, json.dumps(list(grantees)), after, most),
     )
     return [grant_of(row) for row in rows]
+
+
+def grants_retired_by(tx: Tx, scope: Scope, principal: str, after: str, most: int) -> list[Grant]:
+    """So many of a scope's grants that a principal may retire, by id."""
+    rows = tx.all(
+        "SELECT * FROM kms_grant WHERE account_id = ? AND region = ? AND retiring = ? AND id > ? ORDER BY id LIMIT ?",
+        (*scope, principal, after, most),
+    )
+    return [grant_of(row) for row in rows]
+
+
+def grant(tx: Tx, key_id: str, grant_id: str) -> Grant | None:
+    """One of a key's grants."""
+    row = tx.one("SELECT * FROM kms_grant WHERE id = ? AND key_id = ?", (grant_id, key_id))
+    return None if row is None else grant_of(row)
 
 
 def grant_by_token(tx: Tx, token: str) -> Grant | None:

@@ -18,12 +18,12 @@ STANDARD, ADVANCED, INTELLIGENT = "Standard", "Advanced", "Intelligent-Tiering"
 _BYTES = {STANDARD: 4096, ADVANCED: 8192}
 _AMI = re.compile(r"ami-([0-9a-f]{8}|[0-9a-f]{17})")
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _HOSTNAME = re.compile(r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9-]{1,63}")
 _LINEAR = re2.Options()
 """A caller's pattern meets RE2: `re` would let one pattern stop the platform for hours."""
 _LINEAR.log_errors = False
 _LINEAR.max_mem = 1 << 20
+_EMAIL = re2.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+", _LINEAR)
 _URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 
 

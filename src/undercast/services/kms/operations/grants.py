@@ -53,7 +53,7 @@ async def create_grant(kms: Kms, ctx: RequestContext, params: Params) -> dict[st
 
     def write(tx: Tx) -> Grant:
         current(tx, key).require_usable()
-        for known in store.grants_of(tx, key.id) if grant.name else ():
+        for known in store.grants_to(tx, key.id, (grant.grantee,)) if grant.name else ():
             if _content(known) == _content(grant):
                 return known
         store.add_grant(tx, grant)
@@ -92,12 +92,16 @@ async def list_grants(kms: Kms, ctx: RequestContext, params: Params) -> dict[str
     """A key's grants, all or those of a grantee."""
     key, limit, after = await kms.key(ctx, params["KeyId"]), params.get("Limit", DEFAULT_PAGE), position(params)
     wanted, grantee = params.get("GrantId"), params.get("GranteePrincipal")
-    found = [
-        grant
-        for grant in await kms.database.read(lambda tx: store.grants_of(tx, key.id, after))
-        if wanted in (None, grant.id) and grantee in (None, grant.grantee)
-    ]
-    return page("Grants", found, limit, lambda grant: grant.id, Grant.output)
+
+    def find(tx: Tx) -> list[Grant]:
+        if wanted is not None:
+            found = store.grant(tx, key.id, wanted)
+            return [found] if found is not None and grantee in (None, found.grantee) else []
+        if grantee is not None:
+            return store.grants_to(tx, key.id, (grantee,), after, limit + 1)
+        return store.grants_of(tx, key.id, after, limit + 1)
+
+    return page("Grants", await kms.database.read(find), limit, lambda grant: grant.id, Grant.output)
 
 
 @operation("ListRetirableGrants")
@@ -107,11 +111,7 @@ async def list_retirable_grants(kms: Kms, ctx: RequestContext, params: Params) -
     retiring = params.get("RetiringPrincipal")
     if not retiring:
         raise invalid("RetiringPrincipal is required.")
-    found = [
-        grant
-        for grant in await kms.database.read(lambda tx: store.grants_of_account(tx, ctx.scope, after, -1))
-        if grant.retiring == retiring
-    ]
+    found = await kms.database.read(lambda tx: store.grants_retired_by(tx, ctx.scope, retiring, after, limit + 1))
     return page("Grants", found, limit, lambda grant: grant.id, Grant.output)
 
 
@@ -122,9 +122,9 @@ async def revoke_grant(kms: Kms, ctx: RequestContext, params: Params) -> None:
     dry_run(params)
 
     def write(tx: Tx) -> None:
-        there = any(grant.id == params["GrantId"] for grant in store.grants_of(tx, key.id))
-        if not there or not store.delete_grant(tx, params["GrantId"]):
+        if store.grant(tx, key.id, params["GrantId"]) is None:
             raise ServiceError("NotFoundException", f"Grant ID {params['GrantId']} not found")
+        store.delete_grant(tx, params["GrantId"])
 
     await kms.database.write(write)
 
@@ -155,7 +155,7 @@ async def _named(kms: Kms, ctx: RequestContext, params: Params) -> Grant:
     if not params.get("GrantId") or not params.get("KeyId"):
         raise invalid("Either GrantToken, or GrantId and KeyId, must be given.")
     key = await kms.key(ctx, params["KeyId"])
-    for grant in await kms.database.read(lambda tx: store.grants_of(tx, key.id)):
-        if grant.id == params["GrantId"]:
-            return grant
-    raise ServiceError("NotFoundException", f"Grant ID {params['GrantId']} not found")
+    grant = await kms.database.read(lambda tx: store.grant(tx, key.id, params["GrantId"]))
+    if grant is None:
+        raise ServiceError("NotFoundException", f"Grant ID {params['GrantId']} not found")
+    return grant
