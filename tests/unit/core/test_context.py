@@ -17,5 +17,6 @@ def test_a_call_within_a_request_keeps_all_that_is_the_callers() -> None:
         "refusals": {},
         "is_form": False,
     }
-    inner = replace(ctx, **own, via=ctx.service, signature_version=4)
+    unsigned: dict[str, Any] = {"signature_version": 4, "signed_by": "header", "signed_at": "", "tls_version": ""}
+    inner = replace(ctx, **own, **unsigned, via=ctx.service)
     assert inner == ctx.within("s3", "GetObject", "r")
