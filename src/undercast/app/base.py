@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from undercast.app.door import Door
+from undercast.core.arn import Arn
 from undercast.core.clock import PlatformClock
 from undercast.core.errors import ServiceError
 from undercast.core.ids import SystemIds
@@ -91,11 +92,11 @@ def gate_of(door: Door, services: Mapping[str, Mounted]) -> Gate:
 
 
 def _tags_of(services: Mapping[str, Mounted], arn: str) -> Mapping[str, str]:
-    """The tags of a resource, as its service tells; none of what is not there."""
-    mounted = services.get(arn.split(":", 3)[2]) if arn.startswith("arn:") else None
-    if mounted is None or mounted.manifest.tags_of is None:
-        return {}
+    """The tags of a resource, as its service tells; none where there is none, or no ARN, as a caller may send it."""
     try:
+        mounted = services.get(Arn.parse(arn).service)
+        if mounted is None or mounted.manifest.tags_of is None:
+            return {}
         return mounted.manifest.tags_of(mounted.instance, arn)
     except ServiceError:
         return {}

@@ -99,3 +99,11 @@ def test_a_denied_tag_of_the_resource(
     _refused(user.untag_queue, QueueUrl=url, TagKeys=["secret"])
     _refused(user.create_queue, QueueName="other", tags={"team": "b"})
     user.create_queue(QueueName="other", tags={"team": "a"})
+
+
+@pytest.mark.parametrize("arn", ["arn:aws", "arn:aws:sqs", "x", "arn:aws:lambda:us-east-1:000000000000:function:none"])
+def test_what_is_no_arn_has_no_tags(alice: tuple[str, str], signed_in: Clients, arn: str) -> None:
+    """A caller may send any text: the operation says what is wrong with it, or that there is none."""
+    with pytest.raises(ClientError) as refused:
+        signed_in("xray", *alice).list_tags_for_resource(ResourceARN=arn)
+    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] < 500
